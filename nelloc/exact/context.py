@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# The value of every neighbour of a tile's first pixel, which has none.
+FIRST_PIXEL = 128
 # A network input of INPUT_STEPS stands for one normalised unit, that is 1.5 activities.
 INPUT_STEPS = 64
 INPUT_CLIP = 384

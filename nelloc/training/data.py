@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nelloc.errors import NellocError
-from nelloc.exact.context import window
+from nelloc.exact.context import FIRST_PIXEL, window
 
 IMAGE_SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm"}
-# Value of a neighbour that does not exist at all: the context of a tile's first pixel.
-FIRST_PIXEL = 128
 
 
 @dataclass(frozen=True)

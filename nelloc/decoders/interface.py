@@ -1,0 +1,71 @@
+"""What a decoder is: a way to walk the wavefront. All walk the same stream to the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.exact.backends.interface import Evaluator
+from nelloc.exact.coder import DigitDecoder
+from nelloc.exact.context import Normaliser
+from nelloc.exact.mixture import Mixture
+from nelloc.exact.model import ExactModel
+
+# Told how many pixels were coded since the last call.
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class EncodedTile:
+    """A tile to decode: ``height`` x ``width`` pixels of ``planes`` (1 or 3) from ``digits``."""
+
+    height: int
+    width: int
+    planes: int
+    digits: DigitDecoder
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model made ready: the parts that coding a step needs."""
+
+    normaliser: Normaliser
+    evaluate: Evaluator
+    mixture: Mixture
+
+    @classmethod
+    def of(cls, model: ExactModel, evaluator: Evaluator) -> Engine:
+        """The engine of ``model`` on a prepared backend."""
+        return cls(Normaliser(model.horizon, model.context), evaluator, Mixture(model))
+
+    @property
+    def horizon(self) -> int:
+        return self.normaliser.horizon
+
+
+class Decoder(Protocol):
+    """Decodes tiles of one image or of many. Returns (planes, height, width) uint8 arrays."""
+
+    def __call__(
+        self, engine: Engine, tiles: Sequence[EncodedTile], progress: Progress
+    ) -> list[NDArray[np.uint8]]: ...
+
+
+# Pixels that a step may have over all tiles: wide products are fast, and this bounds the memory.
+STEP_PIXELS = 4096
+
+
+def batches(shapes: Sequence[tuple[int, int]], horizon: int) -> list[tuple[int, int]]:
+    """Ranges [start, stop) of tiles, by their (height, width), whose steps fit STEP_PIXELS."""
+    ranges, start, width = [], 0, 0
+    for index, (rows, columns) in enumerate(shapes):
+        step = min(rows, -(-columns // (horizon + 1)))
+        if index > start and width + step > STEP_PIXELS:
+            ranges.append((start, index))
+            start, width = index, 0
+        width += step
+    return [*ranges, (start, len(shapes))] if shapes else []

@@ -1,0 +1,71 @@
+"""sNeLLoC: one pixel at a time. The reference that the other decoders are compared with.
+
+It walks the order that every stream has, step by step of the wavefront, and gathers each pixel's
+context straight from the rule of docs/FORMAT.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.decoders.interface import EncodedTile, Engine, Progress
+from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.mixture import DIGITS, Coding
+from nelloc.schedule import step_count, step_rows
+
+
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
+    """Decode ``tiles`` one after the other, pixel by pixel (thesis section 5.5, sNeLLoC)."""
+    return [_decode_tile(engine, tile, progress) for tile in tiles]
+
+
+def _decode_tile(engine: Engine, tile: EncodedTile, progress: Progress) -> NDArray[np.uint8]:
+    horizon = engine.horizon
+    offsets = window(horizon)
+    image = np.zeros((3, tile.height, tile.width), np.uint8)
+    for step in range(step_count(tile.height, tile.width, horizon)):
+        first, last = step_rows(step, tile.height, tile.width, horizon)
+        pixels = [(row, step - row * (horizon + 1)) for row in range(first, last)]
+        codings = []
+        for row, column in pixels:
+            context = np.stack([_neighbour(image, row, column, di, dj) for di, dj in offsets])
+            codings.append(_code_pixel(engine, context, tile.planes))
+        for (row, column), value in zip(pixels, _decode_step(tile, codings), strict=True):
+            image[:, row, column] = value
+        progress(len(pixels))
+    return image[: tile.planes]
+
+
+def _neighbour(image: NDArray[np.uint8], row: int, column: int, di: int, dj: int) -> NDArray[np.uint8]:
+    """The value (3,) that pixel (row, column) sees at offset (di, dj)."""
+    _, height, width = image.shape
+    if row == column == 0:
+        return np.full(3, FIRST_PIXEL, np.uint8)
+    i, j = max(0, row + di), min(max(0, column + dj), width - 1)
+    if i == row and j >= column:  # not decoded yet
+        i, j = (row, column - 1) if column else (row - 1, 0)
+    return image[:, i, j]
+
+
+def _code_pixel(engine: Engine, context: NDArray[np.uint8], planes: int) -> Coding:
+    """The coding of one pixel, from its ``context`` (window, 3)."""
+    normalised = engine.normaliser(context[:, :, None] * np.float32(4))
+    outputs = engine.evaluate(normalised.inputs).copy()
+    return engine.mixture.code(outputs, normalised.base, normalised.level, planes)
+
+
+def _decode_step(tile: EncodedTile, codings: list[Coding]) -> list[NDArray[np.uint8]]:
+    """The values (planes,) of a step's pixels. The stream has the first digits of all, then the second, ..."""
+    frequencies = [next(coding) for coding in codings]
+    values: list[NDArray[np.uint8]] = []
+    for _ in range(tile.planes * DIGITS):
+        for index, coding in enumerate(codings):
+            digit = tile.digits.decode(frequencies[index])
+            try:
+                frequencies[index] = coding.send(digit)
+            except StopIteration as end:
+                values.append(end.value[:, 0])
+    return values

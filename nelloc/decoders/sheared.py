@@ -1,0 +1,167 @@
+"""ShearLoC: the working store is sheared, so that a step is a column and a context four block copies.
+
+Thesis Algorithm 4, for tiles of nearly the same shape in lock step. Cell (row, column) of a tile is kept
+in column ``column + row*(h + 1)``. The neighbours of a whole step in one row of the window are then
+2h + 1 adjacent columns, shifted by a row. Only the columns that a step can reach are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.decoders.interface import EncodedTile, Engine, Progress, batches
+from nelloc.exact.coder import decode_side_by_side
+from nelloc.exact.context import FIRST_PIXEL, input_count
+from nelloc.exact.mixture import run
+from nelloc.schedule import step_count, step_rows
+
+# Tiles go in lock step if they are at least this share as high and as wide as the largest.
+SIMILAR = 0.9
+
+
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
+    """Decode ``tiles``, those of similar shape in lock step."""
+    images: list[NDArray[np.uint8] | None] = [None] * len(tiles)
+    for group in _similar(tiles):
+        shapes = [(tiles[i].height, tiles[i].width) for i in group]
+        for start, stop in batches(shapes, engine.horizon):
+            part = group[start:stop]
+            decoded = _LockStep(engine, [tiles[i] for i in part]).decode(progress)
+            for index, image in zip(part, decoded, strict=True):
+                images[index] = image
+    return [image for image in images if image is not None]
+
+
+def _similar(tiles: Sequence[EncodedTile]) -> list[list[int]]:
+    """Indices of tiles, grouped by similar shape."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(tiles)), key=lambda i: (-tiles[i].height, -tiles[i].width)):
+        tile = tiles[index]
+        for group in groups:
+            largest = tiles[group[0]]
+            high = tile.height >= SIMILAR * largest.height
+            if high and SIMILAR * largest.width <= tile.width <= largest.width / SIMILAR:
+                group.append(index)
+                break
+        else:
+            groups.append([index])
+    return groups
+
+
+class _LockStep:
+    """Tiles decoded in lock step.
+
+    ``columns`` (columns, 3, tiles, h + rows) float32 holds the reachable part of the sheared store, in
+    quarters of a gray level; ``origin`` is the step that its first column stands for. Padding around
+    a tile lives in the same store and is refreshed as border pixels are decoded, so that what a
+    pixel reads outside the tile is what docs/FORMAT.md says it sees there.
+    """
+
+    def __init__(self, engine: Engine, tiles: Sequence[EncodedTile]):
+        self.engine, self.tiles = engine, tiles
+        self.planes = tiles[0].planes
+        h = self.h = engine.horizon
+        self.shear = h + 1
+        self.reach = h * self.shear + h  # columns behind a step that its contexts and padding use
+        self.heights = np.array([tile.height for tile in tiles])
+        self.widths = np.array([tile.width for tile in tiles])
+        self.distinct_widths = sorted({tile.width for tile in tiles})
+        kept = 4 * (self.reach + self.shear)
+        shape = (kept, 3, len(tiles), int(self.heights.max()) + h + 1)
+        self.columns = np.full(shape, 4 * FIRST_PIXEL, np.float32)
+        self.origin = -self.reach
+        self.images = [np.zeros((self.planes, tile.height * tile.width), np.uint8) for tile in tiles]
+
+    def decode(self, progress: Progress) -> list[NDArray[np.uint8]]:
+        """All steps of all tiles; returns (planes, height, width) arrays."""
+        shapes = [(tile.height, tile.width) for tile in self.tiles]
+        for step in range(max(step_count(height, width, self.h) for height, width in shapes)):
+            rows = [step_rows(step, height, width, self.h) for height, width in shapes]
+            busy = [(first, last) for first, last in rows if first < last]
+            if busy:
+                self._decode_step(step, rows, min(first for first, _ in busy), max(last for _, last in busy))
+                progress(sum(last - first for first, last in busy))
+        return [
+            image.reshape(self.planes, tile.height, tile.width)
+            for image, tile in zip(self.images, self.tiles, strict=True)
+        ]
+
+    def _decode_step(self, step: int, rows: list[tuple[int, int]], top: int, bottom: int) -> None:
+        """Decode the pixels of one step: rows ``top`` to ``bottom`` of all tiles, where a tile has them."""
+        n = bottom - top
+        column = self._column_of(step)
+        inputs = self._contexts(column, top, bottom)
+        normalised = self.engine.normaliser(inputs[:-4].reshape(-1, 3, inputs.shape[1]), out=inputs)
+        outputs = self.engine.evaluate(inputs)
+        decoders = [tile.digits for tile in self.tiles]
+        slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
+        coding = self.engine.mixture.code(outputs, normalised.base, normalised.level, self.planes)
+        values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))
+
+        values = values.reshape(self.planes, len(self.tiles), n)
+        store = self.columns[column, :, :, self.h :]
+        for tile, (first, last) in enumerate(rows):
+            if first < last:
+                pixels = values[:, tile, first - top : last - top]
+                store[:, tile, first:last] = pixels * np.float32(4)
+                self._keep(tile, step, first, last, pixels)
+        self._pad(step, column)
+
+    def _contexts(self, column: int, top: int, bottom: int) -> NDArray[np.float32]:
+        """Network inputs (features, tiles * rows) whose window part holds the contexts in quarters."""
+        h, shear, n = self.h, self.shear, bottom - top
+        tiles = len(self.tiles)
+        inputs = np.empty((input_count(h), tiles * n), np.float32)
+        window = inputs[:-4].reshape(-1, 3, tiles, n)
+        across = 2 * h + 1
+        for index, di in enumerate(range(-h, 0)):
+            start = column + di * shear - h
+            block = self.columns[start : start + across, :, :, h + top + di : h + bottom + di]
+            window[index * across : (index + 1) * across] = block
+        window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
+        return inputs
+
+    def _keep(self, tile: int, step: int, first: int, last: int, pixels: NDArray[np.uint8]) -> None:
+        """Put a step's pixels into the tile's image, where they stand a constant distance apart."""
+        apart = self.tiles[tile].width - self.shear
+        start = step + first * apart
+        if last - first == 1:
+            self.images[tile][:, start] = pixels[:, 0]
+        else:
+            self.images[tile][:, start : start + (last - first - 1) * apart + 1 : apart] = pixels
+
+    def _pad(self, step: int, column: int) -> None:
+        """Refresh the padding that the pixels of ``step`` determine."""
+        h, shear, store = self.h, self.shear, self.columns
+        tiles = np.flatnonzero(step < self.widths)  # first row
+        if len(tiles):
+            value = store[column][:, tiles, h]
+            for k in range(1, h + 1):
+                behind = column - k * shear
+                store[behind - (h if step == 0 else 0) : behind + h + 2, :, tiles, h - k] = value
+        row, remainder = divmod(step, shear)  # first column
+        tiles = np.flatnonzero(row < self.heights)
+        if remainder == 0 and len(tiles):
+            value = store[column][:, tiles, h + row]
+            store[column - h : column, :, tiles, h + row] = value
+            store[column + 1 : column + 1 + h, :, tiles, h + row + 1] = value
+        for width in self.distinct_widths:  # last column
+            row, remainder = divmod(step - width + 1, shear)
+            tiles = np.flatnonzero((self.widths == width) & (row < self.heights))
+            if row >= 0 and remainder == 0 and len(tiles):
+                value = store[column][:, tiles, h + row]
+                store[column + 1 : column + 1 + h, :, tiles, h + row] = value
+
+    def _column_of(self, step: int) -> int:
+        """The stored column of ``step``, making room for it and for the padding ahead of it."""
+        column = step - self.origin
+        if column + self.shear >= len(self.columns):
+            kept = self.reach + self.shear
+            self.columns[:kept] = self.columns[column - self.reach : column + self.shear]
+            self.columns[kept:] = 4 * FIRST_PIXEL
+            self.origin = step - self.reach
+            column = self.reach
+        return column

@@ -1,0 +1,95 @@
+"""Encoding tiles: every pixel is known, so a whole tile goes through the network at once.
+
+The same normaliser, network and mixture as in decoding give the frequencies; only the digits
+are looked up instead of decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.decoders.interface import Engine
+from nelloc.exact.coder import encode_digits
+from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, run
+from nelloc.schedule import wavefront_order
+
+# Pixels per pass: wide enough for fast products, narrow enough for the cache.
+PIXELS_PER_PASS = 1024
+
+
+@dataclass(frozen=True)
+class TileCode:
+    """A coded tile: its bytes and the bits that the model itself asks for, -log2 of the probability."""
+
+    data: bytes
+    model_bits: float
+
+
+def encode_tile(engine: Engine, image: NDArray[np.uint8], seed: int) -> TileCode:
+    """Code one tile, ``image`` (planes, height, width) uint8 with 1 or 3 planes; ``seed`` as in ``encode_digits``."""
+    planes, height, width = image.shape
+    plan = _plan(height, width, engine.horizon)
+    pixels = image.reshape(planes, -1)
+    three = np.broadcast_to(pixels, (3, height * width))
+    quarters = np.concatenate([three, np.full((3, 1), FIRST_PIXEL)], axis=1).astype(np.float32) * np.float32(4)
+    values = pixels[:, plan.order].astype(np.int64)
+    count = planes * DIGITS
+    digits = np.empty(count * height * width, np.int32)
+    frequencies = np.empty((len(digits), RADIX), np.float64)
+    for start in range(0, height * width, PIXELS_PER_PASS):
+        part = slice(start, start + PIXELS_PER_PASS)
+        context = np.ascontiguousarray(quarters[:, plan.sources[:, part]].transpose(1, 0, 2))
+        normalised = engine.normaliser(context)
+        outputs = engine.evaluate(normalised.inputs)
+        coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
+        places = plan.places(part, count)
+        known = (v // stride % RADIX for v in values[:, part] for stride in STRIDES)
+
+        def choose(rows: NDArray[np.float64], places=places, known=known) -> NDArray[np.int64]:
+            digit, at = next(known), next(places)
+            digits[at] = digit
+            frequencies[at] = rows
+            return digit
+
+        run(coding, choose)
+    chosen = frequencies[np.arange(len(digits)), digits]
+    model_bits = float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())
+    return TileCode(encode_digits(digits, frequencies, seed), model_bits)
+
+
+class _Plan:
+    """For one tile shape, in coding order: ``order`` (N,) raster indices; ``sources`` (window, N)
+    raster indices of each pixel's neighbours, N for one that is FIRST_PIXEL; and where a pixel's
+    k-th of n digits stands in the stream: ``n * step_start + k * step_size + rank``.
+    """
+
+    def __init__(self, height: int, width: int, horizon: int):
+        self.order, starts = wavefront_order(height, width, horizon)
+        rows, columns = np.divmod(self.order, width)
+        di, dj = np.array(window(horizon), np.int64).T[:, :, None]
+        i = np.maximum(rows + di, 0)
+        j = np.clip(columns + dj, 0, width - 1)
+        # A neighbour that is not coded yet is replaced by the one to the west, or north.
+        ahead = (i == rows) & (j >= columns)
+        i = np.where(ahead & (columns == 0), rows - 1, i)
+        j = np.where(ahead, np.where(columns == 0, 0, columns - 1), j)
+        self.sources = i * width + j
+        self.sources[:, (rows == 0) & (columns == 0)] = height * width
+        sizes = np.diff(starts)
+        self.step_size = np.repeat(sizes, sizes)
+        self.step_start = np.repeat(starts[:-1], sizes)
+        self.rank = np.arange(height * width) - self.step_start
+
+    def places(self, part: slice, count: int) -> Iterator[NDArray[np.int64]]:
+        """Where the first, second, ... digits of the pixels ``part`` stand, if each pixel has ``count``."""
+        first = count * self.step_start[part] + self.rank[part]
+        return (first + k * self.step_size[part] for k in range(count))
+
+
+_plan = lru_cache(maxsize=8)(_Plan)

@@ -1,0 +1,189 @@
+"""The integer logistic-uniform mixture: from network outputs to digit frequencies.
+
+Thesis section 5.5 in integers. Each component of the mixture is a logistic plus a uniform
+distribution over 0..255; a component is shared by the channels of a pixel, so that its weight
+follows from the channels already known. A sample is coded as DIGITS digits of base RADIX, and
+the CDF is evaluated only at the RADIX - 1 inner boundaries of each digit.
+
+Integers are carried in float64 (exact below 2**53) where divisions or long products need it.
+``floor`` of a float64 quotient of integers equals the integer quotient here, because divisor
+times quotient stays below 2**53. docs/FORMAT.md states every step in plain integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.exact.model import LOGISTIC_BITS, SCALE_FRACTION_BITS, WEIGHT_BITS, ExactModel
+
+RADIX = 4
+DIGITS = 4
+STRIDES = tuple(RADIX**power for power in reversed(range(DIGITS)))
+FREQUENCY_BITS = 24  # of constriction's coders
+# constriction adds one to every frequency, so what it is handed sums to this.
+FREE_FREQUENCY = 2**FREQUENCY_BITS - RADIX
+LEVELS = 256
+# Mixture CDF: each unit of weight counts 2**15 for its logistic part and 1/64 per gray level for its uniform part.
+UNIFORM_SHIFT = 6
+MEAN_LIMIT = 64 * 64  # means stay within 64 gray levels of 0..255
+COEFFICIENT_SHIFT = 4
+MEAN_SHIFT = 8
+
+# Coding N pixels: yields the frequencies (N, RADIX) of the next digits, is sent the digits (N,),
+# and returns the values. Encoders look the digits up, decoders decode them: the rest is one code.
+Frequencies = NDArray[np.float64]
+Coding = Generator[Frequencies, NDArray, NDArray[np.uint8]]
+
+
+def run(coding: Coding, choose: Callable[[Frequencies], NDArray]) -> NDArray[np.uint8]:
+    """Drive ``coding`` to its end, with the digits that ``choose`` gives; returns the values (planes, N)."""
+    frequencies = next(coding)
+    try:
+        while True:
+            frequencies = coding.send(choose(frequencies))
+    except StopIteration as end:
+        return end.value
+
+
+class Mixture:
+    """The mixture of one model, for any number of pixels at a time."""
+
+    def __init__(self, model: ExactModel):
+        self.components = model.components
+        self.joint = model.joint
+        self._logistic = model.mixture.logistic_fine
+        self._centre = len(self._logistic) // 2
+        self._exponential = model.mixture.exponential.astype(np.float64)
+        # Multiplied by 64ths of a gray level, this gives steps of the logistic table.
+        self._inverse_scale = model.mixture.inverse_scale / np.float64(1 << SCALE_FRACTION_BITS)
+        self._mean_scale = model.context.mean_scale.astype(np.float64)
+        self._scale_offset = model.context.scale_offset.astype(np.float32)
+
+    def code(
+        self,
+        outputs: NDArray[np.float32],
+        base: NDArray[np.float32],
+        level: NDArray[np.int16],
+        planes: int,
+    ) -> Coding:
+        """Code N pixels: DIGITS digits per plane, in the order of the stream.
+
+        ``outputs`` (10K, N) from the network, ``base`` (3, N) and ``level`` (N,) from the
+        normaliser. Returns the values (planes, N) that the digits make.
+        """
+        k, n = self.components, outputs.shape[1]
+        weight = self._weights(outputs[:k])
+        means, scales, coefficients = outputs[k:].reshape(3, 3, k, n)
+        values = np.empty((planes, n), np.uint8)
+        deviations: list[NDArray[np.float64]] = []
+        for plane in range(planes):
+            mean = self._means(means[plane], base[plane], level, coefficients, deviations)
+            index = scales[plane] + self._scale_offset[level]
+            np.clip(index, 0, len(self._inverse_scale) - 1, out=index)
+            inverse = self._inverse_scale.take(index.astype(np.int64))
+            value = yield from self._code_plane(weight, mean, inverse)
+            values[plane] = value
+            if plane + 1 < planes:
+                deviations.append(4.0 * value - base[plane])
+                if self.joint:
+                    weight = self._posterior(weight, mean, inverse, value)
+        return values
+
+    def _weights(self, logits: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Weights (K, N) that sum to at most 2**13, from logits in 1/64 nat."""
+        distance = logits.max(axis=0) - logits
+        np.minimum(distance, len(self._exponential) - 1, out=distance)
+        weight = self._exponential.take(distance.astype(np.int64))
+        return _normalise(weight)
+
+    def _means(
+        self,
+        mean: NDArray[np.float32],
+        base: NDArray[np.float32],
+        level: NDArray[np.int16],
+        coefficients: NDArray[np.float32],
+        deviations: list[NDArray[np.float64]],
+    ) -> NDArray[np.float64]:
+        """Means (K, N) of the next plane, in 1/64 gray level, given the deviations of the planes before."""
+        result = mean * self._mean_scale[level]
+        result *= 1 / (1 << MEAN_SHIFT)
+        np.floor(result, out=result)
+        result += base * np.float64(16)
+        if deviations:
+            # Plane 1 uses coefficient 0; plane 2 uses coefficients 1 and 2.
+            linear = coefficients[0 if len(deviations) == 1 else 1] * deviations[0]
+            if len(deviations) == 2:
+                linear += coefficients[2] * deviations[1]
+            linear *= 1 / (1 << COEFFICIENT_SHIFT)
+            np.floor(linear, out=linear)
+            result += linear
+        return np.clip(result, -MEAN_LIMIT, 64 * LEVELS + MEAN_LIMIT, out=result)
+
+    def _logistic_at(
+        self, boundary: NDArray[np.int64], mean: NDArray[np.float64], inverse: NDArray[np.float64]
+    ) -> NDArray[np.int32]:
+        """Logistic CDFs (..., K, N), 0 to 2**15, below the value ``boundary`` (..., N)."""
+        steps = (boundary * 64.0 - 32.0)[..., None, :] - mean
+        steps *= inverse
+        steps += self._centre
+        # Truncation equals floor where it matters: what is below zero is clipped to index 0.
+        return self._logistic.take(steps.astype(np.int64), mode="clip")
+
+    def _code_plane(
+        self,
+        weight: NDArray[np.int32],
+        mean: NDArray[np.float64],
+        inverse: NDArray[np.float64],
+    ) -> Generator[Frequencies, NDArray, NDArray[np.int64]]:
+        n = mean.shape[1]
+        total = weight.sum(axis=0)
+        bounds = np.empty((RADIX + 1, n), np.float64)
+        low = np.zeros(n, np.int64)
+        lower = np.zeros(n, np.float64)
+        upper = (total.astype(np.int64) << LOGISTIC_BITS) + (total * LEVELS >> UNIFORM_SHIFT)
+        columns = np.arange(n)
+        frequencies = np.empty((n, RADIX), np.float64)
+        for stride in STRIDES:
+            boundary = low + stride * np.arange(1, RADIX)[:, None]
+            logistic = self._logistic_at(boundary, mean, inverse)
+            logistic *= weight
+            bounds[0] = lower
+            bounds[1:RADIX] = logistic.sum(axis=1, dtype=np.int32) + (total * boundary >> UNIFORM_SHIFT)
+            bounds[RADIX] = upper
+            scaled = bounds - lower
+            scaled *= FREE_FREQUENCY
+            scaled /= upper - lower
+            np.floor(scaled, out=scaled)
+            np.subtract(scaled[1:].T, scaled[:-1].T, out=frequencies)
+            digit = yield frequencies
+            low += stride * digit
+            lower = bounds[digit, columns]
+            upper = bounds[digit + 1, columns]
+        return low
+
+    def _posterior(
+        self,
+        weight: NDArray[np.int32],
+        mean: NDArray[np.float64],
+        inverse: NDArray[np.float64],
+        value: NDArray[np.int64],
+    ) -> NDArray[np.int32]:
+        """Weights given the value of the plane just coded: w_i * (64 * logistic_i + 1), renormalised."""
+        below, above = self._logistic_at(np.stack([value, value + 1]), mean, inverse)
+        below[:, value == 0] = 0
+        above[:, value == LEVELS - 1] = 1 << LOGISTIC_BITS
+        mass = (above - below) * np.float64(1 << UNIFORM_SHIFT)
+        mass += 1
+        mass *= weight
+        return _normalise(mass)
+
+
+def _normalise(weight: NDArray[np.float64]) -> NDArray[np.int32]:
+    """floor(weight * 2**13 / sum), per column."""
+    total = weight.sum(axis=0)
+    weight *= 1 << WEIGHT_BITS
+    weight /= total
+    return np.floor(weight, out=weight).astype(np.int32)

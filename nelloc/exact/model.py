@@ -1,0 +1,257 @@
+"""Integer model files: reading, checking and writing.
+
+A model file is a safetensors file of integers; docs/FORMAT.md lists its tensors. Its SHA-256 is
+the model's identity. Loading proves that no sum inside the network can reach 2**24, so that
+the network can be evaluated in float32 without rounding, or refuses the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from nelloc.errors import NellocError
+from nelloc.exact.context import INPUT_CLIP, ContextTables, input_count
+
+MODEL_FORMAT = "nelloc-model"
+MODEL_VERSION = 1
+ID_BYTES = 4  # of the SHA-256, as files name a model
+ACTIVATION_MAX = 255
+SUM_LIMIT = 2**24  # float32 holds every integer below this
+MAX_FILE_BYTES = 64 << 20
+MAX_SHIFT = 23
+MAX_HORIZON, MAX_COMPONENTS, MAX_WIDTH, MAX_LAYERS = 8, 32, 4096, 64
+
+# Fixed-point conventions of the mixture; see docs/FORMAT.md.
+LOGISTIC_BITS = 15  # the logistic table's maximum is 2**15
+LOGISTIC_STEPS = 1024  # entries per unit of the standard logistic, after interpolation
+COARSE_STEPS = 64  # entries per unit in the model file
+COARSE_BITS = 20
+WEIGHT_BITS = 13
+LOGIT_STEPS = 64
+SCALE_FRACTION_BITS = 14
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer: ``weight`` (out, in), ``bias`` (out,), ``shift`` (out,), all int32.
+
+    Its output is ``(weight @ x + bias) >> shift``; if ``skip`` is not None, the output of layer
+    ``skip`` is added. Every layer but the last is then clamped to 0..255.
+    """
+
+    weight: NDArray[np.int32]
+    bias: NDArray[np.int32]
+    shift: NDArray[np.int32]
+    skip: int | None = None
+
+
+@dataclass(frozen=True)
+class MixtureTables:
+    """Integer tables of the mixture.
+
+    ``logistic`` (coarse): the logistic CDF at 0, 1/64, 2/64, ..., in units of 2**-20.
+    ``exponential``: exp(-n/64) for logit distances n, in units of 2**-16.
+    ``inverse_scale``: per log-scale index, logistic table steps per 1/64 gray level, 14 fractional bits.
+    """
+
+    logistic: NDArray[np.int32]
+    exponential: NDArray[np.int32]
+    inverse_scale: NDArray[np.int32]
+
+    @cached_property
+    def logistic_fine(self) -> NDArray[np.int32]:
+        """The logistic CDF for every table index, 0 to 2**15, by linear interpolation (see docs/FORMAT.md)."""
+        factor = LOGISTIC_STEPS // COARSE_STEPS
+        coarse = self.logistic.astype(np.int64)
+        half_steps = np.arange((len(coarse) - 1) * factor) * 2 + 1  # bin centres, in half steps
+        cell, part = np.divmod(half_steps, 2 * factor)
+        upper = coarse[cell] * (2 * factor - part) + coarse[cell + 1] * part
+        shift = COARSE_BITS - LOGISTIC_BITS + (2 * factor).bit_length() - 1
+        upper = (upper + (1 << (shift - 1))) >> shift
+        upper[-1] = 1 << LOGISTIC_BITS
+        return np.concatenate([(1 << LOGISTIC_BITS) - upper[::-1], upper]).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class ExactModel:
+    """A checked integer model."""
+
+    horizon: int
+    components: int
+    joint: bool
+    layers: tuple[Layer, ...]
+    context: ContextTables
+    mixture: MixtureTables
+    sha256: bytes
+    size: int
+
+    @property
+    def id(self) -> bytes:
+        """The first bytes of the file's SHA-256, as compressed files name it."""
+        return self.sha256[:ID_BYTES]
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds per pixel."""
+        return sum(layer.weight.size for layer in self.layers)
+
+
+def load_model(data: bytes, source: str = "model") -> ExactModel:
+    """Read and check a model file. Raises NellocError naming ``source`` and what is wrong with it."""
+    try:
+        if len(data) > MAX_FILE_BYTES:
+            raise ValueError(f"larger than {MAX_FILE_BYTES} bytes")
+        about = _about(data)
+        tensors = safetensors.numpy.load(data)
+        model = _build(about, tensors, data)
+        _check(model)
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, safetensors.SafetensorError) as error:
+        raise NellocError(f"{source}: not a usable nelloc model ({error}); use a file made by nelloc") from error
+    return model
+
+
+def save_model(
+    *,
+    horizon: int,
+    components: int,
+    joint: bool,
+    layers: tuple[Layer, ...],
+    context: ContextTables,
+    mixture: MixtureTables,
+) -> bytes:
+    """The bytes of a model file; the same integers always give the same bytes."""
+    about = {
+        "format": MODEL_FORMAT,
+        "version": MODEL_VERSION,
+        "horizon": horizon,
+        "components": components,
+        "joint": joint,
+        "skips": [layer.skip for layer in layers],
+    }
+    tensors: dict[str, NDArray] = {}
+    for index, layer in enumerate(layers):
+        small = np.abs(layer.weight).max() <= 127
+        tensors[f"layer.{index}.weight"] = layer.weight.astype(np.int8 if small else np.int16)
+        tensors[f"layer.{index}.bias"] = layer.bias.astype(np.int32)
+        tensors[f"layer.{index}.shift"] = layer.shift.astype(np.uint8)
+    for name in ContextTables.__dataclass_fields__:
+        tensors[f"context.{name}"] = getattr(context, name).astype(np.int32)
+    for name in MixtureTables.__dataclass_fields__:
+        tensors[f"mixture.{name}"] = getattr(mixture, name).astype(np.int32)
+    return safetensors.numpy.save(tensors, metadata={"about": json.dumps(about, sort_keys=True)})
+
+
+def _about(data: bytes) -> dict:
+    """The description in the file's safetensors header (8-byte length, then JSON)."""
+    length = int.from_bytes(data[:8], "little")
+    if length > len(data) - 8:
+        raise ValueError("truncated")
+    about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
+    if about["format"] != MODEL_FORMAT:
+        raise ValueError("its format is not nelloc-model")
+    if about["version"] != MODEL_VERSION:
+        raise ValueError(f"model version {about['version']} is not supported here; a newer nelloc may read it")
+    return about
+
+
+def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
+    def integers(name: str) -> NDArray[np.int32]:
+        array = tensors[name]
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{name} is not made of integers")
+        if array.size and (array.min() < -(2**31) or array.max() >= 2**31):
+            raise ValueError(f"{name} does not fit 32 bits")
+        return array.astype(np.int32)
+
+    skips = about["skips"]
+    layers = tuple(
+        Layer(
+            integers(f"layer.{i}.weight"),
+            integers(f"layer.{i}.bias"),
+            integers(f"layer.{i}.shift"),
+            None if skip is None else int(skip),
+        )
+        for i, skip in enumerate(skips)
+    )
+    context = ContextTables(**{name: integers(f"context.{name}") for name in ContextTables.__dataclass_fields__})
+    mixture = MixtureTables(**{name: integers(f"mixture.{name}") for name in MixtureTables.__dataclass_fields__})
+    return ExactModel(
+        horizon=int(about["horizon"]),
+        components=int(about["components"]),
+        joint=bool(about["joint"]),
+        layers=layers,
+        context=context,
+        mixture=mixture,
+        sha256=hashlib.sha256(data).digest(),
+        size=len(data),
+    )
+
+
+def _check(model: ExactModel) -> None:
+    """Raise ValueError unless every later computation stays within its proven range."""
+    _require(1 <= model.horizon <= MAX_HORIZON, "its horizon is out of range")
+    _require(1 <= model.components <= MAX_COMPONENTS, "its number of components is out of range")
+    _require(2 <= len(model.layers) <= MAX_LAYERS, "its number of layers is out of range")
+    _check_layers(model)
+    _check_context(model.context)
+    _check_mixture(model.mixture)
+
+
+def _check_layers(model: ExactModel) -> None:
+    width = input_count(model.horizon)
+    for index, layer in enumerate(model.layers):
+        name = f"layer {index}"
+        rows = len(layer.bias)
+        final = index == len(model.layers) - 1
+        _require(layer.weight.shape == (rows, width) and layer.shift.shape == (rows,), f"{name} has a wrong shape")
+        _require(rows == 10 * model.components if final else 1 <= rows <= MAX_WIDTH, f"{name} has a wrong width")
+        _require(bool(((layer.shift >= 0) & (layer.shift <= MAX_SHIFT)).all()), f"{name} has a wrong shift")
+        largest = INPUT_CLIP if index == 0 else ACTIVATION_MAX
+        sums = largest * np.abs(layer.weight.astype(np.int64)).sum(axis=1) + np.abs(layer.bias.astype(np.int64))
+        _require(bool((sums < SUM_LIMIT).all()), f"a sum in {name} can reach 2**24")
+        if layer.skip is not None:
+            _require(not final and 0 <= layer.skip < index, f"{name} has a wrong skip")
+            _require(len(model.layers[layer.skip].bias) == rows, f"{name} skips from another width")
+        width = rows
+
+
+def _check_context(tables: ContextTables) -> None:
+    count = len(tables.thresholds)
+    _require(1 <= count <= 1024 and tables.thresholds[0] == 0, "its activity table is malformed")
+    _require(bool((np.diff(tables.thresholds) > 0).all()), "its activity table is not increasing")
+    limits = {
+        "input_scale": (1, 16000),
+        "activity_input": (-INPUT_CLIP, INPUT_CLIP),
+        "mean_scale": (1, 1 << 16),
+        "scale_offset": (-(1 << 12), 1 << 12),
+    }
+    for name, (low, high) in limits.items():
+        table = getattr(tables, name)
+        _require(table.shape == (count,), f"its table {name} has a wrong length")
+        _require(bool(((table >= low) & (table <= high)).all()), f"its table {name} is out of range")
+
+
+def _check_mixture(tables: MixtureTables) -> None:
+    logistic, exponential, inverse = tables.logistic, tables.exponential, tables.inverse_scale
+    _require(logistic.ndim == exponential.ndim == inverse.ndim == 1, "its mixture tables are malformed")
+    _require(2 <= len(logistic) <= 4096 and logistic[0] == 1 << (COARSE_BITS - 1), "its logistic table is malformed")
+    monotone = bool((np.diff(logistic) >= 0).all()) and logistic[-1] <= 1 << COARSE_BITS
+    _require(monotone, "its logistic table is not a distribution")
+    _require(1 <= len(exponential) <= 4096 and exponential[0] == 1 << 16, "its exponential table is malformed")
+    decreasing = bool((np.diff(exponential) <= 0).all()) and exponential[-1] >= 0
+    _require(decreasing, "its exponential table is not decreasing")
+    in_range = bool(((inverse >= 1) & (inverse < 1 << 24)).all())
+    _require(1 <= len(inverse) <= 4096 and in_range, "its scale table is malformed")
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise ValueError(problem)

@@ -1,0 +1,50 @@
+"""Cutting an image into independent tiles of nearly equal size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_TILE = 256
+MIN_TILE, MAX_TILE = 16, 4096
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of an image."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.width)
+
+
+def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Tile]:
+    """Tiles of at most ``tile`` x ``tile`` pixels, in raster order.
+
+    Each axis is cut into the fewest parts, whose sizes differ by at most one, so that no tile
+    is a sliver with a poor context.
+    """
+    rows, columns = _cuts(height, tile), _cuts(width, tile)
+    return [
+        Tile(top, left, bottom - top, right - left)
+        for top, bottom in zip(rows, rows[1:], strict=False)
+        for left, right in zip(columns, columns[1:], strict=False)
+    ]
+
+
+def tile_count(height: int, width: int, tile: int) -> int:
+    """How many tiles ``tiles`` makes, without making them."""
+    return -(-height // tile) * -(-width // tile)
+
+
+def _cuts(size: int, tile: int) -> list[int]:
+    parts = -(-size // tile)
+    return [part * size // parts for part in range(parts + 1)]
