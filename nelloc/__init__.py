@@ -1,0 +1,32 @@
+"""nelloc: lossless image compression with small local autoregressive networks.
+
+>>> import nelloc, numpy
+>>> image = numpy.zeros((4, 6, 3), numpy.uint8)
+>>> data = nelloc.encode(image)
+>>> bool((nelloc.decode(data) == image).all())
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nelloc.errors import NellocError
+
+if TYPE_CHECKING:
+    from nelloc.codec import Options, decode, encode
+    from nelloc.files import compress, decompress
+
+__version__ = "0.1.0"
+__all__ = ["NellocError", "Options", "__version__", "compress", "decode", "decompress", "encode"]
+
+_HOMES = {"Options": "codec", "decode": "codec", "encode": "codec", "compress": "files", "decompress": "files"}
+
+
+def __getattr__(name: str):
+    """Import the codec when it is first used, so that ``nelloc --help`` does not wait for NumPy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nelloc' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"nelloc.{_HOMES[name]}"), name)

@@ -73,7 +73,8 @@ class _LockStep:
         shape = (kept, 3, len(tiles), int(self.heights.max()) + h + 1)
         self.columns = np.full(shape, 4 * FIRST_PIXEL, np.float32)
         self.origin = -self.reach
-        self.images = [np.zeros((self.planes, tile.height * tile.width), np.uint8) for tile in tiles]
+        area = int((self.heights * self.widths).max())
+        self.images = np.zeros((len(tiles), self.planes, area), np.uint8)
 
     def decode(self, progress: Progress) -> list[NDArray[np.uint8]]:
         """All steps of all tiles; returns (planes, height, width) arrays."""
@@ -85,7 +86,7 @@ class _LockStep:
                 self._decode_step(step, rows, min(first for first, _ in busy), max(last for _, last in busy))
                 progress(sum(last - first for first, last in busy))
         return [
-            image.reshape(self.planes, tile.height, tile.width)
+            image[:, : tile.height * tile.width].reshape(self.planes, tile.height, tile.width)
             for image, tile in zip(self.images, self.tiles, strict=True)
         ]
 
@@ -102,12 +103,13 @@ class _LockStep:
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))
 
         values = values.reshape(self.planes, len(self.tiles), n)
-        store = self.columns[column, :, :, self.h :]
-        for tile, (first, last) in enumerate(rows):
-            if first < last:
-                pixels = values[:, tile, first - top : last - top]
-                store[:, tile, first:last] = pixels * np.float32(4)
-                self._keep(tile, step, first, last, pixels)
+        if len(set(rows)) == 1 and len(self.distinct_widths) == 1:
+            self._keep(slice(None), step, column, top, bottom, values)
+        else:
+            for tile, (first, last) in enumerate(rows):
+                if first < last:
+                    own = values[:, tile : tile + 1, first - top : last - top]
+                    self._keep(slice(tile, tile + 1), step, column, first, last, own)
         self._pad(step, column)
 
     def _contexts(self, column: int, top: int, bottom: int) -> NDArray[np.float32]:
@@ -124,14 +126,16 @@ class _LockStep:
         window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
         return inputs
 
-    def _keep(self, tile: int, step: int, first: int, last: int, pixels: NDArray[np.uint8]) -> None:
-        """Put a step's pixels into the tile's image, where they stand a constant distance apart."""
-        apart = self.tiles[tile].width - self.shear
+    def _keep(
+        self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray[np.uint8]
+    ) -> None:
+        """Put ``values`` (planes, tiles, rows) of tiles of one width into the store and the images."""
+        self.columns[column, :, tiles, self.h + first : self.h + last] = values * np.float32(4)
+        # In an image, the pixels of a step stand a constant distance apart.
+        apart = self.tiles[tiles.start or 0].width - self.shear
         start = step + first * apart
-        if last - first == 1:
-            self.images[tile][:, start] = pixels[:, 0]
-        else:
-            self.images[tile][:, start : start + (last - first - 1) * apart + 1 : apart] = pixels
+        stop = start + (last - first - 1) * apart + 1
+        self.images[tiles, :, start : stop : max(1, apart)] = values.transpose(1, 0, 2)
 
     def _pad(self, step: int, column: int) -> None:
         """Refresh the padding that the pixels of ``step`` determine."""

@@ -32,6 +32,10 @@ MEAN_LIMIT = 64 * 64  # means stay within 64 gray levels of 0..255
 COEFFICIENT_SHIFT = 4
 MEAN_SHIFT = 8
 
+_INNER = np.arange(1, RADIX)[:, None]  # inner boundaries of a digit
+_EDGES = np.arange(2)[:, None]  # lower and upper boundary of a value
+
+Plane = NDArray[np.float64]
 # Coding N pixels: yields the frequencies (N, RADIX) of the next digits, is sent the digits (N,),
 # and returns the values. Encoders look the digits up, decoders decode them: the rest is one code.
 Frequencies = NDArray[np.float64]
@@ -81,15 +85,13 @@ class Mixture:
         deviations: list[NDArray[np.float64]] = []
         for plane in range(planes):
             mean = self._means(means[plane], base[plane], level, coefficients, deviations)
-            index = scales[plane] + self._scale_offset[level]
-            np.clip(index, 0, len(self._inverse_scale) - 1, out=index)
-            inverse = self._inverse_scale.take(index.astype(np.int64))
-            value = yield from self._code_plane(weight, mean, inverse)
+            slope, start = self._lines(mean, scales[plane], level)
+            value = yield from self._code_plane(weight, slope, start)
             values[plane] = value
             if plane + 1 < planes:
                 deviations.append(4.0 * value - base[plane])
                 if self.joint:
-                    weight = self._posterior(weight, mean, inverse, value)
+                    weight = self._posterior(weight, slope, start, value)
         return values
 
     def _weights(self, logits: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -120,65 +122,83 @@ class Mixture:
             linear *= 1 / (1 << COEFFICIENT_SHIFT)
             np.floor(linear, out=linear)
             result += linear
-        return np.clip(result, -MEAN_LIMIT, 64 * LEVELS + MEAN_LIMIT, out=result)
+        return _clip(result, -MEAN_LIMIT, 64 * LEVELS + MEAN_LIMIT)
 
-    def _logistic_at(
-        self, boundary: NDArray[np.int64], mean: NDArray[np.float64], inverse: NDArray[np.float64]
-    ) -> NDArray[np.int32]:
-        """Logistic CDFs (..., K, N), 0 to 2**15, below the value ``boundary`` (..., N)."""
-        steps = (boundary * 64.0 - 32.0)[..., None, :] - mean
-        steps *= inverse
-        steps += self._centre
+    def _logistic_at(self, boundary: NDArray[np.int64], slope: Plane, start: Plane) -> NDArray[np.int32]:
+        """Logistic CDFs (..., K, N), 0 to 2**15, below the values ``boundary`` (..., N); see ``_lines``."""
+        steps = boundary.astype(np.float64)[..., None, :] * slope
+        steps += start
         # Truncation equals floor where it matters: what is below zero is clipped to index 0.
-        return self._logistic.take(steps.astype(np.int64), mode="clip")
+        return self._logistic.take(steps.astype(np.int32), mode="clip")
+
+    def _lines(self, mean: Plane, log_scale: NDArray[np.float32], level: NDArray[np.int16]) -> tuple[Plane, Plane]:
+        """Slopes and starts (K, N): the logistic table's index below value b is ``b*slope + start``.
+
+        That is (64*b - 32 - mean) * inverse_scale + centre, with 14 fractional bits, exact in float64.
+        """
+        index = log_scale + self._scale_offset[level]
+        _clip(index, 0, len(self._inverse_scale) - 1)
+        slope = self._inverse_scale.take(index.astype(np.int64))
+        start = mean + 32
+        start *= slope
+        np.subtract(self._centre, start, out=start)
+        slope *= 64
+        return slope, start
 
     def _code_plane(
-        self,
-        weight: NDArray[np.int32],
-        mean: NDArray[np.float64],
-        inverse: NDArray[np.float64],
+        self, weight: NDArray[np.int32], slope: Plane, start: Plane
     ) -> Generator[Frequencies, NDArray, NDArray[np.int64]]:
-        n = mean.shape[1]
+        n = weight.shape[1]
         total = weight.sum(axis=0)
         bounds = np.empty((RADIX + 1, n), np.float64)
         low = np.zeros(n, np.int64)
         lower = np.zeros(n, np.float64)
-        upper = (total.astype(np.int64) << LOGISTIC_BITS) + (total * LEVELS >> UNIFORM_SHIFT)
+        upper = ((total << LOGISTIC_BITS) + (total * LEVELS >> UNIFORM_SHIFT)).astype(np.float64)
         columns = np.arange(n)
-        frequencies = np.empty((n, RADIX), np.float64)
+        by_digit = np.empty((RADIX, n), np.float64)
         for stride in STRIDES:
-            boundary = low + stride * np.arange(1, RADIX)[:, None]
-            logistic = self._logistic_at(boundary, mean, inverse)
+            boundary = low + _INNER * stride
+            logistic = self._logistic_at(boundary, slope, start)
             logistic *= weight
+            inner = bounds[1:RADIX]
+            boundary *= total
+            boundary >>= UNIFORM_SHIFT
+            np.add(np.add.reduce(logistic, axis=1, dtype=np.int32), boundary, out=inner)
             bounds[0] = lower
-            bounds[1:RADIX] = logistic.sum(axis=1, dtype=np.int32) + (total * boundary >> UNIFORM_SHIFT)
             bounds[RADIX] = upper
-            scaled = bounds - lower
+            scaled = inner - lower
             scaled *= FREE_FREQUENCY
             scaled /= upper - lower
             np.floor(scaled, out=scaled)
-            np.subtract(scaled[1:].T, scaled[:-1].T, out=frequencies)
-            digit = yield frequencies
+            by_digit[0] = scaled[0]
+            np.subtract(scaled[1:], scaled[:-1], out=by_digit[1:-1])
+            np.subtract(FREE_FREQUENCY, scaled[-1], out=by_digit[-1])
+            digit = yield np.ascontiguousarray(by_digit.T)
             low += stride * digit
             lower = bounds[digit, columns]
             upper = bounds[digit + 1, columns]
         return low
 
     def _posterior(
-        self,
-        weight: NDArray[np.int32],
-        mean: NDArray[np.float64],
-        inverse: NDArray[np.float64],
-        value: NDArray[np.int64],
+        self, weight: NDArray[np.int32], slope: Plane, start: Plane, value: NDArray[np.int64]
     ) -> NDArray[np.int32]:
         """Weights given the value of the plane just coded: w_i * (64 * logistic_i + 1), renormalised."""
-        below, above = self._logistic_at(np.stack([value, value + 1]), mean, inverse)
-        below[:, value == 0] = 0
-        above[:, value == LEVELS - 1] = 1 << LOGISTIC_BITS
+        below, above = self._logistic_at(value + _EDGES, slope, start)
+        first, last = value == 0, value == LEVELS - 1
+        if first.any():
+            below[:, first] = 0
+        if last.any():
+            above[:, last] = 1 << LOGISTIC_BITS
         mass = (above - below) * np.float64(1 << UNIFORM_SHIFT)
         mass += 1
         mass *= weight
         return _normalise(mass)
+
+
+def _clip(array: NDArray, low: int, high: int) -> NDArray:
+    """Clip in place; np.clip takes several times as long for arrays of this size."""
+    np.maximum(array, low, out=array)
+    return np.minimum(array, high, out=array)
 
 
 def _normalise(weight: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -42,13 +42,26 @@ def prepare(model: ExactModel, name: str = DEFAULT_BACKEND) -> Evaluator:
     if reason is not None:
         raise NellocError(f"backend {name}: {reason}; use --backend {DEFAULT_BACKEND}")
     try:
-        failure = None if known_answers(backend, model) else "gives wrong integers on this machine"
+        failure = None if _admitted(backend, model) else "gives wrong integers on this machine"
         evaluator = backend.prepare(model)
     except (RuntimeError, ValueError, NotImplementedError) as error:
         failure = f"cannot evaluate this model here ({error})"
     if failure is not None:
         raise NellocError(f"backend {name}: {failure}; use --backend {DEFAULT_BACKEND}")
     return evaluator
+
+
+def _admitted(backend: Backend, model: ExactModel) -> bool:
+    """Whether ``backend`` may evaluate ``model``; tested once in a process."""
+    if isinstance(backend, NumpyBackend):
+        return True  # exact by the bounds that loading the model proved
+    key = (backend.name, model.sha256)
+    if key not in _answers:
+        _answers[key] = known_answers(backend, model)
+    return _answers[key]
+
+
+_answers: dict[tuple[str, bytes], bool] = {}
 
 
 def known_answers(backend: Backend, model: ExactModel) -> bool:

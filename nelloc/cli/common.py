@@ -1,0 +1,162 @@
+"""What the commands share: options, the progress bar, and the edge where errors become exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nelloc.errors import NellocError
+
+if TYPE_CHECKING:
+    from nelloc.codec import Options
+    from nelloc.files import Result
+
+STDIO = "-"
+_BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_fmt}]"
+# Written out so that --help does not import the codec; a test keeps them true.
+DECODER_NAMES = ("sequential", "parallel", "sheared")
+BACKEND_NAMES = ("numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
+
+_PARAMETERS = {
+    "model": click.option(
+        "--model", metavar="NAME|PATH", help="Model to use: a shipped name or a model file.  [default: default]"
+    ),
+    "needed_model": click.option(
+        "--model", metavar="NAME|PATH", help="Model file to use, if the one the file needs is not installed."
+    ),
+    "backend": click.option(
+        "--backend",
+        type=click.Choice(BACKEND_NAMES),
+        default="numpy",
+        show_default=True,
+        help="What evaluates the network. All give the same bytes; those on torch need nelloc[train].",
+    ),
+    "decoder": click.option(
+        "--decoder",
+        type=click.Choice(DECODER_NAMES),
+        default="sheared",
+        show_default=True,
+        help="How the pixels are walked (sNeLLoC, pNeLLoC, ShearLoC). All give the same pixels.",
+    ),
+    "threads": click.option(
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use.  [default: all cores]"
+    ),
+    "max_pixels": click.option(
+        "--max-pixels", type=click.IntRange(min=1), default=1 << 28, show_default=True, help="Refuse larger images."
+    ),
+    "force": click.option("-f", "--force", is_flag=True, help="Replace an existing output file."),
+    "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output."),
+    "quiet": click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    "verbose": click.option("-v", "--verbose", is_flag=True, help="Print more."),
+}
+
+
+def options(*names: str) -> Callable:
+    """A decorator that adds the named shared options, in this order."""
+
+    def decorate(function: Callable) -> Callable:
+        for name in reversed(names):
+            function = _PARAMETERS[name](function)
+        return function
+
+    return decorate
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turn errors into one line on standard error and exit status 1."""
+    try:
+        yield
+    except NellocError as error:
+        fail(error)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+def fail(error: NellocError) -> None:
+    """Print an error as the commands do."""
+    click.echo(f"nelloc: {error}", err=True)
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Messages: data to standard output, remarks to standard error."""
+
+    quiet: bool = False
+    verbose: bool = False
+
+    def remark(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        if self.verbose and not self.quiet:
+            click.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on one line of standard output."""
+    click.echo(json.dumps(value))
+
+
+def target_of(source: str, target: str | None, suffix: str) -> str:
+    """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe."""
+    if target is not None:
+        return target
+    return STDIO if source == STDIO else str(Path(source).with_suffix(suffix))
+
+
+def read_input(name: str) -> tuple[bytes, str]:
+    """The bytes of a file, or of standard input for "-", and the name that errors use."""
+    from nelloc import files
+
+    if name == STDIO:
+        return sys.stdin.buffer.read(), "standard input"
+    return files.read(Path(name)), name
+
+
+def convert(source: str, target: str, force: bool, function: Callable[[bytes, str], tuple[Result, bytes]]) -> Result:
+    """Read ``source``, let ``function`` make the output from its bytes and name, and write ``target``."""
+    from nelloc import files
+
+    if target != STDIO:
+        files.check_target(Path(source), Path(target), force)
+    data, name = read_input(source)
+    result, output = function(data, name)
+    if target == STDIO:
+        sys.stdout.buffer.write(output)
+        sys.stdout.buffer.flush()
+    else:
+        files.write(Path(target), output, force)
+    return replace(result, target=target)
+
+
+@contextmanager
+def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
+    """Codec options whose progress is a bar on standard error.
+
+    The bar shows on a terminal only, and only once the work has taken a second.
+    """
+    from tqdm import tqdm
+
+    from nelloc.codec import Options, Progress
+
+    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
+    with tqdm(total=0, unit="Mpx", unit_scale=False, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:
+
+        class Bar(Progress):
+            def expect(self, pixels: int) -> None:
+                bar.total += pixels / 1e6
+
+            def advance(self, pixels: int) -> None:
+                bar.update(pixels / 1e6)
+
+        yield Options(progress=Bar(), **fields)

@@ -1,0 +1,37 @@
+"""`nelloc info`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from nelloc.cli.common import options, print_json, read_input, reporting
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.Path())
+@options("max_pixels", "json")
+def info(file, max_pixels, as_json):
+    """Show what FILE holds, from its header, without decoding it.
+
+    Exit status: 0 done, 1 not a whole nlc file, 2 wrong usage.
+    """
+    from nelloc import files
+
+    with reporting():
+        data, name = read_input(file)
+        found = files.info(data, name, max_pixels=max_pixels)
+        if as_json:
+            print_json(asdict(found))
+            return
+        model = found.model + (f" ({found.model_name})" if found.model_name else " (not installed)")
+        rows = [
+            ("file", found.file),
+            ("image", f"{found.width} x {found.height}, 8-bit {found.kind}"),
+            ("size", f"{found.bytes} bytes, {found.bits_per_dimension:.3f} bits per sample"),
+            ("tiles", f"{found.tiles}, at most {found.tile} x {found.tile}"),
+            ("model", model),
+        ]
+        for name, value in rows:
+            click.echo(f"{name:6} {value}")

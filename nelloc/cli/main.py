@@ -1,0 +1,27 @@
+"""The `nelloc` command."""
+
+from __future__ import annotations
+
+import click
+
+from nelloc import __version__
+from nelloc.cli.compress import compress
+from nelloc.cli.decompress import decompress
+from nelloc.cli.info import info
+from nelloc.cli.verify import verify
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 all done, 1 a file failed, 2 wrong usage.",
+)
+@click.version_option(__version__, prog_name="nelloc")
+def main() -> None:
+    """Lossless image compression with small neural networks; the same bits on every machine."""
+
+
+for command in (compress, decompress, info, verify):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

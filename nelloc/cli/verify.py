@@ -1,0 +1,42 @@
+"""`nelloc verify`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from nelloc.cli.common import Printer, coding, fail, options, print_json, read_input, reporting
+from nelloc.errors import NellocError
+
+
+@click.command()
+@click.argument("names", metavar="FILE...", type=click.Path(), nargs=-1, required=True)
+@options("needed_model", "decoder", "backend", "threads", "max_pixels", "json", "quiet", "verbose")
+def verify(names, as_json, quiet, verbose, **fields):
+    """Decode each FILE completely and check every checksum. Nothing is written.
+
+    Exit status: 0 all whole, 1 at least one is not, 2 wrong usage.
+    """
+    from nelloc import files
+
+    printer = Printer(quiet, verbose)
+    failed = 0
+    with reporting(), coding(printer, **fields) as coding_options:
+        for name in names:
+            try:
+                data, source = read_input(name)
+                result = files.verify(data, source, coding_options)
+            except NellocError as error:
+                failed += 1
+                if as_json:
+                    print_json({"file": name, "ok": False, "error": str(error)})
+                fail(error)
+                continue
+            if as_json:
+                print_json({"file": name, "ok": True})
+            elif not quiet:
+                click.echo(f"{name}: whole, {result.width} x {result.height} pixels")
+    if len(names) > 1:
+        printer.detail(f"{len(names) - failed} of {len(names)} files are whole")
+    sys.exit(1 if failed else 0)

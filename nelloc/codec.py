@@ -1,0 +1,227 @@
+"""The whole path: image to bytes and back. The only place that knows all of it."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from threadpoolctl import threadpool_limits
+
+from nelloc import container as nlc
+from nelloc import image as images
+from nelloc import library
+from nelloc.container import Container, Method, TileRecord
+from nelloc.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.decoders.interface import EncodedTile, Engine
+from nelloc.encoder import TileCode, encode_tile
+from nelloc.errors import NellocError
+from nelloc.exact import backends
+from nelloc.exact.coder import DigitDecoder
+from nelloc.exact.model import ExactModel
+from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tiles
+
+Source = Image.Image | NDArray[np.uint8]
+_In, _Out = TypeVar("_In"), TypeVar("_Out")
+
+
+class Progress:
+    """What is told of the work done; this one does nothing with it. Called from several threads."""
+
+    def expect(self, pixels: int) -> None:
+        """So many more pixels will be coded."""
+
+    def advance(self, pixels: int) -> None:
+        """So many pixels were coded since the last call."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to code. None of these changes the pixels; only ``model`` and ``tile`` change the bytes."""
+
+    model: str | Path | None = None
+    tile: int = DEFAULT_TILE
+    backend: str = backends.DEFAULT_BACKEND
+    decoder: str = DEFAULT_DECODER
+    threads: int | None = None
+    max_pixels: int = nlc.MAX_PIXELS
+    progress: Progress = Progress()
+
+    def __post_init__(self) -> None:
+        if not MIN_TILE <= self.tile <= MAX_TILE:
+            raise NellocError(f"tile size {self.tile}: out of range; choose {MIN_TILE} to {MAX_TILE}")
+        if self.decoder not in DECODERS:
+            raise NellocError(f"decoder {self.decoder}: unknown; choose one of {', '.join(DECODERS)}")
+        if self.threads is not None and self.threads < 1:
+            raise NellocError(f"{self.threads} threads: choose at least 1")
+
+    @property
+    def workers(self) -> int:
+        """Threads to use: as asked for, or all that this process may have."""
+        if self.threads is not None:
+            return self.threads
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A coded image: the file's bytes and the bits that the model itself asks for."""
+
+    data: bytes
+    model_bits: float
+
+
+def encode(
+    image: Source | Sequence[Source], *, verify: bool = True, options: Options | None = None, **fields
+) -> bytes | list[bytes]:
+    """The .nlc bytes of an image, or of each image of a list (coded together, which is faster).
+
+    ``image``: a Pillow image of mode L or RGB, or a uint8 array (H, W) or (H, W, 3). Keywords are
+    the fields of ``Options``. With ``verify`` the result is decoded and compared. Raises NellocError for an
+    image that cannot be kept exactly, and if verification fails.
+    """
+    options = options or Options(**fields)
+    if isinstance(image, (list, tuple)):
+        pixels = [_pixels(item, f"image {number}") for number, item in enumerate(image)]
+        return [encoded.data for encoded in encode_pixels(pixels, options, verify=verify)]
+    return encode_pixels([_pixels(image, "image")], options, verify=verify)[0].data
+
+
+def decode(data: bytes | Sequence[bytes], *, options: Options | None = None, **fields):
+    """The pixels of .nlc bytes, or of each item of a list (decoded together, which is much faster for small images).
+
+    Returns (H, W) uint8 for gray, (H, W, 3) for RGB. Keywords are the fields of ``Options``. Raises
+    NellocError for bytes that are not a whole and undamaged file.
+    """
+    options = options or Options(**fields)
+    if isinstance(data, (list, tuple)):
+        files = [nlc.parse(item, f"file {n}", max_pixels=options.max_pixels) for n, item in enumerate(data)]
+        return decode_files(files, [f"file {n}" for n in range(len(files))], options)
+    file = nlc.parse(bytes(data), "data", max_pixels=options.max_pixels)
+    return decode_files([file], ["data"], options)[0]
+
+
+def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: bool) -> list[Encoded]:
+    """Code images with one model. Raises NellocError if ``verify`` finds that one does not decode to itself."""
+    model = library.find(options.model or library.DEFAULT_MODEL)
+    work = []
+    for image in pixels:
+        if image.planes[0].size > options.max_pixels:
+            raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
+        for tile in tiles(*image.planes.shape[1:], options.tile):
+            work.append(np.ascontiguousarray(image.planes[:, tile.rows, tile.columns]))
+
+    area = sum(planes[0].size for planes in work)
+    options.progress.expect(area * (2 if verify else 1))
+
+    def encode_part(part: Sequence[NDArray[np.uint8]]) -> list[TileCode]:
+        engine = _engine(model, options.backend)
+        codes = []
+        for planes in part:
+            codes.append(encode_tile(engine, planes, _pixel_checksum(planes)))
+            options.progress.advance(planes[0].size)
+        return codes
+
+    with _single_threaded_products():
+        codes = iter(_spread(encode_part, work, options.workers))
+    encoded = []
+    for image in pixels:
+        height, width = image.planes.shape[1:]
+        own = [next(codes) for _ in tiles(height, width, options.tile)]
+        records = tuple(TileRecord(Method.MIXTURE, code.data) for code in own)
+        file = Container(image.kind, width, height, options.tile, model.id, records)
+        encoded.append(Encoded(nlc.pack(file), sum(code.model_bits for code in own)))
+    if verify:
+        files = [nlc.parse(e.data, "encoded data", max_pixels=options.max_pixels) for e in encoded]
+        decoded = decode_files(files, ["encoded data"] * len(files), options, model=model)
+        for image, array in zip(pixels, decoded, strict=True):
+            if not np.array_equal(images.to_array(image.planes, image.kind), array):
+                raise NellocError("encoded data: does not decode to the same pixels; please report this image")
+    return encoded
+
+
+def decode_files(
+    files: Sequence[Container], sources: Sequence[str], options: Options, *, model: ExactModel | None = None
+) -> list[NDArray[np.uint8]]:
+    """Decode parsed files together where they share a model; ``sources`` name them in errors."""
+    if model is None:  # with a model given, the encoder verifies, and has announced the work
+        options.progress.expect(sum(file.width * file.height for file in files))
+    results: list[NDArray[np.uint8] | None] = [None] * len(files)
+    groups: dict[tuple[bytes, int], list[int]] = {}
+    for index, file in enumerate(files):
+        groups.setdefault((file.model_id, file.kind.planes), []).append(index)
+    for (model_id, _), members in groups.items():
+        found = model or library.find_by_id(model_id, sources[members[0]], options.model)
+        decoded = _decode_group(found, [files[i] for i in members], [sources[i] for i in members], options)
+        for index, array in zip(members, decoded, strict=True):
+            results[index] = array
+    return [array for array in results if array is not None]
+
+
+def _decode_group(
+    model: ExactModel, files: Sequence[Container], sources: Sequence[str], options: Options
+) -> list[NDArray[np.uint8]]:
+    """Files of one model and one number of planes."""
+    work = []
+    for file in files:
+        for tile, record in zip(tiles(file.height, file.width, file.tile), file.tiles, strict=True):
+            work.append(EncodedTile(tile.height, tile.width, file.kind.planes, DigitDecoder(record.data)))
+    walk = DECODERS[options.decoder]
+
+    def decode_part(part: Sequence[EncodedTile]) -> list[NDArray[np.uint8]]:
+        return walk(_engine(model, options.backend), part, options.progress.advance)
+
+    with _single_threaded_products():
+        decoded = iter(zip(work, _spread(decode_part, work, options.workers), strict=True))
+    arrays = []
+    for file, source in zip(files, sources, strict=True):
+        planes = np.empty((file.kind.planes, file.height, file.width), np.uint8)
+        for number, tile in enumerate(tiles(file.height, file.width, file.tile)):
+            encoded, pixels = next(decoded)
+            if not encoded.digits.ends_with(_pixel_checksum(pixels)):
+                raise NellocError(
+                    f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; get the file again from its source or a backup"
+                )
+            planes[:, tile.rows, tile.columns] = pixels
+        arrays.append(images.to_array(planes, file.kind))
+    return arrays
+
+
+def _pixels(image: Source, source: str) -> images.Pixels:
+    return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)
+
+
+def _pixel_checksum(planes: NDArray[np.uint8]) -> int:
+    """CRC-32 of a tile's samples, plane after plane in raster order."""
+    return zlib.crc32(np.ascontiguousarray(planes))
+
+
+def _engine(model: ExactModel, backend: str) -> Engine:
+    """A fresh engine: engines hold working storage, so each thread has its own."""
+    return Engine.of(model, backends.prepare(model, backend))
+
+
+def _spread(function: Callable[[Sequence[_In]], list[_Out]], items: Sequence[_In], threads: int) -> list[_Out]:
+    """``function`` of the items, in ``threads`` parts side by side; the results in order."""
+    if threads == 1 or len(items) < 2:
+        return function(items)
+    parts = min(threads, len(items))
+    cuts = [len(items) * k // parts for k in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        futures = [pool.submit(function, items[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [result for future in futures for result in future.result()]
+
+
+@contextmanager
+def _single_threaded_products() -> Iterator[None]:
+    """Keep BLAS to one thread: tiles are spread over threads instead, which scales better."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
