@@ -27,7 +27,8 @@ ACTIVATION_MAX = 255
 SUM_LIMIT = 2**24  # float32 holds every integer below this
 MAX_FILE_BYTES = 64 << 20
 MAX_SHIFT = 23
-MAX_HORIZON, MAX_COMPONENTS, MAX_WIDTH, MAX_LAYERS = 8, 32, 4096, 64
+# The activity needs a window of at least two rows.
+MIN_HORIZON, MAX_HORIZON, MAX_COMPONENTS, MAX_WIDTH, MAX_LAYERS = 2, 8, 32, 4096, 64
 
 # Fixed-point conventions of the mixture; see docs/FORMAT.md.
 LOGISTIC_BITS = 15  # the logistic table's maximum is 2**15
@@ -197,7 +198,7 @@ def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
 
 def _check(model: ExactModel) -> None:
     """Raise ValueError unless every later computation stays within its proven range."""
-    _require(1 <= model.horizon <= MAX_HORIZON, "its horizon is out of range")
+    _require(MIN_HORIZON <= model.horizon <= MAX_HORIZON, "its horizon is out of range")
     _require(1 <= model.components <= MAX_COMPONENTS, "its number of components is out of range")
     _require(2 <= len(model.layers) <= MAX_LAYERS, "its number of layers is out of range")
     _check_layers(model)
