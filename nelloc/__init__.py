@@ -14,13 +14,24 @@ from typing import TYPE_CHECKING
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.codec import Options, decode, encode
+    from nelloc.codec import Options, decode, decode_many, encode, encode_many
     from nelloc.files import compress, decompress
 
 __version__ = "0.1.0"
-__all__ = ["NellocError", "Options", "__version__", "compress", "decode", "decompress", "encode"]
+__all__ = [
+    "NellocError",
+    "Options",
+    "__version__",
+    "compress",
+    "decode",
+    "decode_many",
+    "decompress",
+    "encode",
+    "encode_many",
+]
 
-_HOMES = {"Options": "codec", "decode": "codec", "encode": "codec", "compress": "files", "decompress": "files"}
+_HOMES = dict.fromkeys(("Options", "decode", "decode_many", "encode", "encode_many"), "codec")
+_HOMES |= dict.fromkeys(("compress", "decompress"), "files")
 
 
 def __getattr__(name: str):

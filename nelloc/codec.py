@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ from nelloc.exact.model import ExactModel
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tiles
 
 Source = Image.Image | NDArray[np.uint8]
-_In, _Out = TypeVar("_In"), TypeVar("_Out")
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class Progress:
@@ -53,7 +55,7 @@ class Options:
     decoder: str = DEFAULT_DECODER
     threads: int | None = None
     max_pixels: int = nlc.MAX_PIXELS
-    progress: Progress = Progress()
+    progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         if not MIN_TILE <= self.tile <= MAX_TILE:
@@ -79,34 +81,39 @@ class Encoded:
     model_bits: float
 
 
-def encode(
-    image: Source | Sequence[Source], *, verify: bool = True, options: Options | None = None, **fields
-) -> bytes | list[bytes]:
-    """The .nlc bytes of an image, or of each image of a list (coded together, which is faster).
+def encode(image: Source, *, verify: bool = True, options: Options | None = None, **fields: Any) -> bytes:
+    """The .nlc bytes of an image.
 
     ``image``: a Pillow image of mode L or RGB, or a uint8 array (H, W) or (H, W, 3). Keywords are
     the fields of ``Options``. With ``verify`` the result is decoded and compared. Raises NellocError for an
     image that cannot be kept exactly, and if verification fails.
     """
-    options = options or Options(**fields)
-    if isinstance(image, (list, tuple)):
-        pixels = [_pixels(item, f"image {number}") for number, item in enumerate(image)]
-        return [encoded.data for encoded in encode_pixels(pixels, options, verify=verify)]
-    return encode_pixels([_pixels(image, "image")], options, verify=verify)[0].data
+    return encode_pixels([_pixels(image, "image")], options or Options(**fields), verify=verify)[0].data
 
 
-def decode(data: bytes | Sequence[bytes], *, options: Options | None = None, **fields):
-    """The pixels of .nlc bytes, or of each item of a list (decoded together, which is much faster for small images).
+def encode_many(
+    images: Sequence[Source], *, verify: bool = True, options: Options | None = None, **fields: Any
+) -> list[bytes]:
+    """The .nlc bytes of each of several images; the same bytes as one by one. See ``encode``."""
+    pixels = [_pixels(image, f"image {number}") for number, image in enumerate(images)]
+    return [encoded.data for encoded in encode_pixels(pixels, options or Options(**fields), verify=verify)]
 
-    Returns (H, W) uint8 for gray, (H, W, 3) for RGB. Keywords are the fields of ``Options``. Raises
-    NellocError for bytes that are not a whole and undamaged file.
+
+def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDArray[np.uint8]:
+    """The pixels of .nlc bytes: (H, W) uint8 for gray, (H, W, 3) for RGB.
+
+    Keywords are the fields of ``Options``. Raises NellocError for bytes that are not a whole and undamaged file.
     """
     options = options or Options(**fields)
-    if isinstance(data, (list, tuple)):
-        files = [nlc.parse(item, f"file {n}", max_pixels=options.max_pixels) for n, item in enumerate(data)]
-        return decode_files(files, [f"file {n}" for n in range(len(files))], options)
-    file = nlc.parse(bytes(data), "data", max_pixels=options.max_pixels)
-    return decode_files([file], ["data"], options)[0]
+    return decode_files([nlc.parse(data, "data", max_pixels=options.max_pixels)], ["data"], options)[0]
+
+
+def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fields: Any) -> list[NDArray[np.uint8]]:
+    """The pixels of each of several files, decoded together: much faster for small images. See ``decode``."""
+    options = options or Options(**fields)
+    names = [f"file {number}" for number in range(len(data))]
+    files = [nlc.parse(item, name, max_pixels=options.max_pixels) for item, name in zip(data, names, strict=True)]
+    return decode_files(files, names, options)
 
 
 def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: bool) -> list[Encoded]:
@@ -116,7 +123,8 @@ def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: 
     for image in pixels:
         if image.planes[0].size > options.max_pixels:
             raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
-        for tile in tiles(*image.planes.shape[1:], options.tile):
+        _, height, width = image.planes.shape
+        for tile in tiles(height, width, options.tile):
             work.append(np.ascontiguousarray(image.planes[:, tile.rows, tile.columns]))
 
     area = sum(planes[0].size for planes in work)
@@ -130,11 +138,12 @@ def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: 
             options.progress.advance(planes[0].size)
         return codes
 
+    backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
     with _single_threaded_products():
         codes = iter(_spread(encode_part, work, options.workers))
     encoded = []
     for image in pixels:
-        height, width = image.planes.shape[1:]
+        _, height, width = image.planes.shape
         own = [next(codes) for _ in tiles(height, width, options.tile)]
         records = tuple(TileRecord(Method.MIXTURE, code.data) for code in own)
         file = Container(image.kind, width, height, options.tile, model.id, records)
@@ -179,6 +188,7 @@ def _decode_group(
     def decode_part(part: Sequence[EncodedTile]) -> list[NDArray[np.uint8]]:
         return walk(_engine(model, options.backend), part, options.progress.advance)
 
+    backends.prepare(model, options.backend)
     with _single_threaded_products():
         decoded = iter(zip(work, _spread(decode_part, work, options.workers), strict=True))
     arrays = []
@@ -188,7 +198,8 @@ def _decode_group(
             encoded, pixels = next(decoded)
             if not encoded.digits.ends_with(_pixel_checksum(pixels)):
                 raise NellocError(
-                    f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; get the file again from its source or a backup"
+                    f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; "
+                    "get the file again from its source or a backup"
                 )
             planes[:, tile.rows, tile.columns] = pixels
         arrays.append(images.to_array(planes, file.kind))
@@ -209,19 +220,19 @@ def _engine(model: ExactModel, backend: str) -> Engine:
     return Engine.of(model, backends.prepare(model, backend))
 
 
-def _spread(function: Callable[[Sequence[_In]], list[_Out]], items: Sequence[_In], threads: int) -> list[_Out]:
+def _spread(function: Callable[[Sequence[In]], list[Out]], items: Sequence[In], threads: int) -> list[Out]:
     """``function`` of the items, in ``threads`` parts side by side; the results in order."""
     if threads == 1 or len(items) < 2:
         return function(items)
     parts = min(threads, len(items))
     cuts = [len(items) * k // parts for k in range(parts + 1)]
     with ThreadPoolExecutor(parts) as pool:
-        futures = [pool.submit(function, items[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        futures = [pool.submit(function, items[a:b]) for a, b in pairwise(cuts)]
         return [result for future in futures for result in future.result()]
 
 
 @contextmanager
 def _single_threaded_products() -> Iterator[None]:
-    """Keep BLAS to one thread: tiles are spread over threads instead, which scales better."""
-    with threadpool_limits(limits=1, user_api="blas"):
+    """Keep matrix products to one thread: tiles are spread over threads instead, which scales better."""
+    with threadpool_limits(limits=1):
         yield

@@ -92,11 +92,11 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS) ->
     """Read a file. Raises NellocError naming ``source`` for anything that is not a whole, supported file."""
     try:
         return _parse(data, max_pixels)
-    except _Damage as damage:
+    except _DamageError as damage:
         raise NellocError(f"{source}: {damage}") from None
 
 
-class _Damage(Exception):
+class _DamageError(Exception):
     """What is wrong with the bytes, and what to do."""
 
 
@@ -109,7 +109,7 @@ class _Reader:
 
     def take(self, count: int) -> bytes:
         if count > len(self.data) - self.position:
-            raise _Damage(f"it ends too early, at byte {len(self.data)}; {_RESTORE}")
+            raise _DamageError(f"it ends too early, at byte {len(self.data)}; {_RESTORE}")
         self.position += count
         return self.data[self.position - count : self.position]
 
@@ -126,11 +126,11 @@ class _Reader:
                 if byte == 0 and shift:
                     break
                 return value
-        raise _Damage(f"its header has a malformed number; {_RESTORE}")
+        raise _DamageError(f"its header has a malformed number; {_RESTORE}")
 
     def crc32(self, what: str, data: bytes) -> None:
         if struct.unpack("<I", self.take(4))[0] != zlib.crc32(data):
-            raise _Damage(f"the checksum of {what} does not match, so it is damaged; {_RESTORE}")
+            raise _DamageError(f"the checksum of {what} does not match, so it is damaged; {_RESTORE}")
 
 
 def _varint(value: int) -> bytes:
@@ -172,16 +172,18 @@ def _pack_tiled(container: Container) -> bytes:
 def _parse(data: bytes, max_pixels: int) -> Container:
     reader = _Reader(data)
     if len(data) < len(SIGNATURE) and SIGNATURE.startswith(data):
-        raise _Damage(f"it ends too early, at byte {len(data)}; {_RESTORE}")
+        raise _DamageError(f"it ends too early, at byte {len(data)}; {_RESTORE}")
     if reader.take(min(4, len(data))) != SIGNATURE:
         if data.startswith((b"\x8eNL\r\n", b"\x0eNL\n")):
-            raise _Damage("it was damaged by a text-mode transfer; copy it again in binary mode")
-        raise _Damage("it is not an nlc file; give a file made by nelloc compress")
+            raise _DamageError("it was damaged by a text-mode transfer; copy it again in binary mode")
+        raise _DamageError("it is not an nlc file; give a file made by nelloc compress")
     version, flags = divmod(reader.byte(), 16)
     if version != VERSION:
-        raise _Damage(f"it has format version {version} and this nelloc reads version {VERSION}; use a newer nelloc")
+        raise _DamageError(
+            f"it has format version {version} and this nelloc reads version {VERSION}; use a newer nelloc"
+        )
     if flags & ~(_FLAG_TILED | _FLAG_SECTIONS) or flags == _FLAG_SECTIONS:
-        raise _Damage("it uses a feature that this nelloc does not know; use a newer nelloc")
+        raise _DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
     kind = reader.byte()
     model_id = reader.take(MODEL_ID_BYTES)
     if flags & _FLAG_TILED:
@@ -190,7 +192,7 @@ def _parse(data: bytes, max_pixels: int) -> Container:
     crc = reader.take(2)
     body = data[reader.position :]
     if crc != _crc16(data[: reader.position - 2] + body):
-        raise _Damage(f"its checksum does not match, so it is damaged; {_RESTORE}")
+        raise _DamageError(f"its checksum does not match, so it is damaged; {_RESTORE}")
     method, kind = kind >> _KIND_BITS, kind & (1 << _KIND_BITS) - 1
     _check_size(width, height, max_pixels)
     record = _record(method, body)
@@ -205,20 +207,20 @@ def _parse_tiled(reader: _Reader, flags: int, kind: int, model_id: bytes, max_pi
             announced.append((reader.byte(), reader.varint()))
     head = reader.data[: reader.position]
     if reader.take(2) != _crc16(head):
-        raise _Damage(f"the checksum of its header does not match, so it is damaged; {_RESTORE}")
+        raise _DamageError(f"the checksum of its header does not match, so it is damaged; {_RESTORE}")
     _check_size(width, height, max_pixels)
     if not MIN_TILE <= tile <= MAX_TILE:
-        raise _Damage(f"its tile size {tile} is out of range; {_RESTORE}")
+        raise _DamageError(f"its tile size {tile} is out of range; {_RESTORE}")
     sections = []
     for number, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
         reader.crc32(f"section {number}", section.data)
         if section.critical:
-            raise _Damage(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
+            raise _DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
         sections.append(section)
     count = tile_count(height, width, tile)
     if 2 * count > len(reader.data) - reader.position:
-        raise _Damage(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")
+        raise _DamageError(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")
     start = reader.position
     index = [(reader.byte(), reader.varint()) for _ in range(count)]
     reader.crc32("the tile index", reader.data[start : reader.position])
@@ -228,16 +230,17 @@ def _parse_tiled(reader: _Reader, flags: int, kind: int, model_id: bytes, max_pi
         reader.crc32(f"tile {number}", record.data)
         records.append(record)
     if reader.position != len(reader.data):
-        raise _Damage(f"{len(reader.data) - reader.position} bytes follow its end; {_RESTORE}")
+        raise _DamageError(f"{len(reader.data) - reader.position} bytes follow its end; {_RESTORE}")
     return Container(_kind(kind), width, height, tile, model_id, tuple(records), tuple(sections))
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if not width or not height:
-        raise _Damage(f"its header announces an empty image; {_RESTORE}")
+        raise _DamageError(f"its header announces an empty image; {_RESTORE}")
     if width * height > max_pixels:
-        raise _Damage(
-            f"its header announces {width} x {height} pixels, above the limit of {max_pixels}; raise --max-pixels if the file is trusted"
+        raise _DamageError(
+            f"its header announces {width} x {height} pixels, above the limit of {max_pixels}; "
+            "raise --max-pixels if the file is trusted"
         )
 
 
@@ -245,12 +248,14 @@ def _kind(number: int) -> Kind:
     try:
         return Kind(number)
     except ValueError:
-        raise _Damage(f"it holds an image of kind {number} that this nelloc does not know; use a newer nelloc") from None
+        raise _DamageError(
+            f"it holds an image of kind {number} that this nelloc does not know; use a newer nelloc"
+        ) from None
 
 
 def _record(method: int, data: bytes) -> TileRecord:
     if data.endswith(b"\0"):
-        raise _Damage(f"a tile's data ends in a zero byte, which no encoder writes; {_RESTORE}")
+        raise _DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {_RESTORE}")
     return TileRecord(_method(method), data)
 
 
@@ -258,4 +263,4 @@ def _method(number: int) -> Method:
     try:
         return Method(number)
     except ValueError:
-        raise _Damage(f"a tile has method {number} that this nelloc does not know; use a newer nelloc") from None
+        raise _DamageError(f"a tile has method {number} that this nelloc does not know; use a newer nelloc") from None

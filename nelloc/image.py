@@ -59,7 +59,9 @@ def from_image(image: Image.Image, source: str = "image") -> Pixels:
     if getattr(image, "n_frames", 1) > 1:
         raise NellocError(f"{source}: has {image.n_frames} frames; extract the frame to compress first")  # type: ignore[attr-defined]
     if image.mode not in _KIND_OF_MODE:
-        raise NellocError(f"{source}: is of mode {image.mode}; only 8-bit gray (L) and RGB images can be compressed yet")
+        raise NellocError(
+            f"{source}: is of mode {image.mode}; only 8-bit gray (L) and RGB images can be compressed yet"
+        )
     if _deeper_than_it_seems(image):
         raise NellocError(f"{source}: has 16 bits per sample; only 8-bit images can be compressed yet")
     if "transparency" in image.info:
@@ -86,7 +88,9 @@ def read(data: bytes, source: str) -> Pixels:
             image.load()
             return from_image(image, source)
     except UnidentifiedImageError:
-        raise NellocError(f"{source}: is not an image that can be read; give a PNG, TIFF, WebP, BMP or PPM file") from None
+        raise NellocError(
+            f"{source}: is not an image that can be read; give a PNG, TIFF, WebP, BMP or PPM file"
+        ) from None
     except Image.DecompressionBombError as error:
         raise NellocError(f"{source}: {error}; split the image first") from None
     except (OSError, SyntaxError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 DEFAULT_TILE = 256
 MIN_TILE, MAX_TILE = 16, 4096
@@ -35,8 +36,8 @@ def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Tile]:
     rows, columns = _cuts(height, tile), _cuts(width, tile)
     return [
         Tile(top, left, bottom - top, right - left)
-        for top, bottom in zip(rows, rows[1:], strict=False)
-        for left, right in zip(columns, columns[1:], strict=False)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
     ]
 
 

@@ -13,9 +13,7 @@ from nelloc.cli.common import STDIO, Printer, coding, convert, options, print_js
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path())
 @click.argument("target", metavar="[OUT]", type=click.Path(), required=False)
-@options(
-    "needed_model", "decoder", "backend", "threads", "max_pixels", "force", "json", "quiet", "verbose"
-)
+@options("needed_model", "decoder", "backend", "threads", "max_pixels", "force", "json", "quiet", "verbose")
 def decompress(source, target, force, as_json, quiet, verbose, **fields):
     """Decompress IN to the image OUT (by default IN with the extension .png).
 

@@ -50,9 +50,7 @@ class Engine:
 class Decoder(Protocol):
     """Decodes tiles of one image or of many. Returns (planes, height, width) uint8 arrays."""
 
-    def __call__(
-        self, engine: Engine, tiles: Sequence[EncodedTile], progress: Progress
-    ) -> list[NDArray[np.uint8]]: ...
+    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]: ...
 
 
 # Pixels that a step may have over all tiles: wide products are fast, and this bounds the memory.

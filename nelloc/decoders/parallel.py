@@ -27,18 +27,14 @@ def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> 
     return images
 
 
-def _decode_together(
-    engine: Engine, tiles: Sequence[EncodedTile], progress: Progress
-) -> list[NDArray[np.uint8]]:
+def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
     horizon = engine.horizon
     planes = tiles[0].planes
     plans = [_plan(tile.height, tile.width, horizon) for tile in tiles]
     origins = np.cumsum([0] + [plan.cells for plan in plans])
     store = np.full((3, origins[-1]), 4 * FIRST_PIXEL, np.float32)
     decoders = [tile.digits for tile in tiles]
-    offsets = [
-        np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans
-    ]
+    offsets = [np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans]
     steps = max(step_count(tile.height, tile.width, horizon) for tile in tiles)
     for step in range(steps):
         slices, reads, cells, sources, targets = [], [], [], [], []

@@ -41,7 +41,7 @@ def _decode_tile(engine: Engine, tile: EncodedTile, progress: Progress) -> NDArr
 
 def _neighbour(image: NDArray[np.uint8], row: int, column: int, di: int, dj: int) -> NDArray[np.uint8]:
     """The value (3,) that pixel (row, column) sees at offset (di, dj)."""
-    _, height, width = image.shape
+    width = image.shape[2]
     if row == column == 0:
         return np.full(3, FIRST_PIXEL, np.uint8)
     i, j = max(0, row + di), min(max(0, column + dj), width - 1)

@@ -126,9 +126,7 @@ class _LockStep:
         window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
         return inputs
 
-    def _keep(
-        self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray[np.uint8]
-    ) -> None:
+    def _keep(self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray[np.uint8]) -> None:
         """Put ``values`` (planes, tiles, rows) of tiles of one width into the store and the images."""
         self.columns[column, :, tiles, self.h + first : self.h + last] = values * np.float32(4)
         # In an image, the pixels of a step stand a constant distance apart.

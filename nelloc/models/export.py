@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
 from nelloc.exact.context import SCALE_ORIGIN, SCALE_STEPS, ContextTables
 from nelloc.exact.model import (
@@ -33,21 +32,18 @@ def export(network: LocalNetwork) -> bytes:
     """The integer model file of ``network``: the same network gives the same bytes."""
     config = network.config
     layers = []
-    final = len(network.layers) - 1
-    for index, linear in enumerate(network.layers):
+    final = len(network.linear) - 1
+    for index, (linear, skip) in enumerate(zip(network.linear, config.skips, strict=True)):
         limit = FIRST_WEIGHT_MAX if index == 0 else WEIGHT_MAX
-        weight = linear.weight.detach()
-        fraction = weight_fraction_bits(weight, limit).numpy()
-        weights = torch.floor(weight * torch.exp2(torch.from_numpy(fraction).float())[:, None] + 0.5)
-        weights = weights.clamp(-limit, limit).to(torch.int32).numpy()
+        fraction = weight_fraction_bits(linear.weight, limit).numpy()
+        steps = linear.weight.detach().double().numpy() * 2.0 ** fraction[:, None]
+        weight = np.clip(np.floor(steps + 0.5), -limit, limit)
         sum_bits = fraction + (_INPUT_BITS if index == 0 else _ACTIVATION_BITS)
-        outputs = np.array(output_bits(config.components)) if index == final else _ACTIVATION_BITS
-        shift = sum_bits - outputs
+        shift = sum_bits - (output_bits(config.components) if index == final else _ACTIVATION_BITS)
         bias = np.floor(linear.bias.detach().double().numpy() * 2.0**sum_bits + 0.5)
         # Half of the step that is shifted out, so that the shift rounds to nearest.
         bias += np.where(shift > 0, 2.0 ** (shift - 1), 0)
-        skip = index - 3 if 0 < index <= 3 * config.blocks and index % 3 == 0 else None
-        layers.append(Layer(weights, bias.astype(np.int32), shift.astype(np.int32), skip))
+        layers.append(Layer(weight.astype(np.int32), bias.astype(np.int32), shift.astype(np.int32), skip))
     data = save_model(
         horizon=config.horizon,
         components=config.components,

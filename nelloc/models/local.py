@@ -9,6 +9,7 @@ what was trained.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,16 +34,21 @@ class LocalConfig:
     components: int = 10
 
     @property
-    def layer_sizes(self) -> list[tuple[int, int, bool]]:
-        """(inputs, outputs, starts a skip) of each dense layer; see ``LocalNetwork.forward``."""
-        w = self.width
-        middle = [(w, w, False)] * (3 * self.blocks + 1)
-        return [(input_count(self.horizon), w, False), *middle, (w, 10 * self.components, False)]
+    def layer_sizes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each dense layer: the first, three per block, and two closing ones."""
+        middle = [(self.width, self.width)] * (3 * self.blocks + 1)
+        return [(input_count(self.horizon), self.width), *middle, (self.width, 10 * self.components)]
+
+    @property
+    def skips(self) -> list[int | None]:
+        """For each layer, the earlier layer whose output is added to its own, or None."""
+        ends = range(3, 3 * self.blocks + 1, 3)
+        return [index - 3 if index in ends else None for index in range(len(self.layer_sizes))]
 
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds per pixel."""
-        return sum(a * b for a, b, _ in self.layer_sizes)
+        return sum(a * b for a, b in self.layer_sizes)
 
 
 class _RoundActivation(torch.autograd.Function):
@@ -85,34 +91,36 @@ class LocalNetwork(nn.Module):
     def __init__(self, config: LocalConfig):
         super().__init__()
         self.config = config
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b, _ in config.layer_sizes)
+        linear = [nn.Linear(inputs, outputs) for inputs, outputs in config.layer_sizes]
         self.rounding = True
         self.low_precision = False
-        for layer in self.layers:
+        for layer in linear:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
         k = config.components
-        last = self.layers[-1]
         with torch.no_grad():
-            last.weight.mul_(0.1)
-            last.bias[k : 4 * k] = torch.linspace(-1, 1, k).repeat(3)
-            last.bias[4 * k : 7 * k] = torch.linspace(-1.5, 0.5, k).repeat(3)
+            # Start from nearly fixed components whose means and scales cover what residuals need.
+            linear[-1].weight.mul_(0.1)
+            linear[-1].bias[k : 4 * k] = torch.linspace(-1, 1, k).repeat(3)
+            linear[-1].bias[4 * k : 7 * k] = torch.linspace(-1.5, 0.5, k).repeat(3)
+        self.layers = nn.ModuleList(linear)
+
+    @property
+    def linear(self) -> list[nn.Linear]:
+        """The dense layers, first to last."""
+        return cast(list[nn.Linear], list(self.layers))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        *hidden, last = self.linear
         x = inputs * (1 / INPUT_STEPS)
-        skip = None
-        final = len(self.layers) - 1
-        for index, layer in enumerate(self.layers):
+        outputs: list[Tensor] = []
+        for index, (layer, skip) in enumerate(zip(hidden, self.config.skips, strict=False)):
             x = self._product(layer, x, first=index == 0)
-            if index == final:
-                return x
-            # A residual block is three layers; its sum is rounded with the last one's output.
-            if index and index % 3 == 0 and index <= 3 * self.config.blocks:
-                x = x + skip
+            if skip is not None:
+                x = x + outputs[skip]
             x = self._activate(x)
-            if index % 3 == 0 and index < 3 * self.config.blocks:
-                skip = x
-        raise AssertionError("unreachable")
+            outputs.append(x)
+        return self._product(last, x, first=False)
 
     def _product(self, layer: nn.Linear, x: Tensor, first: bool) -> Tensor:
         weight = layer.weight

@@ -19,7 +19,7 @@ LOGIT_BITS, MEAN_BITS, SCALE_BITS, COEFFICIENT_BITS = 6, 8, 5, 8
 
 
 def output_bits(components: int) -> list[int]:
-    """Fractional bits of each of the 10*K outputs, in their order: logits K, means 3K, log2-scales 3K, coefficients 3K."""
+    """Fractional bits of each of the 10*K outputs: logits K, means 3K, log2-scales 3K, coefficients 3K."""
     k = components
     return [LOGIT_BITS] * k + [MEAN_BITS] * 3 * k + [SCALE_BITS] * 3 * k + [COEFFICIENT_BITS] * 3 * k
 

@@ -55,7 +55,10 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Batch:
-    """N training pixels: ``inputs`` (N, features) in input steps; ``value``, ``base`` (N, 3) and ``activity`` (N,) in gray levels."""
+    """N training pixels.
+
+    ``inputs`` (N, features) in input steps; ``value``, ``base`` (N, 3) and ``activity`` (N,) in gray levels.
+    """
 
     inputs: Tensor
     value: Tensor
@@ -94,7 +97,7 @@ def _rows(array: NDArray[np.float32]) -> Tensor:
 
 
 def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> float:
-    """Bits per dimension of ``batch``; with ``rounding`` as the integer network would have, without it the float parent's."""
+    """Bits per dimension of ``batch``: as the integer network has it, or without ``rounding`` the float parent's."""
     kept = network.rounding, network.low_precision
     network.rounding, network.low_precision = rounding, False
     total = 0.0

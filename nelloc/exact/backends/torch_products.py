@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class _TorchFloatEvaluator:
         torch = self._torch
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(inputs)).to(self._device)
-            activations = []
+            activations: list[Any] = []
             for weight, bias, skip in self._layers[:-1]:
                 x = torch.addmm(bias, weight, x).floor_()
                 if skip is not None:

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Install what the tests need, then format check, lint, types and tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# torch first and alone: its pinned CPU build keeps other packages from pulling in CUDA.
+python3 -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+python3 -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+python3 -m ruff format --check .
+python3 -m ruff check .
+python3 -m mypy
+python3 -m pytest "$@"
