@@ -82,18 +82,19 @@ class _LockStep:
         for step in range(max(step_count(height, width, self.h) for height, width in shapes)):
             rows = [step_rows(step, height, width, self.h) for height, width in shapes]
             busy = [(first, last) for first, last in rows if first < last]
+            column = self._column_of(step)
             if busy:
-                self._decode_step(step, rows, min(first for first, _ in busy), max(last for _, last in busy))
+                top, bottom = min(first for first, _ in busy), max(last for _, last in busy)
+                self._decode_step(step, column, rows, top, bottom)
                 progress(sum(last - first for first, last in busy))
         return [
             image[:, : tile.height * tile.width].reshape(self.planes, tile.height, tile.width)
             for image, tile in zip(self.images, self.tiles, strict=True)
         ]
 
-    def _decode_step(self, step: int, rows: list[tuple[int, int]], top: int, bottom: int) -> None:
+    def _decode_step(self, step: int, column: int, rows: list[tuple[int, int]], top: int, bottom: int) -> None:
         """Decode the pixels of one step: rows ``top`` to ``bottom`` of all tiles, where a tile has them."""
         n = bottom - top
-        column = self._column_of(step)
         inputs = self._contexts(column, top, bottom)
         normalised = self.engine.normaliser(inputs[:-4].reshape(-1, 3, inputs.shape[1]), out=inputs)
         outputs = self.engine.evaluate(inputs)

@@ -1,0 +1,83 @@
+"""Model files: the identity of a model, the bounds that make it exact, and refusal of anything else."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from conftest import small_model_bytes
+
+from nelloc import NellocError
+from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, load_model
+
+
+def rewrite(change, about=None) -> bytes:
+    """The small model's file after ``change`` of its tensors and its description."""
+    data = small_model_bytes()
+    tensors = {name: array.copy() for name, array in safetensors.numpy.load(data).items()}
+    length = int.from_bytes(data[:8], "little")
+    description = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
+    change(tensors)
+    description |= about or {}
+    return safetensors.numpy.save(tensors, metadata={"about": json.dumps(description)})
+
+
+def test_the_same_integers_give_the_same_file_and_id():
+    assert small_model_bytes() == small_model_bytes()
+    assert load_model(small_model_bytes()).id == load_model(small_model_bytes()).id
+    assert load_model(small_model_bytes(1)).id != load_model(small_model_bytes()).id
+
+
+def test_sums_that_could_reach_two_to_the_24_are_refused():
+    limit = SUM_LIMIT // ACTIVATION_MAX // 16
+
+    def fill(tensors, value):
+        tensors["layer.1.weight"] = np.full((16, 16), value, np.int16)
+        tensors["layer.1.bias"][:] = 0
+
+    load_model(rewrite(lambda t: fill(t, limit)))
+    with pytest.raises(NellocError, match=r"layer 1 can reach 2\*\*24"):
+        load_model(rewrite(lambda t: fill(t, limit + 1)), "bad.nlm")
+
+
+def put(name, index, value):
+    def change(tensors):
+        tensors[name][index] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "about", "reason"),
+    [
+        (lambda t: t.pop("layer.2.bias"), None, "layer.2.bias"),
+        (lambda t: t.update({"layer.0.weight": t["layer.0.weight"][:, 1:].copy()}), None, "wrong shape"),
+        (lambda t: t.update({"layer.0.bias": t["layer.0.bias"].astype(np.float32)}), None, "integers"),
+        (put("layer.1.shift", 0, 24), None, "wrong shift"),
+        (put("context.thresholds", 0, 1), None, "activity table"),
+        (put("context.thresholds", 5, 0), None, "not increasing"),
+        (put("context.input_scale", 3, 0), None, "input_scale"),
+        (put("mixture.logistic", 9, 0), None, "distribution"),
+        (put("mixture.exponential", 0, 5), None, "exponential"),
+        (put("mixture.inverse_scale", 1, 0), None, "scale table"),
+        (lambda t: None, {"horizon": 99}, "horizon"),
+        (lambda t: None, {"components": 0}, "components"),
+        (lambda t: None, {"skips": [None, 0, None, None, None, 0]}, "skip"),
+        (lambda t: None, {"version": 2}, "version 2"),
+        (lambda t: None, {"format": "other"}, "format"),
+    ],
+)
+def test_a_hostile_model_is_refused_with_its_name_and_reason(change, about, reason):
+    with pytest.raises(NellocError, match=f"bad.nlm: not a usable nelloc model .*{reason}"):
+        load_model(rewrite(change, about), "bad.nlm")
+
+
+def test_truncated_and_random_bytes_are_refused():
+    data = small_model_bytes()
+    for length in [*range(0, 64), *range(64, len(data), 97), len(data) - 1]:
+        with pytest.raises(NellocError):
+            load_model(data[:length])
+    random = np.random.default_rng(0)
+    for length in (0, 7, 8, 100, 5000):
+        with pytest.raises(NellocError):
+            load_model(random.bytes(length))
