@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from nelloc import library
 from nelloc.container import Container, Method, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoders.interface import EncodedTile, Engine
+from nelloc.decoders.interface import Progress as Advance
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
@@ -130,17 +132,17 @@ def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: 
     area = sum(planes[0].size for planes in work)
     options.progress.expect(area * (2 if verify else 1))
 
-    def encode_part(part: Sequence[NDArray[np.uint8]]) -> list[TileCode]:
+    def encode_part(part: Sequence[NDArray[np.uint8]], advance: Advance) -> list[TileCode]:
         engine = _engine(model, options.backend)
         codes = []
         for planes in part:
             codes.append(encode_tile(engine, planes, _pixel_checksum(planes)))
-            options.progress.advance(planes[0].size)
+            advance(planes[0].size)
         return codes
 
     backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
     with _single_threaded_products():
-        codes = iter(_spread(encode_part, work, options.workers))
+        codes = iter(_spread(encode_part, work, options))
     encoded = []
     for image in pixels:
         _, height, width = image.planes.shape
@@ -185,12 +187,12 @@ def _decode_group(
             work.append(EncodedTile(tile.height, tile.width, file.kind.planes, DigitDecoder(record.data)))
     walk = DECODERS[options.decoder]
 
-    def decode_part(part: Sequence[EncodedTile]) -> list[NDArray[np.uint8]]:
-        return walk(_engine(model, options.backend), part, options.progress.advance)
+    def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[NDArray[np.uint8]]:
+        return walk(_engine(model, options.backend), part, advance)
 
     backends.prepare(model, options.backend)
     with _single_threaded_products():
-        decoded = iter(zip(work, _spread(decode_part, work, options.workers), strict=True))
+        decoded = iter(zip(work, _spread(decode_part, work, options), strict=True))
     arrays = []
     for file, source in zip(files, sources, strict=True):
         planes = np.empty((file.kind.planes, file.height, file.width), np.uint8)
@@ -220,15 +222,34 @@ def _engine(model: ExactModel, backend: str) -> Engine:
     return Engine.of(model, backends.prepare(model, backend))
 
 
-def _spread(function: Callable[[Sequence[In]], list[Out]], items: Sequence[In], threads: int) -> list[Out]:
-    """``function`` of the items, in ``threads`` parts side by side; the results in order."""
-    if threads == 1 or len(items) < 2:
-        return function(items)
-    parts = min(threads, len(items))
+class _StoppedError(Exception):
+    """Ends a thread whose work is not wanted any more."""
+
+
+def _spread(function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], options: Options) -> list[Out]:
+    """``function`` of the items, in parts side by side on ``options.workers`` threads; the results in order.
+
+    ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
+    """
+    advance = options.progress.advance
+    parts = min(options.workers, len(items))
+    if parts < 2:
+        return function(items, advance)
+    stop = threading.Event()
+
+    def advance_unless_stopped(pixels: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        advance(pixels)
+
     cuts = [len(items) * k // parts for k in range(parts + 1)]
     with ThreadPoolExecutor(parts) as pool:
-        futures = [pool.submit(function, items[a:b]) for a, b in pairwise(cuts)]
-        return [result for future in futures for result in future.result()]
+        try:
+            futures = [pool.submit(function, items[a:b], advance_unless_stopped) for a, b in pairwise(cuts)]
+            return [result for future in futures for result in future.result()]
+        except BaseException:
+            stop.set()
+            raise
 
 
 @contextmanager

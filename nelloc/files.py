@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def compress(
     """
     options = options or Options(**fields)
     source = Path(source)
-    target = source.with_suffix(SUFFIX) if target is None else Path(target)
+    target = default_target(source, SUFFIX) if target is None else Path(target)
     check_target(source, target, force)
     result, encoded = compress_bytes(read(source), str(source), options, verify=verify)
     write(target, encoded, force)
@@ -75,11 +76,9 @@ def compress(
 
 def compress_bytes(data: bytes, source: str, options: Options, *, verify: bool) -> tuple[Result, bytes]:
     """The .nlc bytes of an image file's bytes; ``source`` names them in errors."""
-    pixels = image.read(data, source)
-    try:
+    pixels = image.read(data, source, max_pixels=options.max_pixels)
+    with _enough_memory(source):
         (encoded,) = encode_pixels([pixels], options, verify=verify)
-    except MemoryError:
-        raise NellocError(f"{source}: does not fit in memory; split the image first") from None
     planes, height, width = pixels.planes.shape
     sizes = (len(data), len(encoded.data))
     return Result(source, "-", *sizes, width, height, planes, pixels.left_out), encoded.data
@@ -100,7 +99,7 @@ def decompress(
     """
     options = options or Options(**fields)
     source = Path(source)
-    target = source.with_suffix(".png") if target is None else Path(target)
+    target = default_target(source, ".png") if target is None else Path(target)
     image.check_output(target)
     check_target(source, target, force)
     result, encoded = decompress_bytes(read(source), str(source), options, target.suffix)
@@ -111,11 +110,9 @@ def decompress(
 def decompress_bytes(data: bytes, source: str, options: Options, suffix: str = ".png") -> tuple[Result, bytes]:
     """The bytes of an image file, in the format of ``suffix``, from .nlc bytes."""
     file = container.parse(data, source, max_pixels=options.max_pixels)
-    try:
+    with _enough_memory(source):
         (array,) = decode_files([file], [source], options)
-        encoded = image.write(array, suffix)
-    except MemoryError:
-        raise NellocError(f"{source}: does not fit in memory; decompress it on a larger machine") from None
+        encoded = image.write(array, suffix, source)
     sizes = (len(data), len(encoded))
     return Result(source, "-", *sizes, file.width, file.height, file.kind.planes), encoded
 
@@ -123,7 +120,8 @@ def decompress_bytes(data: bytes, source: str, options: Options, suffix: str = "
 def verify(data: bytes, source: str, options: Options) -> Result:
     """Decode ``data`` completely and check every checksum. Raises NellocError if anything is wrong."""
     file = container.parse(data, source, max_pixels=options.max_pixels)
-    decode_files([file], [source], options)
+    with _enough_memory(source):
+        decode_files([file], [source], options)
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
 
 
@@ -148,19 +146,31 @@ def read(path: Path) -> bytes:
     """A file's bytes. Raises NellocError if it cannot be read."""
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise NellocError(f"{path}: cannot be read ({error.strerror}); check its name and permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise NellocError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
+
+
+def default_target(source: Path, suffix: str) -> Path:
+    """The file beside ``source`` with another extension. Raises NellocError if ``source`` names no file."""
+    if not source.name:
+        raise NellocError(f"{source}: is a folder; give a file name")
+    return source.with_suffix(suffix)
 
 
 def check_target(source: Path, target: Path, force: bool) -> None:
     """Raise NellocError early for a target that could not be written in the end."""
-    with contextlib.suppress(OSError):
-        if target.exists() and source.samefile(target):
+    try:
+        if target.is_dir():
+            raise NellocError(f"{target}: is a folder; give a file name")
+        if target.exists() and not target.is_file():
+            raise NellocError(f'{target}: is not a regular file; give a file name, or "-" for standard output')
+        if target.exists() and source.exists() and source.samefile(target):
             raise NellocError(f"{target}: is the input itself; give another output name")
-    if target.is_dir():
-        raise NellocError(f"{target}: is a folder; give a file name")
-    if not target.parent.is_dir():
-        raise NellocError(f"{target}: its folder does not exist; create it first")
+        if not target.parent.is_dir():
+            raise NellocError(f"{target}: its folder does not exist; create it first")
+    except OSError as error:
+        raise _unwritable(target, error) from error
     if not force and os.path.lexists(target):
         raise _exists(target)
 
@@ -170,29 +180,40 @@ def write(target: Path, data: bytes, force: bool) -> None:
 
     Raises NellocError if it exists and ``force`` is not set, or if it cannot be written.
     """
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    temporary = target.with_name(f".nelloc-{secrets.token_hex(8)}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+                if force:
+                    _keep_permissions(target, temporary)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             if force:
-                _keep_permissions(target, temporary)
                 os.replace(temporary, target)
             else:
                 _rename_to_free_name(temporary, target)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
+        finally:  # also on Ctrl-C
+            with contextlib.suppress(OSError):
                 os.unlink(temporary)
         _sync_folder(target.parent)
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
-        raise NellocError(
-            f"{target}: cannot be written ({error.strerror}); check the folder's permissions and free space"
-        ) from error
+        raise _unwritable(target, error) from error
+
+
+@contextlib.contextmanager
+def _enough_memory(source: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise NellocError(f"{source}: does not fit in memory; use a machine with more of it") from None
+
+
+def _unwritable(target: Path, error: OSError) -> NellocError:
+    return NellocError(f"{target}: cannot be written ({error.strerror}); check its name, permissions and free space")
 
 
 def _exists(target: Path) -> NellocError:

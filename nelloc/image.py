@@ -6,6 +6,8 @@ Nothing is ever converted: an image whose pixels cannot be kept exactly is refus
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from nelloc.container import Kind
+from nelloc.container import MAX_PIXELS, Kind
 from nelloc.errors import NellocError
 
 _KIND_OF_MODE = {"L": Kind.GRAY, "RGB": Kind.RGB}
+# The formats that are read. Of others Pillow cuts deep samples to 8 bits and does not say so, or
+# runs another program. Pillow is asked in this order; those it has loaded already come first.
+_INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
 # Extension to Pillow format and options, for formats that keep 8-bit gray and RGB exactly.
 _OUTPUT_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
@@ -29,6 +34,19 @@ _OUTPUT_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tiff": ("TIFF", {}),
     ".webp": ("WEBP", {"lossless": True, "quality": 100}),
 }
+
+# Pillow's names of metadata, and ours.
+_METADATA = {
+    "icc_profile": "ICC profile",
+    "gamma": "gamma",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "XML:com.adobe.xmp": "XMP",
+    "photoshop": "Photoshop data",
+    "dpi": "resolution",
+    "comment": "comment",
+}
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277  # TIFF tags
 
 
 @dataclass(frozen=True)
@@ -56,45 +74,86 @@ def from_array(array: NDArray, source: str = "image") -> Pixels:
 
 def from_image(image: Image.Image, source: str = "image") -> Pixels:
     """Planes of a Pillow image of mode L or RGB. Raises NellocError for any other."""
-    if getattr(image, "n_frames", 1) > 1:
-        raise NellocError(f"{source}: has {image.n_frames} frames; extract the frame to compress first")  # type: ignore[attr-defined]
+    with _reading(source):
+        _check_supported(image, source)
+        _check_samples(image, source)
+        image.load()
+        _check_supported(image, source)
+        pixels = from_array(np.asarray(image), source)
+        return Pixels(pixels.planes, pixels.kind, _left_out(image))
+
+
+def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode an image file's bytes.
+
+    Raises NellocError if Pillow cannot, if its kind is not supported, or if it has more than ``max_pixels``.
+    """
+    with _reading(source), Image.open(io.BytesIO(data), formats=_INPUT_FORMATS) as image:
+        if image.width * image.height > max_pixels:
+            raise NellocError(
+                f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
+                "raise --max-pixels if the file is trusted"
+            )
+        return from_image(image, source)
+
+
+@contextmanager
+def _reading(source: str) -> Iterator[None]:
+    """Turn what Pillow raises for a file that it cannot read into NellocError."""
+    try:
+        yield
+    except NellocError:
+        raise
+    except UnidentifiedImageError:
+        known = ", ".join(_INPUT_FORMATS)
+        raise NellocError(f"{source}: is not an image that can be read; give one of the formats {known}") from None
+    except Image.DecompressionBombError as error:
+        raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None
+    except MemoryError:
+        raise NellocError(f"{source}: does not fit in memory; split the image first") from None
+    except Exception as error:  # Pillow's readers raise many kinds for damaged files
+        raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error
+
+
+def _check_supported(image: Image.Image, source: str) -> None:
+    """Raise NellocError for more than one frame, a mode other than L and RGB, and a transparent colour."""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
     if image.mode not in _KIND_OF_MODE:
         raise NellocError(
             f"{source}: is of mode {image.mode}; only 8-bit gray (L) and RGB images can be compressed yet"
         )
-    if _deeper_than_it_seems(image):
-        raise NellocError(f"{source}: has 16 bits per sample; only 8-bit images can be compressed yet")
     if "transparency" in image.info:
         raise NellocError(f"{source}: has a transparent colour; only images without transparency can be compressed yet")
-    pixels = from_array(np.asarray(image), source)
-    kept_out = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP", "XML:com.adobe.xmp": "XMP"}
-    left_out = tuple(dict.fromkeys(name for key, name in kept_out.items() if image.info.get(key)))
-    return Pixels(pixels.planes, pixels.kind, left_out)
 
 
-def _deeper_than_it_seems(image: Image.Image) -> bool:
-    """True for a file of 16-bit samples that Pillow would cut to 8 bits."""
-    tiles = getattr(image, "tile", [])
-    return any("16" in str(argument) for tile in tiles for argument in np.atleast_1d(np.array(tile[3], object)))
+def _check_samples(image: Image.Image, source: str) -> None:
+    """Raise NellocError for a file whose samples Pillow would silently cut, scale or drop; before they are loaded."""
+    largest = 255
+    for tile in getattr(image, "tile", ()):
+        arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
+        rawmode = str(arguments[0])
+        if ";16" in rawmode and rawmode != "BGR;16":  # that one is 5, 6 and 5 bits
+            largest = 65535
+        elif tile[0].startswith("ppm"):
+            largest = int(arguments[1])
+    tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    bits = tags.get(_BITS_PER_SAMPLE, 8)
+    if largest > 255 or max(bits if isinstance(bits, tuple) else (bits,)) > 8:
+        raise NellocError(f"{source}: has 16 bits per sample; only 8-bit images can be compressed yet")
+    if largest < 255:
+        raise NellocError(f"{source}: has samples of 0 to {largest}; only 0 to 255 can be compressed yet")
+    if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
+        raise NellocError(f"{source}: has extra channels; only gray and RGB without others can be compressed yet")
 
 
-def read(data: bytes, source: str) -> Pixels:
-    """Decode an image file's bytes. Raises NellocError if Pillow cannot, or if its kind is not supported."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            refused = _deeper_than_it_seems(image)
-            if refused:
-                raise NellocError(f"{source}: has 16 bits per sample; only 8-bit images can be compressed yet")
-            image.load()
-            return from_image(image, source)
-    except UnidentifiedImageError:
-        raise NellocError(
-            f"{source}: is not an image that can be read; give a PNG, TIFF, WebP, BMP or PPM file"
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise NellocError(f"{source}: {error}; split the image first") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error
+def _left_out(image: Image.Image) -> tuple[str, ...]:
+    """What the file has beside its pixels, which is not kept."""
+    names = [name for key, name in _METADATA.items() if image.info.get(key)]
+    if set(getattr(image, "text", ())) - set(_METADATA):
+        names.append("text")
+    return tuple(dict.fromkeys(names))
 
 
 def to_array(planes: NDArray[np.uint8], kind: Kind) -> NDArray[np.uint8]:
@@ -109,9 +168,17 @@ def check_output(path: Path) -> None:
         raise NellocError(f"{path}: {path.suffix or 'no extension'} is not a lossless image format; use one of {known}")
 
 
-def write(array: NDArray[np.uint8], suffix: str = ".png") -> bytes:
-    """The bytes of an image file, in the lossless format that ``suffix`` names."""
+def write(array: NDArray[np.uint8], suffix: str = ".png", source: str = "image") -> bytes:
+    """The bytes of an image file, in the lossless format that ``suffix`` names.
+
+    Raises NellocError if the format cannot hold the image.
+    """
     name, options = _OUTPUT_FORMATS[suffix.lower()]
+    if suffix.lower() == ".pgm" and array.ndim == 3:
+        raise NellocError(f"{source}: is an RGB image, and .pgm holds gray only; use .ppm")
     out = io.BytesIO()
-    Image.fromarray(array).save(out, name, **options)
+    try:
+        Image.fromarray(array).save(out, name, **options)
+    except (OSError, ValueError) as error:
+        raise NellocError(f"{source}: cannot be written as {name} ({error}); use .png") from error
     return out.getvalue()

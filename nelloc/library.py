@@ -49,7 +49,6 @@ def name_of(model_id: bytes) -> str | None:
     return None
 
 
-@lru_cache(maxsize=8)
 def _load(path: Path) -> ExactModel:
     try:
         data = path.read_bytes()
@@ -57,4 +56,8 @@ def _load(path: Path) -> ExactModel:
         names = ", ".join(shipped()) or "none"
         reason = error.strerror or error
         raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error
-    return load_model(data, str(path))
+    return _checked(data, str(path))
+
+
+# By content, not by path: a file that was replaced is another model.
+_checked = lru_cache(maxsize=8)(load_model)

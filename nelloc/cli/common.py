@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -102,16 +103,32 @@ class Printer:
             click.echo(text, err=True)
 
 
+def put(output: str | bytes) -> None:
+    """Write a line, or bytes, to standard output. Raises NellocError if it takes no more."""
+    if sys.stdout is None:
+        raise NellocError("standard output: is closed; give an output file")
+    try:
+        click.echo(output, nl=isinstance(output, str))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise NellocError(f"standard output: cannot be written ({error.strerror}); check its free space") from error
+
+
 def print_json(value: Any) -> None:
     """One JSON object on one line of standard output."""
-    click.echo(json.dumps(value))
+    put(json.dumps(value))
 
 
 def target_of(source: str, target: str | None, suffix: str) -> str:
     """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe."""
     if target is not None:
         return target
-    return STDIO if source == STDIO else str(Path(source).with_suffix(suffix))
+    if source == STDIO:
+        return STDIO
+    from nelloc import files
+
+    return str(files.default_target(Path(source), suffix))
 
 
 def read_input(name: str) -> tuple[bytes, str]:
@@ -119,7 +136,10 @@ def read_input(name: str) -> tuple[bytes, str]:
     from nelloc import files
 
     if name == STDIO:
-        return sys.stdin.buffer.read(), "standard input"
+        try:
+            return sys.stdin.buffer.read(), "standard input"
+        except OSError as error:
+            raise NellocError(f"standard input: cannot be read ({error.strerror}); check what it is") from error
     return files.read(Path(name)), name
 
 
@@ -132,8 +152,7 @@ def convert(source: str, target: str, force: bool, function: Callable[[bytes, st
     data, name = read_input(source)
     result, output = function(data, name)
     if target == STDIO:
-        sys.stdout.buffer.write(output)
-        sys.stdout.buffer.flush()
+        put(output)
     else:
         files.write(Path(target), output, force)
     return replace(result, target=target)
@@ -145,9 +164,13 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
 
     The bar shows on a terminal only, and only once the work has taken a second.
     """
+    from PIL import Image
     from tqdm import tqdm
 
     from nelloc.codec import Options, Progress
+
+    Image.MAX_IMAGE_PIXELS = None  # --max-pixels is the limit here
+    warnings.simplefilter("ignore")  # Pillow's, on damaged metadata and the like: no message of ours
 
     hidden = True if printer.quiet else None  # None: hidden unless on a terminal
     with tqdm(total=0, unit="Mpx", unit_scale=False, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:

@@ -28,7 +28,8 @@ from nelloc.cli.common import STDIO, Printer, coding, convert, options, print_js
 def compress(source, target, tile, force, verify, as_json, quiet, verbose, **fields):
     """Compress the image IN to OUT (by default IN with the extension .nlc).
 
-    IN is any file that Pillow reads as 8-bit gray or RGB. "-" stands for standard input or output.
+    IN is a PNG, JPEG, PPM, BMP, GIF, TIFF, WebP or QOI file of 8-bit gray or RGB pixels. "-" stands for
+    standard input or output.
     Nothing is written unless everything went well.
 
     Exit status: 0 done, 1 failed, 2 wrong usage.
@@ -36,14 +37,18 @@ def compress(source, target, tile, force, verify, as_json, quiet, verbose, **fie
     from nelloc import files
 
     printer = Printer(quiet, verbose)
-    target = target_of(source, target, files.SUFFIX)
-    if target == STDIO and as_json:
-        raise click.UsageError("--json cannot be used when the compressed data goes to standard output")
-    with reporting(), coding(printer, tile=tile, **fields) as coding_options:
-        result = convert(
-            source, target, force, lambda data, name: files.compress_bytes(data, name, coding_options, verify=verify)
-        )
-    _report(printer, result, as_json)
+    with reporting():
+        target = target_of(source, target, files.SUFFIX)
+        if target == STDIO and as_json:
+            raise click.UsageError("--json cannot be used when the compressed data goes to standard output")
+        with coding(printer, tile=tile, **fields) as coding_options:
+            result = convert(
+                source,
+                target,
+                force,
+                lambda data, name: files.compress_bytes(data, name, coding_options, verify=verify),
+            )
+        _report(printer, result, as_json)
 
 
 def _report(printer: Printer, result, as_json: bool) -> None:

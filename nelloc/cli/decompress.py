@@ -26,18 +26,19 @@ def decompress(source, target, force, as_json, quiet, verbose, **fields):
     from nelloc import files, image
 
     printer = Printer(quiet, verbose)
-    target = target_of(source, target, ".png")
-    if target == STDIO and as_json:
-        raise click.UsageError("--json cannot be used when the image goes to standard output")
-    with reporting(), coding(printer, **fields) as coding_options:
+    with reporting():
+        target = target_of(source, target, ".png")
+        if target == STDIO and as_json:
+            raise click.UsageError("--json cannot be used when the image goes to standard output")
         suffix = ".png" if target == STDIO else Path(target).suffix
         if target != STDIO:
             image.check_output(Path(target))
-        result = convert(
-            source, target, force, lambda data, name: files.decompress_bytes(data, name, coding_options, suffix)
-        )
-    if as_json:
-        print_json(asdict(result))
-    else:
-        printer.remark(f"{result.source} -> {result.target}: {result.width} x {result.height} pixels")
-    printer.detail(f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes")
+        with coding(printer, **fields) as coding_options:
+            result = convert(
+                source, target, force, lambda data, name: files.decompress_bytes(data, name, coding_options, suffix)
+            )
+        if as_json:
+            print_json(asdict(result))
+        else:
+            printer.remark(f"{result.source} -> {result.target}: {result.width} x {result.height} pixels")
+        printer.detail(f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes")

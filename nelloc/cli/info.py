@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from nelloc.cli.common import options, print_json, read_input, reporting
+from nelloc.cli.common import options, print_json, put, read_input, reporting
 
 
 @click.command()
@@ -34,4 +34,4 @@ def info(file, max_pixels, as_json):
             ("model", model),
         ]
         for name, value in rows:
-            click.echo(f"{name:6} {value}")
+            put(f"{name:6} {value}")

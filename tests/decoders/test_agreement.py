@@ -68,6 +68,12 @@ def test_every_horizon(tmp_path, horizon, decoder):
     assert np.array_equal(nelloc.decode(data, model=model, decoder=decoder), image)
 
 
+@pytest.mark.parametrize("shape", [(16, 1), (30, 2), (64, 3), (70, 1), (1, 70)])
+def test_narrow_tiles_whose_wavefront_has_empty_steps(small_model_path, shape):
+    image = picture("noise", *shape, 3)
+    assert np.array_equal(nelloc.decode(nelloc.encode(image, model=small_model_path), model=small_model_path), image)
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_the_shipped_model_with_every_decoder(decoder):
     image = picture("smooth", 21, 18, 3)

@@ -1,0 +1,87 @@
+"""Sizes of whole files on test images, every round trip verified.
+
+    python benchmarks/rate.py --data ../shared/data --out benchmarks/results/rate
+    python benchmarks/rate.py --data ../shared/data --model runs/default/model.nlm kodak
+
+Per set: files, bits per dimension of the whole files (total bits over total samples), the same for the model's own
+-log2 p, and the overhead of one over the other. Writes OUT.md and OUT.csv (one row per image).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from images import SETS, load
+
+from nelloc import image as images
+from nelloc.codec import Options, decode_files, encode_pixels
+from nelloc.container import parse
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: its samples, the file's bytes, and the bits that the model asks for."""
+
+    set: str
+    image: str
+    samples: int
+    bytes: int
+    model_bits: float
+
+
+def measure(name: str, arrays: dict, options: Options) -> list[Row]:
+    """Encode and decode every image of a set. Raises AssertionError if one comes back changed."""
+    pixels = {key: images.from_array(array, key) for key, array in arrays.items()}
+    encoded = encode_pixels(list(pixels.values()), options, verify=False)
+    files = [parse(item.data) for item in encoded]
+    decoded = decode_files(files, list(pixels), options)
+    rows = []
+    for (key, array), item, back in zip(arrays.items(), encoded, decoded, strict=True):
+        assert np.array_equal(array, back), f"{key} came back changed"
+        rows.append(Row(name, key, array.size, len(item.data), item.model_bits))
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """The summary per set, as Markdown."""
+    lines = ["| set | images | file bpd | model bpd | overhead |", "| --- | --- | --- | --- | --- |"]
+    for name in dict.fromkeys(row.set for row in rows):
+        own = [row for row in rows if row.set == name]
+        samples, bits = sum(r.samples for r in own), sum(8 * r.bytes for r in own)
+        model = sum(r.model_bits for r in own)
+        overhead = f"{bits / model - 1:.2%}"
+        lines.append(f"| {name} | {len(own)} | {bits / samples:.4f} | {model / samples:.4f} | {overhead} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--limit", type=int, default=None, help="only the first images of each set")
+    args = parser.parse_args()
+    rows: list[Row] = []
+    for name in args.sets or SETS:
+        arrays = load(args.data, name)
+        rows += measure(name, dict(list(arrays.items())[: args.limit]), Options(model=args.model))
+        print(table(rows[-len(arrays) :] if args.limit is None else rows).splitlines()[-1], file=sys.stderr)
+    print(table(rows), end="")
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        command = "python benchmarks/rate.py --data ../shared/data --out benchmarks/results/rate"
+        args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by `{command}`.\n\n{table(rows)}")
+        with args.out.with_suffix(".csv").open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["set", "image", "samples", "bytes", "model_bits"])
+            writer.writerows([r.set, r.image, r.samples, r.bytes, f"{r.model_bits:.1f}"] for r in rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""Speed of the codec, all in one run so that the ratios hold on any machine.
+
+    python benchmarks/speed.py --out benchmarks/results/speed
+    python benchmarks/speed.py --sequential-1024     # also decodes 1024 x 1024 pixel by pixel: half an hour
+
+One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
+medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from threadpoolctl import threadpool_limits
+
+from nelloc import library
+from nelloc.decoders import DECODERS
+from nelloc.decoders.interface import EncodedTile, Engine
+from nelloc.encoder import encode_tile
+from nelloc.exact import backends
+from nelloc.exact.coder import DigitDecoder
+from nelloc.schedule import step_count, step_rows
+from nelloc.tiling import tiles
+
+SIZES = (32, 64, 128, 1024)
+ROUNDS = 3
+PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
+
+
+def photograph(size: int) -> NDArray[np.uint8]:
+    """A (size, size, 3) image: the parrots, mirrored at the borders where it must be larger."""
+    image = np.asarray(Image.open(PHOTOGRAPH))
+    grown = np.pad(image, ((0, max(0, size - image.shape[0])), (0, max(0, size - image.shape[1])), (0, 0)), "symmetric")
+    top, left = ((n - size) // 2 for n in grown.shape[:2])
+    return np.ascontiguousarray(grown[top : top + size, left : left + size])
+
+
+class Stream:
+    """An image cut into tiles and coded, ready to be decoded again and again."""
+
+    def __init__(self, engine: Engine, image: NDArray[np.uint8]):
+        planes = image.transpose(2, 0, 1)
+        cut = tiles(*image.shape[:2])
+        self.engine = engine
+        self.planes = [np.ascontiguousarray(planes[:, tile.rows, tile.columns]) for tile in cut]
+        self.data = self.encode()
+        for decoder in ("parallel", "sheared"):
+            decoded = self.decode(decoder)
+            assert all(np.array_equal(a, b) for a, b in zip(decoded, self.planes, strict=True))
+
+    def encode(self) -> list[bytes]:
+        return [encode_tile(self.engine, planes, 0).data for planes in self.planes]
+
+    def decode(self, decoder: str) -> list[NDArray[np.uint8]]:
+        coded = [
+            EncodedTile(*planes.shape[1:], 3, DigitDecoder(data))
+            for planes, data in zip(self.planes, self.data, strict=True)
+        ]
+        return DECODERS[decoder](self.engine, coded, lambda _: None)
+
+    def products(self) -> Callable[[], None]:
+        """The bare matrix products that decoding cannot avoid: the same shapes, and nothing else."""
+        horizon = self.engine.horizon
+        shapes = [planes.shape[1:] for planes in self.planes]
+        steps = max(step_count(h, w, horizon) for h, w in shapes)
+        rows = [[step_rows(t, h, w, horizon) for h, w in shapes] for t in range(steps)]
+        widths = [sum(last - first for first, last in row) for row in rows]
+        model = library.find()
+        weights = [layer.weight.astype(np.float32) for layer in model.layers]
+        random = np.random.default_rng(0)
+        inputs = [random.random((w.shape[1], max(widths)), np.float32) for w in weights]
+        outputs = [np.empty((len(w), max(widths)), np.float32) for w in weights]
+        cut = [
+            [np.ascontiguousarray(x[:, :n]) for x in inputs] + [np.ascontiguousarray(y[:, :n]) for y in outputs]
+            for n in sorted(set(widths))
+        ]
+        buffers = dict(zip(sorted(set(widths)), cut, strict=True))
+
+        def run() -> None:
+            for n in widths:
+                arrays = buffers[n]
+                for index, weight in enumerate(weights):
+                    np.matmul(weight, arrays[index], out=arrays[len(weights) + index])
+
+        return run
+
+
+def medians(variants: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Median seconds of each variant over rounds in which they take turns."""
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, function in variants.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def large(engine: Engine) -> list[str]:
+    """1024 x 1024: decode beside the bare products, and encode."""
+    stream = Stream(engine, photograph(1024))
+    seconds = medians(
+        {
+            "bare products": stream.products(),
+            "decode, sheared": lambda: stream.decode("sheared"),
+            "decode, parallel": lambda: stream.decode("parallel"),
+            "encode": stream.encode,
+        },
+        rounds=5,
+    )
+    bare = seconds["bare products"]
+    lines = ["| 1024 x 1024, 16 tiles | seconds | of the bare products |", "| --- | --- | --- |"]
+    return lines + [f"| {name} | {value:.2f} | {value / bare:.2f} |" for name, value in seconds.items()]
+
+
+def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
+    """The thesis's Table 5.7: decoding time by decoder and side length."""
+    lines = [
+        "| side | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for size in SIZES:
+        stream = Stream(engine, photograph(size))
+        fast = medians(
+            {"parallel": lambda s=stream: s.decode("parallel"), "sheared": lambda s=stream: s.decode("sheared")},
+            rounds=3 if size > 200 else 15,
+        )
+        sequential = float("nan")
+        if size < 1024 or sequential_1024:
+            sequential = medians({"sequential": lambda s=stream: s.decode("sequential")}, rounds=1)["sequential"]
+        row = [f"{sequential:.2f}", f"{fast['parallel']:.3f}", f"{fast['sheared']:.3f}"]
+        row += [f"{sequential / fast['sheared']:.0f}", f"{fast['parallel'] / fast['sheared']:.2f}"]
+        lines.append(f"| {size} | " + " | ".join(cell.replace("nan", "-") for cell in row) + " |")
+    return lines
+
+
+def small_images(engine: Engine) -> list[str]:
+    """100 images of CIFAR size in one call, against one by one and pixel by pixel."""
+    image = photograph(320)
+    streams = [Stream(engine, image[i : i + 32, j : j + 32]) for i in range(0, 320, 32) for j in range(0, 320, 32)]
+
+    def together() -> None:
+        tiles_ = [EncodedTile(32, 32, 3, DigitDecoder(stream.data[0])) for stream in streams]
+        decoded = DECODERS["sheared"](engine, tiles_, lambda _: None)
+        assert all(np.array_equal(a, s.planes[0]) for a, s in zip(decoded, streams, strict=True))
+
+    seconds = medians(
+        {
+            "100 together, sheared": together,
+            "one by one, sheared": lambda: [stream.decode("sheared") for stream in streams],
+        }
+    )
+    few = streams[::20]
+    seconds |= medians({"one by one, sequential": lambda: [stream.decode("sequential") for stream in few]}, rounds=1)
+    counts = {"one by one, sequential": len(few)}
+    each = {name: value / counts.get(name, 100) for name, value in seconds.items()}
+    best = each["100 together, sheared"]
+    lines = ["| 32 x 32 images | ms per image | times as long |", "| --- | --- | --- |"]
+    return lines + [f"| {name} | {1e3 * value:.1f} | {value / best:.1f} |" for name, value in each.items()]
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+sys.path.insert(0, {folder!r})
+from speed import photograph
+import nelloc
+nelloc.decode(nelloc.encode(photograph(64), threads=1), threads=1)
+size = {size}
+image = np.tile(photograph(512), (size // 512, size // 512, 1))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+data = nelloc.encode(image, threads=1, verify=False)
+encoded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+back = nelloc.decode(data, threads=1)
+assert np.array_equal(back, image)
+decoded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(before, encoded, decoded)
+"""
+
+
+def memory() -> list[str]:
+    """Peak memory of a process that encodes, then decodes, above what it had with the image loaded."""
+    lines = ["| image | raw, MB | encode adds, MB | encode and decode add, MB |", "| --- | --- | --- | --- |"]
+    for size in (512, 1024, 2048):
+        script = MEMORY.format(folder=str(Path(__file__).parent), size=size)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        before, encoded, decoded = (int(word) / 1024 for word in done.stdout.split())
+        raw = 3 * size * size / 2**20
+        lines.append(f"| {size} x {size} | {raw:.1f} | {encoded - before:.0f} | {decoded - before:.0f} |")
+    return lines
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}, one thread"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--sequential-1024", action="store_true")
+    args = parser.parse_args()
+    model = library.find()
+    with threadpool_limits(limits=1):
+        engine = Engine.of(model, backends.prepare(model))
+        parts = [large(engine), decoders(engine, args.sequential_1024), small_images(engine), memory()]
+    text = "\n\n".join("\n".join(part) for part in parts) + "\n"
+    print(text, end="")
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        head = (
+            f"# Speed\n\nMade by `python benchmarks/speed.py` on {machine()}; model `default` ({model.id.hex()}).\n\n"
+        )
+        args.out.with_suffix(".md").write_text(head + text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,368 @@
+"""A second decoder of .nlc files, written from docs/FORMAT.md alone.
+
+It shares no code with nelloc and uses plain Python integers only, so it is slow, but it shows whether the
+specification is complete and whether nelloc follows it. Names are those of docs/FORMAT.md; "section n" in a
+docstring is a section of that file. Every file that is refused raises ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from binascii import crc_hqx
+from bisect import bisect_right
+from dataclasses import dataclass
+from hashlib import sha256
+from operator import mul
+from zlib import crc32
+
+SIGNATURE = b"\x8eNL\n"
+TILED, SECTIONS = 1, 2
+PLANES_OF_KIND = {0: 1, 1: 3}
+MAX_PIXELS = 1 << 28
+ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
+CONTEXT_TABLES = [
+    f"context.{name}" for name in ("thresholds", "input_scale", "activity_input", "mean_scale", "scale_offset")
+]
+MIXTURE_TABLES = [f"mixture.{name}" for name in ("logistic", "exponential", "inverse_scale")]
+STRIDES = (64, 16, 4, 1)
+TOTAL = 1 << 24  # the sum of a digit's frequencies
+
+
+def decode(data: bytes, models: list[bytes]) -> tuple[int, int, int, list[bytes]]:
+    """Width, height, number of planes, and the samples of each plane in raster order.
+
+    ``models`` are the model files to choose from.
+    """
+    planes, model_id, width, height, tiles = read_file(data)
+    model = next((load_model(m) for m in models if sha256(m).digest()[:4] == model_id), None)
+    if model is None:
+        raise ValueError(f"no model {model_id.hex()}")
+    image = [bytearray(width * height) for _ in range(planes)]
+    for top, bottom, left, right, content in tiles:
+        size = right - left
+        for target, source in zip(image, decode_tile(model, content, size, bottom - top, planes), strict=True):
+            for row in range(top, bottom):
+                target[row * width + left : row * width + right] = source[(row - top) * size : (row - top + 1) * size]
+    return width, height, planes, [bytes(plane) for plane in image]
+
+
+def require(condition: bool, message: str) -> None:
+    """Refuse the file unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def clamp(x: int, lo: int, hi: int) -> int:
+    """x limited to lo..hi."""
+    return min(max(x, lo), hi)
+
+
+# ---- The file
+
+
+# Rows top to bottom - 1 and columns left to right - 1 of the image, and the tile's data.
+Tile = tuple[int, int, int, int, bytes]
+
+
+class Cursor:
+    """Reads a file from its start."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        """The next bytes, all of them present."""
+        require(count <= len(self.data) - self.at, "the file is cut short")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def number(self, count: int) -> int:
+        """A number of a fixed count of bytes."""
+        return int.from_bytes(self.take(count), "little")
+
+    def varint(self) -> int:
+        """A varint, as the head of docs/FORMAT.md defines it."""
+        value = 0
+        for index in range(5):
+            byte = self.number(1)
+            value |= (byte & 127) << 7 * index
+            if byte < 128:
+                require(byte > 0 or index == 0, "varint longer than needed")
+                return value
+        raise ValueError("varint of more than five bytes")
+
+    def check(self, start: int, count: int, name: str) -> None:
+        """Read the CRC, 2 or 4 bytes long, of all bytes from ``start`` to here, and compare."""
+        covered = self.data[start : self.at]
+        expected = crc_hqx(covered, 0xFFFF) if count == 2 else crc32(covered)
+        require(self.number(count) == expected, f"{name} differs")
+
+
+def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile]]:
+    """Section 1: number of planes, model id, width, height and tiles of a file, its checksums verified."""
+    file = Cursor(data)
+    require(file.take(4) == SIGNATURE, "not a .nlc file")
+    version, flags = divmod(file.number(1), 16)
+    require(version == 1, f"unknown version {version}")
+    # Sections belong to the tiled layout, so flag 2 without flag 1 names no layout at all.
+    require(flags in (0, TILED, TILED | SECTIONS), f"unknown flags {flags}")
+    kind, model_id = file.number(1), file.take(4)
+    if flags & TILED:
+        width, height, tiles = read_tiled_layout(file, bool(flags & SECTIONS))
+    else:
+        method, kind = divmod(kind, 32)
+        require(method == 0, f"unknown method {method}")
+        width, height, crc = file.number(1) + 1, file.number(1) + 1, file.number(2)
+        require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
+        tiles = [(0, height, 0, width, data[14:])]
+    require(kind in PLANES_OF_KIND, f"unknown kind {kind}")
+    return PLANES_OF_KIND[kind], model_id, width, height, tiles
+
+
+def read_tiled_layout(file: Cursor, has_sections: bool) -> tuple[int, int, list[Tile]]:
+    """Section 1, tiled layout: width, height and tiles, from what follows the model id."""
+    width, height, size = file.varint(), file.varint(), file.varint()
+    sections = [(file.number(1), file.varint()) for _ in range(file.varint())] if has_sections else []
+    file.check(0, 2, "the CRC-16")
+    require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
+    require(16 <= size <= 4096, f"bad tile size {size}")
+    for section_type, length in sections:
+        require(section_type < 128, f"unknown section {section_type}")
+        start = file.at
+        file.take(length)
+        file.check(start, 4, "a section's CRC-32")
+    places = [(*rows, *columns) for rows in parts(height, size) for columns in parts(width, size)]
+    start, lengths = file.at, []
+    for _ in places:
+        require(file.number(1) == 0, "unknown method")
+        lengths.append(file.varint())
+    file.check(start, 4, "the tile index's CRC-32")
+    tiles = []
+    for place, length in zip(places, lengths, strict=True):
+        start = file.at
+        tiles.append((*place, file.take(length)))
+        file.check(start, 4, "a tile's CRC-32")
+    require(file.at == len(file.data), "bytes after the end of the file")
+    return width, height, tiles
+
+
+def parts(size: int, tile: int) -> list[tuple[int, int]]:
+    """Section 1, tiles: begin and end of each part of one axis."""
+    n = -(-size // tile)
+    return [(k * size // n, (k + 1) * size // n) for k in range(n)]
+
+
+# ---- The model
+
+
+@dataclass
+class Layer:
+    """One layer of the network: for each output its weights, bias and shift."""
+
+    weight: list[tuple[int, ...]]
+    bias: tuple[int, ...]
+    shift: tuple[int, ...]
+    skip: int | None
+
+
+@dataclass
+class Model:
+    """A model file (section 2): its settings, the layers, the tables by name, and the table U of section 6."""
+
+    horizon: int
+    components: int
+    joint: bool
+    layers: list[Layer]
+    tables: dict[str, tuple[int, ...]]
+    logistic: list[int]
+
+
+def load_model(data: bytes) -> Model:
+    """Section 2: a model from the bytes of its file."""
+    try:
+        return parse_model(data)
+    except (KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
+        raise ValueError(f"not a model file: {error!r}") from error
+
+
+def parse_model(data: bytes) -> Model:
+    """Section 2: the same for a file whose parts are all there and of the right types."""
+    (length,) = struct.unpack_from("<Q", data)
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    about = json.loads(header.pop("__metadata__")["about"])
+    require(about["format"] == "nelloc-model" and about["version"] == 1, "unknown format or version of the model")
+    h, components, skips = about["horizon"], about["components"], about["skips"]
+    require(h >= 2 and components >= 1, "horizon or components not defined")
+
+    def tensor(name: str) -> tuple[int, ...]:
+        begin, end = header[name]["data_offsets"]
+        element = ELEMENT[header[name]["dtype"]]
+        return struct.unpack(f"<{(end - begin) // struct.calcsize('<' + element)}{element}", body[begin:end])
+
+    layers: list[Layer] = []
+    for i, skip in enumerate(skips):
+        (rows, columns), flat = header[f"layer.{i}.weight"]["shape"], tensor(f"layer.{i}.weight")
+        weight = [flat[k * columns : (k + 1) * columns] for k in range(rows)]
+        layer = Layer(weight, tensor(f"layer.{i}.bias"), tensor(f"layer.{i}.shift"), skip)
+        require(len(flat) == rows * columns and len(layer.bias) == len(layer.shift) == rows, "bad shape of a layer")
+        require(columns == (len(layers[-1].bias) if layers else 6 * h * (h + 1) + 4), "layers do not fit together")
+        require(skip is None or (0 <= skip < i and len(layers[skip].bias) == rows), f"bad skip of layer {i}")
+        for row, bias in zip(weight, layer.bias, strict=True):
+            limit = (255 if i else 384) * sum(map(abs, row)) + abs(bias)
+            require(limit < 1 << 24, f"weights of layer {i} too large")
+        layers.append(layer)
+    require(bool(layers) and len(layers[-1].bias) == 10 * components, "the last layer does not fit the mixture")
+    require(max(t["data_offsets"][1] for t in header.values()) == len(body), "the tensors do not fill the file")
+    tables = {name: tensor(name) for name in CONTEXT_TABLES + MIXTURE_TABLES}
+    require(len({len(tables[name]) for name in CONTEXT_TABLES}) == 1, "tables of different numbers of levels")
+    return Model(h, components, about["joint"], layers, tables, logistic_table(tables["mixture.logistic"]))
+
+
+def logistic_table(coarse: tuple[int, ...]) -> list[int]:
+    """Section 6, logistic table: U, which interpolates C."""
+    fine = []
+    for k in range(16 * (len(coarse) - 1)):
+        c, f = divmod(2 * k + 1, 32)
+        fine.append((coarse[c] * (32 - f) + coarse[c + 1] * f + 512) >> 10)
+    fine[-1] = 32768
+    return fine
+
+
+# ---- The pixels
+
+
+class Coder:
+    """Section 7: the stack of words that a tile's digits are popped from."""
+
+    def __init__(self, data: bytes) -> None:
+        require(not data.endswith(b"\0"), "the tile's data ends in a zero byte")
+        data += bytes(-len(data) % 4)
+        self.words = list(struct.unpack(f"<{len(data) // 4}I", data))
+        self.state = 0
+        for _ in range(min(2, len(self.words))):
+            self.state = self.state << 32 | self.words.pop()
+
+    def digit(self, bounds: list[int]) -> int:
+        """Decode the digit k with bounds[k] <= state mod 2^24 < bounds[k + 1]."""
+        r = self.state % TOTAL
+        k = bisect_right(bounds, r) - 1
+        self.state = (self.state >> 24) * (bounds[k + 1] - bounds[k]) + r - bounds[k]
+        if self.state < 1 << 32 and self.words:
+            self.state = self.state << 32 | self.words.pop()
+        return k
+
+
+class Pixel:
+    """Section 6: the distribution of one pixel, plane by plane and digit by digit."""
+
+    def __init__(self, model: Model, base: list[int], level: int, outputs: list[int]) -> None:
+        self.model, self.base, self.level = model, base, level
+        blocks = [outputs[k : k + model.components] for k in range(0, len(outputs), model.components)]
+        self.means, self.scales, self.coefficients = blocks[1:4], blocks[4:7], blocks[7:10]
+        table = model.tables["mixture.exponential"]
+        e = [table[min(max(blocks[0]) - g, len(table) - 1)] for g in blocks[0]]
+        self.w = [x * 8192 // sum(e) for x in e]
+        self.values: list[int] = []
+
+    def begin_plane(self) -> None:
+        """Means and scales of the next plane, which the planes already decoded shift."""
+        p, tables = len(self.values), self.model.tables
+        v = [4 * value - base for value, base in zip(self.values, self.base[:p], strict=True)]
+        a0, a1, a2 = self.coefficients
+        shift = [0] * len(self.w)
+        if p == 1:
+            shift = [a * v[0] >> 4 for a in a0]
+        elif p == 2:
+            shift = [(a * v[0] + b * v[1]) >> 4 for a, b in zip(a1, a2, strict=True)]
+        scale, centre = tables["context.mean_scale"][self.level], 16 * self.base[p]
+        means = zip(self.means[p], shift, strict=True)
+        self.mu = [clamp((m * scale >> 8) + centre + other, -4096, 20480) for m, other in means]
+        offset, inverse = tables["context.scale_offset"][self.level], tables["mixture.inverse_scale"]
+        self.s = [inverse[clamp(q + offset, 0, len(inverse) - 1)] for q in self.scales[p]]
+        self.lo = 0
+
+    def below(self, b: int) -> list[int]:
+        """c_i(b): the probability of each component below boundary b."""
+        if b in (0, 256):
+            return [128 * b] * len(self.w)
+        table, result = self.model.logistic, []
+        for mu, s in zip(self.mu, self.s, strict=True):
+            z = (64 * b - 32 - mu) * s >> 14
+            result.append(table[min(z, len(table) - 1)] if z >= 0 else 32768 - table[min(-1 - z, len(table) - 1)])
+        return result
+
+    def bounds(self, d: int) -> list[int]:
+        """The cumulative frequencies of the digit of stride d, from 0 to 2^24."""
+        marks = [self.lo + k * d for k in range(5)]
+        cumulative = [sum(map(mul, self.w, self.below(b))) + (sum(self.w) * b >> 6) for b in marks]
+        first, span = cumulative[0], cumulative[4] - cumulative[0]
+        # Each frequency is a difference of G plus one, so the bounds are G plus the number of digits below.
+        return [(f - first) * (TOTAL - 4) // span + k for k, f in enumerate(cumulative)]
+
+    def end_plane(self) -> None:
+        """Keep the decoded value; a joint model weighs the components by how well they foretold it."""
+        x = self.lo
+        if self.model.joint:
+            u = [w * (64 * (c - b) + 1) for w, b, c in zip(self.w, self.below(x), self.below(x + 1), strict=True)]
+            self.w = [y * 8192 // sum(u) for y in u]
+        self.values.append(x)
+
+
+def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int) -> list[bytes]:
+    """Sections 3 and 7: all pixels of a tile, step by step, and the check of its end."""
+    coder, pace = Coder(data), model.horizon + 1
+    known: dict[tuple[int, int], list[int]] = {}
+    for t in range(width + (height - 1) * pace):
+        places = [(i, t - i * pace) for i in range(height) if 0 <= t - i * pace < width]
+        pixels = [predict(model, known, i, j, width) for i, j in places]
+        for _ in range(planes):
+            for pixel in pixels:
+                pixel.begin_plane()
+            for d in STRIDES:
+                for pixel in pixels:
+                    pixel.lo += d * coder.digit(pixel.bounds(d))
+            for pixel in pixels:
+                pixel.end_plane()
+        for place, pixel in zip(places, pixels, strict=True):
+            known[place] = pixel.values * (3 // planes)  # a gray tile has three equal channels
+    samples = [bytes(known[i, j][p] for i in range(height) for j in range(width)) for p in range(planes)]
+    require(not coder.words, "words are left after the last digit")
+    require(coder.state == crc32(b"".join(samples)), "the end state is not the CRC-32 of the samples")
+    return samples
+
+
+def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: int, width: int) -> Pixel:
+    """Section 4: what pixel (i, j) sees, its inputs, and with the network's outputs its distribution."""
+    h, tables = model.horizon, model.tables
+    offsets = [(di, dj) for di in range(-h, 0) for dj in range(-h, h + 1)] + [(0, dj) for dj in range(-h, 0)]
+    seen = {offset: [128] * 3 for offset in offsets}
+    for di, dj in offsets if (i, j) != (0, 0) else ():
+        r, c = max(i + di, 0), clamp(j + dj, 0, width - 1)
+        if r == i and c >= j:
+            r, c = (i, j - 1) if j > 0 else (i - 1, 0)
+        seen[di, dj] = known[r, c]
+    w, n, ne = seen[0, -1], seen[-1, 0], seen[-1, 1]
+    base = [2 * w[p] + n[p] + ne[p] for p in range(3)]
+    near = (w, n, ne, seen[-1, -1], seen[0, -2], seen[-2, 0])
+    activity = sum(abs(4 * x - b) for pixel in near for x, b in zip(pixel, base, strict=True))
+    level = max(k for k, threshold in enumerate(tables["context.thresholds"]) if threshold <= activity)
+    gain = tables["context.input_scale"][level]
+    x = [clamp((4 * pixel[p] - base[p]) * gain + 512 >> 10, -384, 384) for pixel in seen.values() for p in range(3)]
+    x += [(b >> 2) - 128 for b in base]
+    x.append(tables["context.activity_input"][level])
+    return Pixel(model, base, level, network(model.layers, x))
+
+
+def network(layers: list[Layer], x: list[int]) -> list[int]:
+    """Section 5: the outputs of the last layer."""
+    outputs: list[list[int]] = []
+    for layer in layers:
+        rows = zip(layer.weight, layer.bias, layer.shift, strict=True)
+        x = [(sum(map(mul, weight, x)) + bias) >> shift for weight, bias, shift in rows]
+        if layer.skip is not None:
+            x = [a + b for a, b in zip(x, outputs[layer.skip], strict=True)]
+        if layer is not layers[-1]:
+            x = [clamp(y, 0, 255) for y in x]
+        outputs.append(x)
+    return x

@@ -1,0 +1,52 @@
+"""Golden files decode for ever, by nelloc and by a decoder written from docs/FORMAT.md alone."""
+
+import independent_decoder
+import numpy as np
+import pytest
+from conftest import GOLDEN
+from PIL import Image
+
+import nelloc
+from nelloc import library
+from nelloc.decoders import DECODERS
+
+FILES = sorted(path.stem for path in GOLDEN.glob("*.nlc"))
+
+
+def model_of(name):
+    return None if name.startswith("shipped-") else GOLDEN / "model.nlm"
+
+
+def pixels_of(name):
+    return np.asarray(Image.open(GOLDEN / f"{name}.png"))
+
+
+def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
+    assert {"photograph", "gray", "pixel", "column"} <= set(FILES)
+    assert {f"shipped-{name}" for name in library.shipped()} <= set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_golden_file_decodes_to_its_pixels(name, decoder):
+    data = (GOLDEN / f"{name}.nlc").read_bytes()
+    assert np.array_equal(nelloc.decode(data, model=model_of(name), decoder=decoder), pixels_of(name))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_encoding_gives_the_golden_bytes(name):
+    tile = 256 if name.startswith("shipped-") else 32
+    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile)
+    assert data == (GOLDEN / f"{name}.nlc").read_bytes()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_independent_decoder_agrees(name):
+    models = [(GOLDEN / "model.nlm").read_bytes(), *(path.read_bytes() for path in library.shipped().values())]
+    data = (GOLDEN / f"{name}.nlc").read_bytes()
+    width, height, planes, samples = independent_decoder.decode(data, models)
+    image = pixels_of(name)
+    assert (height, width) == image.shape[:2]
+    assert planes == (1 if image.ndim == 2 else 3)
+    expected = [image] if image.ndim == 2 else list(image.transpose(2, 0, 1))
+    assert [bytes(plane) for plane in samples] == [plane.tobytes() for plane in expected]

@@ -1,0 +1,111 @@
+"""Training sees what the codec sees, learns, and resumes where it stopped."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from PIL import Image  # noqa: E402
+
+from nelloc import NellocError  # noqa: E402
+from nelloc.encoder import _plan  # noqa: E402
+from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
+from nelloc.models.local import LocalConfig  # noqa: E402
+from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
+from nelloc.training.loop import BatchMaker, Trainer, TrainingConfig, evaluate, train  # noqa: E402
+
+
+def smooth_image(size=64, seed=0):
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size]
+    waves = [np.sin(rows / random.uniform(3, 9) + columns / random.uniform(3, 9)) for _ in range(3)]
+    return np.clip(128 + 50 * np.stack(waves, axis=2) + random.normal(size=(size, size, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_sampled_contexts_are_those_of_the_codec(flip):
+    """An image the size of the imaginary tile: where the tile covers it all, both must see the same borders."""
+    size = 5
+    random = np.random.default_rng(3)
+    image = random.permutation(size * size * 3).astype(np.uint8).reshape(size, size, 3)  # every sample is unique
+    coded = image[:, ::-1] if flip else image
+    flat = np.concatenate([coded.reshape(-1, 3), np.full((1, 3), FIRST_PIXEL, np.uint8)])
+    plan = _plan(size, size, 3)
+    known = {tuple(flat[p]): flat[plan.sources[:, k]] for k, p in enumerate(plan.order)}
+    sampler = PixelSampler([PixelPool.from_images([image])], [1], 3, 0, tile_sizes=[10_000], gray=0, flip=flip)
+    context, value = sampler.draw(400)
+    seen = set()
+    for k in range(400):
+        expected = known[tuple(value[:, k])]
+        if np.array_equal(context[:, :, k], expected):
+            seen.add(tuple(value[:, k]))
+    # Tiles are far larger than the image, so that only the image's own borders cut contexts.
+    assert len(seen) == len({tuple(v) for v in value.T}) > size * size // 2
+
+
+def test_gray_samples_are_gray():
+    sampler = PixelSampler([PixelPool.from_images([smooth_image()])], [1], 3, 0, gray=1.0)
+    context, value = sampler.draw(50)
+    assert (context == context[:, :1]).all()
+    assert (value == value[:1]).all()
+
+
+def small_config(**fields):
+    network = LocalConfig(width=16, components=3)
+    return TrainingConfig(**({"network": network, "pixels": 60_000, "batch": 1000, "warm_up": 5000} | fields))
+
+
+def sampler(seed=0):
+    return PixelSampler([PixelPool.from_images([smooth_image(seed=s) for s in range(3)])], [1], 3, seed)
+
+
+def test_training_learns_and_a_checkpoint_resumes_exactly(tmp_path):
+    torch.set_num_threads(1)
+    validation = {"held": BatchMaker(3)(*sampler(9).draw(2000))}
+    rows = []
+    trainer = Trainer(small_config())
+    train(trainer, sampler(), validation, tmp_path, every=20_000, report=rows.append)
+    assert [round(row["megapixels"] * 1e6) for row in rows] == [20_000, 40_000, 60_000]
+    assert rows[-1]["held_bpd"] < rows[0]["held_bpd"] < 8
+
+    resumed = Trainer.resume(tmp_path, pixels=80_000)
+    assert resumed.seen == 60_000
+    assert resumed.config.pixels == 80_000
+    batch = BatchMaker(3)(*sampler(5).draw(1000))
+    resumed.config = trainer.config
+    assert resumed.step(batch) == trainer.step(batch)
+    for a, b in zip(resumed.averaged.parameters(), trainer.averaged.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_one_seed_gives_one_model():
+    torch.set_num_threads(1)
+    batches = [BatchMaker(3)(*sampler(s).draw(500)) for s in range(4)]
+    results = []
+    for _ in range(2):
+        trainer = Trainer(small_config())
+        for batch in batches:
+            trainer.step(batch)
+        results.append(evaluate(trainer.averaged, batches[0]))
+    assert results[0] == results[1]
+
+
+def test_bad_data_and_divergence_are_named(tmp_path):
+    with pytest.raises(NellocError, match="no training images"):
+        image_paths(tmp_path)
+    (tmp_path / "broken.png").write_bytes(b"not an image")
+    with pytest.raises(NellocError, match=r"broken\.png"):
+        load_images(image_paths(tmp_path))
+    with pytest.raises(NellocError, match="no checkpoint"):
+        Trainer.resume(tmp_path)
+    trainer = Trainer(small_config())
+    with torch.no_grad():
+        trainer.network.linear[0].weight.fill_(float("nan"))
+    with pytest.raises(NellocError, match="diverged"):
+        trainer.step(BatchMaker(3)(*sampler().draw(1000)))
+
+
+def test_images_are_read_as_rgb(tmp_path):
+    Image.fromarray(smooth_image()[:, :, 0]).save(tmp_path / "gray.png")
+    (image,) = load_images(image_paths(tmp_path))
+    assert image.shape == (64, 64, 3)
