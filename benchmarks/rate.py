@@ -37,7 +37,7 @@ class Row:
 def measure(name: str, arrays: dict, options: Options) -> list[Row]:
     """Encode and decode every image of a set. Raises AssertionError if one comes back changed."""
     pixels = {key: images.from_array(array, key) for key, array in arrays.items()}
-    encoded = encode_pixels(list(pixels.values()), options, verify=False)
+    encoded = encode_pixels(list(pixels.values()), options, verify=False, measure=True)
     files = [parse(item.data) for item in encoded]
     decoded = decode_files(files, list(pixels), options)
     rows = []

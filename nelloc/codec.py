@@ -77,10 +77,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A coded image: the file's bytes and the bits that the model itself asks for."""
+    """A coded image: the file's bytes and, if measured, the bits that the model itself asks for."""
 
     data: bytes
-    model_bits: float
+    model_bits: float | None
 
 
 def encode(image: Source, *, verify: bool = True, options: Options | None = None, **fields: Any) -> bytes:
@@ -118,8 +118,13 @@ def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fiel
     return decode_files(files, names, options)
 
 
-def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: bool) -> list[Encoded]:
-    """Code images with one model. Raises NellocError if ``verify`` finds that one does not decode to itself."""
+def encode_pixels(
+    pixels: Sequence[images.Pixels], options: Options, *, verify: bool, measure: bool = False
+) -> list[Encoded]:
+    """Code images with one model; with ``measure`` count the model's own bits too.
+
+    Raises NellocError if ``verify`` finds that an image does not decode to itself.
+    """
     model = library.find(options.model or library.DEFAULT_MODEL)
     work = []
     for image in pixels:
@@ -136,7 +141,7 @@ def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: 
         engine = _engine(model, options.backend)
         codes = []
         for planes in part:
-            codes.append(encode_tile(engine, planes, _pixel_checksum(planes)))
+            codes.append(encode_tile(engine, planes, _pixel_checksum(planes), measure=measure))
             advance(planes[0].size)
         return codes
 
@@ -149,7 +154,8 @@ def encode_pixels(pixels: Sequence[images.Pixels], options: Options, *, verify: 
         own = [next(codes) for _ in tiles(height, width, options.tile)]
         records = tuple(TileRecord(Method.MIXTURE, code.data) for code in own)
         file = Container(image.kind, width, height, options.tile, model.id, records)
-        encoded.append(Encoded(nlc.pack(file), sum(code.model_bits for code in own)))
+        bits = sum(code.model_bits or 0.0 for code in own) if measure else None
+        encoded.append(Encoded(nlc.pack(file), bits))
     if verify:
         files = [nlc.parse(e.data, "encoded data", max_pixels=options.max_pixels) for e in encoded]
         decoded = decode_files(files, ["encoded data"] * len(files), options, model=model)

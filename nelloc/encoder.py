@@ -25,14 +25,17 @@ PIXELS_PER_PASS = 1024
 
 @dataclass(frozen=True)
 class TileCode:
-    """A coded tile: its bytes and the bits that the model itself asks for, -log2 of the probability."""
+    """A coded tile: its bytes and, if measured, the bits that the model itself asks for (-log2 p)."""
 
     data: bytes
-    model_bits: float
+    model_bits: float | None
 
 
-def encode_tile(engine: Engine, image: NDArray[np.uint8], seed: int) -> TileCode:
-    """Code one tile, ``image`` (planes, height, width) uint8 with 1 or 3 planes; ``seed`` as in ``encode_digits``."""
+def encode_tile(engine: Engine, image: NDArray[np.uint8], seed: int, *, measure: bool = False) -> TileCode:
+    """Code one tile, ``image`` (planes, height, width) uint8 with 1 or 3 planes; ``seed`` as in ``encode_digits``.
+
+    With ``measure`` the model's own bits are counted too.
+    """
     planes, height, width = image.shape
     plan = _plan(height, width, engine.horizon)
     pixels = image.reshape(planes, -1)
@@ -58,9 +61,14 @@ def encode_tile(engine: Engine, image: NDArray[np.uint8], seed: int) -> TileCode
             return digit
 
         run(coding, choose)
-    chosen = frequencies[np.arange(len(digits)), digits]
-    model_bits = float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())
+    model_bits = _bits(digits, frequencies) if measure else None
     return TileCode(encode_digits(digits, frequencies, seed), model_bits)
+
+
+def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
+    """-log2 of the probability of all digits."""
+    chosen = frequencies[np.arange(len(digits)), digits]
+    return float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())
 
 
 class _Plan:

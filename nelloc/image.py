@@ -43,7 +43,6 @@ _METADATA = {
     "xmp": "XMP",
     "XML:com.adobe.xmp": "XMP",
     "photoshop": "Photoshop data",
-    "dpi": "resolution",
     "comment": "comment",
 }
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277  # TIFF tags
@@ -149,7 +148,7 @@ def _check_samples(image: Image.Image, source: str) -> None:
 
 
 def _left_out(image: Image.Image) -> tuple[str, ...]:
-    """What the file has beside its pixels, which is not kept."""
+    """What the file has beside its pixels, which is not kept. (The resolution is not named: most files have one.)"""
     names = [name for key, name in _METADATA.items() if image.info.get(key)]
     if set(getattr(image, "text", ())) - set(_METADATA):
         names.append("text")

@@ -136,10 +136,9 @@ def read_input(name: str) -> tuple[bytes, str]:
     from nelloc import files
 
     if name == STDIO:
-        try:
-            return sys.stdin.buffer.read(), "standard input"
-        except OSError as error:
-            raise NellocError(f"standard input: cannot be read ({error.strerror}); check what it is") from error
+        if sys.stdin is None:
+            raise NellocError("standard input: is closed; give an input file")
+        return sys.stdin.buffer.read(), "standard input"
     return files.read(Path(name)), name
 
 

@@ -29,8 +29,7 @@ def compress(source, target, tile, force, verify, as_json, quiet, verbose, **fie
     """Compress the image IN to OUT (by default IN with the extension .nlc).
 
     IN is a PNG, JPEG, PPM, BMP, GIF, TIFF, WebP or QOI file of 8-bit gray or RGB pixels. "-" stands for
-    standard input or output.
-    Nothing is written unless everything went well.
+    standard input or output. Nothing is written unless everything went well.
 
     Exit status: 0 done, 1 failed, 2 wrong usage.
     """

@@ -37,10 +37,11 @@ class DigitDecoder:
     def __init__(self, data: bytes):
         padded = data + b"\0" * (-len(data) % 4)
         self._coder = _AnsCoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+        self._decode = self._coder.decode
 
     def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
         """The next digits (N,), given their frequencies (N, RADIX), C-contiguous."""
-        return self._coder.decode(_CATEGORICAL, frequencies)
+        return self._decode(_CATEGORICAL, frequencies)
 
     def ends_with(self, seed: int) -> bool:
         """True if the stack holds exactly ``seed``: all of it was read and every digit was right."""

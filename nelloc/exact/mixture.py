@@ -61,8 +61,8 @@ class Mixture:
         self._logistic = model.mixture.logistic_fine
         self._centre = len(self._logistic) // 2
         self._exponential = model.mixture.exponential.astype(np.float64)
-        # Multiplied by 64ths of a gray level, this gives steps of the logistic table.
-        self._inverse_scale = model.mixture.inverse_scale / np.float64(1 << SCALE_FRACTION_BITS)
+        # Steps of the logistic table per gray level, which is 64 units of a mean.
+        self._slope = model.mixture.inverse_scale * (64 / np.float64(1 << SCALE_FRACTION_BITS))
         self._mean_scale = model.context.mean_scale.astype(np.float64)
         self._scale_offset = model.context.scale_offset.astype(np.float32)
 
@@ -80,108 +80,96 @@ class Mixture:
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])
-        means, scales, coefficients = outputs[k:].reshape(3, 3, k, n)
+        means, log_scales, coefficients = outputs[k:].reshape(3, 3, k, n)
+        mean = self._means(means[:planes], base[:planes], level)
+        slope = self._slopes(log_scales[:planes], level)
         values = np.empty((planes, n), np.uint8)
-        deviations: list[NDArray[np.float64]] = []
+        deviations: list[Plane] = []
         for plane in range(planes):
-            mean = self._means(means[plane], base[plane], level, coefficients, deviations)
-            slope, start = self._lines(mean, scales[plane], level)
-            value = yield from self._code_plane(weight, slope, start)
+            _add_linear(mean[plane], coefficients, deviations)
+            start = self._start(mean[plane], slope[plane])
+            value = yield from self._code_plane(weight, slope[plane], start)
             values[plane] = value
             if plane + 1 < planes:
-                deviations.append(4.0 * value - base[plane])
+                deviations.append(4 * value - base[plane])
                 if self.joint:
-                    weight = self._posterior(weight, slope, start, value)
+                    weight = self._posterior(weight, slope[plane], start, value)
         return values
 
     def _weights(self, logits: NDArray[np.float32]) -> NDArray[np.int32]:
         """Weights (K, N) that sum to at most 2**13, from logits in 1/64 nat."""
         distance = logits.max(axis=0) - logits
         np.minimum(distance, len(self._exponential) - 1, out=distance)
-        weight = self._exponential.take(distance.astype(np.int64))
+        weight = self._exponential.take(distance.astype(np.int32))
         return _normalise(weight)
 
-    def _means(
-        self,
-        mean: NDArray[np.float32],
-        base: NDArray[np.float32],
-        level: NDArray[np.int16],
-        coefficients: NDArray[np.float32],
-        deviations: list[NDArray[np.float64]],
-    ) -> NDArray[np.float64]:
-        """Means (K, N) of the next plane, in 1/64 gray level, given the deviations of the planes before."""
-        result = mean * self._mean_scale[level]
-        result *= 1 / (1 << MEAN_SHIFT)
+    def _means(self, mean: NDArray[np.float32], base: NDArray[np.float32], level: NDArray[np.int16]) -> Plane:
+        """Means (planes, K, N) in 1/64 gray level, before the planes' linear dependence."""
+        result = mean * (self._mean_scale / (1 << MEAN_SHIFT))[level]
         np.floor(result, out=result)
-        result += base * np.float64(16)
-        if deviations:
-            # Plane 1 uses coefficient 0; plane 2 uses coefficients 1 and 2.
-            linear = coefficients[0 if len(deviations) == 1 else 1] * deviations[0]
-            if len(deviations) == 2:
-                linear += coefficients[2] * deviations[1]
-            linear *= 1 / (1 << COEFFICIENT_SHIFT)
-            np.floor(linear, out=linear)
-            result += linear
-        return _clip(result, -MEAN_LIMIT, 64 * LEVELS + MEAN_LIMIT)
+        result += (base * np.float32(16))[:, None]
+        return result
 
-    def _logistic_at(self, boundary: NDArray[np.int64], slope: Plane, start: Plane) -> NDArray[np.int32]:
-        """Logistic CDFs (..., K, N), 0 to 2**15, below the values ``boundary`` (..., N); see ``_lines``."""
-        steps = boundary.astype(np.float64)[..., None, :] * slope
+    def _slopes(self, log_scale: NDArray[np.float32], level: NDArray[np.int16]) -> Plane:
+        """Steps of the logistic table per gray level (planes, K, N), with 14 fractional bits."""
+        index = log_scale + self._scale_offset[level]
+        np.clip(index, 0, len(self._slope) - 1, out=index)
+        return self._slope.take(index.astype(np.int32))
+
+    def _start(self, mean: Plane, slope: Plane) -> Plane:
+        """Starts (K, N): the logistic table's index below value b is ``b*slope + start``.
+
+        That is (64*b - 32 - mean) * slope/64 + centre, exact in float64.
+        """
+        start = np.clip(mean, -MEAN_LIMIT, 64 * LEVELS + MEAN_LIMIT)
+        start += 32
+        start *= slope
+        start *= -1 / 64
+        start += self._centre
+        return start
+
+    def _logistic_at(self, boundary: Plane, slope: Plane, start: Plane) -> NDArray[np.int32]:
+        """Logistic CDFs (..., K, N), 0 to 2**15, below the values ``boundary`` (..., N)."""
+        steps = boundary[..., None, :] * slope
         steps += start
         # Truncation equals floor where it matters: what is below zero is clipped to index 0.
         return self._logistic.take(steps.astype(np.int32), mode="clip")
 
-    def _lines(self, mean: Plane, log_scale: NDArray[np.float32], level: NDArray[np.int16]) -> tuple[Plane, Plane]:
-        """Slopes and starts (K, N): the logistic table's index below value b is ``b*slope + start``.
-
-        That is (64*b - 32 - mean) * inverse_scale + centre, with 14 fractional bits, exact in float64.
-        """
-        index = log_scale + self._scale_offset[level]
-        _clip(index, 0, len(self._inverse_scale) - 1)
-        slope = self._inverse_scale.take(index.astype(np.int64))
-        start = mean + 32
-        start *= slope
-        np.subtract(self._centre, start, out=start)
-        slope *= 64
-        return slope, start
-
     def _code_plane(
         self, weight: NDArray[np.int32], slope: Plane, start: Plane
-    ) -> Generator[Frequencies, NDArray, NDArray[np.int64]]:
+    ) -> Generator[Frequencies, NDArray, Plane]:
+        """Code one plane; returns the values (N,)."""
         n = weight.shape[1]
-        total = weight.sum(axis=0)
-        bounds = np.empty((RADIX + 1, n), np.float64)
-        low = np.zeros(n, np.int64)
-        lower = np.zeros(n, np.float64)
-        upper = ((total << LOGISTIC_BITS) + (total * LEVELS >> UNIFORM_SHIFT)).astype(np.float64)
+        total = np.add.reduce(weight, axis=0, dtype=np.int32)
+        uniform = total * np.float64(1 / (1 << UNIFORM_SHIFT))  # per gray level, before the floor
         columns = np.arange(n)
-        by_digit = np.empty((RADIX, n), np.float64)
+        low = np.zeros(n)
+        lower = np.zeros(n)
+        # The mixture CDF at the digit's boundaries, above that at the lowest one; and the same scaled.
+        above = np.zeros((RADIX + 1, n))
+        cumulative = np.empty((RADIX + 1, n))
+        cumulative[0], cumulative[RADIX] = 0, FREE_FREQUENCY
+        above[RADIX] = total * np.float64(1 << LOGISTIC_BITS) + np.floor(uniform * LEVELS)
         for stride in STRIDES:
             boundary = low + _INNER * stride
             logistic = self._logistic_at(boundary, slope, start)
             logistic *= weight
-            inner = bounds[1:RADIX]
-            boundary *= total
-            boundary >>= UNIFORM_SHIFT
-            np.add(np.add.reduce(logistic, axis=1, dtype=np.int32), boundary, out=inner)
-            bounds[0] = lower
-            bounds[RADIX] = upper
-            scaled = inner - lower
-            scaled *= FREE_FREQUENCY
-            scaled /= upper - lower
-            np.floor(scaled, out=scaled)
-            by_digit[0] = scaled[0]
-            np.subtract(scaled[1:], scaled[:-1], out=by_digit[1:-1])
-            np.subtract(FREE_FREQUENCY, scaled[-1], out=by_digit[-1])
-            digit = yield np.ascontiguousarray(by_digit.T)
-            low += stride * digit
-            lower = bounds[digit, columns]
-            upper = bounds[digit + 1, columns]
+            boundary *= uniform
+            np.floor(boundary, out=boundary)
+            boundary += np.add.reduce(logistic, axis=1, dtype=np.int32)
+            inner = np.subtract(boundary, lower, out=above[1:RADIX])
+            scaled = inner * FREE_FREQUENCY
+            scaled /= above[RADIX]
+            np.floor(scaled, out=cumulative[1:RADIX])
+            digit = yield np.ascontiguousarray((cumulative[1:] - cumulative[:-1]).T)
+            low += digit * stride
+            chosen = digit * n + columns
+            first = above.take(chosen)
+            np.subtract(above.take(chosen + n), first, out=above[RADIX])
+            lower += first
         return low
 
-    def _posterior(
-        self, weight: NDArray[np.int32], slope: Plane, start: Plane, value: NDArray[np.int64]
-    ) -> NDArray[np.int32]:
+    def _posterior(self, weight: NDArray[np.int32], slope: Plane, start: Plane, value: Plane) -> NDArray[np.int32]:
         """Weights given the value of the plane just coded: w_i * (64 * logistic_i + 1), renormalised."""
         below, above = self._logistic_at(value + _EDGES, slope, start)
         first, last = value == 0, value == LEVELS - 1
@@ -195,10 +183,18 @@ class Mixture:
         return _normalise(mass)
 
 
-def _clip(array: NDArray, low: int, high: int) -> NDArray:
-    """Clip in place; np.clip takes several times as long for arrays of this size."""
-    np.maximum(array, low, out=array)
-    return np.minimum(array, high, out=array)
+def _add_linear(mean: Plane, coefficients: NDArray[np.float32], deviations: list[Plane]) -> None:
+    """Add to ``mean`` (K, N) what the planes already known contribute, given their ``deviations`` (N,) each.
+
+    Plane 1 uses coefficient 0; plane 2 uses coefficients 1 and 2.
+    """
+    if not deviations:
+        return
+    linear = coefficients[0 if len(deviations) == 1 else 1] * deviations[0]
+    if len(deviations) == 2:
+        linear += coefficients[2] * deviations[1]
+    linear *= 1 / (1 << COEFFICIENT_SHIFT)
+    mean += np.floor(linear, out=linear)
 
 
 def _normalise(weight: NDArray[np.float64]) -> NDArray[np.int32]:
