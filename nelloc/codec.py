@@ -28,7 +28,8 @@ from nelloc.decoders.interface import Progress as Advance
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
-from nelloc.exact.coder import DigitDecoder
+from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder
+from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tiles
 
@@ -45,6 +46,9 @@ class Progress:
 
     def advance(self, pixels: int) -> None:
         """So many pixels were coded since the last call."""
+
+
+_RESTORE = "get the file again from its source or a backup"
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,8 @@ def encode_pixels(
         engine = _engine(model, options.backend)
         codes = []
         for planes in part:
-            codes.append(encode_tile(engine, planes, _pixel_checksum(planes), measure=measure))
-            advance(planes[0].size)
+            seed = _pixel_checksum(planes)
+            codes.append(encode_tile(engine, planes, seed, progress=advance, measure=measure))
         return codes
 
     backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
@@ -188,8 +192,11 @@ def _decode_group(
 ) -> list[NDArray[np.uint8]]:
     """Files of one model and one number of planes."""
     work = []
-    for file in files:
+    for file, source in zip(files, sources, strict=True):
         for tile, record in zip(tiles(file.height, file.width, file.tile), file.tiles, strict=True):
+            samples = tile.height * tile.width * file.kind.planes
+            if 8 * len(record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
+                raise NellocError(f"{source}: a tile has too few bytes for its {samples} samples; {_RESTORE}")
             work.append(EncodedTile(tile.height, tile.width, file.kind.planes, DigitDecoder(record.data)))
     walk = DECODERS[options.decoder]
 
@@ -206,8 +213,7 @@ def _decode_group(
             encoded, pixels = next(decoded)
             if not encoded.digits.ends_with(_pixel_checksum(pixels)):
                 raise NellocError(
-                    f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; "
-                    "get the file again from its source or a backup"
+                    f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; {_RESTORE}"
                 )
             planes[:, tile.rows, tile.columns] = pixels
         arrays.append(images.to_array(planes, file.kind))

@@ -13,14 +13,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders.interface import Engine
+from nelloc.decoders.interface import Engine, Progress
 from nelloc.exact.coder import encode_digits
 from nelloc.exact.context import FIRST_PIXEL, window
 from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, run
 from nelloc.schedule import wavefront_order
 
 # Pixels per pass: wide enough for fast products, narrow enough for the cache.
-PIXELS_PER_PASS = 1024
+PIXELS_PER_PASS = 4096
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,14 @@ class TileCode:
     model_bits: float | None
 
 
-def encode_tile(engine: Engine, image: NDArray[np.uint8], seed: int, *, measure: bool = False) -> TileCode:
+def encode_tile(
+    engine: Engine,
+    image: NDArray[np.uint8],
+    seed: int,
+    *,
+    progress: Progress = lambda _: None,
+    measure: bool = False,
+) -> TileCode:
     """Code one tile, ``image`` (planes, height, width) uint8 with 1 or 3 planes; ``seed`` as in ``encode_digits``.
 
     With ``measure`` the model's own bits are counted too.
@@ -61,6 +68,7 @@ def encode_tile(engine: Engine, image: NDArray[np.uint8], seed: int, *, measure:
             return digit
 
         run(coding, choose)
+        progress(len(plan.order[part]))
     model_bits = _bits(digits, frequencies) if measure else None
     return TileCode(encode_digits(digits, frequencies, seed), model_bits)
 

@@ -125,6 +125,27 @@ def test_a_replaced_model_file_is_another_model(tmp_path, small_model_path):
         nelloc.decode(data, model=path)
 
 
+def test_a_few_bytes_cannot_announce_hours_of_work(small_model_path):
+    from nelloc import container
+    from nelloc.exact.model import load_model
+
+    model = load_model(small_model_path.read_bytes())
+    tiles = (container.TileRecord(container.Method.MIXTURE, b""),) * 16
+    file = container.Container(container.Kind.RGB, 16384, 16384, 4096, model.id, tiles)
+    data = container.pack(file)
+    assert len(data) < 200
+    with pytest.raises(nelloc.NellocError, match="too few bytes"):
+        nelloc.decode(data, model=small_model_path)
+
+
+def test_the_emptiest_image_costs_more_than_the_bound_that_readers_use():
+    from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
+
+    pixels = images.from_array(np.zeros((256, 256), np.uint8))
+    (encoded,) = encode_pixels([pixels], Options(), verify=True, measure=True)
+    assert encoded.model_bits > MIN_BITS_PER_SAMPLE * 256 * 256
+
+
 def test_the_documented_example_runs():
     assert doctest.testmod(nelloc).failed == 0
     assert doctest.testmod(nelloc).attempted > 0

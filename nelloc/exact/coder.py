@@ -14,6 +14,8 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+# What the coder's state can hold beside the words.
+CODER_STATE_BITS = 64
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _AnsCoder = constriction.stream.stack.AnsCoder
 

@@ -28,6 +28,9 @@ FREE_FREQUENCY = 2**FREQUENCY_BITS - RADIX
 LEVELS = 256
 # Mixture CDF: each unit of weight counts 2**15 for its logistic part and 1/64 per gray level for its uniform part.
 UNIFORM_SHIFT = 6
+# The other 255 gray levels always keep their uniform part, so that no sample costs less: a bound on what few
+# bytes can announce. (-log2 of 1 - 255 / (64 * (2**15 + 4)), rounded down.)
+MIN_BITS_PER_SAMPLE = 1.7e-4
 MEAN_LIMIT = 64 * 64  # means stay within 64 gray levels of 0..255
 COEFFICIENT_SHIFT = 4
 MEAN_SHIFT = 8
