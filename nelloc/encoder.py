@@ -80,23 +80,13 @@ def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
 
 
 class _Plan:
-    """For one tile shape, in coding order: ``order`` (N,) raster indices; ``sources`` (window, N)
-    raster indices of each pixel's neighbours, N for one that is FIRST_PIXEL; and where a pixel's
-    k-th of n digits stands in the stream: ``n * step_start + k * step_size + rank``.
+    """For one tile shape, in coding order: ``order`` (N,) and ``sources`` (window, N) as ``context_sources`` gives
+    them, and where a pixel's k-th of n digits stands in the stream: ``n * step_start + k * step_size + rank``.
     """
 
     def __init__(self, height: int, width: int, horizon: int):
-        self.order, starts = wavefront_order(height, width, horizon)
-        rows, columns = np.divmod(self.order, width)
-        di, dj = np.array(window(horizon), np.int64).T[:, :, None]
-        i = np.maximum(rows + di, 0)
-        j = np.clip(columns + dj, 0, width - 1)
-        # A neighbour that is not coded yet is replaced by the one to the west, or north.
-        ahead = (i == rows) & (j >= columns)
-        i = np.where(ahead & (columns == 0), rows - 1, i)
-        j = np.where(ahead, np.where(columns == 0, 0, columns - 1), j)
-        self.sources = i * width + j
-        self.sources[:, (rows == 0) & (columns == 0)] = height * width
+        self.order, self.sources = context_sources(height, width, horizon)
+        _, starts = wavefront_order(height, width, horizon)
         sizes = np.diff(starts)
         self.step_size = np.repeat(sizes, sizes)
         self.step_start = np.repeat(starts[:-1], sizes)
@@ -109,3 +99,22 @@ class _Plan:
 
 
 _plan = lru_cache(maxsize=8)(_Plan)
+
+
+def context_sources(height: int, width: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A tile's pixels in coding order, and where each finds its context.
+
+    Returns raster indices (N,) and those of every neighbour (window, N), N for one that is FIRST_PIXEL.
+    """
+    order, _ = wavefront_order(height, width, horizon)
+    rows, columns = np.divmod(order, width)
+    di, dj = np.array(window(horizon), np.int64).T[:, :, None]
+    i = np.maximum(rows + di, 0)
+    j = np.clip(columns + dj, 0, width - 1)
+    # A neighbour that is not coded yet is replaced by the one to the west, or north.
+    ahead = (i == rows) & (j >= columns)
+    i = np.where(ahead & (columns == 0), rows - 1, i)
+    j = np.where(ahead, np.where(columns == 0, 0, columns - 1), j)
+    sources = i * width + j
+    sources[:, (rows == 0) & (columns == 0)] = height * width
+    return order, sources

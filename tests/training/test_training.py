@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from PIL import Image  # noqa: E402
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.encoder import _plan  # noqa: E402
+from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
 from nelloc.models.local import LocalConfig  # noqa: E402
 from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
@@ -30,8 +30,8 @@ def test_sampled_contexts_are_those_of_the_codec(flip):
     image = random.permutation(size * size * 3).astype(np.uint8).reshape(size, size, 3)  # every sample is unique
     coded = image[:, ::-1] if flip else image
     flat = np.concatenate([coded.reshape(-1, 3), np.full((1, 3), FIRST_PIXEL, np.uint8)])
-    plan = _plan(size, size, 3)
-    known = {tuple(flat[p]): flat[plan.sources[:, k]] for k, p in enumerate(plan.order)}
+    order, sources = context_sources(size, size, 3)
+    known = {tuple(flat[p]): flat[sources[:, k]] for k, p in enumerate(order)}
     sampler = PixelSampler([PixelPool.from_images([image])], [1], 3, 0, tile_sizes=[10_000], gray=0, flip=flip)
     context, value = sampler.draw(400)
     seen = set()
