@@ -61,12 +61,12 @@ class Stream:
     def encode(self) -> list[bytes]:
         return [encode_tile(self.engine, planes, 0).data for planes in self.planes]
 
-    def decode(self, decoder: str) -> list[NDArray[np.uint8]]:
+    def decode(self, decoder: str, engine: Engine | None = None) -> list[NDArray[np.uint8]]:
         coded = [
             EncodedTile(*planes.shape[1:], 3, DigitDecoder(data))
             for planes, data in zip(self.planes, self.data, strict=True)
         ]
-        return DECODERS[decoder](self.engine, coded, lambda _: None)
+        return DECODERS[decoder](engine or self.engine, coded, lambda _: None)
 
     def products(self) -> Callable[[], None]:
         """The bare matrix products that decoding cannot avoid: the same shapes, and nothing else."""
@@ -109,25 +109,39 @@ def medians(variants: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> 
 def large(engine: Engine) -> list[str]:
     """1024 x 1024: decode beside the bare products, and encode."""
     stream = Stream(engine, photograph(1024))
-    seconds = medians(
-        {
-            "bare products": stream.products(),
-            "decode, sheared": lambda: stream.decode("sheared"),
-            "decode, parallel": lambda: stream.decode("parallel"),
-            "encode": stream.encode,
-        },
-        rounds=5,
-    )
+    variants: dict[str, Callable[[], object]] = {
+        "bare products": stream.products(),
+        "decode, sheared": lambda: stream.decode("sheared"),
+        "decode, parallel": lambda: stream.decode("parallel"),
+        "encode": stream.encode,
+    }
+    for name in ("torch-float32", "torch-int8"):
+        if backends.BACKENDS[name].available() is None:
+            other = Engine.of(library.find(), backends.prepare(library.find(), name))
+            variants[f"decode, sheared, {name}"] = lambda other=other: stream.decode("sheared", other)
+    with threadpool_limits(limits=1):  # again, for torch's own libraries, which are loaded by now
+        seconds = medians(variants, rounds=5)
     bare = seconds["bare products"]
     lines = ["| 1024 x 1024, 16 tiles | seconds | of the bare products |", "| --- | --- | --- |"]
     return lines + [f"| {name} | {value:.2f} | {value / bare:.2f} |" for name, value in seconds.items()]
 
 
+# Seconds per image to decode with the thesis author's program (r = 0; sequential, parallel, sheared): the outputs of
+# its published notebooks nelloc_ans and shearloc_ans (github.com/zmtomorrow/ParallelNeLLoC), made on a laptop's CPU.
+AUTHOR_SECONDS = {
+    32: (0.4602, 0.2230, 0.2176),
+    64: (1.8785, 0.7568, 0.6125),
+    128: (7.5735, 2.2172, 1.6828),
+    1024: (475.91, 100.04, 73.00),
+}
+
+
 def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
-    """The thesis's Table 5.7: decoding time by decoder and side length."""
+    """The thesis's Table 5.7: decoding time by decoder and side length, beside the author's own ratios."""
     lines = [
-        "| side | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| side | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared "
+        "| author: sequential / sheared | author: parallel / sheared |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for size in SIZES:
         stream = Stream(engine, photograph(size))
@@ -140,6 +154,8 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
             sequential = medians({"sequential": lambda s=stream: s.decode("sequential")}, rounds=1)["sequential"]
         row = [f"{sequential:.2f}", f"{fast['parallel']:.3f}", f"{fast['sheared']:.3f}"]
         row += [f"{sequential / fast['sheared']:.0f}", f"{fast['parallel'] / fast['sheared']:.2f}"]
+        author = AUTHOR_SECONDS[size]
+        row += [f"{author[0] / author[2]:.1f}", f"{author[1] / author[2]:.2f}"]
         lines.append(f"| {size} | " + " | ".join(cell.replace("nan", "-") for cell in row) + " |")
     return lines
 

@@ -66,27 +66,32 @@ class _LockStep:
         h = self.h = engine.horizon
         self.shear = h + 1
         self.reach = h * self.shear + h  # columns behind a step that its contexts and padding use
-        self.heights = np.array([tile.height for tile in tiles])
-        self.widths = np.array([tile.width for tile in tiles])
+        heights, widths = [tile.height for tile in tiles], [tile.width for tile in tiles]
+        same = len(set(zip(heights, widths, strict=True))) == 1
+        # Tiles of one shape, which is the usual case, need no masks: their sizes are plain numbers.
+        self.heights: int | NDArray[np.int64] = heights[0] if same else np.array(heights)
+        self.widths: int | NDArray[np.int64] = widths[0] if same else np.array(widths)
         self.distinct_widths = sorted({tile.width for tile in tiles})
         kept = 4 * (self.reach + self.shear)
-        shape = (kept, 3, len(tiles), int(self.heights.max()) + h + 1)
+        shape = (kept, 3, len(tiles), max(heights) + h + 1)
         self.columns = np.full(shape, 4 * FIRST_PIXEL, np.float32)
         self.origin = -self.reach
-        area = int((self.heights * self.widths).max())
+        area = max(tile.height * tile.width for tile in tiles)
         self.images = np.zeros((len(tiles), self.planes, area), np.uint8)
 
     def decode(self, progress: Progress) -> list[NDArray[np.uint8]]:
         """All steps of all tiles; returns (planes, height, width) arrays."""
         shapes = [(tile.height, tile.width) for tile in self.tiles]
-        for step in range(max(step_count(height, width, self.h) for height, width in shapes)):
-            rows = [step_rows(step, height, width, self.h) for height, width in shapes]
-            busy = [(first, last) for first, last in rows if first < last]
+        distinct = set(shapes)
+        for step in range(max(step_count(height, width, self.h) for height, width in distinct)):
+            rows_of = {shape: step_rows(step, *shape, self.h) for shape in distinct}
+            busy = [(first, last) for first, last in rows_of.values() if first < last]
             column = self._column_of(step)
             if busy:
+                rows = [rows_of[shape] for shape in shapes]
                 top, bottom = min(first for first, _ in busy), max(last for _, last in busy)
                 self._decode_step(step, column, rows, top, bottom)
-                progress(sum(last - first for first, last in busy))
+                progress(sum(last - first for first, last in rows))
         return [
             image[:, : tile.height * tile.width].reshape(self.planes, tile.height, tile.width)
             for image, tile in zip(self.images, self.tiles, strict=True)
@@ -139,24 +144,32 @@ class _LockStep:
     def _pad(self, step: int, column: int) -> None:
         """Refresh the padding that the pixels of ``step`` determine."""
         h, shear, store = self.h, self.shear, self.columns
-        tiles = np.flatnonzero(step < self.widths)  # first row
-        if len(tiles):
+        tiles = self._where(step < self.widths)
+        if tiles is not None:  # first row
             value = store[column][:, tiles, h]
             for k in range(1, h + 1):
                 behind = column - k * shear
                 store[behind - (h if step == 0 else 0) : behind + h + 2, :, tiles, h - k] = value
-        row, remainder = divmod(step, shear)  # first column
-        tiles = np.flatnonzero(row < self.heights)
-        if remainder == 0 and len(tiles):
+        row, remainder = divmod(step, shear)
+        tiles = self._where(row < self.heights) if remainder == 0 else None
+        if tiles is not None:  # first column
             value = store[column][:, tiles, h + row]
             store[column - h : column, :, tiles, h + row] = value
             store[column + 1 : column + 1 + h, :, tiles, h + row + 1] = value
-        for width in self.distinct_widths:  # last column
+        for width in self.distinct_widths:
             row, remainder = divmod(step - width + 1, shear)
-            tiles = np.flatnonzero((self.widths == width) & (row < self.heights))
-            if row >= 0 and remainder == 0 and len(tiles):
-                value = store[column][:, tiles, h + row]
-                store[column + 1 : column + 1 + h, :, tiles, h + row] = value
+            if row >= 0 and remainder == 0:
+                tiles = self._where((self.widths == width) & (row < self.heights))
+                if tiles is not None:  # last column
+                    value = store[column][:, tiles, h + row]
+                    store[column + 1 : column + 1 + h, :, tiles, h + row] = value
+
+    def _where(self, condition: bool | NDArray[np.bool_]) -> slice | NDArray[np.int64] | None:
+        """The tiles that meet a condition, as an index; None if there are none."""
+        if isinstance(condition, bool):
+            return slice(None) if condition else None
+        tiles = np.flatnonzero(condition)
+        return tiles if len(tiles) else None
 
     def _column_of(self, step: int) -> int:
         """The stored column of ``step``, making room for it and for the padding ahead of it."""
