@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nelloc.files import Result
 
 STDIO = "-"
-_BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_fmt}]"
+_BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 # Written out so that --help does not import the codec; a test keeps them true.
 DECODER_NAMES = ("sequential", "parallel", "sheared")
 BACKEND_NAMES = ("numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
