@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from nelloc import container as nlc
 from nelloc import image as images
 from nelloc import library
-from nelloc.container import Container, Method, TileRecord
+from nelloc.container import Container, Kind, Method, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoders.interface import EncodedTile, Engine
 from nelloc.decoders.interface import Progress as Advance
@@ -136,7 +136,7 @@ def encode_pixels(
             raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
         _, height, width = image.planes.shape
         for tile in tiles(height, width, options.tile):
-            work.append(np.ascontiguousarray(image.planes[:, tile.rows, tile.columns]))
+            work.append(image.planes[:, tile.rows, tile.columns])
 
     area = sum(planes[0].size for planes in work)
     options.progress.expect(area * (2 if verify else 1))
@@ -144,7 +144,8 @@ def encode_pixels(
     def encode_part(part: Sequence[NDArray[np.uint8]], advance: Advance) -> list[TileCode]:
         engine = _engine(model, options.backend)
         codes = []
-        for planes in part:
+        for view in part:
+            planes = np.ascontiguousarray(view)
             seed = _pixel_checksum(planes)
             codes.append(encode_tile(engine, planes, seed, progress=advance, measure=measure))
         return codes
@@ -208,15 +209,15 @@ def _decode_group(
         decoded = iter(zip(work, _spread(decode_part, work, options), strict=True))
     arrays = []
     for file, source in zip(files, sources, strict=True):
-        planes = np.empty((file.kind.planes, file.height, file.width), np.uint8)
+        array = np.empty((file.height, file.width, file.kind.planes), np.uint8)
         for number, tile in enumerate(tiles(file.height, file.width, file.tile)):
             encoded, pixels = next(decoded)
             if not encoded.digits.ends_with(_pixel_checksum(pixels)):
                 raise NellocError(
                     f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; {_RESTORE}"
                 )
-            planes[:, tile.rows, tile.columns] = pixels
-        arrays.append(images.to_array(planes, file.kind))
+            array[tile.rows, tile.columns] = pixels.transpose(1, 2, 0)
+        arrays.append(array[:, :, 0] if file.kind is Kind.GRAY else array)
     return arrays
 
 
