@@ -1,7 +1,9 @@
 """Speed of the codec, all in one run so that the ratios hold on any machine.
 
     python benchmarks/speed.py --out benchmarks/results/speed
-    python benchmarks/speed.py --sequential-1024     # also decodes 1024 x 1024 pixel by pixel: half an hour
+    python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
+
+The second also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
 One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
 medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
@@ -186,20 +188,23 @@ def small_images(engine: Engine) -> list[str]:
 
 
 MEMORY = """
-import resource, sys
+import sys
 import numpy as np
 sys.path.insert(0, {folder!r})
 from speed import photograph
 import nelloc
+def peak():
+    # Not getrusage: its peak is inherited from the process that started this one.
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 nelloc.decode(nelloc.encode(photograph(64), threads=1), threads=1)
 size = {size}
 image = np.tile(photograph(512), (size // 512, size // 512, 1))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 data = nelloc.encode(image, threads=1, verify=False)
-encoded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+encoded = peak()
 back = nelloc.decode(data, threads=1)
 assert np.array_equal(back, image)
-decoded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decoded = peak()
 print(before, encoded, decoded)
 """
 
@@ -228,20 +233,28 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--part", action="append", choices=("large", "decoders", "small", "memory"))
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
     model = library.find()
+    parts = []
     with threadpool_limits(limits=1):
         engine = Engine.of(model, backends.prepare(model))
-        parts = [large(engine), decoders(engine, args.sequential_1024), small_images(engine), memory()]
-    text = "\n\n".join("\n".join(part) for part in parts) + "\n"
-    print(text, end="")
+        measurements: dict[str, Callable[[], list[str]]] = {
+            "large": lambda: large(engine),
+            "decoders": lambda: decoders(engine, args.sequential_1024),
+            "small": lambda: small_images(engine),
+            "memory": memory,
+        }
+        for name, measurement in measurements.items():
+            if args.part is None or name in args.part:
+                parts.append("\n".join(measurement()))
+                print(parts[-1] + "\n", flush=True)
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        head = (
-            f"# Speed\n\nMade by `python benchmarks/speed.py` on {machine()}; model `default` ({model.id.hex()}).\n\n"
-        )
-        args.out.with_suffix(".md").write_text(head + text)
+        command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
+        head = f"# Speed\n\nMade by `{command}` on {machine()}; model `default` ({model.id.hex()}).\n\n"
+        args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
