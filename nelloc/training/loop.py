@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
@@ -177,8 +178,6 @@ class Trainer:
     @classmethod
     def resume(cls, folder: Path, *, pixels: int | None = None) -> Trainer:
         """Continue a saved run; ``pixels`` replaces its planned length. Raises NellocError if there is none."""
-        from safetensors import SafetensorError, safe_open
-
         path = folder / "checkpoint.safetensors"
         try:
             with safe_open(path, framework="pt") as file:
