@@ -70,12 +70,13 @@ def main() -> None:
     rows: list[Row] = []
     for name in args.sets or SETS:
         arrays = load(args.data, name)
-        rows += measure(name, dict(list(arrays.items())[: args.limit]), Options(model=args.model))
-        print(table(rows[-len(arrays) :] if args.limit is None else rows).splitlines()[-1], file=sys.stderr)
+        own = measure(name, dict(list(arrays.items())[: args.limit]), Options(model=args.model))
+        print(table(own).splitlines()[-1], file=sys.stderr)
+        rows += own
     print(table(rows), end="")
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        command = "python benchmarks/rate.py --data ../shared/data --out benchmarks/results/rate"
+        command = " ".join(["python benchmarks/rate.py", *sys.argv[1:]])
         args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by `{command}`.\n\n{table(rows)}")
         with args.out.with_suffix(".csv").open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

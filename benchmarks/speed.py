@@ -27,10 +27,11 @@ from threadpoolctl import threadpool_limits
 
 from nelloc import library
 from nelloc.decoders import DECODERS
-from nelloc.decoders.interface import EncodedTile, Engine
+from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import encode_tile
 from nelloc.exact import backends
 from nelloc.exact.coder import DigitDecoder
+from nelloc.exact.engine import Engine
 from nelloc.schedule import step_count, step_rows
 from nelloc.tiling import tiles
 

@@ -23,12 +23,12 @@ from nelloc import image as images
 from nelloc import library
 from nelloc.container import Container, Kind, Method, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
-from nelloc.decoders.interface import EncodedTile, Engine
-from nelloc.decoders.interface import Progress as Advance
+from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder
+from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tiles

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders.interface import Engine, Progress
 from nelloc.exact.coder import encode_digits
 from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, run
 from nelloc.schedule import wavefront_order
 
@@ -36,7 +36,7 @@ def encode_tile(
     image: NDArray[np.uint8],
     seed: int,
     *,
-    progress: Progress = lambda _: None,
+    progress: Advance = lambda _: None,
     measure: bool = False,
 ) -> TileCode:
     """Code one tile, ``image`` (planes, height, width) uint8 with 1 or 3 planes; ``seed`` as in ``encode_digits``.

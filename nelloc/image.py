@@ -67,7 +67,7 @@ def from_array(array: NDArray, source: str = "image") -> Pixels:
     if array.ndim == 2:
         return Pixels(array[None], Kind.GRAY)
     if array.ndim == 3 and array.shape[2] == 3:
-        return Pixels(np.ascontiguousarray(array.transpose(2, 0, 1)), Kind.RGB)
+        return Pixels(array.transpose(2, 0, 1), Kind.RGB)
     raise NellocError(f"{source}: has shape {array.shape}; give (height, width) for gray or (height, width, 3) for RGB")
 
 
@@ -157,7 +157,7 @@ def _left_out(image: Image.Image) -> tuple[str, ...]:
 
 def to_array(planes: NDArray[np.uint8], kind: Kind) -> NDArray[np.uint8]:
     """(H, W) for gray, (H, W, 3) for RGB."""
-    return planes[0] if kind is Kind.GRAY else np.ascontiguousarray(planes.transpose(1, 2, 0))
+    return planes[0] if kind is Kind.GRAY else planes.transpose(1, 2, 0)
 
 
 def check_output(path: Path) -> None:

@@ -35,9 +35,9 @@ def find_by_id(model_id: bytes, source: str, given: str | Path | None = None) ->
         if model.id != model_id:
             raise NellocError(f"{source}: was made with model {needed}, but {given} is model {model.id.hex()}")
         return model
-    for path in shipped().values():
-        if hashlib.sha256(path.read_bytes()).digest()[:ID_BYTES] == model_id:
-            return _load(path)
+    name = name_of(model_id)
+    if name is not None:
+        return find(name)
     raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
 
 

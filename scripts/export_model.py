@@ -6,9 +6,9 @@ python scripts/export_model.py runs/default weights/default.nlm
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
+from nelloc.exact.model import load_model
 from nelloc.models.export import export
 from nelloc.training.loop import Trainer
 
@@ -21,7 +21,8 @@ def main() -> None:
     trainer = Trainer.resume(args.checkpoint)
     data = export(trainer.averaged)
     args.model.write_bytes(data)
-    print(f"{args.model}: {len(data)} bytes, id {hashlib.sha256(data).hexdigest()[:8]}, {trainer.seen / 1e6:.0f} Mpx")
+    model = load_model(data, str(args.model))
+    print(f"{args.model}: id {model.id.hex()}, {model.size} bytes, {model.multiply_adds} multiply-adds per pixel")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 
 ROWS = 9
@@ -20,10 +21,13 @@ def main() -> None:
     names = [name for name in history[0] if name.endswith("_bpd") and name != "training_bpd"]
     heads = ["megapixels", *(name.removesuffix("_bpd") for name in names)]
     print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
+    times = [b["megapixels"] - a["megapixels"] for a, b in pairwise([{"megapixels": 0}, *history])]
+    minutes = sum(time / row["megapixels_per_second"] for time, row in zip(times, history, strict=True)) / 60
     step = max(1, len(history) // ROWS)
     chosen = history[::-1][::step][::-1]
     for row in chosen:
         print("| " + " | ".join([f"{row['megapixels']:.0f}", *(f"{row[name]:.3f}" for name in names)]) + " |")
+    print(f"\n{minutes:.0f} minutes of training.")
 
 
 if __name__ == "__main__":

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.coder import DigitDecoder
-from nelloc.exact.context import Normaliser
-from nelloc.exact.mixture import Mixture
-from nelloc.exact.model import ExactModel
-
-# Told how many pixels were coded since the last call.
-Progress = Callable[[int], None]
+from nelloc.exact.engine import Advance, Engine
 
 
 @dataclass(frozen=True)
@@ -29,28 +23,10 @@ class EncodedTile:
     digits: DigitDecoder
 
 
-@dataclass(frozen=True)
-class Engine:
-    """A model made ready: the parts that coding a step needs."""
-
-    normaliser: Normaliser
-    evaluate: Evaluator
-    mixture: Mixture
-
-    @classmethod
-    def of(cls, model: ExactModel, evaluator: Evaluator) -> Engine:
-        """The engine of ``model`` on a prepared backend."""
-        return cls(Normaliser(model.horizon, model.context), evaluator, Mixture(model))
-
-    @property
-    def horizon(self) -> int:
-        return self.normaliser.horizon
-
-
 class Decoder(Protocol):
     """Decodes tiles of one image or of many. Returns (planes, height, width) uint8 arrays."""
 
-    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]: ...
+    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]: ...
 
 
 # Pixels that a step may have over all tiles: wide products are fast, and this bounds the memory.

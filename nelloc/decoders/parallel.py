@@ -12,14 +12,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders.interface import EncodedTile, Engine, Progress, batches
+from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
 from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, wavefront_order
 
 
-def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
     """Decode ``tiles``, as many at a time as make a step wide enough."""
     images: list[NDArray[np.uint8]] = []
     for start, stop in batches([(t.height, t.width) for t in tiles], engine.horizon):
@@ -27,7 +28,7 @@ def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> 
     return images
 
 
-def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
+def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
     horizon = engine.horizon
     planes = tiles[0].planes
     plans = [_plan(tile.height, tile.width, horizon) for tile in tiles]

@@ -11,18 +11,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders.interface import EncodedTile, Engine, Progress
+from nelloc.decoders.interface import EncodedTile
 from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import DIGITS, Coding
 from nelloc.schedule import step_count, step_rows
 
 
-def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
     """Decode ``tiles`` one after the other, pixel by pixel (thesis section 5.5, sNeLLoC)."""
     return [_decode_tile(engine, tile, progress) for tile in tiles]
 
 
-def _decode_tile(engine: Engine, tile: EncodedTile, progress: Progress) -> NDArray[np.uint8]:
+def _decode_tile(engine: Engine, tile: EncodedTile, progress: Advance) -> NDArray[np.uint8]:
     horizon = engine.horizon
     offsets = window(horizon)
     image = np.zeros((3, tile.height, tile.width), np.uint8)

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders.interface import EncodedTile, Engine, Progress, batches
+from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
 from nelloc.exact.context import FIRST_PIXEL, input_count
+from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, step_rows
 
@@ -22,7 +23,7 @@ from nelloc.schedule import step_count, step_rows
 SIMILAR = 0.9
 
 
-def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Progress) -> list[NDArray[np.uint8]]:
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
     """Decode ``tiles``, those of similar shape in lock step."""
     images: list[NDArray[np.uint8] | None] = [None] * len(tiles)
     for group in _similar(tiles):
@@ -79,7 +80,7 @@ class _LockStep:
         area = max(tile.height * tile.width for tile in tiles)
         self.images = np.zeros((len(tiles), self.planes, area), np.uint8)
 
-    def decode(self, progress: Progress) -> list[NDArray[np.uint8]]:
+    def decode(self, progress: Advance) -> list[NDArray[np.uint8]]:
         """All steps of all tiles; returns (planes, height, width) arrays."""
         shapes = [(tile.height, tile.width) for tile in self.tiles]
         distinct = set(shapes)

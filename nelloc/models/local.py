@@ -45,11 +45,6 @@ class LocalConfig:
         ends = range(3, 3 * self.blocks + 1, 3)
         return [index - 3 if index in ends else None for index in range(len(self.layer_sizes))]
 
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply-adds per pixel."""
-        return sum(a * b for a, b in self.layer_sizes)
-
 
 class _RoundActivation(torch.autograd.Function):
     """ReLU to 8-bit steps; the gradient passes where the activation is inside its range."""

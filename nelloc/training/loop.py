@@ -182,6 +182,8 @@ class Trainer:
         try:
             with safe_open(path, framework="pt") as file:
                 about = json.loads(file.metadata()["about"])
+            if about["format"] != FORMAT:
+                raise ValueError(f"its format {about['format']} is not {FORMAT}")
             tensors = load_file(path)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise NellocError(f"{path}: no checkpoint to resume there ({error})") from error

@@ -67,9 +67,8 @@ _answers: dict[tuple[str, bytes], bool] = {}
 def known_answers(backend: Backend, model: ExactModel) -> bool:
     """True if ``backend`` gives the right integers for networks of the model's shape.
 
-    One network has weights of one sign at the largest sums that the model format allows (where
-    narrow accumulators saturate and float32 would round), one alternating signs, one random weights; each
-    is compared with 64-bit integer arithmetic.
+    One network has all weights at each layer's largest, with one sign and the largest inputs (where narrow
+    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers.
     """
     random = np.random.default_rng(20210902)
     for weights in ("largest", "alternating", "random"):

@@ -1,0 +1,32 @@
+"""A model made ready to code pixels, for the encoder and every decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nelloc.exact.backends.interface import Evaluator
+from nelloc.exact.context import Normaliser
+from nelloc.exact.mixture import Mixture
+from nelloc.exact.model import ExactModel
+
+# Told how many pixels were coded since the last call.
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model made ready: the parts that coding a step needs."""
+
+    normaliser: Normaliser
+    evaluate: Evaluator
+    mixture: Mixture
+
+    @classmethod
+    def of(cls, model: ExactModel, evaluator: Evaluator) -> Engine:
+        """The engine of ``model`` on a prepared backend."""
+        return cls(Normaliser(model.horizon, model.context), evaluator, Mixture(model))
+
+    @property
+    def horizon(self) -> int:
+        return self.normaliser.horizon
