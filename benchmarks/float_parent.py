@@ -23,7 +23,8 @@ from nelloc.exact.context import FIRST_PIXEL
 from nelloc.models.export import export
 from nelloc.models.local import LocalNetwork
 from nelloc.tiling import tiles
-from nelloc.training.loop import BatchMaker, Trainer, evaluate
+from nelloc.training.batches import BatchMaker, evaluate
+from nelloc.training.loop import Trainer
 
 PIXELS_PER_PASS = 1 << 16
 

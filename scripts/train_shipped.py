@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 
 from nelloc.models.local import LocalConfig
+from nelloc.training.batches import Batch, BatchMaker
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images, sheet_images
-from nelloc.training.loop import Batch, BatchMaker, Trainer, TrainingConfig, train
+from nelloc.training.loop import Trainer, TrainingConfig, train
 
 # Every HOLD_OUT-th photograph, by sorted name, is never trained on: it validates.
 HOLD_OUT = 22

@@ -11,8 +11,9 @@ from nelloc import NellocError  # noqa: E402
 from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
 from nelloc.models.local import LocalConfig  # noqa: E402
+from nelloc.training.batches import BatchMaker, evaluate  # noqa: E402
 from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
-from nelloc.training.loop import BatchMaker, Trainer, TrainingConfig, evaluate, train  # noqa: E402
+from nelloc.training.loop import Trainer, TrainingConfig, train  # noqa: E402
 
 
 def smooth_image(size=64, seed=0):
