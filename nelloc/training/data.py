@@ -74,6 +74,20 @@ def sheet_images(sheet: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]
     return list(sheet.reshape(-1, size, size, 3))
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where n drawn pixels are: their ``position`` in the pool, the ``width`` of their image, the ``step`` to the
+    east (-1 if mirrored), and how many pixels of their imaginary tile lie ``above``, ``left`` and ``right``.
+    """
+
+    position: NDArray[np.int64]
+    width: NDArray[np.int64]
+    step: NDArray[np.int64]
+    above: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+
 class PixelSampler:
     """Draws pixels and their contexts from several pools.
 
@@ -110,6 +124,9 @@ class PixelSampler:
         return context, value
 
     def _draw_from(self, pool: PixelPool, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return self._gather(pool, self._places(pool, n))
+
+    def _places(self, pool: PixelPool, n: int) -> Places:
         position = self.random.integers(len(pool), size=n)
         image = np.searchsorted(pool.starts, position, side="right") - 1
         width = pool.widths[image]
@@ -118,20 +135,26 @@ class PixelSampler:
         tile_row, tile_column = (self.random.random((2, n)) * size).astype(np.int64)
         mirrored = self.random.random(n) < self.flip
         left = np.where(mirrored, width - 1 - column, column)
-        above = np.minimum(tile_row, row)
-        left_room = np.minimum(tile_column, left)
-        right_room = np.minimum(size - 1 - tile_column, width - 1 - left)
-        step = np.where(mirrored, -1, 1)
+        return Places(
+            position,
+            width,
+            step=np.where(mirrored, -1, 1),
+            above=np.minimum(tile_row, row),
+            left=np.minimum(tile_column, left),
+            right=np.minimum(size - 1 - tile_column, width - 1 - left),
+        )
 
+    def _gather(self, pool: PixelPool, places: Places) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Contexts (window, 3, n) and values (3, n) of the pixels at ``places``."""
         di, dj = self.offsets[:, :1], self.offsets[:, 1:]
-        di = np.maximum(di, -above)
-        dj = np.minimum(np.maximum(dj, -left_room), right_room)
+        di = np.maximum(di, -places.above)
+        dj = np.minimum(np.maximum(dj, -places.left), places.right)
         # A clamped neighbour that is not coded yet is replaced by the one to the west, or north.
         ahead = (di == 0) & (dj >= 0)
-        di = np.where(ahead & (left_room == 0), -1, di)
-        dj = np.where(ahead, np.where(left_room == 0, 0, -1), dj)
-        nothing = (above == 0) & (left_room == 0)
-        source = np.where(nothing, position, position + di * width + dj * step)
+        di = np.where(ahead & (places.left == 0), -1, di)
+        dj = np.where(ahead, np.where(places.left == 0, 0, -1), dj)
+        nothing = (places.above == 0) & (places.left == 0)
+        source = np.where(nothing, places.position, places.position + di * places.width + dj * places.step)
         context = pool.pixels[source]  # (window, n, 3)
         context[:, nothing] = FIRST_PIXEL
-        return context.transpose(0, 2, 1), pool.pixels[position].T
+        return context.transpose(0, 2, 1), pool.pixels[places.position].T
