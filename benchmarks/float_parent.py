@@ -31,7 +31,7 @@ PIXELS_PER_PASS = 1 << 16
 
 def parent_bits(network: LocalNetwork, image: np.ndarray) -> float:
     """Bits that the float parent gives an (H, W, 3) image, tile by tile as in the codec."""
-    make = BatchMaker(network.config.horizon)
+    make = BatchMaker(network.config)
     total = 0.0
     for tile in tiles(*image.shape[:2]):
         pixels = image[tile.rows, tile.columns].reshape(-1, 3)

@@ -39,15 +39,16 @@ def encode_tile(
     progress: Advance = lambda _: None,
     measure: bool = False,
 ) -> TileCode:
-    """Code one tile, ``image`` (planes, height, width) uint8 with 1 or 3 planes; ``seed`` as in ``encode_digits``.
+    """Code one tile, ``image`` (planes, height, width) uint8 with 1 or as many planes as the model has channels.
 
-    With ``measure`` the model's own bits are counted too.
+    ``seed`` as in ``encode_digits``. With ``measure`` the model's own bits are counted too.
     """
     planes, height, width = image.shape
     plan = _plan(height, width, engine.horizon)
     pixels = image.reshape(planes, -1)
-    three = np.broadcast_to(pixels, (3, height * width))
-    quarters = np.concatenate([three, np.full((3, 1), FIRST_PIXEL)], axis=1).astype(np.float32) * np.float32(4)
+    channels = np.broadcast_to(pixels, (engine.channels, height * width))
+    first = np.full((engine.channels, 1), FIRST_PIXEL)
+    quarters = np.concatenate([channels, first], axis=1).astype(np.float32) * np.float32(4)
     values = pixels[:, plan.order].astype(np.int64)
     count = planes * DIGITS
     digits = np.empty(count * height * width, np.int32)

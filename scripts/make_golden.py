@@ -13,6 +13,10 @@ from PIL import Image
 
 import nelloc
 from nelloc import library
+from nelloc.codec import Options, encode_pixels
+from nelloc.exact.differences import Adapted, encode_differences
+from nelloc.exact.model import load_model, model_id
+from nelloc.image import from_array
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -34,6 +38,32 @@ def main() -> None:
     }.items():
         _keep_png(GOLDEN / f"{name}.png", image)
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32))
+    # Models of gray images and of raw inputs; "NAME-gray" is a gray image coded with the model NAME.
+    gray, small = np.asarray(Image.fromarray(photograph).convert("L"))[:24, :19], photograph[3:21, 8:36]
+    for name, fields, images in (
+        ("model-gray", {"channels": 1}, {"photograph": gray}),
+        ("model-raw", {"inputs": "raw", "horizon": 1, "joint": False}, {"photograph": small, "gray": gray}),
+    ):
+        model = GOLDEN / f"{name}.nlm"
+        _keep(model, small_model_bytes(seed=1, **fields))
+        for kind, image in images.items():
+            _keep_png(GOLDEN / f"{name}-{kind}.png", image)
+            _keep(GOLDEN / f"{name}-{kind}.nlc", nelloc.encode(image, model=model, tile=32))
+    # A model as differences to the first, and files that need it: one beside it, one with the differences inside.
+    adapted = small_model_bytes(seed=2)
+    differences = encode_differences((GOLDEN / "model.nlm").read_bytes(), adapted)
+    _keep(GOLDEN / "differences.nlm", differences)
+    _keep_png(GOLDEN / "differences-photograph.png", small)
+    _keep(GOLDEN / "differences-photograph.nlc", nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32))
+    (tiled,) = encode_pixels(
+        [from_array(small, "image")],
+        Options(model=GOLDEN / "model.nlm", tile=32),
+        verify=True,
+        adapted={model_id((GOLDEN / "model.nlm").read_bytes()): Adapted(load_model(adapted), differences)},
+        embed=True,
+    )
+    _keep_png(GOLDEN / "embedded.png", small)
+    _keep(GOLDEN / "embedded.nlc", tiled.data)
     # One file of each shipped model, small enough for the independent decoder.
     for name in library.shipped():
         image = photograph[20:27, 30:42]

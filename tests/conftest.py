@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nelloc.exact.context import ContextTables, input_count
-from nelloc.exact.model import ExactModel, Layer, load_model, save_model
+from nelloc.exact.context import ContextTables, Inputs, input_count
+from nelloc.exact.model import ExactModel, Layer, load_model, output_count, save_model
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -29,12 +29,21 @@ def data() -> Path:
     return folder
 
 
-def small_model_bytes(seed: int = 0, width: int = 16, horizon: int = 3, components: int = 3) -> bytes:
+def small_model_bytes(
+    seed: int = 0,
+    width: int = 16,
+    horizon: int = 3,
+    components: int = 3,
+    channels: int = 3,
+    inputs: Inputs = "normalised",
+    joint: bool = True,
+) -> bytes:
     """A model file with random weights and one residual block, for tests that need speed, not a good rate."""
     from nelloc.models.export import mixture_tables
 
     random = np.random.default_rng(seed)
-    sizes = [(input_count(horizon), width), *[(width, width)] * 4, (width, 10 * components)]
+    first = (input_count(horizon, channels, inputs), width)
+    sizes = [first, *[(width, width)] * 4, (width, output_count(components, channels))]
     layers = []
     for index, (columns, rows) in enumerate(sizes):
         final = index == len(sizes) - 1
@@ -47,11 +56,32 @@ def small_model_bytes(seed: int = 0, width: int = 16, horizon: int = 3, componen
     return save_model(
         horizon=horizon,
         components=components,
-        joint=True,
+        joint=joint,
         layers=tuple(layers),
-        context=ContextTables.standard(),
+        context=ContextTables.of(channels, inputs),
         mixture=mixture_tables(),
+        channels=channels,
+        inputs=inputs,
     )
+
+
+# Models of every kind besides the usual one, normalised RGB with a joint mixture: fields of ``small_model_bytes``.
+OTHER_KINDS: dict[str, dict] = {
+    "gray": {"channels": 1},
+    "raw": {"inputs": "raw", "joint": False},
+    "raw gray": {"inputs": "raw", "channels": 1},
+    "raw horizon 1": {"inputs": "raw", "horizon": 1},
+    "raw horizon 5": {"inputs": "raw", "horizon": 5, "joint": False},
+    "separate": {"joint": False},
+}
+
+
+@pytest.fixture(scope="session", params=OTHER_KINDS)
+def other_model_path(request, tmp_path_factory) -> Path:
+    """A model of each of OTHER_KINDS as a file."""
+    path = tmp_path_factory.mktemp("model") / f"{request.param.replace(' ', '-')}.nlm"
+    path.write_bytes(small_model_bytes(**OTHER_KINDS[request.param]))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,17 @@ docstring is a section of that file. Every file that is refused raises ValueErro
 from __future__ import annotations
 
 import json
+import operator
 import struct
 from binascii import crc_hqx
 from bisect import bisect_right
 from dataclasses import dataclass
 from hashlib import sha256
-from operator import mul
 from zlib import crc32
 
 SIGNATURE = b"\x8eNL\n"
 TILED, SECTIONS = 1, 2
+WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
 PLANES_OF_KIND = {0: 1, 1: 3}
 MAX_PIXELS = 1 << 28
 ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
@@ -34,10 +35,11 @@ def decode(data: bytes, models: list[bytes]) -> tuple[int, int, int, list[bytes]
 
     ``models`` are the model files to choose from.
     """
-    planes, model_id, width, height, tiles = read_file(data)
-    model = next((load_model(m) for m in models if sha256(m).digest()[:4] == model_id), None)
-    if model is None:
-        raise ValueError(f"no model {model_id.hex()}")
+    planes, model_id, width, height, tiles, embedded = read_file(data)
+    model = load_model(
+        find_model(model_id, models) if embedded is None else embedded_model(*embedded, model_id, models)
+    )
+    require(planes <= model.channels, "an RGB image with a model of gray images")
     image = [bytearray(width * height) for _ in range(planes)]
     for top, bottom, left, right, content in tiles:
         size = right - left
@@ -45,6 +47,24 @@ def decode(data: bytes, models: list[bytes]) -> tuple[int, int, int, list[bytes]
             for row in range(top, bottom):
                 target[row * width + left : row * width + right] = source[(row - top) * size : (row - top + 1) * size]
     return width, height, planes, [bytes(plane) for plane in image]
+
+
+def find_model(model_id: bytes, models: list[bytes]) -> bytes:
+    """The whole model file of this id among ``models``, which may be stored as differences."""
+    for model in models:
+        whole = model if not model.startswith(DIFFERENCES) else None
+        if whole is None and model[9:13] == model_id:
+            whole = apply_differences(model, models)
+        if whole is not None and sha256(whole).digest()[:4] == model_id:
+            return whole
+    raise ValueError(f"no model {model_id.hex()}")
+
+
+def embedded_model(section: int, content: bytes, model_id: bytes, models: list[bytes]) -> bytes:
+    """Section 1: the model file in a section of type 0x81 or 0x82."""
+    whole = content if section == WHOLE_MODEL else apply_differences(content, models)
+    require(sha256(whole).digest()[:4] == model_id, "the model inside is not the one named")
+    return whole
 
 
 def require(condition: bool, message: str) -> None:
@@ -99,17 +119,17 @@ class Cursor:
         require(self.number(count) == expected, f"{name} differs")
 
 
-def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile]]:
-    """Section 1: number of planes, model id, width, height and tiles of a file, its checksums verified."""
+def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], tuple[int, bytes] | None]:
+    """Section 1: number of planes, model id, width, height, tiles and model section of a file, checksums verified."""
     file = Cursor(data)
     require(file.take(4) == SIGNATURE, "not a .nlc file")
     version, flags = divmod(file.number(1), 16)
     require(version == 1, f"unknown version {version}")
     # Sections belong to the tiled layout, so flag 2 without flag 1 names no layout at all.
     require(flags in (0, TILED, TILED | SECTIONS), f"unknown flags {flags}")
-    kind, model_id = file.number(1), file.take(4)
+    kind, model_id, embedded = file.number(1), file.take(4), None
     if flags & TILED:
-        width, height, tiles = read_tiled_layout(file, bool(flags & SECTIONS))
+        width, height, tiles, embedded = read_tiled_layout(file, bool(flags & SECTIONS))
     else:
         method, kind = divmod(kind, 32)
         require(method == 0, f"unknown method {method}")
@@ -117,21 +137,24 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile]]:
         require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
         tiles = [(0, height, 0, width, data[14:])]
     require(kind in PLANES_OF_KIND, f"unknown kind {kind}")
-    return PLANES_OF_KIND[kind], model_id, width, height, tiles
+    return PLANES_OF_KIND[kind], model_id, width, height, tiles, embedded
 
 
-def read_tiled_layout(file: Cursor, has_sections: bool) -> tuple[int, int, list[Tile]]:
-    """Section 1, tiled layout: width, height and tiles, from what follows the model id."""
+def read_tiled_layout(file: Cursor, has_sections: bool) -> tuple[int, int, list[Tile], tuple[int, bytes] | None]:
+    """Section 1, tiled layout: width, height, tiles and model section, from what follows the model id."""
     width, height, size = file.varint(), file.varint(), file.varint()
     sections = [(file.number(1), file.varint()) for _ in range(file.varint())] if has_sections else []
     file.check(0, 2, "the CRC-16")
     require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
     require(16 <= size <= 4096, f"bad tile size {size}")
+    embedded = []
     for section_type, length in sections:
-        require(section_type < 128, f"unknown section {section_type}")
-        start = file.at
-        file.take(length)
+        require(section_type < 128 or section_type in (WHOLE_MODEL, MODEL_DIFFERENCES), f"section {section_type}")
+        start, content = file.at, file.take(length)
         file.check(start, 4, "a section's CRC-32")
+        if section_type >= 128:
+            embedded.append((section_type, content))
+    require(len(embedded) < 2, "more than one model")
     places = [(*rows, *columns) for rows in parts(height, size) for columns in parts(width, size)]
     start, lengths = file.at, []
     for _ in places:
@@ -144,7 +167,7 @@ def read_tiled_layout(file: Cursor, has_sections: bool) -> tuple[int, int, list[
         tiles.append((*place, file.take(length)))
         file.check(start, 4, "a tile's CRC-32")
     require(file.at == len(file.data), "bytes after the end of the file")
-    return width, height, tiles
+    return width, height, tiles, embedded[0] if embedded else None
 
 
 def parts(size: int, tile: int) -> list[tuple[int, int]]:
@@ -173,6 +196,8 @@ class Model:
     horizon: int
     components: int
     joint: bool
+    channels: int
+    raw: bool
     layers: list[Layer]
     tables: dict[str, tuple[int, ...]]
     logistic: list[int]
@@ -193,7 +218,11 @@ def parse_model(data: bytes) -> Model:
     about = json.loads(header.pop("__metadata__")["about"])
     require(about["format"] == "nelloc-model" and about["version"] == 1, "unknown format or version of the model")
     h, components, skips = about["horizon"], about["components"], about["skips"]
-    require(h >= 2 and components >= 1, "horizon or components not defined")
+    channels, inputs = about.get("channels", 3), about.get("inputs", "normalised")
+    require(channels in (1, 3) and inputs in ("normalised", "raw"), "unknown channels or inputs")
+    raw = inputs == "raw"
+    require(h >= (1 if raw else 2) and components >= 1, "horizon or components not defined")
+    features = channels * 2 * h * (h + 1) + (0 if raw else channels + 1)
 
     def tensor(name: str) -> tuple[int, ...]:
         begin, end = header[name]["data_offsets"]
@@ -206,17 +235,20 @@ def parse_model(data: bytes) -> Model:
         weight = [flat[k * columns : (k + 1) * columns] for k in range(rows)]
         layer = Layer(weight, tensor(f"layer.{i}.bias"), tensor(f"layer.{i}.shift"), skip)
         require(len(flat) == rows * columns and len(layer.bias) == len(layer.shift) == rows, "bad shape of a layer")
-        require(columns == (len(layers[-1].bias) if layers else 6 * h * (h + 1) + 4), "layers do not fit together")
+        require(columns == (len(layers[-1].bias) if layers else features), "layers do not fit together")
         require(skip is None or (0 <= skip < i and len(layers[skip].bias) == rows), f"bad skip of layer {i}")
         for row, bias in zip(weight, layer.bias, strict=True):
             limit = (255 if i else 384) * sum(map(abs, row)) + abs(bias)
             require(limit < 1 << 24, f"weights of layer {i} too large")
         layers.append(layer)
-    require(bool(layers) and len(layers[-1].bias) == 10 * components, "the last layer does not fit the mixture")
+    outputs = (10 if channels == 3 else 3) * components
+    require(bool(layers) and len(layers[-1].bias) == outputs, "the last layer does not fit the mixture")
     require(max(t["data_offsets"][1] for t in header.values()) == len(body), "the tensors do not fill the file")
     tables = {name: tensor(name) for name in CONTEXT_TABLES + MIXTURE_TABLES}
-    require(len({len(tables[name]) for name in CONTEXT_TABLES}) == 1, "tables of different numbers of levels")
-    return Model(h, components, about["joint"], layers, tables, logistic_table(tables["mixture.logistic"]))
+    levels = {len(tables[name]) for name in CONTEXT_TABLES}
+    require(levels == {1} or (len(levels) == 1 and not raw), "tables of wrong numbers of levels")
+    logistic = logistic_table(tables["mixture.logistic"])
+    return Model(h, components, about["joint"], channels, raw, layers, tables, logistic)
 
 
 def logistic_table(coarse: tuple[int, ...]) -> list[int]:
@@ -227,6 +259,85 @@ def logistic_table(coarse: tuple[int, ...]) -> list[int]:
         fine.append((coarse[c] * (32 - f) + coarse[c + 1] * f + 512) >> 10)
     fine[-1] = 32768
     return fine
+
+
+# ---- Models as differences
+
+
+def apply_differences(data: bytes, models: list[bytes]) -> bytes:
+    """Section 8: the model file that these differences make of the one among ``models`` that they name."""
+    require(data[:5] == DIFFERENCES + b"\1" and len(data) > 17, "not differences of version 1")
+    require(crc32(data[:-4]) == int.from_bytes(data[-4:], "little"), "the differences' CRC-32 differs")
+    base = find_model(data[5:9], models)
+    load_model(base)
+    (length,) = struct.unpack_from("<Q", base)
+    header, made = json.loads(base[8 : 8 + length]), bytearray(base)
+    layers = sum(name.startswith("layer.") and name.endswith(".weight") for name in header)
+    steps, coder, contexts = data[13 : 13 + 2 * layers], Coder(data[13 + 2 * layers : -4]), Contexts()
+    for i in range(layers):
+        p, q = steps[2 * i : 2 * i + 2]
+        require(p <= 15 and q <= 23, "a step out of range")
+        rows, columns = header[f"layer.{i}.weight"]["shape"]
+        change = [d << p for _ in range(rows) for d in read_vector(coder, contexts, columns)]
+        add(made, header[f"layer.{i}.weight"], 8 + length, change)
+        begin, end = header[f"layer.{i}.shift"]["data_offsets"]
+        require(end - begin == rows, "shifts of more than a byte")
+        shifts = [max(shift - q, 0) for shift in base[8 + length + begin : 8 + length + end]]
+        change = [d << shift for d, shift in zip(read_vector(coder, contexts, rows), shifts, strict=True)]
+        add(made, header[f"layer.{i}.bias"], 8 + length, change)
+    require(not coder.words and coder.state == 0, "the differences do not end where they should")
+    require(sha256(made).digest()[:4] == data[9:13], "the differences make another model")
+    return bytes(made)
+
+
+def add(made: bytearray, entry: dict, start: int, change: list[int]) -> None:
+    """Add numbers to the tensor of a header's entry, in place."""
+    element = "<" + str(len(change)) + ELEMENT[entry["dtype"]]
+    old = struct.unpack_from(element, made, start + entry["data_offsets"][0])
+    struct.pack_into(element, made, start + entry["data_offsets"][0], *map(operator.add, old, change))
+
+
+class Contexts:
+    """Section 8, contexts: counts of digits."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[int, ...], list[int]] = {}
+
+    def digits(self, coder: Coder, context: tuple[int, ...], n: int) -> list[int]:
+        """Decode digits of one context at once, and count them."""
+        counts = self.counts.setdefault(context, [16] * 4)
+        bounds = [sum(counts[:k]) * (TOTAL - 4) // sum(counts) + k for k in range(5)]
+        digits = [coder.digit(bounds) for _ in range(n)]
+        for digit in digits:
+            counts[digit] += 32
+        while sum(counts) > 65536:
+            counts[:] = [(c + 1) >> 1 for c in counts]
+        return digits
+
+
+def read_vector(coder: Coder, contexts: Contexts, n: int) -> list[int]:
+    """Section 8: one vector of n differences."""
+    (a,) = contexts.digits(coder, (0,), 1)
+    (b,) = contexts.digits(coder, (1, a), 1)
+    numbers, unknown = [0] * n, list(range(n))
+    if a == b == 0:
+        return numbers
+    for level in range(8):
+        digits = contexts.digits(coder, (2, a, b, min(level, 3)), len(unknown))
+        for k, digit in zip(unknown, digits, strict=True):
+            numbers[k] += digit
+        unknown = [k for k, digit in zip(unknown, digits, strict=True) if digit == 3]
+    for k in unknown:
+        value = 0
+        for _ in range(13):
+            value = 4 * value + coder.digit([i << 22 for i in range(5)])
+        numbers[k] += value
+    for k in range(n):
+        if numbers[k]:
+            sign = coder.digit([0, (1 << 23) - 1, TOTAL - 2, TOTAL - 1, TOTAL])
+            require(sign < 2, "neither plus nor minus")
+            numbers[k] *= 1 - 2 * sign
+    return numbers
 
 
 # ---- The pixels
@@ -259,7 +370,8 @@ class Pixel:
     def __init__(self, model: Model, base: list[int], level: int, outputs: list[int]) -> None:
         self.model, self.base, self.level = model, base, level
         blocks = [outputs[k : k + model.components] for k in range(0, len(outputs), model.components)]
-        self.means, self.scales, self.coefficients = blocks[1:4], blocks[4:7], blocks[7:10]
+        c = model.channels
+        self.means, self.scales, self.coefficients = blocks[1 : 1 + c], blocks[1 + c : 1 + 2 * c], blocks[1 + 2 * c :]
         table = model.tables["mixture.exponential"]
         e = [table[min(max(blocks[0]) - g, len(table) - 1)] for g in blocks[0]]
         self.w = [x * 8192 // sum(e) for x in e]
@@ -269,12 +381,11 @@ class Pixel:
         """Means and scales of the next plane, which the planes already decoded shift."""
         p, tables = len(self.values), self.model.tables
         v = [4 * value - base for value, base in zip(self.values, self.base[:p], strict=True)]
-        a0, a1, a2 = self.coefficients
         shift = [0] * len(self.w)
         if p == 1:
-            shift = [a * v[0] >> 4 for a in a0]
+            shift = [a * v[0] >> 4 for a in self.coefficients[0]]
         elif p == 2:
-            shift = [(a * v[0] + b * v[1]) >> 4 for a, b in zip(a1, a2, strict=True)]
+            shift = [(a * v[0] + b * v[1]) >> 4 for a, b in zip(*self.coefficients[1:], strict=True)]
         scale, centre = tables["context.mean_scale"][self.level], 16 * self.base[p]
         means = zip(self.means[p], shift, strict=True)
         self.mu = [clamp((m * scale >> 8) + centre + other, -4096, 20480) for m, other in means]
@@ -295,7 +406,7 @@ class Pixel:
     def bounds(self, d: int) -> list[int]:
         """The cumulative frequencies of the digit of stride d, from 0 to 2^24."""
         marks = [self.lo + k * d for k in range(5)]
-        cumulative = [sum(map(mul, self.w, self.below(b))) + (sum(self.w) * b >> 6) for b in marks]
+        cumulative = [sum(map(operator.mul, self.w, self.below(b))) + (sum(self.w) * b >> 6) for b in marks]
         first, span = cumulative[0], cumulative[4] - cumulative[0]
         # Each frequency is a difference of G plus one, so the bounds are G plus the number of digits below.
         return [(f - first) * (TOTAL - 4) // span + k for k, f in enumerate(cumulative)]
@@ -325,7 +436,7 @@ def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int)
             for pixel in pixels:
                 pixel.end_plane()
         for place, pixel in zip(places, pixels, strict=True):
-            known[place] = pixel.values * (3 // planes)  # a gray tile has three equal channels
+            known[place] = pixel.values * (model.channels // planes)  # a gray tile has equal channels
     samples = [bytes(known[i, j][p] for i in range(height) for j in range(width)) for p in range(planes)]
     require(not coder.words, "words are left after the last digit")
     require(coder.state == crc32(b"".join(samples)), "the end state is not the CRC-32 of the samples")
@@ -336,22 +447,30 @@ def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: in
     """Section 4: what pixel (i, j) sees, its inputs, and with the network's outputs its distribution."""
     h, tables = model.horizon, model.tables
     offsets = [(di, dj) for di in range(-h, 0) for dj in range(-h, h + 1)] + [(0, dj) for dj in range(-h, 0)]
-    seen = {offset: [128] * 3 for offset in offsets}
+    seen = {offset: [128] * model.channels for offset in offsets}
     for di, dj in offsets if (i, j) != (0, 0) else ():
         r, c = max(i + di, 0), clamp(j + dj, 0, width - 1)
         if r == i and c >= j:
             r, c = (i, j - 1) if j > 0 else (i - 1, 0)
         seen[di, dj] = known[r, c]
+    base, level = ([510] * model.channels, 0) if model.raw else base_and_level(model, seen)
+    gain = tables["context.input_scale"][level]
+    values = [4 * x - b for pixel in seen.values() for x, b in zip(pixel, base, strict=True)]
+    x = [clamp(value * gain + 512 >> 10, -384, 384) for value in values]
+    if not model.raw:
+        x += [(b >> 2) - 128 for b in base]
+        x.append(tables["context.activity_input"][level])
+    return Pixel(model, base, level, network(model.layers, x))
+
+
+def base_and_level(model: Model, seen: dict[tuple[int, int], list[int]]) -> tuple[list[int], int]:
+    """Section 4: the base of each channel and the level of what a pixel sees, if the inputs are normalised."""
     w, n, ne = seen[0, -1], seen[-1, 0], seen[-1, 1]
-    base = [2 * w[p] + n[p] + ne[p] for p in range(3)]
+    base = [2 * a + b + c for a, b, c in zip(w, n, ne, strict=True)]
     near = (w, n, ne, seen[-1, -1], seen[0, -2], seen[-2, 0])
     activity = sum(abs(4 * x - b) for pixel in near for x, b in zip(pixel, base, strict=True))
-    level = max(k for k, threshold in enumerate(tables["context.thresholds"]) if threshold <= activity)
-    gain = tables["context.input_scale"][level]
-    x = [clamp((4 * pixel[p] - base[p]) * gain + 512 >> 10, -384, 384) for pixel in seen.values() for p in range(3)]
-    x += [(b >> 2) - 128 for b in base]
-    x.append(tables["context.activity_input"][level])
-    return Pixel(model, base, level, network(model.layers, x))
+    thresholds = model.tables["context.thresholds"]
+    return base, max(k for k, threshold in enumerate(thresholds) if threshold <= activity)
 
 
 def network(layers: list[Layer], x: list[int]) -> list[int]:
@@ -359,7 +478,7 @@ def network(layers: list[Layer], x: list[int]) -> list[int]:
     outputs: list[list[int]] = []
     for layer in layers:
         rows = zip(layer.weight, layer.bias, layer.shift, strict=True)
-        x = [(sum(map(mul, weight, x)) + bias) >> shift for weight, bias, shift in rows]
+        x = [(sum(map(operator.mul, weight, x)) + bias) >> shift for weight, bias, shift in rows]
         if layer.skip is not None:
             x = [a + b for a, b in zip(x, outputs[layer.skip], strict=True)]
         if layer is not layers[-1]:

@@ -3,18 +3,29 @@
 import independent_decoder
 import numpy as np
 import pytest
-from conftest import GOLDEN
+from conftest import GOLDEN, small_model_bytes
 from PIL import Image
 
 import nelloc
 from nelloc import library
+from nelloc.codec import Options, encode_pixels
 from nelloc.decoders import DECODERS
+from nelloc.exact.differences import Adapted, encode_differences
+from nelloc.exact.model import load_model
+from nelloc.image import from_array
 
 FILES = sorted(path.stem for path in GOLDEN.glob("*.nlc"))
 
 
+MODELS = sorted(GOLDEN.glob("*.nlm"))
+
+
 def model_of(name):
-    return None if name.startswith("shipped-") else GOLDEN / "model.nlm"
+    """The golden model of a file, "NAME-photograph" being one of the model NAME; None for shipped models."""
+    if name.startswith("shipped-"):
+        return None
+    own = GOLDEN / f"{name.rpartition('-')[0]}.nlm"
+    return own if own in MODELS else GOLDEN / "model.nlm"
 
 
 def pixels_of(name):
@@ -23,6 +34,8 @@ def pixels_of(name):
 
 def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {"photograph", "gray", "pixel", "column"} <= set(FILES)
+    assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray"} <= set(FILES)
+    assert {"differences-photograph", "embedded"} <= set(FILES)
     assert {f"shipped-{name}" for name in library.shipped()} <= set(FILES)
 
 
@@ -33,16 +46,28 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
     assert np.array_equal(nelloc.decode(data, model=model_of(name), decoder=decoder), pixels_of(name))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if name != "embedded"])
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
     data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile)
     assert data == (GOLDEN / f"{name}.nlc").read_bytes()
 
 
+def test_differences_give_the_golden_bytes():
+    base, model = (GOLDEN / "model.nlm").read_bytes(), small_model_bytes(seed=2)
+    data = (GOLDEN / "differences.nlm").read_bytes()
+    assert encode_differences(base, model) == data
+    assert library.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
+    adapted = {load_model(base).id: Adapted(load_model(model), data)}
+    options = Options(model=GOLDEN / "model.nlm", tile=32)
+    pixels = from_array(pixels_of("embedded"), "embedded")
+    (encoded,) = encode_pixels([pixels], options, verify=True, adapted=adapted, embed=True)
+    assert encoded.data == (GOLDEN / "embedded.nlc").read_bytes()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_the_independent_decoder_agrees(name):
-    models = [(GOLDEN / "model.nlm").read_bytes(), *(path.read_bytes() for path in library.shipped().values())]
+    models = [*(path.read_bytes() for path in MODELS), *(path.read_bytes() for path in library.shipped().values())]
     data = (GOLDEN / f"{name}.nlc").read_bytes()
     width, height, planes, samples = independent_decoder.decode(data, models)
     image = pixels_of(name)

@@ -1,12 +1,17 @@
 """Models are found by name, path and id, and all of them are installed."""
 
+import dataclasses
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import small_model_bytes
 
-from nelloc import NellocError, library
+import nelloc
+from nelloc import NellocError, container, library
+from nelloc.codec import Options, decode_files
+from nelloc.exact.model import load_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,3 +42,43 @@ def test_a_missing_model_is_named(tmp_path):
     other.write_bytes(small_model_bytes())
     with pytest.raises(NellocError, match="was made with model"):
         library.find_by_id(library.find().id, "photo.nlc", other)
+
+
+@pytest.fixture
+def with_gray_sibling(tmp_path, monkeypatch):
+    """A library of default and default-gray, and their ids."""
+    files = {
+        "default": small_model_bytes(),
+        "default-gray": small_model_bytes(channels=1),
+        "lone": small_model_bytes(5),
+    }
+    for name, data in files.items():
+        (tmp_path / f"{name}.nlm").write_bytes(data)
+    monkeypatch.setattr(library, "shipped", lambda: {name: tmp_path / f"{name}.nlm" for name in files})
+    return {name: load_model(data).id for name, data in files.items()}
+
+
+def test_a_gray_image_is_coded_by_the_gray_sibling(with_gray_sibling):
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (6, 5, *c), np.uint8) for c in ((), (3,), ())]
+    for given, gray in ((None, "default-gray"), ("default", "default-gray"), ("lone", "lone")):
+        coded = nelloc.encode_many(images, model=given)
+        used = [container.parse(data, "x").model_id for data in coded]
+        assert used == [with_gray_sibling[name] for name in (gray, given or "default", gray)]
+        for model in (None, given):
+            assert all(
+                np.array_equal(a, b) for a, b in zip(nelloc.decode_many(coded, model=model), images, strict=True)
+            )
+
+
+def test_a_gray_model_refuses_rgb_images(with_gray_sibling, tmp_path):
+    gray, rgb = np.zeros((4, 5), np.uint8), np.zeros((4, 5, 3), np.uint8)
+    for model in ("default-gray", tmp_path / "default-gray.nlm"):
+        with pytest.raises(NellocError, match=r"default-gray.*: codes gray images only; use --model default"):
+            nelloc.encode(rgb, model=model)
+        data = nelloc.encode(gray, model=model)
+        assert container.parse(data, "x").model_id == with_gray_sibling["default-gray"]
+    file = container.parse(data, "x")
+    forged = container.pack(dataclasses.replace(file, kind=container.Kind.RGB))
+    with pytest.raises(NellocError, match="x: is an RGB image, but its model codes gray images only"):
+        decode_files([container.parse(forged, "x")], ["x"], Options())

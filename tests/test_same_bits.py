@@ -31,6 +31,8 @@ golden = Path(sys.argv[1])
 model = golden / "model.nlm"
 images = {name: np.asarray(Image.open(golden / f"{name}.png")) for name in ("photograph", "gray")}
 small = images["gray"][:9, :7]
+# Files of other kinds of models, whose golden bytes every way of running must give too.
+others = {name: name.rpartition("-")[0] for name in ("model-gray-photograph", "model-raw-photograph", "model-raw-gray")}
 found = set()
 ways = 0
 backends = [name for name, backend in BACKENDS.items() if backend.available() is None]
@@ -47,6 +49,11 @@ for backend, threads, (step, pixels) in itertools.product(backends, (1, 2), ((40
         decoded = [nelloc.decode(data, decoder=decoder, **options) for data in alone]
         decoded += nelloc.decode_many(alone, decoder=decoder, **options)
         assert all(np.array_equal(a, b) for a, b in zip(decoded, [*images.values()] * 2, strict=True))
+    for name, other in others.items():
+        options["model"] = golden / f"{other}.nlm"
+        image, data = np.asarray(Image.open(golden / f"{name}.png")), (golden / f"{name}.nlc").read_bytes()
+        assert nelloc.encode(image, verify=False, **options) == data, name
+        assert np.array_equal(nelloc.decode(data, **options), image), name
     ways += 1
 print(ways, backends, file=sys.stderr)
 for name, digest in sorted(found):

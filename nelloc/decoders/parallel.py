@@ -33,7 +33,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
     planes = tiles[0].planes
     plans = [_plan(tile.height, tile.width, horizon) for tile in tiles]
     origins = np.cumsum([0] + [plan.cells for plan in plans])
-    store = np.full((3, origins[-1]), 4 * FIRST_PIXEL, np.float32)
+    store = np.full((engine.channels, origins[-1]), 4 * FIRST_PIXEL, np.float32)
     decoders = [tile.digits for tile in tiles]
     offsets = [np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans]
     steps = max(step_count(tile.height, tile.width, horizon) for tile in tiles)
@@ -61,7 +61,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
         outputs = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))  # noqa: B023
-        quarters = np.broadcast_to(values, (3, n)) * np.float32(4)
+        quarters = np.broadcast_to(values, (engine.channels, n)) * np.float32(4)
         store[:, np.concatenate(cells)] = quarters
         store[:, np.concatenate(targets)] = quarters[:, np.concatenate(sources)]
         progress(n)

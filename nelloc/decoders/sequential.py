@@ -26,7 +26,7 @@ def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> l
 def _decode_tile(engine: Engine, tile: EncodedTile, progress: Advance) -> NDArray[np.uint8]:
     horizon = engine.horizon
     offsets = window(horizon)
-    image = np.zeros((3, tile.height, tile.width), np.uint8)
+    image = np.zeros((engine.channels, tile.height, tile.width), np.uint8)
     for step in range(step_count(tile.height, tile.width, horizon)):
         first, last = step_rows(step, tile.height, tile.width, horizon)
         pixels = [(row, step - row * (horizon + 1)) for row in range(first, last)]
@@ -41,10 +41,10 @@ def _decode_tile(engine: Engine, tile: EncodedTile, progress: Advance) -> NDArra
 
 
 def _neighbour(image: NDArray[np.uint8], row: int, column: int, di: int, dj: int) -> NDArray[np.uint8]:
-    """The value (3,) that pixel (row, column) sees at offset (di, dj)."""
-    width = image.shape[2]
+    """The value (channels,) that pixel (row, column) sees at offset (di, dj)."""
+    channels, _, width = image.shape
     if row == column == 0:
-        return np.full(3, FIRST_PIXEL, np.uint8)
+        return np.full(channels, FIRST_PIXEL, np.uint8)
     i, j = max(0, row + di), min(max(0, column + dj), width - 1)
     if i == row and j >= column:  # not decoded yet
         i, j = (row, column - 1) if column else (row - 1, 0)
@@ -52,7 +52,7 @@ def _neighbour(image: NDArray[np.uint8], row: int, column: int, di: int, dj: int
 
 
 def _code_pixel(engine: Engine, context: NDArray[np.uint8], planes: int) -> Coding:
-    """The coding of one pixel, from its ``context`` (window, 3)."""
+    """The coding of one pixel, from its ``context`` (window, channels)."""
     normalised = engine.normaliser(context[:, :, None] * np.float32(4))
     outputs = engine.evaluate(normalised.inputs).copy()
     return engine.mixture.code(outputs, normalised.base, normalised.level, planes)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
-from nelloc.exact.context import FIRST_PIXEL, input_count
+from nelloc.exact.context import FIRST_PIXEL
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, step_rows
@@ -55,7 +55,7 @@ def _similar(tiles: Sequence[EncodedTile]) -> list[list[int]]:
 class _LockStep:
     """Tiles decoded in lock step.
 
-    ``columns`` (columns, 3, tiles, h + rows) float32 holds the reachable part of the sheared store, in
+    ``columns`` (columns, channels, tiles, h + rows) float32 holds the reachable part of the sheared store, in
     quarters of a gray level; ``origin`` is the step that its first column stands for. Padding around
     a tile lives in the same store and is refreshed as border pixels are decoded, so that what a
     pixel reads outside the tile is what docs/FORMAT.md says it sees there.
@@ -74,7 +74,7 @@ class _LockStep:
         self.widths: int | NDArray[np.int64] = widths[0] if same else np.array(widths)
         self.distinct_widths = sorted({tile.width for tile in tiles})
         kept = 4 * (self.reach + self.shear)
-        shape = (kept, 3, len(tiles), max(heights) + h + 1)
+        shape = (kept, engine.channels, len(tiles), max(heights) + h + 1)
         self.columns = np.full(shape, 4 * FIRST_PIXEL, np.float32)
         self.origin = -self.reach
         area = max(tile.height * tile.width for tile in tiles)
@@ -102,7 +102,7 @@ class _LockStep:
         """Decode the pixels of one step: rows ``top`` to ``bottom`` of all tiles, where a tile has them."""
         n = bottom - top
         inputs = self._contexts(column, top, bottom)
-        normalised = self.engine.normaliser(inputs[:-4].reshape(-1, 3, inputs.shape[1]), out=inputs)
+        normalised = self.engine.normaliser(self._window_of(inputs), out=inputs)
         outputs = self.engine.evaluate(inputs)
         decoders = [tile.digits for tile in self.tiles]
         slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
@@ -123,8 +123,8 @@ class _LockStep:
         """Network inputs (features, tiles * rows) whose window part holds the contexts in quarters."""
         h, shear, n = self.h, self.shear, bottom - top
         tiles = len(self.tiles)
-        inputs = np.empty((input_count(h), tiles * n), np.float32)
-        window = inputs[:-4].reshape(-1, 3, tiles, n)
+        inputs = np.empty((self.engine.normaliser.features, tiles * n), np.float32)
+        window = self._window_of(inputs).reshape(-1, self.engine.channels, tiles, n)
         across = 2 * h + 1
         for index, di in enumerate(range(-h, 0)):
             start = column + di * shear - h
@@ -132,6 +132,11 @@ class _LockStep:
             window[index * across : (index + 1) * across] = block
         window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
         return inputs
+
+    def _window_of(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The part (window, channels, N) of network inputs that stands for the neighbours' values."""
+        count = len(self.engine.normaliser.offsets)
+        return inputs[: count * self.engine.channels].reshape(count, self.engine.channels, -1)
 
     def _keep(self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray[np.uint8]) -> None:
         """Put ``values`` (planes, tiles, rows) of tiles of one width into the store and the images."""

@@ -1,8 +1,9 @@
-"""The normalised context: what the network sees of a pixel's causal window.
+"""The context: what the network sees of a pixel's causal window.
 
-A context holds the already coded pixels within ``horizon`` of the current one. Its values enter
+A context holds the already coded pixels within ``horizon`` of the current one. *Normalised*, its values enter
 the network as differences to a local predictor (the *base*), divided by a local *activity*, so
 that the network sees the same numbers whatever the brightness and the contrast of the region.
+*Raw*, as in the thesis, they enter as they are (Appendix D.1.3): base and activity are constants.
 
 Everything here is integer arithmetic. Integers are carried in float32, where they are exact
 because no intermediate value needs more than 24 bits; docs/FORMAT.md gives the same steps in
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,13 @@ INPUT_SCALE_BITS = 10
 SCALE_STEPS = 32
 SCALE_ORIGIN = 5
 
+# How the neighbours' values enter the network.
+Inputs = Literal["normalised", "raw"]
+# Raw inputs: the base is the middle of 0..255 in quarters, so that an input is 2*value - 255, and the activity is what
+# keeps a mean's steps at 1/16 gray level with outputs small enough to learn.
+RAW_BASE = 510
+RAW_ACTIVITY = 16
+
 # Six nearest causal neighbours, whose distance to the base is the activity.
 ACTIVITY_OFFSETS = ((0, -1), (-1, 0), (-1, 1), (-1, -1), (0, -2), (-2, 0))
 
@@ -41,17 +50,18 @@ def window(horizon: int) -> list[tuple[int, int]]:
     return above + [(0, j) for j in range(-horizon, 0)]
 
 
-def input_count(horizon: int) -> int:
-    """Number of network inputs: three per neighbour, three bases and the activity."""
-    return 3 * len(window(horizon)) + 4
+def input_count(horizon: int, channels: int = 3, inputs: Inputs = "normalised") -> int:
+    """Number of network inputs: per channel one of each neighbour; unless raw, its base too, and the activity."""
+    values = channels * len(window(horizon))
+    return values if inputs == "raw" else values + channels + 1
 
 
 @dataclass(frozen=True)
 class ContextTables:
     """Integer tables that turn a sum of absolute differences into normalisers.
 
-    ``thresholds[l]`` is the smallest sum (18 absolute differences, in quarters of a gray level)
-    of level ``l``. The other tables have one entry per level: the multiplier of the inputs
+    ``thresholds[l]`` is the smallest sum (6 absolute differences per channel, in quarters of a gray level)
+    of level ``l``; raw inputs have one level. The other tables have one entry per level: the multiplier of the inputs
     (``INPUT_SCALE_BITS`` fractional bits, in input steps per quarter gray level), the input that
     tells the network the activity, the activity in 1/64 gray level, and its log-scale index.
     """
@@ -63,13 +73,13 @@ class ContextTables:
     scale_offset: NDArray[np.int32]
 
     @classmethod
-    def standard(cls) -> ContextTables:
-        """The tables every shipped 8-bit model uses: 8 levels per octave, 0.75 to 264 gray levels."""
-        unit = 4 * 3 * len(ACTIVITY_OFFSETS)  # one gray level of activity, as a sum
+    def standard(cls, channels: int = 3) -> ContextTables:
+        """The tables of normalised 8-bit models: 8 levels per octave, 0.75 to 264 gray levels."""
+        unit = 4 * channels * len(ACTIVITY_OFFSETS)  # one gray level of activity, as a sum
         largest = 255 * unit
         floor = MIN_ACTIVITY * unit
         count = 1 + round(LEVELS_PER_OCTAVE * math.log2((largest + floor) / floor))
-        activity = [MIN_ACTIVITY * 2 ** (level / LEVELS_PER_OCTAVE) for level in range(count)]
+        activity = standard_activity(count)
         lower = [math.ceil(floor * 2 ** ((level - 0.5) / LEVELS_PER_OCTAVE) - floor) for level in range(count)]
         lower[0] = 0
         per_quarter = INPUT_STEPS / (4 * 1.5)
@@ -81,56 +91,95 @@ class ContextTables:
             scale_offset=np.array([round(SCALE_STEPS * (math.log2(a) + SCALE_ORIGIN)) for a in activity], np.int32),
         )
 
+    @classmethod
+    def raw(cls) -> ContextTables:
+        """The tables of models with raw inputs: one level, whose input is 2*value - 255."""
+        return cls(
+            thresholds=np.array([0], np.int32),
+            input_scale=np.array([2 ** (INPUT_SCALE_BITS - 1)], np.int32),
+            activity_input=np.array([0], np.int32),
+            mean_scale=np.array([64 * RAW_ACTIVITY], np.int32),
+            scale_offset=np.array([round(SCALE_STEPS * (math.log2(RAW_ACTIVITY) + SCALE_ORIGIN))], np.int32),
+        )
+
+    @classmethod
+    def of(cls, channels: int, inputs: Inputs) -> ContextTables:
+        """The tables that models are exported with."""
+        return cls.raw() if inputs == "raw" else cls.standard(channels)
+
+
+def standard_activity(levels: int) -> list[float]:
+    """The activity, in gray levels, that each of ``levels`` levels of the standard tables stands for."""
+    return [MIN_ACTIVITY * 2 ** (level / LEVELS_PER_OCTAVE) for level in range(levels)]
+
 
 class Normaliser:
-    """Turns gathered contexts into network inputs, for one horizon and one set of tables."""
+    """Turns gathered contexts into network inputs, for one horizon, number of channels and set of tables."""
 
-    def __init__(self, horizon: int, tables: ContextTables):
-        self.horizon = horizon
+    def __init__(self, horizon: int, tables: ContextTables, channels: int = 3, inputs: Inputs = "normalised"):
+        self.horizon, self.channels, self.inputs = horizon, channels, inputs
         self.offsets = window(horizon)
         self.tables = tables
+        self._input_scale = (tables.input_scale / 2**INPUT_SCALE_BITS).astype(np.float32)
+        if inputs == "raw":
+            return
         index = {offset: k for k, offset in enumerate(self.offsets)}
         self._west, self._north, self._north_east = index[0, -1], index[-1, 0], index[-1, 1]
         self._activity = [index[offset] for offset in ACTIVITY_OFFSETS]
-        largest = 4 * 255 * 3 * len(ACTIVITY_OFFSETS)
+        largest = 4 * 255 * channels * len(ACTIVITY_OFFSETS)
         sums = np.arange(largest + 1)
         self._level_of_sum = (np.searchsorted(tables.thresholds, sums, side="right") - 1).astype(np.int16)
-        self._input_scale = (tables.input_scale / 2**INPUT_SCALE_BITS).astype(np.float32)
         self._activity_input = tables.activity_input.astype(np.float32)
+
+    @property
+    def features(self) -> int:
+        """Number of network inputs; the first ``channels * window`` stand for the neighbours' values."""
+        return input_count(self.horizon, self.channels, self.inputs)
 
     def __call__(self, quarters: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> Normalised:
         """Normalise the contexts of N pixels.
 
-        ``quarters`` (window, 3, N) float32: neighbour values in quarters of a gray level (4x).
-        It is overwritten when ``out`` is its own storage. ``out`` (3*window + 4, N) float32
+        ``quarters`` (window, channels, N) float32: neighbour values in quarters of a gray level (4x).
+        It is overwritten when ``out`` is its own storage. ``out`` (features, N) float32
         receives the inputs.
         """
-        count, _, n = quarters.shape
+        count, channels, n = quarters.shape
         if out is None:
-            out = np.empty((3 * count + 4, n), np.float32)
+            out = np.empty((self.features, n), np.float32)
+        inputs = out[: channels * count].reshape(count, channels, n)
+        if self.inputs == "raw":
+            base = np.full((channels, n), RAW_BASE, np.float32)
+            level = np.zeros(n, np.int16)
+            np.subtract(quarters, np.float32(RAW_BASE), out=inputs)
+            _round(inputs, self._input_scale[0])
+            return Normalised(out, base, level)
         base = quarters[self._west] * np.float32(2)
         base += quarters[self._north]
         base += quarters[self._north_east]
         base *= np.float32(0.25)  # exact: all values are multiples of 4
-        inputs = out[: 3 * count].reshape(count, 3, n)
         np.subtract(quarters, base, out=inputs)
         total = np.abs(inputs[self._activity]).sum(axis=(0, 1))
         level = self._level_of_sum[total.astype(np.int64)]
-        inputs *= self._input_scale[level]
-        inputs += np.float32(0.5)
-        np.floor(inputs, out=inputs)
-        np.clip(inputs, -INPUT_CLIP, INPUT_CLIP, out=inputs)
-        brightness = out[3 * count : 3 * count + 3]
+        _round(inputs, self._input_scale[level])
+        brightness = out[channels * count : -1]
         np.multiply(base, np.float32(0.25), out=brightness)
         np.floor(brightness, out=brightness)
         brightness -= np.float32(128)
-        out[3 * count + 3] = self._activity_input[level]
+        out[-1] = self._activity_input[level]
         return Normalised(out, base, level)
+
+
+def _round(inputs: NDArray[np.float32], scale: NDArray[np.float32] | np.float32) -> None:
+    """Scale differences and round them to input steps, in place."""
+    inputs *= scale
+    inputs += np.float32(0.5)
+    np.floor(inputs, out=inputs)
+    np.clip(inputs, -INPUT_CLIP, INPUT_CLIP, out=inputs)
 
 
 @dataclass(frozen=True)
 class Normalised:
-    """Network inputs (features, N) float32, base (3, N) float32 in quarters, level (N,) int16."""
+    """Network inputs (features, N) float32, base (channels, N) float32 in quarters, level (N,) int16."""
 
     inputs: NDArray[np.float32]
     base: NDArray[np.float32]

@@ -25,8 +25,13 @@ class Engine:
     @classmethod
     def of(cls, model: ExactModel, evaluator: Evaluator) -> Engine:
         """The engine of ``model`` on a prepared backend."""
-        return cls(Normaliser(model.horizon, model.context), evaluator, Mixture(model))
+        return cls(Normaliser(model.horizon, model.context, model.channels, model.inputs), evaluator, Mixture(model))
 
     @property
     def horizon(self) -> int:
         return self.normaliser.horizon
+
+    @property
+    def channels(self) -> int:
+        """Channels of the model's contexts; a gray tile is one of equal channels."""
+        return self.normaliser.channels

@@ -1,9 +1,9 @@
 """The integer logistic-uniform mixture: from network outputs to digit frequencies.
 
 Thesis section 5.5 in integers. Each component of the mixture is a logistic plus a uniform
-distribution over 0..255; a component is shared by the channels of a pixel, so that its weight
-follows from the channels already known. A sample is coded as DIGITS digits of base RADIX, and
-the CDF is evaluated only at the RADIX - 1 inner boundaries of each digit.
+distribution over 0..255. In a joint mixture a component is shared by the channels of a pixel, so that its weight
+follows from the channels already known; otherwise the weights are the same for each channel. A sample is coded as
+DIGITS digits of base RADIX, and the CDF is evaluated only at the RADIX - 1 inner boundaries of each digit.
 
 Integers are carried in float64 (exact below 2**53) where divisions or long products need it.
 ``floor`` of a float64 quotient of integers equals the integer quotient here, because divisor
@@ -61,6 +61,7 @@ class Mixture:
     def __init__(self, model: ExactModel):
         self.components = model.components
         self.joint = model.joint
+        self.channels = model.channels
         self._logistic = model.mixture.logistic_fine
         self._centre = len(self._logistic) // 2
         self._exponential = model.mixture.exponential.astype(np.float64)
@@ -78,12 +79,14 @@ class Mixture:
     ) -> Coding:
         """Code N pixels: DIGITS digits per plane, in the order of the stream.
 
-        ``outputs`` (10K, N) from the network, ``base`` (3, N) and ``level`` (N,) from the
-        normaliser. Returns the values (planes, N) that the digits make.
+        ``outputs`` (outputs, N) from the network, ``base`` (channels, N) and ``level`` (N,) from the
+        normaliser; ``planes`` is at most the model's channels. Returns the values (planes, N) that the digits make.
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])
-        means, log_scales, coefficients = outputs[k:].reshape(3, 3, k, n)
+        # Means and log-scales of each channel; for RGB the three coefficients too.
+        means, log_scales, *rest = outputs[k:].reshape(-1, self.channels, k, n)
+        coefficients = rest[0] if rest else means[:0]
         mean = self._means(means[:planes], base[:planes], level)
         slope = self._slopes(log_scales[:planes], level)
         values = np.empty((planes, n), np.uint8)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 import safetensors
@@ -18,7 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.exact.context import INPUT_CLIP, ContextTables, input_count
+from nelloc.exact.context import INPUT_CLIP, ContextTables, Inputs, input_count
 
 MODEL_FORMAT = "nelloc-model"
 MODEL_VERSION = 1
@@ -27,7 +28,7 @@ ACTIVATION_MAX = 255
 SUM_LIMIT = 2**24  # float32 holds every integer below this
 MAX_FILE_BYTES = 64 << 20
 MAX_SHIFT = 23
-# The activity needs a window of at least two rows.
+# The activity needs a window of at least two rows; raw inputs have none.
 MIN_HORIZON, MAX_HORIZON, MAX_COMPONENTS, MAX_WIDTH, MAX_LAYERS = 2, 8, 32, 4096, 64
 
 # Fixed-point conventions of the mixture; see docs/FORMAT.md.
@@ -81,13 +82,20 @@ class MixtureTables:
         return np.concatenate([(1 << LOGISTIC_BITS) - upper[::-1], upper]).astype(np.int32)
 
 
+def output_count(components: int, channels: int) -> int:
+    """Number of network outputs: K logits; per channel K means and K log-scales; for RGB 3K coefficients too."""
+    return components * (1 + 2 * channels + (3 if channels == 3 else 0))
+
+
 @dataclass(frozen=True)
 class ExactModel:
-    """A checked integer model."""
+    """A checked integer model. ``channels`` is 3 (RGB, and gray as RGB of equal channels) or 1 (gray only)."""
 
     horizon: int
     components: int
     joint: bool
+    channels: int
+    inputs: Inputs
     layers: tuple[Layer, ...]
     context: ContextTables
     mixture: MixtureTables
@@ -103,6 +111,11 @@ class ExactModel:
     def multiply_adds(self) -> int:
         """Multiply-adds per pixel."""
         return sum(layer.weight.size for layer in self.layers)
+
+
+def model_id(data: bytes) -> bytes:
+    """The id of a model file: the first bytes of its SHA-256, as compressed files name it."""
+    return hashlib.sha256(data).digest()[:ID_BYTES]
 
 
 def load_model(data: bytes, source: str = "model") -> ExactModel:
@@ -127,6 +140,8 @@ def save_model(
     layers: tuple[Layer, ...],
     context: ContextTables,
     mixture: MixtureTables,
+    channels: int = 3,
+    inputs: Inputs = "normalised",
 ) -> bytes:
     """The bytes of a model file; the same integers always give the same bytes."""
     about = {
@@ -137,6 +152,11 @@ def save_model(
         "joint": joint,
         "skips": [layer.skip for layer in layers],
     }
+    # What a model without these fields has is left out, so that such a model keeps its bytes.
+    if channels != 3:
+        about["channels"] = channels
+    if inputs != "normalised":
+        about["inputs"] = inputs
     tensors: dict[str, NDArray] = {}
     for index, layer in enumerate(layers):
         small = np.abs(layer.weight).max() <= 127
@@ -188,6 +208,8 @@ def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
         horizon=int(about["horizon"]),
         components=int(about["components"]),
         joint=bool(about["joint"]),
+        channels=int(about.get("channels", 3)),
+        inputs=about.get("inputs", "normalised"),
         layers=layers,
         context=context,
         mixture=mixture,
@@ -198,22 +220,27 @@ def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
 
 def _check(model: ExactModel) -> None:
     """Raise ValueError unless every later computation stays within its proven range."""
-    _require(MIN_HORIZON <= model.horizon <= MAX_HORIZON, "its horizon is out of range")
+    _require(model.channels in (1, 3), "its number of channels is neither 1 nor 3")
+    _require(model.inputs in get_args(Inputs), "its kind of inputs is unknown")
+    raw = model.inputs == "raw"
+    _require((1 if raw else MIN_HORIZON) <= model.horizon <= MAX_HORIZON, "its horizon is out of range")
     _require(1 <= model.components <= MAX_COMPONENTS, "its number of components is out of range")
     _require(2 <= len(model.layers) <= MAX_LAYERS, "its number of layers is out of range")
     _check_layers(model)
     _check_context(model.context)
+    _require(not raw or len(model.context.thresholds) == 1, "its raw inputs have more than one activity level")
     _check_mixture(model.mixture)
 
 
 def _check_layers(model: ExactModel) -> None:
-    width = input_count(model.horizon)
+    width = input_count(model.horizon, model.channels, model.inputs)
+    outputs = output_count(model.components, model.channels)
     for index, layer in enumerate(model.layers):
         name = f"layer {index}"
         rows = len(layer.bias)
         final = index == len(model.layers) - 1
         _require(layer.weight.shape == (rows, width) and layer.shift.shape == (rows,), f"{name} has a wrong shape")
-        _require(rows == 10 * model.components if final else 1 <= rows <= MAX_WIDTH, f"{name} has a wrong width")
+        _require(rows == outputs if final else 1 <= rows <= MAX_WIDTH, f"{name} has a wrong width")
         _require(bool(((layer.shift >= 0) & (layer.shift <= MAX_SHIFT)).all()), f"{name} has a wrong shift")
         largest = INPUT_CLIP if index == 0 else ACTIVATION_MAX
         sums = largest * np.abs(layer.weight.astype(np.int64)).sum(axis=1) + np.abs(layer.bias.astype(np.int64))

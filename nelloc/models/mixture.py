@@ -1,7 +1,8 @@
-"""The logistic-uniform mixture over RGB pixels, in floating point (training and evaluation).
+"""The logistic-uniform mixture over RGB or gray pixels, in floating point (training and evaluation).
 
 Thesis section 5.5 with two changes: one mixture component is shared by the three channels of a
-pixel (a joint mixture), and means and scales are relative to the local base and activity.
+pixel (a *joint* mixture; without it each channel has a mixture of its own with the same weights, as in the thesis),
+and means and scales are relative to the local base and activity, which are constants for raw inputs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import math
 import torch
 from torch import Tensor
 
+from nelloc.exact.model import output_count
+
 # The uniform part of the mixture, as the integer CDF has it: 256 / (2**21 + 256).
 UNIFORM_WEIGHT = 256 / (2**21 + 256)
 MIN_LOG2_SCALE, MAX_LOG2_SCALE = -5.0, 7.0
@@ -18,34 +21,38 @@ MIN_LOG2_SCALE, MAX_LOG2_SCALE = -5.0, 7.0
 LOGIT_BITS, MEAN_BITS, SCALE_BITS, COEFFICIENT_BITS = 6, 8, 5, 8
 
 
-def output_bits(components: int) -> list[int]:
-    """Fractional bits of each of the 10*K outputs: logits K, means 3K, log2-scales 3K, coefficients 3K."""
-    k = components
-    return [LOGIT_BITS] * k + [MEAN_BITS] * 3 * k + [SCALE_BITS] * 3 * k + [COEFFICIENT_BITS] * 3 * k
+def output_bits(components: int, channels: int = 3) -> list[int]:
+    """Fractional bits of each output: logits K; per channel K means and K log2-scales; for RGB coefficients 3K."""
+    k, c = components, channels
+    coefficients = [COEFFICIENT_BITS] * (3 * k if c == 3 else 0)
+    return [LOGIT_BITS] * k + [MEAN_BITS] * c * k + [SCALE_BITS] * c * k + coefficients
 
 
-def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor) -> Tensor:
-    """Natural log-likelihood of RGB pixels.
+def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor, *, joint: bool = True) -> Tensor:
+    """Natural log-likelihood of pixels of C channels, 3 (RGB) or 1 (gray).
 
-    ``outputs`` (N, 10K) network outputs; ``value`` (N, 3) and ``base`` (N, 3) in gray levels,
+    ``outputs`` (N, 10K) network outputs, (N, 3K) for gray; ``value`` (N, C) and ``base`` (N, C) in gray levels,
     ``activity`` (N,) in gray levels. Returns (N,) nats. Channel G's means depend linearly on R,
-    B's on R and G (thesis Appendix D.1.3; Salimans et al. 2017, section 2.2).
+    B's on R and G (thesis Appendix D.1.3; Salimans et al. 2017, section 2.2). Without ``joint`` the components of
+    the three channels are independent of each other.
     """
-    n, k = outputs.shape[0], outputs.shape[1] // 10
-    log_weight = torch.log_softmax(outputs[:, :k], dim=1)
-    mean, log2_scale, coefficient = outputs[:, k:].reshape(n, 3, 3, k).unbind(1)
+    channel_nats = channel_log_likelihood(outputs, value, base, activity)
+    log_weight = torch.log_softmax(outputs[:, : channel_nats.shape[2]], dim=1)
+    if joint:
+        return torch.logsumexp(log_weight + channel_nats.sum(1), dim=1)
+    return torch.logsumexp(log_weight[:, None] + channel_nats, dim=2).sum(1)
+
+
+def channel_log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor) -> Tensor:
+    """Natural log-likelihood (N, C, K) of each channel in each component, given the channels before it."""
+    n, channels = value.shape
+    k = component_count(outputs.shape[1], channels)
+    mean, log2_scale, *rest = outputs[:, k:].reshape(n, -1, channels, k).unbind(1)
     activity = activity[:, None, None]
     deviation = value - base
-    red, green = deviation[:, 0, None], deviation[:, 1, None]
-    linear = torch.stack(
-        [
-            torch.zeros_like(coefficient[:, 0]),
-            coefficient[:, 0] * red,
-            coefficient[:, 1] * red + coefficient[:, 2] * green,
-        ],
-        dim=1,
-    )
-    distance = deviation[:, :, None] - mean * activity - linear
+    distance = deviation[:, :, None] - mean * activity
+    if channels == 3:
+        distance = distance - _linear(rest[0], deviation)
     log2_scale = (log2_scale + torch.log2(activity)).clamp(MIN_LOG2_SCALE, MAX_LOG2_SCALE)
     inverse = torch.exp2(-log2_scale)
     # Symmetry of the logistic: evaluate in the lower tail, where float32 keeps its precision.
@@ -57,9 +64,27 @@ def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tenso
     upper = torch.where(upper_open, 1.0, torch.sigmoid(centre + half))
     lower = torch.where(lower_open, 0.0, torch.sigmoid(centre - half))
     probability = (1 - UNIFORM_WEIGHT) * (upper - lower) + UNIFORM_WEIGHT / 256
-    return torch.logsumexp(log_weight + torch.log(probability).sum(1), dim=1)
+    return torch.log(probability)
 
 
-def bits_per_dimension(log_likelihood: Tensor) -> Tensor:
-    """Mean bits per sub-pixel from nats per RGB pixel."""
-    return -log_likelihood.mean() / (3 * math.log(2))
+def _linear(coefficient: Tensor, deviation: Tensor) -> Tensor:
+    """What the channels before each one add to its means: (N, 3, K)."""
+    red, green = deviation[:, 0, None], deviation[:, 1, None]
+    return torch.stack(
+        [
+            torch.zeros_like(coefficient[:, 0]),
+            coefficient[:, 0] * red,
+            coefficient[:, 1] * red + coefficient[:, 2] * green,
+        ],
+        dim=1,
+    )
+
+
+def component_count(outputs: int, channels: int) -> int:
+    """The number of components K of a network with so many outputs."""
+    return outputs // output_count(1, channels)
+
+
+def bits_per_dimension(log_likelihood: Tensor, channels: int = 3) -> Tensor:
+    """Mean bits per sub-pixel from nats per pixel."""
+    return -log_likelihood.mean() / (channels * math.log(2))

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import OTHER_KINDS, small_model_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nelloc
+from nelloc import library
 from nelloc.decoders import DECODERS
 
 CONTENTS = ("noise", "constant", "checkerboard", "gradient", "extremes", "smooth")
@@ -59,13 +61,33 @@ def test_the_sequential_reference_agrees(small_model_path, height, width, planes
 @pytest.mark.parametrize("horizon", [2, 3, 4, 5])
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_every_horizon(tmp_path, horizon, decoder):
-    from conftest import small_model_bytes
-
     model = tmp_path / "model.nlm"
     model.write_bytes(small_model_bytes(horizon=horizon))
     image = picture("smooth", 13, 19, 3)
     data = nelloc.encode(image, model=model, tile=16)
     assert np.array_equal(nelloc.decode(data, model=model, decoder=decoder), image)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (14, 17), (5, 1), (1, 9), (9, 2)])
+@pytest.mark.parametrize("content", ["noise", "smooth", "extremes"])
+def test_every_kind_of_model(other_model_path, shape, content):
+    channels = library.find(other_model_path).channels
+    for planes in {1, channels}:
+        image = picture(content, *shape, planes)
+        data = nelloc.encode(image, model=other_model_path, tile=16, verify=False)
+        for decoder in DECODERS:
+            assert np.array_equal(nelloc.decode(data, model=other_model_path, decoder=decoder), image)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(CONTENTS), st.sampled_from(list(OTHER_KINDS)))
+def test_any_size_with_every_kind_of_model(tmp_path_factory, height, width, content, kind):
+    model = tmp_path_factory.getbasetemp() / f"{kind}.nlm"
+    model.write_bytes(small_model_bytes(**OTHER_KINDS[kind]))
+    image = picture(content, height, width, OTHER_KINDS[kind].get("channels", 3))
+    data = nelloc.encode(image, model=model, tile=23, verify=False)
+    for decoder in ("parallel", "sheared"):
+        assert np.array_equal(nelloc.decode(data, model=model, decoder=decoder), image)
 
 
 @pytest.mark.parametrize("shape", [(16, 1), (30, 2), (64, 3), (70, 1), (1, 70)])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
+from conftest import OTHER_KINDS, small_model_bytes
 
 from nelloc import NellocError, library
 from nelloc.exact import backends
@@ -24,10 +24,10 @@ def available(name):
 
 
 @pytest.mark.parametrize("name", backends.BACKENDS)
-@pytest.mark.parametrize("which", ["shipped", "small"])
+@pytest.mark.parametrize("which", ["shipped", "small", *OTHER_KINDS])
 def test_every_backend_equals_64_bit_integers(name, which):
     available(name)
-    model = library.find() if which == "shipped" else load_model(small_model_bytes())
+    model = library.find() if which == "shipped" else load_model(small_model_bytes(**OTHER_KINDS.get(which, {})))
     evaluator = backends.prepare(model, name)
     for n in (1, 2, 63, 500, 64):
         x = inputs(model, n, seed=n)

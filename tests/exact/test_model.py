@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import small_model_bytes
+from conftest import OTHER_KINDS, small_model_bytes
 
 from nelloc import NellocError
 from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, load_model
@@ -40,6 +40,30 @@ def test_sums_that_could_reach_two_to_the_24_are_refused():
         load_model(rewrite(lambda t: fill(t, limit + 1)), "bad.nlm")
 
 
+def test_models_of_every_kind_load_as_what_they_are(other_model_path):
+    model = load_model(other_model_path.read_bytes())
+    expected = {"channels": 3, "inputs": "normalised", "joint": True, "horizon": 3}
+    expected |= OTHER_KINDS[other_model_path.stem.replace("-", " ")]
+    assert {name: getattr(model, name) for name in expected} == expected
+
+
+def test_a_model_of_the_usual_kind_does_not_name_it():
+    data = small_model_bytes()
+    assert b"channels" not in data
+    assert b"inputs" not in data
+
+
+def test_raw_inputs_with_activity_levels_are_refused():
+    tensors = safetensors.numpy.load(small_model_bytes(inputs="raw"))
+    for name in [name for name in tensors if name.startswith("context.")]:
+        tensors[name] = safetensors.numpy.load(small_model_bytes())[name]
+    about = {"format": "nelloc-model", "version": 1, "horizon": 3, "components": 3, "joint": True, "inputs": "raw"}
+    about["skips"] = [None, None, None, 0, None, None]
+    data = safetensors.numpy.save(tensors, metadata={"about": json.dumps(about)})
+    with pytest.raises(NellocError, match="more than one activity level"):
+        load_model(data)
+
+
 def put(name, index, value):
     def change(tensors):
         tensors[name][index] = value
@@ -62,6 +86,12 @@ def put(name, index, value):
         (put("mixture.inverse_scale", 1, 0), None, "scale table"),
         (lambda t: None, {"horizon": 99}, "horizon"),
         (lambda t: None, {"components": 0}, "components"),
+        (lambda t: None, {"channels": 2}, "channels"),
+        (lambda t: None, {"channels": 1}, "wrong shape"),
+        (lambda t: None, {"inputs": "cooked"}, "inputs"),
+        (lambda t: None, {"inputs": ["raw"]}, "inputs"),
+        (lambda t: None, {"inputs": "raw"}, "wrong shape"),
+        (lambda t: None, {"horizon": 1}, "horizon"),
         (lambda t: None, {"skips": [None, 0, None, None, None, 0]}, "skip"),
         (lambda t: None, {"version": 2}, "version 2"),
         (lambda t: None, {"format": "other"}, "format"),

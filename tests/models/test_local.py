@@ -1,18 +1,24 @@
 """The trained network is the coded network: rounding, likelihood and export."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the models need torch")
 
+from nelloc import NellocError  # noqa: E402
+from nelloc.codec import Options, encode_pixels  # noqa: E402
+from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact import backends  # noqa: E402
-from nelloc.exact.context import INPUT_CLIP, input_count  # noqa: E402
+from nelloc.exact.context import FIRST_PIXEL, INPUT_CLIP, input_count  # noqa: E402
 from nelloc.exact.model import load_model  # noqa: E402
+from nelloc.image import from_array  # noqa: E402
 from nelloc.models.export import export  # noqa: E402
-from nelloc.models.local import LocalConfig, LocalNetwork, round_outputs  # noqa: E402
+from nelloc.models.local import THESIS, LocalConfig, LocalNetwork, round_outputs  # noqa: E402
 from nelloc.models.mixture import UNIFORM_WEIGHT, log_likelihood, output_bits  # noqa: E402
+from nelloc.training.batches import BatchMaker, evaluate, luma  # noqa: E402
 
 
 def network(seed=0, **shape):
@@ -25,17 +31,75 @@ def network(seed=0, **shape):
     return made
 
 
-@pytest.mark.parametrize("shape", [{}, {"blocks": 1}, {"blocks": 2, "horizon": 2}, {"width": 256, "components": 10}])
+KINDS = [
+    {"channels": 1},
+    {"inputs": "raw", "joint": False},
+    {"inputs": "raw", "channels": 1, "horizon": 1},
+    {"inputs": "raw", "horizon": 5, "blocks": 1},
+]
+SHAPES = [{}, {"blocks": 1}, {"blocks": 2, "horizon": 2}, {"width": 256, "components": 10}]
+
+
+@pytest.mark.parametrize("shape", SHAPES + KINDS)
 def test_the_exported_network_gives_the_rounded_networks_integers(shape):
     trained = network(**shape)
     model = load_model(export(trained))
     random = np.random.default_rng(0)
-    features = input_count(trained.config.horizon)
+    features = model.layers[0].weight.shape[1]
     inputs = random.integers(-INPUT_CLIP, INPUT_CLIP + 1, (features, 400))
     with torch.no_grad():
-        rounded = round_outputs(trained(torch.from_numpy(inputs.T.astype(np.float32)))).numpy()
-    steps = np.exp2(output_bits(trained.config.components))
+        rounded = round_outputs(trained(torch.from_numpy(inputs.T.astype(np.float32))), model.channels).numpy()
+    steps = np.exp2(output_bits(trained.config.components, model.channels))
     assert np.array_equal(rounded * steps, backends.integer_outputs(model, inputs).T)
+
+
+@pytest.mark.parametrize("shape", [{}, *KINDS])
+@pytest.mark.parametrize("rounding", [True, False])
+def test_coded_bits_are_those_of_the_trained_network(shape, rounding, tmp_path):
+    """Tables and integers cost next to nothing against the rounded network, and little against its float parent."""
+    trained = network(**shape)
+    config = trained.config
+    rows, columns = np.mgrid[:40, :50]
+    random = np.random.default_rng(1)
+    image = 128 + 50 * np.sin(rows / 9 + columns / 7)[..., None] + random.normal(size=(40, 50, 3)) * 6
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    value = image.reshape(-1, 3)
+    coded = luma(image, axis=2)[:, :, 0] if config.channels == 1 else image
+    order, sources = context_sources(40, 50, config.horizon)
+    known = np.concatenate([value, np.full((1, 3), FIRST_PIXEL, np.uint8)])
+    batch = BatchMaker(config)(known[sources].transpose(0, 2, 1), value[order].T)
+    model = tmp_path / "model.nlm"
+    model.write_bytes(export(trained))
+    (encoded,) = encode_pixels([from_array(coded, "image")], Options(model=model), verify=True, measure=True)
+    expected = evaluate(trained, batch, rounding=rounding)
+    assert encoded.model_bits / coded.size == pytest.approx(expected, abs=0.002 if rounding else 0.03)
+
+
+def test_rows_of_many_large_weights_are_exported_within_their_bound():
+    """At horizon 8 a row has room for half of its weights at their largest, at width 1024 for half of them too."""
+    trained = network(horizon=8, width=1024)
+    with torch.no_grad():
+        for layer in trained.linear[:2]:
+            layer.weight.fill_(0.4)
+    load_model(export(trained))
+
+
+def test_the_thesis_models_are_what_it_says():
+    """Appendix D.1.3: 256 channels, ten logistics, 100 outputs for colour and 30 for gray, raw values."""
+    for name, config in THESIS.items():
+        assert (config.width, config.components, config.inputs, config.joint) == (256, 10, "raw", False)
+        assert name == f"thesis-r{config.blocks}"
+        assert config.layer_sizes[0] == (72, 256)
+        assert config.layer_sizes[-1] == (256, 100)
+        assert len(config.layer_sizes) == 3 + 3 * config.blocks
+        gray = replace(config, channels=1)
+        assert (gray.layer_sizes[0], gray.layer_sizes[-1]) == ((24, 256), (256, 30))
+
+
+def test_shapes_that_there_are_not_are_refused():
+    for wrong in ({"channels": 2}, {"inputs": "cooked"}, {"horizon": 1}, {"inputs": "raw", "horizon": 0}):
+        with pytest.raises(NellocError):
+            LocalConfig(**wrong)
 
 
 def test_export_is_deterministic():

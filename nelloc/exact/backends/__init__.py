@@ -83,7 +83,7 @@ def known_answers(backend: Backend, model: ExactModel) -> bool:
 
 
 def integer_outputs(model: ExactModel, inputs: np.ndarray) -> np.ndarray:
-    """The network in 64-bit integers, the plainest statement of it: ``inputs`` (features, N) to (10K, N)."""
+    """The network in 64-bit integers, the plainest statement of it: ``inputs`` (features, N) to (outputs, N)."""
     x = inputs.astype(np.int64)
     activations: list[np.ndarray] = []
     for layer in model.layers[:-1]:

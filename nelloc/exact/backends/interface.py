@@ -14,7 +14,7 @@ class Evaluator(Protocol):
     """One model on one backend."""
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs (10K, N) of the network for ``inputs`` (features, N); integers carried in float32.
+        """Outputs (outputs, N) of the network for ``inputs`` (features, N); integers carried in float32.
 
         The result may be overwritten by the next call.
         """
