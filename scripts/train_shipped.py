@@ -3,27 +3,32 @@
     python scripts/train_shipped.py --data ../shared/data --out runs/default
     python scripts/train_shipped.py --data ../shared/data --out runs/default --resume
 
-Then `python scripts/export_model.py runs/default weights/default.nlm` makes the integer model.
+The integer model is runs/default/model.nlm then; `nelloc export runs/default weights/default.nlm` makes it too.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
 
+from nelloc.errors import NellocError
 from nelloc.models.local import LocalConfig
-from nelloc.training.batches import Batch, BatchMaker
+from nelloc.training.batches import Batch
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images, sheet_images
-from nelloc.training.loop import Trainer, TrainingConfig, train
+from nelloc.training.loop import Trainer, TrainingConfig
+from nelloc.training.processes import Processes, joined
+from nelloc.training.run import VALIDATION_TILE, Listener, check_free, run, validation_batch
+from nelloc.training.shapes import parse_shape
 
 # Every HOLD_OUT-th photograph, by sorted name, is never trained on: it validates.
 HOLD_OUT = 22
 # Small images: the last 200 of the last training sheet validate.
 SMALL_HELD_OUT = 200
-VALIDATION_PIXELS = 40_000
-POOL_WEIGHTS = (0.76, 0.12, 0.12)  # photographs, photographs at half size, 32x32 images
+EVERY = 10_000_000  # pixels between validations, each of which also saves
+POOL_WEIGHTS = (0.68, 0.14, 0.18)  # photographs, photographs at half size, 32x32 images
 
 
 def load(data: Path) -> tuple[list[PixelPool], dict[str, PixelPool]]:
@@ -41,44 +46,56 @@ def load(data: Path) -> tuple[list[PixelPool], dict[str, PixelPool]]:
     return [PixelPool.from_images(images) for images in training], validation
 
 
-def validation_batches(pools: dict[str, PixelPool], horizon: int) -> dict[str, Batch]:
+def validation_batches(pools: dict[str, PixelPool], network: LocalConfig) -> dict[str, Batch]:
     """The same VALIDATION_PIXELS random pixels of each pool in every run."""
-    make = BatchMaker(horizon)
-    batches = {}
-    for name, pool in pools.items():
-        tile = 32 if name == "small" else 256
-        sampler = PixelSampler([pool], [1.0], horizon, seed=0, tile_sizes=[tile], gray=0, flip=0)
-        batches[name] = make(*sampler.draw(VALIDATION_PIXELS))
-    return batches
+    return {
+        name: validation_batch(pool, network, tile=32 if name == "small" else VALIDATION_TILE)
+        for name, pool in pools.items()
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--blocks", type=int, default=0)
+    parser.add_argument("--model", default="default", help="a shape, as nelloc train --model takes it")
     parser.add_argument("--megapixels", type=float, default=None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default=None)
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    try:
+        with joined(args.device) as processes:
+            run_training(args, processes)
+    except NellocError as error:
+        sys.exit(f"train_shipped: {error}")
+
+
+def run_training(args: argparse.Namespace, processes: Processes) -> None:
     pixels = None if args.megapixels is None else int(args.megapixels * 1e6)
     if args.resume:
-        trainer = Trainer.resume(args.out, pixels=pixels)
+        trainer = Trainer.resume(args.out, pixels=pixels, processes=processes)
     else:
-        network = LocalConfig(width=args.width, blocks=args.blocks)
+        check_free(args.out)
+        network = parse_shape(args.model)
         config = TrainingConfig(network=network, seed=args.seed)
         if pixels is not None:
             config = TrainingConfig(network=network, seed=args.seed, pixels=pixels)
-        trainer = Trainer(config)
-    horizon = trainer.config.network.horizon
+        trainer = Trainer(config, processes=processes)
+    network = trainer.config.network
     pools, validation = load(args.data)
-    # A resumed run draws other pixels than the ones it has seen.
-    sampler = PixelSampler(pools, POOL_WEIGHTS, horizon, seed=trainer.config.seed + trainer.seen)
-    batches = validation_batches(validation, horizon)
-    train(trainer, sampler, batches, args.out, report=lambda row: print(_line(row), flush=True))
+    source = PixelSampler(pools, POOL_WEIGHTS, network.horizon, trainer.data_seed)
+    run(
+        trainer,
+        source,
+        validation_batches(validation, network),
+        args.out,
+        every=EVERY,
+        listener=Listener(report=lambda row: print(_line(row), flush=True)),
+        again=f"python scripts/train_shipped.py --data {args.data} --out {args.out} --resume",
+    )
 
 
 def _line(row: dict[str, float]) -> str:

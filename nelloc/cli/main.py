@@ -7,7 +7,10 @@ import click
 from nelloc import __version__
 from nelloc.cli.compress import compress
 from nelloc.cli.decompress import decompress
+from nelloc.cli.export import export
 from nelloc.cli.info import info
+from nelloc.cli.models import models
+from nelloc.cli.train import train
 from nelloc.cli.verify import verify
 
 
@@ -20,7 +23,7 @@ def main() -> None:
     """Lossless image compression with small neural networks; the same bits on every machine."""
 
 
-for command in (compress, decompress, info, verify):
+for command in (compress, decompress, info, verify, models, train, export):
     main.add_command(command)
 
 if __name__ == "__main__":

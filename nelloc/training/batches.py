@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from nelloc.exact.context import LEVELS_PER_OCTAVE, MIN_ACTIVITY, ContextTables, Normaliser
-from nelloc.models.local import LocalNetwork, round_outputs
+from nelloc.errors import NellocError
+from nelloc.exact.context import RAW_ACTIVITY, ContextTables, Normaliser, standard_activity
+from nelloc.models.local import LocalConfig, LocalNetwork, round_outputs
 from nelloc.models.mixture import bits_per_dimension, log_likelihood
-from nelloc.training.data import PixelSampler
+from nelloc.training.data import PixelSource
 
 # Pixels per pass through the network: small enough for activations to stay in cache.
 PIXELS_PER_PASS = 4096
@@ -22,9 +26,9 @@ PIXELS_PER_PASS = 4096
 
 @dataclass(frozen=True)
 class Batch:
-    """N training pixels.
+    """N training pixels of C channels.
 
-    ``inputs`` (N, features) in input steps; ``value``, ``base`` (N, 3) and ``activity`` (N,) in gray levels.
+    ``inputs`` (N, features) in input steps; ``value``, ``base`` (N, C) and ``activity`` (N,) in gray levels.
     """
 
     inputs: Tensor
@@ -37,18 +41,26 @@ class Batch:
         parts = (t.split(size) for t in (self.inputs, self.value, self.base, self.activity))
         return (Batch(*part) for part in zip(*parts, strict=True))
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on ``device``."""
+        return Batch(*(t.to(device) for t in (self.inputs, self.value, self.base, self.activity)))
+
 
 class BatchMaker:
-    """Turns contexts and values into batches, through the integer front end of the codec."""
+    """Turns contexts and values into batches for networks of one shape, through the codec's integer front end."""
 
-    def __init__(self, horizon: int):
-        tables = ContextTables.standard()
-        self._normalise = Normaliser(horizon, tables)
-        levels = np.arange(len(tables.thresholds))
-        self._activity = torch.tensor(MIN_ACTIVITY * 2 ** (levels / LEVELS_PER_OCTAVE), dtype=torch.float32)
+    def __init__(self, config: LocalConfig):
+        tables = ContextTables.of(config.channels, config.inputs)
+        levels = len(tables.thresholds)
+        activity = [RAW_ACTIVITY] if config.inputs == "raw" else standard_activity(levels)
+        self._channels = config.channels
+        self._normalise = Normaliser(config.horizon, tables, config.channels, config.inputs)
+        self._activity = torch.tensor(activity, dtype=torch.float32)
 
     def __call__(self, context: NDArray[np.uint8], value: NDArray[np.uint8]) -> Batch:
-        """``context`` (window, 3, N) and ``value`` (3, N), uint8."""
+        """``context`` (window, 3, N) and ``value`` (3, N), uint8 RGB; a gray model gets their luma."""
+        if self._channels == 1:
+            context, value = luma(context, axis=1), luma(value, axis=0)
         quarters = np.ascontiguousarray(context).astype(np.float32) * np.float32(4)
         normalised = self._normalise(quarters)
         return Batch(
@@ -59,37 +71,104 @@ class BatchMaker:
         )
 
 
+def luma(pixels: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
+    """RGB along ``axis`` to one gray channel as Pillow converts to mode L (ITU-R 601, rounded to nearest)."""
+    red, green, blue = np.split(pixels.astype(np.uint32), 3, axis)
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
 def _rows(array: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array.T))
 
 
 def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> float:
     """Bits per dimension of ``batch``: as the integer network has it, or without ``rounding`` the float parent's."""
+    config = network.config
     kept = network.rounding, network.low_precision
     network.rounding, network.low_precision = rounding, False
     total = 0.0
     with torch.no_grad():
+        device = network.linear[0].weight.device
         for part in batch.split(4 * PIXELS_PER_PASS):
-            outputs = network(part.inputs)
-            outputs = round_outputs(outputs) if rounding else outputs
-            nats = log_likelihood(outputs, part.value, part.base, part.activity)
-            total += float(bits_per_dimension(nats)) * len(part.value)
+            outputs = network(part.inputs.to(device)).cpu()
+            outputs = round_outputs(outputs, config.channels) if rounding else outputs
+            nats = log_likelihood(outputs, part.value, part.base, part.activity, joint=config.joint)
+            total += float(bits_per_dimension(nats, config.channels)) * len(part.value)
     network.rounding, network.low_precision = kept
     return total / len(batch.value)
 
 
-class _BatchStream(IterableDataset):
-    """Endless batches for a DataLoader worker."""
+class BatchStream:
+    """Endless batches of ``size`` pixels for networks of ``config``, made ahead of time in worker processes.
 
-    def __init__(self, sampler: PixelSampler, maker: BatchMaker, size: int):
-        self._sampler, self._maker, self._size = sampler, maker, size
+    ``messages`` is told what a user should know of the images read. Iterating raises NellocError if no image can be
+    read. With the same arguments the batches are the same. To be used in ``reading_images``.
+    """
+
+    def __init__(
+        self,
+        source: PixelSource,
+        config: LocalConfig,
+        size: int,
+        *,
+        workers: int = 1,
+        messages: Callable[[str], None] = lambda _: None,
+    ):
+        dataset = _Dataset(source, BatchMaker(config), size)
+        self._loader = DataLoader(
+            dataset, batch_size=None, num_workers=workers, prefetch_factor=4, worker_init_fn=_leave_signals_to_main
+        )
+        self._messages = messages
 
     def __iter__(self) -> Iterator[Batch]:
-        while True:
-            yield self._maker(*self._sampler.draw(self._size))
+        for batch, messages, problem in self._loader:
+            for message in messages:
+                self._messages(message)
+            if problem is not None:
+                raise NellocError(problem)
+            yield batch
 
 
-def batches_from(sampler: PixelSampler, horizon: int, size: int) -> Iterator[Batch]:
-    """Endless batches of ``size`` pixels, made ahead of time in one worker process."""
-    stream = _BatchStream(sampler, BatchMaker(horizon), size)
-    return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
+@contextmanager
+def reading_images() -> Iterator[None]:
+    """Where batches are used: turns the death of a worker, which torch raises anywhere in here, into NellocError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise NellocError(
+            "the process that reads training images has died, perhaps of too little memory; the last checkpoint is "
+            "as it was: resume it with a smaller --memory"
+        ) from error
+
+
+def batches_from(source: PixelSource, config: LocalConfig, size: int) -> Iterator[Batch]:
+    """Endless batches made in one worker process; see ``BatchStream``."""
+    return iter(BatchStream(source, config, size))
+
+
+class _Dataset(IterableDataset):
+    """Endless (batch, messages, problem) for a DataLoader worker; after a problem there is no more."""
+
+    def __init__(self, source: PixelSource, maker: BatchMaker, size: int):
+        self._source, self._maker, self._size = source, maker, size
+
+    def __iter__(self) -> Iterator[tuple[Batch | None, list[str], str | None]]:
+        worker = get_worker_info()
+        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        try:
+            drawer = self._source.open(number, count)
+            while True:
+                batch = self._maker(*drawer.draw(self._size))
+                yield batch, drawer.messages(), None
+        except NellocError as error:
+            # As text: an exception would come out of the worker with its traceback for a message.
+            yield None, [], str(error)
+
+
+def _leave_signals_to_main(_: int) -> None:
+    """Ctrl-C reaches every process of a terminal's group, but it is the main process that stops the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()

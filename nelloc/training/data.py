@@ -6,9 +6,13 @@ pixels teach nearly the same, so independent pixels give less noisy gradients fo
 
 from __future__ import annotations
 
+import struct
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,16 +48,31 @@ class PixelPool:
         return len(self.pixels)
 
 
-def load_images(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
-    """Read RGB images. Raises NellocError naming the file that Pillow cannot read."""
-    images = []
-    for path in paths:
-        try:
+def load_image(path: Path) -> NDArray[np.uint8]:
+    """An image as (H, W, 3) uint8. Raises NellocError naming a file that Pillow cannot read as 8-bit samples."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, on damaged metadata and large images
             with Image.open(path) as image:
-                images.append(np.asarray(image.convert("RGB")))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise NellocError(f"{path}: not readable as a training image ({error}); remove it or repair it") from error
-    return images
+                if image.mode.startswith(("I", "F")):
+                    raise ValueError("its samples have more than 8 bits")
+                return np.asarray(image.convert("RGB"))
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        MemoryError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as error:
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0] or type(error).__name__
+        raise NellocError(f"{path}: not readable as a training image ({reason}); remove it or repair it") from error
+
+
+def load_images(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    """Read RGB images. Raises NellocError naming the file that cannot be used."""
+    return [load_image(path) for path in paths]
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -88,8 +107,41 @@ class Places:
     right: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """What may be varied besides mirroring; off by default.
+
+    ``rotate`` turns a pixel and its context by a random multiple of 90 degrees, ``channels`` permutes R, G and B, and
+    ``brightness`` adds at random up to so many gray levels, as far as every value stays within 0..255.
+    """
+
+    rotate: bool = False
+    channels: bool = False
+    brightness: int = 0
+
+
+_ORDERS = np.array(list(permutations(range(3))))
+
+
+class PixelDrawer(Protocol):
+    """What draws pixels in a data worker."""
+
+    def draw(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """``n`` random pixels: contexts (window, 3, n) and values (3, n), uint8."""
+
+    def messages(self) -> list[str]:
+        """What a user should know of the images read since the last call."""
+
+
+class PixelSource(Protocol):
+    """Where data workers get their pixels."""
+
+    def open(self, worker: int, workers: int) -> PixelDrawer:
+        """What draws for one of several workers; all draw different pixels. Called in that worker."""
+
+
 class PixelSampler:
-    """Draws pixels and their contexts from several pools.
+    """Draws pixels and their contexts from several pools in memory.
 
     Each pixel is placed at random in an imaginary tile of one of ``tile_sizes``, whose borders cut
     its context just as they do in the codec; with probability ``gray`` its whole context is
@@ -106,11 +158,27 @@ class PixelSampler:
         tile_sizes: Sequence[int] = (32, 256),
         gray: float = 0.03,
         flip: float = 0.5,
+        augmentation: Augmentation | None = None,
     ):
-        self.pools, self.tile_sizes, self.gray, self.flip = pools, np.array(tile_sizes), gray, flip
-        self.weights = np.array(weights) / np.sum(weights)
+        self.tile_sizes, self.gray, self.flip = np.array(tile_sizes), gray, flip
+        self.augmentation = augmentation or Augmentation()
         self.offsets = np.array(window(horizon), np.int64)
-        self.random = np.random.default_rng(seed)
+        self.seed, self.random = seed, np.random.default_rng(seed)
+        self.set_pools(pools, weights)
+
+    def set_pools(self, pools: Sequence[PixelPool], weights: Sequence[float]) -> None:
+        """Draw from these pools from now on, from each as often as its weight says."""
+        self.pools, self.weights = list(pools), np.array(weights, float) / np.sum(weights)
+
+    def open(self, worker: int, workers: int) -> PixelSampler:
+        """The sampler of one of several workers: the same pools, other pixels."""
+        if worker:
+            self.random = np.random.default_rng([self.seed, worker])
+        return self
+
+    def messages(self) -> list[str]:
+        """Nothing: the images were read before."""
+        return []
 
     def draw(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """``n`` random pixels: contexts (window, 3, n) and values (3, n), uint8."""
@@ -118,15 +186,16 @@ class PixelSampler:
         parts = [self._draw_from(pool, count) for pool, count in zip(self.pools, counts, strict=True) if count]
         context = np.concatenate([part[0] for part in parts], axis=2)
         value = np.concatenate([part[1] for part in parts], axis=1)
+        if self.augmentation.channels:
+            order = _ORDERS[self.random.integers(len(_ORDERS), size=n)].T
+            context = np.take_along_axis(context, order[None], axis=1)
+            value = np.take_along_axis(value, order, axis=0)
         gray = self.random.random(n) < self.gray
         context[:, :, gray] = context[:, 1:2, gray]
         value[:, gray] = value[1:2, gray]
         return context, value
 
     def _draw_from(self, pool: PixelPool, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return self._gather(pool, self._places(pool, n))
-
-    def _places(self, pool: PixelPool, n: int) -> Places:
         position = self.random.integers(len(pool), size=n)
         image = np.searchsorted(pool.starts, position, side="right") - 1
         width = pool.widths[image]
@@ -134,27 +203,42 @@ class PixelSampler:
         size = self.tile_sizes[self.random.integers(len(self.tile_sizes), size=n)]
         tile_row, tile_column = (self.random.random((2, n)) * size).astype(np.int64)
         mirrored = self.random.random(n) < self.flip
-        left = np.where(mirrored, width - 1 - column, column)
-        return Places(
-            position,
-            width,
-            step=np.where(mirrored, -1, 1),
-            above=np.minimum(tile_row, row),
-            left=np.minimum(tile_column, left),
-            right=np.minimum(size - 1 - tile_column, width - 1 - left),
-        )
+        turns = self.random.integers(4, size=n) if self.augmentation.rotate else np.zeros(n, np.int64)
 
-    def _gather(self, pool: PixelPool, places: Places) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Contexts (window, 3, n) and values (3, n) of the pixels at ``places``."""
+        # Of the four directions down, right, up and left in the stored image: the room and the step in the pool.
+        room = np.stack([pool.heights[image] - 1 - row, width - 1 - column, row, column])
+        step = np.stack([width, np.ones_like(width), -width, -np.ones_like(width)])
+        pixels = np.arange(n)
+        down = turns
+        right = (turns + np.where(mirrored, 3, 1)) % 4
+        above = np.minimum(tile_row, room[(down + 2) % 4, pixels])
+        left_room = np.minimum(tile_column, room[(right + 2) % 4, pixels])
+        right_room = np.minimum(size - 1 - tile_column, room[right, pixels])
+
         di, dj = self.offsets[:, :1], self.offsets[:, 1:]
-        di = np.maximum(di, -places.above)
-        dj = np.minimum(np.maximum(dj, -places.left), places.right)
+        di = np.maximum(di, -above)
+        dj = np.minimum(np.maximum(dj, -left_room), right_room)
         # A clamped neighbour that is not coded yet is replaced by the one to the west, or north.
         ahead = (di == 0) & (dj >= 0)
-        di = np.where(ahead & (places.left == 0), -1, di)
-        dj = np.where(ahead, np.where(places.left == 0, 0, -1), dj)
-        nothing = (places.above == 0) & (places.left == 0)
-        source = np.where(nothing, places.position, places.position + di * places.width + dj * places.step)
+        di = np.where(ahead & (left_room == 0), -1, di)
+        dj = np.where(ahead, np.where(left_room == 0, 0, -1), dj)
+        nothing = (above == 0) & (left_room == 0)
+        source = np.where(nothing, position, position + di * step[down, pixels] + dj * step[right, pixels])
         context = pool.pixels[source]  # (window, n, 3)
+        value = pool.pixels[position]
+        if self.augmentation.brightness:
+            context, value = self._brighten(context, value)
         context[:, nothing] = FIRST_PIXEL
-        return context.transpose(0, 2, 1), pool.pixels[places.position].T
+        return context.transpose(0, 2, 1), value.T
+
+    def _brighten(
+        self, context: NDArray[np.uint8], value: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Add one random number to all of a pixel's ``context`` (window, n, 3) and ``value`` (n, 3)."""
+        limit = self.augmentation.brightness
+        lowest = np.minimum(context.min(axis=(0, 2)), value.min(axis=1)).astype(np.int64)
+        highest = np.maximum(context.max(axis=(0, 2)), value.max(axis=1)).astype(np.int64)
+        change = self.random.integers(np.maximum(-limit, -lowest), np.minimum(limit, 255 - highest) + 1)
+        # Modulo 256, where the sums are known to need no more.
+        change = change.astype(np.uint8)[:, None]
+        return context + change, value + change

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nelloc.errors import NellocError
 from nelloc.models.local import LocalConfig, LocalNetwork
 from nelloc.models.mixture import bits_per_dimension, log_likelihood
-from nelloc.training.batches import PIXELS_PER_PASS, Batch, batches_from, evaluate
-from nelloc.training.data import PixelSampler
+from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchStream, evaluate, reading_images
+from nelloc.training.data import PixelSource
+from nelloc.training.folder import DataConfig
+from nelloc.training.optimiser import Optimisers
+from nelloc.training.processes import Processes
 
-FORMAT = 1
+FORMAT = 2
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "checkpoint.json"
+# A rate so much worse than the best before, in bits per dimension, is divergence and not noise.
+DIVERGED = 1.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What a checkpoint records: the network and how it is trained. Lengths are in pixels."""
+    """What a checkpoint records: the network and how it is trained. Lengths are in pixels.
+
+    ``learning_rate`` and ``matrix_rate`` are the peaks of AdamW's and Muon's; see ``Optimisers``.
+    """
 
     network: LocalConfig = field(default_factory=LocalConfig)
     pixels: int = 700_000_000
-    batch: int = 8192
+    batch: int = 4096
     learning_rate: float = 2e-3
+    matrix_rate: float = 0.02
     warm_up: int = 2_000_000
     decay: float = 0.5
     weight_decay: float = 1e-4
@@ -40,136 +52,234 @@ class TrainingConfig:
     full_precision: float = 0.03
     seed: int = 1
 
-    def rate_at(self, seen: int) -> float:
-        """Learning rate after ``seen`` pixels: linear warm-up, plateau, then cosine to zero over the last ``decay``."""
+    def share_at(self, seen: int) -> float:
+        """Share of the peak rates after ``seen`` pixels: linear warm-up, plateau, cosine over the last ``decay``."""
         if seen < self.warm_up:
-            return self.learning_rate * (seen + self.batch) / (self.warm_up + self.batch)
+            return (seen + self.batch) / (self.warm_up + self.batch)
         start = self.pixels * (1 - self.decay)
         progress = min(1.0, max(0.0, (seen - start) / max(1.0, self.pixels - start)))
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 class Trainer:
-    """A network, its averaged weights and its optimiser, resumable from a folder."""
+    """A network, its averaged weights and its optimiser, resumable from a folder.
 
-    def __init__(self, config: TrainingConfig):
+    ``network``, if given, is what training starts from, and has the shape that ``config`` says. ``data`` is what the
+    checkpoint remembers of the images, None if they were not given as folders.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        network: LocalNetwork | None = None,
+        data: DataConfig | None = None,
+        processes: Processes | None = None,
+    ):
         torch.manual_seed(config.seed)
-        self.config = config
+        self.config, self.data, self.processes = config, data, processes or Processes()
+        if config.batch % self.processes.count:
+            raise NellocError(
+                f"a batch of {config.batch} pixels cannot be shared by {self.processes.count} processes; "
+                "give a multiple with --batch"
+            )
         self.network = LocalNetwork(config.network)
-        self.averaged = LocalNetwork(config.network)
-        self.averaged.load_state_dict(self.network.state_dict())
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
-        )
+        if network is not None:
+            self.network.load_state_dict(network.state_dict())
+        self.network.to(self.processes.device)
+        self.averaged = copy.deepcopy(self.network)
+        self.optimisers = Optimisers(self.network, config.learning_rate, config.matrix_rate, config.weight_decay)
         self.seen = 0
         self.history: list[dict[str, float]] = []
 
+    @property
+    def drawn(self) -> int:
+        """Pixels that each process draws for a batch."""
+        return self.config.batch // self.processes.count
+
+    @property
+    def data_seed(self) -> int:
+        """A seed for drawing pixels: another one in each process, and for the part of a run after it is resumed."""
+        return (self.config.seed + self.seen) * self.processes.count + self.processes.rank
+
     def step(self, batch: Batch) -> float:
-        """One optimiser step; returns the batch's bits per dimension."""
+        """One optimiser step; returns the batch's bits per dimension.
+
+        Raises NellocError, and changes no weight, if the loss or its gradient is not finite.
+        """
         config = self.config
-        for group in self.optimiser.param_groups:
-            group["lr"] = config.rate_at(self.seen)
         self.network.low_precision = self.seen < config.pixels * (1 - config.full_precision)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss = 0.0
-        for part in batch.split(PIXELS_PER_PASS):
+        # A GPU has room for the whole batch at once; a CPU's cache has not.
+        size = PIXELS_PER_PASS if self.processes.device.type == "cpu" else len(batch.value)
+        for part in batch.to(self.processes.device).split(size):
             outputs = self.network(part.inputs)
-            bits = bits_per_dimension(log_likelihood(outputs, part.value, part.base, part.activity))
+            shape = config.network
+            nats = log_likelihood(outputs, part.value, part.base, part.activity, joint=shape.joint)
+            bits = bits_per_dimension(nats, shape.channels)
             share = len(part.value) / len(batch.value)
             (bits * share).backward()
             loss += bits.item() * share
-        if not math.isfinite(loss):
-            raise NellocError(
-                f"training diverged after {self.seen} pixels (loss {loss}); resume with a lower learning rate"
-            )
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_gradient)
-        self.optimiser.step()
-        self.seen += len(batch.value)
+        parameters = list(self.network.parameters())
+        loss = self.processes.average([p.grad for p in parameters if p.grad is not None], loss)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise self._diverged(f"loss {loss:.4g}, gradient {float(norm):.4g}")
+        self.optimisers.step(config.share_at(self.seen))
+        self.seen += len(batch.value) * self.processes.count
         with torch.no_grad():
-            keep = min(config.average, 1 - 1 / (1 + self.seen / config.batch))
-            for mean, new in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            # Early on, an average over the last tenth of the steps: the first ones are not worth remembering.
+            keep = min(config.average, 1 - 10 / (10 + self.seen / config.batch))
+            for mean, new in zip(self.averaged.parameters(), parameters, strict=True):
                 mean.lerp_(new, 1 - keep)
         return loss
 
+    def record(self, row: dict[str, float]) -> None:
+        """Add a validation to the history. Raises NellocError if it shows that training has diverged."""
+        for name, value in row.items():
+            best = min((old[name] for old in self.history if name in old), default=math.inf)
+            if name.endswith("_bpd") and not value < best + DIVERGED:
+                raise self._diverged(f"{name} {value:.4g} after {best:.4g}")
+        self.history.append(row)
+
+    def _diverged(self, why: str) -> NellocError:
+        return NellocError(
+            f"training diverged after {self.seen} pixels ({why}); the last checkpoint is as it was: "
+            f"resume it with a lower --learning-rate than {self.config.learning_rate:g}"
+        )
+
+    def parent(self) -> LocalNetwork:
+        """The averaged network, which is what becomes a model, on the CPU."""
+        return copy.deepcopy(self.averaged).cpu()
+
     def save(self, folder: Path) -> None:
-        """Write ``checkpoint.safetensors`` and ``checkpoint.json``, each whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write ``checkpoint.safetensors`` and ``checkpoint.json``, each whole or not at all.
+
+        The first has everything; the second is its readable part. Raises NellocError if they cannot be written.
+        """
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
+        tensors |= {f"optimiser.{k}": v for k, v in self.optimisers.state().items()}
         about = {
             "format": FORMAT,
             "config": asdict(self.config),
+            "data": None if self.data is None else asdict(self.data),
             "seen": self.seen,
             "history": self.history,
         }
-        metadata = {"about": json.dumps(about)}
-        temporary = folder / "checkpoint.safetensors.part"
-        save_file(tensors, temporary, metadata=metadata)
-        os.replace(temporary, folder / "checkpoint.safetensors")
-        readable = folder / "checkpoint.json.part"
-        readable.write_text(json.dumps(about, indent=1) + "\n")
-        os.replace(readable, folder / "checkpoint.json")
+        tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
+        data = safetensors.torch.save(tensors, metadata={"about": json.dumps(about)})
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(folder / CHECKPOINT, data)
+            _replace(folder / LOG, (json.dumps(about, indent=1) + "\n").encode())
+        except OSError as error:
+            raise NellocError(
+                f"{folder}: the checkpoint cannot be written ({error.strerror}); check its permissions and free space"
+            ) from error
 
     @classmethod
-    def resume(cls, folder: Path, *, pixels: int | None = None) -> Trainer:
-        """Continue a saved run; ``pixels`` replaces its planned length. Raises NellocError if there is none."""
-        path = folder / "checkpoint.safetensors"
+    def resume(
+        cls,
+        folder: Path,
+        *,
+        pixels: int | None = None,
+        learning_rate: float | None = None,
+        processes: Processes | None = None,
+    ) -> Trainer:
+        """Continue a saved run. Raises NellocError if there is none.
+
+        ``pixels`` replaces its planned length; ``learning_rate`` its own, and Muon's changes in proportion.
+        """
+        path = folder / CHECKPOINT
         try:
             with safe_open(path, framework="pt") as file:
                 about = json.loads(file.metadata()["about"])
-            if about["format"] != FORMAT:
-                raise ValueError(f"its format {about['format']} is not {FORMAT}")
-            tensors = load_file(path)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+                if about["format"] != FORMAT:
+                    raise ValueError(f"its format {about['format']} is not {FORMAT}")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            network = LocalConfig(**about["config"]["network"])
+            config = TrainingConfig(**(about["config"] | {"network": network}))
+            data = DataConfig.remembered(about.get("data"))
+            if pixels is not None:
+                config = replace(config, pixels=pixels)
+            if learning_rate is not None:
+                matrix_rate = config.matrix_rate * learning_rate / config.learning_rate
+                config = replace(config, learning_rate=learning_rate, matrix_rate=matrix_rate)
+            trainer = cls(config, data=data, processes=processes)
+            trainer.seen, trainer.history = int(about["seen"]), list(about["history"])
+            trainer._load(tensors)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise NellocError(f"{path}: no checkpoint to resume there ({error})") from error
-        fields = dict(about["config"])
-        fields["network"] = LocalConfig(**fields["network"])
-        if pixels is not None:
-            fields["pixels"] = pixels
-        trainer = cls(TrainingConfig(**fields))
-        trainer.seen, trainer.history = about["seen"], about["history"]
-        trainer.network.load_state_dict(_with_prefix(tensors, "network."))
-        trainer.averaged.load_state_dict(_with_prefix(tensors, "averaged."))
-        state = trainer.optimiser.state_dict()
-        for name, value in _with_prefix(tensors, "optimiser.").items():
-            index, key = name.split(".", 1)
-            state["state"].setdefault(int(index), {})[key] = value
-        trainer.optimiser.load_state_dict(state)
         return trainer
+
+    def _load(self, tensors: dict[str, Tensor]) -> None:
+        self.network.load_state_dict(_with_prefix(tensors, "network."))
+        self.averaged.load_state_dict(_with_prefix(tensors, "averaged."))
+        self.optimisers.load(_with_prefix(tensors, "optimiser."))
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def _replace(path: Path, data: bytes) -> None:
+    """Write ``path`` whole or not at all. What a kill leaves behind has one name, and is replaced the next time."""
+    temporary = path.with_name(f"{path.name}.part")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
 def train(
     trainer: Trainer,
-    sampler: PixelSampler,
+    source: PixelSource,
     validation: dict[str, Batch],
     folder: Path,
     *,
     every: int = 20_000_000,
+    workers: int = 1,
     report: Callable[[dict[str, float]], None],
-) -> None:
-    """Train to the planned number of pixels, validating and saving every ``every`` pixels."""
-    config = trainer.config
-    batches = batches_from(sampler, config.network.horizon, config.batch)
+    progress: Callable[[int, float], None] = lambda seen, loss: None,
+    messages: Callable[[str], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Train to the planned number of pixels, validating and saving every ``every`` pixels.
+
+    ``progress`` is told the pixels seen and the loss of each step, ``report`` each validation, ``messages`` what
+    goes wrong with images. When ``stop`` says so, the run is saved as it is, and False is returned. Of several
+    processes one validates and saves.
+    """
+    config, processes = trainer.config, trainer.processes
+    processes.share([*trainer.network.parameters(), *trainer.averaged.parameters()])
+    batches = iter(BatchStream(source, config.network, trainer.drawn, workers=workers, messages=messages))
     loss, since, start = 0.0, 0, time.monotonic()
-    while trainer.seen < config.pixels:
-        loss += trainer.step(next(batches))
-        since += 1
-        if trainer.seen // every > (trainer.seen - config.batch) // every or trainer.seen >= config.pixels:
-            elapsed = time.monotonic() - start
-            row = {
-                "megapixels": trainer.seen / 1e6,
-                "training_bpd": loss / since,
-                "megapixels_per_second": since * config.batch / 1e6 / elapsed,
-                "learning_rate": config.rate_at(trainer.seen),
-            }
-            row |= {f"{name}_bpd": evaluate(trainer.averaged, batch) for name, batch in validation.items()}
-            trainer.history.append(row)
-            trainer.save(folder)
-            report(row)
-            loss, since, start = 0.0, 0, time.monotonic()
+    with reading_images():
+        while trainer.seen < config.pixels:
+            if processes.any(stop()):
+                if processes.writes:
+                    trainer.save(folder)
+                return False
+            step_loss = trainer.step(next(batches))
+            loss += step_loss
+            since += 1
+            progress(trainer.seen, step_loss)
+            if trainer.seen // every > (trainer.seen - config.batch) // every or trainer.seen >= config.pixels:
+                elapsed = time.monotonic() - start
+                row = {
+                    "megapixels": trainer.seen / 1e6,
+                    "training_bpd": loss / since,
+                    "megapixels_per_second": since * config.batch / 1e6 / elapsed,
+                    "learning_rate": config.learning_rate * config.share_at(trainer.seen),
+                }
+                if processes.writes:
+                    row |= {f"{name}_bpd": evaluate(trainer.averaged, batch) for name, batch in validation.items()}
+                    trainer.record(row)
+                    trainer.save(folder)
+                    report(row)
+                loss, since, start = 0.0, 0, time.monotonic()
+    processes.wait()
+    return True

@@ -139,8 +139,8 @@ def test_what_is_not_kept_of_the_input_is_said(pixels):
 # Every flag
 
 
-def test_every_flag_is_tested_here():
-    text = Path(__file__).read_text()
+def test_every_flag_is_tested_here_or_in_a_file_beside():
+    text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     for command in (main, *main.commands.values()):
         context = click.Context(command, info_name=command.name, **main.context_settings)
         for parameter in command.get_params(context):
@@ -342,6 +342,8 @@ def test_version_is_that_of_the_package():
 
 
 def test_info_shows_what_the_header_says():
+    assert "(model, beside the file)" in invoke("info", "file.nlc").stdout
+    Path("model.nlm").write_bytes(small_model_bytes(seed=1))
     result = invoke("info", "file.nlc")
     assert (result.exit_code, result.stderr) == (0, "")
     model = container.parse(Path("file.nlc").read_bytes()).model_id.hex()
@@ -471,8 +473,8 @@ def test_a_missing_or_wrong_model_gives_one_line(command):
     assert_failed(invoke(command, name, "--model", "absent.nlm"), "absent.nlm", "no such model")
     if command != "compress":
         needed = container.parse(Path("file.nlc").read_bytes()).model_id.hex()
-        assert_failed(invoke(command, name), "file.nlc", needed, "not installed")
         Path("model.nlm").write_bytes(small_model_bytes(seed=1))
+        assert_failed(invoke(command, name), "file.nlc", needed, "not installed")
         assert_failed(invoke(command, name, "--model", "model.nlm"), "file.nlc", needed, "model.nlm")
 
 
@@ -584,7 +586,7 @@ def test_a_bar_shows_on_a_terminal_once_the_work_has_taken_a_second(monkeypatch,
 # Help
 
 
-@pytest.mark.parametrize("command", ["nelloc", *COMMANDS])
+@pytest.mark.parametrize("command", ["nelloc", *main.commands])
 def test_help_is_the_text_in_the_help_folder(command):
     """To write the files anew after a change: NELLOC_WRITE_HELP=1 python -m pytest tests/cli -k help"""
     arguments = [] if command == "nelloc" else [command]
@@ -615,7 +617,7 @@ def test_the_names_that_the_command_line_offers_are_those_of_the_codec():
 
 def test_the_defaults_of_the_command_line_are_those_of_the_codec():
     defaults = codec.Options()
-    for command in main.commands.values():
+    for command in (main.commands[name] for name in COMMANDS):
         given = command.make_context(command.name, ["IN"]).params
         for name in given.keys() & {"model", "backend", "decoder", "threads", "max_pixels", "tile"}:
             assert given[name] == getattr(defaults, name), f"{command.name}: {name}"
@@ -635,7 +637,7 @@ def imported(script: str) -> set[str]:
 
 def test_import_and_help_wait_for_nothing_heavy():
     script = "import nelloc\nfrom nelloc.cli.main import main\n"
-    for command in ([], *([name] for name in COMMANDS)):
+    for command in ([], *([name] for name in main.commands)):
         script += f"main({[*command, '--help']}, standalone_mode=False)\n"
     found = imported(script)
     assert "nelloc.cli.main" in found

@@ -1,5 +1,7 @@
 """Training sees what the codec sees, learns, and resumes where it stopped."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,10 @@ from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
 from nelloc.models.local import LocalConfig  # noqa: E402
 from nelloc.training.batches import BatchMaker, evaluate  # noqa: E402
+from nelloc.training.curve import draw_curve  # noqa: E402
 from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig, train  # noqa: E402
+from nelloc.training.processes import Processes  # noqa: E402
 
 
 def smooth_image(size=64, seed=0):
@@ -62,7 +66,7 @@ def sampler(seed=0):
 
 def test_training_learns_and_a_checkpoint_resumes_exactly(tmp_path):
     torch.set_num_threads(1)
-    validation = {"held": BatchMaker(3)(*sampler(9).draw(2000))}
+    validation = {"held": BatchMaker(LocalConfig())(*sampler(9).draw(2000))}
     rows = []
     trainer = Trainer(small_config())
     train(trainer, sampler(), validation, tmp_path, every=20_000, report=rows.append)
@@ -72,7 +76,7 @@ def test_training_learns_and_a_checkpoint_resumes_exactly(tmp_path):
     resumed = Trainer.resume(tmp_path, pixels=80_000)
     assert resumed.seen == 60_000
     assert resumed.config.pixels == 80_000
-    batch = BatchMaker(3)(*sampler(5).draw(1000))
+    batch = BatchMaker(LocalConfig())(*sampler(5).draw(1000))
     resumed.config = trainer.config
     assert resumed.step(batch) == trainer.step(batch)
     for a, b in zip(resumed.averaged.parameters(), trainer.averaged.parameters(), strict=True):
@@ -81,7 +85,7 @@ def test_training_learns_and_a_checkpoint_resumes_exactly(tmp_path):
 
 def test_one_seed_gives_one_model():
     torch.set_num_threads(1)
-    batches = [BatchMaker(3)(*sampler(s).draw(500)) for s in range(4)]
+    batches = [BatchMaker(LocalConfig())(*sampler(s).draw(500)) for s in range(4)]
     results = []
     for _ in range(2):
         trainer = Trainer(small_config())
@@ -103,10 +107,37 @@ def test_bad_data_and_divergence_are_named(tmp_path):
     with torch.no_grad():
         trainer.network.linear[0].weight.fill_(float("nan"))
     with pytest.raises(NellocError, match="diverged"):
-        trainer.step(BatchMaker(3)(*sampler().draw(1000)))
+        trainer.step(BatchMaker(LocalConfig())(*sampler().draw(1000)))
 
 
 def test_images_are_read_as_rgb(tmp_path):
     Image.fromarray(smooth_image()[:, :, 0]).save(tmp_path / "gray.png")
     (image,) = load_images(image_paths(tmp_path))
     assert image.shape == (64, 64, 3)
+
+
+def test_without_matplotlib_no_curve_is_drawn_and_nothing_fails(tmp_path, monkeypatch):
+    history = [{"megapixels": 1.0, "training_bpd": 3.0, "held_bpd": 3.1}]
+    assert draw_curve(history, tmp_path / "curve.png")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert not draw_curve(history, tmp_path / "none.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["curve.png"]
+
+
+def test_gradients_are_averaged_over_processes():
+    """One process alone leaves them as they are; tests/cli/test_train.py has two."""
+    tensors = [torch.ones(2, 3), torch.zeros(4)]
+    assert Processes().average(tensors, 2.5) == 2.5
+    assert torch.equal(tensors[0], torch.ones(2, 3))
+    with pytest.raises(NellocError, match="cannot be shared by 3 processes"):
+        Trainer(small_config(), processes=Processes(count=3))
+
+
+def test_a_rate_far_above_the_best_before_is_divergence():
+    trainer = Trainer(small_config())
+    trainer.record({"megapixels": 1.0, "held_bpd": 3.0})
+    trainer.record({"megapixels": 2.0, "held_bpd": 3.5})
+    for worse in (4.1, float("nan"), float("inf")):
+        with pytest.raises(NellocError, match="diverged"):
+            trainer.record({"megapixels": 3.0, "held_bpd": worse})
+    assert len(trainer.history) == 2

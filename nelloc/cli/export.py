@@ -1,0 +1,89 @@
+"""`nelloc export`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nelloc.cli.common import Printer, needs_torch, options, print_json, reporting
+from nelloc.errors import NellocError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Of each folder, the most held-out images that the cost is measured on, and how many pixels of them together.
+_IMAGES, _PIXELS = 8, 1 << 19
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    metavar="FOLDER",
+    multiple=True,
+    help="Folder on whose held-out images the cost is measured. May be repeated.  [default: what RUN was trained on]",
+)
+@options("force", "json", "quiet", "verbose")
+def export(run, target, data, force, as_json, quiet, verbose):
+    """Make the integer model OUT of the training run in the folder RUN.
+
+    Says what that costs: bits per dimension of the integer model against those of the same weights with nothing
+    rounded, on held-out images. Nothing of RUN is changed, and a run that goes on may be exported.
+
+    Exit status: 0 done, 1 failed, 2 wrong usage.
+    """
+    printer = Printer(quiet, verbose)
+    with reporting():
+        needs_torch("nelloc export")
+        from nelloc import files
+        from nelloc.exact.model import load_model
+        from nelloc.models.export import export as exported
+        from nelloc.training.loop import Trainer
+
+        files.check_target(run / "checkpoint.safetensors", target, force)
+        trainer = Trainer.resume(run)
+        folders = data or (trainer.data.folders if trainer.data else ())
+        missing = [folder for folder in folders if not Path(folder).is_dir()]
+        if data and missing:
+            raise NellocError(f"{missing[0]}: no such folder; give one of images to measure on")
+        network = trainer.parent()
+        images = [] if missing else _images(folders, printer)
+        encoded = exported(network)
+        model = load_model(encoded, str(target))
+        files.write(target, encoded, force)
+        facts = {"model": str(target), "id": model.id.hex(), "bytes": model.size, "megapixels": trainer.seen / 1e6}
+        line = f"{target}: model {model.id.hex()}, {model.size} bytes, {model.multiply_adds} multiply-adds per pixel"
+        if not images:
+            printer.remark(line)
+            reason = f"{missing[0]} is not there" if missing else "the run does not say what it was trained on"
+            printer.remark(f"nelloc: what rounding costs was not measured: {reason}; give --data")
+            cost = None
+        else:
+            from nelloc.training.cost import measure_cost
+
+            cost = measure_cost(network, target, images)
+            printer.remark(
+                f"{line}\n{cost.model_bpd:.4f} bpd, {cost.bpd:+.4f} against its float parent's {cost.parent_bpd:.4f}, "
+                f"on {cost.images} held-out images ({cost.pixels / 1e6:.2f} Mpx) of {', '.join(map(str, folders))}"
+            )
+        if as_json:
+            print_json(facts | {"data": list(map(str, folders)), "cost": None if cost is None else asdict(cost)})
+
+
+def _images(folders, printer: Printer) -> list[NDArray]:
+    """The middles of the first held-out images of each folder."""
+    from nelloc.training.folder import held_out_images, scan
+
+    images: list[NDArray] = []
+    for folder in folders:
+        scanned = scan(Path(folder))
+        most = min(_IMAGES, len(scanned.held_out))
+        found, problems = held_out_images(scanned, most=most, pixels=_PIXELS // most)
+        images += found.values()
+        for problem in problems:
+            printer.remark(f"nelloc: {problem}; it is left out")
+    return images

@@ -1,0 +1,67 @@
+"""`nelloc models`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from nelloc.cli.common import fail, options, print_json, put, reporting
+from nelloc.errors import NellocError
+
+_HEADS = ("name", "id", "kodak bpd", "decodes Mpx/s", "multiply-adds/pixel", "bytes", "file")
+
+
+@click.command()
+@options("json")
+def models(as_json):
+    """List the installed models: those shipped with nelloc and your own.
+
+    The rate is that of whole files on the 24 Kodak photographs, the speed that of one core; both are measured, and
+    "-" where nobody has. With --json also the commands that measured them.
+
+    Exit status: 0 done, 1 a model cannot be read, 2 wrong usage.
+    """
+    from nelloc import catalogue
+
+    with reporting():
+        entries, failed = [], False
+        for name, path in catalogue.model_files().items():
+            try:
+                entries.append(catalogue.entry(name, path))
+            except NellocError as error:
+                fail(error)
+                failed = True
+        if as_json:
+            print_json([asdict(entry) for entry in entries])
+        else:
+            _table(entries)
+    sys.exit(1 if failed else 0)
+
+
+def _table(entries) -> None:
+    rows = [_HEADS]
+    for entry in entries:
+        rows.append(
+            (
+                entry.name,
+                entry.id,
+                _number(entry.kodak_bpd, ".3f"),
+                _number(entry.decode_megapixels_per_second, ".2f"),
+                f"{entry.multiply_adds:,}",
+                f"{entry.bytes:,}",
+                entry.file,
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if 2 <= column <= 5 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        put("  ".join(cells).rstrip())
+
+
+def _number(fact, form: str) -> str:
+    return "-" if fact is None else format(fact.value, form)

@@ -1,0 +1,240 @@
+"""`nelloc train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nelloc.cli.common import Printer, needs_torch, options, print_json, reporting
+from nelloc.errors import NellocError
+
+if TYPE_CHECKING:
+    from nelloc.training.loop import Trainer
+    from nelloc.training.processes import Processes
+    from nelloc.training.run import Listener
+
+_BAR = "{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+# Written out so that --help does not import torch; a test keeps them true.
+SHAPE_NAMES = ("fast", "default", "high", "fast-gray", "default-gray", "thesis-r0", "thesis-r1", "thesis-r3")
+AUGMENTATION_NAMES = ("rotate", "channels", "brightness")
+DEFAULT_MEMORY = 4096
+DEFAULT_MEGAPIXELS = 100.0
+# Validations of a run, if not asked for otherwise, and the most pixels between two of them.
+_VALIDATIONS, _MOST_BETWEEN = 20, 20_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `nelloc train`; None stands for what was not given."""
+
+    data: tuple[str, ...]
+    out: Path
+    model: str | None
+    init: str | None
+    resume: bool
+    megapixels: float | None
+    batch: int | None
+    learning_rate: float | None
+    seed: int | None
+    augment: tuple[str, ...]
+    memory: int | None
+    validate_every: float | None
+    workers: int
+
+    def check(self) -> None:
+        """Raise click.UsageError for options that do not go together."""
+        fixed = {"--model": self.model, "--init": self.init, "--batch": self.batch, "--seed": self.seed}
+        given = [name for name, value in fixed.items() if value is not None]
+        if self.resume and given:
+            raise click.UsageError(f"{given[0]} cannot be used with --resume: the checkpoint says it")
+        if not self.resume and not self.data:
+            raise click.UsageError("give --data FOLDER, or --resume")
+        if self.model is not None and self.init is not None:
+            raise click.UsageError("--model cannot be used with --init: the model that is started from has its shape")
+
+
+@click.command()
+@click.option(
+    "--data", metavar="FOLDER", multiple=True, help="Folder of images to train on, with all below it. May be repeated."
+)
+@click.option(
+    "--model",
+    metavar="CONFIG",
+    help=f"Shape of the network: {', '.join(SHAPE_NAMES)}, or spelled: width=256,blocks=0,horizon=3,components=10.  "
+    "[default: default]",
+)
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--init", metavar="NAME|PATH", help="Start from this integer model instead of from random weights.")
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
+@click.option(
+    "--megapixels",
+    type=click.FloatRange(min=0, min_open=True),
+    help=f"Length of the run, in millions of pixels drawn.  [default: {DEFAULT_MEGAPIXELS:g}]",
+)
+@click.option("--batch", type=click.IntRange(min=1), help="Pixels per step, of all processes.  [default: 8192]")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 0.002]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 1]")
+@click.option(
+    "--augment",
+    type=click.Choice(AUGMENTATION_NAMES),
+    multiple=True,
+    help="Vary the images besides mirroring them: turn by 90 degrees, permute channels, shift brightness. "
+    "May be repeated.",
+)
+@click.option(
+    "--memory",
+    metavar="MIB",
+    type=click.IntRange(min=1),
+    help=f"Memory for images. What does not fit is read again and again, in random order.  [default: {DEFAULT_MEMORY}]",
+)
+@click.option(
+    "--validate-every",
+    metavar="MPX",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Millions of pixels between validations, each of which also saves.  "
+    "[default: a twentieth of the run, at most 20]",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that draw the pixels."
+)
+@click.option("--device", metavar="NAME", help="Torch device: cpu, cuda, cuda:1.  [default: cuda if there is one]")
+@options("threads", "json", "quiet", "verbose")
+def train(device, threads, as_json, quiet, verbose, **fields):
+    """Train a model on folders of images.
+
+    DIR gets checkpoint.safetensors, checkpoint.json (settings and the log of validations), curve.png and in the
+    end model.nlm, which compress takes as --model. One file in 25, chosen by its name, is held out for validation.
+    Ctrl-C saves; --resume goes on. On several GPUs or machines, and with several processes on one:
+
+    \b
+    torchrun --nproc-per-node 2 -m nelloc train ...
+
+    Exit status: 0 trained to the end, 1 failed or stopped, 2 wrong usage.
+    """
+    asked = Asked(**fields)
+    asked.check()
+    with reporting():
+        needs_torch("nelloc train")
+        import torch
+
+        from nelloc.training.processes import joined
+        from nelloc.training.run import check_free, folder_data, run
+
+        if threads:
+            torch.set_num_threads(threads)
+        if not asked.resume:
+            check_free(asked.out)
+        with joined(device) as processes:
+            printer = Printer(quiet or not processes.writes, verbose)
+            trainer = _trainer(asked, processes)
+            if trainer.data is None:
+                raise NellocError(f"{asked.out}: was not trained on folders that it remembers; give --data")
+            network = trainer.config.network
+            with _listening(trainer, printer) as listener:
+                source, validation = folder_data(trainer.data, network, trainer.data_seed, listener.messages)
+                every = _every(asked, trainer)
+                model = run(
+                    trainer, source, validation, asked.out, every=every, workers=asked.workers, listener=listener
+                )
+        if model is None:
+            return
+        last = trainer.history[-1]
+        rates = {name.removesuffix("_bpd"): value for name, value in last.items() if name.endswith("_bpd")}
+        path = asked.out / "model.nlm"
+        if as_json:
+            print_json({"model": str(path), "id": model.id.hex(), "megapixels": last["megapixels"], "bpd": rates})
+        else:
+            printer.remark(f"{path}: model {model.id.hex()}, {model.size} bytes")
+
+
+def _trainer(asked: Asked, processes: Processes) -> Trainer:
+    from dataclasses import replace
+
+    from nelloc import library
+    from nelloc.training.folder import DataConfig
+    from nelloc.training.loop import Trainer, TrainingConfig
+    from nelloc.training.shapes import parse_shape
+
+    pixels = None if asked.megapixels is None else max(1, round(asked.megapixels * 1e6))
+    memory = None if asked.memory is None else asked.memory << 20
+    if asked.resume:
+        trainer = Trainer.resume(asked.out, pixels=pixels, learning_rate=asked.learning_rate, processes=processes)
+        if trainer.data is None and asked.data:
+            trainer.data = DataConfig(())
+        if trainer.data is not None:
+            trainer.data = replace(
+                trainer.data,
+                folders=asked.data or trainer.data.folders,
+                memory=memory or trainer.data.memory,
+                augment=asked.augment or trainer.data.augment,
+            )
+        return trainer
+    network = None
+    shape = parse_shape("default" if asked.model is None else asked.model)
+    if asked.init is not None:
+        from nelloc.models.export import restore
+
+        network = restore(library.find(asked.init))
+        shape = network.config
+    pixels = pixels or round(DEFAULT_MEGAPIXELS * 1e6)
+    defaults = TrainingConfig()
+    config = TrainingConfig(
+        network=shape,
+        pixels=pixels,
+        batch=asked.batch or defaults.batch,
+        learning_rate=asked.learning_rate or defaults.learning_rate,
+        warm_up=min(defaults.warm_up, pixels // 20),
+        seed=defaults.seed if asked.seed is None else asked.seed,
+    )
+    folders = tuple(str(Path(folder).absolute()) for folder in asked.data)
+    data = DataConfig(folders, memory or DEFAULT_MEMORY << 20, tuple(sorted(set(asked.augment))))
+    return Trainer(config, network=network, data=data, processes=processes)
+
+
+def _every(asked: Asked, trainer: Trainer) -> int:
+    """Pixels between validations."""
+    if asked.validate_every is not None:
+        pixels = round(asked.validate_every * 1e6)
+    else:
+        pixels = min(_MOST_BETWEEN, trainer.config.pixels // _VALIDATIONS)
+    return max(pixels, trainer.config.batch)
+
+
+@contextmanager
+def _listening(trainer: Trainer, printer: Printer) -> Iterator[Listener]:
+    """A bar on a terminal, and a line for each validation; both on standard error."""
+    from tqdm import tqdm
+
+    from nelloc.training.run import Listener
+
+    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
+    total = trainer.config.pixels / 1e6
+    with tqdm(
+        total=total, initial=trainer.seen / 1e6, unit="Mpx", disable=hidden, bar_format=_BAR, mininterval=0.5
+    ) as bar:
+        smooth = 0.0
+
+        def progress(seen: int, loss: float) -> None:
+            nonlocal smooth
+            smooth = loss if not smooth else 0.98 * smooth + 0.02 * loss
+            bar.set_postfix_str(f"{smooth:.3f} bpd", refresh=False)
+            bar.update(min(seen / 1e6, total) - bar.n)
+
+        def say(text: str) -> None:
+            if not printer.quiet:
+                bar.write(text, file=sys.stderr)
+
+        def report(row: dict[str, float]) -> None:
+            rates = [f"{name.removesuffix('_bpd')} {row[name]:.4f}" for name in row if name.endswith("_bpd")]
+            line = f"{row['megapixels']:.5g} Mpx: {', '.join(rates)} bpd"
+            if printer.verbose:
+                line += f"; {row['megapixels_per_second']:.3f} Mpx/s, learning rate {row['learning_rate']:.2g}"
+            say(line)
+
+        yield Listener(progress, report, lambda text: say(f"nelloc: {text}"))

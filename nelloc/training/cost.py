@@ -1,0 +1,69 @@
+"""What rounding costs: an integer model against its float parent, the same weights with nothing rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc import image as pictures
+from nelloc.codec import Options, encode_pixels
+from nelloc.encoder import context_sources
+from nelloc.exact.context import FIRST_PIXEL
+from nelloc.models.local import LocalNetwork
+from nelloc.tiling import tiles
+from nelloc.training.batches import BatchMaker, evaluate, luma
+
+PIXELS_PER_PASS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bits per dimension of the float parent and of the integer model, on ``images`` images of ``pixels`` in all."""
+
+    parent_bpd: float
+    model_bpd: float
+    images: int
+    pixels: int
+
+    @property
+    def bpd(self) -> float:
+        return self.model_bpd - self.parent_bpd
+
+
+def measure_cost(network: LocalNetwork, model: Path, images: Iterable[NDArray[np.uint8]]) -> Cost:
+    """Code (H, W, 3) uint8 images, in gray for a gray model, with the file ``model``, and ask ``network`` for the same.
+
+    The integer model's bits are -log2 of what the entropy coder is given, the parent's those of its float likelihood.
+    """
+    images = list(images)
+    channels = network.config.channels
+    coded = [image if channels == 3 else luma(image, axis=2)[:, :, 0] for image in images]
+    pixels = [pictures.from_array(image, "training image") for image in coded]
+    encoded = encode_pixels(pixels, Options(model=model), verify=False, measure=True)
+    samples = sum(image.size for image in coded)
+    return Cost(
+        parent_bpd=sum(parent_bits(network, image) for image in images) / samples,
+        model_bpd=sum(item.model_bits or 0.0 for item in encoded) / samples,
+        images=len(images),
+        pixels=samples // channels,
+    )
+
+
+def parent_bits(network: LocalNetwork, image: NDArray[np.uint8]) -> float:
+    """Bits that the float parent gives an (H, W, 3) image, tile by tile as in the codec."""
+    config = network.config
+    make = BatchMaker(config)
+    total = 0.0
+    for tile in tiles(*image.shape[:2]):
+        pixels = image[tile.rows, tile.columns].reshape(-1, 3)
+        order, sources = context_sources(tile.height, tile.width, config.horizon)
+        known = np.concatenate([pixels, np.full((1, 3), FIRST_PIXEL, np.uint8)])
+        for start in range(0, len(order), PIXELS_PER_PASS):
+            part = slice(start, start + PIXELS_PER_PASS)
+            batch = make(known[sources[:, part]].transpose(0, 2, 1), pixels[order[part]].T)
+            total += evaluate(network, batch, rounding=False) * config.channels * len(order[part])
+    return total

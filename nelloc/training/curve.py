@@ -1,0 +1,47 @@
+"""A picture of a training run: bits per dimension over the pixels seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nelloc.errors import NellocError
+
+
+def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
+    """Draw the validations of a run as a PNG file; False if matplotlib is not installed.
+
+    Raises NellocError if the file cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    names = [name for name in history[-1] if name.endswith("_bpd")]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name in names:
+        rows = [row for row in history if name in row]
+        label = f"{name.removesuffix('_bpd')}: {rows[-1][name]:.3f}"
+        style = {"linestyle": ":", "color": "gray"} if name == "training_bpd" else {"marker": ".", "markersize": 5}
+        axes.plot([row["megapixels"] for row in rows], [row[name] for row in rows], label=label, **style)
+    # The first rows of a run are far above the others, which would be flat below them.
+    late = [row[name] for row in history[len(history) // 20 :] for name in names if name in row]
+    low, high = min(late), max(late)
+    margin = 0.05 * (high - low) or 0.1
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("pixels seen, millions")
+    axes.set_ylabel("bits per dimension")
+    axes.grid(alpha=0.3)
+    axes.legend(title="held-out images and training")
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        figure.savefig(temporary, format="png", dpi=100)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise NellocError(f"{path}: cannot be written ({error.strerror}); check its free space") from error
+    return True

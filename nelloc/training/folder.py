@@ -1,0 +1,263 @@
+"""Folders of images as training data: what is in them, what is held out, and drawing from more than fits in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nelloc.errors import NellocError
+from nelloc.training.data import Augmentation, PixelDrawer, PixelPool, PixelSampler, load_image
+
+# One file in HOLD_OUT is never trained on, chosen by name; at most MOST_HELD_OUT of a folder are looked at.
+HOLD_OUT = 25
+MOST_HELD_OUT = 64
+# Images in memory are renewed a shard at a time.
+SHARDS = 16
+# Pixels read for each pixel drawn while a folder is streamed: no image is drawn from much more than once a pixel.
+PIXELS_READ_PER_DRAWN = 1.0
+DEFAULT_MEMORY = 4 << 30
+BRIGHTNESS = 32
+AUGMENTATIONS = ("rotate", "channels", "brightness")
+_BYTES_PER_PIXEL = 3
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What a checkpoint remembers of its data: ``folders``, ``memory`` in bytes, names from AUGMENTATIONS."""
+
+    folders: tuple[str, ...]
+    memory: int = DEFAULT_MEMORY
+    augment: tuple[str, ...] = ()
+
+    @classmethod
+    def remembered(cls, fields: dict[str, Any] | None) -> DataConfig | None:
+        """From what ``dataclasses.asdict`` and JSON made of it."""
+        if fields is None:
+            return None
+        return cls(tuple(fields["folders"]), int(fields["memory"]), tuple(fields["augment"]))
+
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(
+            rotate="rotate" in self.augment,
+            channels="channels" in self.augment,
+            brightness=BRIGHTNESS if "brightness" in self.augment else 0,
+        )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The image files below a folder, sorted by name: those to train on, and those held out."""
+
+    path: Path
+    training: tuple[Path, ...]
+    held_out: tuple[Path, ...]
+
+
+def scan(folder: Path) -> Folder:
+    """Find the images below ``folder``, by extension.
+
+    Whether a file is held out depends on its own name below the folder alone, so that it stays so when files are
+    added; only where that would hold out none, the first in the same order is. Raises NellocError if there are fewer
+    than two images, one of which must be held out.
+    """
+    if not folder.is_dir():
+        raise NellocError(f"{folder}: no such folder; give a folder of images to train on")
+    Image.init()
+    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    names = []
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        folders.sort()
+        names += [Path(parent, name) for name in files if os.path.splitext(name)[1].lower() in suffixes]
+    if len(names) < 2:
+        found = f"only {names[0].name}" if names else "no images"
+        raise NellocError(f"{folder}: {found} there; give a folder of at least two images, one of which is held out")
+    names.sort()
+    # Ordered by a hash, so that what is looked at of a large folder is a fair sample of it.
+    ranked = sorted(names, key=lambda path: _rank(folder, path))
+    held_out = [path for path in ranked if _rank(folder, path)[0] * HOLD_OUT < 1] or ranked[:1]
+    without = set(held_out)
+    training = [path for path in names if path not in without]
+    if not training:  # two or three images, all with low hashes
+        training = [held_out.pop()]
+    return Folder(folder, tuple(training), tuple(held_out))
+
+
+def _unreadable(error: OSError) -> None:
+    raise NellocError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _rank(folder: Path, path: Path) -> tuple[float, str]:
+    name = path.relative_to(folder).as_posix()
+    digest = hashlib.sha256(os.fsencode(name)).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64, name
+
+
+def held_out_images(
+    folder: Folder, *, most: int = MOST_HELD_OUT, pixels: int = 1 << 20
+) -> tuple[dict[str, NDArray[np.uint8]], list[str]]:
+    """The first ``most`` held-out images by name, cut to the middle ``pixels`` at most, and what could not be read.
+
+    If none can be read, training images take their place. Raises NellocError if those cannot be read either.
+    """
+    images: dict[str, NDArray[np.uint8]] = {}
+    problems: list[str] = []
+    for path in (*folder.held_out, *folder.training):
+        if len(images) == most or (images and path not in folder.held_out):
+            break
+        try:
+            image = load_image(path)
+        except NellocError as error:
+            problems.append(str(error))
+            continue
+        images[path.relative_to(folder.path).as_posix()] = _cut(image, pixels, 0.5, 0.5)
+    if not images:
+        raise NellocError(f"{folder.path}: none of its {len(problems)} images can be read; the first: {problems[0]}")
+    return images, problems
+
+
+def _cut(image: NDArray[np.uint8], pixels: int, down: float, across: float) -> NDArray[np.uint8]:
+    """A part of at most ``pixels`` pixels; ``down`` and ``across``, from 0 to 1, say where."""
+    height, width = image.shape[:2]
+    if height * width <= pixels:
+        return image
+    side = int(pixels**0.5)
+    rows = max(1, min(height, max(side, pixels // width)))
+    columns = max(1, min(width, pixels // rows))
+    top, left = int(down * (height - rows)), int(across * (width - columns))
+    return image[top : top + rows, left : left + columns].copy()
+
+
+class FolderSampler:
+    """Draws pixels from as many images as ``memory`` bytes hold, and goes on reading others if that is not all.
+
+    Images are read in random order. An image larger than a shard (1/16 of the memory) is cut to a random part of it,
+    anew each time it is read. An image that cannot be read is left out, with a message.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        horizon: int,
+        seed: int,
+        *,
+        memory: int = DEFAULT_MEMORY,
+        augmentation: Augmentation | None = None,
+    ):
+        self._paths, self._horizon, self._seed, self._memory = list(paths), horizon, seed, memory
+        self._augmentation = augmentation
+        self._problems: list[str] = []
+
+    def open(self, worker: int, workers: int) -> PixelDrawer:
+        """The drawer of one worker, with its own share of the images and of the memory.
+
+        Raises NellocError if no image can be read.
+        """
+        paths = self._paths[worker::workers] or self._paths
+        return _Reservoir(paths, self._horizon, [self._seed, worker], self._memory // workers, self._augmentation)
+
+
+class _Reservoir:
+    """Images in memory, in shards; while it is drawn from, the oldest shard is replaced again and again."""
+
+    def __init__(
+        self, paths: list[Path], horizon: int, seed: list[int], memory: int, augmentation: Augmentation | None
+    ):
+        self._paths, self._bad, self._messages = paths, set[Path](), list[str]()
+        self._random = np.random.default_rng(seed)
+        self._order = self._shuffled()
+        # Beside the shards there are the next one's images, which are twice in memory while they are put together.
+        self._shard_pixels = max(1, memory // _BYTES_PER_PIXEL // (SHARDS + 2))
+        self._next_shard: list[NDArray[np.uint8]] = []
+        self._next_pixels = 0
+        self._shards: list[PixelPool] = []
+        self._debt = 0.0
+        self._complete = self._fill()
+        self._sampler = PixelSampler(
+            self._shards,
+            self._sizes(),
+            horizon,
+            int(self._random.integers(2**62)),
+            augmentation=augmentation,
+        )
+
+    def messages(self) -> list[str]:
+        messages, self._messages = self._messages, []
+        return messages
+
+    def draw(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        if not self._complete:
+            self._debt += n * PIXELS_READ_PER_DRAWN
+            while self._debt > 0:
+                image, _ = self._next_image()
+                if image is None:
+                    continue
+                self._debt -= image.size // 3
+                if self._add(image):
+                    del self._shards[0]
+                    self._sampler.set_pools(self._shards, self._sizes())
+        return self._sampler.draw(n)
+
+    def _sizes(self) -> list[int]:
+        return [len(shard) for shard in self._shards]
+
+    def _fill(self) -> bool:
+        """Read until the memory is full; True if all of every image is in it."""
+        whole = True
+        while len(self._shards) < SHARDS:
+            image, cut = self._next_image()
+            if image is None:
+                self._close_shard()
+                return whole
+            whole &= not cut
+            self._add(image)
+        return False
+
+    def _add(self, image: NDArray[np.uint8]) -> bool:
+        """Put ``image`` into the next shard; True if that had no room left, and another was begun."""
+        pixels = image.size // 3
+        full = bool(self._next_shard) and self._next_pixels + pixels > self._shard_pixels
+        if full:
+            self._close_shard()
+        self._next_shard.append(image)
+        self._next_pixels += pixels
+        return full
+
+    def _close_shard(self) -> None:
+        self._shards.append(PixelPool.from_images(self._next_shard))
+        self._next_shard, self._next_pixels = [], 0
+
+    def _next_image(self) -> tuple[NDArray[np.uint8] | None, bool]:
+        """The next usable image, or a part of it, and whether it was cut; None when all were read once more.
+
+        Raises NellocError if none is usable.
+        """
+        problem = None
+        while self._order:
+            path = self._order.pop()
+            down, across = self._random.random(2)
+            try:
+                image = load_image(path)
+            except NellocError as error:
+                problem = error
+                self._bad.add(path)
+                self._messages.append(f"{error}; it is left out")
+                continue
+            part = _cut(image, self._shard_pixels, down, across)
+            return part, part is not image
+        if len(self._bad) == len(self._paths):
+            raise NellocError(f"none of the {len(self._paths)} training images can be read; the last: {problem}")
+        self._order = self._shuffled()
+        return None, False
+
+    def _shuffled(self) -> list[Path]:
+        usable = [path for path in self._paths if path not in self._bad]
+        return [usable[index] for index in self._random.permutation(len(usable))]

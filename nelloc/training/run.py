@@ -1,0 +1,151 @@
+"""A whole training run in a folder: checkpoint, loss curve and, in the end, the integer model."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nelloc import files
+from nelloc.errors import NellocError
+from nelloc.exact.model import ExactModel, load_model
+from nelloc.models.export import export
+from nelloc.models.local import LocalConfig
+from nelloc.training.batches import Batch, BatchMaker
+from nelloc.training.curve import draw_curve
+from nelloc.training.data import PixelPool, PixelSampler, PixelSource
+from nelloc.training.folder import DataConfig, Folder, FolderSampler, held_out_images, scan
+from nelloc.training.loop import CHECKPOINT, Trainer, train
+
+MODEL = "model.nlm"
+CURVE = "curve.png"
+VALIDATION_PIXELS = 40_000
+VALIDATION_TILE = 256
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is told of a run, and does nothing with it: each step, each validation, and what a user should know."""
+
+    progress: Callable[[int, float], None] = lambda seen, loss: None
+    report: Callable[[dict[str, float]], None] = lambda row: None
+    messages: Callable[[str], None] = lambda text: None
+
+
+def folder_data(
+    data: DataConfig, network: LocalConfig, seed: int, messages: Callable[[str], None]
+) -> tuple[FolderSampler, dict[str, Batch]]:
+    """Pixels of folders to train ``network`` on, and the same VALIDATION_PIXELS pixels of each one's held-out images.
+
+    Raises NellocError if a folder cannot be used.
+    """
+    folders = [scan(Path(folder)) for folder in data.folders]
+    validation = {}
+    for folder, name in zip(folders, _names(folders), strict=True):
+        images, problems = held_out_images(folder)
+        for problem in problems:
+            messages(f"{problem}; it is left out")
+        validation[name] = validation_batch(PixelPool.from_images(images.values()), network)
+    paths = [path for folder in folders for path in folder.training]
+    source = FolderSampler(paths, network.horizon, seed, memory=data.memory, augmentation=data.augmentation)
+    return source, validation
+
+
+def validation_batch(pool: PixelPool, network: LocalConfig, tile: int = VALIDATION_TILE) -> Batch:
+    """The same VALIDATION_PIXELS random pixels of ``pool`` in every run, as in tiles of side ``tile``."""
+    sampler = PixelSampler([pool], [1.0], network.horizon, seed=0, tile_sizes=[tile], gray=0, flip=0)
+    return BatchMaker(network)(*sampler.draw(VALIDATION_PIXELS))
+
+
+def _names(folders: list[Folder]) -> list[str]:
+    """A name for each folder: the end of its path, as much of it as tells it from the others."""
+    paths = list(dict.fromkeys(folder.path.resolve() for folder in folders))
+    for length in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-length:]) for path in paths]
+        if len(set(names)) == len(paths):
+            break
+    named = dict(zip(paths, names, strict=True))
+    return [named[folder.path.resolve()] for folder in folders]
+
+
+def check_free(folder: Path) -> None:
+    """Raise NellocError if ``folder`` has a run already, or cannot be one."""
+    if (folder / CHECKPOINT).exists():
+        raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
+    if folder.exists() and not folder.is_dir():
+        raise NellocError(f"{folder}: is not a folder; give another --out")
+
+
+def run(
+    trainer: Trainer,
+    source: PixelSource,
+    validation: dict[str, Batch],
+    folder: Path,
+    *,
+    every: int,
+    workers: int = 1,
+    listener: Listener | None = None,
+    again: str | None = None,
+) -> ExactModel | None:
+    """Train to the end in ``folder`` and write its integer model, MODEL; None in a process that writes nothing.
+
+    CURVE is drawn anew at each validation. On Ctrl-C or SIGTERM the checkpoint is saved. Raises NellocError for
+    that, saying that the command ``again`` goes on (by default nelloc train's), if training diverges, if no image can
+    be read, and if files cannot be written.
+    """
+    listener = listener or Listener()
+    curve = True
+
+    def report(row: dict[str, float]) -> None:
+        nonlocal curve
+        curve = curve and draw_curve(trainer.history, folder / CURVE)
+        listener.report(row)
+
+    with _stopping() as stop:
+        finished = train(
+            trainer,
+            source,
+            validation,
+            folder,
+            every=every,
+            workers=workers,
+            report=report,
+            progress=listener.progress,
+            messages=listener.messages,
+            stop=stop,
+        )
+    if not finished:
+        again = again or f"nelloc train --resume --out {folder}"
+        raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
+    if not trainer.processes.writes:
+        return None
+    data = export(trainer.parent())
+    files.write(folder / MODEL, data, force=True)
+    if not curve:
+        listener.messages("no loss curve was drawn: matplotlib is not installed; pip install 'nelloc[train]'")
+    return load_model(data, str(folder / MODEL))
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """While it lasts, Ctrl-C and SIGTERM only make the function it gives return True; a second one kills."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be handled
+        yield lambda: False
+        return
+    asked = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _: object) -> None:
+        asked.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,67 @@
+"""Names and spellings of network shapes: `default`, `width=256,blocks=1`, `high,components=5`."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from nelloc.errors import NellocError
+from nelloc.exact.model import MAX_COMPONENTS, MAX_HORIZON, MAX_LAYERS, MAX_WIDTH
+from nelloc.models.local import THESIS, LocalConfig
+
+SHAPES = {
+    "fast": LocalConfig(width=128),
+    "fast-gray": LocalConfig(width=160, channels=1),
+    "default": LocalConfig(width=160, depth=3),
+    "default-gray": LocalConfig(width=160, depth=3, channels=1),
+    "high": LocalConfig(width=256, blocks=1, depth=2),
+    **THESIS,
+}
+_LIMITS = {
+    "horizon": (1, MAX_HORIZON),
+    "width": (1, MAX_WIDTH),
+    "blocks": (0, (MAX_LAYERS - 3) // 3),
+    "components": (1, MAX_COMPONENTS),
+    "depth": (0, MAX_LAYERS - 2),
+}
+
+
+def parse_shape(text: str) -> LocalConfig:
+    """The shape that ``text`` names or spells: a name, or ``key=value`` pairs, or both, with commas between.
+
+    Keys are the fields of LocalConfig; those not given are the named shape's, or the default's. Raises NellocError
+    naming the part that is wrong.
+    """
+    first, *rest = text.split(",")
+    if "=" in first:
+        shape, rest = LocalConfig(), [first, *rest]
+    elif first in SHAPES:
+        shape = SHAPES[first]
+    else:
+        raise NellocError(f"model {text}: {first!r} is no shape; choose {', '.join(SHAPES)}, or spell one: width=256")
+    changes: dict[str, Any] = {}
+    for part in rest:
+        key, _, value = part.partition("=")
+        changes[key] = _value(text, key, value)
+    return replace(shape, **changes)
+
+
+def spell(shape: LocalConfig) -> str:
+    """``shape`` as ``parse_shape`` reads it, complete."""
+    return ",".join(f"{field.name}={getattr(shape, field.name)}".lower() for field in fields(shape))
+
+
+def _value(text: str, key: str, value: str) -> Any:
+    kinds = {field.name: type(field.default) for field in fields(LocalConfig)}
+    if key not in kinds:
+        raise NellocError(f"model {text}: {key!r} is no part of a shape; those are {', '.join(kinds)}")
+    if kinds[key] is bool:
+        if value not in ("true", "false"):
+            raise NellocError(f"model {text}: {key} is true or false, not {value!r}")
+        return value == "true"
+    if kinds[key] is str:
+        return value
+    low, high = _LIMITS.get(key, (1, MAX_WIDTH))
+    if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+        raise NellocError(f"model {text}: {key} is a number from {low} to {high}, not {value!r}")
+    return int(value)
