@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,13 +21,14 @@ from threadpoolctl import threadpool_limits
 from nelloc import container as nlc
 from nelloc import image as images
 from nelloc import library
-from nelloc.container import Container, Kind, Method, TileRecord
+from nelloc.container import Container, Kind, Method, Section, SectionType, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder
+from nelloc.exact.differences import Adapted, is_differences
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
@@ -48,12 +49,17 @@ class Progress:
         """So many pixels were coded since the last call."""
 
 
+MAX_MINUTES = 10_000
 _RESTORE = "get the file again from its source or a backup"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to code. None of these changes the pixels; only ``model`` and ``tile`` change the bytes."""
+    """How to code. None of these changes the pixels; ``model``, ``tile`` and what adapts the model change the bytes.
+
+    With ``adapt`` the model is first fine-tuned on what is coded, which needs torch, for about ``adapt_minutes`` (by
+    default chosen from the number of pixels), and the files hold it, if that makes them smaller.
+    """
 
     model: str | Path | None = None
     tile: int = DEFAULT_TILE
@@ -62,6 +68,8 @@ class Options:
     threads: int | None = None
     max_pixels: int = nlc.MAX_PIXELS
     progress: Progress = field(default_factory=Progress)
+    adapt: bool = False
+    adapt_minutes: float | None = None
 
     def __post_init__(self) -> None:
         if not MIN_TILE <= self.tile <= MAX_TILE:
@@ -70,6 +78,8 @@ class Options:
             raise NellocError(f"decoder {self.decoder}: unknown; choose one of {', '.join(DECODERS)}")
         if self.threads is not None and self.threads < 1:
             raise NellocError(f"{self.threads} threads: choose at least 1")
+        if self.adapt_minutes is not None and not 0 < self.adapt_minutes <= MAX_MINUTES:
+            raise NellocError(f"{self.adapt_minutes} minutes: choose more than 0 and at most {MAX_MINUTES}")
 
     @property
     def workers(self) -> int:
@@ -94,15 +104,20 @@ def encode(image: Source, *, verify: bool = True, options: Options | None = None
     the fields of ``Options``. With ``verify`` the result is decoded and compared. Raises NellocError for an
     image that cannot be kept exactly, and if verification fails.
     """
-    return encode_pixels([_pixels(image, "image")], options or Options(**fields), verify=verify)[0].data
+    return encode_many([image], verify=verify, options=options, **fields)[0]
 
 
 def encode_many(
     images: Sequence[Source], *, verify: bool = True, options: Options | None = None, **fields: Any
 ) -> list[bytes]:
     """The .nlc bytes of each of several images; the same bytes as one by one. See ``encode``."""
-    pixels = [_pixels(image, f"image {number}") for number, image in enumerate(images)]
-    return [encoded.data for encoded in encode_pixels(pixels, options or Options(**fields), verify=verify)]
+    options = options or Options(**fields)
+    pixels = [_pixels(image, f"image {number}" if len(images) > 1 else "image") for number, image in enumerate(images)]
+    if not options.adapt:
+        return [encoded.data for encoded in encode_pixels(pixels, options, verify=verify)]
+    from nelloc.adapt.encode import encode_adapted
+
+    return [encode_adapted([item], options, verify=verify, embed=True)[0][0].data for item in pixels]
 
 
 def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDArray[np.uint8]:
@@ -123,75 +138,123 @@ def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fiel
 
 
 def encode_pixels(
-    pixels: Sequence[images.Pixels], options: Options, *, verify: bool, measure: bool = False
+    pixels: Sequence[images.Pixels],
+    options: Options,
+    *,
+    verify: bool,
+    measure: bool = False,
+    adapted: Mapping[bytes, Adapted] | None = None,
+    embed: bool = False,
 ) -> list[Encoded]:
-    """Code images with one model; with ``measure`` count the model's own bits too.
+    """Code images with one model, or its gray sibling (``library.find_for``); with ``measure`` count its own bits too.
 
-    Raises NellocError if ``verify`` finds that an image does not decode to itself.
+    ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them. Raises
+    NellocError if the model cannot code an image, and if ``verify`` finds that one does not decode to itself.
     """
-    model = library.find(options.model or library.DEFAULT_MODEL)
+    used = [model_for(image, options) for image in pixels]
+    changed = [(adapted or {}).get(model.id) for model in used]
+    models = [model if other is None else other.model for model, other in zip(used, changed, strict=True)]
     work = []
-    for image in pixels:
+    for image, model in zip(pixels, models, strict=True):
         if image.planes[0].size > options.max_pixels:
             raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
         _, height, width = image.planes.shape
         for tile in tiles(height, width, options.tile):
-            work.append(image.planes[:, tile.rows, tile.columns])
+            work.append((model, image.planes[:, tile.rows, tile.columns]))
 
-    area = sum(planes[0].size for planes in work)
-    options.progress.expect(area * (2 if verify else 1))
+    options.progress.expect(sum(planes[0].size for _, planes in work))
 
-    def encode_part(part: Sequence[NDArray[np.uint8]], advance: Advance) -> list[TileCode]:
-        engine = _engine(model, options.backend)
+    def encode_part(part: Sequence[tuple[ExactModel, NDArray[np.uint8]]], advance: Advance) -> list[TileCode]:
+        engines: dict[bytes, Engine] = {}
         codes = []
-        for view in part:
+        for model, view in part:
+            if model.sha256 not in engines:
+                engines[model.sha256] = _engine(model, options.backend)
             planes = np.ascontiguousarray(view)
             seed = _pixel_checksum(planes)
-            codes.append(encode_tile(engine, planes, seed, progress=advance, measure=measure))
+            codes.append(encode_tile(engines[model.sha256], planes, seed, progress=advance, measure=measure))
         return codes
 
-    backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
+    for model in {m.sha256: m for m in models}.values():
+        backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
     with _single_threaded_products():
         codes = iter(_spread(encode_part, work, options))
     encoded = []
-    for image in pixels:
+    for image, model, other in zip(pixels, models, changed, strict=True):
         _, height, width = image.planes.shape
         own = [next(codes) for _ in tiles(height, width, options.tile)]
         records = tuple(TileRecord(Method.MIXTURE, code.data) for code in own)
-        file = Container(image.kind, width, height, options.tile, model.id, records)
+        sections = (Section(SectionType.DIFFERENCES, other.differences),) if embed and other is not None else ()
+        file = Container(image.kind, width, height, options.tile, model.id, records, sections)
         bits = sum(code.model_bits or 0.0 for code in own) if measure else None
         encoded.append(Encoded(nlc.pack(file), bits))
     if verify:
-        files = [nlc.parse(e.data, "encoded data", max_pixels=options.max_pixels) for e in encoded]
-        decoded = decode_files(files, ["encoded data"] * len(files), options, model=model)
-        for image, array in zip(pixels, decoded, strict=True):
-            if not np.array_equal(images.to_array(image.planes, image.kind), array):
-                raise NellocError("encoded data: does not decode to the same pixels; please report this image")
+        verify_encoded(encoded, pixels, options, {model.id: model for model in models})
     return encoded
 
 
+def verify_encoded(
+    encoded: Sequence[Encoded],
+    pixels: Sequence[images.Pixels],
+    options: Options,
+    models: Mapping[bytes, ExactModel],
+) -> None:
+    """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back."""
+    files = [nlc.parse(e.data, "encoded data", max_pixels=options.max_pixels) for e in encoded]
+    decoded = decode_files(files, ["encoded data"] * len(files), options, models=models)
+    for image, array in zip(pixels, decoded, strict=True):
+        if not np.array_equal(images.to_array(image.planes, image.kind), array):
+            raise NellocError("encoded data: does not decode to the same pixels; please report this image")
+
+
+def model_for(image: images.Pixels, options: Options) -> ExactModel:
+    """The model that codes an image if none is adapted to it."""
+    return library.find_for(len(image.planes), options.model or library.DEFAULT_MODEL)
+
+
 def decode_files(
-    files: Sequence[Container], sources: Sequence[str], options: Options, *, model: ExactModel | None = None
+    files: Sequence[Container],
+    sources: Sequence[str],
+    options: Options,
+    *,
+    models: Mapping[bytes, ExactModel] | None = None,
+    folder: Path | None = None,
 ) -> list[NDArray[np.uint8]]:
-    """Decode parsed files together where they share a model; ``sources`` name them in errors."""
-    if model is None:  # with a model given, the encoder verifies, and has announced the work
-        options.progress.expect(sum(file.width * file.height for file in files))
+    """Decode parsed files together where they share a model; ``sources`` name them in errors.
+
+    Models are also looked for in ``folder``.
+    """
+    options.progress.expect(sum(file.width * file.height for file in files))
     results: list[NDArray[np.uint8] | None] = [None] * len(files)
     groups: dict[tuple[bytes, int], list[int]] = {}
     for index, file in enumerate(files):
         groups.setdefault((file.model_id, file.kind.planes), []).append(index)
     for (model_id, _), members in groups.items():
-        found = model or library.find_by_id(model_id, sources[members[0]], options.model)
+        if models is None:
+            found = locate_model(files[members[0]], sources[members[0]], options.model, folder).model
+        else:
+            found = models[model_id]
         decoded = _decode_group(found, [files[i] for i in members], [sources[i] for i in members], options)
         for index, array in zip(members, decoded, strict=True):
             results[index] = array
     return [array for array in results if array is not None]
 
 
+def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> library.Located:
+    """The model that a file needs, and where it was found. Raises NellocError if it is missing or damaged."""
+    section = file.model_section
+    embedded = None if section is None else section.data
+    if section is not None and is_differences(section.data) != (section.type == SectionType.DIFFERENCES):
+        raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {_RESTORE}")
+    return library.locate(file.model_id, source, given, embedded=embedded, folder=folder)
+
+
 def _decode_group(
     model: ExactModel, files: Sequence[Container], sources: Sequence[str], options: Options
 ) -> list[NDArray[np.uint8]]:
     """Files of one model and one number of planes."""
+    if files[0].kind.planes > model.channels:
+        raise NellocError(f"{sources[0]}: is an RGB image, but its model codes gray images only; {_RESTORE}")
     work = []
     for file, source in zip(files, sources, strict=True):
         for tile, record in zip(tiles(file.height, file.width, file.tile), file.tiles, strict=True):

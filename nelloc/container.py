@@ -44,6 +44,16 @@ class Method(enum.IntEnum):
     MIXTURE = 0
 
 
+class SectionType(enum.IntEnum):
+    """The sections that this version knows. Numbers beyond these are reserved in docs/FORMAT.md."""
+
+    MODEL = 0x81
+    DIFFERENCES = 0x82
+
+
+_MODELS = (SectionType.MODEL, SectionType.DIFFERENCES)
+
+
 @dataclass(frozen=True)
 class Section:
     """Bytes beside the pixels. A reader that does not know a ``critical`` type must refuse the file."""
@@ -75,6 +85,11 @@ class Container:
     model_id: bytes
     tiles: tuple[TileRecord, ...]
     sections: tuple[Section, ...] = field(default=())
+
+    @property
+    def model_section(self) -> Section | None:
+        """The section that holds the model, whole or as differences, if the file has one."""
+        return next((section for section in self.sections if section.type in _MODELS), None)
 
     @property
     def compact(self) -> bool:
@@ -215,9 +230,11 @@ def _parse_tiled(reader: _Reader, flags: int, kind: int, model_id: bytes, max_pi
     for number, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
         reader.crc32(f"section {number}", section.data)
-        if section.critical:
+        if section.critical and section.type not in _MODELS:
             raise _DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
         sections.append(section)
+    if sum(section.type in _MODELS for section in sections) > 1:
+        raise _DamageError(f"it holds more than one model; {_RESTORE}")
     count = tile_count(height, width, tile)
     if 2 * count > len(reader.data) - reader.position:
         raise _DamageError(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")

@@ -6,15 +6,33 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nelloc import container, image, library
-from nelloc.codec import Options, decode_files, encode_pixels
+from nelloc.codec import Encoded, Options, decode_files, encode_pixels, locate_model
 from nelloc.errors import NellocError
 
 SUFFIX = ".nlc"
+# What is compressed of a folder.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".qoi")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What adapting the model brought.
+
+    ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
+    none if nothing was gained, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
+    it, ``adapted_bytes`` of all files made with the adapted ones and of these; ``gain`` is the share of bytes saved.
+    """
+
+    models: tuple[str, ...]
+    model_bytes: int
+    shipped_bytes: int
+    adapted_bytes: int
+    gain: float
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,7 @@ class Result:
     height: int
     planes: int
     left_out: tuple[str, ...] = ()
+    adapted: Gain | None = None
 
     @property
     def samples(self) -> int:
@@ -48,6 +67,8 @@ class Info:
     tiles: int
     model: str
     model_name: str | None
+    model_place: str | None
+    model_bytes: int
     bits_per_dimension: float
 
 
@@ -77,11 +98,121 @@ def compress(
 def compress_bytes(data: bytes, source: str, options: Options, *, verify: bool) -> tuple[Result, bytes]:
     """The .nlc bytes of an image file's bytes; ``source`` names them in errors."""
     pixels = image.read(data, source, max_pixels=options.max_pixels)
+    gain = None
     with _enough_memory(source):
-        (encoded,) = encode_pixels([pixels], options, verify=verify)
+        if options.adapt:
+            (encoded,), gain, _ = _encode_adapted([pixels], options, verify=verify, embed=True)
+        else:
+            (encoded,) = encode_pixels([pixels], options, verify=verify)
+    return _result(source, "-", len(data), pixels, encoded, gain), encoded.data
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be done."""
+
+    source: str
+    error: NellocError
+
+
+def compress_files(
+    sources: Sequence[str | Path],
+    folder: str | Path,
+    *,
+    force: bool = False,
+    verify: bool = True,
+    options: Options | None = None,
+    **fields,
+) -> Iterator[Result | Failure]:
+    """Compress image files, and those in folders, into ``folder``, one by one; a failure does not stop the others.
+
+    With ``adapt`` the model is adapted to all of them together and written once, as ID.nlm beside the outputs; the last
+    result then says what that brought. Keywords are the fields of ``Options``. Raises NellocError if a folder has no
+    images, or two inputs have the same output.
+    """
+    options = options or Options(**fields)
+    jobs = _jobs([Path(source) for source in sources], Path(folder))
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(Path(folder), error) from error
+    if options.adapt:
+        yield from _compress_adapted(jobs, Path(folder), force, verify, options)
+        return
+    for source, target in jobs:
+        try:
+            yield compress(source, target, force=force, verify=verify, options=options)
+        except NellocError as error:
+            yield Failure(str(source), error)
+
+
+def _compress_adapted(
+    jobs: Sequence[tuple[Path, Path]], folder: Path, force: bool, verify: bool, options: Options
+) -> Iterator[Result | Failure]:
+    """Compress files with one model, adapted to all that can be read."""
+    done: list[tuple[Path, Path, int, image.Pixels]] = []
+    for source, target in jobs:
+        try:
+            check_target(source, target, force)
+            data = read(source)
+            done.append((source, target, len(data), image.read(data, str(source), max_pixels=options.max_pixels)))
+        except NellocError as error:
+            yield Failure(str(source), error)
+    if not done:
+        return
+    with _enough_memory(str(folder)):
+        encoded, gain, models = _encode_adapted([job[3] for job in done], options, verify=verify, embed=False)
+    for name, data in models.items():
+        path = folder / f"{name}{library.MODEL_SUFFIX}"
+        # The same model may be there from the time before; files that need it may be too.
+        if not (path.is_file() and read(path) == data):
+            write(path, data, force)
+    for number, ((source, target, size, pixels), file) in enumerate(zip(done, encoded, strict=True), 1):
+        try:
+            write(target, file.data, force)
+        except NellocError as error:
+            yield Failure(str(source), error)
+            continue
+        yield _result(str(source), str(target), size, pixels, file, gain if number == len(done) else None)
+
+
+def _encode_adapted(
+    pixels: Sequence[image.Pixels], options: Options, *, verify: bool, embed: bool
+) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
+    """The coded images, what adapting brought, and the differences of the adapted models by their ids."""
+    from nelloc.adapt.encode import encode_adapted
+
+    encoded, found = encode_adapted(pixels, options, verify=verify, embed=embed)
+    models = {adapted.model.id.hex(): adapted.differences for adapted in found.models}
+    size = sum(len(data) for data in models.values())
+    return encoded, Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain), models
+
+
+def _jobs(sources: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
+    """Each input file, those in folders by name, and its output. Raises NellocError if two have the same output."""
+    jobs: dict[Path, Path] = {}
+    for source in sources:
+        try:
+            found = [p for p in sorted(source.iterdir()) if p.is_file()] if source.is_dir() else None
+        except OSError as error:
+            raise NellocError(f"{source}: cannot be read ({error.strerror}); check its permissions") from error
+        images = [source] if found is None else [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES]
+        if not images:
+            raise NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images")
+        for path in images:
+            target = folder / default_target(path, SUFFIX).name
+            if target in jobs:
+                raise NellocError(f"{target}: would be the output of {jobs[target]} and of {path}; rename one of them")
+            jobs[target] = path
+    return [(source, target) for target, source in jobs.items()]
+
+
+def _result(
+    source: str, target: str, source_bytes: int, pixels: image.Pixels, encoded: Encoded, gain: Gain | None
+) -> Result:
     planes, height, width = pixels.planes.shape
-    sizes = (len(data), len(encoded.data))
-    return Result(source, "-", *sizes, width, height, planes, pixels.left_out), encoded.data
+    sizes = (source_bytes, len(encoded.data))
+    return Result(source, target, *sizes, width, height, planes, pixels.left_out, gain)
 
 
 def decompress(
@@ -102,32 +233,46 @@ def decompress(
     target = default_target(source, ".png") if target is None else Path(target)
     image.check_output(target)
     check_target(source, target, force)
-    result, encoded = decompress_bytes(read(source), str(source), options, target.suffix)
+    result, encoded = decompress_bytes(read(source), str(source), options, target.suffix, source.parent)
     write(target, encoded, force)
     return replace(result, target=str(target))
 
 
-def decompress_bytes(data: bytes, source: str, options: Options, suffix: str = ".png") -> tuple[Result, bytes]:
-    """The bytes of an image file, in the format of ``suffix``, from .nlc bytes."""
+def decompress_bytes(
+    data: bytes, source: str, options: Options, suffix: str = ".png", folder: Path | None = None
+) -> tuple[Result, bytes]:
+    """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``."""
     file = container.parse(data, source, max_pixels=options.max_pixels)
     with _enough_memory(source):
-        (array,) = decode_files([file], [source], options)
+        (array,) = decode_files([file], [source], options, folder=folder)
         encoded = image.write(array, suffix, source)
     sizes = (len(data), len(encoded))
     return Result(source, "-", *sizes, file.width, file.height, file.kind.planes), encoded
 
 
-def verify(data: bytes, source: str, options: Options) -> Result:
-    """Decode ``data`` completely and check every checksum. Raises NellocError if anything is wrong."""
+def verify(data: bytes, source: str, options: Options, folder: Path | None = None) -> Result:
+    """Decode ``data`` completely and check every checksum; its model may be in ``folder``.
+
+    Raises NellocError if anything is wrong.
+    """
     file = container.parse(data, source, max_pixels=options.max_pixels)
     with _enough_memory(source):
-        decode_files([file], [source], options)
+        decode_files([file], [source], options, folder=folder)
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
 
 
-def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS) -> Info:
-    """What .nlc bytes say of themselves. Raises NellocError if they are not a whole file."""
+def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS, folder: Path | None = None) -> Info:
+    """What .nlc bytes say of themselves, and where their model is found, ``folder`` included.
+
+    Raises NellocError if they are not a whole file.
+    """
     file = container.parse(data, source, max_pixels=max_pixels)
+    section = file.model_section
+    place: str | None = None
+    name: str | None = None
+    with contextlib.suppress(NellocError):  # a model that is missing or damaged
+        located = locate_model(file, source, None, folder)
+        place, name = located.place, None if located.path is None else located.path.stem
     return Info(
         file=source,
         bytes=len(data),
@@ -137,7 +282,9 @@ def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS) ->
         tile=file.tile,
         tiles=len(file.tiles),
         model=file.model_id.hex(),
-        model_name=library.name_of(file.model_id),
+        model_name=name,
+        model_place=place,
+        model_bytes=0 if section is None else len(section.data),
         bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
     )
 

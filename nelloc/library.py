@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import click
+
 from nelloc.errors import NellocError
-from nelloc.exact.model import ID_BYTES, ExactModel, load_model
+from nelloc.exact import differences
+from nelloc.exact.model import MAX_FILE_BYTES, ExactModel, load_model
+from nelloc.exact.model import model_id as model_id_of
 
 DEFAULT_MODEL = "default"
 MODEL_SUFFIX = ".nlm"
+# A gray image is coded by the shipped model NAME-gray, if there is one, where NAME is asked for.
+GRAY = "-gray"
+# A model may be differences to one that is differences itself, up to so many times.
+MAX_CHAIN = 4
 
 
 def shipped() -> dict[str, Path]:
@@ -21,43 +32,158 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))}
 
 
+def user_folder() -> Path:
+    """The folder of the user's own models, which may not exist: NELLOC_MODELS, or where the system has such things."""
+    given = os.environ.get("NELLOC_MODELS")
+    return Path(given) if given else Path(click.get_app_dir("nelloc")) / "models"
+
+
+def installed() -> dict[str, Path]:
+    """Names and files of the models in ``user_folder()``."""
+    return {path.stem: path for path in sorted(user_folder().glob(f"*{MODEL_SUFFIX}"))}
+
+
 def find(model: str | Path = DEFAULT_MODEL) -> ExactModel:
-    """A model by shipped name or by path. Raises NellocError if there is none."""
-    path = shipped().get(str(model), Path(model))
-    return _load(path)
+    """A model by name, shipped or installed, or by path. Raises NellocError if there is none."""
+    return _load(_path(model))
 
 
-def find_by_id(model_id: bytes, source: str, given: str | Path | None = None) -> ExactModel:
-    """The model that file ``source`` names: ``given``, or a shipped one. Raises NellocError if it is missing."""
+def _path(model: str | Path) -> Path:
+    """The file of a model by name or path."""
+    return (installed() | shipped()).get(str(model), Path(model))
+
+
+def find_for(planes: int, model: str | Path = DEFAULT_MODEL) -> ExactModel:
+    """The model that codes an image of so many planes where ``model`` is asked for.
+
+    That is its gray sibling for a gray image, if one is shipped. Raises NellocError if there is no such model, or if it
+    codes gray images only and this one is RGB.
+    """
+    found = _siblings(model)[-1 if planes == 1 else 0]
+    if found.channels < planes:
+        raise NellocError(f"{model}: codes gray images only; use --model {DEFAULT_MODEL} for an RGB image")
+    return found
+
+
+def _siblings(model: str | Path) -> list[ExactModel]:
+    """The model, and its gray sibling if that is shipped."""
+    sibling = f"{model}{GRAY}"
+    return [find(model), *([find(sibling)] if sibling in shipped() else [])]
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model and where it was found: ``place`` in words, and its ``path`` unless it was inside the file."""
+
+    model: ExactModel
+    place: str
+    path: Path | None = None
+
+
+def find_by_id(
+    model_id: bytes,
+    source: str,
+    given: str | Path | None = None,
+    *,
+    embedded: bytes | None = None,
+    folder: Path | None = None,
+) -> ExactModel:
+    """The model that file ``source`` names; see ``locate``."""
+    return locate(model_id, source, given, embedded=embedded, folder=folder).model
+
+
+def locate(
+    model_id: bytes,
+    source: str,
+    given: str | Path | None = None,
+    *,
+    embedded: bytes | None = None,
+    folder: Path | None = None,
+) -> Located:
+    """The model that file ``source`` names: ``embedded`` in it, ``given``, in its ``folder``, shipped, or installed.
+
+    Raises NellocError naming the id of the model, or of the base of its differences, that is missing.
+    """
     needed = model_id.hex()
-    if given is not None:
-        model = find(given)
+    if embedded is not None:
+        model = _checked(_plain(embedded, source, given, folder), source)
         if model.id != model_id:
-            raise NellocError(f"{source}: was made with model {needed}, but {given} is model {model.id.hex()}")
-        return model
-    name = name_of(model_id)
-    if name is not None:
-        return find(name)
+            raise NellocError(f"{source}: the model inside it is not model {needed} that it names; get the file again")
+        return Located(model, "inside the file")
+    if given is not None:
+        models = _siblings(given)
+        for model in models:
+            if model.id == model_id:
+                return Located(model, "given", Path(given))
+        raise NellocError(f"{source}: was made with model {needed}, but {given} is model {models[0].id.hex()}")
+    for place, path in _places(model_id, folder):
+        return Located(_load(path), place, path)
     raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
 
 
 def name_of(model_id: bytes) -> str | None:
-    """The shipped name of a model id, or None."""
-    for name, path in shipped().items():
-        if hashlib.sha256(path.read_bytes()).digest()[:ID_BYTES] == model_id:
-            return name
-    return None
+    """The name of a model id, shipped or installed, or None."""
+    return next((path.stem for _, path in _places(model_id, None)), None)
+
+
+def _places(model_id: bytes, folder: Path | None) -> Iterator[tuple[str, Path]]:
+    """Where model files of this id are: in words, and the path."""
+    beside = sorted(folder.glob(f"*{MODEL_SUFFIX}")) if folder is not None else []
+    for place, paths in (
+        ("beside the file", beside),
+        ("shipped", shipped().values()),
+        ("installed", installed().values()),
+    ):
+        for path in paths:
+            with contextlib.suppress(OSError):
+                if path.stat().st_size <= MAX_FILE_BYTES and _id_of(path.read_bytes()) == model_id:
+                    yield place, path
+
+
+def _id_of(data: bytes) -> bytes | None:
+    """The id of a model file's bytes: for differences, the one that they claim to make."""
+    return differences.announced_id(data) if differences.is_differences(data) else model_id_of(data)
 
 
 def _load(path: Path) -> ExactModel:
+    data = _read(path)
+    return _checked(_plain(data, str(path), None, path.parent), str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         names = ", ".join(shipped()) or "none"
         reason = error.strerror or error
         raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error
-    return _checked(data, str(path))
+
+
+def _plain(data: bytes, source: str, given: str | Path | None, folder: Path | None, depth: int = 0) -> bytes:
+    """A whole model file's bytes, from these or, if they are differences, from those of their base too."""
+    if not differences.is_differences(data):
+        return data
+    parsed = differences.parse_differences(data, source)
+    if depth == MAX_CHAIN:
+        raise NellocError(f"{source}: its model is differences of differences, more than {MAX_CHAIN}; get it again")
+    for base, name, beside in _bases(parsed.base_id, given, folder):
+        whole = _plain(base, name, given, beside, depth + 1)
+        _checked(whole, name)
+        return _made(parsed, whole, source)
+    missing = parsed.base_id.hex()
+    raise NellocError(f"{source}: needs model {missing}, which is not installed; give its file with --model")
+
+
+def _bases(model_id: bytes, given: str | Path | None, folder: Path | None) -> Iterator[tuple[bytes, str, Path]]:
+    """Model files of this id: their bytes, names and folders; the one ``given``, and its gray sibling, first."""
+    if given is not None:
+        for path in (_path(given), shipped().get(f"{given}{GRAY}")):
+            if path is not None and _id_of(_read(path)) == model_id:
+                yield _read(path), str(path), path.parent
+    for _, path in _places(model_id, folder):
+        yield _read(path), str(path), path.parent
 
 
 # By content, not by path: a file that was replaced is another model.
 _checked = lru_cache(maxsize=8)(load_model)
+_made = lru_cache(maxsize=8)(differences.apply_differences)

@@ -248,11 +248,20 @@ def test_an_unknown_method_is_refused_and_named():
         assert f"method {method} " in refusal(tiled_file(tiles=((method, b"tile"),)))
 
 
-@pytest.mark.parametrize("type_", [0x80, 0x81, 0x82, 0xFF])
+@pytest.mark.parametrize("type_", [0x80, 0x83, 0xFF])
 def test_an_unknown_critical_section_is_refused_and_named(type_):
     sentence = refusal(tiled_file(flags=3, sections=((type_, b"model"),)))
     assert f"section of type {type_} " in sentence
     assert "newer nelloc" in sentence
+
+
+@pytest.mark.parametrize("type_", [0x81, 0x82])
+def test_one_section_may_hold_the_model(type_):
+    file = parse(tiled_file(flags=3, sections=((1, b"other"), (type_, b"model"))))
+    assert file.model_section == Section(type_, b"model")
+    assert parse(pack(file)) == file
+    assert parse(tiled_file(flags=3, sections=((1, b"other"),))).model_section is None
+    assert "more than one model" in refusal(tiled_file(flags=3, sections=((type_, b"model"), (0x81, b"model"))))
 
 
 @pytest.mark.parametrize("type_", [0, 1, 2, 0x7F])

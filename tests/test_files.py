@@ -408,7 +408,7 @@ def test_a_lossy_output_format_is_refused_before_anything_is_decoded(compressed,
 def test_an_image_that_the_output_format_cannot_hold_is_refused(compressed, tmp_path, small_model_path, monkeypatch):
     with refused(tmp_path, str(compressed), "RGB", ".pgm"):
         files.decompress(compressed, tmp_path / "gray.pgm", model=small_model_path)
-    monkeypatch.setattr(files, "decode_files", lambda *args: [np.zeros((1, 17000), np.uint8)])
+    monkeypatch.setattr(files, "decode_files", lambda *args, **options: [np.zeros((1, 17000), np.uint8)])
     with refused(tmp_path, str(compressed), "WEBP"):
         files.decompress(compressed, tmp_path / "wide.webp", model=small_model_path)
 
@@ -560,5 +560,7 @@ def test_info_needs_no_model_and_says_what_the_file_holds(compressed, small_mode
         tiles=1,
         model=small_model.id.hex(),
         model_name=None,
+        model_place=None,
+        model_bytes=0,
         bits_per_dimension=8 * len(data) / 105,
     )

@@ -82,6 +82,14 @@ def reporting() -> Iterator[None]:
         sys.exit(1)
 
 
+def needs_torch(command: str) -> None:
+    """Raise NellocError if torch is not installed."""
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise NellocError(f"{command}: needs torch, which is not installed; pip install 'nelloc[train]'")
+
+
 def fail(error: NellocError) -> None:
     """Print an error as the commands do."""
     click.echo(f"nelloc: {error}", err=True)
@@ -129,6 +137,11 @@ def target_of(source: str, target: str | None, suffix: str) -> str:
     from nelloc import files
 
     return str(files.default_target(Path(source), suffix))
+
+
+def folder_of(source: str) -> Path | None:
+    """The folder of an input file, where its model may be."""
+    return None if source == STDIO else Path(source).parent
 
 
 def read_input(name: str) -> tuple[bytes, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import STDIO, Printer, coding, convert, options, print_json, reporting, target_of
+from nelloc.cli.common import STDIO, Printer, coding, convert, folder_of, options, print_json, reporting, target_of
 
 
 @click.command()
@@ -35,7 +35,10 @@ def decompress(source, target, force, as_json, quiet, verbose, **fields):
             image.check_output(Path(target))
         with coding(printer, **fields) as coding_options:
             result = convert(
-                source, target, force, lambda data, name: files.decompress_bytes(data, name, coding_options, suffix)
+                source,
+                target,
+                force,
+                lambda data, name: files.decompress_bytes(data, name, coding_options, suffix, folder_of(source)),
             )
         if as_json:
             print_json(asdict(result))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from nelloc.cli.common import options, print_json, put, read_input, reporting
+from nelloc.cli.common import folder_of, options, print_json, put, read_input, reporting
 
 
 @click.command()
@@ -21,11 +21,17 @@ def info(file, max_pixels, as_json):
 
     with reporting():
         data, name = read_input(file)
-        found = files.info(data, name, max_pixels=max_pixels)
+        found = files.info(data, name, max_pixels=max_pixels, folder=folder_of(file))
         if as_json:
             print_json(asdict(found))
             return
-        model = found.model + (f" ({found.model_name})" if found.model_name else " (not installed)")
+        if found.model_place is None:
+            where = "not installed" if not found.model_bytes else "inside the file, but its base is not installed"
+        elif found.model_bytes:
+            where = f"{found.model_place}, {found.model_bytes} bytes"
+        else:
+            where = f"{found.model_name}, {found.model_place}".removesuffix(", shipped")
+        model = f"{found.model} ({where})"
         rows = [
             ("file", found.file),
             ("image", f"{found.width} x {found.height}, 8-bit {found.kind}"),

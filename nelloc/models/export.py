@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from nelloc.errors import NellocError
 from nelloc.exact.context import SCALE_ORIGIN, SCALE_STEPS, ContextTables
 from nelloc.exact.model import (
     COARSE_BITS,
@@ -13,12 +16,13 @@ from nelloc.exact.model import (
     LOGISTIC_STEPS,
     LOGIT_STEPS,
     SCALE_FRACTION_BITS,
+    ExactModel,
     Layer,
     MixtureTables,
     load_model,
     save_model,
 )
-from nelloc.models.local import FIRST_WEIGHT_MAX, WEIGHT_MAX, LocalNetwork, weight_fraction_bits
+from nelloc.models.local import LocalConfig, LocalNetwork, weight_fraction_bits, weight_limit
 from nelloc.models.mixture import MAX_LOG2_SCALE, output_bits
 
 _INPUT_BITS = 6  # inputs are in steps of 1/64
@@ -32,14 +36,14 @@ def export(network: LocalNetwork) -> bytes:
     """The integer model file of ``network``: the same network gives the same bytes."""
     config = network.config
     layers = []
-    final = len(network.linear) - 1
     for index, (linear, skip) in enumerate(zip(network.linear, config.skips, strict=True)):
-        limit = FIRST_WEIGHT_MAX if index == 0 else WEIGHT_MAX
-        fraction = weight_fraction_bits(linear.weight, limit).numpy()
+        limit = weight_limit(index)
+        fixed = network.fraction_bits
+        fraction = (weight_fraction_bits(linear.weight, limit) if fixed is None else fixed[index]).numpy()
         steps = linear.weight.detach().double().numpy() * 2.0 ** fraction[:, None]
         weight = np.clip(np.floor(steps + 0.5), -limit, limit)
-        sum_bits = fraction + (_INPUT_BITS if index == 0 else _ACTIVATION_BITS)
-        shift = sum_bits - (output_bits(config.components) if index == final else _ACTIVATION_BITS)
+        sum_bits, output = sum_fraction_bits(config, index, fraction)
+        shift = sum_bits - output
         bias = np.floor(linear.bias.detach().double().numpy() * 2.0**sum_bits + 0.5)
         # Half of the step that is shifted out, so that the shift rounds to nearest.
         bias += np.where(shift > 0, 2.0 ** (shift - 1), 0)
@@ -47,13 +51,72 @@ def export(network: LocalNetwork) -> bytes:
     data = save_model(
         horizon=config.horizon,
         components=config.components,
-        joint=True,
+        joint=config.joint,
         layers=tuple(layers),
-        context=ContextTables.standard(),
+        context=ContextTables.of(config.channels, config.inputs),
         mixture=mixture_tables(),
+        channels=config.channels,
+        inputs=config.inputs,
     )
     load_model(data, "exported model")
     return data
+
+
+def restore(model: ExactModel, source: str = "model", *, fixed_steps: bool = False) -> LocalNetwork:
+    """The network whose ``export`` gives the integers of ``model``.
+
+    With ``fixed_steps`` the steps of its weights stay those of the model, whatever becomes of the weights; otherwise
+    they follow them. Raises NellocError naming ``source`` for a model that ``export`` does not make.
+    """
+    blocks, rest = divmod(len(model.layers) - 3, 3)
+    width = len(model.layers[0].bias)
+    shape = (model.horizon, width, blocks, model.components, model.channels, model.inputs, model.joint)
+    config = LocalConfig(*shape)
+    usual = rest == 0 and [layer.weight.shape[::-1] for layer in model.layers] == config.layer_sizes
+    if not usual or [layer.skip for layer in model.layers] != config.skips:
+        raise NellocError(f"{source}: its layers are not those of a local network; use a model trained by nelloc")
+    if not (_same(model.context, ContextTables.of(*shape[4:6])) and _same(model.mixture, mixture_tables())):
+        raise NellocError(f"{source}: its tables are not those of this nelloc; use a model trained by it")
+    network = LocalNetwork(config)
+    fractions = []
+    with torch.no_grad():
+        for index, (linear, layer) in enumerate(zip(network.linear, model.layers, strict=True)):
+            sum_bits = layer.shift + _bits_after(config, index)
+            fraction = sum_bits - _bits_before(index)
+            half = np.where(layer.shift > 0, 2.0 ** (layer.shift - 1), 0)
+            if np.abs(layer.weight).max() > weight_limit(index):
+                raise NellocError(f"{source}: a weight of layer {index} is too large; use a model trained by nelloc")
+            linear.weight.copy_(torch.from_numpy(layer.weight * 2.0 ** -fraction[:, None]))
+            linear.bias.copy_(torch.from_numpy((layer.bias - half) * 2.0**-sum_bits))
+            fractions.append(torch.from_numpy(fraction.astype(np.int32)))
+    if fixed_steps:
+        network.fraction_bits = fractions
+    return network
+
+
+def sum_fraction_bits(
+    config: LocalConfig, layer: int, fraction: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int64] | int]:
+    """Fractional bits of the sums of a layer's rows, given those of their weights, and of what leaves the layer."""
+    return fraction + _bits_before(layer), _bits_after(config, layer)
+
+
+def _bits_before(layer: int) -> int:
+    """Fractional bits of what enters the layer of that number."""
+    return _INPUT_BITS if layer == 0 else _ACTIVATION_BITS
+
+
+def _bits_after(config: LocalConfig, layer: int) -> NDArray[np.int64] | int:
+    """Fractional bits of what leaves it, for each row."""
+    if layer == len(config.layer_sizes) - 1:
+        return np.array(output_bits(config.components, config.channels))
+    return _ACTIVATION_BITS
+
+
+def _same(tables: ContextTables | MixtureTables, others: ContextTables | MixtureTables) -> bool:
+    return all(
+        np.array_equal(getattr(tables, name), getattr(others, name)) for name in type(tables).__dataclass_fields__
+    )
 
 
 def mixture_tables() -> MixtureTables:
