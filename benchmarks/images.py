@@ -8,18 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024")
+SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024", "imagenet32-like", "celeba32", "celeba64", "held-out")
+# Sheets of small images: file below the data folder, side.
+SHEETS = {
+    "cifar10": ("cifar10/test_0.png", 32),
+    "imagenet32-like": ("imagenet32-like/test_0.webp", 32),
+    "celeba32": ("celeba/crop150_32_test_0.webp", 32),
+    "celeba64": ("celeba/crop140_64_test_0.webp", 64),
+}
+# The photographs that scripts/train_shipped.py holds out: every 22nd by name.
+HELD_OUT = slice(11, None, 22)
 
 
 def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
     """The images of one set by name: (H, W, 3) or (H, W) uint8."""
-    if name == "cifar10":
-        sheet = np.asarray(Image.open(data / "cifar10" / "test_0.png").convert("RGB"))
-        return {f"test_{n:04}": image for n, image in enumerate(sheet.reshape(-1, 32, 32, 3))}
+    if name in SHEETS:
+        path, size = SHEETS[name]
+        sheet = np.asarray(Image.open(data / path).convert("RGB"))
+        return {f"test_{n:04}": image for n, image in enumerate(sheet.reshape(-1, size, size, 3))}
+    folder = data / ("train-natural" if name == "held-out" else name)
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
     images = {}
-    for path in sorted((data / name).iterdir()):
-        if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
-            image = Image.open(path)
+    for path in paths[HELD_OUT] if name == "held-out" else paths:
+        with Image.open(path) as image:
             # The 1024 x 1024 images are RGBA with constant alpha.
             images[path.stem] = np.asarray(image if image.mode == "L" else image.convert("RGB"))
     return images

@@ -77,7 +77,7 @@ class Asked:
     type=click.FloatRange(min=0, min_open=True),
     help=f"Length of the run, in millions of pixels drawn.  [default: {DEFAULT_MEGAPIXELS:g}]",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Pixels per step, of all processes.  [default: 8192]")
+@click.option("--batch", type=click.IntRange(min=1), help="Pixels per step, of all processes.  [default: 4096]")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 0.002]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 1]")
 @click.option(

@@ -369,7 +369,7 @@ def test_what_the_help_says_is_true():
     assert AUGMENTATIONS == command.AUGMENTATION_NAMES
     assert command.DEFAULT_MEMORY << 20 == DEFAULT_MEMORY
     defaults = TrainingConfig()
-    assert (defaults.batch, defaults.learning_rate, defaults.seed) == (8192, 0.002, 1)
+    assert (defaults.batch, defaults.learning_rate, defaults.seed) == (4096, 0.002, 1)
 
 
 # Export

@@ -1,0 +1,172 @@
+"""Sizes with a model adapted to the images, the model counted, every round trip verified.
+
+    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt
+    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 camera
+
+Sets: kodak and camera are folders that share one model beside the files; each image of thesis-1024 has its own, inside
+the file. camera is every seventh camera photograph of the training images, so `default` was trained on most of them.
+The sizes are those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of
+sets that are not measured this time are kept), OUT.md and OUT.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from images import load
+from PIL import Image
+
+from nelloc import files
+from nelloc.codec import Options
+
+
+@dataclass(frozen=True)
+class Row:
+    """One set, or image, adapted to for some minutes of nominal work, which took ``seconds``."""
+
+    set: str
+    image: str
+    minutes: float
+    samples: int
+    shipped_bytes: int
+    adapted_bytes: int
+    model_bytes: int
+    seconds: float
+
+    @property
+    def gain(self) -> float:
+        return 1 - self.adapted_bytes / self.shipped_bytes
+
+
+def camera(data: Path) -> dict[str, np.ndarray]:
+    """Every seventh camera photograph by name."""
+    paths = sorted((data / "train-natural").glob("cam_*"))[::7]
+    return {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in paths}
+
+
+# By name: how to load the images, and whether they share a model.
+SETS: dict[str, tuple[Callable[[Path], dict[str, np.ndarray]], bool]] = {
+    "kodak": (lambda data: load(data, "kodak"), True),
+    "thesis-1024": (lambda data: load(data, "thesis-1024"), False),
+    "camera": (camera, True),
+}
+
+
+def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float, options: dict) -> Row:
+    """Compress images together, or one alone, and decode them. Raises AssertionError if one comes back changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "in"), Path(folder, "out")
+        source.mkdir()
+        for key, array in arrays.items():
+            Image.fromarray(array).save(source / f"{key}.png", compress_level=1)
+        start = time.monotonic()
+        chosen = Options(adapt=True, adapt_minutes=minutes, **options)
+        if label == "all":
+            done = list(files.compress_files([source], target, verify=False, options=chosen))
+            assert all(isinstance(result, files.Result) for result in done), done
+        else:
+            target.mkdir()
+            done = [files.compress(source / f"{label}.png", target / f"{label}.nlc", verify=False, options=chosen)]
+        seconds = time.monotonic() - start
+        gain = done[-1].adapted
+        size = sum(path.stat().st_size for path in target.iterdir())
+        assert size == (gain.adapted_bytes if gain.models else gain.shipped_bytes)
+        for key, array in arrays.items():
+            files.decompress(target / f"{key}.nlc", Path(folder, "back.png"), force=True, **options)
+            assert np.array_equal(np.asarray(Image.open(Path(folder, "back.png"))), array), f"{key} came back changed"
+    samples = sum(array.size for array in arrays.values())
+    return Row(name, label, minutes, samples, gain.shipped_bytes, size, gain.model_bytes, seconds)
+
+
+def table(rows: list[Row]) -> str:
+    """All rows, as Markdown."""
+    lines = [
+        "| set | images | minutes | shipped bpd | adapted bpd in all | saved | model bytes | model bpd | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        before, after, model = (
+            8 * size / row.samples for size in (row.shipped_bytes, row.adapted_bytes, row.model_bytes)
+        )
+        lines.append(
+            f"| {row.set} | {row.image} | {row.minutes:g} | {before:.4f} | {after:.4f} | {row.gain:.1%} | "
+            f"{row.model_bytes} | {model:.4f} | {row.seconds:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """A picture of the whole size over the minutes, in percent of the size with the model as shipped."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for key in dict.fromkeys((row.set, row.image) for row in rows):
+        own = [row for row in rows if (row.set, row.image) == key]
+        label = key[0] if key[1] == "all" else f"{key[0]}, image {key[1]}"
+        sizes = [100 * row.adapted_bytes / row.shipped_bytes for row in own]
+        axes.plot([0] + [row.minutes for row in own], [100, *sizes], marker="o", label=f"{label}: {sizes[-1]:.1f} %")
+    axes.set_xlabel("minutes of adaptation")
+    axes.set_ylabel("size of files and model, % of that with the model as shipped")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)
+
+
+def kept(path: Path, measured: list[str]) -> list[Row]:
+    """Rows of an earlier run, of sets that were not measured now."""
+    if not path.exists():
+        return []
+    types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)}
+    with path.open(newline="") as file:
+        rows = [Row(**{name: types[name](row[name]) for name in types}) for row in csv.DictReader(file)]
+    return [row for row in rows if row.set not in measured]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--minutes", type=float, nargs="+", action="extend", help="default: 0.25 1 3")
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    options = {"model": args.model, "threads": args.threads}
+    names = args.sets or list(SETS)
+    rows = kept(args.out.with_suffix(".csv"), names)
+    for name in names:
+        loader, shared = SETS[name]
+        arrays = loader(args.data)
+        for label, group in {"all": arrays}.items() if shared else {key: {key: arrays[key]} for key in arrays}.items():
+            for minutes in sorted(args.minutes or [0.25, 1.0, 3.0]):
+                rows.append(measure(name, label, group, minutes, options))
+                print(table(rows).splitlines()[-1], file=sys.stderr)
+    rows.sort(key=lambda row: (list(SETS).index(row.set), row.image, row.minutes))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with args.out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(asdict(rows[0]))
+        writer.writerows([*astuple(row)[:-1], round(row.seconds, 1)] for row in rows)
+    text = (
+        "# Adaptation\n\nMade by `python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt`, "
+        "a set at a time, with other work on the machine. A minute is that of one fast core; seconds are what it took, "
+        "with the compression before and after. camera: photographs that the shipped model was mostly trained on.\n\n"
+    )
+    args.out.with_suffix(".md").write_text(f"{text}{table(rows)}\n![size over minutes](adapt.png)\n")
+    draw(rows, args.out.with_suffix(".png"))
+    print(table(rows), end="")
+
+
+if __name__ == "__main__":
+    main()

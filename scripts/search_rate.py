@@ -1,0 +1,420 @@
+"""The search for rate: small trainings that differ in one thing, in one table (docs/MODELS.md).
+
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search.csv
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search.csv --only width-160-deep
+
+Every variant is trained from the same seed on the same pixels in the same order, in floating point (nothing is
+rounded after the integer front end), and is judged on the validation pixels of scripts/train_shipped.py. Variants
+that are in the file already are left out, so that the search can be stopped and continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from train_shipped import POOL_WEIGHTS, load
+
+from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.models.local import LocalConfig, LocalNetwork
+from nelloc.models.mixture import MAX_LOG2_SCALE, MIN_LOG2_SCALE, UNIFORM_WEIGHT, bits_per_dimension
+from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
+from nelloc.training.data import PixelPool, PixelSampler
+from nelloc.training.loop import Trainer
+
+VALIDATION_PIXELS = 40_000
+ACTIVATION_LIMIT = 8.0
+BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table: a network and its training, as differences to the first row."""
+
+    name: str
+    about: str
+    horizon: int = 3
+    hidden: tuple[int, ...] = (256, 256)
+    blocks: int = 0
+    components: int = 10
+    inputs: str = "normalised"  # or "fixed" (differences to the base, one scale), "raw"
+    joint: bool = True
+    second_layer: int = 0  # width of a layer that sees the decoded channels; 0: linear dependence
+    activation: str = "clipped"  # or "relu", "gated"
+    border: str = "replicate"  # or "constant"
+    colour: str = "RGB"  # order of coding, or "G,R-G,B-G" modulo 256
+    pools: tuple[float, ...] = POOL_WEIGHTS
+    experts: int = 1
+    edges: bool = False
+    optimiser: str = "muon"  # or "adamw"
+    teacher: float = 0.0  # share of the values that a larger network draws instead of nature
+
+
+BASE = Variant("base", "width 256, two hidden layers, h = 3, K = 10, joint mixture, normalised context")
+VARIANTS = [
+    BASE,
+    replace(BASE, name="inputs-raw", about="raw values in, absolute means and scales out", inputs="raw"),
+    replace(BASE, name="inputs-fixed", about="differences to the base, one scale for all", inputs="fixed"),
+    replace(BASE, name="k3", about="K = 3", components=3),
+    replace(BASE, name="k5", about="K = 5", components=5),
+    replace(BASE, name="separate", about="per-channel mixture: weights do not follow the coded channels", joint=False),
+    replace(BASE, name="second-layer", about="a layer of 32 that sees the decoded channels", second_layer=32),
+    replace(BASE, name="width-160-deep", about="four hidden layers of 160", hidden=(160,) * 4),
+    replace(BASE, name="width-128-deep", about="six hidden layers of 128", hidden=(128,) * 6),
+    replace(BASE, name="width-192-deep", about="three hidden layers of 192", hidden=(192,) * 3),
+    replace(BASE, name="wide-first", about="hidden layers of 448 and 128", hidden=(448, 128)),
+    replace(BASE, name="width-128", about="width 128", hidden=(128, 128)),
+    replace(BASE, name="width-512", about="width 512", hidden=(512, 512)),
+    replace(BASE, name="r1", about="one residual block of three layers (thesis r = 1)", blocks=1),
+    replace(BASE, name="h2", about="h = 2", horizon=2),
+    replace(BASE, name="h4", about="h = 4", horizon=4),
+    replace(BASE, name="h5", about="h = 5", horizon=5),
+    replace(BASE, name="relu", about="ReLU without an upper limit", activation="relu"),
+    replace(BASE, name="gated", about="gated units (half of the width gates the other)", activation="gated"),
+    replace(BASE, name="order-grb", about="channels in the order G, R, B", colour="GRB"),
+    replace(BASE, name="colour-transform", about="G, R-G, B-G modulo 256", colour="G,R-G,B-G"),
+    replace(BASE, name="border-constant", about="mid-gray out of the tile", border="constant"),
+    replace(BASE, name="edges", about="three more inputs: distances to the tile's borders", edges=True),
+    replace(BASE, name="half-size", about="half-size photographs only", pools=(0, 1, 0)),
+    replace(BASE, name="native", about="full-size photographs only", pools=(1, 0, 0)),
+    replace(BASE, name="no-small", about="both sizes of photographs, no 32 x 32 images", pools=(0.86, 0.14, 0)),
+    replace(BASE, name="experts-8", about="8 sets of the last two layers, chosen by the activity", experts=8),
+    replace(BASE, name="adamw", about="AdamW instead of Muon for the hidden layers", optimiser="adamw"),
+    replace(BASE, name="distilled", about="half of the values drawn by `high`, given the true context", teacher=0.5),
+]
+
+
+class VariantSampler(PixelSampler):
+    """Draws what a variant sees: another border, another colour order, or distances to the borders.
+
+    With ``edges`` three more neighbours are appended to the context: they hold the distances.
+    """
+
+    def __init__(self, variant: Variant, pools: list[PixelPool], weights: tuple[float, ...], seed: int, **keywords):
+        super().__init__(pools, weights, variant.horizon, seed, **keywords)
+        self._variant = variant
+
+    def _gather(self, pool, places):
+        context, value = super()._gather(pool, places)
+        variant = self._variant
+        if variant.border == "constant":
+            di, dj = self.offsets[:, :1], self.offsets[:, 1:]
+            outside = (-di > places.above) | (-dj > places.left) | (dj > places.right)
+            context = np.where(outside[:, None], np.uint8(FIRST_PIXEL), context)
+        if variant.colour == "GRB":
+            context, value = context[:, [1, 0, 2]], value[[1, 0, 2]]
+        elif variant.colour == "G,R-G,B-G":
+            context = _decorrelate(context.transpose(1, 0, 2)).transpose(1, 0, 2)
+            value = _decorrelate(value)
+        if variant.edges:
+            distances = np.minimum(np.stack([places.above, places.left, places.right]), variant.horizon)
+            extra = np.broadcast_to(distances[:, None].astype(np.uint8), (3, 3, distances.shape[1]))
+            context = np.concatenate([context, extra])
+        return context, value
+
+
+def _decorrelate(planes):
+    """G, R-G, B-G modulo 256, differences around 128."""
+    red, green, blue = planes
+    return np.stack([green, red - green + np.uint8(128), blue - green + np.uint8(128)])
+
+
+class VariantBatchMaker(BatchMaker):
+    """The front end that a variant has."""
+
+    def __init__(self, variant: Variant):
+        super().__init__(LocalConfig(horizon=variant.horizon))
+        self._variant = variant
+
+    def __call__(self, context, value):
+        variant = self._variant
+        count = len(window(variant.horizon))
+        batch = super().__call__(context[:count], value)
+        if variant.inputs != "normalised":
+            quarters = torch.from_numpy(context[:count].astype(np.float32) * 4)
+            base = batch.base * 4 if variant.inputs == "fixed" else torch.full_like(batch.base, 510)
+            differences = (quarters - base.T).flatten(0, 1).T / 4
+            level = batch.inputs[:, -4:-1] if variant.inputs == "fixed" else torch.zeros(len(base), 3)
+            scale = 64 / 12 if variant.inputs == "fixed" else 64 / 64
+            inputs = torch.cat([differences * scale, level, torch.zeros(len(base), 1)], dim=1)
+            activity = torch.full_like(batch.activity, 8.0 if variant.inputs == "fixed" else 64.0)
+            batch = Batch(inputs, batch.value, base / 4, activity)
+        if variant.edges:
+            distances = torch.from_numpy(context[count:, 0].T.astype(np.float32)) * 64
+            inputs = torch.cat([distances, batch.inputs], dim=1)
+            batch = replace(batch, inputs=inputs)
+        return batch
+
+
+class VariantNetwork(nn.Module):
+    """Any of the networks compared. Maps inputs (N, features) to outputs (N, 10K), and tells their log-likelihood."""
+
+    def __init__(self, variant: Variant, features: int):
+        super().__init__()
+        self.variant, k = variant, variant.components
+        gate = 2 if variant.activation == "gated" else 1
+        # Gated units: the width is halved and doubled, so that multiply-adds stay near the base's.
+        sizes = [features]
+        self.hidden = nn.ModuleList()
+        for index, width in enumerate(variant.hidden):
+            width = width if gate == 1 else round(width * 0.75)
+            copies = variant.experts if index == len(variant.hidden) - 1 else 1
+            self.hidden.append(_Dense(sizes[-1], gate * width, copies))
+            sizes.append(width)
+        self.residual = nn.ModuleList(
+            nn.ModuleList(_Dense(sizes[1], sizes[1]) for _ in range(3)) for _ in range(variant.blocks)
+        )
+        self.head = _Dense(sizes[-1], (3 * k if variant.second_layer else 10 * k), variant.experts)
+        self.second = nn.ModuleList()
+        if variant.second_layer:
+            w = variant.second_layer
+            for known in (1, 2):
+                self.second.append(nn.ModuleList([_Dense(sizes[-1] + 2 * known, w), _Dense(w, 2 * k)]))
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+            planes = 1 if variant.second_layer else 3
+            self.head.bias[..., k : k + planes * k] = torch.linspace(-1, 1, k).repeat(planes)
+            self.head.bias[..., k + planes * k : k + 2 * planes * k] = torch.linspace(-1.5, 0.5, k).repeat(planes)
+            for _, last in self.second:
+                last.weight.mul_(0.1)
+                last.bias[:k], last.bias[k:] = torch.linspace(-1, 1, k), torch.linspace(-1.5, 0.5, k)
+        self.register_buffer("levels", torch.zeros(max(0, variant.experts - 1)))
+
+    @property
+    def multiply_adds(self) -> int:
+        """Per pixel; of several sets of weights a pixel uses one."""
+        layers = [m for m in self.modules() if isinstance(m, _Dense)]
+        return sum(layer.weight.numel() // layer.copies for layer in layers)
+
+    def log_likelihood(self, batch: Batch) -> Tensor:
+        """(N,) nats."""
+        variant = self.variant
+        x, counts, order = batch.inputs / 64, None, None
+        if variant.experts > 1:
+            which = torch.bucketize(batch.inputs[:, -1].contiguous(), self.levels)
+            order = torch.argsort(which)
+            counts = torch.bincount(which, minlength=variant.experts).tolist()
+            x = x[order]
+            batch = Batch(batch.inputs, batch.value[order], batch.base[order], batch.activity[order])
+        x = self._activate(self.hidden[0](x, counts, exact=True))
+        for a, b, c in self.residual:
+            x = self._activate(x + c(self._activate(b(self._activate(a(x))))))
+        for layer in self.hidden[1:]:
+            x = self._activate(layer(x, counts))
+        outputs = self.head(x, counts)
+        if variant.second_layer:
+            outputs = self._second(outputs, x, batch)
+        return mixture(outputs, batch, joint=variant.joint)
+
+    def _second(self, first: Tensor, x: Tensor, batch: Batch) -> Tensor:
+        k = self.variant.components
+        logits, mean, scale = first.split(k, dim=1)
+        known = (batch.value - batch.base) / (1.5 * batch.activity[:, None])
+        means, scales = [mean], [scale]
+        for plane, (layer, last) in enumerate(self.second, 1):
+            decoded = known[:, :plane].clamp(-6, 6)
+            # The decoded channel itself enters the mean, as in the linear dependence; the layer corrects it.
+            seen = torch.cat([x, decoded, decoded.abs()], dim=1)
+            m, s = last(self._activate(layer(seen))).split(k, dim=1)
+            means.append(m + 1.5 * known[:, plane - 1 : plane])
+            scales.append(s)
+        zeros = torch.zeros_like(first[:, :1]).expand(-1, 3 * k)
+        return torch.cat([logits, *means, *scales, zeros], dim=1)
+
+    def _activate(self, x: Tensor) -> Tensor:
+        if self.variant.activation == "relu":
+            return x.clamp_min(0)
+        if self.variant.activation == "gated":
+            value, gate = x.chunk(2, dim=1)
+            return (value.clamp(0, ACTIVATION_LIMIT) * gate.clamp(0, 1)).clamp(0, ACTIVATION_LIMIT)
+        return x.clamp(0, ACTIVATION_LIMIT)
+
+
+class _Dense(nn.Module):
+    def __init__(self, inputs: int, outputs: int, copies: int = 1):
+        super().__init__()
+        self.copies = copies
+        shape = (copies,) if copies > 1 else ()
+        self.weight = nn.Parameter(torch.randn(*shape, outputs, inputs) * math.sqrt(2 / inputs))
+        self.bias = nn.Parameter(torch.zeros(*shape, outputs))
+
+    def forward(self, x: Tensor, counts: list[int] | None = None, *, exact: bool = False) -> Tensor:
+        if self.copies == 1:
+            return _product(x, self.weight, self.bias, exact)
+        parts = zip(x.split(counts), self.weight, self.bias, strict=True)
+        return torch.cat([_product(part, w, b, exact) for part, w, b in parts])
+
+
+def _product(x, weight, bias, exact):
+    if exact or not torch.is_grad_enabled():
+        return nn.functional.linear(x, weight, bias)
+    return nn.functional.linear(x.bfloat16(), weight.bfloat16()).float() + bias
+
+
+def mixture(outputs: Tensor, batch: Batch, *, joint: bool) -> Tensor:
+    """Natural log-likelihood (N,), as nelloc.models.mixture has it, joint or with weights that stay as they are."""
+    n, k = outputs.shape[0], outputs.shape[1] // 10
+    log_weight = torch.log_softmax(outputs[:, :k], dim=1)
+    mean, log2_scale, coefficient = outputs[:, k:].reshape(n, 3, 3, k).unbind(1)
+    activity = batch.activity[:, None, None]
+    deviation = batch.value - batch.base
+    red, green = deviation[:, 0, None], deviation[:, 1, None]
+    linear = [torch.zeros_like(coefficient[:, 0]), coefficient[:, 0] * red]
+    linear = torch.stack([*linear, coefficient[:, 1] * red + coefficient[:, 2] * green], dim=1)
+    distance = deviation[:, :, None] - mean * activity - linear
+    inverse = torch.exp2(-(log2_scale + torch.log2(activity)).clamp(MIN_LOG2_SCALE, MAX_LOG2_SCALE))
+    centre, half = -distance.abs() * inverse, 0.5 * inverse
+    first, last = (batch.value == 0)[:, :, None], (batch.value == 255)[:, :, None]
+    below = distance < 0
+    lower_open, upper_open = (first & below) | (last & ~below), (first & ~below) | (last & below)
+    upper = torch.where(upper_open, 1.0, torch.sigmoid(centre + half))
+    lower = torch.where(lower_open, 0.0, torch.sigmoid(centre - half))
+    log_probability = torch.log((1 - UNIFORM_WEIGHT) * (upper - lower) + UNIFORM_WEIGHT / 256)
+    if joint:
+        return torch.logsumexp(log_weight + log_probability.sum(1), dim=1)
+    return torch.logsumexp(log_weight[:, None] + log_probability, dim=2).sum(1)
+
+
+def optimisers(network: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or Muon for the hidden layers' matrices and AdamW for the rest."""
+    parameters = list(network.parameters())
+    if kind == "adamw":
+        return [torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4)]
+    matrices = [layer.weight for layer in network.hidden]
+    rest = [p for p in parameters if all(p is not m for m in matrices)]
+    return [
+        torch.optim.Muon(matrices, lr=2e-2, weight_decay=1e-4),
+        torch.optim.AdamW(rest, lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4),
+    ]
+
+
+def evaluate(network: VariantNetwork, validation: dict[str, Batch]) -> dict[str, float]:
+    """Bits per dimension of each validation batch."""
+    rates = {}
+    with torch.no_grad():
+        for name, batch in validation.items():
+            parts = [network.log_likelihood(part) for part in batch.split(4 * PIXELS_PER_PASS)]
+            rates[name] = float(bits_per_dimension(torch.cat(parts)))
+    return rates
+
+
+def taught(batch: Batch, teacher: LocalNetwork, share: float) -> Batch:
+    """``batch`` with a ``share`` of its values replaced by what ``teacher`` draws given their contexts."""
+    with torch.no_grad():
+        outputs = teacher(batch.inputs)
+        n, k = len(outputs), outputs.shape[1] // 10
+        component = torch.distributions.Categorical(logits=outputs[:, :k]).sample()
+        chosen = outputs[:, k:].reshape(n, 3, 3, k)[torch.arange(n), :, :, component]
+        mean, log2_scale, coefficient = chosen.unbind(1)
+        scale = torch.exp2((log2_scale + torch.log2(batch.activity)[:, None]).clamp(MIN_LOG2_SCALE, MAX_LOG2_SCALE))
+        noise = torch.logit(torch.rand(n, 3).clamp(1e-6, 1 - 1e-6)) * scale + mean * batch.activity[:, None]
+        value = torch.empty_like(batch.value)
+        linear = torch.zeros(n)
+        for plane in range(3):
+            value[:, plane] = (batch.base[:, plane] + noise[:, plane] + linear).round().clamp(0, 255)
+            deviation = value - batch.base
+            if plane == 0:
+                linear = coefficient[:, 0] * deviation[:, 0]
+            else:
+                linear = coefficient[:, 1] * deviation[:, 0] + coefficient[:, 2] * deviation[:, 1]
+        own = torch.rand(n, 1) < share
+        return replace(batch, value=torch.where(own, value, batch.value))
+
+
+def run(
+    variant: Variant,
+    training: list[PixelPool],
+    held_out: dict[str, PixelPool],
+    megapixels: float,
+    teacher: LocalNetwork | None = None,
+) -> dict:
+    """Train ``variant`` and return its row of the table."""
+    make = VariantBatchMaker(variant)
+    validation = {}
+    for name, pool in held_out.items():
+        tile = 32 if name == "small" else 256
+        sampler = VariantSampler(variant, [pool], (1.0,), 0, tile_sizes=[tile], gray=0, flip=0)
+        validation[name] = make(*sampler.draw(VALIDATION_PIXELS))
+    torch.manual_seed(1)
+    sampler = VariantSampler(variant, training, variant.pools, 1)
+    first = make(*sampler.draw(BATCH))
+    network = VariantNetwork(variant, first.inputs.shape[1])
+    if variant.experts > 1:
+        shares = torch.arange(1, variant.experts) / variant.experts
+        network.levels.copy_(torch.quantile(first.inputs[:, -1], shares))
+    averaged = copy.deepcopy(network)
+    optimiser = optimisers(network, variant.optimiser)
+    rates = [[group["lr"] for group in o.param_groups] for o in optimiser]
+    steps = round(megapixels * 1e6 / BATCH)
+    begin = time.monotonic()
+    for step in range(steps):
+        batch = make(*sampler.draw(BATCH))
+        if variant.teacher:
+            batch = taught(batch, teacher, variant.teacher)
+        share = min(1, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * max(0, step / steps - 0.3) / 0.7))
+        for o, own in zip(optimiser, rates, strict=True):
+            for group, rate in zip(o.param_groups, own, strict=True):
+                group["lr"] = rate * share
+            o.zero_grad(set_to_none=True)
+        for part in batch.split(PIXELS_PER_PASS):
+            (bits_per_dimension(network.log_likelihood(part)) * (len(part.value) / BATCH)).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        for o in optimiser:
+            o.step()
+        with torch.no_grad():
+            keep = min(0.995, 1 - 1 / (1 + step))
+            for mean, new in zip(averaged.parameters(), network.parameters(), strict=True):
+                mean.lerp_(new, 1 - keep)
+    result = evaluate(averaged, validation)
+    photographs = [rate for name, rate in result.items() if name != "small"]
+    return {
+        "variant": variant.name,
+        "about": variant.about,
+        "multiply_adds": network.multiply_adds,
+        "megapixels": megapixels,
+        "photographs": round(sum(photographs) / len(photographs), 4),
+        **{name: round(rate, 4) for name, rate in result.items()},
+        "seconds": round(time.monotonic() - begin),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--megapixels", type=float, default=4)
+    parser.add_argument("--teacher", type=Path, help="the training run of the network that distillation learns from")
+    parser.add_argument("--only", action="append", help="names of variants to run")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    done = set()
+    if args.out.exists():
+        with args.out.open() as file:
+            done = {row["variant"] for row in csv.DictReader(file)}
+    training, held_out = load(args.data)
+    for variant in VARIANTS:
+        if variant.name in done or (args.only and variant.name not in args.only):
+            continue
+        if variant.teacher and args.teacher is None:
+            continue
+        teacher = Trainer.resume(args.teacher).averaged if variant.teacher else None
+        row = run(variant, training, held_out, args.megapixels, teacher)
+        print(row, flush=True)
+        new = not args.out.exists()
+        with args.out.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()
