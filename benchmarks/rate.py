@@ -1,10 +1,10 @@
 """Sizes of whole files on test images, every round trip verified.
 
-    python benchmarks/rate.py --data ../shared/data --out benchmarks/results/rate
+    python benchmarks/rate.py --data ../shared/data --model fast --model default --out benchmarks/results/rate
     python benchmarks/rate.py --data ../shared/data --model runs/default/model.nlm kodak
 
-Per set: files, bits per dimension of the whole files (total bits over total samples), the same for the model's own
--log2 p, and the overhead of one over the other. Writes OUT.md and OUT.csv (one row per image).
+Per model and set: files, bits per dimension of the whole files (total bits over total samples), the same for the
+model's own -log2 p, and the overhead of one over the other. Writes OUT.md and OUT.csv (one row per image).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from images import SETS, load
 
 from nelloc import image as images
+from nelloc import library
 from nelloc.codec import Options, decode_files, encode_pixels
 from nelloc.container import parse
 
@@ -27,6 +28,7 @@ from nelloc.container import parse
 class Row:
     """One image: its samples, the file's bytes, and the bits that the model asks for."""
 
+    model: str
     set: str
     image: str
     samples: int
@@ -43,19 +45,32 @@ def measure(name: str, arrays: dict, options: Options) -> list[Row]:
     rows = []
     for (key, array), item, back in zip(arrays.items(), encoded, decoded, strict=True):
         assert np.array_equal(array, back), f"{key} came back changed"
-        rows.append(Row(name, key, array.size, len(item.data), item.model_bits))
+        rows.append(Row(str(options.model), name, key, array.size, len(item.data), item.model_bits))
     return rows
 
 
-def table(rows: list[Row]) -> str:
-    """The summary per set, as Markdown."""
-    lines = ["| set | images | file bpd | model bpd | overhead |", "| --- | --- | --- | --- | --- |"]
+def summary(rows: list[Row]) -> str:
+    """File bpd of every model on every set, as Markdown."""
+    models = list(dict.fromkeys(row.model for row in rows))
+    lines = ["| set | " + " | ".join(models) + " |", "| --- |" + " --- |" * len(models)]
     for name in dict.fromkeys(row.set for row in rows):
-        own = [row for row in rows if row.set == name]
+        cells = []
+        for model in models:
+            own = [row for row in rows if (row.set, row.model) == (name, model)]
+            cells.append(f"{sum(8 * r.bytes for r in own) / sum(r.samples for r in own):.4f}" if own else "-")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def table(rows: list[Row]) -> str:
+    """The rates of each model and set, as Markdown."""
+    lines = ["| model | set | images | file bpd | model bpd | overhead |", "| --- | --- | --- | --- | --- | --- |"]
+    for key in dict.fromkeys((row.model, row.set) for row in rows):
+        own = [row for row in rows if (row.model, row.set) == key]
         samples, bits = sum(r.samples for r in own), sum(8 * r.bytes for r in own)
         model = sum(r.model_bits for r in own)
-        overhead = f"{bits / model - 1:.2%}"
-        lines.append(f"| {name} | {len(own)} | {bits / samples:.4f} | {model / samples:.4f} | {overhead} |")
+        cells = [*key, len(own), f"{bits / samples:.4f}", f"{model / samples:.4f}", f"{bits / model - 1:.2%}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -63,25 +78,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default=None)
+    parser.add_argument("--model", action="append", help="may be repeated; default: default")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--limit", type=int, default=None, help="only the first images of each set")
     args = parser.parse_args()
     rows: list[Row] = []
     for name in args.sets or SETS:
-        arrays = load(args.data, name)
-        own = measure(name, dict(list(arrays.items())[: args.limit]), Options(model=args.model))
-        print(table(own).splitlines()[-1], file=sys.stderr)
-        rows += own
-    print(table(rows), end="")
+        arrays = dict(list(load(args.data, name).items())[: args.limit])
+        for model in args.model or [library.DEFAULT_MODEL]:
+            own = measure(name, arrays, Options(model=model))
+            print(table(own).splitlines()[-1], file=sys.stderr, flush=True)
+            rows += own
+    print(summary(rows), end="")
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         command = " ".join(["python benchmarks/rate.py", *sys.argv[1:]])
-        args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by `{command}`.\n\n{table(rows)}")
+        args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by `{command}`.\n\n{summary(rows)}\n{table(rows)}")
         with args.out.with_suffix(".csv").open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["set", "image", "samples", "bytes", "model_bits"])
-            writer.writerows([r.set, r.image, r.samples, r.bytes, f"{r.model_bits:.1f}"] for r in rows)
+            writer.writerow(["model", "set", "image", "samples", "bytes", "model_bits"])
+            writer.writerows([r.model, r.set, r.image, r.samples, r.bytes, f"{r.model_bits:.1f}"] for r in rows)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     matrix_rate: float = 0.02
     warm_up: int = 2_000_000
-    decay: float = 0.5
+    decay: float = 1.0
     weight_decay: float = 1e-4
     average: float = 0.999
     clip_gradient: float = 1.0

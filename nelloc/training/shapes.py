@@ -11,10 +11,10 @@ from nelloc.models.local import THESIS, LocalConfig
 
 SHAPES = {
     "fast": LocalConfig(width=128),
-    "fast-gray": LocalConfig(width=160, channels=1),
     "default": LocalConfig(width=160, depth=3),
-    "default-gray": LocalConfig(width=160, depth=3, channels=1),
     "high": LocalConfig(width=256, blocks=1, depth=2),
+    "fast-gray": LocalConfig(width=160, channels=1),
+    "default-gray": LocalConfig(width=160, depth=3, channels=1),
     **THESIS,
 }
 _LIMITS = {
