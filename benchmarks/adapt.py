@@ -159,9 +159,10 @@ def main() -> None:
         writer.writerow(asdict(rows[0]))
         writer.writerows([*astuple(row)[:-1], round(row.seconds, 1)] for row in rows)
     text = (
-        "# Adaptation\n\nMade by `python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt`, "
-        "a set at a time, with other work on the machine. A minute is that of one fast core; seconds are what it took, "
-        "with the compression before and after. camera: photographs that the shipped model was mostly trained on.\n\n"
+        "# Adaptation\n\nMade by `python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt "
+        "--threads 1 --minutes MINUTES -- SET`, a set at a time, with other work on the machine. A minute is that of "
+        "one fast core; seconds are what it took, with the compression before and after. camera: photographs that the "
+        "shipped model was mostly trained on.\n\n"
     )
     args.out.with_suffix(".md").write_text(f"{text}{table(rows)}\n![size over minutes](adapt.png)\n")
     draw(rows, args.out.with_suffix(".png"))

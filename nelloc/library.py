@@ -136,7 +136,8 @@ def _places(model_id: bytes, folder: Path | None) -> Iterator[tuple[str, Path]]:
     ):
         for path in paths:
             with contextlib.suppress(OSError):
-                if path.stat().st_size <= MAX_FILE_BYTES and _id_of(path.read_bytes()) == model_id:
+                small = path.is_file() and path.stat().st_size <= MAX_FILE_BYTES
+                if small and _id_of(path.read_bytes()) == model_id:
                     yield place, path
 
 

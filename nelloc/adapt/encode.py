@@ -20,7 +20,7 @@ class Adaptation:
     """What adaptation came to: ``models`` used (none if nothing was gained), and sizes in bytes of all files.
 
     ``shipped_bytes`` are those of the files made with the models as they were, ``adapted_bytes`` those of the files
-    made with the adapted ones, with these models. ``pixels`` were trained on.
+    as they are now, with their models, or as they would be if none was used. ``pixels`` were trained on.
     """
 
     models: tuple[Adapted, ...]
@@ -35,8 +35,8 @@ class Adaptation:
 
 
 def default_minutes(pixels: int) -> float:
-    """How long to adapt to so many pixels: 1.5 minutes for a megapixel, and twice as long for four times as many."""
-    return min(30.0, max(0.25, 1.5 * (pixels / 2**20) ** 0.5))
+    """How long to adapt to so many pixels: a minute for a megapixel, and twice as long for four times as many."""
+    return min(30.0, max(0.25, (pixels / 2**20) ** 0.5))
 
 
 def encode_adapted(
@@ -63,7 +63,7 @@ def encode_adapted(
     area = sum(image.planes[0].size for image in pixels)
     minutes = options.adapt_minutes or default_minutes(area)
     encoded: list[Encoded | None] = [None] * len(pixels)
-    models, shipped_bytes, adapted_bytes, visits = [], 0, 0, 0
+    models, shipped_bytes, adapted_bytes, smaller_bytes, visits = [], 0, 0, 0, 0
     for base, members in groups.values():
         own = [pixels[number] for number in members]
         share = sum(image.planes[0].size for image in own) / area
@@ -74,7 +74,8 @@ def encode_adapted(
             base,
             options.tile,
             plan,
-            threads=options.workers,
+            # One is left for making batches; more than a few do not help with products of this size.
+            threads=min(8, max(1, options.workers - 1)),
             advance=options.progress.advance,
         )
         visits += plan.steps * plan.batch
@@ -83,6 +84,7 @@ def encode_adapted(
         size_before = sum(len(file.data) for file in before)
         size_after = sum(len(file.data) for file in after) + (0 if embed else len(adapted.differences))
         shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
+        smaller_bytes += min(size_before, size_after)
         if size_after < size_before:
             models.append(adapted)
         for number, file in zip(members, after if size_after < size_before else before, strict=True):
@@ -91,4 +93,4 @@ def encode_adapted(
     if verify:
         used = [*(model.model for model in models), *(model for model, _ in groups.values())]
         verify_encoded(done, pixels, options, {model.id: model for model in used})
-    return done, Adaptation(tuple(models), shipped_bytes, adapted_bytes, visits)
+    return done, Adaptation(tuple(models), shipped_bytes, smaller_bytes if models else adapted_bytes, visits)

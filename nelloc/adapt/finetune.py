@@ -33,7 +33,7 @@ class Plan:
     """How to adapt. Lengths are in pixels; shifts say by how many bits differences are coarser than weights."""
 
     pixels: int
-    batch: int = 4096
+    batch: int = 1024
     learning_rate: float = 2e-3
     warm_up: float = 0.05
     weight_shifts: tuple[int, int, int] = (3, 1, 1)
@@ -51,7 +51,7 @@ class Plan:
 
 
 # What a difference of d steps is taken to cost: PRICE * log2(1 + |d| / KNEE) bits.
-PRICE, KNEE = 2.0, 0.3
+PRICE, KNEE = 3.0, 0.3
 _BETAS = (0.9, 0.99)
 
 

@@ -29,7 +29,7 @@ from nelloc.cli.common import STDIO, Printer, coding, convert, fail, options, pr
     "--adapt-minutes",
     type=click.FloatRange(min=0, min_open=True, max=10_000),
     metavar="M",
-    help="How long, in minutes of a fast core; implies --adapt.  [default: 1.5 for a megapixel, 5 for ten]",
+    help="How long, in minutes of a fast core; implies --adapt.  [default: 1 for a megapixel, 3 for ten]",
 )
 @click.option(
     "--tile",

@@ -23,7 +23,7 @@ from nelloc.exact.model import load_model
 
 PACKAGE = str(Path(nelloc.__file__).parents[1])
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="adapting needs torch")
-BRIEFLY = ("--adapt-minutes", "0.03")
+BRIEFLY = ("--adapt-minutes", "0.01", "--threads", "1")
 
 
 def smooth(seed: int, height: int = 48, width: int = 60) -> np.ndarray:

@@ -1,0 +1,55 @@
+"""Compressing with adapted models: each kind of image has its own, kept only where it is worth its bytes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import small_model_bytes
+
+pytest.importorskip("torch")
+
+from nelloc import container, library
+from nelloc import image as images
+from nelloc.adapt.encode import encode_adapted
+from nelloc.codec import Options, Progress
+
+
+class Count(Progress):
+    """Counts what is announced and what is done."""
+
+    expected = done = 0
+
+    def expect(self, pixels):
+        self.expected += pixels
+
+    def advance(self, pixels):
+        self.done += pixels
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    waves = [128 + 90 * np.sin(rows / a + columns / b) for a, b in ((7, 11), (13, 9), (8, 17))]
+    return np.stack(waves, axis=2).astype(np.uint8)
+
+
+def test_rgb_and_gray_images_have_models_of_their_own(tmp_path, monkeypatch):
+    known = {"default": small_model_bytes(), "default-gray": small_model_bytes(channels=1)}
+    for name, data in known.items():
+        (tmp_path / f"{name}.nlm").write_bytes(data)
+    monkeypatch.setattr(library, "shipped", lambda: {name: tmp_path / f"{name}.nlm" for name in known})
+    large, tiny = smooth(60, 70), smooth(3, 4)[:, :, 0]
+    pixels = [images.from_array(array, "x") for array in (tiny, large, large)]
+    progress = Count()
+    options = Options(adapt=True, adapt_minutes=0.01, threads=1, progress=progress)
+    encoded, found = encode_adapted(pixels, options, verify=True, embed=False)
+    assert progress.expected == progress.done
+    # A tiny gray image is not worth a model; two large ones share theirs.
+    (model,) = found.models
+    ids = [container.parse(file.data).model_id for file in encoded]
+    assert ids == [library.find("default-gray").id, model.model.id, model.model.id]
+    assert found.adapted_bytes == sum(len(file.data) for file in encoded) + len(model.differences)
+    assert found.gain == 1 - found.adapted_bytes / found.shipped_bytes > 0
+    silent = dataclasses.replace(options, adapt_minutes=0.001)
+    (encoded,), found = encode_adapted(pixels[:1], silent, verify=True, embed=True)
+    assert (found.models, found.gain < 0) == ((), True)
+    assert found.shipped_bytes == len(encoded.data) < found.adapted_bytes

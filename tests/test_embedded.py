@@ -1,0 +1,127 @@
+"""Models inside files and stored as differences: found, checked, and refused where they are not what they should be."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from conftest import small_model_bytes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import nelloc
+from nelloc import container, library
+from nelloc import image as images
+from nelloc.codec import Options, encode_pixels
+from nelloc.container import Section, SectionType
+from nelloc.errors import NellocError
+from nelloc.exact.differences import Adapted, encode_differences
+from nelloc.exact.model import load_model
+
+BASE, MODEL = small_model_bytes(), small_model_bytes(seed=1)
+DIFFERENCES = encode_differences(BASE, MODEL)
+PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def base_path(tmp_path, monkeypatch):
+    """The base model, installed in the user's folder."""
+    monkeypatch.setenv("NELLOC_MODELS", str(tmp_path / "user"))
+    (tmp_path / "user").mkdir()
+    path = tmp_path / "user" / "base.nlm"
+    path.write_bytes(BASE)
+    return path
+
+
+def embedded(section: Section | None = None, model: bytes = MODEL) -> bytes:
+    """An image coded with MODEL, which the file holds as differences, or as ``section`` says."""
+    base = load_model(BASE)
+    options = Options(model=library.user_folder() / "base.nlm", tile=16)
+    adapted = {base.id: Adapted(load_model(model), DIFFERENCES)}
+    (encoded,) = encode_pixels([images.from_array(PIXELS, "x")], options, verify=True, adapted=adapted, embed=True)
+    if section is None:
+        return encoded.data
+    return container.pack(dataclasses.replace(container.parse(encoded.data), sections=(section,)))
+
+
+def test_an_embedded_model_decodes_whole_or_as_differences():
+    for data in (embedded(), embedded(Section(SectionType.MODEL, MODEL))):
+        np.testing.assert_array_equal(nelloc.decode(data), PIXELS)
+        np.testing.assert_array_equal(nelloc.decode(data, model=library.user_folder() / "base.nlm"), PIXELS)
+
+
+def test_a_section_that_is_not_what_it_announces_is_refused():
+    for section, words in (
+        (Section(SectionType.MODEL, DIFFERENCES), "not of the kind"),
+        (Section(SectionType.DIFFERENCES, MODEL), "not of the kind"),
+        (Section(SectionType.MODEL, BASE), "is not model"),
+        (Section(SectionType.MODEL, b""), "not a usable nelloc model"),
+        (Section(SectionType.DIFFERENCES, encode_differences(BASE, small_model_bytes(seed=2))), "is not model"),
+    ):
+        with pytest.raises(NellocError, match=words):
+            nelloc.decode(embedded(section))
+
+
+_embedded = functools.cache(embedded)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_hostile_section_ends_in_one_sentence(data):
+    file = container.parse(_embedded())
+    body = bytearray(DIFFERENCES if data.draw(st.booleans()) else MODEL)
+    type_ = SectionType.DIFFERENCES if len(body) == len(DIFFERENCES) else SectionType.MODEL
+    original = bytes(body)
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    hostile = bytes(body)
+    if hostile == original:
+        return
+    section = Section(type_, hostile)
+    with pytest.raises(NellocError, match=r"^data: [^\n]*$"):
+        nelloc.decode(container.pack(dataclasses.replace(file, sections=(section,))))
+
+
+def test_a_model_is_found_beside_the_file_shipped_and_installed(tmp_path, base_path):
+    model_id = load_model(MODEL).id
+    with pytest.raises(NellocError, match=model_id.hex()):
+        library.locate(model_id, "x.nlc", folder=tmp_path)
+    (tmp_path / "any name.nlm").write_bytes(DIFFERENCES)
+    found = library.locate(model_id, "x.nlc", folder=tmp_path)
+    assert (found.model.id, found.place, found.path) == (model_id, "beside the file", tmp_path / "any name.nlm")
+    (base_path.parent / "mine.nlm").write_bytes(MODEL)
+    (tmp_path / "any name.nlm").unlink()
+    assert library.locate(model_id, "x.nlc", folder=tmp_path).place == "installed"
+    assert library.name_of(model_id) == "mine"
+    assert library.find("mine").id == model_id
+    assert library.installed() == {"base": base_path, "mine": base_path.parent / "mine.nlm"}
+    assert library.locate(library.find().id, "x.nlc").place == "shipped"
+    assert library.locate(model_id, "x.nlc", base_path.parent / "mine.nlm").place == "given"
+
+
+def test_differences_of_differences_are_followed_but_not_for_ever(base_path):
+    folder = base_path.parent
+    chain = [small_model_bytes(seed=seed) for seed in range(library.MAX_CHAIN + 2)]
+    for number, (before, after) in enumerate(pairwise(chain)):
+        (folder / f"{number}.nlm").write_bytes(encode_differences(before, after))
+    last = library.MAX_CHAIN - 1
+    assert library.find(str(last)).id == load_model(chain[library.MAX_CHAIN]).id
+    with pytest.raises(NellocError, match="differences of differences"):
+        library.find(str(library.MAX_CHAIN))
+
+
+def test_a_missing_base_and_a_damaged_file_are_named(base_path):
+    data = embedded()
+    base_path.rename(base_path.with_suffix(".away"))
+    with pytest.raises(NellocError, match=rf"data: needs model {load_model(BASE).id.hex()}, which is not installed"):
+        nelloc.decode(data)
+    path = base_path.parent / "differences.nlm"
+    path.write_bytes(DIFFERENCES[:-1] + b"x")
+    with pytest.raises(NellocError, match=r"differences\.nlm: the checksum"):
+        library.find("differences")
+    path.write_bytes(DIFFERENCES[:6])
+    with pytest.raises(NellocError, match=r"differences\.nlm: not the differences"):
+        library.find(path)
