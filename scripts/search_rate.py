@@ -1,11 +1,11 @@
 """The search for rate: small trainings that differ in one thing, in one table (docs/MODELS.md).
 
-    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search.csv
-    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search.csv --only width-160-deep
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --only width-160-deep
 
 Every variant is trained from the same seed on the same pixels in the same order, in floating point (nothing is
 rounded after the integer front end), and is judged on the validation pixels of scripts/train_shipped.py. Variants
-that are in the file already are left out, so that the search can be stopped and continued.
+that are in the file already are left out, so that the search can be stopped and continued. Writes OUT.csv and OUT.md.
 """
 
 from __future__ import annotations
@@ -395,25 +395,48 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="names of variants to run")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    done = set()
-    if args.out.exists():
-        with args.out.open() as file:
-            done = {row["variant"] for row in csv.DictReader(file)}
+    path = args.out.with_suffix(".csv")
+    rows = read(path)
     training, held_out = load(args.data)
     for variant in VARIANTS:
-        if variant.name in done or (args.only and variant.name not in args.only):
+        if variant.name in {row["variant"] for row in rows} or (args.only and variant.name not in args.only):
             continue
         if variant.teacher and args.teacher is None:
             continue
-        teacher = Trainer.resume(args.teacher).averaged if variant.teacher else None
+        teacher = Trainer.resume(args.teacher).parent() if variant.teacher else None
         row = run(variant, training, held_out, args.megapixels, teacher)
         print(row, flush=True)
-        new = not args.out.exists()
-        with args.out.open("a", newline="") as file:
+        rows.append({key: str(value) for key, value in row.items()})
+        with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(row), lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+            writer.writeheader()
+            writer.writerows(rows)
+    args.out.with_suffix(".md").write_text("# The search for rate\n\n" + table(rows))
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of an earlier search, if there was one."""
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """The rows in the order of VARIANTS, with their differences to the first, as Markdown."""
+    by_name = {row["variant"]: row for row in rows}
+    base = by_name[BASE.name]
+    lines = [
+        "| variant | multiply-adds | photographs, bpd | small images, bpd | difference |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in (by_name[variant.name] for variant in VARIANTS if variant.name in by_name):
+        large, small = (float(row[key]) - float(base[key]) for key in ("photographs", "small"))
+        lines.append(
+            f"| {row['about']} | {int(row['multiply_adds']):,} | {row['photographs']} | {row['small']} "
+            f"| {large:+.3f}, {small:+.3f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from nelloc import library
 from nelloc.errors import NellocError
+from nelloc.models.export import restore
 from nelloc.models.local import LocalConfig
 from nelloc.training.batches import Batch
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images, sheet_images
@@ -59,6 +62,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="default", help="a shape, as nelloc train --model takes it")
+    parser.add_argument("--init", default=None, help="an integer model to start from, instead of random weights")
+    parser.add_argument("--batch", type=int, default=TrainingConfig.batch)
+    parser.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate)
+    parser.add_argument(
+        "--matrix-rate", type=float, default=TrainingConfig.matrix_rate, help="Muon's; 0: AdamW for all"
+    )
     parser.add_argument("--megapixels", type=float, default=None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
@@ -79,11 +88,17 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         trainer = Trainer.resume(args.out, pixels=pixels, processes=processes)
     else:
         check_free(args.out)
-        network = parse_shape(args.model)
-        config = TrainingConfig(network=network, seed=args.seed)
+        start = None if args.init is None else restore(library.find(args.init), args.init)
+        config = TrainingConfig(
+            network=parse_shape(args.model) if start is None else start.config,
+            seed=args.seed,
+            batch=args.batch,
+            learning_rate=args.learning_rate,
+            matrix_rate=args.matrix_rate,
+        )
         if pixels is not None:
-            config = TrainingConfig(network=network, seed=args.seed, pixels=pixels)
-        trainer = Trainer(config, processes=processes)
+            config = replace(config, pixels=pixels)
+        trainer = Trainer(config, network=start, processes=processes)
     network = trainer.config.network
     pools, validation = load(args.data)
     source = PixelSampler(pools, POOL_WEIGHTS, network.horizon, trainer.data_seed)

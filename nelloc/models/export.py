@@ -68,14 +68,22 @@ def restore(model: ExactModel, source: str = "model", *, fixed_steps: bool = Fal
     With ``fixed_steps`` the steps of its weights stay those of the model, whatever becomes of the weights; otherwise
     they follow them. Raises NellocError naming ``source`` for a model that ``export`` does not make.
     """
-    blocks, rest = divmod(len(model.layers) - 3, 3)
-    width = len(model.layers[0].bias)
-    shape = (model.horizon, width, blocks, model.components, model.channels, model.inputs, model.joint)
-    config = LocalConfig(*shape)
-    usual = rest == 0 and [layer.weight.shape[::-1] for layer in model.layers] == config.layer_sizes
+    blocks = sum(layer.skip is not None for layer in model.layers)
+    config = LocalConfig(
+        horizon=model.horizon,
+        width=len(model.layers[0].bias),
+        blocks=blocks,
+        components=model.components,
+        channels=model.channels,
+        inputs=model.inputs,
+        joint=model.joint,
+        depth=max(0, len(model.layers) - 2 - 3 * blocks),
+    )
+    usual = [layer.weight.shape[::-1] for layer in model.layers] == config.layer_sizes
     if not usual or [layer.skip for layer in model.layers] != config.skips:
         raise NellocError(f"{source}: its layers are not those of a local network; use a model trained by nelloc")
-    if not (_same(model.context, ContextTables.of(*shape[4:6])) and _same(model.mixture, mixture_tables())):
+    context = ContextTables.of(model.channels, model.inputs)
+    if not (_same(model.context, context) and _same(model.mixture, mixture_tables())):
         raise NellocError(f"{source}: its tables are not those of this nelloc; use a model trained by it")
     network = LocalNetwork(config)
     fractions = []

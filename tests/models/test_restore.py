@@ -39,7 +39,7 @@ def test_what_export_does_not_make_is_refused(small_model):
     layers = list(small_model.layers)
     other = [
         dataclasses.replace(small_model, layers=tuple(layers[:2] + layers[3:])),
-        dataclasses.replace(small_model, layers=(*layers[:3], dataclasses.replace(layers[3], skip=None), *layers[4:])),
+        dataclasses.replace(small_model, layers=(*layers[:3], dataclasses.replace(layers[3], skip=1), *layers[4:])),
         dataclasses.replace(
             small_model, mixture=dataclasses.replace(small_model.mixture, exponential=np.array([1 << 16], np.int32))
         ),
