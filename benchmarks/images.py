@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024", "imagenet32-like", "celeba32", "celeba64", "held-out")
+# In gray, as Pillow converts to mode L.
+GRAY_SETS = {"kodak-gray": "kodak", "cifar10-gray": "cifar10"}
 # Sheets of small images: file below the data folder, side.
 SHEETS = {
     "cifar10": ("cifar10/test_0.png", 32),
@@ -22,6 +24,9 @@ HELD_OUT = slice(11, None, 22)
 
 def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
     """The images of one set by name: (H, W, 3) or (H, W) uint8."""
+    if name in GRAY_SETS:
+        colour = load(data, GRAY_SETS[name])
+        return {key: np.asarray(Image.fromarray(image).convert("L")) for key, image in colour.items()}
     if name in SHEETS:
         path, size = SHEETS[name]
         sheet = np.asarray(Image.open(data / path).convert("RGB"))

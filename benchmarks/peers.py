@@ -2,8 +2,10 @@
 
     pip install pillow-jxl-plugin
     python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers.md
+    python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers.md kodak-gray
 
 PNG and WebP are Pillow's, JPEG XL is pillow-jxl-plugin's where it is installed. Every file is decoded and compared.
+Rows of sets that are not measured this time are kept.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ def size(image: np.ndarray, name: str, options: dict) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
@@ -49,13 +52,16 @@ def main() -> None:
         import pillow_jxl  # noqa: F401 (registers itself with Pillow)
 
         versions += f", pillow-jxl-plugin {importlib.metadata.version('pillow-jxl-plugin')}"
+    old = args.out.read_text().splitlines() if args.out is not None and args.out.exists() else []
+    rows = {line.split(" | ")[0].strip("| "): line for line in old if line.startswith("| ")}
     lines = ["| set | " + " | ".join(f"{name}, bpd" for name in peers) + " |", "| --- |" + " --- |" * len(peers)]
-    for name in SETS:
+    for name in args.sets or SETS:
         arrays = load(args.data, name).values()
         samples = sum(array.size for array in arrays)
         cells = [f"{8 * sum(size(a, *peer) for a in arrays) / samples:.4f}" for peer in peers.values()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-        print(lines[-1], flush=True)
+        rows[name] = f"| {name} | " + " | ".join(cells) + " |"
+        print(rows[name], flush=True)
+    lines += [row for name, row in rows.items() if name not in ("set", "---")]
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         head = "# Peers\n\nMade by `python benchmarks/peers.py --data ../shared/data`; " + versions + ".\n\n"

@@ -4,7 +4,8 @@
     python benchmarks/rate.py --data ../shared/data --model runs/default/model.nlm kodak
 
 Per model and set: files, bits per dimension of the whole files (total bits over total samples), the same for the
-model's own -log2 p, and the overhead of one over the other. Writes OUT.md and OUT.csv (one row per image).
+model's own -log2 p, and the overhead of one over the other. Writes OUT.md and OUT.csv (one row per image); rows of
+models and sets that are not measured this time are kept.
 """
 
 from __future__ import annotations
@@ -92,12 +93,26 @@ def main() -> None:
     print(summary(rows), end="")
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        command = " ".join(["python benchmarks/rate.py", *sys.argv[1:]])
-        args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by `{command}`.\n\n{summary(rows)}\n{table(rows)}")
-        with args.out.with_suffix(".csv").open("w", newline="") as file:
+        path = args.out.with_suffix(".csv")
+        measured = {(row.model, row.set) for row in rows}
+        rows += [row for row in read(path) if (row.model, row.set) not in measured]
+        command = "`python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET`"
+        args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by {command}.\n\n{summary(rows)}\n{table(rows)}")
+        with path.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["model", "set", "image", "samples", "bytes", "model_bits"])
             writer.writerows([r.model, r.set, r.image, r.samples, r.bytes, f"{r.model_bits:.1f}"] for r in rows)
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of an earlier file, if there is one."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            Row(r["model"], r["set"], r["image"], int(r["samples"]), int(r["bytes"]), float(r["model_bits"]))
+            for r in csv.DictReader(file)
+        ]
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ def main() -> None:
     # One file of each shipped model, small enough for the independent decoder.
     for name in library.shipped():
         image = photograph[20:27, 30:42]
+        if library.find(name).channels == 1:
+            image = np.asarray(Image.fromarray(image).convert("L"))
         _keep_png(GOLDEN / f"shipped-{name}.png", image)
         _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name))
 

@@ -21,9 +21,9 @@ MODELS = sorted(GOLDEN.glob("*.nlm"))
 
 
 def model_of(name):
-    """The golden model of a file, "NAME-photograph" being one of the model NAME; None for shipped models."""
+    """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of a shipped one."""
     if name.startswith("shipped-"):
-        return None
+        return name.removeprefix("shipped-")
     own = GOLDEN / f"{name.rpartition('-')[0]}.nlm"
     return own if own in MODELS else GOLDEN / "model.nlm"
 

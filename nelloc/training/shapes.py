@@ -11,8 +11,8 @@ from nelloc.models.local import THESIS, LocalConfig
 
 SHAPES = {
     "fast": LocalConfig(width=128),
-    "default": LocalConfig(width=160, depth=3),
-    "high": LocalConfig(width=256, blocks=1, depth=2),
+    "default": LocalConfig(),
+    "high": LocalConfig(width=416, depth=3, components=20),
     "fast-gray": LocalConfig(width=160, channels=1),
     "default-gray": LocalConfig(width=160, depth=3, channels=1),
     **THESIS,
