@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", help="may be repeated; default: default")
+    parser.add_argument("--backend", default=Options.backend, help="none changes the bytes")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--limit", type=int, default=None, help="only the first images of each set")
     args = parser.parse_args()
@@ -87,7 +88,7 @@ def main() -> None:
     for name in args.sets or SETS:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
         for model in args.model or [library.DEFAULT_MODEL]:
-            own = measure(name, arrays, Options(model=model))
+            own = measure(name, arrays, Options(model=model, backend=args.backend))
             print(table(own).splitlines()[-1], file=sys.stderr, flush=True)
             rows += own
     print(summary(rows), end="")

@@ -95,13 +95,15 @@ def sheet_images(sheet: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Places:
-    """Where n drawn pixels are: their ``position`` in the pool, the ``width`` of their image, the ``step`` to the
-    east (-1 if mirrored), and how many pixels of their imaginary tile lie ``above``, ``left`` and ``right``.
+    """Where n drawn pixels are.
+
+    ``position`` in the pool; ``down`` and ``east``, the steps in the pool to the next row and column as they are seen,
+    turned or mirrored; and how many pixels of the imaginary tile lie ``above``, ``left`` and ``right``.
     """
 
     position: NDArray[np.int64]
-    width: NDArray[np.int64]
-    step: NDArray[np.int64]
+    down: NDArray[np.int64]
+    east: NDArray[np.int64]
     above: NDArray[np.int64]
     left: NDArray[np.int64]
     right: NDArray[np.int64]
@@ -196,6 +198,10 @@ class PixelSampler:
         return context, value
 
     def _draw_from(self, pool: PixelPool, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return self._gather(pool, self._places(pool, n))
+
+    def _places(self, pool: PixelPool, n: int) -> Places:
+        """``n`` random pixels of ``pool``."""
         position = self.random.integers(len(pool), size=n)
         image = np.searchsorted(pool.starts, position, side="right") - 1
         width = pool.widths[image]
@@ -211,21 +217,28 @@ class PixelSampler:
         pixels = np.arange(n)
         down = turns
         right = (turns + np.where(mirrored, 3, 1)) % 4
-        above = np.minimum(tile_row, room[(down + 2) % 4, pixels])
-        left_room = np.minimum(tile_column, room[(right + 2) % 4, pixels])
-        right_room = np.minimum(size - 1 - tile_column, room[right, pixels])
+        return Places(
+            position,
+            down=step[down, pixels],
+            east=step[right, pixels],
+            above=np.minimum(tile_row, room[(down + 2) % 4, pixels]),
+            left=np.minimum(tile_column, room[(right + 2) % 4, pixels]),
+            right=np.minimum(size - 1 - tile_column, room[right, pixels]),
+        )
 
+    def _gather(self, pool: PixelPool, places: Places) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Contexts (window, 3, n) and values (3, n) of the pixels at ``places``."""
         di, dj = self.offsets[:, :1], self.offsets[:, 1:]
-        di = np.maximum(di, -above)
-        dj = np.minimum(np.maximum(dj, -left_room), right_room)
+        di = np.maximum(di, -places.above)
+        dj = np.minimum(np.maximum(dj, -places.left), places.right)
         # A clamped neighbour that is not coded yet is replaced by the one to the west, or north.
         ahead = (di == 0) & (dj >= 0)
-        di = np.where(ahead & (left_room == 0), -1, di)
-        dj = np.where(ahead, np.where(left_room == 0, 0, -1), dj)
-        nothing = (above == 0) & (left_room == 0)
-        source = np.where(nothing, position, position + di * step[down, pixels] + dj * step[right, pixels])
+        di = np.where(ahead & (places.left == 0), -1, di)
+        dj = np.where(ahead, np.where(places.left == 0, 0, -1), dj)
+        nothing = (places.above == 0) & (places.left == 0)
+        source = np.where(nothing, places.position, places.position + di * places.down + dj * places.east)
         context = pool.pixels[source]  # (window, n, 3)
-        value = pool.pixels[position]
+        value = pool.pixels[places.position]
         if self.augmentation.brightness:
             context, value = self._brighten(context, value)
         context[:, nothing] = FIRST_PIXEL
