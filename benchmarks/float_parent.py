@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--model", default=library.DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     network = Trainer.resume(args.checkpoint).parent()
     shipped = library.shipped().get(args.model, Path(args.model))

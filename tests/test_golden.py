@@ -21,7 +21,7 @@ MODELS = sorted(GOLDEN.glob("*.nlm"))
 
 
 def model_of(name):
-    """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of a shipped one."""
+    """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of that shipped."""
     if name.startswith("shipped-"):
         return name.removeprefix("shipped-")
     own = GOLDEN / f"{name.rpartition('-')[0]}.nlm"
