@@ -288,7 +288,7 @@ def optimisers(network: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
     parameters = list(network.parameters())
     if kind == "adamw":
         return [torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4)]
-    matrices = [layer.weight for layer in network.hidden]
+    matrices = [layer.weight for layer in network.hidden if layer.weight.ndim == 2]
     rest = [p for p in parameters if all(p is not m for m in matrices)]
     return [
         torch.optim.Muon(matrices, lr=2e-2, weight_decay=1e-4),
