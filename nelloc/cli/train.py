@@ -184,11 +184,13 @@ def _trainer(asked: Asked, processes: Processes) -> Trainer:
         shape = network.config
     pixels = pixels or round(DEFAULT_MEGAPIXELS * 1e6)
     defaults = TrainingConfig()
+    rate = asked.learning_rate or defaults.learning_rate
     config = TrainingConfig(
         network=shape,
         pixels=pixels,
         batch=asked.batch or defaults.batch,
-        learning_rate=asked.learning_rate or defaults.learning_rate,
+        learning_rate=rate,
+        matrix_rate=defaults.matrix_rate * rate / defaults.learning_rate,
         warm_up=min(defaults.warm_up, pixels // 20),
         seed=defaults.seed if asked.seed is None else asked.seed,
     )
