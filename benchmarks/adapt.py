@@ -6,7 +6,7 @@
 Sets: kodak and camera are folders that share one model beside the files; each image of thesis-1024 has its own, inside
 the file. camera is every seventh camera photograph of the training images, so `default` was trained on most of them.
 The sizes are those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of
-sets that are not measured this time are kept), OUT.md and OUT.png.
+sets and minutes that are not measured this time are kept), OUT.md and OUT.png.
 """
 
 from __future__ import annotations
@@ -123,14 +123,14 @@ def draw(rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def kept(path: Path, measured: list[str]) -> list[Row]:
-    """Rows of an earlier run, of sets that were not measured now."""
+def kept(path: Path, sets: list[str], minutes: list[float]) -> list[Row]:
+    """Rows of an earlier run, of sets or numbers of minutes that are not measured now."""
     if not path.exists():
         return []
     types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)}
     with path.open(newline="") as file:
         rows = [Row(**{name: types[name](row[name]) for name in types}) for row in csv.DictReader(file)]
-    return [row for row in rows if row.set not in measured]
+    return [row for row in rows if row.set not in sets or row.minutes not in minutes]
 
 
 def main() -> None:
@@ -144,12 +144,13 @@ def main() -> None:
     args = parser.parse_args()
     options = {"model": args.model, "threads": args.threads}
     names = args.sets or list(SETS)
-    rows = kept(args.out.with_suffix(".csv"), names)
+    times = sorted(args.minutes or [0.25, 1.0, 3.0])
+    rows = kept(args.out.with_suffix(".csv"), names, times)
     for name in names:
         loader, shared = SETS[name]
         arrays = loader(args.data)
         for label, group in {"all": arrays}.items() if shared else {key: {key: arrays[key]} for key in arrays}.items():
-            for minutes in sorted(args.minutes or [0.25, 1.0, 3.0]):
+            for minutes in times:
                 rows.append(measure(name, label, group, minutes, options))
                 print(table(rows).splitlines()[-1], file=sys.stderr)
     rows.sort(key=lambda row: (list(SETS).index(row.set), row.image, row.minutes))
