@@ -35,12 +35,6 @@ class Entry:
     decode_megapixels_per_second: Fact | None
 
 
-def model_files() -> dict[str, Path]:
-    """Names and files of all models: those shipped, then the user's own."""
-    files = library.shipped()
-    return files | {name: path for name, path in library.installed().items() if name not in files}
-
-
 def entry(name: str, path: Path) -> Entry:
     """What is known of one model. Raises NellocError if it, or the file of facts beside it, cannot be read."""
     model = library.find(path)

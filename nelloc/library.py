@@ -43,6 +43,12 @@ def installed() -> dict[str, Path]:
     return {path.stem: path for path in sorted(user_folder().glob(f"*{MODEL_SUFFIX}"))}
 
 
+def available() -> dict[str, Path]:
+    """Names and files of all models: those shipped, then the user's own, which do not hide shipped ones."""
+    files = shipped()
+    return files | {name: path for name, path in installed().items() if name not in files}
+
+
 def find(model: str | Path = DEFAULT_MODEL) -> ExactModel:
     """A model by name, shipped or installed, or by path. Raises NellocError if there is none."""
     return _load(_path(model))
@@ -50,7 +56,7 @@ def find(model: str | Path = DEFAULT_MODEL) -> ExactModel:
 
 def _path(model: str | Path) -> Path:
     """The file of a model by name or path."""
-    return (installed() | shipped()).get(str(model), Path(model))
+    return available().get(str(model), Path(model))
 
 
 def find_for(planes: int, model: str | Path = DEFAULT_MODEL) -> ExactModel:

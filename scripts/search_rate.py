@@ -23,14 +23,15 @@ import torch
 from torch import Tensor, nn
 from train_shipped import POOL_WEIGHTS, load
 
+from nelloc import library
 from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.models.export import restore
 from nelloc.models.local import LocalConfig, LocalNetwork
-from nelloc.models.mixture import MAX_LOG2_SCALE, MIN_LOG2_SCALE, UNIFORM_WEIGHT, bits_per_dimension
+from nelloc.models.mixture import MAX_LOG2_SCALE, MIN_LOG2_SCALE, bits_per_dimension, log_likelihood
 from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
 from nelloc.training.data import PixelPool, PixelSampler
-from nelloc.training.loop import Trainer
+from nelloc.training.run import VALIDATION_PIXELS
 
-VALIDATION_PIXELS = 40_000
 ACTIVATION_LIMIT = 8.0
 BATCH = 2048
 
@@ -88,7 +89,12 @@ VARIANTS = [
     replace(BASE, name="no-small", about="both sizes of photographs, no 32 x 32 images", pools=(0.86, 0.14, 0)),
     replace(BASE, name="experts-8", about="8 sets of the last two layers, chosen by the activity", experts=8),
     replace(BASE, name="adamw", about="AdamW instead of Muon for the hidden layers", optimiser="adamw"),
-    replace(BASE, name="distilled", about="half of the values drawn by `high`, given the true context", teacher=0.5),
+    replace(
+        BASE,
+        name="distilled",
+        about="half of the values drawn by a larger network",
+        teacher=0.5,
+    ),
 ]
 
 
@@ -212,7 +218,7 @@ class VariantNetwork(nn.Module):
         outputs = self.head(x, counts)
         if variant.second_layer:
             outputs = self._second(outputs, x, batch)
-        return mixture(outputs, batch, joint=variant.joint)
+        return log_likelihood(outputs, batch.value, batch.base, batch.activity, joint=variant.joint)
 
     def _second(self, first: Tensor, x: Tensor, batch: Batch) -> Tensor:
         k = self.variant.components
@@ -257,30 +263,6 @@ def _product(x, weight, bias, exact):
     if exact or not torch.is_grad_enabled():
         return nn.functional.linear(x, weight, bias)
     return nn.functional.linear(x.bfloat16(), weight.bfloat16()).float() + bias
-
-
-def mixture(outputs: Tensor, batch: Batch, *, joint: bool) -> Tensor:
-    """Natural log-likelihood (N,), as nelloc.models.mixture has it, joint or with weights that stay as they are."""
-    n, k = outputs.shape[0], outputs.shape[1] // 10
-    log_weight = torch.log_softmax(outputs[:, :k], dim=1)
-    mean, log2_scale, coefficient = outputs[:, k:].reshape(n, 3, 3, k).unbind(1)
-    activity = batch.activity[:, None, None]
-    deviation = batch.value - batch.base
-    red, green = deviation[:, 0, None], deviation[:, 1, None]
-    linear = [torch.zeros_like(coefficient[:, 0]), coefficient[:, 0] * red]
-    linear = torch.stack([*linear, coefficient[:, 1] * red + coefficient[:, 2] * green], dim=1)
-    distance = deviation[:, :, None] - mean * activity - linear
-    inverse = torch.exp2(-(log2_scale + torch.log2(activity)).clamp(MIN_LOG2_SCALE, MAX_LOG2_SCALE))
-    centre, half = -distance.abs() * inverse, 0.5 * inverse
-    first, last = (batch.value == 0)[:, :, None], (batch.value == 255)[:, :, None]
-    below = distance < 0
-    lower_open, upper_open = (first & below) | (last & ~below), (first & ~below) | (last & below)
-    upper = torch.where(upper_open, 1.0, torch.sigmoid(centre + half))
-    lower = torch.where(lower_open, 0.0, torch.sigmoid(centre - half))
-    log_probability = torch.log((1 - UNIFORM_WEIGHT) * (upper - lower) + UNIFORM_WEIGHT / 256)
-    if joint:
-        return torch.logsumexp(log_weight + log_probability.sum(1), dim=1)
-    return torch.logsumexp(log_weight[:, None] + log_probability, dim=2).sum(1)
 
 
 def optimisers(network: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
@@ -391,7 +373,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--megapixels", type=float, default=4)
-    parser.add_argument("--teacher", type=Path, help="the training run of the network that distillation learns from")
+    parser.add_argument("--teacher", help="the model that distillation learns from")
     parser.add_argument("--only", action="append", help="names of variants to run")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -403,7 +385,7 @@ def main() -> None:
             continue
         if variant.teacher and args.teacher is None:
             continue
-        teacher = Trainer.resume(args.teacher).parent() if variant.teacher else None
+        teacher = restore(library.find(args.teacher), args.teacher) if variant.teacher else None
         row = run(variant, training, held_out, args.megapixels, teacher)
         print(row, flush=True)
         rows.append({key: str(value) for key, value in row.items()})

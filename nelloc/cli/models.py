@@ -23,11 +23,11 @@ def models(as_json):
 
     Exit status: 0 done, 1 a model cannot be read, 2 wrong usage.
     """
-    from nelloc import catalogue
+    from nelloc import catalogue, library
 
     with reporting():
         entries, failed = [], False
-        for name, path in catalogue.model_files().items():
+        for name, path in library.available().items():
             try:
                 entries.append(catalogue.entry(name, path))
             except NellocError as error:

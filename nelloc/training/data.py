@@ -20,8 +20,7 @@ from PIL import Image
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import FIRST_PIXEL, window
-
-IMAGE_SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm"}
+from nelloc.files import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
