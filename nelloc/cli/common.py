@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -118,9 +119,18 @@ def put(output: str | bytes) -> None:
     try:
         click.echo(output, nl=isinstance(output, str))
     except BrokenPipeError:
+        _drop_output()
         raise
     except OSError as error:
+        _drop_output()
         raise NellocError(f"standard output: cannot be written ({error.strerror}); check its free space") from error
+
+
+def _drop_output() -> None:
+    """Send what standard output still holds nowhere: Python would write it at exit, fail again, and say so."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def print_json(value: Any) -> None:

@@ -27,7 +27,10 @@ from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE
 
 HELP = Path(__file__).parent / "help"
 COMMANDS = ("compress", "decompress", "info", "verify")
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(nelloc.__file__).parents[1])}
+# As a user has it: unbuffered output would hide what Python says at exit of output that it cannot write.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | {
+    "PYTHONPATH": str(Path(nelloc.__file__).parents[1])
+}
 # What `nelloc --help` must not wait for.
 HEAVY = ("numpy", "torch", "PIL", "constriction", "safetensors", "tqdm")
 
