@@ -11,7 +11,8 @@ from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted
 from nelloc.exact.model import ExactModel
 
-# A minute of adaptation is so many pixels trained on: what one core of an AMD EPYC (Zen 4) does in that time.
+# A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
+# core of an AMD EPYC (Zen 4) does about five million.
 PIXELS_PER_MINUTE = 6_000_000
 
 
