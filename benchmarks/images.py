@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nelloc.datasets import read_sheet
+
 SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024", "imagenet32-like", "celeba32", "celeba64", "held-out")
 # In gray, as Pillow converts to mode L.
 GRAY_SETS = {"kodak-gray": "kodak", "cifar10-gray": "cifar10"}
@@ -29,8 +31,7 @@ def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
         return {key: np.asarray(Image.fromarray(image).convert("L")) for key, image in colour.items()}
     if name in SHEETS:
         path, size = SHEETS[name]
-        sheet = np.asarray(Image.open(data / path).convert("RGB"))
-        return {f"test_{n:04}": image for n, image in enumerate(sheet.reshape(-1, size, size, 3))}
+        return {f"test_{n:04}": image for n, image in enumerate(read_sheet(data / path, size))}
     folder = data / ("train-natural" if name == "held-out" else name)
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
     images = {}

@@ -16,11 +16,12 @@ from pathlib import Path
 import torch
 
 from nelloc import library
+from nelloc.datasets import read_sheet
 from nelloc.errors import NellocError
 from nelloc.models.export import restore
 from nelloc.models.local import LocalConfig
 from nelloc.training.batches import Batch
-from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images, sheet_images
+from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images
 from nelloc.training.loop import Trainer, TrainingConfig
 from nelloc.training.processes import Processes, joined
 from nelloc.training.run import VALIDATION_TILE, Listener, check_free, run, validation_batch
@@ -39,8 +40,9 @@ def load(data: Path) -> tuple[list[PixelPool], dict[str, PixelPool]]:
     paths = image_paths(data / "train-natural")
     held = paths[HOLD_OUT // 2 :: HOLD_OUT]
     photographs = load_images([p for p in paths if p not in set(held)])
-    sheets = load_images(sorted((data / "imagenet32-like").glob("train_*.webp")))
-    small = [image for sheet in sheets for image in sheet_images(sheet, 32)]
+    small = [
+        image for path in sorted((data / "imagenet32-like").glob("train_*.webp")) for image in read_sheet(path, 32)
+    ]
     training = [photographs, [halve(p) for p in photographs], small[:-SMALL_HELD_OUT]]
     validation = {"small": PixelPool.from_images(small[-SMALL_HELD_OUT:])}
     for source in ("imagenet", "bsds", "cam", "unsplash"):

@@ -87,11 +87,6 @@ def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).reduce(2))
 
 
-def sheet_images(sheet: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
-    """Split a sheet, whose rows are flattened ``size`` x ``size`` images, into images."""
-    return list(sheet.reshape(-1, size, size, 3))
-
-
 @dataclass(frozen=True)
 class Places:
     """Where n drawn pixels are.
