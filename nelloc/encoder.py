@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.coder import encode_digits
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, border_distances, window
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, run
 from nelloc.schedule import wavefront_order
@@ -56,7 +56,7 @@ def encode_tile(
     for start in range(0, height * width, PIXELS_PER_PASS):
         part = slice(start, start + PIXELS_PER_PASS)
         context = np.ascontiguousarray(quarters[:, plan.sources[:, part]].transpose(1, 0, 2))
-        normalised = engine.normaliser(context)
+        normalised = engine.normaliser(context, plan.distances[:, part])
         outputs = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
         places = plan.places(part, count)
@@ -82,11 +82,13 @@ def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
 
 class _Plan:
     """For one tile shape, in coding order: ``order`` (N,) and ``sources`` (window, N) as ``context_sources`` gives
-    them, and where a pixel's k-th of n digits stands in the stream: ``n * step_start + k * step_size + rank``.
+    them, ``distances`` (3, N) to the borders, and where a pixel's k-th of n digits stands in the stream:
+    ``n * step_start + k * step_size + rank``.
     """
 
     def __init__(self, height: int, width: int, horizon: int):
         self.order, self.sources = context_sources(height, width, horizon)
+        self.distances = border_distances(*np.divmod(self.order, width), width, horizon)
         _, starts = wavefront_order(height, width, horizon)
         sizes = np.diff(starts)
         self.step_size = np.repeat(sizes, sizes)

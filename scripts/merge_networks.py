@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nelloc import library
 from nelloc.models.export import export, restore
-from nelloc.models.merge import merge
+from nelloc.models.grow import merge
 
 
 def main() -> None:

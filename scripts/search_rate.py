@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from train_shipped import POOL_WEIGHTS, load
 
 from nelloc import library
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL
 from nelloc.models.export import restore
 from nelloc.models.local import LocalConfig, LocalNetwork
 from nelloc.models.mixture import MAX_LOG2_SCALE, MIN_LOG2_SCALE, bits_per_dimension, log_likelihood
 from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
-from nelloc.training.data import PixelPool, PixelSampler
+from nelloc.training.data import Drawn, PixelPool, PixelSampler
 from nelloc.training.run import VALIDATION_PIXELS
 
 ACTIVATION_LIMIT = 8.0
@@ -99,17 +99,14 @@ VARIANTS = [
 
 
 class VariantSampler(PixelSampler):
-    """Draws what a variant sees: another border, another colour order, or distances to the borders.
-
-    With ``edges`` three more neighbours are appended to the context: they hold the distances.
-    """
+    """Draws what a variant sees: another border, or another colour order."""
 
     def __init__(self, variant: Variant, pools: list[PixelPool], weights: tuple[float, ...], seed: int, **keywords):
         super().__init__(pools, weights, variant.horizon, seed, **keywords)
         self._variant = variant
 
     def _gather(self, pool, places):
-        context, value = super()._gather(pool, places)
+        context, value, borders = super()._gather(pool, places)
         variant = self._variant
         if variant.border == "constant":
             di, dj = self.offsets[:, :1], self.offsets[:, 1:]
@@ -120,11 +117,7 @@ class VariantSampler(PixelSampler):
         elif variant.colour == "G,R-G,B-G":
             context = _decorrelate(context.transpose(1, 0, 2)).transpose(1, 0, 2)
             value = _decorrelate(value)
-        if variant.edges:
-            distances = np.minimum(np.stack([places.above, places.left, places.right]), variant.horizon)
-            extra = np.broadcast_to(distances[:, None].astype(np.uint8), (3, 3, distances.shape[1]))
-            context = np.concatenate([context, extra])
-        return context, value
+        return Drawn(context, value, borders)
 
 
 def _decorrelate(planes):
@@ -137,15 +130,14 @@ class VariantBatchMaker(BatchMaker):
     """The front end that a variant has."""
 
     def __init__(self, variant: Variant):
-        super().__init__(LocalConfig(horizon=variant.horizon))
+        super().__init__(LocalConfig(horizon=variant.horizon, borders=variant.edges))
         self._variant = variant
 
-    def __call__(self, context, value):
+    def __call__(self, context, value, borders):
         variant = self._variant
-        count = len(window(variant.horizon))
-        batch = super().__call__(context[:count], value)
+        batch = super().__call__(context, value, borders)
         if variant.inputs != "normalised":
-            quarters = torch.from_numpy(context[:count].astype(np.float32) * 4)
+            quarters = torch.from_numpy(context.astype(np.float32) * 4)
             base = batch.base * 4 if variant.inputs == "fixed" else torch.full_like(batch.base, 510)
             differences = (quarters - base.T).flatten(0, 1).T / 4
             level = batch.inputs[:, -4:-1] if variant.inputs == "fixed" else torch.zeros(len(base), 3)
@@ -153,10 +145,6 @@ class VariantBatchMaker(BatchMaker):
             inputs = torch.cat([differences * scale, level, torch.zeros(len(base), 1)], dim=1)
             activity = torch.full_like(batch.activity, 8.0 if variant.inputs == "fixed" else 64.0)
             batch = Batch(inputs, batch.value, base / 4, activity)
-        if variant.edges:
-            distances = torch.from_numpy(context[count:, 0].T.astype(np.float32)) * 64
-            inputs = torch.cat([distances, batch.inputs], dim=1)
-            batch = replace(batch, inputs=inputs)
         return batch
 
 

@@ -19,6 +19,7 @@ from nelloc import library
 from nelloc.datasets import read_sheet
 from nelloc.errors import NellocError
 from nelloc.models.export import restore
+from nelloc.models.grow import with_borders
 from nelloc.models.local import LocalConfig
 from nelloc.training.batches import Batch
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="default", help="a shape, as nelloc train --model takes it")
     parser.add_argument("--init", default=None, help="an integer model to start from, instead of random weights")
+    parser.add_argument("--borders", action="store_true", help="with --init: let the network see the tile's borders")
     parser.add_argument("--batch", type=int, default=TrainingConfig.batch)
     parser.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate)
     parser.add_argument(
@@ -91,6 +93,8 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
     else:
         check_free(args.out)
         start = None if args.init is None else restore(library.find(args.init), args.init)
+        if start is not None and args.borders and not start.config.borders:
+            start = with_borders(start)
         config = TrainingConfig(
             network=parse_shape(args.model) if start is None else start.config,
             seed=args.seed,

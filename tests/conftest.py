@@ -37,12 +37,13 @@ def small_model_bytes(
     channels: int = 3,
     inputs: Inputs = "normalised",
     joint: bool = True,
+    borders: bool = False,
 ) -> bytes:
     """A model file with random weights and one residual block, for tests that need speed, not a good rate."""
     from nelloc.models.export import mixture_tables
 
     random = np.random.default_rng(seed)
-    first = (input_count(horizon, channels, inputs), width)
+    first = (input_count(horizon, channels, inputs, borders), width)
     sizes = [first, *[(width, width)] * 4, (width, output_count(components, channels))]
     layers = []
     for index, (columns, rows) in enumerate(sizes):
@@ -62,6 +63,7 @@ def small_model_bytes(
         mixture=mixture_tables(),
         channels=channels,
         inputs=inputs,
+        borders=borders,
     )
 
 
@@ -73,6 +75,9 @@ OTHER_KINDS: dict[str, dict] = {
     "raw horizon 1": {"inputs": "raw", "horizon": 1},
     "raw horizon 5": {"inputs": "raw", "horizon": 5, "joint": False},
     "separate": {"joint": False},
+    "borders": {"borders": True},
+    "borders gray": {"borders": True, "channels": 1, "horizon": 4},
+    "borders raw": {"borders": True, "inputs": "raw", "horizon": 5},
 }
 
 

@@ -198,6 +198,7 @@ class Model:
     joint: bool
     channels: int
     raw: bool
+    borders: bool
     layers: list[Layer]
     tables: dict[str, tuple[int, ...]]
     logistic: list[int]
@@ -222,7 +223,9 @@ def parse_model(data: bytes) -> Model:
     require(channels in (1, 3) and inputs in ("normalised", "raw"), "unknown channels or inputs")
     raw = inputs == "raw"
     require(h >= (1 if raw else 2) and components >= 1, "horizon or components not defined")
-    features = channels * 2 * h * (h + 1) + (0 if raw else channels + 1)
+    borders = about.get("borders", False)
+    require(h <= 6 or not borders, "horizon not defined with borders")
+    features = channels * 2 * h * (h + 1) + (0 if raw else channels + 1) + (3 if borders else 0)
 
     def tensor(name: str) -> tuple[int, ...]:
         begin, end = header[name]["data_offsets"]
@@ -248,7 +251,7 @@ def parse_model(data: bytes) -> Model:
     levels = {len(tables[name]) for name in CONTEXT_TABLES}
     require(levels == {1} or (len(levels) == 1 and not raw), "tables of wrong numbers of levels")
     logistic = logistic_table(tables["mixture.logistic"])
-    return Model(h, components, about["joint"], channels, raw, layers, tables, logistic)
+    return Model(h, components, about["joint"], channels, raw, borders, layers, tables, logistic)
 
 
 def logistic_table(coarse: tuple[int, ...]) -> list[int]:
@@ -460,6 +463,8 @@ def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: in
     if not model.raw:
         x += [(b >> 2) - 128 for b in base]
         x.append(tables["context.activity_input"][level])
+    if model.borders:
+        x += [64 * min(distance, h) for distance in (i, j, width - 1 - j)]
     return Pixel(model, base, level, network(model.layers, x))
 
 

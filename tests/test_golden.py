@@ -34,7 +34,7 @@ def pixels_of(name):
 
 def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {"photograph", "gray", "pixel", "column"} <= set(FILES)
-    assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray"} <= set(FILES)
+    assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray", "model-borders-photograph"} <= set(FILES)
     assert {"differences-photograph", "embedded"} <= set(FILES)
     assert {f"shipped-{name}" for name in library.shipped()} <= set(FILES)
 

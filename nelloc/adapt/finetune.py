@@ -99,7 +99,7 @@ def _train(
 
     def draw() -> tuple[Batch, Tensor]:
         drawn = sampler.draw(plan.batch)
-        batch = maker(drawn.context, drawn.value)
+        batch = maker(drawn.context, drawn.value, drawn.borders)
         parts = (batch.inputs, batch.value, batch.base, batch.activity, torch.from_numpy(drawn.gray))
         *moved, gray = (part.to(device) for part in parts)
         return Batch(*moved), gray

@@ -55,10 +55,13 @@ class TilePool:
 
 @dataclass(frozen=True)
 class DrawnPixels:
-    """N pixels: contexts (window, 3, N) and values (3, N), uint8, and which of them are gray (N,)."""
+    """N pixels: contexts (window, 3, N) and values (3, N), uint8; how many pixels of their tiles are above, left and
+    right of them, ``borders`` (3, N); and which of them are gray (N,).
+    """
 
     context: NDArray[np.uint8]
     value: NDArray[np.uint8]
+    borders: NDArray[np.int64]
     gray: NDArray[np.bool_]
 
 
@@ -99,4 +102,5 @@ class TileSampler:
         first = position == start
         context = pool.pixels[np.where(first, position, start + i * width + j)]
         context[:, first] = FIRST_PIXEL
-        return DrawnPixels(context.transpose(0, 2, 1), pool.pixels[position].T, pool.gray[tile])
+        borders = np.stack([row, column, width - 1 - column])
+        return DrawnPixels(context.transpose(0, 2, 1), pool.pixels[position].T, borders, pool.gray[tile])

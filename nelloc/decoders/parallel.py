@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, border_distances, window
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, wavefront_order
@@ -38,7 +38,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
     offsets = [np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans]
     steps = max(step_count(tile.height, tile.width, horizon) for tile in tiles)
     for step in range(steps):
-        slices, reads, cells, sources, targets = [], [], [], [], []
+        slices, reads, distances, cells, sources, targets = [], [], [], [], [], []
         n = 0
         for index, plan in enumerate(plans):
             if step >= len(plan.starts) - 1:
@@ -49,6 +49,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
             own = plan.cell[first:last] + origins[index]
             cells.append(own)
             reads.append(own + offsets[index])
+            distances.append(plan.distances[:, first:last])
             low, high = plan.fill_starts[step], plan.fill_starts[step + 1]
             sources.append(plan.fill_source[low:high] - first + n)
             targets.append(plan.fill_cell[low:high] + origins[index])
@@ -57,7 +58,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
         if not n:
             continue
         context = store[:, np.concatenate(reads, axis=1)].transpose(1, 0, 2)
-        normalised = engine.normaliser(context)
+        normalised = engine.normaliser(context, np.concatenate(distances, axis=1))
         outputs = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))  # noqa: B023
@@ -72,7 +73,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
 
 
 class _Plan:
-    """For one tile shape: which cell of its padded plane each pixel is, step by step.
+    """For one tile shape: which cell of its padded plane each pixel is, step by step, and its ``distances`` to borders.
 
     Padding cells hold the value that the next pixel to read them must see; pixels on the
     border are therefore also written to padding cells (``fill_source`` pixel to ``fill_cell``).
@@ -85,6 +86,7 @@ class _Plan:
         order, self.starts = wavefront_order(height, width, horizon)
         rows, columns = np.divmod(order, width)
         self.cell = self._cell(rows, columns)
+        self.distances = border_distances(rows, columns, width, horizon)
         pairs = np.array(
             [
                 (pixel, self._cell(row, column))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.decoders.interface import EncodedTile
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, border_distances, window
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import DIGITS, Coding
 from nelloc.schedule import step_count, step_rows
@@ -33,7 +33,8 @@ def _decode_tile(engine: Engine, tile: EncodedTile, progress: Advance) -> NDArra
         codings = []
         for row, column in pixels:
             context = np.stack([_neighbour(image, row, column, di, dj) for di, dj in offsets])
-            codings.append(_code_pixel(engine, context, tile.planes))
+            distances = border_distances(np.array([row]), np.array([column]), tile.width, horizon)
+            codings.append(_code_pixel(engine, context, distances, tile.planes))
         for (row, column), value in zip(pixels, _decode_step(tile, codings), strict=True):
             image[:, row, column] = value
         progress(len(pixels))
@@ -51,9 +52,9 @@ def _neighbour(image: NDArray[np.uint8], row: int, column: int, di: int, dj: int
     return image[:, i, j]
 
 
-def _code_pixel(engine: Engine, context: NDArray[np.uint8], planes: int) -> Coding:
-    """The coding of one pixel, from its ``context`` (window, channels)."""
-    normalised = engine.normaliser(context[:, :, None] * np.float32(4))
+def _code_pixel(engine: Engine, context: NDArray[np.uint8], distances: NDArray[np.float32], planes: int) -> Coding:
+    """The coding of one pixel, from its ``context`` (window, channels) and ``distances`` (3, 1) to the borders."""
+    normalised = engine.normaliser(context[:, :, None] * np.float32(4), distances)
     outputs = engine.evaluate(normalised.inputs).copy()
     return engine.mixture.code(outputs, normalised.base, normalised.level, planes)
 

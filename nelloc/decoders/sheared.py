@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
-from nelloc.exact.context import FIRST_PIXEL
+from nelloc.exact.context import FIRST_PIXEL, border_distances
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, step_rows
@@ -102,7 +102,8 @@ class _LockStep:
         """Decode the pixels of one step: rows ``top`` to ``bottom`` of all tiles, where a tile has them."""
         n = bottom - top
         inputs = self._contexts(column, top, bottom)
-        normalised = self.engine.normaliser(self._window_of(inputs), out=inputs)
+        distances = self._distances(step, top, bottom) if self.engine.normaliser.borders else None
+        normalised = self.engine.normaliser(self._window_of(inputs), distances, out=inputs)
         outputs = self.engine.evaluate(inputs)
         decoders = [tile.digits for tile in self.tiles]
         slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
@@ -132,6 +133,13 @@ class _LockStep:
             window[index * across : (index + 1) * across] = block
         window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
         return inputs
+
+    def _distances(self, step: int, top: int, bottom: int) -> NDArray[np.float32]:
+        """Distances (3, tiles * rows) of a step's pixels to the borders of their tiles."""
+        rows = np.arange(top, bottom)
+        widths = np.broadcast_to(self.widths, len(self.tiles))[:, None]
+        rows, columns = np.broadcast_arrays(rows, step - rows * self.shear + 0 * widths)
+        return border_distances(rows, columns, widths, self.h).reshape(3, -1)
 
     def _window_of(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """The part (window, channels, N) of network inputs that stands for the neighbours' values."""

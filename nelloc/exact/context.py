@@ -4,6 +4,7 @@ A context holds the already coded pixels within ``horizon`` of the current one. 
 the network as differences to a local predictor (the *base*), divided by a local *activity*, so
 that the network sees the same numbers whatever the brightness and the contrast of the region.
 *Raw*, as in the thesis, they enter as they are (Appendix D.1.3): base and activity are constants.
+With ``borders`` the network is told too how far the tile's borders are, and so which neighbours are repeated ones.
 
 Everything here is integer arithmetic. Integers are carried in float32, where they are exact
 because no intermediate value needs more than 24 bits; docs/FORMAT.md gives the same steps in
@@ -50,10 +51,23 @@ def window(horizon: int) -> list[tuple[int, int]]:
     return above + [(0, j) for j in range(-horizon, 0)]
 
 
-def input_count(horizon: int, channels: int = 3, inputs: Inputs = "normalised") -> int:
-    """Number of network inputs: per channel one of each neighbour; unless raw, its base too, and the activity."""
+def input_count(horizon: int, channels: int = 3, inputs: Inputs = "normalised", borders: bool = False) -> int:
+    """Number of network inputs: per channel one of each neighbour; unless raw, its base too, and the activity.
+
+    With ``borders`` three more, the distances to the tile's borders.
+    """
     values = channels * len(window(horizon))
-    return values if inputs == "raw" else values + channels + 1
+    return values + (0 if inputs == "raw" else channels + 1) + (3 if borders else 0)
+
+
+def border_distances(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], width: int | NDArray[np.int64], horizon: int
+) -> NDArray[np.float32]:
+    """How many pixels, ``horizon`` at most, a tile has above, left and right of its pixels at ``rows`` and ``columns``.
+
+    (3, ...) float32 for any shape of rows and columns; ``width`` is the tile's.
+    """
+    return np.clip(np.stack([rows, columns, width - 1 - columns]), 0, horizon).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -116,8 +130,15 @@ def standard_activity(levels: int) -> list[float]:
 class Normaliser:
     """Turns gathered contexts into network inputs, for one horizon, number of channels and set of tables."""
 
-    def __init__(self, horizon: int, tables: ContextTables, channels: int = 3, inputs: Inputs = "normalised"):
-        self.horizon, self.channels, self.inputs = horizon, channels, inputs
+    def __init__(
+        self,
+        horizon: int,
+        tables: ContextTables,
+        channels: int = 3,
+        inputs: Inputs = "normalised",
+        borders: bool = False,
+    ):
+        self.horizon, self.channels, self.inputs, self.borders = horizon, channels, inputs, borders
         self.offsets = window(horizon)
         self.tables = tables
         self._input_scale = (tables.input_scale / 2**INPUT_SCALE_BITS).astype(np.float32)
@@ -134,19 +155,27 @@ class Normaliser:
     @property
     def features(self) -> int:
         """Number of network inputs; the first ``channels * window`` stand for the neighbours' values."""
-        return input_count(self.horizon, self.channels, self.inputs)
+        return input_count(self.horizon, self.channels, self.inputs, self.borders)
 
-    def __call__(self, quarters: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> Normalised:
+    def __call__(
+        self,
+        quarters: NDArray[np.float32],
+        distances: NDArray[np.float32] | None = None,
+        out: NDArray[np.float32] | None = None,
+    ) -> Normalised:
         """Normalise the contexts of N pixels.
 
         ``quarters`` (window, channels, N) float32: neighbour values in quarters of a gray level (4x).
-        It is overwritten when ``out`` is its own storage. ``out`` (features, N) float32
-        receives the inputs.
+        It is overwritten when ``out`` is its own storage. ``distances`` (3, N) float32 as ``border_distances`` gives
+        them, for networks that see the ``borders``. ``out`` (features, N) float32 receives the inputs.
         """
         count, channels, n = quarters.shape
         if out is None:
             out = np.empty((self.features, n), np.float32)
         inputs = out[: channels * count].reshape(count, channels, n)
+        if self.borders:
+            assert distances is not None
+            np.multiply(distances, np.float32(INPUT_STEPS), out=out[-3:])
         if self.inputs == "raw":
             base = np.full((channels, n), RAW_BASE, np.float32)
             level = np.zeros(n, np.int16)
@@ -161,11 +190,12 @@ class Normaliser:
         total = np.abs(inputs[self._activity]).sum(axis=(0, 1))
         level = self._level_of_sum[total.astype(np.int64)]
         _round(inputs, self._input_scale[level])
-        brightness = out[channels * count : -1]
+        after = channels * (count + 1)
+        brightness = out[channels * count : after]
         np.multiply(base, np.float32(0.25), out=brightness)
         np.floor(brightness, out=brightness)
         brightness -= np.float32(128)
-        out[-1] = self._activity_input[level]
+        out[after] = self._activity_input[level]
         return Normalised(out, base, level)
 
 

@@ -25,7 +25,8 @@ class Engine:
     @classmethod
     def of(cls, model: ExactModel, evaluator: Evaluator) -> Engine:
         """The engine of ``model`` on a prepared backend."""
-        return cls(Normaliser(model.horizon, model.context, model.channels, model.inputs), evaluator, Mixture(model))
+        normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
+        return cls(normaliser, evaluator, Mixture(model))
 
     @property
     def horizon(self) -> int:

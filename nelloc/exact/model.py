@@ -19,7 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.exact.context import INPUT_CLIP, ContextTables, Inputs, input_count
+from nelloc.exact.context import INPUT_CLIP, INPUT_STEPS, ContextTables, Inputs, input_count
 
 MODEL_FORMAT = "nelloc-model"
 MODEL_VERSION = 1
@@ -96,6 +96,7 @@ class ExactModel:
     joint: bool
     channels: int
     inputs: Inputs
+    borders: bool
     layers: tuple[Layer, ...]
     context: ContextTables
     mixture: MixtureTables
@@ -142,6 +143,7 @@ def save_model(
     mixture: MixtureTables,
     channels: int = 3,
     inputs: Inputs = "normalised",
+    borders: bool = False,
 ) -> bytes:
     """The bytes of a model file; the same integers always give the same bytes."""
     about = {
@@ -157,6 +159,8 @@ def save_model(
         about["channels"] = channels
     if inputs != "normalised":
         about["inputs"] = inputs
+    if borders:
+        about["borders"] = True
     tensors: dict[str, NDArray] = {}
     for index, layer in enumerate(layers):
         small = np.abs(layer.weight).max() <= 127
@@ -210,6 +214,7 @@ def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
         joint=bool(about["joint"]),
         channels=int(about.get("channels", 3)),
         inputs=about.get("inputs", "normalised"),
+        borders=bool(about.get("borders", False)),
         layers=layers,
         context=context,
         mixture=mixture,
@@ -224,6 +229,8 @@ def _check(model: ExactModel) -> None:
     _require(model.inputs in get_args(Inputs), "its kind of inputs is unknown")
     raw = model.inputs == "raw"
     _require((1 if raw else MIN_HORIZON) <= model.horizon <= MAX_HORIZON, "its horizon is out of range")
+    # The largest input is a distance of the horizon.
+    _require(not model.borders or model.horizon * INPUT_STEPS <= INPUT_CLIP, "its horizon is too large for borders")
     _require(1 <= model.components <= MAX_COMPONENTS, "its number of components is out of range")
     _require(2 <= len(model.layers) <= MAX_LAYERS, "its number of layers is out of range")
     _check_layers(model)
@@ -233,7 +240,7 @@ def _check(model: ExactModel) -> None:
 
 
 def _check_layers(model: ExactModel) -> None:
-    width = input_count(model.horizon, model.channels, model.inputs)
+    width = input_count(model.horizon, model.channels, model.inputs, model.borders)
     outputs = output_count(model.components, model.channels)
     for index, layer in enumerate(model.layers):
         name = f"layer {index}"

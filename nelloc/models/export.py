@@ -57,6 +57,7 @@ def export(network: LocalNetwork) -> bytes:
         mixture=mixture_tables(),
         channels=config.channels,
         inputs=config.inputs,
+        borders=config.borders,
     )
     load_model(data, "exported model")
     return data
@@ -78,6 +79,7 @@ def restore(model: ExactModel, source: str = "model", *, fixed_steps: bool = Fal
         inputs=model.inputs,
         joint=model.joint,
         depth=max(0, len(model.layers) - 2 - 3 * blocks),
+        borders=model.borders,
     )
     usual = [layer.weight.shape[::-1] for layer in model.layers] == config.layer_sizes
     if not usual or [layer.skip for layer in model.layers] != config.skips:

@@ -33,7 +33,8 @@ class LocalConfig:
     """Shape of a local network: ``horizon``, hidden ``width``, residual ``blocks`` (thesis r), ``components`` K.
 
     ``depth`` is the number of hidden layers after the residual blocks (the thesis has one). ``channels`` is 3 (RGB) or
-    1 (gray), ``inputs`` how it sees its context, and ``joint`` whether the channels of a pixel share their component.
+    1 (gray), ``inputs`` how it sees its context, ``joint`` whether the channels of a pixel share their component, and
+    ``borders`` whether it is told how far the tile's borders are.
     Raises NellocError for a shape that there is not.
     """
 
@@ -45,6 +46,7 @@ class LocalConfig:
     inputs: Inputs = "normalised"
     joint: bool = True
     depth: int = 1
+    borders: bool = False
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -53,12 +55,14 @@ class LocalConfig:
             raise NellocError(f"inputs {self.inputs}: unknown; choose one of {', '.join(get_args(Inputs))}")
         if self.horizon < (1 if self.inputs == "raw" else 2):
             raise NellocError(f"horizon {self.horizon}: choose at least 2, or 1 with raw inputs")
+        if self.borders and self.horizon * INPUT_STEPS > INPUT_CLIP:
+            raise NellocError(f"horizon {self.horizon}: choose at most {INPUT_CLIP // INPUT_STEPS} with borders")
 
     @property
     def layer_sizes(self) -> list[tuple[int, int]]:
         """(inputs, outputs) of each dense layer: the first, three per block, ``depth`` more, and the last."""
         middle = [(self.width, self.width)] * (3 * self.blocks + self.depth)
-        inputs = input_count(self.horizon, self.channels, self.inputs)
+        inputs = input_count(self.horizon, self.channels, self.inputs, self.borders)
         return [(inputs, self.width), *middle, (self.width, output_count(self.components, self.channels))]
 
     @property

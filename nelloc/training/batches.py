@@ -54,15 +54,19 @@ class BatchMaker:
         levels = len(tables.thresholds)
         activity = [RAW_ACTIVITY] if config.inputs == "raw" else standard_activity(levels)
         self._channels = config.channels
-        self._normalise = Normaliser(config.horizon, tables, config.channels, config.inputs)
+        self._horizon = config.horizon
+        self._normalise = Normaliser(config.horizon, tables, config.channels, config.inputs, config.borders)
         self._activity = torch.tensor(activity, dtype=torch.float32)
 
-    def __call__(self, context: NDArray[np.uint8], value: NDArray[np.uint8]) -> Batch:
-        """``context`` (window, 3, N) and ``value`` (3, N), uint8 RGB; a gray model gets their luma."""
+    def __call__(
+        self, context: NDArray[np.uint8], value: NDArray[np.uint8], borders: NDArray[np.integer | np.floating]
+    ) -> Batch:
+        """What a ``Drawn`` has, uint8 RGB; a gray model gets its luma."""
         if self._channels == 1:
             context, value = luma(context, axis=1), luma(value, axis=0)
         quarters = np.ascontiguousarray(context).astype(np.float32) * np.float32(4)
-        normalised = self._normalise(quarters)
+        distances = np.clip(borders, 0, self._horizon).astype(np.float32)
+        normalised = self._normalise(quarters, distances)
         return Batch(
             inputs=_rows(normalised.inputs),
             value=_rows(value.astype(np.float32)),

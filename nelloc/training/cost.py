@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nelloc import image as pictures
 from nelloc.codec import Options, encode_pixels
 from nelloc.encoder import context_sources
-from nelloc.exact.context import FIRST_PIXEL
+from nelloc.exact.context import FIRST_PIXEL, border_distances
 from nelloc.models.local import LocalNetwork
 from nelloc.tiling import tiles
 from nelloc.training.batches import BatchMaker, evaluate, luma
@@ -61,9 +61,10 @@ def parent_bits(network: LocalNetwork, image: NDArray[np.uint8]) -> float:
     for tile in tiles(*image.shape[:2]):
         pixels = image[tile.rows, tile.columns].reshape(-1, 3)
         order, sources = context_sources(tile.height, tile.width, config.horizon)
+        distances = border_distances(*np.divmod(order, tile.width), tile.width, config.horizon)
         known = np.concatenate([pixels, np.full((1, 3), FIRST_PIXEL, np.uint8)])
         for start in range(0, len(order), PIXELS_PER_PASS):
             part = slice(start, start + PIXELS_PER_PASS)
-            batch = make(known[sources[:, part]].transpose(0, 2, 1), pixels[order[part]].T)
+            batch = make(known[sources[:, part]].transpose(0, 2, 1), pixels[order[part]].T, distances[:, part])
             total += evaluate(network, batch, rounding=False) * config.channels * len(order[part])
     return total

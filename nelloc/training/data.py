@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,11 +119,22 @@ class Augmentation:
 _ORDERS = np.array(list(permutations(range(3))))
 
 
+class Drawn(NamedTuple):
+    """N pixels: ``context`` (window, 3, N) and ``value`` (3, N), uint8.
+
+    ``borders`` (3, N): how many pixels of their tiles are above, left and right of them.
+    """
+
+    context: NDArray[np.uint8]
+    value: NDArray[np.uint8]
+    borders: NDArray[np.int64]
+
+
 class PixelDrawer(Protocol):
     """What draws pixels in a data worker."""
 
-    def draw(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """``n`` random pixels: contexts (window, 3, n) and values (3, n), uint8."""
+    def draw(self, n: int) -> Drawn:
+        """``n`` random pixels."""
 
     def messages(self) -> list[str]:
         """What a user should know of the images read since the last call."""
@@ -176,12 +187,13 @@ class PixelSampler:
         """Nothing: the images were read before."""
         return []
 
-    def draw(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """``n`` random pixels: contexts (window, 3, n) and values (3, n), uint8."""
+    def draw(self, n: int) -> Drawn:
+        """``n`` random pixels."""
         counts = self.random.multinomial(n, self.weights)
         parts = [self._draw_from(pool, count) for pool, count in zip(self.pools, counts, strict=True) if count]
-        context = np.concatenate([part[0] for part in parts], axis=2)
-        value = np.concatenate([part[1] for part in parts], axis=1)
+        context = np.concatenate([part.context for part in parts], axis=2)
+        value = np.concatenate([part.value for part in parts], axis=1)
+        borders = np.concatenate([part.borders for part in parts], axis=1)
         if self.augmentation.channels:
             order = _ORDERS[self.random.integers(len(_ORDERS), size=n)].T
             context = np.take_along_axis(context, order[None], axis=1)
@@ -189,9 +201,9 @@ class PixelSampler:
         gray = self.random.random(n) < self.gray
         context[:, :, gray] = context[:, 1:2, gray]
         value[:, gray] = value[1:2, gray]
-        return context, value
+        return Drawn(context, value, borders)
 
-    def _draw_from(self, pool: PixelPool, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _draw_from(self, pool: PixelPool, n: int) -> Drawn:
         return self._gather(pool, self._places(pool, n))
 
     def _places(self, pool: PixelPool, n: int) -> Places:
@@ -220,8 +232,8 @@ class PixelSampler:
             right=np.minimum(size - 1 - tile_column, room[right, pixels]),
         )
 
-    def _gather(self, pool: PixelPool, places: Places) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Contexts (window, 3, n) and values (3, n) of the pixels at ``places``."""
+    def _gather(self, pool: PixelPool, places: Places) -> Drawn:
+        """The pixels at ``places``."""
         di, dj = self.offsets[:, :1], self.offsets[:, 1:]
         di = np.maximum(di, -places.above)
         dj = np.minimum(np.maximum(dj, -places.left), places.right)
@@ -236,7 +248,8 @@ class PixelSampler:
         if self.augmentation.brightness:
             context, value = self._brighten(context, value)
         context[:, nothing] = FIRST_PIXEL
-        return context.transpose(0, 2, 1), value.T
+        borders = np.stack([places.above, places.left, places.right])
+        return Drawn(context.transpose(0, 2, 1), value.T, borders)
 
     def _brighten(
         self, context: NDArray[np.uint8], value: NDArray[np.uint8]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nelloc.errors import NellocError
-from nelloc.training.data import Augmentation, PixelDrawer, PixelPool, PixelSampler, load_image
+from nelloc.training.data import Augmentation, Drawn, PixelDrawer, PixelPool, PixelSampler, load_image
 
 # One file in HOLD_OUT is never trained on, chosen by name; at most MOST_HELD_OUT of a folder are looked at.
 HOLD_OUT = 25
@@ -193,7 +193,7 @@ class _Reservoir:
         messages, self._messages = self._messages, []
         return messages
 
-    def draw(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def draw(self, n: int) -> Drawn:
         if not self._complete:
             self._debt += n * PIXELS_READ_PER_DRAWN
             while self._debt > 0:

@@ -36,7 +36,7 @@ def test_the_bits_trained_on_are_those_of_the_coder(planes, small_model_path):
     network = restore(load_model(BASE))
     pool = finetune.TilePool.of([image], 16)
     drawn = finetune.TileSampler(pool, 3, 0).at(np.arange(len(pool)))
-    batch = BatchMaker(network.config)(drawn.context, drawn.value)
+    batch = BatchMaker(network.config)(drawn.context, drawn.value, drawn.borders)
     with torch.no_grad():
         bits = finetune.bits(network(batch.inputs), batch, torch.from_numpy(drawn.gray), network.config)
     assert float(bits.sum()) == pytest.approx(coded.model_bits, rel=0.03)

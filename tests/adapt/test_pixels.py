@@ -27,6 +27,8 @@ def test_contexts_are_those_of_the_encoder_in_every_tile():
             seen = np.concatenate([known, np.full((3, 1), FIRST_PIXEL)], axis=1)
             np.testing.assert_array_equal(drawn.context, seen[:, sources].transpose(1, 0, 2))
             np.testing.assert_array_equal(drawn.value, known[:, order])
+            rows, columns = np.divmod(order, view.shape[2])
+            np.testing.assert_array_equal(drawn.borders, [rows, columns, view.shape[2] - 1 - columns])
             assert (drawn.gray == (len(view) == 1)).all()
 
 

@@ -12,7 +12,7 @@ from nelloc import NellocError  # noqa: E402
 from nelloc.codec import Options, encode_pixels  # noqa: E402
 from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact import backends  # noqa: E402
-from nelloc.exact.context import FIRST_PIXEL, INPUT_CLIP, input_count  # noqa: E402
+from nelloc.exact.context import FIRST_PIXEL, INPUT_CLIP, border_distances, input_count  # noqa: E402
 from nelloc.exact.model import load_model  # noqa: E402
 from nelloc.image import from_array  # noqa: E402
 from nelloc.models.export import export  # noqa: E402
@@ -36,6 +36,7 @@ KINDS = [
     {"inputs": "raw", "joint": False},
     {"inputs": "raw", "channels": 1, "horizon": 1},
     {"inputs": "raw", "horizon": 5, "blocks": 1},
+    {"borders": True, "horizon": 6},
 ]
 SHAPES = [{}, {"blocks": 1}, {"blocks": 2, "horizon": 2}, {"width": 256, "components": 10}]
 
@@ -67,7 +68,8 @@ def test_coded_bits_are_those_of_the_trained_network(shape, rounding, tmp_path):
     coded = luma(image, axis=2)[:, :, 0] if config.channels == 1 else image
     order, sources = context_sources(40, 50, config.horizon)
     known = np.concatenate([value, np.full((1, 3), FIRST_PIXEL, np.uint8)])
-    batch = BatchMaker(config)(known[sources].transpose(0, 2, 1), value[order].T)
+    distances = border_distances(*np.divmod(order, 50), 50, config.horizon)
+    batch = BatchMaker(config)(known[sources].transpose(0, 2, 1), value[order].T, distances)
     model = tmp_path / "model.nlm"
     model.write_bytes(export(trained))
     (encoded,) = encode_pixels([from_array(coded, "image")], Options(model=model), verify=True, measure=True)

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the models need torch")
 
 from nelloc.encoder import context_sources  # noqa: E402
-from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
+from nelloc.exact.context import FIRST_PIXEL, border_distances  # noqa: E402
 from nelloc.exact.model import output_count  # noqa: E402
 from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
 from nelloc.models.mixture import UNIFORM_WEIGHT, channel_log_likelihood, log_likelihood  # noqa: E402
@@ -22,6 +22,7 @@ KINDS = [
     {"inputs": "raw", "channels": 1, "horizon": 1},
     {"inputs": "raw", "horizon": 4, "blocks": 1},
     {"horizon": 2, "blocks": 1},
+    {"borders": True},
 ]
 
 
@@ -30,7 +31,8 @@ def outputs_of(network, image):
     height, width, _ = image.shape
     order, sources = context_sources(height, width, network.config.horizon)
     known = np.concatenate([image.reshape(-1, 3), np.full((1, 3), FIRST_PIXEL, np.uint8)])
-    batch = BatchMaker(network.config)(known[sources].transpose(0, 2, 1), image.reshape(-1, 3)[order].T)
+    distances = border_distances(*np.divmod(order, width), width, network.config.horizon)
+    batch = BatchMaker(network.config)(known[sources].transpose(0, 2, 1), image.reshape(-1, 3)[order].T, distances)
     with torch.no_grad():
         said = torch.cat([network(batch.inputs), batch.base, batch.activity[:, None]], dim=1)
     return said[torch.from_numpy(np.argsort(order))].reshape(height, width, -1)

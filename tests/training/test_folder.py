@@ -143,7 +143,7 @@ def test_an_image_larger_than_the_memory_is_drawn_from_in_parts(tmp_path):
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 9), (3, 3)])
 def test_images_smaller_than_the_window_are_no_problem(tmp_path, size):
     write_images(tmp_path, 3, size=size)
-    context, value = drawer(tmp_path, 1 << 20, augmentation=Augmentation(True, True, 32)).draw(500)
+    context, value, _ = drawer(tmp_path, 1 << 20, augmentation=Augmentation(True, True, 32)).draw(500)
     assert context.shape == (24, 3, 500)
     assert value.shape == (3, 500)
 
@@ -201,7 +201,7 @@ def test_turned_contexts_are_those_of_turned_images():
     options = {"tile_sizes": [10**9], **NOTHING_VARIED}  # tiles so large that they cut nothing
 
     def drawn(picture, **more):
-        context, value = PixelSampler([PixelPool.from_images([picture])], [1], 3, 0, **options, **more).draw(8000)
+        context, value, _ = PixelSampler([PixelPool.from_images([picture])], [1], 3, 0, **options, **more).draw(8000)
         both = np.concatenate([context.reshape(72, -1), value])
         return {both[:, k].tobytes() for k in range(8000)}
 
@@ -215,7 +215,7 @@ def test_permuted_channels_are_permuted_alike_in_context_and_value():
     image = np.zeros((8, 8, 3), np.uint8) + np.array([10, 20, 30], np.uint8)
     pools = [PixelPool.from_images([image])]
     sampler = PixelSampler(pools, [1], 3, 0, **NOTHING_VARIED, augmentation=Augmentation(channels=True))
-    context, value = sampler.draw(2000)
+    context, value, _ = sampler.draw(2000)
     inside = (context != 128).all(axis=(0, 1))
     assert (context[:, :, inside] == value[None][:, :, inside]).all()
     assert len({tuple(v) for v in value.T.tolist()}) == 6
@@ -227,7 +227,7 @@ def test_brightness_shifts_context_and_value_together_and_never_wraps():
     for picture, lowest, highest in ((image, 0, 255), (dark, 0, 37)):
         pools = [PixelPool.from_images([picture])]
         sampler = PixelSampler(pools, [1], 3, 0, **NOTHING_VARIED, augmentation=Augmentation(brightness=32))
-        context, value = sampler.draw(3000)
+        context, value, _ = sampler.draw(3000)
         assert value.min() == lowest
         assert value.max() == highest
         first = (context == 128).all(axis=(0, 1))

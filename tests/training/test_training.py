@@ -37,20 +37,23 @@ def test_sampled_contexts_are_those_of_the_codec(flip):
     flat = np.concatenate([coded.reshape(-1, 3), np.full((1, 3), FIRST_PIXEL, np.uint8)])
     order, sources = context_sources(size, size, 3)
     known = {tuple(flat[p]): flat[sources[:, k]] for k, p in enumerate(order)}
+    place = {tuple(flat[p]): divmod(int(p), size) for p in order}
     sampler = PixelSampler([PixelPool.from_images([image])], [1], 3, 0, tile_sizes=[10_000], gray=0, flip=flip)
-    context, value = sampler.draw(400)
+    context, value, borders = sampler.draw(400)
     seen = set()
     for k in range(400):
         expected = known[tuple(value[:, k])]
         if np.array_equal(context[:, :, k], expected):
             seen.add(tuple(value[:, k]))
+            row, column = place[tuple(value[:, k])]
+            assert borders[:, k].tolist() == [row, column, size - 1 - column]
     # Tiles are far larger than the image, so that only the image's own borders cut contexts.
     assert len(seen) == len({tuple(v) for v in value.T}) > size * size // 2
 
 
 def test_gray_samples_are_gray():
     sampler = PixelSampler([PixelPool.from_images([smooth_image()])], [1], 3, 0, gray=1.0)
-    context, value = sampler.draw(50)
+    context, value, _ = sampler.draw(50)
     assert (context == context[:, :1]).all()
     assert (value == value[:1]).all()
 

@@ -1,4 +1,4 @@
-"""Two networks side by side give the outputs of both."""
+"""Grown networks give the outputs of those that they are made of."""
 
 import pytest
 
@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 from nelloc import NellocError  # noqa: E402
 from nelloc.exact.model import load_model  # noqa: E402
 from nelloc.models.export import export, restore  # noqa: E402
+from nelloc.models.grow import merge, with_borders  # noqa: E402
 from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
-from nelloc.models.merge import merge  # noqa: E402
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -24,6 +24,16 @@ def test_outputs_are_those_of_both(channels):
     torch.testing.assert_close(merged(inputs).reshape(50, kinds, -1), torch.cat(parts, 2), rtol=0, atol=1e-5)
     model = load_model(export(merged))
     assert restore(model).config == merged.config
+
+
+def test_distances_to_borders_change_nothing_at_first():
+    torch.manual_seed(3)
+    network = LocalNetwork(LocalConfig(width=9, components=2, blocks=1))
+    grown = with_borders(network)
+    inputs = torch.randint(-384, 385, (50, network.linear[0].in_features)).float()
+    distances = torch.randint(0, 4, (50, 3)).float() * 64
+    assert torch.equal(grown(torch.cat([inputs, distances], 1)), network(inputs))
+    assert load_model(export(grown)).borders
 
 
 def test_other_kinds_are_refused():

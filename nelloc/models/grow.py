@@ -1,11 +1,11 @@
-"""One network that holds two: a start for training a larger one that is as good as both from the first step."""
+"""Larger networks made of trained ones: starts for training that are as good as those from the first step."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nelloc.errors import NellocError
 from nelloc.models.local import LocalNetwork
@@ -47,6 +47,18 @@ def merge(first: LocalNetwork, second: LocalNetwork) -> LocalNetwork:
                 layer.weight[:width, :width] = torch.eye(width)
                 layer.bias[:width] = 0
     return merged
+
+
+def with_borders(network: LocalNetwork) -> LocalNetwork:
+    """A network of the same outputs that is told how far the tile's borders are, and makes nothing of it yet."""
+    config = replace(network.config, borders=True)
+    grown = LocalNetwork(config)
+    added = config.layer_sizes[0][0] - network.linear[0].in_features
+    with torch.no_grad():
+        for layer, own in zip(grown.linear, network.linear, strict=True):
+            layer.weight.copy_(nn.functional.pad(own.weight, (0, added)) if layer is grown.linear[0] else own.weight)
+            layer.bias.copy_(own.bias)
+    return grown
 
 
 def _interleave(first: Tensor, second: Tensor, channels: int, *, across: bool = False) -> Tensor:
