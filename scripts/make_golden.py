@@ -38,7 +38,7 @@ def main() -> None:
     }.items():
         _keep_png(GOLDEN / f"{name}.png", image)
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32))
-    # Models of gray images, of raw inputs and that see the borders; "NAME-gray" is a gray image coded with the model NAME.
+    # Models of gray images, of raw inputs and that see borders; "NAME-gray" is a gray image coded with the model NAME.
     gray, small = np.asarray(Image.fromarray(photograph).convert("L"))[:24, :19], photograph[3:21, 8:36]
     for name, fields, images in (
         ("model-gray", {"channels": 1}, {"photograph": gray}),
