@@ -1,0 +1,57 @@
+"""A codec for Zarr arrays of format 3: the serializer of image-shaped chunks.
+
+>>> import numpy, zarr
+>>> from nelloc.plugins.zarr import NellocCodec
+>>> array = zarr.create_array(
+...     {}, shape=(64, 64), chunks=(32, 32), dtype="uint8", serializer=NellocCodec(), compressors=None
+... )
+>>> array[:] = numpy.indices((64, 64), "uint8")[1]
+>>> int(array[5, 7])
+7
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from zarr.abc.codec import ArrayBytesCodec
+from zarr.core.array_spec import ArraySpec
+from zarr.core.buffer import Buffer, NDBuffer
+
+from nelloc.plugins.chunks import decode_chunk, encode_chunk
+from nelloc.tiling import DEFAULT_TILE
+
+
+@dataclass(frozen=True)
+class NellocCodec(ArrayBytesCodec):
+    """Codes each chunk as one image; see ``encode_chunk`` for the shapes. Fields as the keywords of ``nelloc.encode``."""
+
+    model: str | None = None
+    tile: int = DEFAULT_TILE
+    verify: bool = True
+
+    is_fixed_size = False
+
+    @classmethod
+    def from_dict(cls, data: Any) -> NellocCodec:
+        """The codec that an array's metadata names."""
+        return cls(**(data.get("configuration") or {}))
+
+    def to_dict(self) -> Any:
+        """The codec as an array's metadata names it."""
+        return {"name": "nelloc", "configuration": {"model": self.model, "tile": self.tile, "verify": self.verify}}
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
+        """Not known before."""
+        raise NotImplementedError
+
+    async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
+        keywords = {"model": self.model, "tile": self.tile, "verify": self.verify}
+        data = await asyncio.to_thread(encode_chunk, chunk_data.as_numpy_array(), **keywords)
+        return chunk_spec.prototype.buffer.from_bytes(data)
+
+    async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
+        array = await asyncio.to_thread(decode_chunk, chunk_data.to_bytes(), model=self.model)
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(array.reshape(chunk_spec.shape))
