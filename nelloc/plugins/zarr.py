@@ -26,7 +26,7 @@ from nelloc.tiling import DEFAULT_TILE
 
 @dataclass(frozen=True)
 class NellocCodec(ArrayBytesCodec):
-    """Codes each chunk as one image; see ``encode_chunk`` for the shapes. Fields as the keywords of ``nelloc.encode``."""
+    """Codes each chunk as one image; see ``encode_chunk`` for the shapes. Fields are keywords of ``nelloc.encode``."""
 
     model: str | None = None
     tile: int = DEFAULT_TILE
@@ -48,8 +48,8 @@ class NellocCodec(ArrayBytesCodec):
         raise NotImplementedError
 
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
-        keywords = {"model": self.model, "tile": self.tile, "verify": self.verify}
-        data = await asyncio.to_thread(encode_chunk, chunk_data.as_numpy_array(), **keywords)
+        chunk = chunk_data.as_numpy_array()
+        data = await asyncio.to_thread(encode_chunk, chunk, model=self.model, tile=self.tile, verify=self.verify)
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
