@@ -85,10 +85,16 @@ def reporting() -> Iterator[None]:
 
 def needs_torch(command: str) -> None:
     """Raise NellocError if torch is not installed."""
+    needs(command, "train", "torch")
+
+
+def needs(command: str, extra: str, *modules: str) -> None:
+    """Raise NellocError if one of ``modules``, which come with ``nelloc[extra]``, is not installed."""
     import importlib.util
 
-    if importlib.util.find_spec("torch") is None:
-        raise NellocError(f"{command}: needs torch, which is not installed; pip install 'nelloc[train]'")
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise NellocError(f"{command}: needs {module}, which is not installed; pip install 'nelloc[{extra}]'")
 
 
 def fail(error: NellocError) -> None:

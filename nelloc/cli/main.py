@@ -10,6 +10,7 @@ from nelloc.cli.decompress import decompress
 from nelloc.cli.export import export
 from nelloc.cli.info import info
 from nelloc.cli.models import models
+from nelloc.cli.research import research
 from nelloc.cli.train import train
 from nelloc.cli.verify import verify
 
@@ -23,7 +24,7 @@ def main() -> None:
     """Lossless image compression with small neural networks; the same bits on every machine."""
 
 
-for command in (compress, decompress, info, verify, models, train, export):
+for command in (compress, decompress, info, verify, models, train, export, research):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,127 @@
+"""`nelloc research`: a command for each experiment in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nelloc.cli.common import Printer, needs, options, print_json, put, reporting
+from nelloc.research.catalogue import AREAS, EXPERIMENTS
+from nelloc.research.experiment import Experiment, Progress, Settings, perform
+
+_BAR = "{percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{postfix}]"
+
+
+_EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
+
+
+@click.group(epilog=_EPILOG)
+def research() -> None:
+    """Run the experiments of the thesis.
+
+    Each writes NAME.json, its numbers beside the thesis's, and plots. They need nelloc[research].
+    """
+
+
+@research.command("list")
+@options("json")
+def list_experiments(as_json: bool) -> None:
+    """List the experiments."""
+    with reporting():
+        if as_json:
+            fields = [{"name": e.name, "title": e.title, "data": e.data, "thesis": dict(e.thesis)} for e in EXPERIMENTS]
+            print_json(fields)
+            return
+        width = max((len(experiment.name) for experiment in EXPERIMENTS), default=0)
+        for area, experiments in AREAS:
+            put(area)
+            for experiment in experiments:
+                put(f"  {experiment.name:{width}}  {experiment.title}")
+
+
+def command_of(experiment: Experiment) -> click.Command:
+    """The command that runs an experiment."""
+    data = f" It has {', '.join(experiment.data)}." if experiment.data else "  [not used]"
+    epochs = "" if experiment.trains else "  [not used]"
+
+    @click.command(experiment.name, help=f"{experiment.title}.", short_help=experiment.title, epilog=_EPILOG)
+    @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+    @click.option("--epochs", type=click.IntRange(min=1), help=f"Length of the training.{epochs}")
+    @click.option(
+        "--data",
+        metavar="FOLDER",
+        envvar="NELLOC_DATA",
+        type=click.Path(path_type=Path),
+        help=f"Folder of data sets.{data}",
+    )
+    @click.option(
+        "--out",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        help="Folder of the result.",
+    )
+    @click.option("--quick", is_flag=True, help="A short run that shows the effect, in less than two minutes.")
+    @options("force", "json", "quiet")
+    def command(force: bool, as_json: bool, quiet: bool, **fields: Any) -> None:
+        settings = Settings(**fields)
+        printer = Printer(quiet)
+        with reporting():
+            needs(f"nelloc research {experiment.name}", "research", "matplotlib", "scipy", "torch")
+            if settings.epochs is not None and not experiment.trains:
+                printer.remark(f"nelloc: {experiment.name} trains nothing; --epochs does nothing")
+            with showing(experiment.name, printer) as progress:
+                report = perform(experiment, replace(settings, progress=progress), force=force)
+        if as_json:
+            print_json(report)
+            return
+        for line in table(report):
+            printer.remark(line)
+        for name in (f"{experiment.name}.json", *report["plots"]):
+            printer.remark(str(settings.out / name))
+
+    return command
+
+
+@contextmanager
+def showing(name: str, printer: Printer) -> Iterator[Progress]:
+    """Progress as a bar on standard error, on a terminal only."""
+    from tqdm import tqdm
+
+    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
+    with tqdm(total=0, desc=name, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:
+
+        class Bar(Progress):
+            def expect(self, steps: int) -> None:
+                bar.total += steps
+
+            def advance(self, steps: int = 1, remark: str = "") -> None:
+                if remark:
+                    bar.set_postfix_str(remark, refresh=False)
+                bar.update(steps)
+
+        yield Bar()
+
+
+def table(report: dict[str, Any]) -> list[str]:
+    """The single numbers of a result as lines, the thesis's values beside them."""
+    rows = [
+        (name, f"{value:.4g}" if isinstance(value, float) else str(value), str(report["thesis"].get(name, "")))
+        for name, value in report["numbers"].items()
+        if isinstance(value, int | float | str)
+    ]
+    if not rows:
+        return []
+    rows = [("", "here", "thesis"), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [f"{row[0]:{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}".rstrip() for row in rows]
+
+
+for _experiment in EXPERIMENTS:
+    research.add_command(command_of(_experiment))

@@ -1,0 +1,199 @@
+"""An experiment: what it is, how it is run, and its result as files, written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nelloc import __version__
+from nelloc.errors import NellocError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# A data folder is missing: what to do about it.
+DATA_HINT = "give the folder that has it with --data"
+
+
+class Progress:
+    """What is told of the work done; this one does nothing with it."""
+
+    def expect(self, steps: int) -> None:
+        """So many more steps will be done."""
+
+    def advance(self, steps: int = 1, remark: str = "") -> None:
+        """So many steps were done since the last call; ``remark`` says how it stands, a loss perhaps."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user asks of an experiment.
+
+    ``epochs`` is None for the experiment's own number of them. ``data`` is the folder of data sets. ``quick`` asks for
+    a run of less than two minutes on two cores that shows the effect; the full setting is the thesis's.
+    """
+
+    seed: int = 1
+    epochs: int | None = None
+    data: Path | None = None
+    out: Path = Path()
+    quick: bool = False
+    progress: Progress = field(default_factory=Progress, compare=False)
+
+    def choose(self, quick: Any, full: Any) -> Any:
+        """The first value for a quick run, the second for a full one."""
+        return quick if self.quick else full
+
+    def epochs_or(self, quick: int, full: int) -> int:
+        """The epochs that the user asks for, else those of a quick or a full run."""
+        return self.epochs if self.epochs is not None else self.choose(quick, full)
+
+    def folder(self, name: str) -> Path:
+        """The folder of the data set ``name``. Raises NellocError if it is missing."""
+        if self.data is None:
+            raise NellocError(f"data set {name}: no folder of data sets is known; {DATA_HINT}")
+        if not (self.data / name).is_dir():
+            raise NellocError(f"{self.data / name}: is not a folder; {DATA_HINT}")
+        return self.data / name
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment found.
+
+    ``numbers`` can be written as JSON. ``figures`` are drawn with ``plots.new_figure``: one is saved as NAME.png,
+    several as NAME-KEY.png.
+    """
+
+    numbers: dict[str, Any]
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment in the catalogue; nothing heavy is imported before ``run``.
+
+    ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
+    ``module`` has a function ``run(settings: Settings) -> Result``. ``thesis`` are the thesis's values of what
+    ``Result.numbers`` has under the same names. ``data`` are the data sets it reads, ``trains`` says if it has epochs.
+    """
+
+    name: str
+    title: str
+    module: str
+    thesis: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[str, ...] = ()
+    trains: bool = False
+
+    @property
+    def run(self) -> Callable[[Settings], Result]:
+        """The function that runs it."""
+        return importlib.import_module(self.module).run
+
+
+def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
+    """Raise NellocError early for a run that could not read its data, or write its result in the end."""
+    for name in experiment.data:
+        settings.folder(name)
+    target = result_path(experiment, settings)
+    if target.exists() and not force:
+        raise NellocError(f"{target}: exists already; use --force to replace it")
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NellocError(f"{settings.out}: cannot be made ({error.strerror}); choose another with --out") from error
+
+
+def perform(experiment: Experiment, settings: Settings, *, force: bool = False) -> dict[str, Any]:
+    """Run an experiment and write NAME.json and its plots to ``settings.out``; returns what the JSON says.
+
+    The JSON is written last, so that where it is, the result is whole. Everything random follows ``settings.seed``.
+    Raises NellocError as ``check`` does, and before anything is computed.
+    """
+    check(experiment, settings, force=force)
+    import torch
+
+    torch.manual_seed(settings.seed)
+    start = time.perf_counter()
+    result = experiment.run(settings)
+    report = {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "settings": {
+            "seed": settings.seed,
+            "epochs": settings.epochs,
+            "quick": settings.quick,
+        },
+        "versions": versions(),
+        "seconds": round(time.perf_counter() - start, 2),
+        "numbers": result.numbers,
+        "thesis": dict(experiment.thesis),
+        "plots": sorted(_plot_names(experiment, result)),
+    }
+    _save(experiment, settings, result, report)
+    return report
+
+
+def result_path(experiment: Experiment, settings: Settings) -> Path:
+    """The file of an experiment's numbers."""
+    return settings.out / f"{experiment.name}.json"
+
+
+def versions() -> dict[str, str]:
+    """Of nelloc, Python, and the libraries that numbers may depend on."""
+    found = {"nelloc": __version__, "python": platform.python_version()}
+    for name in ("numpy", "scipy", "torch"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _plot_names(experiment: Experiment, result: Result) -> dict[str, Figure]:
+    """The figures by their files' names."""
+    if len(result.figures) == 1:
+        return {f"{experiment.name}.png": figure for figure in result.figures.values()}
+    return {f"{experiment.name}-{key}.png": figure for key, figure in result.figures.items()}
+
+
+def _save(experiment: Experiment, settings: Settings, result: Result, report: dict[str, Any]) -> None:
+    from nelloc import files
+
+    target = result_path(experiment, settings)
+    encoded = json.dumps(_finite(report, experiment.name), indent=1, allow_nan=False) + "\n"
+    pictures = {}
+    for name, figure in _plot_names(experiment, result).items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=100)
+        pictures[name] = buffer.getvalue()
+    # An old result must not stand beside new plots, even for a moment.
+    target.unlink(missing_ok=True)
+    for name, data in pictures.items():
+        files.write(settings.out / name, data, force=True)
+    files.write(target, encoded.encode(), force=True)
+
+
+def _finite(value: Any, name: str) -> Any:
+    """``value`` as JSON has it: infinities, which some divergences are, as the words "inf" and "-inf".
+
+    Raises NellocError for a number that is none: a run that diverged has no result.
+    """
+    if isinstance(value, dict):
+        return {str(key): _finite(item, f"{name}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item, name) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            raise NellocError(f"{name}: is not a number, the run has diverged; try another --seed or more --epochs")
+        return "inf" if value > 0 else "-inf"
+    return value
