@@ -1,0 +1,102 @@
+"""Noise in the model alone is inconsistent, and annealing it does not heal that (thesis eq. 2.9, Figure A.1).
+
+Data lie on a plane in five dimensions, x = W z. The most likely N(0, W W^T + variance I) takes the noise's variance
+from the data's; the spread estimate does not. If EM runs while the model's noise is annealed to nothing, its steps
+shrink with the noise (z is then known exactly, and W stays as it is), so the weights freeze on the way: the error falls
+like one over the number of steps, where that of spread EM, at a fixed noise, falls exponentially.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.plots import new_figure
+from nelloc.research.spread.linear import best_weights, covariance, em_step, principal_components, spread
+
+DIMENSIONS, DEVIATIONS, POINTS = 5, (1.0, 0.7), 1000
+START_VARIANCE, END_VARIANCE = 0.5, 1e-8
+
+
+def run(settings: Settings) -> Result:
+    x = plane(POINTS)
+    data = covariance(x)
+    truth = float(torch.linalg.eigvalsh(data)[-1])
+    lengths = settings.choose([10, 30, 100, 300, 1000, 3000], [10, 30, 100, 300, 1000, 3000, 10_000, 30_000])
+    settings.progress.expect(2 * len(lengths) + 1)
+
+    variances = torch.linspace(0.02, 1.2, 60, dtype=torch.float64)
+    alone = torch.stack([_leading(best_weights(data, float(v), 2)) for v in variances])
+    both = torch.stack([_leading(best_weights(spread(data, float(v)), float(v), 2)) for v in variances])
+    settings.progress.advance()
+
+    start = 0.3 * torch.randn(DIMENSIONS, 2, dtype=torch.float64)
+    traces: dict[int, list[float]] = {}
+    annealed_errors, spread_errors = [], []
+    for length in lengths:
+        traces[length] = [_leading(w).item() for w in annealed_em(start, data, length)]
+        annealed_errors.append(abs(traces[length][-1] - truth) / truth)
+        settings.progress.advance()
+        weights = start
+        for _ in range(length):
+            weights = em_step(weights, spread(data, START_VARIANCE), START_VARIANCE)
+        spread_errors.append(abs(_leading(weights).item() - truth) / truth)
+        settings.progress.advance()
+
+    figure = new_figure(12, 4)
+    optimum, path, error = figure.subplots(1, 3)
+    optimum.plot(variances, alone, label="noise in the model only")
+    optimum.plot(variances, both, label="spread: noise in data and model")
+    optimum.axhline(truth, color="black", linestyle=":", label="data")
+    optimum.set(title="maximum likelihood estimate", xlabel="variance of the noise", ylabel="largest variance of W z")
+    optimum.legend(fontsize=8)
+    for length, values in traces.items():
+        if length <= 1000:
+            path.plot(torch.linspace(0, 1, len(values)), values, label=f"{length} steps")
+    path.axhline(truth, color="black", linestyle=":")
+    path.set(
+        title="EM while the model's noise is annealed", xlabel="part of the steps", ylabel="largest variance of W z"
+    )
+    path.legend(fontsize=8)
+    error.loglog(lengths, annealed_errors, "o-", label="annealed noise in the model")
+    error.loglog(lengths, [max(value, 1e-16) for value in spread_errors], "s-", label="spread EM, fixed noise")
+    error.set(title="relative error in the end", xlabel="steps of EM")
+    error.legend(fontsize=8)
+
+    at_half = int((variances - 0.5).abs().argmin())
+    return Result(
+        numbers={
+            "data_variance": truth,
+            "model_noise_variance": float(variances[at_half]),
+            "estimate_model_noise_only": float(alone[at_half]),
+            "estimate_spread": float(both[at_half]),
+            "largest_error_of_spread_estimate": float((both - truth).abs().max()),
+            "steps": lengths,
+            "relative_error_annealed": annealed_errors,
+            "relative_error_spread_em": spread_errors,
+        },
+        figures={"annealing": figure},
+    )
+
+
+def plane(count: int) -> Tensor:
+    """Points on a plane through zero, with deviations DEVIATIONS along two directions in it."""
+    directions = torch.linalg.qr(torch.randn(DIMENSIONS, 2, dtype=torch.float64)).Q
+    x = torch.randn(count, 2, dtype=torch.float64) * torch.tensor(DEVIATIONS, dtype=torch.float64) @ directions.T
+    return x - x.mean(0)
+
+
+def annealed_em(start: Tensor, data: Tensor, length: int) -> list[Tensor]:
+    """The weights after each step of EM with noise in the model alone, annealed geometrically."""
+    factor = (END_VARIANCE / START_VARIANCE) ** (1 / length)
+    found, variance = [start], START_VARIANCE
+    for _ in range(length):
+        found.append(em_step(found[-1], data, variance))
+        variance *= factor
+    return found
+
+
+def _leading(weights: Tensor) -> Tensor:
+    """The largest variance of W z in any direction."""
+    return principal_components(weights)[0][0] ** 2

@@ -1,0 +1,97 @@
+"""Two deltas: their spread KL is a distance, where KL and the mixture divergence see none (Figure 2.2, eq. 2.21, A.4)."""
+
+from __future__ import annotations
+
+import torch
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.plots import new_figure
+from nelloc.research.spread.divergences import (
+    mixture_kl,
+    spread_kl_of_deltas_gaussian,
+    spread_kl_of_deltas_laplace,
+)
+from nelloc.research.spread.noise import (
+    Noise,
+    band_limited_transform,
+    gaussian_noise,
+    gaussian_transform,
+    is_valid,
+    laplace_noise,
+    laplace_transform,
+)
+
+VARIANCE = 0.5
+LAPLACE_SCALE = (VARIANCE / 2) ** 0.5  # of the same variance
+CUTOFF = 3.0
+CELLS = 60  # of the grid on which the mixture divergence is taken: one for 0.1 of distance
+SAMPLES = 100_000
+
+
+def run(settings: Settings) -> Result:
+    distances = torch.linspace(0, 3, 31, dtype=torch.float64)
+    gaussian, laplace = gaussian_noise(VARIANCE**0.5), laplace_noise(LAPLACE_SCALE)
+    curves = {
+        "Gaussian noise": spread_kl_of_deltas_gaussian(distances, VARIANCE),
+        "Laplace noise": spread_kl_of_deltas_laplace(distances, LAPLACE_SCALE),
+    }
+    estimates = {
+        "Gaussian noise": torch.stack([_estimate(gaussian, float(d)) for d in distances]),
+        "Laplace noise": torch.stack([_estimate(laplace, float(d)) for d in distances]),
+    }
+    cells = torch.eye(CELLS, dtype=torch.float64)
+    uniform = torch.full((CELLS,), 1 / CELLS, dtype=torch.float64)
+    mixture = torch.stack([mixture_kl(cells[0], cells[cell], uniform, 0.5) for cell in range(len(distances))])
+    frequencies = torch.linspace(-8, 8, 321, dtype=torch.float64)
+    transforms = {
+        "Gaussian": lambda w: gaussian_transform(w, VARIANCE**0.5),
+        "Laplace": lambda w: laplace_transform(w, LAPLACE_SCALE),
+        "band-limited (not valid)": lambda w: band_limited_transform(w, CUTOFF),
+    }
+
+    figure = new_figure(12, 4)
+    densities, divergences, characteristic = figure.subplots(1, 3)
+    grid = torch.linspace(-3, 5, 401, dtype=torch.float64)
+    for name, noise, line in (("Gaussian", gaussian, "-"), ("Laplace", laplace, "--")):
+        for at, colour in ((0.0, "C0"), (2.0, "C1")):
+            density = noise(torch.tensor([at], dtype=torch.float64)).log_prob(grid[:, None]).exp()
+            densities.plot(grid, density, line, color=colour, label=f"delta at {at:g}, {name}")
+    densities.set(title="two deltas after noise of variance 0.5", xlabel="y", ylabel="density", ylim=(0, 1.5))
+    densities.legend(fontsize=8)
+    for (name, curve), colour in zip(curves.items(), ("C0", "C1"), strict=True):
+        divergences.plot(distances, curve, color=colour, label=f"spread KL, {name}")
+        divergences.plot(distances[::3], estimates[name][::3], "o", color=colour, markersize=4)
+    divergences.plot(distances, distances**2, ":", color="black", linewidth=2.5, label="squared distance")
+    divergences.plot(distances, mixture, color="C2", label="mixture divergence, uniform noise")
+    divergences.set(
+        title="divergence (dots: from samples)", xlabel="distance of the deltas", ylabel="nats", ylim=(0, 9)
+    )
+    divergences.legend(fontsize=8)
+    for name, transform in transforms.items():
+        characteristic.plot(frequencies, transform(frequencies), label=name)
+    characteristic.set(title="characteristic functions of the noise", xlabel="frequency")
+    characteristic.legend(fontsize=8)
+
+    at_one = int((distances - 1).abs().argmin())
+    return Result(
+        numbers={
+            "distance": distances.tolist(),
+            "spread_kl_gaussian": curves["Gaussian noise"].tolist(),
+            "spread_kl_laplace": curves["Laplace noise"].tolist(),
+            "mixture_kl": mixture.tolist(),
+            "largest_difference_from_squared_distance": float((curves["Gaussian noise"] - distances**2).abs().max()),
+            "spread_kl_gaussian_at_1": float(curves["Gaussian noise"][at_one]),
+            "spread_kl_gaussian_at_1_from_samples": float(estimates["Gaussian noise"][at_one]),
+            "spread_kl_laplace_at_1": float(curves["Laplace noise"][at_one]),
+            "spread_kl_laplace_at_1_from_samples": float(estimates["Laplace noise"][at_one]),
+            "valid_noise": {name: is_valid(transform, frequencies) for name, transform in transforms.items()},
+        },
+        figures={"deltas": figure},
+    )
+
+
+def _estimate(noise: Noise, distance: float) -> torch.Tensor:
+    """The spread KL of deltas at 0 and at ``distance``, from samples."""
+    first, second = (noise(torch.tensor([at], dtype=torch.float64)) for at in (0.0, distance))
+    y = first.sample((SAMPLES,))
+    return (first.log_prob(y) - second.log_prob(y)).mean()

@@ -1,0 +1,143 @@
+"""Spread noise with parameters, to be learned by maximising the spread divergence (thesis 2.4)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.distributions import Independent, LowRankMultivariateNormal, Normal
+
+
+class LowRankNoise(nn.Module):
+    """Gaussian noise of covariance deviation^2 I + strength^2 Q Q^T, with learned orthonormal Q (thesis 2.4.1).
+
+    Q is (dimensions, rank). Only the directions of the ``rank`` strong components are learned, so the entropy stays the
+    same. Without such a bound the largest divergence would be that of no noise, as noise can only lower one.
+    """
+
+    def __init__(self, dimensions: int, rank: int, deviation: float, strength: float) -> None:
+        super().__init__()
+        self.deviation, self.strength = deviation, strength
+        self.basis = nn.Parameter(torch.randn(dimensions, rank))
+
+    def directions(self) -> Tensor:
+        """Q: an orthonormal basis of the span of the parameters."""
+        return torch.linalg.qr(self.basis).Q
+
+    def covariance(self) -> Tensor:
+        """The covariance, (dimensions, dimensions)."""
+        directions = self.directions()
+        identity = torch.eye(len(directions), dtype=directions.dtype)
+        return self.deviation**2 * identity + self.strength**2 * directions @ directions.T
+
+    def forward(self, x: Tensor) -> LowRankMultivariateNormal:
+        variance = torch.full((x.shape[-1],), self.deviation**2, dtype=x.dtype)
+        return LowRankMultivariateNormal(x, self.strength * self.directions(), variance)
+
+
+def isotropic_deviation(deviation: float, strength: float, rank: int, dimensions: int) -> float:
+    """The deviation of isotropic Gaussian noise with the same entropy as ``LowRankNoise`` of these settings."""
+    return deviation * math.exp(rank / (2 * dimensions) * math.log1p((strength / deviation) ** 2))
+
+
+class ContractiveConvolution(nn.Module):
+    """A 3 x 3 convolution divided by its operator norm where that exceeds ``bound`` (Behrmann et al., 2019).
+
+    The norm is that of the linear map from images to images, found by power iteration with the convolution and its
+    transpose; the norm of the reshaped kernel, as in torch.nn.utils, is another number.
+    """
+
+    u: Tensor
+
+    def __init__(self, inputs: int, outputs: int, size: int, bound: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        self.bound = bound
+        self.register_buffer("u", torch.randn(1, inputs, size, size))
+        self.iterate(20)
+
+    @torch.no_grad()
+    def iterate(self, count: int) -> None:
+        """Bring the estimate of the leading singular vector nearer; to be called whenever the weights have changed."""
+        for _ in range(count):
+            v = F.conv2d(self.u, self.weight, padding=1)
+            u = F.conv_transpose2d(v, self.weight, padding=1)
+            self.u = u / torch.linalg.vector_norm(u).clamp(min=1e-12)
+
+    def norm(self) -> Tensor:
+        """The estimated operator norm, never above the true one."""
+        return torch.linalg.vector_norm(F.conv2d(self.u, self.weight, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight * (self.bound / self.norm()).clamp(max=1)
+        return F.conv2d(x, weight, self.bias, padding=1)
+
+
+class InvertibleResidual(nn.Module):
+    """f(x) = x + h(x) of images, with h of Lipschitz constant at most ``bound`` < 1, so that f has an inverse."""
+
+    def __init__(self, channels: int, width: int, size: int, bound: float) -> None:
+        super().__init__()
+        # ELU has the Lipschitz constant 1, so two convolutions of norm sqrt(bound) make one of at most bound.
+        self.first = ContractiveConvolution(channels, width, size, math.sqrt(bound))
+        self.second = ContractiveConvolution(width, channels, size, math.sqrt(bound))
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)  # start near the identity
+
+    def residual(self, x: Tensor) -> Tensor:
+        return self.second(F.elu(self.first(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual(x)
+
+    @torch.no_grad()
+    def invert(self, y: Tensor, steps: int = 100) -> Tensor:
+        """x with f(x) = y, by the fixed-point iteration x <- y - h(x); the error shrinks by ``bound`` at each step."""
+        x = y
+        for _ in range(steps):
+            x = y - self.residual(x)
+        return x
+
+
+class TransformedNoise(nn.Module):
+    """Spread noise N(y; f(x), deviation^2 I) with a learned, invertible f of images (thesis 2.4.2, A.7).
+
+    f is a chain of invertible residual blocks. Being injective it keeps the noise valid, and its Lipschitz constant is
+    at most (1 + bound)^blocks, without which the divergence could be made as large as one likes. Points are images
+    flattened to (..., channels * size * size).
+    """
+
+    def __init__(
+        self, channels: int, size: int, deviation: float, *, blocks: int = 2, width: int = 16, bound: float = 0.9
+    ) -> None:
+        super().__init__()
+        self.shape, self.deviation = (channels, size, size), deviation
+        self.blocks = nn.ModuleList(InvertibleResidual(channels, width, size, bound) for _ in range(blocks))
+
+    def iterate(self, count: int) -> None:
+        """Follow a change of the weights with the estimated norms, by ``count`` power iterations."""
+        for module in self.modules():
+            if isinstance(module, ContractiveConvolution):
+                module.iterate(count)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """f(x), flattened like ``x``."""
+        images = x.reshape(-1, *self.shape)
+        for block in self.blocks:
+            images = block(images)
+        return images.reshape(x.shape)
+
+    def invert(self, y: Tensor) -> Tensor:
+        """x with f(x) = y."""
+        images = y.reshape(-1, *self.shape)
+        for block in reversed(self.blocks):
+            assert isinstance(block, InvertibleResidual)
+            images = block.invert(images)
+        return images.reshape(y.shape)
+
+    def forward(self, x: Tensor) -> Independent:
+        return Independent(Normal(self.mean(x), self.deviation), 1)
