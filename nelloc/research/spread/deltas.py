@@ -1,4 +1,4 @@
-"""Two deltas: their spread KL is a distance, where KL and the mixture divergence see none (Figure 2.2, eq. 2.21, A.4)."""
+"""Two deltas: spread KL grows with their distance, other divergences do not (Figure 2.2, eq. 2.21, A.4)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The noise that tells two linear subspaces apart best lies along them (thesis 2.4.1, Figure 2.3).
 
-P = N(a, A A^T) and Q = N(b, B B^T) live on two lines in the plane. Noise of a fixed entropy, strong in one direction, is
-turned by gradient ascent on the spread KL.
+P = N(a, A A^T) and Q = N(b, B B^T) live on two lines in the plane. Noise of a fixed entropy, strong in one direction,
+is turned by gradient ascent on the spread KL.
 """
 
 from __future__ import annotations
