@@ -186,20 +186,25 @@ def convert(source: str, target: str, force: bool, function: Callable[[bytes, st
     return replace(result, target=target)
 
 
+def quiet_pillow() -> None:
+    """Let --max-pixels alone limit the size of images, and Pillow say nothing of what it reads."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None
+    warnings.simplefilter("ignore")  # on damaged metadata and the like: no message of ours
+
+
 @contextmanager
 def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
     """Codec options whose progress is a bar on standard error.
 
     The bar shows on a terminal only, and only once the work has taken a second.
     """
-    from PIL import Image
     from tqdm import tqdm
 
     from nelloc.codec import Options, Progress
 
-    Image.MAX_IMAGE_PIXELS = None  # --max-pixels is the limit here
-    warnings.simplefilter("ignore")  # Pillow's, on damaged metadata and the like: no message of ours
-
+    quiet_pillow()
     hidden = True if printer.quiet else None  # None: hidden unless on a terminal
     with tqdm(total=0, unit="Mpx", unit_scale=False, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:
 

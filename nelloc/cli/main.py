@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nelloc import __version__
+from nelloc.cli.bench import bench
 from nelloc.cli.compress import compress
 from nelloc.cli.decompress import decompress
 from nelloc.cli.export import export
@@ -24,7 +25,7 @@ def main() -> None:
     """Lossless image compression with small neural networks; the same bits on every machine."""
 
 
-for command in (compress, decompress, info, verify, models, train, export, research):
+for command in (compress, decompress, info, verify, models, train, export, research, bench):
     main.add_command(command)
 
 if __name__ == "__main__":

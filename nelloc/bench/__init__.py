@@ -1,0 +1,1 @@
+"""nelloc beside other lossless codecs, on any images: `nelloc bench`."""

@@ -1,0 +1,142 @@
+"""What is measured: a picture, and what a codec must offer.
+
+A new peer is one file in ``peers/`` with one subclass of ``Peer``, and a line in ``peers/__init__.py``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc import image
+from nelloc.image import Pixels
+
+# Channels and bits per sample of the arrays that a codec takes.
+Kind = tuple[int, int]
+EIGHT_BIT: frozenset[Kind] = frozenset({(1, 8), (2, 8), (3, 8), (4, 8)})
+_KIND_NAMES = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image to be coded: its name in the results, its pixels as nelloc codes them, and as an array.
+
+    ``array`` is (height, width) or (height, width, channels), uint8 or uint16.
+    """
+
+    name: str
+    pixels: Pixels
+    array: NDArray
+
+    @classmethod
+    def of(cls, name: str, pixels: Pixels) -> Picture:
+        return cls(name, pixels, np.ascontiguousarray(image.to_array(pixels.planes, pixels.kind)))
+
+    @property
+    def height(self) -> int:
+        return self.array.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.array.shape[1]
+
+    @property
+    def channels(self) -> int:
+        return self.array.shape[2] if self.array.ndim == 3 else 1
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample in memory: 8 or 16."""
+        return 8 * self.array.dtype.itemsize
+
+
+class Codec(Protocol):
+    """What can be measured."""
+
+    @property
+    def label(self) -> str:
+        """How it is called in the results: its name, and its effort where it has several."""
+        ...
+
+    def version(self) -> str:
+        """What it is made of, with version numbers."""
+        ...
+
+    def refuses(self, picture: Picture) -> str | None:
+        """Why it cannot code a picture without loss; None if it can."""
+        ...
+
+    def encode(self, picture: Picture) -> bytes:
+        """The bytes of a whole file."""
+        ...
+
+    def decode(self, data: bytes) -> NDArray:
+        """The pixels of a file; gray may come back as three equal channels, and with an opaque alpha channel."""
+        ...
+
+
+@dataclass(frozen=True)
+class Peer(ABC):
+    """Another codec at one effort (a number of its own; higher is smaller and slower) with so many threads."""
+
+    effort: int = 0
+    threads: int = 1
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    kinds: ClassVar[frozenset[Kind]] = EIGHT_BIT
+    max_side: ClassVar[int] = 1 << 30
+    # What may be asked for with NAME:EFFORT, and what is measured where nothing is asked for.
+    efforts: ClassVar[range] = range(1)
+    usual: ClassVar[tuple[int, ...]] = (0,)
+
+    @property
+    def label(self) -> str:
+        return self.name if len(self.efforts) == 1 else f"{self.name}:{self.effort}"
+
+    @classmethod
+    @abstractmethod
+    def missing(cls) -> str | None:
+        """Why it is not on this machine; None if it is."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """What it is made of, with version numbers."""
+
+    def refuses(self, picture: Picture) -> str | None:
+        if (picture.channels, picture.bits) not in self.kinds:
+            return f"takes no {picture.bits}-bit {_KIND_NAMES.get(picture.channels, f'{picture.channels}-channel')}"
+        if max(picture.width, picture.height) > self.max_side:
+            return f"takes no more than {self.max_side} pixels a side"
+        return None
+
+    @abstractmethod
+    def encode(self, picture: Picture) -> bytes:
+        """The bytes of a whole file."""
+
+    @abstractmethod
+    def decode(self, data: bytes) -> NDArray:
+        """The pixels of a file."""
+
+
+def unchanged(picture: Picture, decoded: NDArray) -> bool:
+    """Whether every pixel came back.
+
+    Compared as RGBA, where gray is three equal channels and no alpha is opaque: some formats have no gray, or no alpha.
+    """
+    if decoded.dtype != picture.array.dtype or decoded.ndim not in (2, 3):
+        return False
+    return np.array_equal(_as_rgba(picture.array), _as_rgba(decoded))
+
+
+def _as_rgba(array: NDArray) -> NDArray:
+    if array.ndim == 2:
+        array = array[:, :, None]
+    channels = array.shape[2]
+    colour = array[:, :, :3] if channels >= 3 else np.repeat(array[:, :, :1], 3, axis=2)
+    opaque = np.full((*array.shape[:2], 1), np.iinfo(array.dtype).max, array.dtype)
+    return np.concatenate([colour, array[:, :, channels - 1 :] if channels in (2, 4) else opaque], axis=2)

@@ -1,0 +1,152 @@
+"""Measuring: every picture through every codec, checked first and timed afterwards."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from nelloc.bench import memory
+from nelloc.bench.interface import Codec, Picture, unchanged
+from nelloc.bench.memory import Memory
+from nelloc.bench.pictures import Found
+from nelloc.errors import NellocError
+
+# lossy: came back, but changed. skipped: the codec does not take such images.
+Status = Literal["ok", "lossy", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One codec on one picture.
+
+    ``seconds`` are the median of the timed rounds, without the one that checked, and None where nothing was timed;
+    ``reason`` says why the status is not ok. ``bytes`` is None unless it is ok or lossy.
+    """
+
+    codec: str
+    image: str
+    width: int
+    height: int
+    channels: int
+    bits: int
+    status: Status
+    reason: str = ""
+    bytes: int | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+
+    @property
+    def samples(self) -> int:
+        return self.width * self.height * self.channels
+
+    @property
+    def raw_bytes(self) -> int:
+        return self.samples * self.bits // 8
+
+    @property
+    def bits_per_dimension(self) -> float | None:
+        return None if self.bytes is None else 8 * self.bytes / self.samples
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: trials by picture and codec, the images that could not be read, and peak memory by codec."""
+
+    trials: tuple[Trial, ...]
+    unread: tuple[NellocError, ...]
+    memory: dict[str, Memory] = field(default_factory=dict)
+
+
+class Progress:
+    """What is told of the work; this one does nothing with it."""
+
+    def image(self, name: str) -> None:
+        """The next picture begins, or its memory is measured."""
+
+    def trial(self, trial: Trial) -> None:
+        """A codec is done with a picture."""
+
+    def unread(self, error: NellocError) -> None:
+        """An image cannot be read, or nelloc does not take it."""
+
+
+def measure(
+    found: Sequence[Found],
+    codecs: Sequence[Codec],
+    *,
+    repeat: int = 1,
+    with_memory: bool = True,
+    max_pixels: int,
+    progress: Progress | None = None,
+) -> Measured:
+    """Measure every codec on every image. What fails is told and does not stop the others."""
+    progress = progress or Progress()
+    trials: list[Trial] = []
+    unread: list[NellocError] = []
+    # The largest picture that each codec coded without loss.
+    largest: dict[str, tuple[int, Found, bytes]] = {}
+    for item in found:
+        progress.image(item.name)
+        try:
+            picture = item.read(max_pixels)
+        except NellocError as error:
+            unread.append(error)
+            progress.unread(error)
+            continue
+        checked = [check(codec, picture) for codec in codecs]
+        good = [(codec, data) for codec, (trial, data) in zip(codecs, checked, strict=True) if trial.status == "ok"]
+        seconds = timed(good, picture, repeat)
+        for trial, data in checked:
+            if trial.codec in seconds:
+                encode, decode = seconds[trial.codec]
+                trial = replace(trial, encode_seconds=encode, decode_seconds=decode)
+            if trial.status == "ok" and trial.samples > largest.get(trial.codec, (0,))[0]:
+                largest[trial.codec] = (trial.samples, item, data)
+            trials.append(trial)
+            progress.trial(trial)
+    peaks: dict[str, Memory] = {}
+    for codec in codecs if with_memory else ():
+        if codec.label in largest:
+            _, item, data = largest[codec.label]
+            progress.image(f"memory of {codec.label}")
+            if (peak := memory.measure(codec, item.read(max_pixels), data)) is not None:
+                peaks[codec.label] = peak
+    return Measured(tuple(trials), tuple(unread), peaks)
+
+
+def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
+    """Whether a picture comes back from a codec as it was; and its file."""
+    trial = Trial(codec.label, picture.name, picture.width, picture.height, picture.channels, picture.bits, "ok")
+    if (reason := codec.refuses(picture)) is not None:
+        return replace(trial, status="skipped", reason=reason), b""
+    try:
+        data = codec.encode(picture)
+        decoded = codec.decode(data)
+    except Exception as error:  # of any library that a peer is made of
+        return replace(trial, status="failed", reason=str(error) or type(error).__name__), b""
+    trial = replace(trial, bytes=len(data))
+    if decoded.shape[:2] != picture.array.shape[:2] or not unchanged(picture, decoded):
+        return replace(trial, status="lossy", reason="the pixels that came back are not those that went in"), data
+    return trial, data
+
+
+def timed(codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int) -> dict[str, tuple[float, float]]:
+    """Median seconds of encoding and decoding, by codec, over rounds in which all codecs take turns.
+
+    So a slow minute of the machine hits them alike. Nothing if there are no rounds.
+    """
+    rounds: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(repeat):
+        for codec, data in codecs:
+            start = time.perf_counter()
+            codec.encode(picture)
+            middle = time.perf_counter()
+            codec.decode(data)
+            rounds.setdefault(codec.label, []).append((middle - start, time.perf_counter() - middle))
+    return {
+        label: (statistics.median(e for e, _ in times), statistics.median(d for _, d in times))
+        for label, times in rounds.items()
+    }

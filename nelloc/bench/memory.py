@@ -1,0 +1,108 @@
+"""How much memory a codec needs: what encoding, and decoding, one picture adds to a fresh process.
+
+A process is started for each, with the codec loaded and the picture in memory; a first tiny picture goes through it, so
+that libraries and models are there, and then the peak of the process before and after is compared. Programs on PATH run
+in processes of their own, of which the largest counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nelloc.bench.interface import Codec, Picture
+
+# Set in a process whose programs are to be watched: a file that takes their peaks, a line each, in kilobytes.
+_WATCH = "NELLOC_BENCH_WATCH"
+# Run by a small process between this one and a program: what a process starts inherits its peak.
+_WATCHER = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+unit = 1024 if sys.platform == "darwin" else 1
+with open(sys.argv[1], "a") as file:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // unit, file=file)
+sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that encoding and decoding add to a process, and the picture that they were measured on."""
+
+    picture: str
+    encode: int
+    decode: int
+
+
+def peak() -> int | None:
+    """The most memory that this process has held, in kilobytes; None where the system does not tell."""
+    with contextlib.suppress(OSError):
+        # Not getrusage, where there is another way: its peak is inherited from the process that started this one.
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1])
+    with contextlib.suppress(ImportError):
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return used // 1024 if sys.platform == "darwin" else used
+    return None
+
+
+def watched(command: Sequence[str | Path]) -> list[str | Path]:
+    """A command, watched for its memory where ``measure`` asks for that."""
+    log = os.environ.get(_WATCH)
+    return list(command) if log is None else [sys.executable, "-S", "-E", "-c", _WATCHER, log, *command]
+
+
+def measure(codec: Codec, picture: Picture, data: bytes) -> Memory | None:
+    """What a codec adds to a process with one picture and its file; None where it cannot be measured."""
+    if peak() is None:
+        return None
+    encode, decode = (_in_process(codec, picture, data, direction) for direction in ("encode", "decode"))
+    return None if encode is None or decode is None else Memory(picture.name, 1024 * encode, 1024 * decode)
+
+
+def _in_process(codec: Codec, picture: Picture, data: bytes, direction: str) -> int | None:
+    """Kilobytes that one direction adds in a process of its own."""
+    paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), *sys.path]))
+    done = subprocess.run(
+        [sys.executable, "-m", __name__],
+        input=pickle.dumps((codec, picture, data, direction)),
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+    )
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def _measured(codec: Codec, picture: Picture, data: bytes, direction: str) -> int:
+    """Kilobytes that one direction adds to this process, or the most that a program has which it starts."""
+    small = replace(picture.pixels, planes=picture.pixels.planes[:, :16, :16])
+    codec.decode(codec.encode(Picture.of("small", small)))
+    log = Path(os.environ[_WATCH])
+    log.write_text("")
+    before = peak() or 0
+    if direction == "encode":
+        codec.encode(picture)
+    else:
+        codec.decode(data)
+    return max([(peak() or 0) - before, *map(int, log.read_text().split())])
+
+
+def _main() -> None:
+    arguments = pickle.load(sys.stdin.buffer)
+    with tempfile.TemporaryDirectory(prefix="nelloc-bench-") as folder:
+        os.environ[_WATCH] = str(Path(folder, "peaks"))
+        print(json.dumps(_measured(*arguments)))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,58 @@
+"""nelloc itself, as a codec to be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from numpy.typing import NDArray
+
+import nelloc
+from nelloc import codec, library
+from nelloc.bench.interface import Picture
+from nelloc.container import parse
+from nelloc.errors import NellocError
+
+_PREFIX = "nelloc "
+
+
+@dataclass(frozen=True)
+class Nelloc:
+    """nelloc with one model; ``encode`` gives the bytes of the file that `nelloc compress` writes."""
+
+    options: codec.Options
+
+    @property
+    def label(self) -> str:
+        return f"{_PREFIX}{self.options.model}"
+
+    def version(self) -> str:
+        return (
+            f"nelloc {nelloc.__version__}, model {library.find(self.options.model or library.DEFAULT_MODEL).id.hex()}"
+        )
+
+    def refuses(self, picture: Picture) -> str | None:
+        try:
+            codec.model_for(picture.pixels, self.options)
+        except NellocError as error:
+            return str(error)
+        return None
+
+    def encode(self, picture: Picture) -> bytes:
+        return codec.encode_pixels([picture.pixels], self.options, verify=False)[0].data
+
+    def decode(self, data: bytes) -> NDArray:
+        # The model is found by the id in the file, as `nelloc decompress` does.
+        options = replace(self.options, model=self._path())
+        return codec.decode_files(
+            [parse(data, "encoded data", max_pixels=options.max_pixels)], ["encoded data"], options
+        )[0]
+
+    def _path(self) -> str | None:
+        """The model where it is neither shipped nor installed."""
+        name = str(self.options.model)
+        return None if name in library.available() else name
+
+
+def is_own(label: str) -> bool:
+    """Whether a codec's label is that of nelloc."""
+    return label.startswith(_PREFIX)

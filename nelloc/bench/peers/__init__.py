@@ -1,0 +1,77 @@
+"""Other lossless codecs, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nelloc.bench.interface import Peer
+from nelloc.bench.peers.avif import AvifOfImagecodecs, AvifOfPillow
+from nelloc.bench.peers.flif import Flif
+from nelloc.bench.peers.jpeg2000 import Jpeg2000
+from nelloc.bench.peers.jpegls import JpegLsOfImagecodecs, JpegLsOfPillow
+from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
+from nelloc.bench.peers.optipng import OptiPng
+from nelloc.bench.peers.oxipng import OxiPng
+from nelloc.bench.peers.png import Png
+from nelloc.bench.peers.qoi import QoiOfImagecodecs, QoiPackage
+from nelloc.bench.peers.webp import WebP
+from nelloc.bench.peers.zopflipng import ZopfliPng
+from nelloc.errors import NellocError
+
+# Several classes of one name: the first that is not missing is used.
+PEERS: tuple[type[Peer], ...] = (
+    Png,
+    OxiPng,
+    OptiPng,
+    ZopfliPng,
+    WebP,
+    Jpeg2000,
+    AvifOfImagecodecs,
+    AvifOfPillow,
+    JpegXlOfPillow,
+    JpegXlTools,
+    JpegLsOfImagecodecs,
+    JpegLsOfPillow,
+    QoiOfImagecodecs,
+    QoiPackage,
+    Flif,
+)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A peer that is not on this machine, and why."""
+
+    name: str
+    reason: str
+
+
+def names() -> tuple[str, ...]:
+    """The names that ``find`` knows."""
+    return tuple(dict.fromkeys(peer.name for peer in PEERS))
+
+
+def find(wanted: str, threads: int = 1) -> list[Peer] | Missing:
+    """The peer of "NAME" at its usual efforts, or of "NAME:EFFORT". Raises NellocError if there is no such peer."""
+    name, _, effort = wanted.partition(":")
+    candidates = [peer for peer in PEERS if peer.name == name]
+    if not candidates:
+        raise NellocError(f"peer {name}: unknown; choose from {', '.join(names())}")
+    reasons = [peer.missing() for peer in candidates]
+    if None not in reasons:
+        return Missing(name, "; ".join(str(reason) for reason in reasons))
+    chosen = candidates[reasons.index(None)]
+    if not effort:
+        return [chosen(usual, threads) for usual in chosen.usual]
+    if not effort.isascii() or not effort.isdigit() or int(effort) not in chosen.efforts:
+        if len(chosen.efforts) == 1:
+            raise NellocError(f"peer {wanted}: {name} has no efforts to choose from; say --peer {name}")
+        raise NellocError(f"peer {wanted}: choose an effort of {chosen.efforts[0]} to {chosen.efforts[-1]}")
+    return [chosen(int(effort), threads)]
+
+
+def find_all(threads: int = 1) -> Iterator[list[Peer] | Missing]:
+    """Every peer at its usual efforts, or that it is missing."""
+    for name in names():
+        yield find(name, threads)

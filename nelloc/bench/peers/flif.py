@@ -1,0 +1,33 @@
+"""FLIF, by its reference program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from nelloc.bench.interface import EIGHT_BIT, Kind
+from nelloc.bench.peers.tool import Tool
+
+
+@dataclass(frozen=True)
+class Flif(Tool):
+    """Efforts are those of flif -E."""
+
+    effort: int = 60
+
+    name: ClassVar[str] = "flif"
+    about: ClassVar[str] = "FLIF by flif; efforts 0 to 100, as flif -E"
+    kinds: ClassVar[frozenset[Kind]] = EIGHT_BIT | {(1, 16)}
+    efforts: ClassVar[range] = range(101)
+    usual: ClassVar[tuple[int, ...]] = (60,)
+    programs: ClassVar[tuple[str, ...]] = ("flif",)
+    suffix: ClassVar[str] = ".flif"
+
+    def encoding(self, source: Path, target: Path) -> Sequence[str | Path]:
+        # --keep-invisible-rgb: colour under a transparent pixel stays.
+        return "flif", "-e", f"--effort={self.effort}", "--keep-invisible-rgb", "--overwrite", source, target
+
+    def decoding(self, source: Path, target: Path) -> Sequence[str | Path]:
+        return "flif", "-d", "--overwrite", source, target

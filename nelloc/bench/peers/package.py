@@ -1,0 +1,37 @@
+"""What peers that are Python packages share."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+EXTRA = "pip install 'nelloc[bench]'"
+
+
+def missing_package(package: str, module: str) -> str | None:
+    """What to install if a Python package is not there."""
+    return None if importlib.util.find_spec(module) else f"{package} is not installed ({EXTRA})"
+
+
+def version_of(package: str) -> str:
+    """A package and its version."""
+    return f"{package} {importlib.metadata.version(package)}"
+
+
+def save(array: NDArray, form: str, **options: Any) -> bytes:
+    """The bytes of a file that Pillow writes."""
+    out = io.BytesIO()
+    Image.fromarray(array).save(out, form, **options)
+    return out.getvalue()
+
+
+def load(data: bytes, form: str) -> NDArray:
+    """The pixels of a file that Pillow reads."""
+    with Image.open(io.BytesIO(data), formats=[form]) as opened:
+        return np.asarray(opened)

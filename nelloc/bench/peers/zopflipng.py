@@ -1,0 +1,26 @@
+"""PNG, squeezed by ZopfliPNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from nelloc.bench.interface import EIGHT_BIT, Kind
+from nelloc.bench.peers.tool import Tool
+
+
+@dataclass(frozen=True)
+class ZopfliPng(Tool):
+    name: ClassVar[str] = "zopflipng"
+    about: ClassVar[str] = "PNG by ZopfliPNG"
+    kinds: ClassVar[frozenset[Kind]] = EIGHT_BIT | {(1, 16)}
+    programs: ClassVar[tuple[str, ...]] = ("zopflipng",)
+    suffix: ClassVar[str] = ".png"
+
+    def version(self) -> str:
+        return "ZopfliPNG"  # it does not tell its version
+
+    def encoding(self, source: Path, target: Path) -> Sequence[str | Path]:
+        return "zopflipng", "-y", source, target

@@ -1,0 +1,63 @@
+"""Finding and reading the images to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nelloc import files, image
+from nelloc.bench.interface import Picture
+from nelloc.errors import NellocError
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image file, and its name in the results: its path, without what all of them have in common."""
+
+    name: str
+    path: Path
+
+    def read(self, max_pixels: int) -> Picture:
+        """Its pixels. Raises NellocError if nelloc cannot take it."""
+        return Picture.of(self.name, image.read(files.read(self.path), str(self.path), max_pixels=max_pixels))
+
+
+def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:
+    """Image files: those given, and those in folders and the folders inside, by name; at most ``limit`` of each source.
+
+    Also an error for every source that has none.
+    """
+    paths: list[Path] = []
+    errors: list[NellocError] = []
+    for source in map(Path, sources):
+        try:
+            own = sorted(_images(source)) if source.is_dir() else [source]
+            if not own:
+                raise NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images")
+        except OSError as error:
+            reason = error.strerror or error
+            errors.append(NellocError(f"{source}: cannot be read ({reason}); check its name and permissions"))
+        except NellocError as error:
+            errors.append(error)
+        else:
+            paths += own[:limit]
+    paths = list(dict.fromkeys(paths))
+    return [Found(name, path) for name, path in zip(_names(paths), paths, strict=True)], errors
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """The files below a folder that have the extension of an image."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _images(path)
+        elif path.suffix.lower() in files.IMAGE_SUFFIXES:
+            yield path
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The paths without the folders that all of them are in."""
+    if not paths:
+        return []
+    shared = next((top for top in paths[0].parents if all(path.is_relative_to(top) for path in paths)), Path())
+    return [str(path.relative_to(shared)) if path.is_relative_to(shared) else str(path) for path in paths]

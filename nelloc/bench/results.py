@@ -1,0 +1,115 @@
+"""All that one run found, and its forms for other programs: JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nelloc.bench.interface import Codec
+from nelloc.bench.machine import Machine
+from nelloc.bench.measure import Measured, Trial
+from nelloc.bench.own import is_own
+from nelloc.bench.peers import Missing
+from nelloc.bench.summary import Loss, Row, losses, summarise
+from nelloc.errors import NellocError
+
+COLUMNS = (
+    "codec",
+    "image",
+    "width",
+    "height",
+    "channels",
+    "bits",
+    "status",
+    "reason",
+    "bytes",
+    "bits_per_dimension",
+    "encode_seconds",
+    "decode_seconds",
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run: on which machine and how, what was measured, and what it adds up to.
+
+    ``errors`` has what could not be read or found: images, and folders without any.
+    """
+
+    machine: Machine
+    threads: int
+    repeat: int
+    trials: tuple[Trial, ...]
+    rows: tuple[Row, ...]
+    losses: tuple[Loss, ...]
+    missing: tuple[Missing, ...]
+    errors: tuple[NellocError, ...]
+
+    @classmethod
+    def of(
+        cls,
+        measured: Measured,
+        codecs: Sequence[Codec],
+        *,
+        threads: int,
+        repeat: int,
+        missing: Sequence[Missing] = (),
+        errors: Sequence[NellocError] = (),
+    ) -> Results:
+        rows = summarise(measured, codecs)
+        return cls(
+            machine=Machine.this(),
+            threads=threads,
+            repeat=repeat,
+            trials=measured.trials,
+            rows=tuple(rows),
+            losses=tuple(losses(measured, rows)),
+            missing=tuple(missing),
+            errors=(*errors, *measured.unread),
+        )
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that could be read."""
+        return tuple(dict.fromkeys(trial.image for trial in self.trials))
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of all samples of these."""
+        return sum({trial.image: trial.raw_bytes for trial in self.trials}.values())
+
+    @property
+    def failed(self) -> tuple[Trial, ...]:
+        """Trials that failed, and those in which nelloc altered pixels. (A peer that does is lossy, no failure.)"""
+        return tuple(t for t in self.trials if t.status == "failed" or (t.status == "lossy" and is_own(t.codec)))
+
+
+def to_json(results: Results) -> dict[str, Any]:
+    """The results as plain values."""
+    return {
+        "machine": asdict(results.machine),
+        "threads": results.threads,
+        "repeat": results.repeat,
+        "codecs": [asdict(row) for row in results.rows],
+        "missing": [asdict(missing) for missing in results.missing],
+        "trials": [_record(trial) for trial in results.trials],
+        "losses": [asdict(loss) | {"excess": loss.excess} for loss in results.losses],
+        "errors": [str(error) for error in results.errors],
+    }
+
+
+def to_csv(results: Results) -> str:
+    """A line for each codec and image, after one with the names of ``COLUMNS``."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_record(trial) for trial in results.trials)
+    return out.getvalue()
+
+
+def _record(trial: Trial) -> dict[str, Any]:
+    record = asdict(trial) | {"bits_per_dimension": trial.bits_per_dimension}
+    return {column: record[column] for column in COLUMNS}

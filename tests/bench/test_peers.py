@@ -1,0 +1,194 @@
+"""Every peer that is on this machine gives back what it takes, and says what it does not take."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_peers import Absent, Raw
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from nelloc import image
+from nelloc.bench import peers
+from nelloc.bench.interface import Peer, Picture, unchanged
+from nelloc.bench.peers.avif import AvifOfPillow
+from nelloc.bench.peers.flif import Flif
+from nelloc.bench.peers.jpegxl import JpegXlTools
+from nelloc.errors import NellocError
+
+HERE = [peer for peer in peers.PEERS if peer.missing() is None]
+
+
+def picture(array: np.ndarray, name: str = "test") -> Picture:
+    """An array as a picture; of kinds that nelloc does not take, with the pixels of another."""
+    some = image.from_array(np.zeros((1, 1), np.uint8))
+    return Picture(name, some, array)
+
+
+def array_of(channels: int, bits: int, seed: int = 0, size: tuple[int, int] = (21, 34)) -> np.ndarray:
+    """Noise, with every value there is."""
+    shape = size if channels == 1 else (*size, channels)
+    return np.random.default_rng(seed).integers(0, 1 << bits, shape, dtype=np.uint8 if bits == 8 else np.uint16)
+
+
+CASES = [(peer, kind) for peer in HERE if peer is not AvifOfPillow for kind in sorted(peer.kinds)]
+
+
+@pytest.mark.parametrize(("peer", "kind"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_every_kind_that_a_peer_takes_comes_back(peer, kind):
+    for effort in {peer.efforts[0], peer.usual[0]}:
+        codec = peer(effort)
+        given = picture(array_of(*kind))
+        assert codec.refuses(given) is None
+        assert unchanged(given, codec.decode(codec.encode(given)))
+
+
+@pytest.mark.parametrize("peer", [p for p in HERE if p is not AvifOfPillow], ids=lambda peer: peer.__name__)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_small_images_of_any_size_come_back(peer, data):
+    shape = data.draw(st.sampled_from([(), (3,)]))
+    height, width = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
+    given = picture(data.draw(arrays(np.uint8, (height, width, *shape))))
+    codec = peer(peer.usual[0])
+    assert unchanged(given, codec.decode(codec.encode(given)))
+
+
+@pytest.mark.skipif(AvifOfPillow.missing() is not None, reason="Pillow without AVIF")
+def test_avif_of_pillow_is_found_to_be_lossy():
+    codec = AvifOfPillow()
+    given = picture(array_of(3, 8))
+    decoded = codec.decode(codec.encode(given))
+    assert not unchanged(given, decoded)
+    assert np.abs(decoded.astype(int) - given.array).max() <= 4  # that is, it does its best
+
+
+@pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.__name__)
+def test_every_peer_says_what_it_is(peer):
+    assert peer.about
+    assert set(peer.usual) <= set(peer.efforts)
+    assert peer().effort in peer.efforts
+    assert peer.missing() is None or "\n" not in peer.missing()
+    if peer.missing() is None:
+        assert peer().version()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        (array_of(1, 8), np.repeat(array_of(1, 8)[..., None], 3, axis=2), True),  # gray as three equal channels
+        (array_of(3, 8), np.concatenate([array_of(3, 8), np.full((21, 34, 1), 255, np.uint8)], axis=2), True),
+        (array_of(3, 8), np.concatenate([array_of(3, 8), np.full((21, 34, 1), 254, np.uint8)], axis=2), False),
+        (array_of(2, 8), np.repeat(array_of(2, 8), [3, 1], axis=2), True),
+        (array_of(4, 8), array_of(4, 8)[..., :3], False),
+        (array_of(3, 8), array_of(3, 8)[::-1], False),
+        (array_of(3, 8), array_of(3, 8)[:-1], False),
+        (array_of(1, 16), (array_of(1, 16) >> 8).astype(np.uint8), False),
+        (array_of(1, 8), array_of(1, 8).astype(np.uint16), False),
+        (array_of(1, 8), np.zeros((21, 34, 5), np.uint8), False),
+        (array_of(1, 8), np.zeros(3, np.uint8), False),
+    ],
+)
+def test_what_counts_as_unchanged(before, after, same):
+    assert unchanged(picture(before), after) is same
+
+
+@pytest.mark.parametrize("kind", [(1, 8), (3, 8), (3, 16)])
+def test_one_sample_that_differs_is_seen(kind):
+    before = array_of(*kind)
+    for place in (0, before.size // 2, before.size - 1):
+        after = before.copy()
+        after.flat[place] ^= 1
+        assert not unchanged(picture(before), after)
+
+
+# Finding
+
+
+def test_a_name_gives_the_usual_efforts_and_an_effort_gives_that(monkeypatch):
+    assert [peer.label for peer in peers.find("webp")] == ["webp:6", "webp:9"]
+    assert peers.find("webp:3", threads=2) == [peers.WebP(3, 2)]
+    assert [peer.label for peer in peers.find("jpeg2000")] == ["jpeg2000"]
+
+
+@pytest.mark.parametrize("wanted", ["nosuch", "", "webp:10", "webp:-1", "webp:x", "webp:²", "jpeg2000:1", "PNG"])
+def test_an_unknown_peer_or_effort_is_refused(wanted):
+    with pytest.raises(NellocError):
+        peers.find(wanted)
+
+
+def test_the_first_that_is_not_missing_is_used(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Other(Raw):
+        name = "absent"
+
+    monkeypatch.setattr(peers, "PEERS", (Absent, Other))
+    assert peers.find("absent") == [Other(0, 1)]
+    monkeypatch.setattr(peers, "PEERS", (Absent, Raw))
+    assert list(peers.find_all()) == [peers.Missing("absent", "no absent on PATH"), [Raw(0, 1)]]
+
+
+def test_what_a_peer_does_not_take_is_said():
+    assert peers.WebP(0).refuses(picture(array_of(3, 16))) == "takes no 16-bit RGB"
+    assert "16383" in str(peers.WebP(0).refuses(picture(np.zeros((1, 16384), np.uint8))))
+    assert peers.WebP(0).refuses(picture(np.zeros((1, 16383), np.uint8))) is None
+
+
+# Programs on PATH, as scripts that do what the programs would
+
+
+def install(folder: Path, name: str, body: str) -> None:
+    """A program of this name: Python with ``a``, the arguments that are no options."""
+    path = folder / name
+    head = f"#!{sys.executable}\nimport sys, shutil\na = [x for x in sys.argv[1:] if not x.startswith('-')]\n"
+    path.write_text(head + body)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch) -> Path:
+    """The only folder on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_programs_that_are_not_on_path_are_missing(path):
+    assert Flif.missing() == "no flif on PATH"
+    assert JpegXlTools.missing() == "no cjxl and no djxl on PATH"
+    install(path, "cjxl", "")
+    assert JpegXlTools.missing() == "no djxl on PATH"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="scripts are not programs there")
+@pytest.mark.parametrize(
+    ("peer", "copy"),
+    [
+        (peers.Flif, "shutil.copy(*a[-2:])"),
+        (peers.OxiPng, "shutil.copy(a[-1], a[-2])"),
+        (peers.OptiPng, "shutil.copy(a[-1], a[-2])"),
+        (peers.ZopfliPng, "shutil.copy(*a[-2:])"),
+        (JpegXlTools, "shutil.copy(*a[-2:])"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_programs_get_files_and_their_failures_are_told(path, peer: type[Peer], copy):
+    given = picture(array_of(3, 8))
+    for program in peer.programs:
+        install(path, program, f"print('{program} 1.5') if '--version' in sys.argv else {copy}")
+    assert peer.missing() is None
+    assert peer().version()
+    assert unchanged(given, peer().decode(peer().encode(given)))
+    install(path, peer.programs[0], "print('one'); print('no licence', file=sys.stderr); sys.exit(3)")
+    with pytest.raises(NellocError, match="no licence"):
+        peer().encode(given)
+    install(path, peer.programs[0], "")  # says nothing and writes nothing
+    with pytest.raises(NellocError, match="failed"):
+        peer().encode(given)
+    assert shutil.which(peer.programs[0])

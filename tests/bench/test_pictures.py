@@ -1,0 +1,54 @@
+"""Finding images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nelloc.bench import pictures
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("one/b.png", "one/a.PNG", "one/deep/c.webp", "two/d.jpg", "one/notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("txt"):
+            path.write_text("no image")
+        else:
+            Image.fromarray(np.zeros((2, 3), np.uint8)).save(path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("")
+    return tmp_path
+
+
+def names(*sources, limit=None) -> list[str]:
+    found, errors = pictures.find(sources, limit)
+    assert not errors
+    return [item.name for item in found]
+
+
+def test_folders_are_searched_by_name_and_folders_inside_too(tree):
+    assert names(tree / "one") == ["a.PNG", "b.png", "deep/c.webp"]
+    assert names(tree / "two", tree / "one") == ["two/d.jpg", "one/a.PNG", "one/b.png", "one/deep/c.webp"]
+    assert names(tree / "one" / "b.png") == ["b.png"]
+
+
+def test_limit_is_for_each_folder_and_no_image_is_found_twice(tree):
+    assert names(tree / "one", tree / "two", limit=1) == ["one/a.PNG", "two/d.jpg"]
+    assert names(tree / "one", tree / "one" / "b.png") == ["a.PNG", "b.png", "deep/c.webp"]
+
+
+def test_names_of_files_in_the_current_folder(tree, monkeypatch):
+    monkeypatch.chdir(tree / "one")
+    assert names("b.png", "deep") == ["b.png", "deep/c.webp"]
+    assert names(".") == ["a.PNG", "b.png", "deep/c.webp"]
+
+
+def test_folders_without_images_are_told_and_the_others_searched(tree):
+    found, errors = pictures.find([tree / "empty", tree / "two", tree / "texts"])
+    assert [item.name for item in found] == ["d.jpg"]
+    assert [str(error).split(": ")[0] for error in errors] == [str(tree / "empty"), str(tree / "texts")]
+    assert all("no images there" in str(error) for error in errors)
