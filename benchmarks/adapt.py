@@ -26,6 +26,7 @@ from PIL import Image
 
 from nelloc import files
 from nelloc.codec import Options
+from nelloc.folders.run import compress_folder
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
         start = time.monotonic()
         chosen = Options(adapt=True, adapt_minutes=minutes, **options)
         if label == "all":
-            done = list(files.compress_files([source], target, verify=False, options=chosen))
-            assert all(isinstance(result, files.Result) for result in done), done
+            done = [one.result for one in compress_folder([source], target, verify=False, options=chosen)]
         else:
             target.mkdir()
             done = [files.compress(source / f"{label}.png", target / f"{label}.nlc", verify=False, options=chosen)]

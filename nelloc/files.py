@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nelloc import container, image, library
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc import container, image, storage
 from nelloc.codec import Encoded, Options, decode_files, encode_pixels, locate_model
 from nelloc.errors import NellocError
 
@@ -81,7 +81,7 @@ def compress(
     options: Options | None = None,
     **fields,
 ) -> Result:
-    """Compress an image file to ``target`` (by default beside it, with the extension .nlc).
+    """Compress an image file to ``target`` (by default beside it, with the extension .nlc), which gets its times.
 
     Keywords are the fields of ``Options``. Raises NellocError, and writes nothing, if the image cannot
     be read or kept exactly, or if ``target`` exists and ``force`` is not set.
@@ -89,130 +89,63 @@ def compress(
     options = options or Options(**fields)
     source = Path(source)
     target = default_target(source, SUFFIX) if target is None else Path(target)
-    check_target(source, target, force)
-    result, encoded = compress_bytes(read(source), str(source), options, verify=verify)
-    write(target, encoded, force)
+    storage.check_target(source, target, force)
+    file = storage.read_input(source)
+    result, encoded = compress_bytes(file.data, str(source), options, verify=verify)
+    storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
 
 
 def compress_bytes(data: bytes, source: str, options: Options, *, verify: bool) -> tuple[Result, bytes]:
     """The .nlc bytes of an image file's bytes; ``source`` names them in errors."""
-    pixels = image.read(data, source, max_pixels=options.max_pixels)
-    gain = None
-    with _enough_memory(source):
-        if options.adapt:
-            (encoded,), gain, _ = _encode_adapted([pixels], options, verify=verify, embed=True)
-        else:
-            (encoded,) = encode_pixels([pixels], options, verify=verify)
-    return _result(source, "-", len(data), pixels, encoded, gain), encoded.data
+    return encode_images([open_image(data, source, options)], options, verify=verify)[0]
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A file that could not be done."""
+class OpenedImage:
+    """An image file that was read: its name, its size in bytes, and its pixels."""
 
     source: str
-    error: NellocError
+    bytes: int
+    pixels: image.Pixels
 
 
-def compress_files(
-    sources: Sequence[str | Path],
-    folder: str | Path,
-    *,
-    force: bool = False,
-    verify: bool = True,
-    options: Options | None = None,
-    **fields,
-) -> Iterator[Result | Failure]:
-    """Compress image files, and those in folders, into ``folder``, one by one; a failure does not stop the others.
-
-    With ``adapt`` the model is adapted to all of them together and written once, as ID.nlm beside the outputs; the last
-    result then says what that brought. Keywords are the fields of ``Options``. Raises NellocError if a folder has no
-    images, or two inputs have the same output.
-    """
-    options = options or Options(**fields)
-    jobs = _jobs([Path(source) for source in sources], Path(folder))
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(Path(folder), error) from error
-    if options.adapt:
-        yield from _compress_adapted(jobs, Path(folder), force, verify, options)
-        return
-    for source, target in jobs:
-        try:
-            yield compress(source, target, force=force, verify=verify, options=options)
-        except NellocError as error:
-            yield Failure(str(source), error)
+def open_image(data: bytes, source: str, options: Options) -> OpenedImage:
+    """The image in a file's bytes; ``source`` names them in errors. Raises NellocError if it cannot be read."""
+    return OpenedImage(source, len(data), image.read(data, source, max_pixels=options.max_pixels))
 
 
-def _compress_adapted(
-    jobs: Sequence[tuple[Path, Path]], folder: Path, force: bool, verify: bool, options: Options
-) -> Iterator[Result | Failure]:
-    """Compress files with one model, adapted to all that can be read."""
-    done: list[tuple[Path, Path, int, image.Pixels]] = []
-    for source, target in jobs:
-        try:
-            check_target(source, target, force)
-            data = read(source)
-            done.append((source, target, len(data), image.read(data, str(source), max_pixels=options.max_pixels)))
-        except NellocError as error:
-            yield Failure(str(source), error)
-    if not done:
-        return
-    with _enough_memory(str(folder)):
-        encoded, gain, models = _encode_adapted([job[3] for job in done], options, verify=verify, embed=False)
-    for name, data in models.items():
-        path = folder / f"{name}{library.MODEL_SUFFIX}"
-        # The same model may be there from the time before; files that need it may be too.
-        if not (path.is_file() and read(path) == data):
-            write(path, data, force)
-    for number, ((source, target, size, pixels), file) in enumerate(zip(done, encoded, strict=True), 1):
-        try:
-            write(target, file.data, force)
-        except NellocError as error:
-            yield Failure(str(source), error)
-            continue
-        yield _result(str(source), str(target), size, pixels, file, gain if number == len(done) else None)
+def encode_images(images: Sequence[OpenedImage], options: Options, *, verify: bool) -> list[tuple[Result, bytes]]:
+    """The .nlc bytes of each of several images, coded together; with ``adapt``, each has a model of its own."""
+    with enough_memory(images[0].source):
+        if options.adapt:
+            return [_encode_adapted(one, options, verify=verify) for one in images]
+        encoded = encode_pixels([one.pixels for one in images], options, verify=verify)
+    return [(result_of(one, file), file.data) for one, file in zip(images, encoded, strict=True)]
 
 
-def _encode_adapted(
-    pixels: Sequence[image.Pixels], options: Options, *, verify: bool, embed: bool
+def _encode_adapted(opened: OpenedImage, options: Options, *, verify: bool) -> tuple[Result, bytes]:
+    (encoded,), gain, _ = encode_adapted_images([opened], options, verify=verify, embed=True)
+    return result_of(opened, encoded, gain), encoded.data
+
+
+def encode_adapted_images(
+    images: Sequence[OpenedImage], options: Options, *, verify: bool, embed: bool
 ) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
     """The coded images, what adapting brought, and the differences of the adapted models by their ids."""
     from nelloc.adapt.encode import encode_adapted
 
-    encoded, found = encode_adapted(pixels, options, verify=verify, embed=embed)
+    encoded, found = encode_adapted([one.pixels for one in images], options, verify=verify, embed=embed)
     models = {adapted.model.id.hex(): adapted.differences for adapted in found.models}
     size = sum(len(data) for data in models.values())
     return encoded, Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain), models
 
 
-def _jobs(sources: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """Each input file, those in folders by name, and its output. Raises NellocError if two have the same output."""
-    jobs: dict[Path, Path] = {}
-    for source in sources:
-        try:
-            found = [p for p in sorted(source.iterdir()) if p.is_file()] if source.is_dir() else None
-        except OSError as error:
-            raise NellocError(f"{source}: cannot be read ({error.strerror}); check its permissions") from error
-        images = [source] if found is None else [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES]
-        if not images:
-            raise NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images")
-        for path in images:
-            target = folder / default_target(path, SUFFIX).name
-            if target in jobs:
-                raise NellocError(f"{target}: would be the output of {jobs[target]} and of {path}; rename one of them")
-            jobs[target] = path
-    return [(source, target) for target, source in jobs.items()]
-
-
-def _result(
-    source: str, target: str, source_bytes: int, pixels: image.Pixels, encoded: Encoded, gain: Gain | None
-) -> Result:
-    planes, height, width = pixels.planes.shape
-    sizes = (source_bytes, len(encoded.data))
-    return Result(source, target, *sizes, width, height, planes, pixels.left_out, gain)
+def result_of(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> Result:
+    """What became of an image; the target is to be filled in."""
+    planes, height, width = opened.pixels.planes.shape
+    sizes = (opened.bytes, len(encoded.data))
+    return Result(opened.source, "-", *sizes, width, height, planes, opened.pixels.left_out, gain)
 
 
 def decompress(
@@ -232,9 +165,10 @@ def decompress(
     source = Path(source)
     target = default_target(source, ".png") if target is None else Path(target)
     image.check_output(target)
-    check_target(source, target, force)
-    result, encoded = decompress_bytes(read(source), str(source), options, target.suffix, source.parent)
-    write(target, encoded, force)
+    storage.check_target(source, target, force)
+    file = storage.read_input(source)
+    result, encoded = decompress_bytes(file.data, str(source), options, target.suffix, source.parent)
+    storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
 
 
@@ -242,12 +176,53 @@ def decompress_bytes(
     data: bytes, source: str, options: Options, suffix: str = ".png", folder: Path | None = None
 ) -> tuple[Result, bytes]:
     """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``."""
-    file = container.parse(data, source, max_pixels=options.max_pixels)
-    with _enough_memory(source):
-        (array,) = decode_files([file], [source], options, folder=folder)
-        encoded = image.write(array, suffix, source)
-    sizes = (len(data), len(encoded))
-    return Result(source, "-", *sizes, file.width, file.height, file.kind.planes), encoded
+    return decode_images([open_compressed(data, source, options)], options, suffix, folder)[0]
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """An .nlc file that was read: its name, its size in bytes, and what it holds."""
+
+    source: str
+    bytes: int
+    file: container.Container
+
+
+def open_compressed(data: bytes, source: str, options: Options) -> OpenedFile:
+    """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file."""
+    return OpenedFile(source, len(data), container.parse(data, source, max_pixels=options.max_pixels))
+
+
+def decode_images(
+    opened: Sequence[OpenedFile], options: Options, suffix: str, folder: Path | None, *, verify: bool = False
+) -> list[tuple[Result, bytes]]:
+    """The bytes of an image file, in the format of ``suffix``, for each of several .nlc files, decoded together.
+
+    With ``verify`` these bytes are read again and compared. Raises NellocError for a file that is damaged, whose model
+    is missing, or that the format cannot hold.
+    """
+    done = []
+    with enough_memory(opened[0].source):
+        arrays = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
+        for one, array in zip(opened, arrays, strict=True):
+            data = image.write(array, suffix, one.source)
+            if verify:
+                _check_equal(open_image(data, one.source, options).pixels, array, one.source)
+            sizes = (one.bytes, len(data))
+            done.append((Result(one.source, "-", *sizes, one.file.width, one.file.height, one.file.kind.planes), data))
+    return done
+
+
+def check_same(opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None) -> None:
+    """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image."""
+    with enough_memory(compressed.source):
+        (array,) = decode_files([compressed.file], [compressed.source], options, folder=folder)
+    _check_equal(opened.pixels, array, compressed.source)
+
+
+def _check_equal(pixels: image.Pixels, array: NDArray, source: str) -> None:
+    if not np.array_equal(image.to_array(pixels.planes, pixels.kind), array):
+        raise NellocError(f"{source}: its pixels and those of the image file differ; keep both files")
 
 
 def verify(data: bytes, source: str, options: Options, folder: Path | None = None) -> Result:
@@ -256,7 +231,7 @@ def verify(data: bytes, source: str, options: Options, folder: Path | None = Non
     Raises NellocError if anything is wrong.
     """
     file = container.parse(data, source, max_pixels=options.max_pixels)
-    with _enough_memory(source):
+    with enough_memory(source):
         decode_files([file], [source], options, folder=folder)
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
 
@@ -289,15 +264,6 @@ def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS, fo
     )
 
 
-def read(path: Path) -> bytes:
-    """A file's bytes. Raises NellocError if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise NellocError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
-
-
 def default_target(source: Path, suffix: str) -> Path:
     """The file beside ``source`` with another extension. Raises NellocError if ``source`` names no file."""
     if not source.name:
@@ -305,90 +271,10 @@ def default_target(source: Path, suffix: str) -> Path:
     return source.with_suffix(suffix)
 
 
-def check_target(source: Path, target: Path, force: bool) -> None:
-    """Raise NellocError early for a target that could not be written in the end."""
-    try:
-        if target.is_dir():
-            raise NellocError(f"{target}: is a folder; give a file name")
-        if target.exists() and not target.is_file():
-            raise NellocError(f'{target}: is not a regular file; give a file name, or "-" for standard output')
-        if target.exists() and source.exists() and source.samefile(target):
-            raise NellocError(f"{target}: is the input itself; give another output name")
-        if not target.parent.is_dir():
-            raise NellocError(f"{target}: its folder does not exist; create it first")
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    if not force and os.path.lexists(target):
-        raise _exists(target)
-
-
-def write(target: Path, data: bytes, force: bool) -> None:
-    """Write ``target`` whole or not at all: a synced temporary file beside it, then a rename.
-
-    Raises NellocError if it exists and ``force`` is not set, or if it cannot be written.
-    """
-    temporary = target.with_name(f".nelloc-{secrets.token_hex(8)}.part")
-    try:
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
-                if force:
-                    _keep_permissions(target, temporary)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if force:
-                os.replace(temporary, target)
-            else:
-                _rename_to_free_name(temporary, target)
-        finally:  # also on Ctrl-C
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        _sync_folder(target.parent)
-    except FileExistsError:
-        raise _exists(target) from None
-    except OSError as error:
-        raise _unwritable(target, error) from error
-
-
 @contextlib.contextmanager
-def _enough_memory(source: str) -> Iterator[None]:
+def enough_memory(source: str) -> Iterator[None]:
+    """Turn MemoryError into NellocError that names ``source``."""
     try:
         yield
     except MemoryError:
         raise NellocError(f"{source}: does not fit in memory; use a machine with more of it") from None
-
-
-def _unwritable(target: Path, error: OSError) -> NellocError:
-    return NellocError(f"{target}: cannot be written ({error.strerror}); check its name, permissions and free space")
-
-
-def _exists(target: Path) -> NellocError:
-    return NellocError(f"{target}: exists already; use --force to replace it")
-
-
-def _rename_to_free_name(temporary: Path, target: Path) -> None:
-    """Rename without ever replacing a file that appeared meanwhile."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(target):
-            raise FileExistsError from None
-        os.rename(temporary, target)
-
-
-def _keep_permissions(target: Path, temporary: Path) -> None:
-    with contextlib.suppress(OSError):
-        os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can."""
-    with contextlib.suppress(OSError, AttributeError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nelloc import codec, container, files
+from nelloc import codec, container, files, storage
 from nelloc.codec import Options
 from nelloc.container import Method, TileRecord
 from nelloc.decoders import DECODERS
@@ -164,13 +164,13 @@ def test_an_existing_target_is_replaced_with_force(job):
 
 
 def test_a_target_that_appears_during_the_work_is_kept_without_force(job, tmp_path, monkeypatch):
-    real = files.write
+    real = storage.write
 
     def write(target: Path, *others) -> None:
         target.write_bytes(OLD)
         real(target, *others)
 
-    monkeypatch.setattr(files, "write", write)
+    monkeypatch.setattr(storage, "write", write)
     with pytest.raises(NellocError, match="exists already"):
         job.run()
     assert job.target.read_bytes() == OLD

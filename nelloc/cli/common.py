@@ -162,27 +162,26 @@ def folder_of(source: str) -> Path | None:
 
 def read_input(name: str) -> tuple[bytes, str]:
     """The bytes of a file, or of standard input for "-", and the name that errors use."""
-    from nelloc import files
+    from nelloc import storage
 
     if name == STDIO:
         if sys.stdin is None:
             raise NellocError("standard input: is closed; give an input file")
         return sys.stdin.buffer.read(), "standard input"
-    return files.read(Path(name)), name
+    return storage.read(Path(name)), name
 
 
-def convert(source: str, target: str, force: bool, function: Callable[[bytes, str], tuple[Result, bytes]]) -> Result:
-    """Read ``source``, let ``function`` make the output from its bytes and name, and write ``target``."""
-    from nelloc import files
+def pipe(source: str, target: str, force: bool, function: Callable[[bytes, str], tuple[Result, bytes]]) -> Result:
+    """Where standard input or output is meant: read ``source``, let ``function`` make the output, write ``target``."""
+    from nelloc import storage
 
     if target != STDIO:
-        files.check_target(Path(source), Path(target), force)
-    data, name = read_input(source)
-    result, output = function(data, name)
+        storage.check_target(Path(source), Path(target), force)
+    result, output = function(*read_input(source))
     if target == STDIO:
         put(output)
     else:
-        files.write(Path(target), output, force)
+        storage.write(Path(target), output, force)
     return replace(result, target=target)
 
 

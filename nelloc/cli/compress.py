@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import STDIO, Printer, coding, convert, fail, options, print_json, reporting, target_of
+from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
+from nelloc.cli.folder import Shown, convert_many, convert_one, select
+
+if TYPE_CHECKING:
+    from nelloc.files import Gain, Result
+    from nelloc.folders.conversion import Compression
 
 
 @click.command()
-@click.argument("names", metavar="IN... [OUT]", type=click.Path(), nargs=-1, required=True)
-@click.option(
-    "--output-dir",
-    metavar="FOLDER",
-    type=click.Path(),
-    help="Compress every IN, a file or a folder of images, into this folder, which is made if it is not there.",
-)
+@select
 @options("model")
 @click.option(
     "--adapt",
@@ -43,88 +43,72 @@ from nelloc.cli.common import STDIO, Printer, coding, convert, fail, options, pr
     "--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare before it is written."
 )
 @options("json", "quiet", "verbose")
-def compress(names, output_dir, adapt, adapt_minutes, force, verify, as_json, quiet, verbose, **fields):
-    """Compress the image IN to OUT (by default IN with the extension .nlc), or many images into a folder.
+def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, verbose, **fields):
+    """Compress the image IN to OUT (by default IN with the extension .nlc), or many images.
 
     IN is a PNG, JPEG, PPM, BMP, GIF, TIFF, WebP or QOI file of 8-bit gray or RGB pixels. "-" stands for
-    standard input or output. Nothing is written unless everything went well.
+    standard input or output. Nothing is written unless everything went well. With -r or --output-dir
+    every IN is an image or a folder of images; what is done already is skipped.
 
-    Exit status: 0 done, 1 failed, 2 wrong usage.
+    Exit status: 0 done, 1 a file failed, 2 wrong usage.
     """
     fields |= {"adapt": adapt or adapt_minutes is not None, "adapt_minutes": adapt_minutes}
+    if selection.remove and not verify:
+        raise click.UsageError("--rm deletes only what was verified; leave out --no-verify")
+    if selection.many and fields["adapt"] and (selection.output_dir is None or selection.spread):
+        raise click.UsageError("--adapt makes one model for --output-dir FOLDER, in one process")
     printer = Printer(quiet, verbose)
-    if output_dir is not None:
-        _compress_into(output_dir, names, force, verify, as_json, printer, fields)
-        return
-    if len(names) > 2:
-        raise click.UsageError("give --output-dir FOLDER for several inputs")
-    target = names[1] if len(names) == 2 else None
-    _compress_one(names[0], target, force, verify, as_json, printer, fields)
-
-
-def _compress_one(source, target, force, verify, as_json, printer: Printer, fields) -> None:
-    from nelloc import files
-
-    with reporting():
-        target = target_of(source, target, files.SUFFIX)
-        if target == STDIO and as_json:
-            raise click.UsageError("--json cannot be used when the compressed data goes to standard output")
-        with coding(printer, **fields) as coding_options:
-            result = convert(
-                source,
-                target,
-                force,
-                lambda data, name: files.compress_bytes(data, name, coding_options, verify=verify),
-            )
-        _report(printer, result, as_json)
-        _report_gain(printer, result.adapted, None, as_json)
-
-
-def _compress_into(folder, names, force, verify, as_json, printer: Printer, fields) -> None:
-    from nelloc import files
-
-    if STDIO in names:
-        raise click.UsageError("--output-dir takes files and folders, not standard input")
-    failed = 0
     with reporting(), coding(printer, **fields) as coding_options:
-        for result in files.compress_files(names, folder, force=force, verify=verify, options=coding_options):
-            if isinstance(result, files.Failure):
-                failed += 1
-                if as_json:
-                    print_json({"source": result.source, "error": str(result.error)})
-                fail(result.error)
-                continue
-            _report(printer, result, as_json)
-            _report_gain(printer, result.adapted, folder, as_json)
-    sys.exit(1 if failed else 0)
+        from nelloc.folders.conversion import Compression
+
+        conversion = Compression(coding_options, force, verify, selection.remove, resume=selection.many)
+        if selection.many:
+            from nelloc.folders.plan import COMPRESS
+
+            show = partial(_shown, folder=selection.output_dir)
+            convert_many(selection, COMPRESS, conversion, printer, as_json, show)
+        else:
+            _compress_one(*selection.names, conversion=conversion, printer=printer, as_json=as_json)
 
 
-def _report(printer: Printer, result, as_json: bool) -> None:
+def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:
+    from nelloc import files
+
+    target = target_of(source, target, files.SUFFIX)
+    if target == STDIO and as_json:
+        raise click.UsageError("--json cannot be used when the compressed data goes to standard output")
+    if STDIO not in (source, target):
+        convert_one(source, target, conversion, printer, as_json, _shown)
+        return
+
+    def compressed(data: bytes, name: str) -> tuple[Result, bytes]:
+        return files.compress_bytes(data, name, conversion.options, verify=conversion.verify)
+
+    _shown(pipe(source, target, conversion.force, compressed)).put(printer, as_json)
+
+
+def _shown(result: Result, folder: str | None = None) -> Shown:
     bits = 8 * result.target_bytes / result.samples
-    if result.left_out:
-        printer.remark(f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}")
-    if as_json:
-        row = asdict(result) | {"bits_per_dimension": bits}
-        if result.adapted is None:
-            del row["adapted"]
-        print_json(row)
-    else:
-        share = result.target_bytes / max(1, result.source_bytes)
-        printer.remark(
-            f"{result.source} -> {result.target}: {result.source_bytes} to {result.target_bytes} bytes "
-            f"({share:.1%}), {bits:.3f} bits per sample"
-        )
-    printer.detail(f"{result.width} x {result.height} pixels, {result.planes} planes")
+    row = asdict(result) | {"bits_per_dimension": bits}
+    if result.adapted is None:
+        del row["adapted"]
+    share = result.target_bytes / max(1, result.source_bytes)
+    line = (
+        f"{result.source} -> {result.target}: {result.source_bytes} to {result.target_bytes} bytes "
+        f"({share:.1%}), {bits:.3f} bits per sample"
+    )
+    if result.adapted is not None:
+        line += f"\n{_gain(result.adapted, folder)}"
+    left_out = f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}"
+    detail = f"{result.width} x {result.height} pixels, {result.planes} planes"
+    return Shown(line, row, (left_out,) if result.left_out else (), detail)
 
 
-def _report_gain(printer: Printer, gain, folder: str | None, as_json: bool) -> None:
-    if gain is None or as_json:
-        return
+def _gain(gain: Gain, folder: str | None) -> str:
     if not gain.models:
-        printer.remark("the model was used as it is: adapted to the images, it would not have made the whole smaller")
-        return
+        return "the model was used as it is: adapted to the images, it would not have made the whole smaller"
     place = "in the file" if folder is None else f"in {folder}"
-    printer.remark(
+    return (
         f"adapted model {' and '.join(gain.models)}: {gain.model_bytes} bytes {place}; all in all "
         f"{gain.adapted_bytes} instead of {gain.shipped_bytes} bytes, {gain.gain:.1%} less"
     )

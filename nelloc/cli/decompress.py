@@ -4,44 +4,78 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import STDIO, Printer, coding, convert, folder_of, options, print_json, reporting, target_of
+from nelloc.cli.common import STDIO, Printer, coding, folder_of, options, pipe, reporting, target_of
+from nelloc.cli.folder import Shown, convert_many, convert_one, select
+
+if TYPE_CHECKING:
+    from nelloc.files import Result
+    from nelloc.folders.conversion import Decompression
+
+# Written out so that --help does not import Pillow; a test keeps them true.
+FORMATS = ("png", "ppm", "pgm", "pnm", "bmp", "tif", "tiff", "webp")
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path())
-@click.argument("target", metavar="[OUT]", type=click.Path(), required=False)
+@select
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(FORMATS),
+    default="png",
+    show_default=True,
+    help="Format of the output, where OUT does not say it.",
+)
 @options("needed_model", "decoder", "backend", "threads", "max_pixels", "force", "json", "quiet", "verbose")
-def decompress(source, target, force, as_json, quiet, verbose, **fields):
-    """Decompress IN to the image OUT (by default IN with the extension .png).
+def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
+    """Decompress IN to the image OUT (by default IN with the extension .png), or many files.
 
     The extension of OUT chooses the format: png, ppm, pgm, bmp, tif or webp (lossless). "-" stands for
-    standard input, or for standard output, which gets a PNG. Nothing is written unless every
-    checksum is right.
+    standard input, or for standard output. Nothing is written unless every checksum is right. With -r
+    or --output-dir every IN is an .nlc file or a folder of them; what is done already is skipped.
 
-    Exit status: 0 done, 1 failed, 2 wrong usage.
+    Exit status: 0 done, 1 a file failed, 2 wrong usage.
     """
+    printer = Printer(quiet, verbose)
+    with reporting(), coding(printer, **fields) as coding_options:
+        from nelloc.folders.conversion import Decompression
+
+        conversion = Decompression(coding_options, force, True, selection.remove, resume=selection.many)
+        if selection.many:
+            from nelloc.folders.plan import decompress_to
+
+            convert_many(selection, decompress_to(f".{suffix}"), conversion, printer, as_json, _shown)
+        else:
+            _decompress_one(*selection.names, suffix=suffix, conversion=conversion, printer=printer, as_json=as_json)
+
+
+def _decompress_one(
+    source, target=None, *, suffix: str, conversion: Decompression, printer: Printer, as_json: bool
+) -> None:
     from nelloc import files, image
 
-    printer = Printer(quiet, verbose)
-    with reporting():
-        target = target_of(source, target, ".png")
-        if target == STDIO and as_json:
-            raise click.UsageError("--json cannot be used when the image goes to standard output")
-        suffix = ".png" if target == STDIO else Path(target).suffix
-        if target != STDIO:
-            image.check_output(Path(target))
-        with coding(printer, **fields) as coding_options:
-            result = convert(
-                source,
-                target,
-                force,
-                lambda data, name: files.decompress_bytes(data, name, coding_options, suffix, folder_of(source)),
-            )
-        if as_json:
-            print_json(asdict(result))
-        else:
-            printer.remark(f"{result.source} -> {result.target}: {result.width} x {result.height} pixels")
-        printer.detail(f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes")
+    target = target_of(source, target, f".{suffix}")
+    if target == STDIO and as_json:
+        raise click.UsageError("--json cannot be used when the image goes to standard output")
+    ending = f".{suffix}"
+    if target != STDIO:
+        image.check_output(Path(target))
+        ending = Path(target).suffix
+    if STDIO not in (source, target):
+        convert_one(source, target, conversion, printer, as_json, _shown)
+        return
+
+    def decompressed(data: bytes, name: str) -> tuple[Result, bytes]:
+        return files.decompress_bytes(data, name, conversion.options, ending, folder_of(source))
+
+    _shown(pipe(source, target, conversion.force, decompressed)).put(printer, as_json)
+
+
+def _shown(result: Result) -> Shown:
+    line = f"{result.source} -> {result.target}: {result.width} x {result.height} pixels"
+    row = asdict(result)
+    detail = f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes"
+    return Shown(line, row, (), detail)

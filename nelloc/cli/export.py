@@ -39,12 +39,12 @@ def export(run, target, data, force, as_json, quiet, verbose):
     printer = Printer(quiet, verbose)
     with reporting():
         needs_torch("nelloc export")
-        from nelloc import files
+        from nelloc import storage
         from nelloc.exact.model import load_model
         from nelloc.models.export import export as exported
         from nelloc.training.loop import Trainer
 
-        files.check_target(run / "checkpoint.safetensors", target, force)
+        storage.check_target(run / "checkpoint.safetensors", target, force)
         trainer = Trainer.resume(run)
         folders = data or (trainer.data.folders if trainer.data else ())
         missing = [folder for folder in folders if not Path(folder).is_dir()]
@@ -54,7 +54,7 @@ def export(run, target, data, force, as_json, quiet, verbose):
         images = [] if missing else _images(folders, printer)
         encoded = exported(network)
         model = load_model(encoded, str(target))
-        files.write(target, encoded, force)
+        storage.write(target, encoded, force)
         facts = {"model": str(target), "id": model.id.hex(), "bytes": model.size, "megapixels": trainer.seen / 1e6}
         line = f"{target}: model {model.id.hex()}, {model.size} bytes, {model.multiply_adds} multiply-adds per pixel"
         if not images:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nelloc import files
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.models.export import export
@@ -123,7 +123,7 @@ def run(
     if not trainer.processes.writes:
         return None
     data = export(trainer.parent())
-    files.write(folder / MODEL, data, force=True)
+    storage.write(folder / MODEL, data, force=True)
     if not curve:
         listener.messages("no loss curve was drawn: matplotlib is not installed; pip install 'nelloc[train]'")
     return load_model(data, str(folder / MODEL))

@@ -158,10 +158,6 @@ def test_several_inputs_go_into_the_output_folder(folder):
     assert sorted(os.listdir("out/deep")) == ["a.nlc", "b.nlc", "gray.nlc"]
     model = folder / "models" / "small.nlm"
     assert Path("out/deep/a.nlc").read_bytes() == codec.encode(smooth(1), model=model)
-    again = invoke("compress", "photos/a.png", "photos/b.png", "--output-dir", "out/deep", "--model", "small", "--json")
-    assert again.exit_code == 1
-    assert [json.loads(line)["source"] for line in again.stdout.splitlines()] == ["photos/a.png", "photos/b.png"]
-    assert again.stderr.count("exists already") == 2
     assert invoke("compress", "photos", "--output-dir", "out/deep", "--model", "small", "-f").exit_code == 0
 
 
@@ -175,16 +171,11 @@ def test_a_file_that_fails_does_not_stop_the_others():
 
 def test_wrong_usage_of_several_inputs_is_refused():
     Path("empty").mkdir()
-    Image.fromarray(smooth(1)).save("a.bmp")
     assert invoke("compress", "photos/a.png", "photos/b.png", "c").exit_code == 2
     assert invoke("compress", "-", "--output-dir", "out").exit_code == 2
-    for arguments, words in (
-        (("empty",), "no images there"),
-        (("photos", "a.bmp"), "would be the output of photos/a.png and of a.bmp"),
-    ):
-        result = invoke("compress", *arguments, "--output-dir", "out")
-        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-        assert words in result.stderr
+    result = invoke("compress", "empty", "--output-dir", "out")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "no images there" in result.stderr
     assert not Path("out").exists()
 
 

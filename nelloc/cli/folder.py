@@ -1,0 +1,193 @@
+"""Runs over many files: the options of `compress` and `decompress` for them, and what is printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nelloc.cli.common import STDIO, Printer, fail, print_json
+
+if TYPE_CHECKING:
+    from nelloc.files import Result
+    from nelloc.folders.conversion import Conversion
+    from nelloc.folders.outcome import Done, Failed, Skipped
+    from nelloc.folders.plan import Direction
+
+_BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
+
+_PARAMETERS = (
+    click.argument("names", metavar="IN... [OUT]", type=click.Path(), nargs=-1, required=True),
+    click.option("-r", "--recursive", is_flag=True, help="Take folders with all that is below them."),
+    click.option(
+        "--output-dir",
+        metavar="FOLDER",
+        type=click.Path(),
+        help="Write into this folder, which is made if it is not there; with -r it mirrors the folders of IN. Every IN "
+        "is a file or a folder then.  [default: each output beside its input]",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="Processes that share the files of a folder, and the cores.",
+    ),
+    click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Let the workers of this Dask scheduler do it, which see the same folders; needs nelloc[dask].",
+    ),
+    click.option(
+        "--rm", "remove", is_flag=True, help="Delete each IN once its output was compared and is on the disk."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a command is to work on: the names that it was given, and the options of runs over many files."""
+
+    names: tuple[str, ...]
+    recursive: bool
+    output_dir: str | None
+    jobs: int
+    dask: str | None
+    remove: bool
+
+    @property
+    def many(self) -> bool:
+        """True if the names are files and folders to run over, False if they are IN and OUT."""
+        return self.recursive or self.output_dir is not None
+
+    @property
+    def spread(self) -> bool:
+        """True if the work is not for this process alone."""
+        return self.jobs > 1 or self.dask is not None
+
+    def check(self) -> None:
+        """Raise UsageError where the options fit neither one file nor many."""
+        if self.many and STDIO in self.names:
+            raise click.UsageError("-r and --output-dir take files and folders, not standard input or output")
+        if not self.many and self.spread:
+            raise click.UsageError("--jobs and --dask are for many files; give -r or --output-dir FOLDER")
+        if not self.many and len(self.names) > 2:
+            raise click.UsageError("give -r, or --output-dir FOLDER, for several inputs")
+        if self.remove and STDIO in self.names:
+            raise click.UsageError("--rm needs an input file and an output file")
+
+
+def select(function: Callable) -> Callable:
+    """A decorator that adds the names and options of runs over many files, and gives them as ``selection``."""
+
+    @wraps(function)
+    def wrapper(names, recursive, output_dir, jobs, dask, remove, **others):
+        selection = Selection(names, recursive, output_dir, jobs, dask, remove)
+        selection.check()
+        return function(selection=selection, **others)
+
+    for parameter in reversed(_PARAMETERS):
+        wrapper = parameter(wrapper)
+    return wrapper
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a command shows a result: one line of text, remarks that go before it, and a JSON object."""
+
+    line: str
+    row: dict[str, Any]
+    remarks: tuple[str, ...] = ()
+    detail: str = ""
+
+    def put(self, printer: Printer, as_json: bool, **more: Any) -> None:
+        """Print it; ``more`` goes into the JSON object."""
+        for remark in self.remarks:
+            printer.remark(remark)
+        if as_json:
+            print_json(self.row | more)
+        else:
+            printer.remark(self.line)
+        printer.detail(self.detail)
+
+
+def convert_one(
+    source: str, target: str, conversion: Conversion, printer: Printer, as_json: bool, show: Callable[[Result], Shown]
+) -> None:
+    """Convert one file to another, and print what was done. Raises NellocError if that cannot be done."""
+    from nelloc.folders.outcome import Failed
+    from nelloc.folders.plan import Job
+    from nelloc.folders.work import process
+
+    (outcome,) = process([Job(Path(source), Path(target), 0)], conversion)
+    if isinstance(outcome, Failed):
+        raise outcome.error
+    _put(outcome, printer, as_json, show, {})
+
+
+def convert_many(
+    selection: Selection,
+    direction: Direction,
+    conversion: Conversion,
+    printer: Printer,
+    as_json: bool,
+    show: Callable[[Result], Shown],
+) -> None:
+    """Run over many files, print what becomes of each, and exit."""
+    from tqdm import tqdm
+
+    from nelloc.folders.outcome import Done, Failed, Summary
+    from nelloc.folders.plan import make_plan
+    from nelloc.folders.run import Where
+    from nelloc.folders.run import run as start
+
+    output = None if selection.output_dir is None else Path(selection.output_dir)
+    plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
+    run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
+    summary = Summary()
+    # None: hidden unless on a terminal. Work in this process shows its pixels instead.
+    hidden = True if printer.quiet or not selection.spread else None
+    with closing(run), tqdm(total=plan.count, delay=1, leave=False, disable=hidden, bar_format=_BAR) as files_done:
+        for outcome in run:
+            summary.add(outcome)
+            with tqdm.external_write_mode(sys.stderr):
+                if isinstance(outcome, Failed):
+                    _put_failed(outcome, printer, as_json)
+                else:
+                    status = "done" if isinstance(outcome, Done) else "skipped"
+                    _put(outcome, printer, as_json, show, {"status": status, "removed": outcome.removed})
+            files_done.update()
+    if plan.count > 1 and not as_json:
+        others = f"; {plan.others} other files left alone" if plan.others else ""
+        printer.remark(f"{summary}{others}")
+    sys.exit(summary.exit_status)
+
+
+def _put_failed(outcome: Failed, printer: Printer, as_json: bool) -> None:
+    if as_json:
+        print_json({"source": outcome.source, "status": "failed", "error": str(outcome.error)})
+    fail(outcome.error)
+    for note in getattr(outcome.error, "__notes__", ()):
+        printer.detail(note)
+
+
+def _put(
+    outcome: Done | Skipped, printer: Printer, as_json: bool, show: Callable[[Result], Shown], more: dict[str, Any]
+) -> None:
+    from nelloc.folders.outcome import Done
+
+    if isinstance(outcome, Done):
+        show(outcome.result).put(printer, as_json, **more)
+    else:
+        named = f" ({outcome.target})" if outcome.target else ""
+        row = {"source": outcome.source, "target": outcome.target, "reason": outcome.reason}
+        Shown(f"{outcome.source}: skipped, {outcome.reason}{named}", row).put(printer, as_json, **more)
+    if outcome.kept is not None:
+        printer.remark(f"nelloc: {outcome.source}: not removed: {outcome.kept}")

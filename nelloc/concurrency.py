@@ -1,0 +1,134 @@
+"""Work spread over processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+# In a process of a pool: set when its work is not wanted any more.
+_stopped: Event | None = None
+
+
+class StoppedError(BaseException):
+    """Ends work that is not wanted any more; like KeyboardInterrupt, nothing is to catch it."""
+
+
+def stop_if_not_wanted() -> None:
+    """To be called now and then by work in a pool: raises StoppedError once the pool is given up."""
+    if _stopped is not None and _stopped.is_set():
+        raise StoppedError
+
+
+def in_processes(
+    function: Callable[[Item], Answer], items: Sequence[Item], processes: int
+) -> Generator[tuple[Item, Answer | None], None, None]:
+    """``function`` of the items, on so many processes, each answer as it comes.
+
+    The answer is None for an item whose process died, for want of memory as a rule; the others are not lost. What
+    ``function`` raises is raised here. Where the system gives no processes, all is done in this one. Closing the
+    iterator, and Ctrl-C, stop the work.
+    """
+    waiting = deque(items)
+    suspects: deque[Item] = deque()
+    while waiting or suspects:
+        # When a process dies the pool is lost, and nobody knows whose work it was: those in flight go one by one.
+        alone = not waiting
+        queue, count = (deque([suspects.popleft()]), 1) if alone else (waiting, processes)
+        with _pool(min(count, len(queue))) as pool:
+            if pool is None:
+                for item in (*queue, *suspects):
+                    yield item, function(item)
+                return
+            lost = yield from _answers(pool, function, queue, 2 * count)
+        if alone:
+            yield from ((item, None) for item in (*lost, *queue))
+        else:
+            suspects += lost
+
+
+def _answers(
+    pool: ProcessPoolExecutor, function: Callable[[Item], Answer], queue: deque[Item], most: int
+) -> Generator[tuple[Item, Answer], None, list[Item]]:
+    """Take items from ``queue``, ``most`` at a time; returns those that were in flight when the pool broke."""
+    flying: dict[Future[Answer], Item] = {}
+    while queue or flying:
+        while queue and len(flying) < most:
+            with _interrupts_held():
+                try:
+                    future = pool.submit(function, queue[0])
+                except BrokenProcessPool:
+                    return list(flying.values())
+            flying[future] = queue.popleft()
+        done, _ = wait(flying, return_when=FIRST_COMPLETED)
+        for future in done:
+            try:
+                answer = future.result()
+            except BrokenProcessPool:
+                continue
+            yield flying.pop(future), answer
+        if any(future in flying for future in done):
+            return list(flying.values())
+    return []
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    """A pool of fresh processes, or None where the system gives none."""
+    context = multiprocessing.get_context("spawn")  # others would copy the state of libraries' threads
+    try:
+        stopped = context.Event()
+        pool = ProcessPoolExecutor(processes, context, _begin, (stopped,))
+        with _interrupts_held():
+            first = pool.submit(os.getpid)
+        first.result()
+    except (ImportError, NotImplementedError, OSError, BrokenProcessPool):
+        yield None
+        return
+    try:
+        yield pool
+    except BaseException:
+        stopped.set()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(stopped: Event) -> None:
+    """What a process of the pool does first."""
+    global _stopped
+    _stopped = stopped
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the first one stops the others
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Do not work on when the process that wanted it was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until a process was started, which inherits that it does not get it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,62 @@
+"""Work spread over the workers of a Dask cluster, which see the same files under the same names."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from nelloc.errors import NellocError
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+# How long to wait for the scheduler, and for its first worker.
+SECONDS = 10
+
+
+def on_cluster(
+    function: Callable[[Item], Answer], items: Sequence[Item], address: str
+) -> Iterator[tuple[Item, Answer | None]]:
+    """``function`` of the items, on the cluster whose scheduler is at ``address``, each answer as it comes.
+
+    The answer is None for an item that workers died of. Raises NellocError without ``distributed``, without a cluster
+    at the address, and if its workers cannot run ``function``.
+    """
+    try:
+        from distributed import Client, KilledWorker, as_completed
+        from distributed.comm import CommClosedError
+    except ImportError as error:
+        raise NellocError("--dask needs distributed, which is not installed; pip install 'nelloc[dask]'") from error
+    try:
+        client = Client(address, timeout=SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        raise NellocError(f"{address}: no Dask scheduler answers there ({error}); check the address") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=SECONDS)
+            slots = sum(client.nthreads().values())
+        except (OSError, CommClosedError) as error:
+            raise NellocError(f"{address}: has no workers; start some with: dask worker {address}") from error
+        waiting = deque(items)
+        flying: dict[Any, Item] = {}
+
+        def submit() -> Any:
+            item = waiting.popleft()
+            future = client.submit(function, item, pure=False)
+            flying[future] = item
+            return future
+
+        results = as_completed([submit() for _ in range(min(len(waiting), 2 * slots))])
+        for future in results:
+            item = flying.pop(future)
+            try:
+                answer = future.result()
+            except KilledWorker:
+                answer = None
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                raise NellocError(f"{address}: its workers cannot do this ({reason}); give them this nelloc") from error
+            yield item, answer
+            if waiting:
+                results.add(submit())

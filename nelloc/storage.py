@@ -1,0 +1,228 @@
+"""Files on disk: read as they were at one moment, written whole or not at all, and never in place of another."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nelloc.errors import NellocError
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.nelloc-[0-9a-f]{16}\.part")
+# What a system says that cannot sync folders, or lets nobody open them.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file's bytes, and what the system said of the file when they were read."""
+
+    data: bytes
+    status: os.stat_result
+
+    @property
+    def modified(self) -> int:
+        """When the file was modified last, in nanoseconds."""
+        return self.status.st_mtime_ns
+
+    def is_still(self, path: Path) -> bool:
+        """True if the file at ``path`` is the one that was read, and unchanged. Raises OSError if it is gone."""
+        return _version(os.stat(path)) == _version(self.status)
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def read(path: Path) -> bytes:
+    """A file's bytes. Raises NellocError if it cannot be read."""
+    return read_input(path).data
+
+
+def read_input(path: Path) -> Input:
+    """A file's bytes and status. Raises NellocError if it cannot be read, or changes meanwhile."""
+    try:
+        with open(path, "rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise NellocError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
+    if stat.S_ISREG(before.st_mode) and _version(before) != _version(after):
+        raise NellocError(f"{path}: changed while it was read; try again when nothing writes to it")
+    return Input(data, after)
+
+
+def check_target(source: Path, target: Path, force: bool) -> None:
+    """Raise NellocError early for a target that could not be written in the end."""
+    try:
+        if target.is_dir():
+            raise NellocError(f"{target}: is a folder; give a file name")
+        if target.exists() and not target.is_file():
+            raise NellocError(f'{target}: is not a regular file; give a file name, or "-" for standard output')
+        if target.exists() and source.exists() and source.samefile(target):
+            raise NellocError(f"{target}: is the input itself; give another output name")
+        if not target.parent.is_dir():
+            raise NellocError(f"{target}: its folder does not exist; create it first")
+    except OSError as error:
+        raise unwritable(target, error) from error
+    if not force and os.path.lexists(target):
+        raise _exists(target)
+
+
+def write(target: Path, data: bytes, force: bool, modified: int | None = None, *, sync: bool = True) -> None:
+    """Write ``target`` whole or not at all: a synced temporary file beside it, then a rename.
+
+    ``modified`` is the modification time that it gets, in nanoseconds, by default now. Without ``sync`` the rename
+    itself is left to ``sync_folder``. Raises NellocError if the target exists and ``force`` is not set, or if it
+    cannot be written.
+    """
+    temporary = target.with_name(f".nelloc-{secrets.token_hex(8)}.part")
+    try:
+        try:
+            descriptor = _create(temporary)
+            with _keeping_lock(descriptor):
+                with os.fdopen(descriptor, "wb") as file:
+                    if force:
+                        _keep_permissions(target, temporary)
+                    file.write(data)
+                    file.flush()
+                    if modified is not None:
+                        with contextlib.suppress(OSError):  # a file system without such times still gets the data
+                            os.utime(temporary, ns=(time.time_ns(), modified))
+                    os.fsync(descriptor)
+                if force:
+                    os.replace(temporary, target)
+                else:
+                    _rename_to_free_name(temporary, target)
+        finally:  # also on Ctrl-C
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        if sync:
+            sync_folder(target.parent)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, durably, where they are missing. Raises NellocError if that cannot be done."""
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_path(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def sync_path(folder: Path) -> None:
+    """Make the names in ``folder`` and in all folders above it durable. Raises OSError if the disk fails."""
+    folder = folder.absolute()
+    for above in (folder, *folder.parents):
+        sync_folder(above)
+
+
+def sync_file(path: Path) -> None:
+    """Make what a file holds durable. Raises OSError if the disk fails."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the system can. Raises OSError if the disk fails."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed writers left in ``folder``; those still being written are locked."""
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if _TEMPORARY.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    _remove_unless_locked(folder / name)
+
+
+def unwritable(target: Path, error: OSError) -> NellocError:
+    return NellocError(f"{target}: cannot be written ({error.strerror}); check its name, permissions and free space")
+
+
+def _exists(target: Path) -> NellocError:
+    return NellocError(f"{target}: exists already; use --force to replace it")
+
+
+def _create(temporary: Path) -> int:
+    """The descriptor of a new file, locked."""
+    while True:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        if fcntl is None:
+            return descriptor
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # it was taken for a leftover before it had its lock
+
+
+@contextlib.contextmanager
+def _keeping_lock(descriptor: int) -> Iterator[None]:
+    """Hold a file's lock though its descriptor be closed: some systems do not rename files that are open."""
+    if fcntl is None:
+        yield
+        return
+    same = os.dup(descriptor)
+    try:
+        yield
+    finally:
+        os.close(same)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def _rename_to_free_name(temporary: Path, target: Path) -> None:
+    """Rename without ever replacing a file that appeared meanwhile."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError from None
+        os.rename(temporary, target)
+
+
+def _keep_permissions(target: Path, temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
