@@ -338,7 +338,7 @@ def test_a_file_system_without_hard_links_is_written_and_existing_files_are_kept
     monkeypatch.setattr(os, "link", fail)
     job.run()
     assert job.target.read_bytes() == job.output
-    monkeypatch.setattr(files, "check_target", lambda *args: None)
+    monkeypatch.setattr(storage, "check_target", lambda *args: None)
     with refused(tmp_path, "exists already"):
         job.run()
 

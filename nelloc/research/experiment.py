@@ -167,7 +167,7 @@ def _plot_names(experiment: Experiment, result: Result) -> dict[str, Figure]:
 
 
 def _save(experiment: Experiment, settings: Settings, result: Result, report: dict[str, Any]) -> None:
-    from nelloc import files
+    from nelloc import storage
 
     target = result_path(experiment, settings)
     encoded = json.dumps(_finite(report, experiment.name), indent=1, allow_nan=False) + "\n"
@@ -179,8 +179,8 @@ def _save(experiment: Experiment, settings: Settings, result: Result, report: di
     # An old result must not stand beside new plots, even for a moment.
     target.unlink(missing_ok=True)
     for name, data in pictures.items():
-        files.write(settings.out / name, data, force=True)
-    files.write(target, encoded.encode(), force=True)
+        storage.write(settings.out / name, data, force=True)
+    storage.write(target, encoded.encode(), force=True)
 
 
 def _finite(value: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nelloc import files
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.research.catalogue import EXPERIMENTS
 from nelloc.research.experiment import Experiment, Result, Settings, perform
@@ -85,7 +85,7 @@ def test_a_run_that_stops_leaves_nothing_and_keeps_the_result_of_before(sample, 
 @pytest.mark.parametrize("written", [0, 1])
 def test_a_stop_while_saving_leaves_no_json(sample, tmp_path, monkeypatch, written):
     perform(sample(), Settings(out=tmp_path))
-    real, count = files.write, 0
+    real, count = storage.write, 0
 
     def write(*arguments, **options):
         nonlocal count
@@ -94,7 +94,7 @@ def test_a_stop_while_saving_leaves_no_json(sample, tmp_path, monkeypatch, writt
         count += 1
         real(*arguments, **options)
 
-    monkeypatch.setattr(files, "write", write)
+    monkeypatch.setattr(storage, "write", write)
     with pytest.raises(KeyboardInterrupt):
         perform(sample(), Settings(out=tmp_path), force=True)
     assert not (tmp_path / "sample.json").exists()
