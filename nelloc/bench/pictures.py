@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nelloc import files, image
+from nelloc import files, image, storage
 from nelloc.bench.interface import Picture
 from nelloc.errors import NellocError
 
@@ -20,7 +20,7 @@ class Found:
 
     def read(self, max_pixels: int) -> Picture:
         """Its pixels. Raises NellocError if nelloc cannot take it."""
-        return Picture.of(self.name, image.read(files.read(self.path), str(self.path), max_pixels=max_pixels))
+        return Picture.of(self.name, image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels))
 
 
 def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:

@@ -178,20 +178,20 @@ def _tell_failures(results, asked: bool) -> int:
 
 def _check_page(page: Path, force: bool) -> None:
     """Make the folder of the report. Raises NellocError early if the page could not be written in the end."""
-    from nelloc import files
+    from nelloc import storage
 
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NellocError(f"{page.parent}: cannot be made ({error.strerror}); choose another folder") from error
-    files.check_target(page.parent, page, force)
+    storage.check_target(page.parent, page, force)
 
 
 def _write_page(page: Path, results, found, force: bool) -> None:
-    from nelloc import files
+    from nelloc import storage
     from nelloc.bench.report import page_of
 
-    files.write(page, page_of(results, {item.name: item.path for item in found}).encode(), force)
+    storage.write(page, page_of(results, {item.name: item.path for item in found}).encode(), force)
 
 
 @contextmanager
