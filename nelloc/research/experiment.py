@@ -7,9 +7,10 @@ import io
 import json
 import math
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ class Settings:
     """What a user asks of an experiment.
 
     ``epochs`` is None for the experiment's own number of them. ``data`` is the folder of data sets. ``quick`` asks for
-    a run of less than two minutes on two cores that shows the effect; the full setting is the thesis's.
+    a run of less than two minutes on two cores that shows the effect; the full setting is the thesis's. ``stages``
+    is the folder of what an interrupted run has finished; see ``stages.kept``.
     """
 
     seed: int = 1
@@ -48,6 +50,7 @@ class Settings:
     out: Path = Path()
     quick: bool = False
     progress: Progress = field(default_factory=Progress, compare=False)
+    stages: Path | None = None
 
     def choose(self, quick: Any, full: Any) -> Any:
         """The first value for a quick run, the second for a full one."""
@@ -117,6 +120,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
     """Run an experiment and write NAME.json and its plots to ``settings.out``; returns what the JSON says.
 
     The JSON is written last, so that where it is, the result is whole. Everything random follows ``settings.seed``.
+    An interrupted run leaves at most NAME.stages, from which the next one goes on.
     Raises NellocError as ``check`` does, and before anything is computed.
     """
     check(experiment, settings, force=force)
@@ -124,7 +128,8 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
 
     torch.manual_seed(settings.seed)
     start = time.perf_counter()
-    result = experiment.run(settings)
+    stages = settings.out / f"{experiment.name}.stages"
+    result = experiment.run(replace(settings, stages=stages))
     report = {
         "experiment": experiment.name,
         "title": experiment.title,
@@ -140,6 +145,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
         "plots": sorted(_plot_names(experiment, result)),
     }
     _save(experiment, settings, result, report)
+    shutil.rmtree(stages, ignore_errors=True)
     return report
 
 

@@ -14,6 +14,7 @@ from nelloc.errors import NellocError
 from nelloc.research.catalogue import EXPERIMENTS
 from nelloc.research.experiment import Experiment, Result, Settings, perform
 from nelloc.research.plots import new_figure
+from nelloc.research.stages import kept
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("scipy")
@@ -80,6 +81,25 @@ def test_a_run_that_stops_leaves_nothing_and_keeps_the_result_of_before(sample, 
     with pytest.raises(error):
         perform(sample(stop), Settings(out=tmp_path), force=True)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_finished_stages_stay_after_a_stop_and_go_with_the_result(sample, tmp_path):
+    made = []
+
+    def run(settings, stop):
+        tensors = kept(settings, "first", lambda: made.append(1) or {"x": torch.rand(2)})
+        if stop:
+            raise KeyboardInterrupt
+        return Result({"x": tensors["x"].tolist()}, {"": new_figure(1, 1)})
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(sample(lambda settings: run(settings, True)), Settings(out=tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["sample.stages"]
+    resumed = perform(sample(lambda settings: run(settings, False)), Settings(out=tmp_path))
+    assert len(made) == 1
+    assert not (tmp_path / "sample.stages").exists()
+    whole = perform(sample(lambda settings: run(settings, False)), Settings(out=tmp_path / "whole"))
+    assert whole["numbers"] == resumed["numbers"]
 
 
 @pytest.mark.parametrize("written", [0, 1])

@@ -1,0 +1,58 @@
+"""Figure 3.1: the Fisher divergence does not see the proportions of a mixture of two Gaussians that are far apart."""
+
+from __future__ import annotations
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.fisher.densities import two_gaussians
+from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence, score
+from nelloc.research.plots import new_figure
+
+TRUE, MODEL = 0.2, 0.8
+DISTANCES = (1.0, 2.0, 3.0, 4.0, 5.0)
+PROPORTIONS = [step / 20 for step in range(1, 20)]
+
+
+def run(settings: Settings) -> Result:
+    """FD and KL from a mixture with proportion TRUE to those with other proportions."""
+    grid = Grid(20, settings.choose(1001, 4001))
+    p, q = two_gaussians(TRUE), two_gaussians(MODEL)
+    settings.progress.expect(len(PROPORTIONS) + len(DISTANCES))
+    fisher, kl = [], []
+    for proportion in PROPORTIONS:
+        fisher.append(fisher_divergence(p, two_gaussians(proportion), grid))
+        kl.append(kl_divergence(p, two_gaussians(proportion), grid))
+        settings.progress.advance()
+    apart = []
+    for distance in DISTANCES:
+        apart.append(fisher_divergence(two_gaussians(TRUE, distance), two_gaussians(MODEL, distance), grid))
+        settings.progress.advance()
+
+    figure = new_figure(12, 4)
+    densities, scores, divergences = figure.subplots(1, 3)
+    line = Grid(10, 801)
+    points = line.points
+    for density, label, style in ((p, f"p, {TRUE} on the left", "-"), (q, f"q, {MODEL} on the left", "--")):
+        densities.plot(line.axis, density.log_prob(points).exp(), style, label=label)
+        scores.plot(line.axis, score(density.log_prob)(points).squeeze(-1), style, label=label)
+    densities.set(title="densities", xlabel="x", ylim=(-0.01, 0.45))
+    scores.set(title="scores: equal but near 0", xlabel="x")
+    divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in kl], "-", label="KL(p || q)")
+    divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in fisher], "--", label="FD(p || q)")
+    divergences.axvline(TRUE, color="gray", linestyle=":")
+    divergences.set(title="divergence from p", xlabel="q's proportion on the left", ylim=(1e-8, 10))
+    densities.legend(loc="upper center")
+    scores.legend(loc="lower left")
+    divergences.legend(loc="lower right")
+    return Result(
+        {
+            "fisher": fisher_divergence(p, q, grid),
+            "kl": kl_divergence(p, q, grid),
+            "largest_fisher": max(fisher),
+            "proportions": PROPORTIONS,
+            "fisher_by_proportion": fisher,
+            "kl_by_proportion": kl,
+            "distances": list(DISTANCES),
+            "fisher_by_distance": apart,
+        },
+        {"": figure},
+    )

@@ -1,0 +1,113 @@
+"""Densities whose components are far apart: mixtures of Gaussians, rings, bumps of compact support.
+
+Points are tensors of shape (n, dimensions); log densities have shape (n,). All are exactly normalised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.distributions import Beta, Categorical, Independent, MixtureSameFamily, Normal
+
+
+class Density(Protocol):
+    """What has a log density and can be sampled; most of torch.distributions, for one."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log densities (n,) of points (n, dimensions), in nats."""
+
+    def sample(self, sample_shape: torch.Size) -> Tensor:
+        """Points of shape (*sample_shape, dimensions)."""
+
+
+def gaussian(mean: Sequence[float], scale: float) -> Density:
+    """A Gaussian with the same standard deviation in all directions, in float64."""
+    location = torch.tensor(mean, dtype=torch.float64)
+    return Independent(Normal(location, scale), 1)
+
+
+def gaussian_mixture(weights: Sequence[float], means: Sequence[Sequence[float]], scale: float) -> Density:
+    """A mixture of such Gaussians; ``weights`` sum to 1."""
+    location = torch.tensor(means, dtype=torch.float64)
+    components = Independent(Normal(location, torch.full_like(location, scale)), 1)
+    return MixtureSameFamily(Categorical(torch.tensor(weights, dtype=torch.float64)), components)
+
+
+def two_gaussians(proportion: float, distance: float = 5.0) -> Density:
+    """``proportion`` of N(-distance, 1) and the rest of N(distance, 1)."""
+    return gaussian_mixture((proportion, 1 - proportion), ((-distance,), (distance,)), 1.0)
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Concentric rings about the origin of the plane: a Gaussian radius, a uniform angle.
+
+    Radii must be several scales, as the mass of negative radii is neglected.
+    """
+
+    weights: Sequence[float]
+    radii: Sequence[float]
+    scale: float
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        radius = value.norm(dim=-1)
+        rings = Normal(torch.tensor(self.radii, dtype=value.dtype), self.scale)
+        weights = torch.tensor(self.weights, dtype=value.dtype)
+        along = torch.logsumexp(rings.log_prob(radius.unsqueeze(-1)) + weights.log(), -1)
+        # The radial density is spread over a circle. Near the origin there is no mass, and the quotient has no limit.
+        return along - (2 * math.pi * radius.clamp_min(self.scale)).log()
+
+    def sample(self, sample_shape: torch.Size) -> Tensor:
+        ring = torch.multinomial(torch.tensor(self.weights), sample_shape.numel(), replacement=True)
+        radius = torch.tensor(self.radii, dtype=torch.float64)[ring]
+        radius = radius + self.scale * torch.randn_like(radius)
+        angle = 2 * math.pi * torch.rand_like(radius)
+        points = radius.unsqueeze(-1) * torch.stack([angle.cos(), angle.sin()], -1)
+        return points.reshape(*sample_shape, 2)
+
+
+@dataclass(frozen=True)
+class Bumps:
+    """Two bumps on the line with disjoint supports: ``proportion`` is within 1 of -centre, the rest within 1 of centre.
+
+    A bump is Beta(3, 3), which goes to zero smoothly, stretched to a width of 2.
+    """
+
+    proportion: float
+    centre: float = 2.0
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log densities, -inf outside the support."""
+        x = value.squeeze(-1)
+        offset = torch.where(x < 0, x + self.centre, x - self.centre)
+        weight = torch.where(x < 0, self.proportion, 1 - self.proportion)
+        # Clamped, so that the derivative of what is not chosen below is a number.
+        share = ((offset + 1) / 2).clamp(1e-9, 1 - 1e-9)
+        return torch.where(offset.abs() < 1, weight.log() + Beta(3.0, 3.0).log_prob(share) - math.log(2), -math.inf)
+
+    def sample(self, sample_shape: torch.Size) -> Tensor:
+        centre = torch.where(torch.rand(sample_shape) < self.proportion, -self.centre, self.centre)
+        return (centre.double() + 2 * Beta(3.0, 3.0).sample(sample_shape) - 1).unsqueeze(-1)
+
+
+@dataclass(frozen=True)
+class Bridged:
+    """``beta`` of ``density`` and the rest of ``bridge``, whose support connects the components (eq. 3.4)."""
+
+    density: Density
+    bridge: Density
+    beta: float
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return torch.logaddexp(
+            math.log(self.beta) + self.density.log_prob(value), math.log1p(-self.beta) + self.bridge.log_prob(value)
+        )
+
+    def sample(self, sample_shape: torch.Size) -> Tensor:
+        chosen = torch.rand(sample_shape) < self.beta
+        return torch.where(chosen.unsqueeze(-1), self.density.sample(sample_shape), self.bridge.sample(sample_shape))

@@ -1,0 +1,63 @@
+"""Equation 3.3: on disconnected supports the Fisher divergence is zero for densities that differ.
+
+p and q share two bumps that do not touch, in different proportions. On each bump log p - log q is a constant, so that
+the scores are equal wherever p has mass, and FD(p || q) = 0. A bridge whose support covers both heals it.
+"""
+
+from __future__ import annotations
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.fisher.densities import Bridged, Bumps, gaussian
+from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence, mixture_fisher_divergence
+from nelloc.research.plots import new_figure
+
+TRUE, MODEL = 0.2, 0.8
+BETA, BRIDGE_SCALE = 0.8, 2.0
+PROPORTIONS = [step / 20 for step in range(1, 20)]
+
+
+def run(settings: Settings) -> Result:
+    """FD, MFD and KL from two bumps with proportion TRUE to those with other proportions."""
+    grid = Grid(12, settings.choose(2001, 8001))
+    bridge = gaussian((0.0,), BRIDGE_SCALE)
+    p = Bumps(TRUE)
+    settings.progress.expect(len(PROPORTIONS))
+    fisher, mixture, kl = [], [], []
+    for proportion in PROPORTIONS:
+        q = Bumps(proportion)
+        fisher.append(fisher_divergence(p, q, grid))
+        mixture.append(mixture_fisher_divergence(p, q, bridge, BETA, grid))
+        kl.append(kl_divergence(p, q, grid))
+        settings.progress.advance()
+
+    figure = new_figure(12, 4)
+    densities, bridged, divergences = figure.subplots(1, 3)
+    line = Grid(5, 1001)
+    for proportion, name, style in ((TRUE, "p", "-"), (MODEL, "q", "--")):
+        label = f"{name}, {proportion} on the left"
+        densities.plot(line.axis, Bumps(proportion).log_prob(line.points).exp(), style, label=label)
+        mixed = Bridged(Bumps(proportion), bridge, BETA)
+        bridged.plot(line.axis, mixed.log_prob(line.points).exp(), style, label=label)
+    densities.set(title="disjoint supports", xlabel="x", ylim=(-0.03, 1.1))
+    bridged.set(title=f"{BETA} of it and {1 - BETA:.1f} of the bridge", xlabel="x", ylim=(-0.03, 0.9))
+    divergences.plot(PROPORTIONS, kl, "-", label="KL(p || q)")
+    divergences.plot(PROPORTIONS, mixture, "-.", label="MFD(p || q)")
+    divergences.plot(PROPORTIONS, fisher, "--", label="FD(p || q), zero")
+    divergences.axvline(TRUE, color="gray", linestyle=":")
+    divergences.set(title="divergence from p", xlabel="q's proportion on the left")
+    densities.legend(loc="upper center")
+    bridged.legend(loc="upper center")
+    divergences.legend(loc="upper left")
+    model = PROPORTIONS.index(MODEL)
+    return Result(
+        {
+            "fisher": fisher[model],
+            "mixture_fisher": mixture[model],
+            "kl": kl[model],
+            "largest_fisher": max(fisher),
+            "proportions": PROPORTIONS,
+            "mixture_fisher_by_proportion": mixture,
+            "kl_by_proportion": kl,
+        },
+        {"": figure},
+    )

@@ -1,0 +1,118 @@
+"""Fisher divergence, score matching, and the mixture Fisher divergence (thesis sections 1.3, 3.1-3.2).
+
+FD(p || q) = 1/2 E_p |grad log p - grad log q|^2. It needs no normaliser of q, and so it sees only the shape of q where
+p has mass, not how the mass is shared between parts of p that do not touch. All functions take points of shape
+(n, dimensions), and log densities or energies as functions from these to (n,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.integrate import simpson
+from torch import Tensor
+
+from nelloc.research.fisher.densities import Bridged, Density
+
+LogDensity = Callable[[Tensor], Tensor]
+
+
+def score(log_density: LogDensity) -> LogDensity:
+    """The gradient of a log density, which may be unnormalised: a function from (n, d) to (n, d)."""
+    return torch.func.grad(lambda points: log_density(points).sum())
+
+
+def score_and_laplacian(log_density: LogDensity, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The score (n, d) and the exact trace of its Jacobian (n,), by one forward derivative per dimension."""
+    gradient = score(log_density)
+    trace = torch.zeros_like(points[:, 0])
+    for dimension in range(points.shape[-1]):
+        direction = torch.zeros_like(points)
+        direction[:, dimension] = 1
+        change = torch.func.jvp(gradient, (points,), (direction,))[1]
+        trace = trace + change[:, dimension]
+    return gradient(points), trace
+
+
+def score_matching(log_density: LogDensity, points: Tensor) -> Tensor:
+    """Hyvarinen's objective E_p [|s_q|^2 / 2 + trace of the Jacobian of s_q] over ``points`` of p (eq. 1.20, 3.6).
+
+    It is FD(p || q) less E_p |s_p|^2 / 2, which does not depend on q.
+    """
+    value, trace = score_and_laplacian(log_density, points)
+    return (value.square().sum(-1) / 2 + trace).mean()
+
+
+def denoising_score_matching(log_density: LogDensity, points: Tensor, noise: Tensor, scale: float | Tensor) -> Tensor:
+    """Vincent's objective, scale^2 / 2 E |s_q(x + scale noise) + noise / scale|^2, over points of p and unit noise.
+
+    Divided by scale^2 it is FD(p * N(0, scale^2), q) but for a term that does not depend on q.
+    """
+    error = score(log_density)(points + scale * noise) * scale + noise
+    return error.square().sum(-1).mean() / 2
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid on [-limit, limit] in each dimension, of ``size`` points, an odd number, for Simpson's rule."""
+
+    limit: float
+    size: int
+    dimensions: int = 1
+
+    @property
+    def axis(self) -> Tensor:
+        return torch.linspace(-self.limit, self.limit, self.size, dtype=torch.float64)
+
+    @property
+    def points(self) -> Tensor:
+        """All points (size ** dimensions, dimensions), the last coordinate fastest."""
+        axes = torch.meshgrid(*[self.axis] * self.dimensions, indexing="ij")
+        return torch.stack([axis.reshape(-1) for axis in axes], -1)
+
+    def integral(self, values: Tensor) -> float:
+        """The integral of a function by its values (size ** dimensions,) at ``points``."""
+        integrand = values.detach().double().numpy().reshape([self.size] * self.dimensions)
+        for _ in range(self.dimensions):
+            integrand = simpson(integrand, dx=2 * self.limit / (self.size - 1), axis=-1)
+        return float(np.asarray(integrand))
+
+    def log_normaliser(self, log_values: Tensor) -> float:
+        """The logarithm of the integral of an unnormalised density by its logarithm at ``points`` (eq. 3.9)."""
+        top = float(log_values.max())
+        return top + float(np.log(self.integral((log_values - top).exp())))
+
+
+def fisher_divergence(p: Density, q: Density, grid: Grid) -> float:
+    """FD(p || q) by quadrature (eq. 3.3's left side); where p has no mass there is nothing to compare."""
+    points = grid.points
+    mass = p.log_prob(points).exp()
+    inside = mass > 0
+    difference = score(p.log_prob)(points[inside]) - score(q.log_prob)(points[inside])
+    integrand = torch.zeros_like(mass)
+    integrand[inside] = mass[inside] * difference.square().sum(-1) / 2
+    return grid.integral(integrand)
+
+
+def mixture_fisher_divergence(p: Density, q: Density, bridge: Density, beta: float, grid: Grid) -> float:
+    """FD between beta p + (1 - beta) m and beta q + (1 - beta) m, m the ``bridge`` (eq. 3.4-3.5)."""
+    return fisher_divergence(Bridged(p, bridge, beta), Bridged(q, bridge, beta), grid)
+
+
+def kl_divergence(p: Density, q: Density, grid: Grid) -> float:
+    """KL(p || q) in nats by quadrature."""
+    points = grid.points
+    log_p = p.log_prob(points)
+    inside = log_p > -torch.inf
+    integrand = torch.zeros_like(log_p)
+    integrand[inside] = (log_p[inside].exp()) * (log_p[inside] - q.log_prob(points[inside]))
+    return grid.integral(integrand)
+
+
+def kl_monte_carlo(p: Density, log_q: LogDensity, points: Tensor) -> tuple[float, float]:
+    """KL(p || q) in nats over ``points`` of p, and its standard error; ``log_q`` is normalised."""
+    ratio = p.log_prob(points) - log_q(points)
+    return float(ratio.mean()), float(ratio.std() / len(ratio) ** 0.5)

@@ -1,0 +1,124 @@
+"""Figure 3.3: densities of energy-based models fitted by the Fisher divergence, and by the mixture Fisher divergence.
+
+Equations 3.8-3.10 in three steps: fit an energy to beta p + (1 - beta) m by score matching; normalise it with Simpson's
+rule; take (1 - beta) m away. KL(p || q) is estimated over new points of p.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.fisher.densities import Density, Rings, gaussian, gaussian_mixture
+from nelloc.research.fisher.divergences import Grid, LogDensity, kl_monte_carlo
+from nelloc.research.fisher.energy import (
+    Energy,
+    Training,
+    corrected,
+    fit_fisher,
+    fit_mixture_fisher,
+    fitted,
+    normalised,
+)
+from nelloc.research.plots import new_figure
+
+BETA = 0.8
+# Standard deviation of the bridge m, about that of the data, and of the energies' quadratic term.
+SCALE = 5.0
+# Points to train on, and of the estimate of KL.
+POINTS, TEST_POINTS = 10_000, 100_000
+GRID = Grid(15, 301, 2)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A density to be estimated; ``part_of`` tells of points (n, 2) to which of its ``weights`` they belong."""
+
+    name: str
+    density: Density
+    weights: tuple[float, ...]
+    part_of: Callable[[Tensor], Tensor]
+
+
+def four_gaussians(noise: float = 0.0) -> Target:
+    """Four unit Gaussians at the corners of a square of side 10, of different weights; a part is a quadrant.
+
+    ``noise`` is the scale of Gaussian noise added to them.
+    """
+    weights = (0.1, 0.2, 0.3, 0.4)
+    means = ((-5.0, -5.0), (-5.0, 5.0), (5.0, -5.0), (5.0, 5.0))
+    return Target(
+        "gaussians",
+        gaussian_mixture(weights, means, math.hypot(1, noise)),
+        weights,
+        lambda points: 2 * (points[:, 0] > 0).long() + (points[:, 1] > 0).long(),
+    )
+
+
+def three_rings() -> Target:
+    """Three concentric rings of different weights; a part is what is nearest to a ring."""
+    weights, radii = (0.2, 0.3, 0.5), (2.0, 5.0, 8.0)
+    return Target(
+        "rings",
+        Rings(weights, radii, 0.5),
+        weights,
+        lambda points: torch.bucketize(points.norm(dim=-1), torch.tensor((3.5, 6.5), dtype=points.dtype)),
+    )
+
+
+def run(settings: Settings) -> Result:
+    """Both targets, by FD and by MFD."""
+    training = Training(settings.epochs_or(40, 300))
+    bridge = gaussian((0.0, 0.0), SCALE)
+    figure = new_figure(9, 6)
+    panels = figure.subplots(2, 3, sharex=True, sharey=True)
+    numbers: dict[str, Any] = {}
+    for row, target in zip(panels, (four_gaussians(), three_rings()), strict=True):
+        points = target.density.sample(torch.Size((POINTS,))).float()
+        test = target.density.sample(torch.Size((TEST_POINTS,)))
+
+        def by_fd(energy: Energy, points: Tensor = points) -> None:
+            fit_fisher(energy, points, training, settings.progress)
+
+        def by_mfd(energy: Energy, points: Tensor = points) -> None:
+            fit_mixture_fisher(energy, points, bridge, BETA, training, settings.progress)
+
+        by_fisher = normalised(fitted(settings, f"{target.name}-fd", by_fd, SCALE), GRID)
+        bridged = normalised(fitted(settings, f"{target.name}-mfd", by_mfd, SCALE), GRID)
+        by_mixture = corrected(bridged, bridge, BETA, GRID)
+
+        kl = {}
+        for name, estimate in (("fd", by_fisher), ("mfd", by_mixture), ("mfd_uncorrected", bridged)):
+            kl[name], error = kl_monte_carlo(target.density, estimate, test)
+            numbers[f"{target.name}_{name}"] = kl[name]
+            numbers[f"{target.name}_{name}_error"] = error
+        numbers[f"{target.name}_weights"] = {
+            "true": list(target.weights),
+            "fd": weights_of(target, by_fisher),
+            "mfd": weights_of(target, by_mixture),
+        }
+        draw(row[0], target.density.log_prob, f"{target.name}: true")
+        draw(row[1], by_fisher, f"FD: KL {kl['fd']:.3g}")
+        draw(row[2], by_mixture, f"MFD: KL {kl['mfd']:.3g}")
+    return Result(numbers, {"": figure})
+
+
+def weights_of(target: Target, log_density: LogDensity, grid: Grid = GRID) -> list[float]:
+    """The mass that a normalised density has in each part of the target."""
+    mass = log_density(grid.points).exp()
+    parts = target.part_of(grid.points)
+    return [grid.integral(mass * (parts == part)) for part in range(len(target.weights))]
+
+
+def draw(axes: Any, log_density: LogDensity, title: str, grid: Grid = GRID) -> None:
+    """The density as an image; x goes right, y goes up."""
+    values = log_density(grid.points).exp().reshape(grid.size, grid.size).T
+    limits = (-grid.limit, grid.limit) * 2
+    axes.imshow(values, origin="lower", extent=limits, cmap="viridis")
+    axes.set(title=title, xlim=(-11, 11), ylim=(-11, 11))
