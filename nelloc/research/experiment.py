@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nelloc import __version__
+from nelloc import __version__, storage
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -110,10 +110,7 @@ def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
     target = result_path(experiment, settings)
     if target.exists() and not force:
         raise NellocError(f"{target}: exists already; use --force to replace it")
-    try:
-        settings.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NellocError(f"{settings.out}: cannot be made ({error.strerror}); choose another with --out") from error
+    storage.make_folder(settings.out)
 
 
 def perform(experiment: Experiment, settings: Settings, *, force: bool = False) -> dict[str, Any]:
@@ -173,8 +170,6 @@ def _plot_names(experiment: Experiment, result: Result) -> dict[str, Figure]:
 
 
 def _save(experiment: Experiment, settings: Settings, result: Result, report: dict[str, Any]) -> None:
-    from nelloc import storage
-
     target = result_path(experiment, settings)
     encoded = json.dumps(_finite(report, experiment.name), indent=1, allow_nan=False) + "\n"
     pictures = {}

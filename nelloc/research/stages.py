@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from nelloc import __version__, files
+from nelloc import __version__, storage
 from nelloc.research.experiment import Settings
 
 
@@ -45,6 +45,6 @@ def kept(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], *
         torch.manual_seed(int.from_bytes(hashlib.sha256(origin.encode()).digest()[:7], "big"))
         tensors = {key: tensor.detach().contiguous() for key, tensor in make().items()}
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, save(tensors, {"origin": origin}), force=True)
+        storage.make_folder(path.parent)
+        storage.write(path, save(tensors, {"origin": origin}), force=True)
     return tensors

@@ -140,7 +140,7 @@ def test_an_existing_result_is_refused_before_the_run(sample, tmp_path):
 
 def test_a_folder_that_cannot_be_is_refused_before_the_run(sample, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(NellocError, match="cannot be made"):
+    with pytest.raises(NellocError, match="cannot be written"):
         perform(sample(never), Settings(out=tmp_path / "file" / "results"))
 
 
