@@ -54,31 +54,49 @@ class FullConfig:
         return self.horizon + self.blocks * (self.kernel // 2)
 
 
-class MaskedConvolution(nn.Conv2d):
+class MaskedConvolution(nn.Module):
     """A convolution that sees only pixels before the current one in raster order, and this one too if ``current``.
 
-    Outside the image it sees zeros. Thesis Appendix D.1.3 (masks A and B of van den Oord et al. 2016).
+    Outside the image it sees zeros. Thesis Appendix D.1.3 (masks A and B of van den Oord et al. 2016). ``weight`` is a
+    matrix (outputs, inputs * places) with the places that are seen only, in raster order.
     """
 
-    mask: Tensor
-
     def __init__(self, inputs: int, outputs: int, kernel: int, *, current: bool):
-        super().__init__(inputs, outputs, kernel, padding=kernel // 2)
-        before = torch.arange(kernel * kernel) < kernel * kernel // 2 + current
-        self.register_buffer("mask", before.reshape(kernel, kernel).float(), persistent=False)
-        nn.init.normal_(self.weight, std=math.sqrt(2 / (inputs * int(before.sum()))))
-        nn.init.zeros_(cast(Tensor, self.bias))
+        super().__init__()
+        self.inputs, self.size = inputs, kernel
+        self.places = kernel * kernel // 2 + current
+        self.weight = nn.Parameter(torch.empty(outputs, inputs * self.places))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.normal_(self.weight, std=math.sqrt(2 / (inputs * self.places)))
+
+    @property
+    def kernel(self) -> Tensor:
+        """The upper half (outputs, inputs, size // 2 + 1, size) of the kernel, the rest of which is zero."""
+        rows = self.size // 2 + 1
+        seen = self.weight.unflatten(1, (self.inputs, self.places))
+        return nn.functional.pad(seen, (0, rows * self.size - self.places)).unflatten(2, (rows, self.size))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.weight * self.mask, self.bias)
+        # Channels stand last in memory: several times faster on CPUs than the other way.
+        rows, bias = x.permute(0, 2, 3, 1), self.bias.to(x.dtype)
+        if self.size == 1:
+            return nn.functional.linear(rows, self.weight.to(x.dtype), bias).permute(0, 3, 1, 2)
+        side = self.size // 2
+        above = nn.functional.pad(rows, (0, 0, 0, 0, side, 0)).permute(0, 3, 1, 2)
+        kernel = self.kernel.to(x.dtype, memory_format=torch.channels_last)
+        return nn.functional.conv2d(above, kernel, bias, padding=(0, side))
 
 
 class FullNetwork(nn.Module):
-    """Images (N, C, H, W) in gray levels to mixture parameters (N, 10K or 3K, H, W), and to likelihoods."""
+    """Images (N, C, H, W) in gray levels to mixture parameters (N, 10K or 3K, H, W), and to likelihoods.
+
+    ``low_precision`` computes what follows the first layer in bfloat16.
+    """
 
     def __init__(self, config: FullConfig):
         super().__init__()
         self.config = config
+        self.low_precision = False
         width = config.width
         self.first = MaskedConvolution(config.channels, width, 2 * config.horizon + 1, current=False)
         kernels = (1, config.kernel, 1)
@@ -90,12 +108,20 @@ class FullNetwork(nn.Module):
         self.last = MaskedConvolution(width, output_count(config.components, config.channels), 1, current=True)
         start_from_fixed_components(self.last, config.channels, "raw")
 
+    @property
+    def matrices(self) -> list[Tensor]:
+        """The weights of the hidden layers, first to last."""
+        middle = [layer.weight for block in self.blocks for layer in cast(nn.ModuleList, block)]
+        return cast(list[Tensor], [self.first.weight, *middle, self.closing.weight])
+
     def forward(self, images: Tensor) -> Tensor:
         x = torch.relu(self.first((images - MIDDLE) / MIDDLE))
+        x = x.bfloat16() if self.low_precision else x
         for block in self.blocks:
             first, middle, last = cast(nn.ModuleList, block)
             x = torch.relu(x + last(torch.relu(middle(torch.relu(first(x))))))
-        return self.last(torch.relu(self.closing(x)))
+        outputs = self.last(torch.relu(self.closing(x)))
+        return outputs.to(images.dtype)
 
     def log_likelihood(self, images: Tensor) -> Tensor:
         """Natural log-likelihood (N,) of ``images`` (N, C, H, W), whole numbers 0 to 255 of floating type."""

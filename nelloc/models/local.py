@@ -149,6 +149,11 @@ class LocalNetwork(nn.Module):
         """The dense layers, first to last."""
         return cast(list[nn.Linear], list(self.layers))
 
+    @property
+    def matrices(self) -> list[Tensor]:
+        """The weights of the hidden layers, first to last."""
+        return [layer.weight for layer in self.linear[:-1]]
+
     def forward(self, inputs: Tensor) -> Tensor:
         *hidden, last = self.linear
         x = inputs * (1 / INPUT_STEPS)

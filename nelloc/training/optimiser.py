@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nelloc.models.full import FullNetwork
 from nelloc.models.local import LocalNetwork
 
 Optimiser = torch.optim.Optimizer
@@ -21,9 +22,8 @@ class Optimisers:
     ``rate`` is AdamW's peak learning rate, ``matrix_rate`` Muon's; with a ``matrix_rate`` of 0, AdamW moves all.
     """
 
-    def __init__(self, network: LocalNetwork, rate: float, matrix_rate: float, weight_decay: float):
-        *hidden, _ = network.linear
-        matrices = [layer.weight for layer in hidden] if matrix_rate else []
+    def __init__(self, network: LocalNetwork | FullNetwork, rate: float, matrix_rate: float, weight_decay: float):
+        matrices = network.matrices if matrix_rate else []
         others = [p for p in network.parameters() if all(p is not matrix for matrix in matrices)]
         self._parts: dict[str, tuple[Optimiser, float]] = {
             "adamw": (torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.99), weight_decay=weight_decay), rate)
