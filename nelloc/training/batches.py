@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,12 +17,33 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import RAW_ACTIVITY, ContextTables, Normaliser, standard_activity
+from nelloc.models.full import FullConfig
 from nelloc.models.local import LocalConfig, LocalNetwork, round_outputs
 from nelloc.models.mixture import bits_per_dimension, log_likelihood
 from nelloc.training.data import PixelSource
+from nelloc.training.images import ImageBatch, ImageSampler
 
 # Pixels per pass through the network: small enough for activations to stay in cache.
 PIXELS_PER_PASS = 4096
+
+
+class TrainingBatch(Protocol):
+    """What a training step takes: pixels for a local network, or whole images for a convolutional one."""
+
+    @property
+    def pixels(self) -> int: ...
+
+    def passes(self) -> Iterator[TrainingBatch]:
+        """Parts that a CPU's cache has room for."""
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """The same on ``device``."""
+
+    def bits(self, network: Any) -> Tensor:
+        """Mean bits per dimension under ``network``, with gradients."""
+
+    def rate(self, network: Any) -> float:
+        """Mean bits per dimension under ``network`` as it will be used."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +66,24 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same on ``device``."""
         return Batch(*(t.to(device) for t in (self.inputs, self.value, self.base, self.activity)))
+
+    @property
+    def pixels(self) -> int:
+        return len(self.value)
+
+    def passes(self) -> Iterator[Batch]:
+        """Parts of PIXELS_PER_PASS."""
+        return self.split(PIXELS_PER_PASS)
+
+    def bits(self, network: LocalNetwork) -> Tensor:
+        """Mean bits per dimension, with gradients."""
+        joint, channels = network.config.joint, network.config.channels
+        nats = log_likelihood(network(self.inputs), self.value, self.base, self.activity, joint=joint)
+        return bits_per_dimension(nats, channels)
+
+    def rate(self, network: LocalNetwork) -> float:
+        """Mean bits per dimension as the integer network has it."""
+        return evaluate(network, self)
 
 
 class BatchMaker:
@@ -105,26 +145,27 @@ def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> f
 class BatchStream:
     """Endless batches of ``size`` pixels for networks of ``config``, made ahead of time in worker processes.
 
-    ``messages`` is told what a user should know of the images read. Iterating raises NellocError if no image can be
+    For a convolutional network they are images that have about so many pixels. ``messages`` is told what a user should know of the images read. Iterating raises NellocError if no image can be
     read. With the same arguments the batches are the same. To be used in ``reading_images``.
     """
 
     def __init__(
         self,
-        source: PixelSource,
-        config: LocalConfig,
+        source: PixelSource | ImageSampler,
+        config: LocalConfig | FullConfig,
         size: int,
         *,
         workers: int = 1,
         messages: Callable[[str], None] = lambda _: None,
     ):
-        dataset = _Dataset(source, BatchMaker(config), size)
+        maker = BatchMaker(config) if isinstance(config, LocalConfig) else ImageBatch.of
+        dataset = _Dataset(source, maker, size)
         self._loader = DataLoader(
             dataset, batch_size=None, num_workers=workers, prefetch_factor=4, worker_init_fn=_leave_signals_to_main
         )
         self._messages = messages
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TrainingBatch]:
         for batch, messages, problem in self._loader:
             for message in messages:
                 self._messages(message)
@@ -147,7 +188,7 @@ def reading_images() -> Iterator[None]:
         ) from error
 
 
-def batches_from(source: PixelSource, config: LocalConfig, size: int) -> Iterator[Batch]:
+def batches_from(source: PixelSource, config: LocalConfig, size: int) -> Iterator[TrainingBatch]:
     """Endless batches made in one worker process; see ``BatchStream``."""
     return iter(BatchStream(source, config, size))
 
@@ -155,10 +196,10 @@ def batches_from(source: PixelSource, config: LocalConfig, size: int) -> Iterato
 class _Dataset(IterableDataset):
     """Endless (batch, messages, problem) for a DataLoader worker; after a problem there is no more."""
 
-    def __init__(self, source: PixelSource, maker: BatchMaker, size: int):
+    def __init__(self, source: PixelSource | ImageSampler, maker: Callable[..., TrainingBatch], size: int):
         self._source, self._maker, self._size = source, maker, size
 
-    def __iter__(self) -> Iterator[tuple[Batch | None, list[str], str | None]]:
+    def __iter__(self) -> Iterator[tuple[TrainingBatch | None, list[str], str | None]]:
         worker = get_worker_info()
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
         try:

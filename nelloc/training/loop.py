@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from nelloc.errors import NellocError
+from nelloc.models.full import FullConfig, FullNetwork
 from nelloc.models.local import LocalConfig, LocalNetwork
-from nelloc.models.mixture import bits_per_dimension, log_likelihood
-from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchStream, evaluate, reading_images
+from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
 from nelloc.training.folder import DataConfig
+from nelloc.training.images import ImageSampler
 from nelloc.training.optimiser import Optimisers
 from nelloc.training.processes import Processes
 
@@ -31,6 +32,8 @@ LOG = "checkpoint.json"
 # A rate so much worse than the best before, in bits per dimension, is divergence and not noise.
 DIVERGED = 1.0
 
+Network = LocalNetwork | FullNetwork
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -39,7 +42,7 @@ class TrainingConfig:
     ``learning_rate`` and ``matrix_rate`` are the peaks of AdamW's and Muon's; see ``Optimisers``.
     """
 
-    network: LocalConfig = field(default_factory=LocalConfig)
+    network: LocalConfig | FullConfig = field(default_factory=LocalConfig)
     pixels: int = 700_000_000
     batch: int = 4096
     learning_rate: float = 2e-3
@@ -72,7 +75,7 @@ class Trainer:
         self,
         config: TrainingConfig,
         *,
-        network: LocalNetwork | None = None,
+        network: Network | None = None,
         data: DataConfig | None = None,
         processes: Processes | None = None,
     ):
@@ -83,7 +86,7 @@ class Trainer:
                 f"a batch of {config.batch} pixels cannot be shared by {self.processes.count} processes; "
                 "give a multiple with --batch"
             )
-        self.network = LocalNetwork(config.network)
+        self.network: Network = _new(config.network)
         if network is not None:
             self.network.load_state_dict(network.state_dict())
         self.network.to(self.processes.device)
@@ -102,7 +105,7 @@ class Trainer:
         """A seed for drawing pixels: another one in each process, and for the part of a run after it is resumed."""
         return (self.config.seed + self.seen) * self.processes.count + self.processes.rank
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: TrainingBatch) -> float:
         """One optimiser step; returns the batch's bits per dimension.
 
         Raises NellocError, and changes no weight, if the loss or its gradient is not finite.
@@ -111,14 +114,11 @@ class Trainer:
         self.network.low_precision = self.seen < config.pixels * (1 - config.full_precision)
         self.network.zero_grad(set_to_none=True)
         loss = 0.0
+        batch = batch.to(self.processes.device)
         # A GPU has room for the whole batch at once; a CPU's cache has not.
-        size = PIXELS_PER_PASS if self.processes.device.type == "cpu" else len(batch.value)
-        for part in batch.to(self.processes.device).split(size):
-            outputs = self.network(part.inputs)
-            shape = config.network
-            nats = log_likelihood(outputs, part.value, part.base, part.activity, joint=shape.joint)
-            bits = bits_per_dimension(nats, shape.channels)
-            share = len(part.value) / len(batch.value)
+        for part in batch.passes() if self.processes.device.type == "cpu" else (batch,):
+            bits = part.bits(self.network)
+            share = part.pixels / batch.pixels
             (bits * share).backward()
             loss += bits.item() * share
         parameters = list(self.network.parameters())
@@ -127,7 +127,7 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise self._diverged(f"loss {loss:.4g}, gradient {float(norm):.4g}")
         self.optimisers.step(config.share_at(self.seen))
-        self.seen += len(batch.value) * self.processes.count
+        self.seen += batch.pixels * self.processes.count
         with torch.no_grad():
             # Early on, an average over the last tenth of the steps: the first ones are not worth remembering.
             keep = min(config.average, 1 - 10 / (10 + self.seen / config.batch))
@@ -149,7 +149,7 @@ class Trainer:
             f"resume it with a lower --learning-rate than {self.config.learning_rate:g}"
         )
 
-    def parent(self) -> LocalNetwork:
+    def parent(self) -> Network:
         """The averaged network, which is what becomes a model, on the CPU."""
         return copy.deepcopy(self.averaged).cpu()
 
@@ -199,7 +199,8 @@ class Trainer:
                 if about["format"] != FORMAT:
                     raise ValueError(f"its format {about['format']} is not {FORMAT}")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            network = LocalConfig(**about["config"]["network"])
+            shape = about["config"]["network"]
+            network = FullConfig(**shape) if "kernel" in shape else LocalConfig(**shape)
             config = TrainingConfig(**(about["config"] | {"network": network}))
             data = DataConfig.remembered(about.get("data"))
             if pixels is not None:
@@ -220,6 +221,11 @@ class Trainer:
         self.optimisers.load(_with_prefix(tensors, "optimiser."))
 
 
+def _new(config: LocalConfig | FullConfig) -> Network:
+    """A network of random weights."""
+    return LocalNetwork(config) if isinstance(config, LocalConfig) else FullNetwork(config)
+
+
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -236,8 +242,8 @@ def _replace(path: Path, data: bytes) -> None:
 
 def train(
     trainer: Trainer,
-    source: PixelSource,
-    validation: dict[str, Batch],
+    source: PixelSource | ImageSampler,
+    validation: Mapping[str, TrainingBatch],
     folder: Path,
     *,
     every: int = 20_000_000,
@@ -276,7 +282,7 @@ def train(
                     "learning_rate": config.learning_rate * config.share_at(trainer.seen),
                 }
                 if processes.writes:
-                    row |= {f"{name}_bpd": evaluate(trainer.averaged, batch) for name, batch in validation.items()}
+                    row |= {f"{name}_bpd": batch.rate(trainer.averaged) for name, batch in validation.items()}
                     trainer.record(row)
                     trainer.save(folder)
                     report(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.models.export import export
-from nelloc.models.local import LocalConfig
-from nelloc.training.batches import Batch, BatchMaker
+from nelloc.models.local import LocalConfig, LocalNetwork
+from nelloc.training.batches import Batch, BatchMaker, TrainingBatch
 from nelloc.training.curve import draw_curve
 from nelloc.training.data import PixelPool, PixelSampler, PixelSource
 from nelloc.training.folder import DataConfig, Folder, FolderSampler, held_out_images, scan
+from nelloc.training.images import ImageSampler
 from nelloc.training.loop import CHECKPOINT, Trainer, train
 
 MODEL = "model.nlm"
@@ -82,7 +83,7 @@ def check_free(folder: Path) -> None:
 def run(
     trainer: Trainer,
     source: PixelSource,
-    validation: dict[str, Batch],
+    validation: Mapping[str, TrainingBatch],
     folder: Path,
     *,
     every: int,
@@ -90,7 +91,32 @@ def run(
     listener: Listener | None = None,
     again: str | None = None,
 ) -> ExactModel | None:
-    """Train to the end in ``folder`` and write its integer model, MODEL; None in a process that writes nothing.
+    """Train a local network in ``folder`` with ``finish`` and write its integer model, MODEL.
+
+    None in a process that writes nothing. Raises NellocError as ``finish`` does.
+    """
+    finish(trainer, source, validation, folder, every=every, workers=workers, listener=listener, again=again)
+    if not trainer.processes.writes:
+        return None
+    network = trainer.parent()
+    assert isinstance(network, LocalNetwork)
+    data = export(network)
+    storage.write(folder / MODEL, data, force=True)
+    return load_model(data, str(folder / MODEL))
+
+
+def finish(
+    trainer: Trainer,
+    source: PixelSource | ImageSampler,
+    validation: Mapping[str, TrainingBatch],
+    folder: Path,
+    *,
+    every: int,
+    workers: int = 1,
+    listener: Listener | None = None,
+    again: str | None = None,
+) -> None:
+    """Train to the end in ``folder``.
 
     CURVE is drawn anew at each validation. On Ctrl-C or SIGTERM the checkpoint is saved. Raises NellocError for
     that, saying that the command ``again`` goes on (by default nelloc train's), if training diverges, if no image can
@@ -120,13 +146,8 @@ def run(
     if not finished:
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
-    if not trainer.processes.writes:
-        return None
-    data = export(trainer.parent())
-    storage.write(folder / MODEL, data, force=True)
     if not curve:
         listener.messages("no loss curve was drawn: matplotlib is not installed; pip install 'nelloc[train]'")
-    return load_model(data, str(folder / MODEL))
 
 
 @contextmanager
