@@ -26,10 +26,18 @@ MAX_CHAIN = 4
 
 def shipped() -> dict[str, Path]:
     """Names and files of the models that come with nelloc."""
+    return {path.stem: path for path in sorted(_weights().glob(f"*{MODEL_SUFFIX}"))}
+
+
+def shipped_pairs() -> dict[str, Path]:
+    """Names and files of the pairs of a local and a full model that come with nelloc (nelloc/ood/pair.py)."""
+    return {path.stem: path for path in sorted((_weights() / "ood").glob("*.safetensors"))}
+
+
+def _weights() -> Path:
+    """The folder of what is shipped: inside an installed package, beside it in a checkout."""
     here = Path(__file__).parent
-    # Installed, the models are inside the package; in a checkout they are beside it.
-    folder = next((f for f in (here / "weights", here.parent / "weights") if f.is_dir()), here)
-    return {path.stem: path for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))}
+    return next((folder for folder in (here / "weights", here.parent / "weights") if folder.is_dir()), here)
 
 
 def user_folder() -> Path:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.coder import DigitDecoder
+from nelloc.exact.coder import DigitSource
 from nelloc.exact.engine import Advance, Engine
 
 
@@ -20,7 +20,7 @@ class EncodedTile:
     height: int
     width: int
     planes: int
-    digits: DigitDecoder
+    digits: DigitSource
 
 
 class Decoder(Protocol):

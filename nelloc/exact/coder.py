@@ -9,6 +9,7 @@ words that come out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import constriction
 import numpy as np
@@ -33,6 +34,14 @@ def encode_digits(digits: NDArray[np.int32], frequencies: NDArray[np.float64], s
     return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
 
 
+class DigitSource(Protocol):
+    """Where the digits of one tile come from."""
+
+    def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
+        """The next digits (N,), given their frequencies (N, RADIX), C-contiguous."""
+        ...
+
+
 class DigitDecoder:
     """Decodes one tile's digits."""
 
@@ -51,7 +60,7 @@ class DigitDecoder:
 
 
 def decode_side_by_side(
-    decoders: Sequence[DigitDecoder], slices: Sequence[tuple[int, slice]], frequencies: NDArray[np.float64]
+    decoders: Sequence[DigitSource], slices: Sequence[tuple[int, slice]], frequencies: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Digits (N,) of several tiles whose pixels stand side by side.
 

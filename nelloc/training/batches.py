@@ -145,8 +145,9 @@ def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> f
 class BatchStream:
     """Endless batches of ``size`` pixels for networks of ``config``, made ahead of time in worker processes.
 
-    For a convolutional network they are images that have about so many pixels. ``messages`` is told what a user should know of the images read. Iterating raises NellocError if no image can be
-    read. With the same arguments the batches are the same. To be used in ``reading_images``.
+    For a convolutional network they are images that have about so many pixels together. ``messages`` is told what a
+    user should know of the images read. Iterating raises NellocError if no image can be read. With the same arguments
+    the batches are the same. To be used in ``reading_images``.
     """
 
     def __init__(

@@ -1,0 +1,64 @@
+"""Image files as arrays of one size and mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nelloc import files
+from nelloc import image as pictures
+from nelloc.container import Kind
+from nelloc.errors import NellocError
+
+MODES = {1: "L", 3: "RGB"}
+
+
+def find(inputs: Iterable[str | Path]) -> list[Path]:
+    """Image files: those given, and those of folders with all below them, by extension and sorted by name.
+
+    Raises NellocError for a file that is not there and for a folder that has no image.
+    """
+    found: list[Path] = []
+    for given in map(Path, inputs):
+        if not given.is_dir():
+            found.append(given)
+            continue
+        Image.init()
+        suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+        below = [Path(parent, name) for parent, _, names in os.walk(given) for name in names]
+        images = sorted(path for path in below if path.suffix.lower() in suffixes)
+        if not images:
+            raise NellocError(f"{given}: no images there; give a folder that has some")
+        found += images
+    return found
+
+
+def read(path: Path, height: int, width: int, channels: int, *, resize: bool = False) -> NDArray[np.uint8]:
+    """An 8-bit gray or RGB image file as (channels, height, width).
+
+    With ``resize`` one of another size or mode is resized (bilinear, with anti-aliasing) and converted; without,
+    it is refused. Raises NellocError for that and for files that cannot be read.
+    """
+    pixels = pictures.read(files.read(path), str(path))
+    if pixels.kind not in (Kind.GRAY, Kind.RGB) or pixels.planes.dtype != np.uint8:
+        raise NellocError(f"{path}: is neither 8-bit gray nor RGB; convert it")
+    array = pictures.to_array(pixels.planes, pixels.kind)
+    found = (*array.shape[:2], len(pixels.planes))
+    if found != (height, width, channels):
+        if not resize:
+            raise NellocError(
+                f"{path}: is {_words(*found)}, where {_words(height, width, channels)} is needed; "
+                "--resize makes it that"
+            )
+        image = Image.fromarray(array).convert(MODES[channels])
+        array = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _words(height: int, width: int, channels: int) -> str:
+    return f"{width}x{height} {'gray' if channels == 1 else 'RGB'}"

@@ -1,0 +1,113 @@
+"""A pair of models of the same images: a local one and a full PixelCNN, in one file.
+
+The file is safetensors: the weights of both in 16 bits, named ``local.*`` and ``full.*``, and JSON in its metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+
+from nelloc import files, library
+from nelloc.errors import NellocError
+from nelloc.models.full import FullConfig, FullNetwork
+
+FORMAT = 1
+SUFFIX = ".safetensors"
+# What `nelloc train --ood` writes in the folder of its run.
+PAIR = f"pair{SUFFIX}"
+PARTS = ("local", "full")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks for images of ``height`` x ``width`` and as many channels as both have.
+
+    ``about`` says what they were trained on.
+    """
+
+    local: FullNetwork
+    full: FullNetwork
+    height: int
+    width: int
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        local, full = self.local.config, self.full.config
+        if local.kernel != 1 and local.blocks:
+            raise NellocError("the local model of a pair has kernels that widen its window; give one with kernel 1")
+        if local.channels != full.channels:
+            raise NellocError(f"a pair of models of {local.channels} and {full.channels} channels; give two alike")
+
+    @property
+    def channels(self) -> int:
+        return self.full.config.channels
+
+    @property
+    def shape(self) -> str:
+        """The images it is for, in words."""
+        return f"{self.width}x{self.height} {'RGB' if self.channels == 3 else 'gray'}"
+
+
+def save(pair: Pair) -> bytes:
+    """The file of a pair: the same pair gives the same bytes."""
+    tensors = {
+        f"{part}.{name}": weight.detach().half().contiguous()
+        for part in PARTS
+        for name, weight in getattr(pair, part).state_dict().items()
+    }
+    about = {
+        "format": FORMAT,
+        "height": pair.height,
+        "width": pair.width,
+        **{part: asdict(getattr(pair, part).config) for part in PARTS},
+        "about": dict(pair.about),
+    }
+    return safetensors.torch.save(tensors, metadata={"pair": json.dumps(about)})
+
+
+def load(path: Path) -> Pair:
+    """A pair from its file, or from the folder of a finished run. Raises NellocError if it is none."""
+    if path.is_dir():
+        if not (path / PAIR).exists():
+            raise NellocError(f"{path}: has no {PAIR}; finish its training: nelloc train --ood --resume --out {path}")
+        path = path / PAIR
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["pair"])
+            if about["format"] != FORMAT:
+                raise ValueError(f"its format {about['format']} is not {FORMAT}")
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        networks = {}
+        for part in PARTS:
+            network = FullNetwork(FullConfig(**about[part]))
+            own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+            network.load_state_dict(own)
+            networks[part] = network.eval().requires_grad_(False)
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise ValueError("some of its weights are not finite")
+        return Pair(networks["local"], networks["full"], int(about["height"]), int(about["width"]), about["about"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        raise NellocError(f"{path}: no pair of models ({reason}); shipped pairs are: {_names()}") from error
+
+
+def find(name: str) -> Pair:
+    """A pair by the name of a shipped one, or the path of a file or of a run. Raises NellocError if there is none."""
+    return load(library.shipped_pairs().get(name, Path(name)))
+
+
+def write(path: Path, pair: Pair) -> None:
+    """Write a pair whole or not at all."""
+    files.write(path, save(pair), force=True)
+
+
+def _names() -> str:
+    return ", ".join(library.shipped_pairs()) or "none"

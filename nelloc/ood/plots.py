@@ -1,0 +1,56 @@
+"""Histograms of log-likelihoods and of the non-local score (thesis Figures 5.1 and 5.3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nelloc.errors import NellocError
+from nelloc.ood.scores import Scores
+
+# Of all values, those that histograms leave out at each end: a few far ones would make the rest narrow.
+OUTLIERS = 0.002
+BINS = 80
+
+
+def draw_histograms(sets: Mapping[str, Scores], path: Path, *, threshold: float | None = None) -> None:
+    """Draw the likelihoods of both models and the non-local score of named sets of images, as a PNG file.
+
+    ``threshold`` of the non-local score is marked. Raises NellocError if matplotlib is missing, or the file cannot be
+    written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise NellocError(f"{path}: drawing needs matplotlib; pip install 'nelloc[train]'") from error
+    figure = Figure(figsize=(15, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = (
+        ("full model", "log-likelihood, bits per dimension", lambda scores: -scores.full),
+        ("local model", "log-likelihood, bits per dimension", lambda scores: -scores.local),
+        ("full against local", "non-local score, bits per dimension", lambda scores: scores.nonlocal_),
+    )
+    for axes, (title, label, values_of) in zip(figure.subplots(1, 3), panels, strict=True):
+        values = {name: values_of(scores) for name, scores in sets.items()}
+        everything = np.concatenate(list(values.values()))
+        low, high = np.quantile(everything, [OUTLIERS, 1 - OUTLIERS])
+        margin = 0.02 * (high - low) or 0.1
+        edges = np.linspace(low - margin, high + margin, BINS + 1)
+        for name, part in values.items():
+            axes.hist(np.clip(part, edges[0], edges[-1]), edges, density=True, alpha=0.5, label=name)
+        axes.set_title(title)
+        axes.set_xlabel(label)
+        axes.set_yticks([])
+        if label.startswith("non-local") and threshold is not None:
+            axes.axvline(threshold, color="black", linestyle=":", label=f"threshold {threshold:.4g}")
+        axes.legend()
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        figure.savefig(temporary, format="png", dpi=100)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise NellocError(f"{path}: cannot be written ({error.strerror}); check its folder and free space") from error

@@ -1,0 +1,117 @@
+"""Scores of images under a pair of models, each in bits per dimension; higher means in distribution."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from nelloc.models.full import FullNetwork
+from nelloc.ood.pair import Pair
+
+# Pixels that go through the networks at once.
+PIXELS_PER_PASS = 1 << 14
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of N images: what the models and generic codecs need, (N,) bits per dimension each.
+
+    ``local`` and ``full`` are -log2 p of the two models; ``png`` and ``generic`` the sizes of whole files as PNG, and
+    in the smallest of the generic codecs at hand.
+    """
+
+    local: NDArray[np.float64]
+    full: NDArray[np.float64]
+    png: NDArray[np.float64]
+    generic: NDArray[np.float64]
+
+    @property
+    def nonlocal_(self) -> NDArray[np.float64]:
+        """The non-local score, log p_full - log p_local (thesis eq. 5.6)."""
+        return self.local - self.full
+
+    @property
+    def complexity_png(self) -> NDArray[np.float64]:
+        """Minus the input-complexity score S = -log p_full - L of Serra et al. 2020, L the bits of the PNG file."""
+        return self.png - self.full
+
+    @property
+    def complexity_generic(self) -> NDArray[np.float64]:
+        """The same against the smallest generic codec's file."""
+        return self.generic - self.full
+
+    def all(self) -> dict[str, NDArray[np.float64]]:
+        """Every score by the name that results use for it."""
+        return {
+            "nonlocal": self.nonlocal_,
+            "full": -self.full,
+            "local": -self.local,
+            "complexity_png": self.complexity_png,
+            "complexity_generic": self.complexity_generic,
+        }
+
+    def __len__(self) -> int:
+        return len(self.local)
+
+    def take(self, places: slice) -> Scores:
+        """Those of some of the images."""
+        return Scores(**{field.name: getattr(self, field.name)[places] for field in fields(self)})
+
+
+def score(pair: Pair, images: NDArray[np.uint8], progress: Callable[[int], None] = lambda images: None) -> Scores:
+    """Score ``images`` (N, C, H, W) uint8. ``progress`` is told how many were done since it was last told."""
+    step = max(1, PIXELS_PER_PASS // (images.shape[2] * images.shape[3]))
+    rows: list[tuple[float, float, int, int]] = []
+    for start in range(0, len(images), step):
+        part = images[start : start + step]
+        likelihoods = (bits_per_dimension(network, part) for network in (pair.local, pair.full))
+        sizes = [file_bits(image) for image in part]
+        rows += [
+            (local, full, png / image.size, generic / image.size)
+            for local, full, (png, generic), image in zip(*likelihoods, sizes, part, strict=True)
+        ]
+        progress(len(part))
+    return Scores(*np.array(rows, np.float64).reshape(-1, 4).T)
+
+
+def bits_per_dimension(network: FullNetwork, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """-log2 p (N,) of ``images`` (N, C, H, W), over the number of samples of an image."""
+    samples = images[0].size
+    step = max(1, PIXELS_PER_PASS * images.shape[1] // samples)
+    with torch.no_grad():
+        parts = [torch.tensor(images[start : start + step]).float() for start in range(0, len(images), step)]
+        nats = torch.cat([network.log_likelihood(part) for part in parts])
+    return -nats.double().numpy() / (samples * math.log(2))
+
+
+def file_bits(image: NDArray[np.uint8]) -> tuple[int, int]:
+    """Bits of an image (C, H, W) as a PNG file, and in the smallest of the files of ``codecs()``."""
+    picture = Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
+    sizes = []
+    for _, keywords in _codecs():
+        file = io.BytesIO()
+        picture.save(file, **keywords)
+        sizes.append(8 * file.tell())
+    return sizes[0], min(sizes)
+
+
+def codecs() -> list[str]:
+    """Names of the generic lossless codecs at hand, PNG first."""
+    return [name for name, _ in _codecs()]
+
+
+def _codecs() -> Iterator[tuple[str, dict]]:
+    yield "PNG", {"format": "PNG", "optimize": True}
+    yield "WebP", {"format": "WEBP", "lossless": True, "quality": 100, "method": 6}
+    if importlib.util.find_spec("pillow_jxl") is not None:
+        import pillow_jxl  # noqa: F401 (registers the format)
+
+        yield "JPEG XL", {"format": "JXL", "lossless": True, "effort": 9}
