@@ -1,6 +1,7 @@
-"""Samples: one model and seed give one image, whichever decoder draws it, and the model finds them as likely as it says."""
+"""Samples: one model and seed give one image, whichever decoder draws it, as likely as the model says."""
 
 import hashlib
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -57,13 +58,13 @@ def test_every_backend_draws_the_same_images(small_model, backend):
         pytest.skip(reason)
     drawn = sample(small_model, 20, 24, 3, seed=4, backend=backend)
     assert np.array_equal(drawn, sample(small_model, 20, 24, 3, seed=4))
-    assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == "small model"
+    assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == "f27a65fb91eb273f"
 
 
 class Recorded(DrawnDigits):
     """Counts the bits that the drawn digits take, what they were expected to take, and the variance of that."""
 
-    seen: list["Recorded"] = []
+    seen: ClassVar[list["Recorded"]] = []
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

@@ -50,7 +50,7 @@ def export(run, target, data, force, as_json, quiet, verbose):
         missing = [folder for folder in folders if not Path(folder).is_dir()]
         if data and missing:
             raise NellocError(f"{missing[0]}: no such folder; give one of images to measure on")
-        network = trainer.parent()
+        network = trainer.coded()
         images = [] if missing else _images(folders, printer)
         encoded = exported(network)
         model = load_model(encoded, str(target))

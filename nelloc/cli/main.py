@@ -11,7 +11,9 @@ from nelloc.cli.decompress import decompress
 from nelloc.cli.export import export
 from nelloc.cli.info import info
 from nelloc.cli.models import models
+from nelloc.cli.ood_score import ood_score
 from nelloc.cli.research import research
+from nelloc.cli.sample import sample
 from nelloc.cli.train import train
 from nelloc.cli.verify import verify
 
@@ -25,7 +27,7 @@ def main() -> None:
     """Lossless image compression with small neural networks; the same bits on every machine."""
 
 
-for command in (compress, decompress, info, verify, models, train, export, research, bench):
+for command in (compress, decompress, info, verify, models, train, export, ood_score, sample, research, bench):
     main.add_command(command)
 
 if __name__ == "__main__":

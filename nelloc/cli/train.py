@@ -135,7 +135,7 @@ def train(device, threads, as_json, quiet, verbose, **fields):
             trainer = _trainer(asked, processes)
             if trainer.data is None:
                 raise NellocError(f"{asked.out}: was not trained on folders that it remembers; give --data")
-            network = trainer.config.network
+            network = trainer.coded().config
             with _listening(trainer, printer) as listener:
                 source, validation = folder_data(trainer.data, network, trainer.data_seed, listener.messages)
                 every = _every(asked, trainer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from nelloc.exact.coder import DigitSource
 from nelloc.exact.engine import Advance, Engine
 
+Source = TypeVar("Source", bound=DigitSource)
+
 
 @dataclass(frozen=True)
-class EncodedTile:
+class EncodedTile(Generic[Source]):
     """A tile to decode: ``height`` x ``width`` pixels of ``planes`` (1 or 3) from ``digits``."""
 
     height: int
     width: int
     planes: int
-    digits: DigitSource
+    digits: Source
 
 
 class Decoder(Protocol):

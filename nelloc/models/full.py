@@ -12,6 +12,7 @@ it, and the coefficients of the channel autoregression are not squashed by tanh.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,7 +23,7 @@ from nelloc.errors import NellocError
 from nelloc.exact.context import RAW_ACTIVITY
 from nelloc.exact.model import output_count
 from nelloc.models.local import start_from_fixed_components
-from nelloc.models.mixture import log_likelihood
+from nelloc.models.mixture import draw, log_likelihood
 
 MIDDLE = 127.5  # what the raw inputs, rescaled to -1..1, are relative to
 
@@ -138,6 +139,34 @@ class FullNetwork(nn.Module):
         activity = torch.full_like(value[:, 0], RAW_ACTIVITY)
         nats = log_likelihood(outputs, value, base, activity, joint=self.config.joint)
         return nats.reshape(n, height, width)
+
+
+def sample(
+    network: FullNetwork,
+    height: int,
+    width: int,
+    count: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda pixels: None,
+) -> Tensor:
+    """``count`` images drawn from ``network``, pixel by pixel: (count, C, height, width) uint8, on the CPU.
+
+    For each pixel the network sees as much of the image as its outputs there depend on. ``progress`` is told how many
+    pixels were drawn since it was last told. One seed gives the same images on the same machine and version of torch.
+    """
+    config, random = network.config, torch.Generator().manual_seed(seed)
+    images = torch.full((count, config.channels, height, width), MIDDLE)
+    base, activity = torch.full((count, config.channels), MIDDLE), torch.full((count,), RAW_ACTIVITY)
+    with torch.no_grad():
+        for row in range(height):
+            top = max(0, row - config.reach)
+            for column in range(width):
+                left = max(0, column - config.reach)
+                seen = images[:, :, top : row + 1, left : column + config.reach + 1]
+                outputs = network(seen)[:, :, row - top, column - left]
+                images[:, :, row, column] = draw(outputs, base, activity, random, joint=config.joint)
+                progress(count)
+    return images.to(torch.uint8)
 
 
 def _rows(images: Tensor) -> Tensor:

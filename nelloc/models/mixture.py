@@ -67,6 +67,34 @@ def channel_log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activit
     return torch.log(probability)
 
 
+def draw(outputs: Tensor, base: Tensor, activity: Tensor, random: torch.Generator, *, joint: bool = True) -> Tensor:
+    """Pixels (N, C) of whole gray levels drawn from the mixtures that ``log_likelihood`` evaluates.
+
+    A logistic value is rounded, and cut to 0..255, which gives its CDF's differences; with UNIFORM_WEIGHT it is
+    any of the 256 instead. ``random`` on the CPU, as all tensors.
+    """
+    n, channels = base.shape
+    k = component_count(outputs.shape[1], channels)
+    mean, log2_scale, *rest = outputs[:, k:].reshape(n, -1, channels, k).unbind(1)
+    scale = torch.exp2((log2_scale + torch.log2(activity[:, None, None])).clamp(MIN_LOG2_SCALE, MAX_LOG2_SCALE))
+    weight = torch.softmax(outputs[:, :k].double(), dim=1)
+    component = torch.multinomial(weight, 1 if joint else channels, replacement=True, generator=random)
+    component = component.expand(n, channels)
+    value = torch.zeros_like(base)
+    for channel in range(channels):
+        centre = base[:, channel, None] + mean[:, channel] * activity[:, None]
+        if channel:
+            centre = centre + _linear(rest[0], value - base)[:, channel]
+        chosen = component[:, channel, None]
+        uniform = torch.rand(n, dtype=torch.float64, generator=random)
+        spread = torch.logit(uniform, eps=1e-12) * scale[:, channel].gather(1, chosen)[:, 0]
+        logistic = (centre.gather(1, chosen)[:, 0] + spread).round().clamp(0, 255)
+        anything = torch.randint(256, (n,), generator=random)
+        is_uniform = torch.rand(n, dtype=torch.float64, generator=random) < UNIFORM_WEIGHT
+        value[:, channel] = torch.where(is_uniform, anything, logistic).to(base.dtype)
+    return value
+
+
 def _linear(coefficient: Tensor, deviation: Tensor) -> Tensor:
     """What the channels before each one add to its means: (N, 3, K)."""
     red, green = deviation[:, 0, None], deviation[:, 1, None]

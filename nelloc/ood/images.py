@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc import files
+from nelloc import storage
 from nelloc import image as pictures
 from nelloc.container import Kind
 from nelloc.errors import NellocError
@@ -44,7 +44,7 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
     With ``resize`` one of another size or mode is resized (bilinear, with anti-aliasing) and converted; without,
     it is refused. Raises NellocError for that and for files that cannot be read.
     """
-    pixels = pictures.read(files.read(path), str(path))
+    pixels = pictures.read(storage.read(path), str(path))
     if pixels.kind not in (Kind.GRAY, Kind.RGB) or pixels.planes.dtype != np.uint8:
         raise NellocError(f"{path}: is neither 8-bit gray nor RGB; convert it")
     array = pictures.to_array(pixels.planes, pixels.kind)

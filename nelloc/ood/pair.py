@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from nelloc import files, library
+from nelloc import library, storage
 from nelloc.errors import NellocError
 from nelloc.models.full import FullConfig, FullNetwork
 
@@ -106,7 +106,7 @@ def find(name: str) -> Pair:
 
 def write(path: Path, pair: Pair) -> None:
     """Write a pair whole or not at all."""
-    files.write(path, save(pair), force=True)
+    storage.write(path, save(pair), force=True)
 
 
 def _names() -> str:

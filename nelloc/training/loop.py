@@ -153,6 +153,13 @@ class Trainer:
         """The averaged network, which is what becomes a model, on the CPU."""
         return copy.deepcopy(self.averaged).cpu()
 
+    def coded(self) -> LocalNetwork:
+        """The same of a local network. Raises NellocError for a convolutional one, which has no integer model."""
+        network = self.parent()
+        if not isinstance(network, LocalNetwork):
+            raise NellocError("this run trains one of a pair of float models, which cannot code; see nelloc ood-score")
+        return network
+
     def save(self, folder: Path) -> None:
         """Write ``checkpoint.safetensors`` and ``checkpoint.json``, each whole or not at all.
 

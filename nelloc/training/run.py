@@ -13,7 +13,7 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.models.export import export
-from nelloc.models.local import LocalConfig, LocalNetwork
+from nelloc.models.local import LocalConfig
 from nelloc.training.batches import Batch, BatchMaker, TrainingBatch
 from nelloc.training.curve import draw_curve
 from nelloc.training.data import PixelPool, PixelSampler, PixelSource
@@ -98,9 +98,7 @@ def run(
     finish(trainer, source, validation, folder, every=every, workers=workers, listener=listener, again=again)
     if not trainer.processes.writes:
         return None
-    network = trainer.parent()
-    assert isinstance(network, LocalNetwork)
-    data = export(network)
+    data = export(trainer.coded())
     storage.write(folder / MODEL, data, force=True)
     return load_model(data, str(folder / MODEL))
 

@@ -301,7 +301,7 @@ def test_divergence_keeps_the_last_checkpoint(monkeypatch):
     more = ("train", "--resume", "--out", "run", "--megapixels", "0.5")
     assert_failed(invoke(*more, "--learning-rate", "1e9"), "diverged", "--learning-rate")
     assert Path("run/checkpoint.safetensors").read_bytes() == before
-    monkeypatch.setattr("nelloc.training.loop.bits_per_dimension", lambda nats, channels: nats.mean() * float("nan"))
+    monkeypatch.setattr("nelloc.training.batches.bits_per_dimension", lambda nats, channels: nats.mean() * float("nan"))
     assert_failed(invoke(*more), "diverged", "nan")
     assert Path("run/checkpoint.safetensors").read_bytes() == before
 
