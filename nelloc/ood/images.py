@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc import storage
 from nelloc import image as pictures
+from nelloc import storage
 from nelloc.container import Kind
 from nelloc.errors import NellocError
 
