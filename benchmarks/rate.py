@@ -45,7 +45,7 @@ def measure(name: str, arrays: dict, options: Options) -> list[Row]:
     decoded = decode_files(files, list(pixels), options)
     rows = []
     for (key, array), item, back in zip(arrays.items(), encoded, decoded, strict=True):
-        assert np.array_equal(array, back), f"{key} came back changed"
+        assert np.array_equal(array, images.to_array(back)), f"{key} came back changed"
         rows.append(Row(str(options.model), name, key, array.size, len(item.data), item.model_bits))
     return rows
 

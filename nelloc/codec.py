@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from threadpoolctl import threadpool_limits
 
 from nelloc import container as nlc
 from nelloc import image as images
-from nelloc import library
-from nelloc.container import Container, Kind, Method, Section, SectionType, TileRecord
+from nelloc import library, methods
+from nelloc.container import NO_MODEL, Container, Method, Section, SectionType, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import TileCode, encode_tile
@@ -32,11 +27,15 @@ from nelloc.exact.differences import Adapted, is_differences
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
+from nelloc.image import Pixels
+from nelloc.image.pixels import Samples
+from nelloc.kinds import Role
+from nelloc.numbers import MalformedError
+from nelloc.sections import Described, Description, describe, read_description, samples_type
+from nelloc.spread import single_threaded_products, spread
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tiles
 
-Source = Image.Image | NDArray[np.uint8]
-In = TypeVar("In")
-Out = TypeVar("Out")
+Source = Image.Image | NDArray[np.uint8] | NDArray[np.uint16]
 
 
 class Progress:
@@ -55,7 +54,8 @@ _RESTORE = "get the file again from its source or a backup"
 
 @dataclass(frozen=True)
 class Options:
-    """How to code. None of these changes the pixels; ``model``, ``tile`` and what adapts the model change the bytes.
+    """How to code. None of these changes the pixels; ``model``, ``tile``, ``strip`` and what adapts the model change
+    the bytes. With ``strip`` metadata is left out.
 
     With ``adapt`` the model is first fine-tuned on what is coded, which needs torch, for about ``adapt_minutes`` (by
     default chosen from the number of pixels), and the files hold it, if that makes them smaller.
@@ -70,6 +70,7 @@ class Options:
     progress: Progress = field(default_factory=Progress)
     adapt: bool = False
     adapt_minutes: float | None = None
+    strip: bool = False
 
     def __post_init__(self) -> None:
         if not MIN_TILE <= self.tile <= MAX_TILE:
@@ -100,9 +101,9 @@ class Encoded:
 def encode(image: Source, *, verify: bool = True, options: Options | None = None, **fields: Any) -> bytes:
     """The .nlc bytes of an image.
 
-    ``image``: a Pillow image of mode L or RGB, or a uint8 array (H, W) or (H, W, 3). Keywords are
-    the fields of ``Options``. With ``verify`` the result is decoded and compared. Raises NellocError for an
-    image that cannot be kept exactly, and if verification fails.
+    ``image``: a Pillow image (docs/FORMAT.md says of which modes), or an array (H, W) or (H, W, 2 to 4), uint8 or
+    uint16. Keywords are the fields of ``Options``. With ``verify`` the result is decoded and compared. Raises
+    NellocError for an image that cannot be kept exactly, and if verification fails.
     """
     return encode_many([image], verify=verify, options=options, **fields)[0]
 
@@ -112,7 +113,10 @@ def encode_many(
 ) -> list[bytes]:
     """The .nlc bytes of each of several images; the same bytes as one by one. See ``encode``."""
     options = options or Options(**fields)
-    pixels = [_pixels(image, f"image {number}" if len(images) > 1 else "image") for number, image in enumerate(images)]
+    names = [f"image {number}" if len(images) > 1 else "image" for number in range(len(images))]
+    pixels = [_pixels(image, name) for image, name in zip(images, names, strict=True)]
+    if options.strip:
+        pixels = [item.stripped() for item in pixels]
     if not options.adapt:
         return [encoded.data for encoded in encode_pixels(pixels, options, verify=verify)]
     from nelloc.adapt.encode import encode_adapted
@@ -120,25 +124,25 @@ def encode_many(
     return [encode_adapted([item], options, verify=verify, embed=True)[0][0].data for item in pixels]
 
 
-def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDArray[np.uint8]:
-    """The pixels of .nlc bytes: (H, W) uint8 for gray, (H, W, 3) for RGB.
+def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDArray[Any]:
+    """The samples of .nlc bytes, as ``numpy.asarray`` gives those of a Pillow image.
 
-    Keywords are the fields of ``Options``. Raises NellocError for bytes that are not a whole and undamaged file.
+    (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA, uint8 or uint16; (H, W)
+    indices for an image with a palette, and bool for a bilevel one. Keywords are the fields of ``Options``. Raises NellocError for bytes that are not a whole and undamaged file.
     """
-    options = options or Options(**fields)
-    return decode_files([nlc.parse(data, "data", max_pixels=options.max_pixels)], ["data"], options)[0]
+    return decode_many([data], options=options, **fields)[0]
 
 
-def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fields: Any) -> list[NDArray[np.uint8]]:
-    """The pixels of each of several files, decoded together: much faster for small images. See ``decode``."""
+def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fields: Any) -> list[NDArray[Any]]:
+    """The samples of each of several files, decoded together: much faster for small images. See ``decode``."""
     options = options or Options(**fields)
-    names = [f"file {number}" for number in range(len(data))]
+    names = [f"file {number}" for number in range(len(data))] if len(data) > 1 else ["data"]
     files = [nlc.parse(item, name, max_pixels=options.max_pixels) for item, name in zip(data, names, strict=True)]
-    return decode_files(files, names, options)
+    return [images.to_array(pixels) for pixels in decode_files(files, names, options)]
 
 
 def encode_pixels(
-    pixels: Sequence[images.Pixels],
+    pixels: Sequence[Pixels],
     options: Options,
     *,
     verify: bool,
@@ -151,65 +155,102 @@ def encode_pixels(
     ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them. Raises
     NellocError if the model cannot code an image, and if ``verify`` finds that one does not decode to itself.
     """
-    used = [model_for(image, options) for image in pixels]
-    changed = [(adapted or {}).get(model.id) for model in used]
+    used = [model_for(image, options) if has_colour(image) else None for image in pixels]
+    changed = [None if model is None else (adapted or {}).get(model.id) for model in used]
     models = [model if other is None else other.model for model, other in zip(used, changed, strict=True)]
-    work = []
-    for image, model in zip(pixels, models, strict=True):
-        if image.planes[0].size > options.max_pixels:
+    described = []
+    for image in pixels:
+        if image.area > options.max_pixels:
             raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
-        _, height, width = image.planes.shape
-        for tile in tiles(height, width, options.tile):
-            work.append((model, image.planes[:, tile.rows, tile.columns]))
+        described.append(describe(image))
+    work = [
+        piece
+        for image, what, model in zip(pixels, described, models, strict=True)
+        for piece in _pieces(image, what, model, options.tile)
+    ]
+    options.progress.expect(sum(piece.samples[0].size for piece in work))
 
-    options.progress.expect(sum(planes[0].size for _, planes in work))
+    def encode_part(part: Sequence[_Piece], advance: Advance) -> list[TileCode]:
+        engines: dict[tuple[bytes, int], Engine] = {}
+        return [_encode_piece(piece, engines, options, measure, advance) for piece in part]
 
-    def encode_part(part: Sequence[tuple[ExactModel, NDArray[np.uint8]]], advance: Advance) -> list[TileCode]:
-        engines: dict[bytes, Engine] = {}
-        codes = []
-        for model, view in part:
-            if model.sha256 not in engines:
-                engines[model.sha256] = _engine(model, options.backend)
-            planes = np.ascontiguousarray(view)
-            seed = _pixel_checksum(planes)
-            codes.append(encode_tile(engines[model.sha256], planes, seed, progress=advance, measure=measure))
-        return codes
-
-    for model in {m.sha256: m for m in models}.values():
+    for model in {m.sha256: m for m in models if m is not None}.values():
         backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
-    with _single_threaded_products():
-        codes = iter(_spread(encode_part, work, options))
+    with single_threaded_products():
+        codes = iter(zip(work, spread(encode_part, work, options.workers, options.progress.advance), strict=True))
     encoded = []
-    for image, model, other in zip(pixels, models, changed, strict=True):
-        _, height, width = image.planes.shape
-        own = [next(codes) for _ in tiles(height, width, options.tile)]
-        records = tuple(TileRecord(Method.MIXTURE, code.data) for code in own)
-        sections = (Section(SectionType.DIFFERENCES, other.differences),) if embed and other is not None else ()
-        file = Container(image.kind, width, height, options.tile, model.id, records, sections)
-        bits = sum(code.model_bits or 0.0 for code in own) if measure else None
+    for image, what, model, other in zip(pixels, described, models, changed, strict=True):
+        count = len(tiles(image.height, image.width, options.tile)) * len(what.groups)
+        own = [next(codes) for _ in range(count)]
+        records = tuple(TileRecord(piece.method, code.data) for piece, code in own)
+        file = Container(image.kind, image.width, image.height, options.tile, NO_MODEL, records, what.sections)
+        if model is not None and file.needs_model:
+            file = replace(file, model_id=model.id)
+            if embed and other is not None:
+                file = replace(file, sections=(Section(SectionType.DIFFERENCES, other.differences), *file.sections))
+        bits = sum(code.model_bits or 0.0 for _, code in own) if measure else None
         encoded.append(Encoded(nlc.pack(file), bits))
     if verify:
-        verify_encoded(encoded, pixels, options, {model.id: model for model in models})
+        verify_encoded(encoded, pixels, options, {model.id: model for model in models if model is not None})
     return encoded
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One group of planes (planes, H, W) of one tile, to be coded by ``method`` at ``bits`` bits per sample."""
+
+    samples: Samples
+    bits: int
+    method: Method
+    model: ExactModel | None
+
+
+def _pieces(image: Pixels, what: Described, model: ExactModel | None, size: int) -> Iterator[_Piece]:
+    """The pieces of an image in the order of the file: tile by tile, group by group."""
+    for tile in tiles(image.height, image.width, size):
+        for group, samples, depth in zip(image.kind.groups, what.groups, what.depths, strict=True):
+            view = samples[:, tile.rows, tile.columns]
+            yield _Piece(view, depth.bits, methods.choose(group, view), model)
+
+
+def _encode_piece(
+    piece: _Piece, engines: dict[tuple[bytes, int], Engine], options: Options, measure: bool, advance: Advance
+) -> TileCode:
+    """Code a piece; ``engines`` are those of this thread, and may get one more."""
+    samples = np.ascontiguousarray(piece.samples)
+    if not piece.method.needs_model:
+        data = methods.encode(piece.method, samples)
+        advance(samples[0].size)
+        return TileCode(data, 8.0 * len(data) if measure else None)
+    assert piece.model is not None, "only images with colour are coded with a model"
+    key = (piece.model.sha256, piece.bits)
+    if key not in engines:
+        engines[key] = _engine(piece.model, piece.bits, options.backend)
+    return encode_tile(engines[key], samples, _pixel_checksum(samples), progress=advance, measure=measure)
 
 
 def verify_encoded(
     encoded: Sequence[Encoded],
-    pixels: Sequence[images.Pixels],
+    pixels: Sequence[Pixels],
     options: Options,
     models: Mapping[bytes, ExactModel],
 ) -> None:
     """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back."""
     files = [nlc.parse(e.data, "encoded data", max_pixels=options.max_pixels) for e in encoded]
     decoded = decode_files(files, ["encoded data"] * len(files), options, models=models)
-    for image, array in zip(pixels, decoded, strict=True):
-        if not np.array_equal(images.to_array(image.planes, image.kind), array):
-            raise NellocError("encoded data: does not decode to the same pixels; please report this image")
+    for image, back in zip(pixels, decoded, strict=True):
+        if not image.same_as(back):
+            raise NellocError("encoded data: does not decode to the same pixels and metadata; please report this image")
 
 
-def model_for(image: images.Pixels, options: Options) -> ExactModel:
-    """The model that codes an image if none is adapted to it."""
+def model_for(image: Pixels, options: Options) -> ExactModel:
+    """The model that codes an image, its alpha too, if none is adapted to it."""
     return library.find_for(len(image.planes), options.model or library.DEFAULT_MODEL)
+
+
+def has_colour(image: Pixels) -> bool:
+    """True if a model may code the image: indices and bits mean nothing to one."""
+    return image.kind.groups[0].role is Role.COLOUR
 
 
 def decode_files(
@@ -219,25 +260,72 @@ def decode_files(
     *,
     models: Mapping[bytes, ExactModel] | None = None,
     folder: Path | None = None,
-) -> list[NDArray[np.uint8]]:
+) -> list[Pixels]:
     """Decode parsed files together where they share a model; ``sources`` name them in errors.
 
     Models are also looked for in ``folder``.
     """
-    options.progress.expect(sum(file.width * file.height for file in files))
-    results: list[NDArray[np.uint8] | None] = [None] * len(files)
-    groups: dict[tuple[bytes, int], list[int]] = {}
-    for index, file in enumerate(files):
-        groups.setdefault((file.model_id, file.kind.planes), []).append(index)
-    for (model_id, _), members in groups.items():
+    descriptions = [read_description(file, source) for file, source in zip(files, sources, strict=True)]
+    options.progress.expect(sum(file.width * file.height * len(file.kind.groups) for file in files))
+    groups: list[tuple[Samples, ...]] = []
+    streams: dict[tuple[bytes, int, int], list[_Stream]] = {}
+    for number, (file, source, what) in enumerate(zip(files, sources, descriptions, strict=True)):
+        arrays = tuple(
+            np.empty((group.planes, file.height, file.width), samples_type(depth))
+            for group, depth in zip(file.kind.groups, what.depths, strict=True)
+        )
+        groups.append(arrays)
+        for stream in _streams(number, file, source, what, arrays):
+            planes = len(stream.target)
+            if stream.record.method.needs_model:
+                streams.setdefault((file.model_id, planes, stream.bits), []).append(stream)
+            else:
+                stream.decode_without_model(source)
+                options.progress.advance(stream.target[0].size)
+    for (model_id, _, _), members in streams.items():
+        first = members[0].file
         if models is None:
-            found = locate_model(files[members[0]], sources[members[0]], options.model, folder).model
+            found = locate_model(files[first], sources[first], options.model, folder).model
         else:
             found = models[model_id]
-        decoded = _decode_group(found, [files[i] for i in members], [sources[i] for i in members], options)
-        for index, array in zip(members, decoded, strict=True):
-            results[index] = array
-    return [array for array in results if array is not None]
+        _decode_streams(found, members, sources, options)
+    return [what.pixels(arrays) for what, arrays in zip(descriptions, groups, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A record to decode into ``target`` (planes, H, W), a view of the image; ``name`` is the tile's in errors."""
+
+    file: int
+    name: str
+    record: TileRecord
+    bits: int
+    target: Samples
+
+    def decode_without_model(self, source: str) -> None:
+        """Decode a record that needs no model. Raises NellocError for one that is damaged."""
+        try:
+            self.target[:] = methods.decode(self.record.method, self.record.data, self.target.shape, self.bits)
+        except MalformedError:
+            raise NellocError(f"{source}: {self.name} is damaged; {_RESTORE}") from None
+
+
+def _streams(
+    number: int, file: Container, source: str, what: Description, arrays: Sequence[Samples]
+) -> Iterator[_Stream]:
+    """The records of a file and where they belong. Raises NellocError for one that cannot be right."""
+    records = iter(file.records)
+    for place, tile in enumerate(tiles(file.height, file.width, file.tile)):
+        for group, depth, array in zip(file.kind.groups, what.depths, arrays, strict=True):
+            record = next(records)
+            name = f"tile {place}" + (f" ({group.role.value})" if len(arrays) > 1 else "")
+            samples = tile.height * tile.width * group.planes
+            if record.method.needs_model:
+                if group.role not in (Role.COLOUR, Role.ALPHA):
+                    raise NellocError(f"{source}: {name} is coded as no {group.role.value} is; {_RESTORE}")
+                if 8 * len(record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
+                    raise NellocError(f"{source}: a tile has too few bytes for its {samples} samples; {_RESTORE}")
+            yield _Stream(number, name, record, depth.bits, array[:, tile.rows, tile.columns])
 
 
 def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> library.Located:
@@ -249,87 +337,39 @@ def locate_model(file: Container, source: str, given: str | Path | None, folder:
     return library.locate(file.model_id, source, given, embedded=embedded, folder=folder)
 
 
-def _decode_group(
-    model: ExactModel, files: Sequence[Container], sources: Sequence[str], options: Options
-) -> list[NDArray[np.uint8]]:
-    """Files of one model and one number of planes."""
-    if files[0].kind.planes > model.channels:
-        raise NellocError(f"{sources[0]}: is an RGB image, but its model codes gray images only; {_RESTORE}")
-    work = []
-    for file, source in zip(files, sources, strict=True):
-        for tile, record in zip(tiles(file.height, file.width, file.tile), file.tiles, strict=True):
-            samples = tile.height * tile.width * file.kind.planes
-            if 8 * len(record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
-                raise NellocError(f"{source}: a tile has too few bytes for its {samples} samples; {_RESTORE}")
-            work.append(EncodedTile(tile.height, tile.width, file.kind.planes, DigitDecoder(record.data)))
+def _decode_streams(model: ExactModel, streams: Sequence[_Stream], sources: Sequence[str], options: Options) -> None:
+    """Decode streams of one model, number of planes and depth into their places."""
+    planes, bits = len(streams[0].target), streams[0].bits
+    source = sources[streams[0].file]
+    if planes > model.channels:
+        raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {_RESTORE}")
+    work = [EncodedTile(*s.target.shape[1:], planes, DigitDecoder(s.record.data)) for s in streams]
     walk = DECODERS[options.decoder]
 
-    def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[NDArray[np.uint8]]:
-        return walk(_engine(model, options.backend), part, advance)
+    def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:
+        return walk(_engine(model, bits, options.backend), part, advance)
 
     backends.prepare(model, options.backend)
-    with _single_threaded_products():
-        decoded = iter(zip(work, _spread(decode_part, work, options), strict=True))
-    arrays = []
-    for file, source in zip(files, sources, strict=True):
-        array = np.empty((file.height, file.width, file.kind.planes), np.uint8)
-        for number, tile in enumerate(tiles(file.height, file.width, file.tile)):
-            encoded, pixels = next(decoded)
-            if not encoded.digits.ends_with(_pixel_checksum(pixels)):
-                raise NellocError(
-                    f"{source}: the pixels of tile {number} do not match their checksum, so it is damaged; {_RESTORE}"
-                )
-            array[tile.rows, tile.columns] = pixels.transpose(1, 2, 0)
-        arrays.append(array[:, :, 0] if file.kind is Kind.GRAY else array)
-    return arrays
+    with single_threaded_products():
+        decoded = spread(decode_part, work, options.workers, options.progress.advance)
+    for stream, encoded, samples in zip(streams, work, decoded, strict=True):
+        if not encoded.digits.ends_with(_pixel_checksum(samples)):
+            raise NellocError(
+                f"{sources[stream.file]}: the pixels of {stream.name} do not match their checksum, so it is damaged; "
+                f"{_RESTORE}"
+            )
+        stream.target[:] = samples
 
 
-def _pixels(image: Source, source: str) -> images.Pixels:
+def _pixels(image: Source, source: str) -> Pixels:
     return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)
 
 
-def _pixel_checksum(planes: NDArray[np.uint8]) -> int:
-    """CRC-32 of a tile's samples, plane after plane in raster order."""
-    return zlib.crc32(np.ascontiguousarray(planes))
+def _pixel_checksum(samples: Samples) -> int:
+    """CRC-32 of coded samples, plane after plane in raster order; deep ones as two bytes, little-endian."""
+    return zlib.crc32(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")))
 
 
-def _engine(model: ExactModel, backend: str) -> Engine:
+def _engine(model: ExactModel, bits: int, backend: str) -> Engine:
     """A fresh engine: engines hold working storage, so each thread has its own."""
-    return Engine.of(model, backends.prepare(model, backend))
-
-
-class _StoppedError(Exception):
-    """Ends a thread whose work is not wanted any more."""
-
-
-def _spread(function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], options: Options) -> list[Out]:
-    """``function`` of the items, in parts side by side on ``options.workers`` threads; the results in order.
-
-    ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
-    """
-    advance = options.progress.advance
-    parts = min(options.workers, len(items))
-    if parts < 2:
-        return function(items, advance)
-    stop = threading.Event()
-
-    def advance_unless_stopped(pixels: int) -> None:
-        if stop.is_set():
-            raise _StoppedError
-        advance(pixels)
-
-    cuts = [len(items) * k // parts for k in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
-        try:
-            futures = [pool.submit(function, items[a:b], advance_unless_stopped) for a, b in pairwise(cuts)]
-            return [result for future in futures for result in future.result()]
-        except BaseException:
-            stop.set()
-            raise
-
-
-@contextmanager
-def _single_threaded_products() -> Iterator[None]:
-    """Keep matrix products to one thread: tiles are spread over threads instead, which scales better."""
-    with threadpool_limits(limits=1):
-        yield
+    return Engine.of(model, backends.prepare(model, backend), bits)

@@ -12,11 +12,14 @@ import zlib
 from dataclasses import dataclass, field
 
 from nelloc.errors import NellocError
+from nelloc.kinds import Kind
+from nelloc.numbers import Cursor, EndError, MalformedError, varint
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tile_count
 
 SIGNATURE = b"\x8eNL\n"
 VERSION = 1
 MODEL_ID_BYTES = 4
+NO_MODEL = bytes(MODEL_ID_BYTES)
 # Refuse what announces more pixels than this: a damaged or hostile header must not cost memory.
 MAX_PIXELS = 1 << 28
 # An image within this in both directions is one tile and has the compact layout.
@@ -27,30 +30,36 @@ _KIND_BITS = 5
 _CRITICAL = 0x80
 
 
-class Kind(enum.IntEnum):
-    """What the pixels are. Numbers beyond these are reserved in docs/FORMAT.md."""
-
-    GRAY = 0
-    RGB = 1
-
-    @property
-    def planes(self) -> int:
-        return 3 if self is Kind.RGB else 1
-
-
 class Method(enum.IntEnum):
-    """How a tile is coded."""
+    """How the planes of one group are coded in one tile. docs/FORMAT.md has each."""
 
     MIXTURE = 0
+    CONSTANT = 1
+    DEFLATE = 2
+
+    @property
+    def needs_model(self) -> bool:
+        """True if the data cannot be decoded without the file's model."""
+        return self is Method.MIXTURE
+
+    @property
+    def drops_zeros(self) -> bool:
+        """True if zero bytes at the end of the data mean nothing and are not written: data has one form."""
+        return self is not Method.DEFLATE
 
 
 class SectionType(enum.IntEnum):
     """The sections that this version knows. Numbers beyond these are reserved in docs/FORMAT.md."""
 
+    METADATA = 1
     MODEL = 0x81
     DIFFERENCES = 0x82
+    SAMPLES = 0x83
+    PALETTE = 0x84
+    TRANSPARENT_COLOUR = 0x85
 
 
+_KNOWN = frozenset(SectionType)
 _MODELS = (SectionType.MODEL, SectionType.DIFFERENCES)
 
 
@@ -68,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True)
 class TileRecord:
-    """One tile's coded bytes."""
+    """The coded bytes of one group of planes of one tile."""
 
     method: Method
     data: bytes
@@ -76,20 +85,32 @@ class TileRecord:
 
 @dataclass(frozen=True)
 class Container:
-    """Everything that a file holds."""
+    """Everything that a file holds.
+
+    ``records`` has one for each group of planes of the kind, tile by tile. ``model_id`` is NO_MODEL if none needs one.
+    """
 
     kind: Kind
     width: int
     height: int
     tile: int
     model_id: bytes
-    tiles: tuple[TileRecord, ...]
+    records: tuple[TileRecord, ...]
     sections: tuple[Section, ...] = field(default=())
 
     @property
     def model_section(self) -> Section | None:
         """The section that holds the model, whole or as differences, if the file has one."""
         return next((section for section in self.sections if section.type in _MODELS), None)
+
+    @property
+    def needs_model(self) -> bool:
+        """True if decoding needs the model."""
+        return any(record.method.needs_model for record in self.records)
+
+    def section(self, type_: SectionType) -> bytes | None:
+        """What the first section of a type holds, or None if there is none."""
+        return next((section.data for section in self.sections if section.type == type_), None)
 
     @property
     def compact(self) -> bool:
@@ -107,6 +128,10 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS) ->
     """Read a file. Raises NellocError naming ``source`` for anything that is not a whole, supported file."""
     try:
         return _parse(data, max_pixels)
+    except EndError:
+        raise NellocError(f"{source}: it ends too early, at byte {len(data)}; {_RESTORE}") from None
+    except MalformedError:
+        raise NellocError(f"{source}: its header has a malformed number; {_RESTORE}") from None
     except _DamageError as damage:
         raise NellocError(f"{source}: {damage}") from None
 
@@ -118,43 +143,10 @@ class _DamageError(Exception):
 _RESTORE = "get the file again from its source or a backup"
 
 
-class _Reader:
-    def __init__(self, data: bytes):
-        self.data, self.position = data, 0
-
-    def take(self, count: int) -> bytes:
-        if count > len(self.data) - self.position:
-            raise _DamageError(f"it ends too early, at byte {len(self.data)}; {_RESTORE}")
-        self.position += count
-        return self.data[self.position - count : self.position]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def varint(self) -> int:
-        """LEB128, at most five bytes."""
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte == 0 and shift:
-                    break
-                return value
-        raise _DamageError(f"its header has a malformed number; {_RESTORE}")
-
+class _Reader(Cursor):
     def crc32(self, what: str, data: bytes) -> None:
         if struct.unpack("<I", self.take(4))[0] != zlib.crc32(data):
             raise _DamageError(f"the checksum of {what} does not match, so it is damaged; {_RESTORE}")
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _crc16(data: bytes) -> bytes:
@@ -163,23 +155,27 @@ def _crc16(data: bytes) -> bytes:
 
 
 def _pack_compact(container: Container) -> bytes:
-    (record,) = container.tiles
-    kind = container.kind | record.method << _KIND_BITS
+    first, *others = container.records
+    kind = container.kind | first.method << _KIND_BITS
     head = SIGNATURE + bytes([VERSION << 4, kind]) + container.model_id
     head += bytes([container.width - 1, container.height - 1])
-    return head + _crc16(head + record.data) + record.data
+    # The last record goes to the end of the file; of each before it the length is told.
+    body = bytes(record.method for record in others)
+    body += b"".join(varint(len(record.data)) for record in container.records[:-1])
+    body += b"".join(record.data for record in container.records)
+    return head + _crc16(head + body) + body
 
 
 def _pack_tiled(container: Container) -> bytes:
     flags = _FLAG_TILED | (_FLAG_SECTIONS if container.sections else 0)
     head = SIGNATURE + bytes([VERSION << 4 | flags, container.kind]) + container.model_id
-    head += _varint(container.width) + _varint(container.height) + _varint(container.tile)
+    head += varint(container.width) + varint(container.height) + varint(container.tile)
     if container.sections:
-        head += _varint(len(container.sections))
-        head += b"".join(bytes([s.type]) + _varint(len(s.data)) for s in container.sections)
-    index = b"".join(bytes([record.method]) + _varint(len(record.data)) for record in container.tiles)
+        head += varint(len(container.sections))
+        head += b"".join(bytes([s.type]) + varint(len(s.data)) for s in container.sections)
+    index = b"".join(bytes([record.method]) + varint(len(record.data)) for record in container.records)
     parts = [head, _crc16(head)]
-    for body in (*(s.data for s in container.sections), index, *(record.data for record in container.tiles)):
+    for body in (*(s.data for s in container.sections), index, *(record.data for record in container.records)):
         parts += [body, struct.pack("<I", zlib.crc32(body))]
     return b"".join(parts)
 
@@ -203,18 +199,27 @@ def _parse(data: bytes, max_pixels: int) -> Container:
     model_id = reader.take(MODEL_ID_BYTES)
     if flags & _FLAG_TILED:
         return _parse_tiled(reader, flags, kind, model_id, max_pixels)
+    return _parse_compact(reader, kind, model_id, max_pixels)
+
+
+def _parse_compact(reader: _Reader, kind_and_method: int, model_id: bytes, max_pixels: int) -> Container:
     width, height = (size + 1 for size in reader.take(2))
     crc = reader.take(2)
-    body = data[reader.position :]
-    if crc != _crc16(data[: reader.position - 2] + body):
+    if crc != _crc16(reader.data[: reader.position - 2] + reader.data[reader.position :]):
         raise _DamageError(f"its checksum does not match, so it is damaged; {_RESTORE}")
-    method, kind = kind >> _KIND_BITS, kind & (1 << _KIND_BITS) - 1
+    method, number = divmod(kind_and_method, 1 << _KIND_BITS)
     _check_size(width, height, max_pixels)
-    record = _record(method, body)
-    return Container(_kind(kind), width, height, DEFAULT_TILE, model_id, (record,))
+    kind = _kind(number)
+    methods = [method, *reader.take(len(kind.groups) - 1)]
+    lengths = [reader.varint() for _ in methods[1:]]
+    lengths.append(len(reader.data) - reader.position - sum(lengths))
+    if lengths[-1] < 0:
+        raise _DamageError(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")
+    records = tuple(_record(method, reader.take(length)) for method, length in zip(methods, lengths, strict=True))
+    return Container(kind, width, height, DEFAULT_TILE, model_id, records)
 
 
-def _parse_tiled(reader: _Reader, flags: int, kind: int, model_id: bytes, max_pixels: int) -> Container:
+def _parse_tiled(reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int) -> Container:
     width, height, tile = reader.varint(), reader.varint(), reader.varint()
     announced = []
     if flags & _FLAG_SECTIONS:
@@ -223,6 +228,7 @@ def _parse_tiled(reader: _Reader, flags: int, kind: int, model_id: bytes, max_pi
     head = reader.data[: reader.position]
     if reader.take(2) != _crc16(head):
         raise _DamageError(f"the checksum of its header does not match, so it is damaged; {_RESTORE}")
+    kind = _kind(number)
     _check_size(width, height, max_pixels)
     if not MIN_TILE <= tile <= MAX_TILE:
         raise _DamageError(f"its tile size {tile} is out of range; {_RESTORE}")
@@ -230,25 +236,30 @@ def _parse_tiled(reader: _Reader, flags: int, kind: int, model_id: bytes, max_pi
     for number, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
         reader.crc32(f"section {number}", section.data)
-        if section.critical and section.type not in _MODELS:
+        if section.critical and section.type not in _KNOWN:
             raise _DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
         sections.append(section)
     if sum(section.type in _MODELS for section in sections) > 1:
         raise _DamageError(f"it holds more than one model; {_RESTORE}")
-    count = tile_count(height, width, tile)
+    known = [section.type for section in sections if section.critical or section.type in _KNOWN]
+    if len(set(known)) < len(known):
+        raise _DamageError(f"it has two sections of one type where only one is meant; {_RESTORE}")
+    count = tile_count(height, width, tile) * len(kind.groups)
     if 2 * count > len(reader.data) - reader.position:
         raise _DamageError(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")
     start = reader.position
     index = [(reader.byte(), reader.varint()) for _ in range(count)]
     reader.crc32("the tile index", reader.data[start : reader.position])
     records = []
-    for number, (method, length) in enumerate(index):
+    for place, (method, length) in enumerate(index):
         record = _record(method, reader.take(length))
-        reader.crc32(f"tile {number}", record.data)
+        tile_number, group = divmod(place, len(kind.groups))
+        role = f" ({kind.groups[group].role.value})" if len(kind.groups) > 1 else ""
+        reader.crc32(f"tile {tile_number}{role}", record.data)
         records.append(record)
     if reader.position != len(reader.data):
         raise _DamageError(f"{len(reader.data) - reader.position} bytes follow its end; {_RESTORE}")
-    return Container(_kind(kind), width, height, tile, model_id, tuple(records), tuple(sections))
+    return Container(kind, width, height, tile, model_id, tuple(records), tuple(sections))
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -270,10 +281,11 @@ def _kind(number: int) -> Kind:
         ) from None
 
 
-def _record(method: int, data: bytes) -> TileRecord:
-    if data.endswith(b"\0"):
+def _record(number: int, data: bytes) -> TileRecord:
+    method = _method(number)
+    if method.drops_zeros and data.endswith(b"\0"):
         raise _DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {_RESTORE}")
-    return TileRecord(_method(method), data)
+    return TileRecord(method, data)
 
 
 def _method(number: int) -> Method:

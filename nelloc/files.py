@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nelloc import container, image, storage
 from nelloc.codec import Encoded, Options, decode_files, encode_pixels, locate_model
 from nelloc.errors import NellocError
+from nelloc.tiling import tile_count
 
 SUFFIX = ".nlc"
 # What is compressed of a folder.
@@ -112,7 +110,8 @@ class OpenedImage:
 
 def open_image(data: bytes, source: str, options: Options) -> OpenedImage:
     """The image in a file's bytes; ``source`` names them in errors. Raises NellocError if it cannot be read."""
-    return OpenedImage(source, len(data), image.read(data, source, max_pixels=options.max_pixels))
+    pixels = image.read(data, source, max_pixels=options.max_pixels)
+    return OpenedImage(source, len(data), pixels.stripped() if options.strip else pixels)
 
 
 def encode_images(images: Sequence[OpenedImage], options: Options, *, verify: bool) -> list[tuple[Result, bytes]]:
@@ -143,9 +142,9 @@ def encode_adapted_images(
 
 def result_of(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> Result:
     """What became of an image; the target is to be filled in."""
-    planes, height, width = opened.pixels.planes.shape
-    sizes = (opened.bytes, len(encoded.data))
-    return Result(opened.source, "-", *sizes, width, height, planes, opened.pixels.left_out, gain)
+    pixels, sizes = opened.pixels, (opened.bytes, len(encoded.data))
+    size = (pixels.width, pixels.height, pixels.kind.planes)
+    return Result(opened.source, "-", *sizes, *size, pixels.left_out, gain)
 
 
 def decompress(
@@ -198,31 +197,36 @@ def decode_images(
 ) -> list[tuple[Result, bytes]]:
     """The bytes of an image file, in the format of ``suffix``, for each of several .nlc files, decoded together.
 
-    With ``verify`` these bytes are read again and compared. Raises NellocError for a file that is damaged, whose model
-    is missing, or that the format cannot hold.
+    What is written is read again and compared. Raises NellocError for a file that is damaged, whose model is missing,
+    or that the format cannot hold: with ``verify``, not even its metadata.
     """
     done = []
     with enough_memory(opened[0].source):
-        arrays = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
-        for one, array in zip(opened, arrays, strict=True):
-            data = image.write(array, suffix, one.source)
-            if verify:
-                _check_equal(open_image(data, one.source, options).pixels, array, one.source)
-            sizes = (one.bytes, len(data))
-            done.append((Result(one.source, "-", *sizes, one.file.width, one.file.height, one.file.kind.planes), data))
+        decoded = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
+        for one, pixels in zip(opened, decoded, strict=True):
+            pixels = pixels.stripped() if options.strip else pixels
+            written = image.write(pixels, suffix, one.source)
+            if verify and written.left_out:
+                raise NellocError(
+                    f"{one.source}: {', '.join(written.left_out)} would be lost in {suffix}; choose .png, or --strip"
+                )
+            left_out = (*pixels.left_out, *written.left_out)
+            sizes = (one.bytes, len(written.data))
+            size = (one.file.width, one.file.height, one.file.kind.planes)
+            done.append((Result(one.source, "-", *sizes, *size, left_out), written.data))
     return done
 
 
 def check_same(opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None) -> None:
     """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image."""
     with enough_memory(compressed.source):
-        (array,) = decode_files([compressed.file], [compressed.source], options, folder=folder)
-    _check_equal(opened.pixels, array, compressed.source)
-
-
-def _check_equal(pixels: image.Pixels, array: NDArray, source: str) -> None:
-    if not np.array_equal(image.to_array(pixels.planes, pixels.kind), array):
-        raise NellocError(f"{source}: its pixels and those of the image file differ; keep both files")
+        (pixels,) = decode_files([compressed.file], [compressed.source], options, folder=folder)
+    if options.strip:
+        pixels = pixels.stripped()
+    if not image.same_picture(opened.pixels, pixels):
+        raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
+    if set(opened.pixels.metadata.names) != set(pixels.metadata.names):
+        raise NellocError(f"{compressed.source}: its metadata and that of the image file differ; keep both files")
 
 
 def verify(data: bytes, source: str, options: Options, folder: Path | None = None) -> Result:
@@ -255,7 +259,7 @@ def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS, fo
         width=file.width,
         height=file.height,
         tile=file.tile,
-        tiles=len(file.tiles),
+        tiles=tile_count(file.height, file.width, file.tile),
         model=file.model_id.hex(),
         model_name=name,
         model_place=place,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nelloc import image as images
-from nelloc.codec import Encoded, Options, encode_pixels, model_for, verify_encoded
+from nelloc.codec import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
 from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted
 from nelloc.exact.model import ExactModel
@@ -47,7 +47,7 @@ def encode_adapted(
     verify: bool,
     embed: bool,
 ) -> tuple[list[Encoded], Adaptation]:
-    """Code images, each (planes, H, W), with a model adapted to all of them, and its gray sibling if that is used.
+    """Code images with a model adapted to all of them, and its gray sibling if that is used.
 
     With ``embed``, each file holds its model; without, files name it by id, and its differences are to be kept beside
     them. Where a model and the files that need it are not smaller than the files without it, the model as it was is
@@ -58,16 +58,22 @@ def encode_adapted(
     except ImportError as error:
         raise NellocError("adapting needs torch, which is not installed; install nelloc[train]") from error
     groups: dict[bytes, tuple[ExactModel, list[int]]] = {}
+    plain = [number for number, image in enumerate(pixels) if not image.photographic]
     for number, image in enumerate(pixels):
-        model = model_for(image, options)
-        groups.setdefault(model.id, (model, []))[1].append(number)
-    area = sum(image.planes[0].size for image in pixels)
+        if image.photographic:
+            model = model_for(image, options)
+            groups.setdefault(model.id, (model, []))[1].append(number)
+    area = sum(image.area for image in pixels if image.photographic)
     minutes = options.adapt_minutes or default_minutes(area)
     encoded: list[Encoded | None] = [None] * len(pixels)
-    models, shipped_bytes, adapted_bytes, smaller_bytes, visits = [], 0, 0, 0, 0
+    # Indices, bits and deep samples are not what a model is adapted to.
+    for number, file in zip(plain, encode_pixels([pixels[k] for k in plain], options, verify=False), strict=True):
+        encoded[number] = file
+    shipped_bytes = adapted_bytes = smaller_bytes = sum(len(file.data) for file in encoded if file is not None)
+    models, visits = [], 0
     for base, members in groups.values():
         own = [pixels[number] for number in members]
-        share = sum(image.planes[0].size for image in own) / area
+        share = sum(image.area for image in own) / area
         plan = Plan(max(1, round(minutes * share * PIXELS_PER_MINUTE)))
         options.progress.expect(plan.steps * plan.batch)
         adapted = adapt(
@@ -93,5 +99,6 @@ def encode_adapted(
     done = [file for file in encoded if file is not None]
     if verify:
         used = [*(model.model for model in models), *(model for model, _ in groups.values())]
+        used += [model_for(pixels[number], options) for number in plain if has_colour(pixels[number])]
         verify_encoded(done, pixels, options, {model.id: model for model in used})
     return done, Adaptation(tuple(models), shipped_bytes, smaller_bytes if models else adapted_bytes, visits)

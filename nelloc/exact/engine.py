@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nelloc.errors import NellocError
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.context import Normaliser
 from nelloc.exact.mixture import Mixture
@@ -23,8 +24,10 @@ class Engine:
     mixture: Mixture
 
     @classmethod
-    def of(cls, model: ExactModel, evaluator: Evaluator) -> Engine:
-        """The engine of ``model`` on a prepared backend."""
+    def of(cls, model: ExactModel, evaluator: Evaluator, bits: int = 8) -> Engine:
+        """The engine of ``model`` on a prepared backend, for samples of ``bits`` bits."""
+        if bits != 8:
+            raise NellocError(f"samples of {bits} bits: cannot be coded yet")
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
         return cls(normaliser, evaluator, Mixture(model))
 

@@ -1,0 +1,22 @@
+"""Images in and out: files, Pillow images and arrays to planes, and back.
+
+Nothing is ever converted: an image whose pixels cannot be kept exactly is refused.
+"""
+
+from nelloc.image.pixels import Palette, Pixels, from_array, same_picture, to_array
+from nelloc.image.reading import from_image, read
+from nelloc.image.writing import OUTPUT_SUFFIXES, check_output, to_image, write
+
+__all__ = [
+    "OUTPUT_SUFFIXES",
+    "Palette",
+    "Pixels",
+    "check_output",
+    "from_array",
+    "from_image",
+    "read",
+    "same_picture",
+    "to_array",
+    "to_image",
+    "write",
+]

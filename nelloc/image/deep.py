@@ -1,0 +1,118 @@
+"""Images of 16 bits per sample that Pillow would cut to 8: read and written with imagecodecs and tifffile."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.errors import NellocError
+from nelloc.image.pixels import Pixels, Samples, from_array
+
+_CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
+_ORIENTATION = 274
+_NETPBM_HEAD = re.compile(rb"(P[56])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
+
+
+def read(data: bytes, file_format: str, source: str) -> Pixels:
+    """The samples of a PNG, TIFF or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
+    if file_format == "PNG":
+        array = _need("imagecodecs", source).png_decode(data)
+        channels = _CHANNELS_OF_PNG[data[25]]
+        # A transparent colour may have been made into alpha; the colours are as they were.
+        array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
+        return from_array(array[:, :, 0] if channels == 1 else array, source)
+    if file_format == "TIFF":
+        return from_array(_read_tiff(data, source), source)
+    if file_format == "PPM":
+        return from_array(_read_netpbm(data, source), source)
+    raise NellocError(f"{source}: has 16 bits per sample, which are read of PNG, TIFF and PPM only; convert it to PNG")
+
+
+def _need(name: str, source: str) -> Any:
+    """The library ``name``, of the extra nelloc[deep]. Raises NellocError if it is missing."""
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError:
+        raise NellocError(
+            f"{source}: has 16-bit colour, for which {name} is needed; pip install 'nelloc[deep]'"
+        ) from None
+
+
+def _read_tiff(data: bytes, source: str) -> Samples:
+    tifffile = _need("tifffile", source)
+    _need("imagecodecs", source)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        if page.photometric.name not in ("RGB", "MINISBLACK") or page.imagedepth != 1:
+            raise NellocError(f"{source}: has 16 bits of {page.photometric.name} colour; convert it to RGB first")
+        if any(extra.name != "UNASSALPHA" for extra in page.extrasamples):
+            raise NellocError(f"{source}: has extra channels or colours multiplied by their alpha; convert it first")
+        array = page.asarray()
+        if array.ndim == 3 and page.axes == "SYX":
+            array = array.transpose(1, 2, 0)
+        tag = page.tags.get(_ORIENTATION)
+    return _UPRIGHT[tag.value if tag is not None and tag.value in _UPRIGHT else 1](array)
+
+
+# What makes a stored array upright, by the value of the orientation tag (TIFF 6.0, page 36); as Pillow does.
+_UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
+    head = _NETPBM_HEAD.match(data)
+    if head is None:
+        raise NellocError(f"{source}: has 16 bits per sample in a form of PPM that is not read; convert it to PNG")
+    channels = 3 if head[1] == b"P6" else 1
+    width, height = int(head[2]), int(head[3])
+    samples = np.frombuffer(data, ">u2", width * height * channels, head.end()).astype(np.uint16)
+    return samples.reshape((height, width, 3) if channels == 3 else (height, width))
+
+
+def write_png(array: NDArray[np.uint16], source: str) -> bytes:
+    """A PNG file of an array (H, W) or (H, W, 2 to 4)."""
+    return bytes(_need("imagecodecs", source).png_encode(np.ascontiguousarray(array), level=9))
+
+
+def write_tiff(array: NDArray[np.uint16], source: str, **options: Any) -> bytes:
+    """A TIFF file of an array (H, W) or (H, W, 2 to 4); ``options`` are tifffile's."""
+    tifffile = _need("tifffile", source)
+    _need("imagecodecs", source)
+    out = io.BytesIO()
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    tifffile.imwrite(
+        out,
+        np.ascontiguousarray(array),
+        photometric="rgb" if channels > 2 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        compression="zlib",
+        predictor=True,
+        metadata=None,
+        software=False,
+        **options,
+    )
+    return out.getvalue()
+
+
+def write_netpbm(array: NDArray[np.uint16], source: str) -> bytes:
+    """A PGM or PPM file of an array (H, W) or (H, W, 3)."""
+    if array.ndim == 3 and array.shape[2] != 3:
+        raise NellocError(f"{source}: has alpha, which PPM cannot hold; use .png")
+    magic = b"P5" if array.ndim == 2 else b"P6"
+    return b"%s\n%d %d\n65535\n" % (magic, array.shape[1], array.shape[0]) + array.astype(">u2").tobytes()

@@ -1,0 +1,167 @@
+"""What an image file says beside its pixels, in a form that belongs to no file format."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from nelloc.numbers import Cursor, MalformedError, varint
+
+
+class ItemType(enum.IntEnum):
+    """Kinds of items; docs/FORMAT.md, section 10, says what each one's bytes are."""
+
+    ICC = 1
+    EXIF = 2
+    XMP = 3
+    TEXT = 4
+    RESOLUTION = 5
+    GAMMA = 6
+    CHROMATICITIES = 7
+    SRGB = 8
+    COMMENT = 9
+    PHOTOSHOP = 10
+    PNG_CHUNK = 11
+
+
+NAMES = {
+    ItemType.ICC: "ICC profile",
+    ItemType.EXIF: "EXIF",
+    ItemType.XMP: "XMP",
+    ItemType.TEXT: "text",
+    ItemType.RESOLUTION: "resolution",
+    ItemType.GAMMA: "gamma",
+    ItemType.CHROMATICITIES: "chromaticities",
+    ItemType.SRGB: "sRGB",
+    ItemType.COMMENT: "comment",
+    ItemType.PHOTOSHOP: "Photoshop data",
+    ItemType.PNG_CHUNK: "PNG chunk",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of metadata; ``type`` may be a number that this version does not know."""
+
+    type: int
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+        if self.type == ItemType.PNG_CHUNK:
+            return f"PNG chunk {self.data[:4].decode('latin-1')}"
+        return NAMES[ItemType(self.type)] if self.type in NAMES else f"item of type {self.type}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A keyword and what it says; international text may name its language and translate the keyword."""
+
+    keyword: str
+    text: str
+    language: str = ""
+    translated: str = ""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Pixels per unit, horizontal and vertical, as fractions; the ``unit`` is "inch", "cm", "metre" or "" for none."""
+
+    x: tuple[int, int]
+    y: tuple[int, int]
+    unit: str
+
+
+_UNITS = ("", "inch", "cm", "metre")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Items in the order of the file."""
+
+    items: tuple[Item, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    def get(self, type_: ItemType) -> bytes | None:
+        """The first item of a type."""
+        return next((item.data for item in self.items if item.type == type_), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What there is, in words, each once."""
+        return tuple(dict.fromkeys(item.name for item in self.items))
+
+    @property
+    def texts(self) -> list[Text]:
+        """All text items."""
+        return [_text(item.data) for item in self.items if item.type == ItemType.TEXT]
+
+    @property
+    def resolution(self) -> Resolution | None:
+        data = self.get(ItemType.RESOLUTION)
+        return None if data is None else _resolution(data)
+
+
+def text_item(text: Text) -> Item:
+    """The item of a text: its four strings in UTF-8, the first three with their lengths."""
+    first = [part.encode("utf-8", "surrogatepass") for part in (text.keyword, text.language, text.translated)]
+    body = b"".join(varint(len(part)) + part for part in first)
+    return Item(ItemType.TEXT, body + text.text.encode("utf-8", "surrogatepass"))
+
+
+def _text(data: bytes) -> Text:
+    reader = Cursor(data)
+    keyword, language, translated = (_decoded(reader.take(reader.varint())) for _ in range(3))
+    return Text(keyword, _decoded(reader.rest()), language, translated)
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise MalformedError(str(error)) from None
+
+
+def resolution_item(resolution: Resolution) -> Item:
+    """The item of a resolution: the unit, then the four numbers."""
+    numbers = (*resolution.x, *resolution.y)
+    return Item(
+        ItemType.RESOLUTION, bytes([_UNITS.index(resolution.unit)]) + b"".join(varint(number) for number in numbers)
+    )
+
+
+def _resolution(data: bytes) -> Resolution:
+    reader = Cursor(data)
+    unit = reader.byte()
+    numbers = [reader.varint() for _ in range(4)]
+    if unit >= len(_UNITS) or reader.rest() or 0 in (numbers[1], numbers[3]):
+        raise MalformedError("resolution")
+    return Resolution((numbers[0], numbers[1]), (numbers[2], numbers[3]), _UNITS[unit])
+
+
+def pack(metadata: Metadata) -> bytes:
+    """The bytes of all items: of each its type and length, then what it holds."""
+    return b"".join(bytes([item.type]) + varint(len(item.data)) + item.data for item in metadata.items)
+
+
+def parse(data: bytes) -> Metadata:
+    """Items from their bytes. Raises MalformedError for bytes that ``pack`` would not write."""
+    reader, items = Cursor(data), []
+    while not reader.ended:
+        type_ = reader.byte()
+        items.append(Item(type_, reader.take(reader.varint())))
+    metadata = Metadata(tuple(items))
+    for item in items:
+        if item.type == ItemType.TEXT:
+            _text(item.data)
+        elif item.type == ItemType.RESOLUTION:
+            _resolution(item.data)
+        elif item.type in _SIZES and len(item.data) != _SIZES[ItemType(item.type)]:
+            raise MalformedError("an item of a wrong length")
+    return metadata
+
+
+_SIZES = {ItemType.GAMMA: 4, ItemType.CHROMATICITIES: 32, ItemType.SRGB: 1}

@@ -1,0 +1,151 @@
+"""An image as it is coded: groups of planes and what they mean; and the arrays that it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.errors import NellocError
+from nelloc.image.metadata import Metadata
+from nelloc.kinds import Kind, Role
+
+# Samples: uint8, or uint16 of deep kinds.
+Samples = NDArray[np.uint8] | NDArray[np.uint16]
+_KIND_OF_CHANNELS = {1: Kind.GRAY, 2: Kind.LA, 3: Kind.RGB, 4: Kind.RGBA}
+_DEEP = {Kind.GRAY: Kind.GRAY16, Kind.LA: Kind.LA16, Kind.RGB: Kind.RGB16, Kind.RGBA: Kind.RGBA16}
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of an image of indices: ``colours`` are their bytes, in ``mode`` RGB or RGBA.
+
+    ``transparency`` is the index of the transparent colour, or a table of the first indices' alpha, or None.
+    """
+
+    mode: str
+    colours: bytes
+    transparency: int | bytes | None = None
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image as it is coded.
+
+    ``groups`` are arrays (planes, height, width), uint8 or uint16, one for each of ``kind.groups``. ``transparent`` is
+    the colour, one number for each colour plane, that counts as transparent. ``left_out`` names what the file had
+    that is not kept.
+    """
+
+    kind: Kind
+    groups: tuple[Samples, ...]
+    palette: Palette | None = None
+    transparent: tuple[int, ...] | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def planes(self) -> Samples:
+        """The first group: colour, gray, indices or bits."""
+        return self.groups[0]
+
+    @property
+    def height(self) -> int:
+        return self.planes.shape[1]
+
+    @property
+    def width(self) -> int:
+        return self.planes.shape[2]
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.height * self.width
+
+    @property
+    def photographic(self) -> bool:
+        """True if the first group is colour or gray of 8 bits, what models are trained on."""
+        first = self.kind.groups[0]
+        return first.role is Role.COLOUR and first.bits == 8
+
+    def stripped(self) -> Pixels:
+        """The image without its metadata, which ``left_out`` then names."""
+        return replace(self, metadata=Metadata(), left_out=(*self.left_out, *self.metadata.names))
+
+    def same_as(self, other: Pixels) -> bool:
+        """True if nothing differs that a file keeps: kind, samples, palette, transparency and metadata."""
+        mine = (self.kind, self.palette, self.transparent, self.metadata)
+        if mine != (other.kind, other.palette, other.transparent, other.metadata):
+            return False
+        return all(np.array_equal(a, b) for a, b in zip(self.groups, other.groups, strict=True))
+
+
+def from_array(array: NDArray, source: str = "image") -> Pixels:
+    """The image of an array (H, W), or (H, W, C) of 2 to 4 channels, of uint8 or uint16; or (H, W) of bool.
+
+    Two channels are gray and alpha, three RGB, four RGB and alpha. Raises NellocError for any other array.
+    """
+    array = np.asarray(array)
+    if array.dtype not in (np.uint8, np.uint16, np.bool_):
+        raise NellocError(
+            f"{source}: has samples of type {array.dtype}; only 8-bit or 16-bit samples (uint8, uint16) can be coded"
+        )
+    if array.size == 0:
+        raise NellocError(f"{source}: is empty; give an image of at least 1x1 pixels")
+    if array.dtype == np.bool_ and array.ndim == 2:
+        return Pixels(Kind.BILEVEL, (array.astype(np.uint8)[None],))
+    if array.dtype == np.bool_ or not (array.ndim == 2 or (array.ndim == 3 and 2 <= array.shape[2] <= 4)):
+        raise NellocError(
+            f"{source}: has shape {array.shape}; give (height, width) for gray, or (height, width, channels) with "
+            "2 channels for gray and alpha, 3 for RGB, 4 for RGBA"
+        )
+    planes = (array[:, :, None] if array.ndim == 2 else array).transpose(2, 0, 1)
+    kind = _KIND_OF_CHANNELS[len(planes)]
+    if array.dtype == np.uint16:
+        kind, planes = _DEEP[kind], planes.astype(np.uint16, copy=False)
+    return Pixels(kind, split(kind, planes))
+
+
+def split(kind: Kind, planes: Samples) -> tuple[Samples, ...]:
+    """The groups of ``kind`` of all its planes (planes, H, W)."""
+    groups, first = [], 0
+    for group in kind.groups:
+        groups.append(planes[first : first + group.planes])
+        first += group.planes
+    return tuple(groups)
+
+
+def to_array(pixels: Pixels) -> NDArray:
+    """The samples as ``from_array`` takes them, and as Pillow gives them: of indices too; bool of bilevel images."""
+    if pixels.kind is Kind.BILEVEL:
+        return pixels.planes[0].astype(np.bool_)
+    if pixels.kind.planes == 1:
+        return pixels.planes[0]
+    return np.concatenate(pixels.groups).transpose(1, 2, 0)
+
+
+def same_picture(pixels: Pixels, other: Pixels) -> bool:
+    """True if two images show the same, metadata aside: kind, samples, transparency, and the colours that indices name."""
+    if (pixels.kind, pixels.transparent) != (other.kind, other.transparent):
+        return False
+    if not all(np.array_equal(a, b) for a, b in zip(pixels.groups, other.groups, strict=True)):
+        return False
+    if pixels.palette is None or other.palette is None:
+        return pixels.palette is other.palette
+    used = np.unique(pixels.planes)
+    return all(_colour(pixels.palette, index) == _colour(other.palette, index) for index in used.tolist())
+
+
+def _colour(palette: Palette, index: int) -> tuple[bytes, int]:
+    """A colour of a palette and its alpha; black for an index beyond it."""
+    size = len(palette.mode)
+    entry = palette.colours[index * size : (index + 1) * size].ljust(3, b"\0")
+    table = palette.transparency
+    if isinstance(table, int):
+        alpha = 0 if index == table else 255
+    elif table is not None:
+        alpha = table[index] if index < len(table) else 255
+    else:
+        alpha = entry[3] if size == 4 and len(entry) == 4 else 255
+    return entry[:3], alpha

@@ -1,0 +1,197 @@
+"""The chunks of PNG files: metadata in and out, which Pillow reads and writes only in part."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+from nelloc.image.pixels import Pixels
+from nelloc.kinds import Kind
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_COMMENT_KEYWORD = "Comment"
+_METRE = 1
+# Text longer than this is deflated.
+_LONG_TEXT = 1024
+# What may be unpacked of one chunk.
+_MAX_UNPACKED = 1 << 26
+# Ancillary chunks that say how pixels are stored, or what Pillow animates.
+_NOT_METADATA = (b"tRNS", b"acTL", b"fcTL", b"fdAT")
+# Chunks that must come before the palette, and those that must follow it.
+_BEFORE_PALETTE = (b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi")
+Chunk = tuple[bytes, bytes]
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Name and content of each chunk of a PNG file, up to where it ends or is damaged."""
+    place = len(SIGNATURE)
+    while place + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        body = data[place + 8 : place + 8 + length]
+        if len(body) < length:
+            return
+        yield data[place + 4 : place + 8], body
+        place += 12 + length
+
+
+def describe(data: bytes, pixels: Pixels) -> Pixels:
+    """``pixels`` of a PNG file with the metadata and the transparent colour that its chunks tell."""
+    depth, items, transparent = 8, [], pixels.transparent
+    for name, body in chunks(data):
+        if name == b"IHDR":
+            depth = body[8]
+        elif name == b"tRNS" and pixels.kind in (Kind.GRAY, Kind.RGB, Kind.GRAY16, Kind.RGB16, Kind.BILEVEL):
+            transparent = _transparent(body, pixels.kind, depth)
+        elif name[0] & 0x20 and name not in _NOT_METADATA:
+            items.append(_item(name, body, pixels.kind, depth))
+    return replace(pixels, metadata=Metadata(tuple(items)), transparent=transparent)
+
+
+def _transparent(body: bytes, kind: Kind, depth: int) -> tuple[int, ...] | None:
+    """The transparent colour of a tRNS chunk, in the samples of ``kind``."""
+    if len(body) != 2 * kind.planes:
+        return None
+    values = struct.unpack(f">{kind.planes}H", body)
+    return tuple(_scaled(value, kind, depth) for value in values)
+
+
+def _scaled(value: int, kind: Kind, depth: int) -> int:
+    """A gray level of ``depth`` bits as a sample of ``kind``: Pillow spreads 2 and 4 bits over 8."""
+    if kind is Kind.GRAY and depth < 8:
+        levels = (1 << depth) - 1
+        return (value & levels) * (255 // levels)
+    return value
+
+
+def _item(name: bytes, body: bytes, kind: Kind, depth: int) -> Item:
+    """The item of a chunk; the chunk as it is, if it has no meaning outside PNG or is malformed."""
+    try:
+        found = _known_item(name, body)
+    except (ValueError, zlib.error, struct.error):
+        found = None
+    if found is not None:
+        return found
+    if name == b"bKGD" and kind is Kind.GRAY and len(body) == 2:
+        body = struct.pack(">H", _scaled(struct.unpack(">H", body)[0], kind, depth))
+    return Item(ItemType.PNG_CHUNK, name + body)
+
+
+def _known_item(name: bytes, body: bytes) -> Item | None:
+    """The item of a chunk that has a meaning in other formats too."""
+    if name == b"iCCP":
+        _, rest = body.split(b"\0", 1)
+        return Item(ItemType.ICC, _inflate(rest[1:]))
+    if name == b"eXIf" and body:
+        return Item(ItemType.EXIF, body)
+    if name == b"gAMA" and len(body) == 4:
+        return Item(ItemType.GAMMA, body[::-1])
+    if name == b"cHRM" and len(body) == 32:
+        return Item(ItemType.CHROMATICITIES, struct.pack("<8I", *struct.unpack(">8I", body)))
+    if name == b"sRGB" and len(body) == 1:
+        return Item(ItemType.SRGB, body)
+    if name == b"pHYs":
+        x, y, unit = struct.unpack(">IIB", body)
+        return resolution_item(Resolution((x, 1), (y, 1), "metre" if unit == _METRE else ""))
+    if name == b"tEXt":
+        keyword, text = body.split(b"\0", 1)
+        return text_item(Text(keyword.decode("latin-1"), text.decode("latin-1")))
+    if name == b"zTXt":
+        keyword, text = body.split(b"\0", 1)
+        return text_item(Text(keyword.decode("latin-1"), _inflate(text[1:]).decode("latin-1")))
+    if name == b"iTXt":
+        keyword, rest = body.split(b"\0", 1)
+        language, translated, text = rest[2:].split(b"\0", 2)
+        if rest[0]:
+            text = _inflate(text)
+        if keyword == _XMP_KEYWORD:
+            return Item(ItemType.XMP, text)
+        return text_item(
+            Text(keyword.decode("latin-1"), text.decode(), language.decode("latin-1"), translated.decode())
+        )
+    return None
+
+
+def _inflate(data: bytes) -> bytes:
+    decoder = zlib.decompressobj()
+    out = decoder.decompress(data, _MAX_UNPACKED)
+    if not decoder.eof:
+        raise ValueError("compressed data is cut short, or too long")
+    return out
+
+
+def with_chunks(data: bytes, added: Sequence[Chunk]) -> bytes:
+    """A PNG file with more ancillary chunks, each where it may stand."""
+    before = [chunk for chunk in added if chunk[0] in _BEFORE_PALETTE]
+    after = [chunk for chunk in added if chunk[0] not in _BEFORE_PALETTE]
+    out, pending = [SIGNATURE], True
+    for name, body in chunks(data):
+        if name == b"IDAT" and pending:
+            out += [_chunk(*chunk) for chunk in after]
+            pending = False
+        out.append(_chunk(name, body))
+        if name == b"IHDR":
+            out += [_chunk(*chunk) for chunk in before]
+    return b"".join(out)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def metadata_chunks(metadata: Metadata) -> list[Chunk]:
+    """The chunks that say what ``metadata`` does, as far as PNG can."""
+    found: list[Chunk] = []
+    for item in metadata.items:
+        found += _chunks_of(item)
+    resolution = metadata.resolution
+    if resolution is not None:
+        found += _resolution_chunk(resolution)
+    return found + [_text_chunk(text) for text in metadata.texts]
+
+
+def _chunks_of(item: Item) -> list[Chunk]:
+    if item.type == ItemType.ICC:
+        return [(b"iCCP", b"ICC Profile\0\0" + zlib.compress(item.data, 9))]
+    if item.type == ItemType.EXIF:
+        return [(b"eXIf", item.data)]
+    if item.type == ItemType.XMP:
+        return [(b"iTXt", _XMP_KEYWORD + bytes(5) + item.data)]
+    if item.type == ItemType.GAMMA:
+        return [(b"gAMA", item.data[::-1])]
+    if item.type == ItemType.CHROMATICITIES:
+        return [(b"cHRM", struct.pack(">8I", *struct.unpack("<8I", item.data)))]
+    if item.type == ItemType.SRGB:
+        return [(b"sRGB", item.data)]
+    if item.type == ItemType.COMMENT:
+        return [_text_chunk(Text(_COMMENT_KEYWORD, item.data.decode("latin-1")))]
+    if item.type == ItemType.PNG_CHUNK:
+        return [(item.data[:4], item.data[4:])]
+    return []
+
+
+def _resolution_chunk(resolution: Resolution) -> list[Chunk]:
+    per_metre = {"inch": 10_000 / 254, "cm": 100, "metre": 1, "": 1}[resolution.unit]
+    numbers = [round(n / d * per_metre) for n, d in (resolution.x, resolution.y)]
+    if resolution.unit == "" and (resolution.x[1], resolution.y[1]) != (1, 1):  # a ratio of fractions
+        numbers = [resolution.x[0] * resolution.y[1], resolution.y[0] * resolution.x[1]]
+    if max(numbers) >= 1 << 31:
+        return []
+    return [(b"pHYs", struct.pack(">IIB", *numbers, _METRE if resolution.unit else 0))]
+
+
+def _text_chunk(text: Text) -> Chunk:
+    keyword = text.keyword.encode("latin-1", "replace")
+    try:
+        plain = text.text.encode("latin-1")
+    except UnicodeEncodeError:
+        plain = None
+    if plain is not None and b"\0" not in plain and not (text.language or text.translated):
+        if len(plain) > _LONG_TEXT:
+            return b"zTXt", keyword + b"\0\0" + zlib.compress(plain, 9)
+        return b"tEXt", keyword + b"\0" + plain
+    head = keyword + bytes(3) + text.language.encode("latin-1", "replace") + b"\0" + text.translated.encode() + b"\0"
+    return b"iTXt", head + text.text.encode()

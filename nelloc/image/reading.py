@@ -1,0 +1,163 @@
+"""Reading images: files and Pillow images to groups of planes and metadata, exactly or not at all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from nelloc.container import MAX_PIXELS
+from nelloc.errors import NellocError
+from nelloc.image import deep, png
+from nelloc.image.pixels import Palette, Pixels, split
+from nelloc.image.reading_metadata import metadata_of
+from nelloc.kinds import Kind
+
+_KIND_OF_MODE = {
+    "1": Kind.BILEVEL,
+    "L": Kind.GRAY,
+    "LA": Kind.LA,
+    "P": Kind.PALETTE,
+    "RGB": Kind.RGB,
+    "RGBA": Kind.RGBA,
+    "I;16": Kind.GRAY16,
+    "I;16L": Kind.GRAY16,
+    "I;16B": Kind.GRAY16,
+    "I;16N": Kind.GRAY16,
+}
+_MODES = "1, L, LA, P, RGB, RGBA and I;16"
+# The formats that are read. Of others Pillow cuts deep samples to 8 bits and does not say so, or
+# runs another program. Pillow is asked in this order; those it has loaded already come first.
+_INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
+# Tags of TIFF files.
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _WHITE_IS_ZERO = 258, 262, 277, 0
+
+
+def from_image(image: Image.Image, source: str = "image") -> Pixels:
+    """A Pillow image of mode 1, L, LA, P, RGB, RGBA or I;16. Raises NellocError for any other."""
+    with _reading(source):
+        _check_samples(image, source)
+        if _is_deep(image) and image.mode not in _KIND_OF_MODE_16:
+            raise NellocError(f"{source}: has 16 bits per sample, which Pillow cuts to 8; give the file itself")
+        return _from_pillow(image, source)
+
+
+def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode an image file's bytes.
+
+    Raises NellocError if it cannot be read, if its kind is not supported, or if it has more than ``max_pixels``.
+    """
+    with _reading(source), Image.open(io.BytesIO(data), formats=_INPUT_FORMATS) as image:
+        if image.width * image.height > max_pixels:
+            raise NellocError(
+                f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
+                "raise --max-pixels if the file is trusted"
+            )
+        _check_samples(image, source)
+        if _is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
+            pixels = replace(deep.read(data, image.format or "", source), metadata=metadata_of(image))
+        else:
+            pixels = _from_pillow(image, source)
+        return png.describe(data, pixels) if image.format == "PNG" else pixels
+
+
+@contextmanager
+def _reading(source: str) -> Iterator[None]:
+    """Turn what Pillow raises for a file that it cannot read into NellocError."""
+    try:
+        yield
+    except NellocError:
+        raise
+    except UnidentifiedImageError:
+        known = ", ".join(_INPUT_FORMATS)
+        raise NellocError(f"{source}: is not an image that can be read; give one of the formats {known}") from None
+    except Image.DecompressionBombError as error:
+        raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None
+    except MemoryError:
+        raise NellocError(f"{source}: does not fit in memory; split the image first") from None
+    except Exception as error:  # Pillow's readers raise many kinds for damaged files
+        raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error
+
+
+def _from_pillow(image: Image.Image, source: str) -> Pixels:
+    """The image, if Pillow holds its samples as they are."""
+    _check_supported(image, source)
+    image.load()
+    _check_supported(image, source)
+    if 0 in image.size:
+        raise NellocError(f"{source}: is empty; give an image of at least 1x1 pixels")
+    kind = _KIND_OF_MODE[image.mode]
+    samples = np.asarray(image)
+    planes = (samples[:, :, None] if samples.ndim == 2 else samples).transpose(2, 0, 1)
+    groups = split(kind, planes.astype(np.uint16 if kind.deep else np.uint8, copy=False))
+    transparency = image.info.get("transparency")
+    palette, transparent = None, None
+    if kind is Kind.PALETTE:
+        palette = _palette(image, transparency, source)
+    elif transparency is not None:
+        transparent = transparency if isinstance(transparency, tuple) else (transparency,)
+        if len(kind.groups) > 1 or len(transparent) != kind.planes or not all(0 <= n < 1 << 16 for n in transparent):
+            raise NellocError(f"{source}: has a transparent colour that does not fit its mode; remove it first")
+    return Pixels(kind, groups, palette, transparent, metadata_of(image))
+
+
+def _palette(image: Image.Image, transparency: object, source: str) -> Palette:
+    palette = image.palette
+    if palette is None or palette.mode not in ("RGB", "RGBA"):
+        raise NellocError(f"{source}: has a palette of another mode than RGB or RGBA; convert it first")
+    if not (transparency is None or isinstance(transparency, bytes | int)):
+        raise NellocError(f"{source}: has a transparency that does not fit its palette; remove it first")
+    if isinstance(transparency, int) and not 0 <= transparency <= 255:
+        transparency = None
+    colours = image.im.getpalette(palette.mode, palette.mode)
+    return Palette(palette.mode, bytes(colours), transparency)
+
+
+def _check_supported(image: Image.Image, source: str) -> None:
+    """Raise NellocError for more than one frame, and for a mode that is not kept."""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
+    if image.mode not in _KIND_OF_MODE:
+        raise NellocError(
+            f"{source}: is of mode {image.mode}; only the modes {_MODES} can be compressed, and 16-bit RGB"
+        )
+
+
+_KIND_OF_MODE_16 = tuple(mode for mode, kind in _KIND_OF_MODE.items() if kind.deep)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """True if the file has samples of 16 bits, before it is loaded; Pillow silently cuts or scales most of them."""
+    for name, *arguments in _decoders(image):
+        rawmode = str(arguments[0])
+        if ";16" in rawmode and rawmode != "BGR;16":  # that one is 5, 6 and 5 bits
+            return True
+        if name.startswith("ppm") and int(arguments[1]) > 255:
+            return True
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
+    return max(bits if isinstance(bits, tuple) else (bits,)) == 16
+
+
+def _decoders(image: Image.Image) -> Iterator[tuple]:
+    """Of each part of a file that is not loaded: the decoder's name and its arguments."""
+    for tile in getattr(image, "tile", ()):
+        yield tile[0], *(tile[3] if isinstance(tile[3], tuple) else (tile[3],))
+
+
+def _check_samples(image: Image.Image, source: str) -> None:
+    """Raise NellocError for a file whose samples Pillow would silently scale, convert or drop; before it is loaded."""
+    for name, *arguments in _decoders(image):
+        if name.startswith("ppm") and int(arguments[1]) not in (255, 65535):
+            raise NellocError(f"{source}: has samples of 0 to {arguments[1]}; only 0 to 255 or 65535 can be compressed")
+        if str(arguments[0]) in ("RGBa", "La", "RGBa;16L", "RGBa;16B", "RGBa;16N"):
+            raise NellocError(f"{source}: has colours multiplied by their alpha; convert it to plain alpha first")
+    tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
+        raise NellocError(f"{source}: has extra channels; only gray and RGB, with or without alpha, can be compressed")
+    if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):
+        raise NellocError(f"{source}: has 16-bit samples whose 0 is white; convert it to black is zero first")

@@ -1,0 +1,128 @@
+"""What Pillow tells of an image beside its pixels, as items. (Of PNG files ``png`` reads the chunks themselves.)"""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import Any
+
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+
+EXIF_HEAD = b"Exif\0\0"
+_XMP_KEYWORD = "XML:com.adobe.xmp"
+_BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
+# Tags of a TIFF file that say how its pixels are stored, or that are kept as items of their own.
+_STORAGE_TAGS = (
+    *range(254, 260), 262, 263, 266, 273, 274, *range(277, 280), *range(280, 282), 284, 317, 320, *range(322, 326),
+    330, 338, 339, 347, *range(529, 533),
+)  # fmt: skip
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG, _ICC_TAG = 282, 283, 296, 700, 34377, 34675
+_OWN_TAGS = (_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG, _ICC_TAG)
+_TIFF_UNITS = {1: "", 2: "inch", 3: "cm"}
+_JFIF_UNITS = {0: "", 1: "inch", 2: "cm"}
+
+
+def metadata_of(image: Image.Image) -> Metadata:
+    """The metadata of a Pillow image."""
+    info = image.info
+    items = [
+        _bytes_item(ItemType.ICC, info.get("icc_profile")),
+        _exif(image),
+        _bytes_item(ItemType.XMP, info.get("xmp") or info.get(_XMP_KEYWORD)),
+        *_texts(image),
+        _resolution(image),
+        _number_item(ItemType.GAMMA, info.get("gamma"), 100_000, "<I"),
+        _chromaticities(info.get("chromaticity")),
+        _number_item(ItemType.SRGB, info.get("srgb"), 1, "<B"),
+        _bytes_item(ItemType.COMMENT, info.get("comment")),
+        _photoshop(image),
+    ]
+    return Metadata(tuple(item for item in items if item is not None))
+
+
+def _bytes_item(type_: ItemType, value: Any) -> Item | None:
+    if isinstance(value, str):
+        value = value.encode()
+    return Item(type_, bytes(value)) if value else None
+
+
+def _number_item(type_: ItemType, value: Any, factor: int, form: str) -> Item | None:
+    if not isinstance(value, int | float):
+        return None
+    number = round(value * factor)
+    return Item(type_, struct.pack(form, number)) if 0 <= number < 1 << 8 * struct.calcsize(form) else None
+
+
+def _chromaticities(value: Any) -> Item | None:
+    if not (isinstance(value, tuple) and len(value) == 8):
+        return None
+    return Item(ItemType.CHROMATICITIES, struct.pack("<8I", *(round(n * 100_000) & 0xFFFFFFFF for n in value)))
+
+
+def _exif(image: Image.Image) -> Item | None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        exif = image.getexif()
+        for tag in (*_STORAGE_TAGS, *_OWN_TAGS):
+            if tag in exif:
+                del exif[tag]
+        data = exif.tobytes() if len(exif) else b""
+    else:
+        data = image.info.get("exif") or b""
+    return _bytes_item(ItemType.EXIF, data.removeprefix(EXIF_HEAD))
+
+
+def _texts(image: Image.Image) -> list[Item]:
+    """The text that Pillow found in a PNG file."""
+    if not isinstance(image, PngImagePlugin.PngImageFile):
+        return []
+    items = []
+    for keyword, text in image.text.items():
+        if keyword != _XMP_KEYWORD:
+            language, translated = getattr(text, "lang", None) or "", getattr(text, "tkey", None) or ""
+            items.append(text_item(Text(keyword, str(text), language, translated)))
+    return items
+
+
+def _resolution(image: Image.Image) -> Item | None:
+    info = image.info
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        if _X_RESOLUTION not in tags or _Y_RESOLUTION not in tags:
+            return None
+        x, y = (_fraction(tags[tag]) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
+        return _resolution_item(x, y, _TIFF_UNITS.get(tags.get(_RESOLUTION_UNIT, 2), ""))
+    if "jfif_density" in info:
+        x, y = info["jfif_density"]
+        return _resolution_item(Fraction(x), Fraction(y), _JFIF_UNITS.get(info.get("jfif_unit", 0), ""))
+    if image.format == "BMP" and "dpi" in info:
+        x, y = (Fraction(round(value * _BMP_DPI)) for value in info["dpi"])
+        return _resolution_item(x, y, "metre") if x and y else None
+    if image.format == "PNG" and "aspect" in info:
+        x, y = (Fraction(value) for value in info["aspect"])
+        return _resolution_item(x, y, "")
+    if image.format == "PNG" and "dpi" in info:
+        x, y = (Fraction(round(value / 0.0254)) for value in info["dpi"])
+        return _resolution_item(x, y, "metre")
+    return None
+
+
+def _fraction(value: Any) -> Fraction:
+    numerator, denominator = getattr(value, "numerator", 0), getattr(value, "denominator", 0)
+    return Fraction(int(numerator), int(denominator)) if denominator else Fraction(0)
+
+
+def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
+    if max(x.numerator, x.denominator, y.numerator, y.denominator) >= 1 << 32 or x < 0 or y < 0:
+        return None
+    return resolution_item(Resolution((x.numerator, x.denominator), (y.numerator, y.denominator), unit))
+
+
+def _photoshop(image: Image.Image) -> Item | None:
+    """The image resources that Photoshop keeps, from a TIFF tag or the segments of a JPEG file."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _bytes_item(ItemType.PHOTOSHOP, image.tag_v2.get(_PHOTOSHOP_TAG))
+    head = b"Photoshop 3.0\0"
+    segments = [data for name, data in getattr(image, "applist", ()) if name == "APP13" and data.startswith(head)]
+    return _bytes_item(ItemType.PHOTOSHOP, b"".join(data.removeprefix(head) for data in segments))

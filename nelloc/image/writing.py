@@ -1,0 +1,215 @@
+"""Writing images: to files of lossless formats, and to Pillow images."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from nelloc.errors import NellocError
+from nelloc.image import deep, png, reading
+from nelloc.image.metadata import ItemType, Metadata
+from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
+from nelloc.image.reading_metadata import EXIF_HEAD
+from nelloc.kinds import Kind
+
+# Extension to Pillow format.
+_OUTPUT_FORMATS = {
+    ".png": "PNG",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pbm": "PPM",
+    ".pnm": "PPM",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+OUTPUT_SUFFIXES = tuple(_OUTPUT_FORMATS)
+# What the names of PPM's three forms promise.
+_FORM_OF_SUFFIX = {".pbm": (Kind.BILEVEL,), ".pgm": (Kind.GRAY, Kind.GRAY16), ".ppm": (Kind.RGB, Kind.RGB16)}
+_TIFF_UNITS = {"": 1, "inch": 2, "cm": 3, "metre": 3}
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG = 282, 283, 296, 700, 34377
+
+
+@dataclass(frozen=True)
+class Written:
+    """The bytes of an image file, and names of what the image has beside its pixels that the format does not hold."""
+
+    data: bytes
+    left_out: tuple[str, ...]
+
+
+def check_output(path: Path) -> None:
+    """Raise NellocError unless the extension of ``path`` is that of a lossless format."""
+    if path.suffix.lower() not in _OUTPUT_FORMATS:
+        known = " ".join(_OUTPUT_FORMATS)
+        raise NellocError(f"{path}: {path.suffix or 'no extension'} is not a lossless image format; use one of {known}")
+
+
+def to_image(pixels: Pixels, source: str = "image") -> Image.Image:
+    """The Pillow image, of the mode that it came from. Raises NellocError for 16-bit colour, which Pillow has not."""
+    if pixels.kind in (Kind.RGB16, Kind.LA16, Kind.RGBA16):
+        raise NellocError(f"{source}: has 16-bit colour, which Pillow cannot hold; decode it to an array")
+    array = np.ascontiguousarray(to_array(pixels))
+    if pixels.palette is None:
+        image = Image.fromarray(array)
+        if pixels.transparent is not None:
+            colour = pixels.transparent
+            image.info["transparency"] = colour if len(colour) > 1 else colour[0]
+        return image
+    image = Image.frombytes("P", (pixels.width, pixels.height), array.tobytes())
+    image.putpalette(pixels.palette.colours, pixels.palette.mode)
+    if pixels.palette.transparency is not None:
+        image.info["transparency"] = pixels.palette.transparency
+    return image
+
+
+def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Written:
+    """The image file, in the lossless format that ``suffix`` names; it is read again and compared.
+
+    Raises NellocError if the format cannot hold the pixels as they are.
+    """
+    suffix = suffix.lower()
+    name = _OUTPUT_FORMATS[suffix]
+    problem = NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
+    if pixels.kind not in _FORM_OF_SUFFIX.get(suffix, (pixels.kind,)):
+        held = {".pbm": "one bit", ".pgm": "gray", ".ppm": "RGB"}[suffix]
+        raise NellocError(f"{source}: is {_described(pixels)}, and {suffix} holds {held} only; use .png")
+    try:
+        data = _deep_bytes(pixels, name, source) if pixels.kind.deep else _pillow_bytes(pixels, name, source)
+    except (OSError, ValueError) as error:
+        raise NellocError(f"{source}: cannot be written as {name} ({error}); use .png") from error
+    try:
+        back = reading.read(data, source, max_pixels=pixels.area)
+    except NellocError as error:
+        raise problem from error
+    if not same_picture(pixels, back):
+        raise problem
+    kept = set(back.metadata.names)
+    return Written(data, tuple(item for item in pixels.metadata.names if item not in kept))
+
+
+def _described(pixels: Pixels) -> str:
+    names = {
+        Kind.GRAY: "a gray image",
+        Kind.RGB: "an RGB image",
+        Kind.LA: "a gray image with alpha",
+        Kind.RGBA: "an RGBA image",
+        Kind.PALETTE: "an image with a palette",
+        Kind.BILEVEL: "an image of one bit",
+        Kind.GRAY16: "a 16-bit gray image",
+        Kind.RGB16: "a 16-bit RGB image",
+        Kind.LA16: "a 16-bit gray image with alpha",
+        Kind.RGBA16: "a 16-bit RGBA image",
+    }
+    transparent = pixels.transparent is not None or (pixels.palette or Palette("", b"")).transparency is not None
+    return names[pixels.kind] + (" and a transparent colour" if transparent else "")
+
+
+def _pillow_bytes(pixels: Pixels, name: str, source: str) -> bytes:
+    image = to_image(pixels, source)
+    out = io.BytesIO()
+    if name == "PNG":
+        options = {"bits": _palette_bits(pixels)} if pixels.palette is not None else {}
+        image.save(out, name, **options)
+        return png.with_chunks(out.getvalue(), png.metadata_chunks(pixels.metadata))
+    image.save(out, name, **_pillow_options(pixels.metadata, name))
+    return out.getvalue()
+
+
+def _palette_bits(pixels: Pixels) -> int:
+    """The fewest bits of a PNG that hold every index and every colour of the palette."""
+    assert pixels.palette is not None
+    colours = len(pixels.palette.colours) // len(pixels.palette.mode)
+    largest = max(int(pixels.planes.max()), colours - 1, 0)
+    return next(bits for bits in (1, 2, 4, 8) if largest < 1 << bits)
+
+
+def _pillow_options(metadata: Metadata, name: str) -> dict[str, Any]:
+    """What Pillow's writer of a format is told of the metadata."""
+    icc, exif, xmp = (metadata.get(type_) for type_ in (ItemType.ICC, ItemType.EXIF, ItemType.XMP))
+    if name == "BMP":
+        resolution = metadata.resolution
+        return {} if resolution is None else {"dpi": _per_inch_of_bmp(metadata)}
+    if name == "WEBP":
+        options: dict[str, Any] = {"lossless": True, "quality": 100, "exact": True}
+        return options | {"icc_profile": icc, "exif": exif or b"", "xmp": xmp or b""}
+    if name == "TIFF":
+        options = {"compression": "tiff_adobe_deflate", "tiffinfo": _tiff_tags(metadata)}
+        options |= {} if icc is None else {"icc_profile": icc}
+        return options | ({} if exif is None else {"exif": EXIF_HEAD + exif})
+    return {}
+
+
+def _per_inch_of_bmp(metadata: Metadata) -> tuple[float, float]:
+    """Dots per inch that Pillow turns into the right number of pixels per metre."""
+    found = dict(png.metadata_chunks(Metadata(tuple(i for i in metadata.items if i.type == ItemType.RESOLUTION))))
+    body = found.get(b"pHYs", bytes(9))
+    x, y = (int.from_bytes(body[k : k + 4], "big") if body[8] else 0 for k in (0, 4))
+    return x / 39.3701, y / 39.3701
+
+
+def _tiff_tags(metadata: Metadata) -> TiffImagePlugin.ImageFileDirectory_v2:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, type_ in ((_XMP_TAG, ItemType.XMP), (_PHOTOSHOP_TAG, ItemType.PHOTOSHOP)):
+        data = metadata.get(type_)
+        if data is not None:
+            tags[tag] = data
+            tags.tagtype[tag] = 1 if tag == _XMP_TAG else 7
+    resolution = metadata.resolution
+    if resolution is not None:
+        divisor = 100 if resolution.unit == "metre" else 1
+        for tag, (numerator, denominator) in ((_X_RESOLUTION, resolution.x), (_Y_RESOLUTION, resolution.y)):
+            tags[tag] = TiffImagePlugin.IFDRational(numerator, denominator * divisor)
+        tags[_RESOLUTION_UNIT] = _TIFF_UNITS[resolution.unit]
+    return tags
+
+
+def _deep_bytes(pixels: Pixels, name: str, source: str) -> bytes:
+    array = to_array(pixels)
+    metadata = pixels.metadata
+    if name == "PPM":
+        return deep.write_netpbm(array, source)
+    if name == "PNG":
+        data = _gray16_png(array) if pixels.kind is Kind.GRAY16 else deep.write_png(array, source)
+        chunks = png.metadata_chunks(metadata)
+        if pixels.transparent is not None:
+            body = b"".join(value.to_bytes(2, "big") for value in pixels.transparent)
+            chunks.append((b"tRNS", body))
+        return png.with_chunks(data, chunks)
+    if name == "TIFF" and pixels.kind is Kind.GRAY16:
+        out = io.BytesIO()
+        Image.fromarray(array).save(out, name, **_pillow_options(metadata, name))
+        return out.getvalue()
+    if name == "TIFF":
+        return deep.write_tiff(array, source, **_tifffile_options(metadata))
+    raise NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
+
+
+def _gray16_png(array: NDArray[np.uint16]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(array).save(out, "PNG")
+    return out.getvalue()
+
+
+def _tifffile_options(metadata: Metadata) -> dict[str, Any]:
+    """What tifffile is told of the metadata."""
+    options: dict[str, Any] = {}
+    icc, xmp, photoshop = (metadata.get(type_) for type_ in (ItemType.ICC, ItemType.XMP, ItemType.PHOTOSHOP))
+    if icc is not None:
+        options["iccprofile"] = icc
+    extra = [(_XMP_TAG, 1, len(xmp), xmp, True)] if xmp is not None else []
+    extra += [(_PHOTOSHOP_TAG, 7, len(photoshop), photoshop, True)] if photoshop is not None else []
+    options["extratags"] = extra
+    resolution = metadata.resolution
+    if resolution is not None:
+        divisor = 100 if resolution.unit == "metre" else 1
+        options["resolution"] = tuple((n, d * divisor) for n, d in (resolution.x, resolution.y))
+        options["resolutionunit"] = _TIFF_UNITS[resolution.unit]
+    return options

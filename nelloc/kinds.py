@@ -1,0 +1,73 @@
+"""Kinds of images: what the samples of a file mean, and the groups of planes that are coded together.
+
+docs/FORMAT.md lists the numbers. A kind says nothing of how its groups are coded.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+
+
+class Role(enum.Enum):
+    """What the planes of a group are."""
+
+    COLOUR = "colour"
+    ALPHA = "alpha"
+    INDEX = "index"
+    BILEVEL = "bilevel"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Planes that are coded together: 1 or 3 of them, of samples of at most ``bits`` bits each."""
+
+    role: Role
+    planes: int
+    bits: int
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """As samples are held in memory, and as the checksum of the pixels sees them."""
+        return 2 if self.bits > 8 else 1
+
+
+class Kind(enum.IntEnum):
+    """What the pixels are. Numbers beyond these are reserved in docs/FORMAT.md."""
+
+    GRAY = 0
+    RGB = 1
+    LA = 2
+    RGBA = 3
+    PALETTE = 4
+    BILEVEL = 5
+    GRAY16 = 6
+    RGB16 = 7
+    LA16 = 8
+    RGBA16 = 9
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of planes, in the order of the file."""
+        if self is Kind.PALETTE:
+            return (Group(Role.INDEX, 1, 8),)
+        if self is Kind.BILEVEL:
+            return (Group(Role.BILEVEL, 1, 1),)
+        bits = 16 if self.deep else 8
+        colour = Group(Role.COLOUR, 3 if self in _COLOURED else 1, bits)
+        return (colour, Group(Role.ALPHA, 1, bits)) if self in _WITH_ALPHA else (colour,)
+
+    @property
+    def deep(self) -> bool:
+        """True if samples have up to 16 bits."""
+        return self >= Kind.GRAY16
+
+    @property
+    def planes(self) -> int:
+        """The number of planes of all groups."""
+        return sum(group.planes for group in self.groups)
+
+
+_COLOURED = (Kind.RGB, Kind.RGBA, Kind.RGB16, Kind.RGBA16)
+_WITH_ALPHA = (Kind.LA, Kind.RGBA, Kind.LA16, Kind.RGBA16)

@@ -1,0 +1,83 @@
+"""Ways to code one group of planes of one tile without the model. docs/FORMAT.md, section 9."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.container import Method
+from nelloc.kinds import Group, Role
+from nelloc.numbers import MalformedError
+
+# Samples of these numbers of bits are packed into bytes before they are deflated.
+_PACKED_BITS = (1, 2, 4, 8)
+
+
+def choose(group: Group, samples: NDArray[Any]) -> Method:
+    """The method for one group (planes, H, W) of one tile."""
+    if (samples == samples[:, :1, :1]).all():
+        return Method.CONSTANT
+    return Method.MIXTURE if group.role in (Role.COLOUR, Role.ALPHA) else Method.DEFLATE
+
+
+def encode(method: Method, samples: NDArray[Any]) -> bytes:
+    """The data of a record that needs no model, of samples (planes, H, W) uint8 or uint16."""
+    if method is Method.CONSTANT:
+        return _little_endian(samples[:, 0, 0]).tobytes().rstrip(b"\0")
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bits = next(bits for bits in _PACKED_BITS if int(samples.max()) < 1 << bits)
+    return bytes([bits]) + deflate.compress(_pack(samples[0], bits)) + deflate.flush()
+
+
+def decode(method: Method, data: bytes, shape: tuple[int, int, int], bits: int) -> NDArray[Any]:
+    """Samples of ``shape`` (planes, H, W), of at most ``bits`` bits. Raises MalformedError for damaged data."""
+    kind = np.uint16 if bits > 8 else np.uint8
+    if method is Method.CONSTANT:
+        size = shape[0] * np.dtype(kind).itemsize
+        if len(data) > size:
+            raise MalformedError("constant")
+        values = np.frombuffer(data.ljust(size, b"\0"), np.dtype(kind).newbyteorder("<")).astype(kind)
+        samples = np.broadcast_to(values[:, None, None], shape)
+    else:
+        samples = _inflate(data, shape)
+    if int(samples.max()) >> bits:
+        raise MalformedError("a sample out of range")
+    return samples
+
+
+def _inflate(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    planes, height, width = shape
+    if not data or data[0] not in _PACKED_BITS or planes != 1:
+        raise MalformedError("deflate")
+    bits, stride = data[0], -(-width * data[0] // 8)
+    decoder = zlib.decompressobj(-15)
+    try:
+        rows = decoder.decompress(data[1:], stride * height + 1)
+    except zlib.error:
+        raise MalformedError("deflate") from None
+    if len(rows) != stride * height or not decoder.eof or decoder.unused_data:
+        raise MalformedError("deflate")
+    return _unpack(np.frombuffer(rows, np.uint8).reshape(height, stride), bits, width)[None]
+
+
+def _pack(samples: NDArray[np.uint8], bits: int) -> bytes:
+    """Rows of samples (H, W), each row padded to whole bytes, the first sample in the highest bits."""
+    if bits == 8:
+        return samples.tobytes()
+    per_sample = np.unpackbits(samples[:, :, None], axis=2)[:, :, 8 - bits :]
+    return np.packbits(per_sample.reshape(len(samples), -1), axis=1).tobytes()
+
+
+def _unpack(rows: NDArray[np.uint8], bits: int, width: int) -> NDArray[np.uint8]:
+    """The samples (H, W) of packed rows (H, stride)."""
+    if bits == 8:
+        return rows
+    per_sample = np.unpackbits(rows, axis=1)[:, : width * bits].reshape(len(rows), width, bits)
+    return np.packbits(per_sample, axis=2)[:, :, 0] >> np.uint8(8 - bits)
+
+
+def _little_endian(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(values.dtype.newbyteorder("<"))

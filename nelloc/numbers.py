@@ -1,0 +1,58 @@
+"""Numbers of variable length, and reading bytes in order."""
+
+from __future__ import annotations
+
+
+class MalformedError(Exception):
+    """Bytes that no writer makes. Whoever knows the file's name turns it into a NellocError."""
+
+
+class EndError(MalformedError):
+    """The bytes end too early."""
+
+
+class Cursor:
+    """Reads bytes from their start."""
+
+    def __init__(self, data: bytes):
+        self.data, self.position = data, 0
+
+    @property
+    def ended(self) -> bool:
+        return self.position == len(self.data)
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes. Raises EndError if there are fewer."""
+        if count > len(self.data) - self.position:
+            raise EndError(f"ends at byte {len(self.data)}")
+        self.position += count
+        return self.data[self.position - count : self.position]
+
+    def rest(self) -> bytes:
+        """All bytes that are left."""
+        return self.take(len(self.data) - self.position)
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def varint(self) -> int:
+        """LEB128, at most five bytes, in its shortest form. Raises MalformedError for another."""
+        value = 0
+        for shift in range(0, 35, 7):
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if byte == 0 and shift:
+                    break
+                return value
+        raise MalformedError("a number in a wrong form")
+
+
+def varint(value: int) -> bytes:
+    """The LEB128 form of ``value``, 0 to 2**35 - 1."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

@@ -1,0 +1,55 @@
+"""Spreading work over threads. Matrix products are kept to one thread: tiles are spread instead, which scales better."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from nelloc.exact.engine import Advance
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class _StoppedError(Exception):
+    """Ends a thread whose work is not wanted any more."""
+
+
+def spread(
+    function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], workers: int, advance: Advance
+) -> list[Out]:
+    """``function`` of the items, in parts side by side on ``workers`` threads; the results in order.
+
+    ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
+    """
+    parts = min(workers, len(items))
+    if parts < 2:
+        return function(items, advance)
+    stop = threading.Event()
+
+    def advance_unless_stopped(pixels: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        advance(pixels)
+
+    cuts = [len(items) * k // parts for k in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        try:
+            futures = [pool.submit(function, items[a:b], advance_unless_stopped) for a, b in pairwise(cuts)]
+            return [result for future in futures for result in future.result()]
+        except BaseException:
+            stop.set()
+            raise
+
+
+@contextmanager
+def single_threaded_products() -> Iterator[None]:
+    """Keep the matrix products inside to one thread."""
+    with threadpool_limits(limits=1):
+        yield
