@@ -128,7 +128,8 @@ def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDA
     """The samples of .nlc bytes, as ``numpy.asarray`` gives those of a Pillow image.
 
     (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA, uint8 or uint16; (H, W)
-    indices for an image with a palette, and bool for a bilevel one. Keywords are the fields of ``Options``. Raises NellocError for bytes that are not a whole and undamaged file.
+    indices for an image with a palette, and bool for a bilevel one. Keywords are the fields of ``Options``. Raises
+    NellocError for bytes that are not a whole and undamaged file.
     """
     return decode_many([data], options=options, **fields)[0]
 
@@ -174,8 +175,8 @@ def encode_pixels(
         engines: dict[tuple[bytes, int], Engine] = {}
         return [_encode_piece(piece, engines, options, measure, advance) for piece in part]
 
-    for model in {m.sha256: m for m in models if m is not None}.values():
-        backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
+    for needed in {model.sha256: model for model in models if model is not None}.values():
+        backends.prepare(needed, options.backend)  # fails early, and loads the library that is then limited
     with single_threaded_products():
         codes = iter(zip(work, spread(encode_part, work, options.workers, options.progress.advance), strict=True))
     encoded = []
@@ -343,7 +344,10 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], sources: Sequ
     source = sources[streams[0].file]
     if planes > model.channels:
         raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {_RESTORE}")
-    work = [EncodedTile(*s.target.shape[1:], planes, DigitDecoder(s.record.data)) for s in streams]
+    work = [
+        EncodedTile(stream.target.shape[1], stream.target.shape[2], planes, DigitDecoder(stream.record.data))
+        for stream in streams
+    ]
     walk = DECODERS[options.decoder]
 
     def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,9 +41,8 @@ class Described:
 
 def describe(pixels: Pixels) -> Described:
     """The sections of an image, and its groups with samples of as few bits as they need."""
-    depths = tuple(
-        find(group) if spec.bits > 8 else Depth(8) for spec, group in zip(pixels.kind.groups, pixels.groups, strict=True)
-    )
+    specified = zip(pixels.kind.groups, pixels.groups, strict=True)
+    depths = tuple(find(samples) if group.bits > 8 else Depth(8) for group, samples in specified)
     groups = tuple(depth.reduce(group) for depth, group in zip(depths, pixels.groups, strict=True))
     sections = []
     if pixels.kind.deep and any(depth != Depth(16) for depth in depths):
@@ -82,7 +82,11 @@ def read_description(file: Container, source: str) -> Description:
     """What a file's sections say. Raises NellocError naming ``source`` for sections that make no sense."""
     try:
         return Description(
-            file.kind, _depths(file), _palette(file), _transparent(file), read_metadata(file.section(SectionType.METADATA))
+            file.kind,
+            _depths(file),
+            _palette(file),
+            _transparent(file),
+            read_metadata(file.section(SectionType.METADATA)),
         )
     except (MalformedError, zlib.error, lzma.LZMAError, EOFError, struct.error):
         raise NellocError(f"{source}: its description of the image makes no sense; {_RESTORE}") from None
@@ -161,10 +165,7 @@ def _unsqueeze(data: bytes) -> bytes:
         return body
     if form not in (_ZLIB, _LZMA_RAW):
         raise MalformedError("compression")
-    if form == _ZLIB:
-        decoder = zlib.decompressobj(-15)
-    else:
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA)
+    decoder: Any = zlib.decompressobj(-15) if form == _ZLIB else lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA)
     out = decoder.decompress(body, MAX_UNPACKED + 1)
     if not decoder.eof or decoder.unused_data or len(out) > MAX_UNPACKED:
         raise MalformedError("compressed data")

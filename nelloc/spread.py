@@ -1,4 +1,4 @@
-"""Spreading work over threads. Matrix products are kept to one thread: tiles are spread instead, which scales better."""
+"""Spreading work over threads: tiles, not rows of a matrix product, which scales better."""
 
 from __future__ import annotations
 

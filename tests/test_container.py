@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nelloc.container import MAX_PIXELS, SIGNATURE, Container, Kind, Method, Section, TileRecord, pack, parse
+from nelloc.container import MAX_PIXELS, SIGNATURE, Container, Method, Section, SectionType, TileRecord, pack, parse
 from nelloc.errors import NellocError
+from nelloc.kinds import Kind
 from nelloc.tiling import MAX_TILE, MIN_TILE, tile_count
 
 MODEL_ID = bytes.fromhex("c0ffee42")
@@ -81,13 +82,19 @@ def containers(draw) -> Container:
     width, height = draw(st.integers(1, 400)), draw(st.integers(1, 400))
     tile = draw(st.sampled_from([16, 17, 64, 255, 256, 257, 300, 4096]))
     salt = draw(st.binary(max_size=4))
+    kind, model_id = draw(st.sampled_from(Kind)), draw(st.binary(min_size=4, max_size=4))
     count = 1 if max(width, height) <= min(tile, 256) else tile_count(height, width, tile)
     tiles = []
-    for number in range(count):
+    for number in range(count * len(kind.groups)):
         digest = hashlib.blake2b(salt + number.to_bytes(4, "little")).digest()
-        tiles.append(TileRecord(Method.MIXTURE, digest[: digest[0] % 40].rstrip(b"\0")))
-    sections = draw(st.lists(st.builds(Section, st.integers(0, 0x7F), st.binary(max_size=200)), max_size=3))
-    kind, model_id = draw(st.sampled_from(Kind)), draw(st.binary(min_size=4, max_size=4))
+        tiles.append(TileRecord(Method(digest[1] % len(Method)), digest[: digest[0] % 40].rstrip(b"\0")))
+    # Of types that are known there is one section at most.
+    types = st.one_of(st.sampled_from(SectionType), st.integers(2, 0x7F))
+    sections = draw(
+        st.lists(st.builds(Section, types, st.binary(max_size=200)), max_size=4, unique_by=lambda section: section.type)
+    )
+    if sum(section.type in (0x81, 0x82) for section in sections) > 1:
+        sections = []
     return Container(kind, width, height, tile, model_id, tuple(tiles), tuple(sections))
 
 
@@ -235,20 +242,20 @@ def test_sections_without_tiles_are_refused():
 
 
 def test_an_unknown_kind_is_refused_and_named():
-    for kind in range(2, 32):
+    for kind in range(10, 32):
         assert f"kind {kind} " in refusal(compact_file(kind))
-    for kind in range(2, 256):
+    for kind in range(10, 256):
         assert f"kind {kind} " in refusal(tiled_file(kind=kind))
 
 
 def test_an_unknown_method_is_refused_and_named():
-    for method in range(1, 8):
+    for method in range(3, 8):
         assert f"method {method} " in refusal(compact_file(kind=1 | method << 5))
-    for method in range(1, 256):
+    for method in range(3, 256):
         assert f"method {method} " in refusal(tiled_file(tiles=((method, b"tile"),)))
 
 
-@pytest.mark.parametrize("type_", [0x80, 0x83, 0xFF])
+@pytest.mark.parametrize("type_", [0x80, 0x86, 0xFF])
 def test_an_unknown_critical_section_is_refused_and_named(type_):
     sentence = refusal(tiled_file(flags=3, sections=((type_, b"model"),)))
     assert f"section of type {type_} " in sentence
@@ -264,10 +271,32 @@ def test_one_section_may_hold_the_model(type_):
     assert "more than one model" in refusal(tiled_file(flags=3, sections=((type_, b"model"), (0x81, b"model"))))
 
 
-@pytest.mark.parametrize("type_", [0, 1, 2, 0x7F])
+@pytest.mark.parametrize("type_", [0, 2, 0x7F])
 def test_an_unknown_section_that_is_not_critical_does_not_hinder_reading(type_):
     found = parse(tiled_file(flags=3, sections=((type_, b"anything"), (type_, b"\0"))))
-    assert (found.width, found.height, found.tiles) == (20, 20, (TileRecord(Method.MIXTURE, b"tile"),))
+    assert (found.width, found.height, found.records) == (20, 20, (TileRecord(Method.MIXTURE, b"tile"),))
+
+
+@pytest.mark.parametrize("type_", [1, 0x83, 0x84, 0x85])
+def test_two_sections_of_a_known_type_are_refused(type_):
+    assert parse(tiled_file(flags=3, sections=((type_, b"one"),))).section(type_) == b"one"
+    assert "two sections" in refusal(tiled_file(flags=3, sections=((type_, b"one"), (type_, b"two"))))
+
+
+def test_the_damaged_group_of_a_tile_is_named():
+    tiles = ((0, b"colour"), (1, b"alpha"))
+    data = tiled_file(flags=1, kind=3, tiles=tiles)
+    for part, name in ((b"colour", "tile 0 (colour)"), (b"alpha", "tile 0 (alpha)")):
+        assert name in refusal(data.replace(part, part.upper()))
+
+
+def test_the_compact_layout_of_two_groups_is_the_one_of_the_specification():
+    file = Container(
+        Kind.RGBA, 7, 5, 256, MODEL_ID, (TileRecord(Method.MIXTURE, b"colours"), TileRecord(Method.CONSTANT, b"\xff"))
+    )
+    assert pack(file) == compact_file(3, data=b"\x01\x07colours\xff")
+    assert parse(pack(file)) == file
+    assert "ends too early" in refusal(compact_file(3, data=b"\x01\x09colours\xff"))
 
 
 @pytest.mark.parametrize("make", [compact_file, tiled_file])

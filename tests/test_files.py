@@ -23,6 +23,7 @@ from nelloc.codec import Options
 from nelloc.container import Method, TileRecord
 from nelloc.decoders import DECODERS
 from nelloc.errors import NellocError
+from nelloc.image import from_array
 
 OLD = b"what the target held before"
 
@@ -408,7 +409,7 @@ def test_a_lossy_output_format_is_refused_before_anything_is_decoded(compressed,
 def test_an_image_that_the_output_format_cannot_hold_is_refused(compressed, tmp_path, small_model_path, monkeypatch):
     with refused(tmp_path, str(compressed), "RGB", ".pgm"):
         files.decompress(compressed, tmp_path / "gray.pgm", model=small_model_path)
-    monkeypatch.setattr(files, "decode_files", lambda *args, **options: [np.zeros((1, 17000), np.uint8)])
+    monkeypatch.setattr(files, "decode_files", lambda *args, **options: [from_array(np.zeros((1, 17000, 3), np.uint8))])
     with refused(tmp_path, str(compressed), "WEBP"):
         files.decompress(compressed, tmp_path / "wide.webp", model=small_model_path)
 
@@ -453,9 +454,9 @@ def repacked(data: bytes, **changes) -> bytes:
 
 def with_payload(data: bytes, payload: bytes, number: int = 0) -> bytes:
     """The file with another payload of one tile, and right checksums of its bytes."""
-    tiles = list(container.parse(data).tiles)
+    tiles = list(container.parse(data).records)
     tiles[number] = TileRecord(Method.MIXTURE, payload.rstrip(b"\0"))
-    return repacked(data, tiles=tuple(tiles))
+    return repacked(data, records=tuple(tiles))
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -463,7 +464,7 @@ def test_a_damaged_payload_under_right_checksums_is_refused_by_the_pixel_checksu
     compressed, tmp_path, pixels, small_model_path, decoder
 ):
     whole = codec.encode(pixels[:3, :4], model=small_model_path)
-    payload = container.parse(whole).tiles[0].data
+    payload = container.parse(whole).records[0].data
     for position in range(len(payload)):
         damaged = bytearray(payload)
         damaged[position] ^= 1 << position % 8
@@ -474,7 +475,7 @@ def test_a_damaged_payload_under_right_checksums_is_refused_by_the_pixel_checksu
 
 def test_a_truncated_payload_under_right_checksums_is_refused(compressed, tmp_path, small_model_path):
     whole = compressed.read_bytes()
-    payload = container.parse(whole).tiles[0].data
+    payload = container.parse(whole).records[0].data
     for length in range(0, len(payload), 4):
         compressed.write_bytes(with_payload(whole, payload[:length]))
         with refused(tmp_path, str(compressed), "pixels", "checksum"):
@@ -484,13 +485,13 @@ def test_a_truncated_payload_under_right_checksums_is_refused(compressed, tmp_pa
 def test_a_damaged_tile_among_others_is_named(tmp_path, small_model_path):
     image = np.random.default_rng(2).integers(0, 256, (40, 40), dtype=np.uint8)
     whole = codec.encode(image, model=small_model_path, tile=16)
-    tiles = container.parse(whole).tiles
+    tiles = container.parse(whole).records
     path = tmp_path / "tiled.nlc"
     for number in (0, 4, 8):
         path.write_bytes(with_payload(whole, tiles[number].data[::-1], number))
         with refused(tmp_path, str(path), f"tile {number} ", "checksum"):
             files.decompress(path, model=small_model_path)
-    path.write_bytes(repacked(whole, tiles=tiles[::-1]))
+    path.write_bytes(repacked(whole, records=tiles[::-1]))
     with refused(tmp_path, str(path), "checksum"):
         files.decompress(path, model=small_model_path)
 
@@ -523,7 +524,7 @@ def test_an_encoder_that_errs_is_found_out_before_anything_is_written(photo, tmp
     real = codec.decode_files
 
     def wrong(*args, **options):
-        return [array ^ 1 for array in real(*args, **options)]
+        return [dataclasses.replace(p, groups=(p.planes ^ 1,)) for p in real(*args, **options)]
 
     monkeypatch.setattr(codec, "decode_files", wrong)
     with refused(tmp_path, "does not decode to the same pixels"):

@@ -17,6 +17,8 @@ from nelloc.image import from_array
 FILES = sorted(path.stem for path in GOLDEN.glob("*.nlc"))
 
 
+# Files that hold what ``encode`` alone does not make: a model, and what is now coded as a constant.
+OTHERWISE_CODED = ("embedded", "pixel")
 MODELS = sorted(GOLDEN.glob("*.nlm"))
 
 
@@ -46,7 +48,7 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
     assert np.array_equal(nelloc.decode(data, model=model_of(name), decoder=decoder), pixels_of(name))
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != "embedded"])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in OTHERWISE_CODED])
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
     data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile)

@@ -132,7 +132,7 @@ def test_ctrl_c_does_not_wait_for_the_rest_of_the_work(tmp_path, small_model_pat
 
 def test_work_that_another_thread_gave_up_does_not_hide_its_error(tmp_path, small_model_path, monkeypatch):
     photo = tmp_path / "photo.png"
-    Image.fromarray(np.zeros((64, 64), np.uint8)).save(photo)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(photo)
     real = nelloc.codec.encode_tile
     calls = []
 

@@ -72,7 +72,8 @@ def test_a_gray_image_is_coded_by_the_gray_sibling(with_gray_sibling):
 
 
 def test_a_gray_model_refuses_rgb_images(with_gray_sibling, tmp_path):
-    gray, rgb = np.zeros((4, 5), np.uint8), np.zeros((4, 5, 3), np.uint8)
+    random = np.random.default_rng(0)
+    gray, rgb = random.integers(0, 256, (4, 5), np.uint8), random.integers(0, 256, (4, 5, 3), np.uint8)
     for model in ("default-gray", tmp_path / "default-gray.nlm"):
         with pytest.raises(NellocError, match=r"default-gray.*: codes gray images only; use --model default"):
             nelloc.encode(rgb, model=model)

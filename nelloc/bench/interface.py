@@ -34,7 +34,7 @@ class Picture:
 
     @classmethod
     def of(cls, name: str, pixels: Pixels) -> Picture:
-        return cls(name, pixels, np.ascontiguousarray(image.to_array(pixels.planes, pixels.kind)))
+        return cls(name, pixels, np.ascontiguousarray(image.to_array(pixels)))
 
     @property
     def height(self) -> int:

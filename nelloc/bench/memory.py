@@ -85,7 +85,7 @@ def _in_process(codec: Codec, picture: Picture, data: bytes, direction: str) -> 
 
 def _measured(codec: Codec, picture: Picture, data: bytes, direction: str) -> int:
     """Kilobytes that one direction adds to this process, or the most that a program has which it starts."""
-    small = replace(picture.pixels, planes=picture.pixels.planes[:, :16, :16])
+    small = replace(picture.pixels, groups=tuple(group[:, :16, :16] for group in picture.pixels.groups))
     codec.decode(codec.encode(Picture.of("small", small)))
     log = Path(os.environ[_WATCH])
     log.write_text("")

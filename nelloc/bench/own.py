@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from numpy.typing import NDArray
 
 import nelloc
-from nelloc import codec, library
+from nelloc import codec, image, library
 from nelloc.bench.interface import Picture
 from nelloc.container import parse
 from nelloc.errors import NellocError
@@ -43,9 +43,8 @@ class Nelloc:
     def decode(self, data: bytes) -> NDArray:
         # The model is found by the id in the file, as `nelloc decompress` does.
         options = replace(self.options, model=self._path())
-        return codec.decode_files(
-            [parse(data, "encoded data", max_pixels=options.max_pixels)], ["encoded data"], options
-        )[0]
+        file = parse(data, "encoded data", max_pixels=options.max_pixels)
+        return image.to_array(codec.decode_files([file], ["encoded data"], options)[0])
 
     def _path(self) -> str | None:
         """The model where it is neither shipped nor installed."""

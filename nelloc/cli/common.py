@@ -54,6 +54,7 @@ _PARAMETERS = {
         "--max-pixels", type=click.IntRange(min=1), default=1 << 28, show_default=True, help="Refuse larger images."
     ),
     "force": click.option("-f", "--force", is_flag=True, help="Replace an existing output file."),
+    "strip": click.option("--strip", is_flag=True, help="Leave out metadata: ICC profile, EXIF, XMP, text and others."),
     "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output."),
     "quiet": click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
     "verbose": click.option("-v", "--verbose", is_flag=True, help="Print more."),

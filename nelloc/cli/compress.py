@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Largest side of a tile, in pixels. Tiles are decoded side by side and checked one by one.",
 )
-@options("backend", "decoder", "threads", "max_pixels", "force")
+@options("strip", "backend", "decoder", "threads", "max_pixels", "force")
 @click.option(
     "--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare before it is written."
 )
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, verbose, **fields):
     """Compress the image IN to OUT (by default IN with the extension .nlc), or many images.
 
-    IN is a PNG, JPEG, PPM, BMP, GIF, TIFF, WebP or QOI file of 8-bit gray or RGB pixels. "-" stands for
-    standard input or output. Nothing is written unless everything went well. With -r or --output-dir
+    IN is a PNG, JPEG, PPM, BMP, GIF, TIFF, WebP or QOI file: gray or RGB of 8 or 16 bits per sample, with or without
+    alpha, a palette, or one bit. Samples and metadata are kept exactly, or the file is refused. "-" stands for standard
+    input or output. Nothing is written unless everything went well. With -r or --output-dir
     every IN is an image or a folder of images; what is done already is skipped.
 
     Exit status: 0 done, 1 a file failed, 2 wrong usage.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nelloc.folders.conversion import Decompression
 
 # Written out so that --help does not import Pillow; a test keeps them true.
-FORMATS = ("png", "ppm", "pgm", "pnm", "bmp", "tif", "tiff", "webp")
+FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
 
 
 @click.command()
@@ -29,13 +29,14 @@ FORMATS = ("png", "ppm", "pgm", "pnm", "bmp", "tif", "tiff", "webp")
     show_default=True,
     help="Format of the output, where OUT does not say it.",
 )
-@options("needed_model", "decoder", "backend", "threads", "max_pixels", "force", "json", "quiet", "verbose")
+@options("needed_model", "decoder", "backend", "threads", "max_pixels", "strip", "force", "json", "quiet", "verbose")
 def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
     """Decompress IN to the image OUT (by default IN with the extension .png), or many files.
 
-    The extension of OUT chooses the format: png, ppm, pgm, bmp, tif or webp (lossless). "-" stands for
-    standard input, or for standard output. Nothing is written unless every checksum is right. With -r
-    or --output-dir every IN is an .nlc file or a folder of them; what is done already is skipped.
+    The extension of OUT chooses the format: png, tif, webp (lossless), bmp, ppm, pgm or pbm. One that cannot hold the
+    image as it is, is refused; metadata that it cannot hold is named. "-" stands for standard input, or for
+    standard output. Nothing is written unless every checksum is right. With -r or --output-dir every IN is an .nlc
+    file or a folder of them; what is done already is skipped.
 
     Exit status: 0 done, 1 a file failed, 2 wrong usage.
     """
@@ -78,4 +79,5 @@ def _shown(result: Result) -> Shown:
     line = f"{result.source} -> {result.target}: {result.width} x {result.height} pixels"
     row = asdict(result)
     detail = f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes"
-    return Shown(line, row, (), detail)
+    left_out = f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}"
+    return Shown(line, row, (left_out,) if result.left_out else (), detail)

@@ -86,7 +86,7 @@ def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
 
 def write_png(array: NDArray[np.uint16], source: str) -> bytes:
     """A PNG file of an array (H, W) or (H, W, 2 to 4)."""
-    return bytes(_need("imagecodecs", source).png_encode(np.ascontiguousarray(array), level=9))
+    return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=9))
 
 
 def write_tiff(array: NDArray[np.uint16], source: str, **options: Any) -> bytes:
@@ -97,7 +97,7 @@ def write_tiff(array: NDArray[np.uint16], source: str, **options: Any) -> bytes:
     channels = 1 if array.ndim == 2 else array.shape[2]
     tifffile.imwrite(
         out,
-        np.ascontiguousarray(array),
+        np.array(array, order="C"),
         photometric="rgb" if channels > 2 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
         extrasamples=["unassalpha"] if channels in (2, 4) else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,8 @@ from nelloc.errors import NellocError
 from nelloc.image.metadata import Metadata
 from nelloc.kinds import Kind, Role
 
-# Samples: uint8, or uint16 of deep kinds.
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+# uint8, or uint16 of deep kinds.
+Samples = NDArray[Any]
 _KIND_OF_CHANNELS = {1: Kind.GRAY, 2: Kind.LA, 3: Kind.RGB, 4: Kind.RGBA}
 _DEEP = {Kind.GRAY: Kind.GRAY16, Kind.LA: Kind.LA16, Kind.RGB: Kind.RGB16, Kind.RGBA: Kind.RGBA16}
 
@@ -126,19 +127,20 @@ def to_array(pixels: Pixels) -> NDArray:
 
 
 def same_picture(pixels: Pixels, other: Pixels) -> bool:
-    """True if two images show the same, metadata aside: kind, samples, transparency, and the colours that indices name."""
+    """True if two images show the same, metadata aside: kind, samples, transparency, and the colours of indices."""
     if (pixels.kind, pixels.transparent) != (other.kind, other.transparent):
         return False
     if not all(np.array_equal(a, b) for a, b in zip(pixels.groups, other.groups, strict=True)):
         return False
     if pixels.palette is None or other.palette is None:
         return pixels.palette is other.palette
-    used = np.unique(pixels.planes)
-    return all(_colour(pixels.palette, index) == _colour(other.palette, index) for index in used.tolist())
+    colours = len(pixels.palette.colours) // len(pixels.palette.mode)
+    used = np.unique(pixels.planes).tolist()  # what an index beyond the palette shows is undefined
+    return all(_colour(pixels.palette, i) == _colour(other.palette, i) for i in used if i < colours)
 
 
 def _colour(palette: Palette, index: int) -> tuple[bytes, int]:
-    """A colour of a palette and its alpha; black for an index beyond it."""
+    """A colour of a palette and its alpha."""
     size = len(palette.mode)
     entry = palette.colours[index * size : (index + 1) * size].ljust(3, b"\0")
     table = palette.transparency

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,14 @@ from nelloc.kinds import Kind
 # Extension to Pillow format.
 _OUTPUT_FORMATS = {
     ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
     ".ppm": "PPM",
     ".pgm": "PPM",
     ".pbm": "PPM",
     ".pnm": "PPM",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
 }
 OUTPUT_SUFFIXES = tuple(_OUTPUT_FORMATS)
 # What the names of PPM's three forms promise.
@@ -113,7 +113,7 @@ def _described(pixels: Pixels) -> str:
 
 
 def _pillow_bytes(pixels: Pixels, name: str, source: str) -> bytes:
-    image = to_image(pixels, source)
+    image = to_image(_with_all_colours(pixels), source)
     out = io.BytesIO()
     if name == "PNG":
         options = {"bits": _palette_bits(pixels)} if pixels.palette is not None else {}
@@ -121,6 +121,14 @@ def _pillow_bytes(pixels: Pixels, name: str, source: str) -> bytes:
         return png.with_chunks(out.getvalue(), png.metadata_chunks(pixels.metadata))
     image.save(out, name, **_pillow_options(pixels.metadata, name))
     return out.getvalue()
+
+
+def _with_all_colours(pixels: Pixels) -> Pixels:
+    """The image with black for every index beyond its palette: files must have a colour for each."""
+    if pixels.palette is None:
+        return pixels
+    size = len(pixels.palette.mode) * (int(pixels.planes.max()) + 1)
+    return replace(pixels, palette=replace(pixels.palette, colours=pixels.palette.colours.ljust(size, b"\0")))
 
 
 def _palette_bits(pixels: Pixels) -> int:

@@ -23,6 +23,7 @@ from nelloc.cli import common
 from nelloc.cli.main import main
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.exact.backends import BACKENDS, DEFAULT_BACKEND
+from nelloc.image import from_array
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE
 
 HELP = Path(__file__).parent / "help"
@@ -129,14 +130,47 @@ def test_dash_may_stand_on_one_side_only():
     assert invoke("decompress", "file.nlc", "-", *MODEL).stdout_bytes.startswith(b"\x89PNG")
 
 
-def test_what_is_not_kept_of_the_input_is_said(pixels):
+@pytest.fixture
+def camera(pixels):
+    """A photograph that says which camera took it."""
     exif = Image.Exif()
     exif[271] = "a camera"
     Image.fromarray(pixels).save("camera.png", exif=exif)
-    result = invoke("compress", "camera.png", *MODEL)
+    return "camera.png"
+
+
+def test_metadata_is_kept_unless_it_is_stripped_which_is_said(camera):
+    assert "not kept" not in invoke("compress", camera, *MODEL).stderr
+    assert "not kept" not in invoke("decompress", "camera.nlc", "back.png", *MODEL).stderr
+    assert Image.open("back.png").getexif()[271] == "a camera"
+    result = invoke("decompress", "camera.nlc", "bare.png", "--strip", *MODEL)
+    assert "nelloc: camera.nlc: not kept in the output: EXIF\n" in result.stderr
+    assert len(Image.open("bare.png").getexif()) == 0
+    result = invoke("compress", camera, "stripped.nlc", "--strip", *MODEL)
     assert "nelloc: camera.png: not kept in the output: EXIF\n" in result.stderr
-    assert invoke("compress", "camera.png", "quiet.nlc", "-q", *MODEL).stderr == ""
-    assert json.loads(invoke("compress", "camera.png", "-f", "--json", *MODEL).stdout)["left_out"] == ["EXIF"]
+    assert Path("stripped.nlc").stat().st_size < Path("camera.nlc").stat().st_size
+    assert invoke("compress", camera, "quiet.nlc", "-q", "--strip", *MODEL).stderr == ""
+    row = json.loads(invoke("compress", camera, "-f", "--strip", "--json", *MODEL).stdout)
+    assert row["left_out"] == ["EXIF"]
+
+
+def test_what_the_output_format_does_not_hold_is_said(camera):
+    invoke("compress", camera, *MODEL)
+    assert (
+        "nelloc: camera.nlc: not kept in the output: EXIF\n"
+        in invoke("decompress", "camera.nlc", "a.bmp", *MODEL).stderr
+    )
+    row = json.loads(invoke("decompress", "camera.nlc", "b.bmp", "--json", *MODEL).stdout)
+    assert row["left_out"] == ["EXIF"]
+
+
+def test_an_output_format_that_does_not_hold_the_image_is_refused(pixels):
+    Image.fromarray(np.dstack([pixels, pixels[:, :, :1]])).save("alpha.png")
+    invoke("compress", "alpha.png", *MODEL)
+    result = invoke("decompress", "alpha.nlc", "alpha.ppm", *MODEL)
+    assert (result.exit_code, Path("alpha.ppm").exists()) == (1, False)
+    assert result.stderr == "nelloc: alpha.nlc: is an RGBA image, and .ppm holds RGB only; use .png\n"
+    assert invoke("decompress", "alpha.nlc", "alpha.webp", *MODEL).exit_code == 0
 
 
 # Every flag
@@ -262,7 +296,7 @@ def test_an_existing_output_is_kept_without_force_and_replaced_with_it(flag):
 
 def test_compress_verifies_what_it_encoded_unless_told_not_to(monkeypatch):
     def wrong(files, *others, **options):
-        return [np.zeros((file.height, file.width, 3), np.uint8) for file in files]
+        return [from_array(np.zeros((file.height, file.width, 3), np.uint8)) for file in files]
 
     monkeypatch.setattr(codec, "decode_files", wrong)
     assert_failed(invoke("compress", "photo.png", *MODEL), "does not decode to the same pixels")
@@ -453,11 +487,11 @@ def test_warnings_of_pillow_are_not_shown(pixels):
 
 
 def test_an_image_that_cannot_be_kept_is_refused(pixels):
-    Image.fromarray(pixels).convert("RGBA").save("alpha.png")
-    result = invoke("compress", "alpha.png", *MODEL)
+    Image.fromarray(pixels).convert("CMYK").save("ink.tif")
+    result = invoke("compress", "ink.tif", *MODEL)
     assert result.exit_code == 1
-    assert result.stderr.startswith("nelloc: alpha.png: is of mode RGBA; ")
-    assert not Path("alpha.nlc").exists()
+    assert result.stderr.startswith("nelloc: ink.tif: is of mode CMYK; ")
+    assert not Path("ink.nlc").exists()
 
 
 def test_a_lossy_output_name_is_refused():

@@ -120,12 +120,12 @@ def test_a_damaged_stream_never_gives_pixels(small_model_path):
 
     image = picture("smooth", 20, 20, 3)
     file = container.parse(nelloc.encode(image, model=small_model_path))
-    payload = file.tiles[0].data
+    payload = file.records[0].data
     for position in range(0, len(payload), 37):
         changed = bytearray(payload)
         changed[position] ^= 0x55
         data = bytes(changed).rstrip(b"\0")
-        record = container.TileRecord(file.tiles[0].method, data)
+        record = container.TileRecord(file.records[0].method, data)
         damaged = container.Container(file.kind, 20, 20, 256, file.model_id, (record,))
         with pytest.raises(nelloc.NellocError, match="checksum"):
             nelloc.decode(container.pack(damaged), model=small_model_path)
