@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc.datasets import read_sheet
+from nelloc.datasets import read_idx, read_sheet
 
 SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024", "imagenet32-like", "celeba32", "celeba64", "held-out")
 # In gray, as Pillow converts to mode L.
@@ -19,7 +19,18 @@ SHEETS = {
     "imagenet32-like": ("imagenet32-like/test_0.webp", 32),
     "celeba32": ("celeba/crop150_32_test_0.webp", 32),
     "celeba64": ("celeba/crop140_64_test_0.webp", 64),
+    "svhn": ("svhn/approx_0.png", 32),
 }
+# Gray sets in MNIST's format, of which the first SMALL_LIMIT images are measured; and the approximate SVHN.
+IDX = {
+    "mnist": "mnist/t10k-images-idx3-ubyte.gz",
+    "fashion-mnist": "fashion-mnist/t10k-images-idx3-ubyte.gz",
+    "kmnist": "kmnist/t10k-images-idx3-ubyte.gz",
+    "omniglot": "omniglot/omniglot-images-idx3-ubyte.gz",
+}
+SMALL_LIMIT = 1000
+# Every test set there is.
+ALL_SETS = (*SETS, "svhn", *IDX)
 # The photographs that scripts/train_shipped.py holds out: every 22nd by name.
 HELD_OUT = slice(11, None, 22)
 
@@ -29,6 +40,8 @@ def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
     if name in GRAY_SETS:
         colour = load(data, GRAY_SETS[name])
         return {key: np.asarray(Image.fromarray(image).convert("L")) for key, image in colour.items()}
+    if name in IDX:
+        return {f"{n:05}": image for n, image in enumerate(read_idx(data / IDX[name])[:SMALL_LIMIT])}
     if name in SHEETS:
         path, size = SHEETS[name]
         return {f"test_{n:04}": image for n, image in enumerate(read_sheet(data / path, size))}

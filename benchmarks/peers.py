@@ -1,71 +1,117 @@
 """Whole file sizes of other lossless codecs on the sets that rate.py measures.
 
-    pip install pillow-jxl-plugin
-    python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers.md
-    python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers.md kodak-gray
+    pip install 'nelloc[bench]'
+    python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers
+    python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers --peer jpegls kodak-gray
 
-PNG and WebP are Pillow's, JPEG XL is pillow-jxl-plugin's where it is installed. Every file is decoded and compared.
-Rows of sets that are not measured this time are kept.
+The peers are those of `nelloc bench`; every file is decoded and compared. Writes OUT.md and OUT.csv; rows of peers and
+sets that are not measured this time are kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import importlib.util
-import io
+import csv
+import sys
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-import numpy as np
-from images import SETS, load
-from PIL import Image, features
+from images import ALL_SETS, load
 
-PEERS: dict[str, tuple[str, dict]] = {
-    "PNG": ("PNG", {"optimize": True}),
-    "WebP": ("WEBP", {"lossless": True, "quality": 100, "method": 6}),
-    "JPEG XL -e 9": ("JXL", {"lossless": True, "effort": 9, "quality": 100}),
-}
+from nelloc import image
+from nelloc.bench import peers
+from nelloc.bench.interface import Peer, Picture
+from nelloc.bench.measure import check
+
+# One effort of each: the strongest of those that are measured by default.
+DEFAULT = ("png", "webp:9", "jpegxl:9", "jpeg2000", "avif", "jpegls", "qoi", "flif")
+COMMAND = "python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers"
 
 
-def size(image: np.ndarray, name: str, options: dict) -> int:
-    """Bytes of one file. Raises AssertionError if it is not lossless."""
-    out = io.BytesIO()
-    Image.fromarray(image).save(out, name, **options)
-    back = np.asarray(Image.open(io.BytesIO(out.getvalue())))
-    if image.ndim == 2 and back.ndim == 3:  # WebP has no gray
-        back = back[:, :, 0]
-    assert np.array_equal(back, image), f"{name} changed an image"
-    return len(out.getvalue())
+@dataclass(frozen=True)
+class Row:
+    """One peer on one set; ``bpd`` is that of whole files, or "lossy" or "failed"."""
+
+    set: str
+    peer: str
+    images: int
+    bpd: str
+    version: str
+
+
+def measure(name: str, peer: Peer, pictures: list[Picture]) -> Row:
+    """One peer on one set."""
+    size = 0
+    for picture in pictures:
+        trial, data = check(peer, picture)
+        if trial.status != "ok":
+            print(f"{peer.label}: {picture.name}: {trial.status} {trial.reason}", file=sys.stderr)
+            return Row(name, peer.label, len(pictures), trial.status, peer.version())
+        size += len(data)
+    bpd = 8 * size / sum(picture.array.size for picture in pictures)
+    return Row(name, peer.label, len(pictures), f"{bpd:.4f}", peer.version())
+
+
+def table(rows: list[Row]) -> str:
+    """Sets down, peers across, as Markdown; then the versions."""
+    names = list(dict.fromkeys(row.peer for row in rows))
+    lines = ["| set | images | " + " | ".join(f"{n}, bpd" for n in names) + " |"]
+    lines.append("|" + " --- |" * (len(names) + 2))
+    for name in dict.fromkeys(row.set for row in rows):
+        own = {row.peer: row for row in rows if row.set == name}
+        images = next(iter(own.values())).images
+        cells = [own[n].bpd if n in own else "-" for n in names]
+        lines.append(f"| {name} | {images} | " + " | ".join(cells) + " |")
+    versions = {row.peer: row.version for row in rows}
+    lines += ["", "; ".join(f"{peer}: {version}" for peer, version in versions.items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of an earlier file, if there is one."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [Row(**(row | {"images": int(row["images"])})) for row in csv.DictReader(file)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(ALL_SETS)}")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--peer", action="append", metavar="NAME[:EFFORT]", help=f"default: {' '.join(DEFAULT)}")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
-    peers = dict(PEERS)
-    versions = f"Pillow {Image.__version__}, libwebp {features.version('webp')}"
-    if importlib.util.find_spec("pillow_jxl") is None:
-        del peers["JPEG XL -e 9"]
-    else:
-        import pillow_jxl  # noqa: F401 (registers itself with Pillow)
+    chosen: list[Peer] = []
+    for wanted in args.peer or DEFAULT:
+        found = peers.find(wanted)
+        if isinstance(found, peers.Missing):
+            print(f"{found.name}: missing ({found.reason})", file=sys.stderr)
+        else:
+            chosen += found
+    rows = [] if args.out is None else read(args.out.with_suffix(".csv"))
+    for name in args.sets or ALL_SETS:
+        pictures = [Picture.of(key, image.from_array(array, key)) for key, array in load(args.data, name).items()]
+        for peer in chosen:
+            row = measure(name, peer, pictures)
+            print(*astuple(row)[:4], flush=True)
+            place = next((n for n, old in enumerate(rows) if (old.set, old.peer) == (name, peer.label)), None)
+            if place is None:
+                rows.append(row)
+            else:
+                rows[place] = row
+            if args.out is not None:
+                write(args.out, rows)
 
-        versions += f", pillow-jxl-plugin {importlib.metadata.version('pillow-jxl-plugin')}"
-    old = args.out.read_text().splitlines() if args.out is not None and args.out.exists() else []
-    rows = {line.split(" | ")[0].strip("| "): line for line in old if line.startswith("| ")}
-    lines = ["| set | " + " | ".join(f"{name}, bpd" for name in peers) + " |", "| --- |" + " --- |" * len(peers)]
-    for name in args.sets or SETS:
-        arrays = load(args.data, name).values()
-        samples = sum(array.size for array in arrays)
-        cells = [f"{8 * sum(size(a, *peer) for a in arrays) / samples:.4f}" for peer in peers.values()]
-        rows[name] = f"| {name} | " + " | ".join(cells) + " |"
-        print(rows[name], flush=True)
-    lines += [row for name, row in rows.items() if name not in ("set", "---")]
-    if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        head = "# Peers\n\nMade by `python benchmarks/peers.py --data ../shared/data`; " + versions + ".\n\n"
-        args.out.write_text(head + "\n".join(lines) + "\n")
+
+def write(out: Path, rows: list[Row]) -> None:
+    """The rows as OUT.csv, and their table as OUT.md."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Row))
+        writer.writerows(astuple(row) for row in rows)
+    out.with_suffix(".md").write_text(f"# Peers\n\nMade by `{COMMAND}`.\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

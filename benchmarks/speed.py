@@ -3,7 +3,10 @@
     python benchmarks/speed.py --out benchmarks/results/speed
     python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
 
-The second also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
+    python benchmarks/speed.py --part thesis --data ../shared/data --sequential 1 --out benchmarks/results/table_5_7
+
+The second also decodes 1024 x 1024 pixel by pixel, which takes ten minutes; the third decodes the thesis's own images,
+pixel by pixel only the first and smallest so many of them.
 
 One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
 medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
@@ -12,20 +15,22 @@ medians of rounds in which all variants take turns, so that a slow minute of the
 from __future__ import annotations
 
 import argparse
-import platform
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from images import load
 from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from nelloc import library
+from nelloc.bench.machine import Machine
+from nelloc.bench.timing import medians
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import encode_tile
@@ -52,7 +57,7 @@ class Stream:
     """An image cut into tiles and coded, ready to be decoded again and again."""
 
     def __init__(self, engine: Engine, image: NDArray[np.uint8]):
-        planes = image.transpose(2, 0, 1)
+        planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
         cut = tiles(*image.shape[:2])
         self.engine = engine
         self.planes = [np.ascontiguousarray(planes[:, tile.rows, tile.columns]) for tile in cut]
@@ -66,7 +71,7 @@ class Stream:
 
     def decode(self, decoder: str, engine: Engine | None = None) -> list[NDArray[np.uint8]]:
         coded = [
-            EncodedTile(*planes.shape[1:], 3, DigitDecoder(data))
+            EncodedTile(*planes.shape[1:], len(planes), DigitDecoder(data))
             for planes, data in zip(self.planes, self.data, strict=True)
         ]
         return DECODERS[decoder](engine or self.engine, coded, lambda _: None)
@@ -96,17 +101,6 @@ class Stream:
                     np.matmul(weight, arrays[index], out=arrays[len(weights) + index])
 
         return run
-
-
-def medians(variants: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Median seconds of each variant over rounds in which they take turns."""
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds):
-        for name, function in variants.items():
-            start = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def large(engine: Engine) -> list[str]:
@@ -163,6 +157,34 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
     return lines
 
 
+def thesis_images(data: Path, sequential: int) -> list[str]:
+    """The thesis's Table 5.7 on the thesis's own images: seconds of the processor, which other work does not change."""
+    arrays = {
+        f"{name}/{key}": a for name in ("thesis-imagenet10", "thesis-1024") for key, a in load(data, name).items()
+    }
+    arrays = dict(sorted(arrays.items(), key=lambda item: item[1].shape[0] * item[1].shape[1]))
+    lines = [
+        "| image | size | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for number, (name, image) in enumerate(arrays.items()):
+        model = library.find_for(3 if image.ndim == 3 else 1)
+        stream = Stream(Engine.of(model, backends.prepare(model)), image)
+        walks = ("parallel", "sheared")
+        seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, ROUNDS, time.process_time)
+        if number < sequential:
+            seconds |= medians({"sequential": partial(stream.decode, "sequential")}, 1, time.process_time)
+        cells = [f"{seconds[walk]:.2f}" if walk in seconds else "-" for walk in ("sequential", *walks)]
+        for walk in ("sequential", "parallel"):
+            cells.append(f"{seconds[walk] / seconds['sheared']:.2f}" if walk in seconds else "-")
+        size = f"{image.shape[1]} x {image.shape[0]}" + (", gray" if image.ndim == 2 else "")
+        lines.append(f"| {name} | {size} | " + " | ".join(cells) + " |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    author = " / ".join(map(str, AUTHOR_SECONDS[1024]))
+    note = f"The thesis author's program, on a laptop's processor, r = 0, 1024 x 1024: {author} s"
+    return [*lines, "", f"{note} (sequential / parallel / sheared; the outputs of its published notebooks)."]
+
+
 def small_images(engine: Engine) -> list[str]:
     """100 images of CIFAR size in one call, against one by one and pixel by pixel."""
     image = photograph(320)
@@ -177,7 +199,8 @@ def small_images(engine: Engine) -> list[str]:
         {
             "100 together, sheared": together,
             "one by one, sheared": lambda: [stream.decode("sheared") for stream in streams],
-        }
+        },
+        ROUNDS,
     )
     few = streams[::20]
     seconds |= medians({"one by one, sequential": lambda: [stream.decode("sequential") for stream in few]}, rounds=1)
@@ -194,9 +217,7 @@ import numpy as np
 sys.path.insert(0, {folder!r})
 from speed import photograph
 import nelloc
-def peak():
-    # Not getrusage: its peak is inherited from the process that started this one.
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+from nelloc.bench.memory import peak
 nelloc.decode(nelloc.encode(photograph(64), threads=1), threads=1)
 size = {size}
 image = np.tile(photograph(512), (size // 512, size // 512, 1))
@@ -223,19 +244,17 @@ def memory() -> list[str]:
 
 
 def machine() -> str:
-    model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}, one thread"
+    this = Machine.this()
+    return f"{this.processor}, Python {this.python}, NumPy {this.numpy}, one thread"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
-    parser.add_argument("--part", action="append", choices=("large", "decoders", "small", "memory"))
+    parser.add_argument("--part", action="append", choices=("large", "decoders", "small", "memory", "thesis"))
     parser.add_argument("--sequential-1024", action="store_true")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="for --part thesis")
+    parser.add_argument("--sequential", type=int, default=0, metavar="N", help="for --part thesis")
     args = parser.parse_args()
     model = library.find()
     parts = []
@@ -246,6 +265,7 @@ def main() -> None:
             "decoders": lambda: decoders(engine, args.sequential_1024),
             "small": lambda: small_images(engine),
             "memory": memory,
+            "thesis": lambda: thesis_images(args.data, args.sequential),
         }
         for name, measurement in measurements.items():
             if args.part is None or name in args.part:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from nelloc.bench import memory
 from nelloc.bench.interface import Codec, Picture, unchanged
 from nelloc.bench.memory import Memory
 from nelloc.bench.pictures import Found
+from nelloc.bench.timing import medians
 from nelloc.errors import NellocError
 
 # lossy: came back, but changed. skipped: the codec does not take such images.
@@ -134,19 +134,10 @@ def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
 
 
 def timed(codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of encoding and decoding, by codec, over rounds in which all codecs take turns.
-
-    So a slow minute of the machine hits them alike. Nothing if there are no rounds.
-    """
-    rounds: dict[str, list[tuple[float, float]]] = {}
-    for _ in range(repeat):
-        for codec, data in codecs:
-            start = time.perf_counter()
-            codec.encode(picture)
-            middle = time.perf_counter()
-            codec.decode(data)
-            rounds.setdefault(codec.label, []).append((middle - start, time.perf_counter() - middle))
-    return {
-        label: (statistics.median(e for e, _ in times), statistics.median(d for _, d in times))
-        for label, times in rounds.items()
-    }
+    """Median seconds of encoding and decoding, by codec; nothing if there are no rounds."""
+    variants: dict[tuple[str, str], Callable[[], object]] = {}
+    for codec, data in codecs:
+        variants[codec.label, "encode"] = partial(codec.encode, picture)
+        variants[codec.label, "decode"] = partial(codec.decode, data)
+    seconds = medians(variants, repeat)
+    return {label: (seconds[label, "encode"], seconds[label, "decode"]) for label, _ in seconds}

@@ -8,13 +8,13 @@ from conftest import small_model_bytes
 from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw
 from PIL import Image
 
-from nelloc import codec, image
+from nelloc import codec
 from nelloc.bench import measure, pictures
-from nelloc.bench.interface import Picture
 from nelloc.bench.measure import Measured, Trial
 from nelloc.bench.own import Nelloc, is_own
 from nelloc.bench.peers.png import Png
 from nelloc.bench.summary import losses, summarise
+from nelloc.bench.timing import medians
 from nelloc.container import MAX_PIXELS
 
 
@@ -75,12 +75,14 @@ def test_nothing_is_timed_before_it_is_checked_nor_without_rounds(folder, monkey
     assert all(trial.encode_seconds is None for trial in run(folder, [Png()], repeat=0).trials)
 
 
-def test_the_median_of_the_rounds_counts(monkeypatch):
-    clock = iter([0, 1, 1, 10, 15, 16, 20, 23, 25])
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(clock)))
-    picture = Picture.of("a", image.from_array(np.zeros((2, 2), np.uint8)))
-    # Rounds of encoding 1, 5, 3 and decoding 0, 1, 2.
-    assert measure.timed([(Raw(), Raw().encode(picture))], picture, 3) == {"raw": (3.0, 1.0)}
+def test_the_median_of_the_rounds_counts_and_all_take_turns():
+    calls: list[str] = []
+    clock = iter([0, 1, 1, 10, 20, 25, 25, 26, 30, 33, 33, 35])
+    variants = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    # Rounds of a: 1, 5, 3; of b: 9, 1, 2.
+    assert medians(variants, 3, lambda: next(clock)) == {"a": 3, "b": 2}
+    assert calls == ["a", "b"] * 3
+    assert medians(variants, 0) == {}
 
 
 def test_an_image_that_cannot_be_read_is_told_and_the_rest_measured(folder):
