@@ -72,6 +72,20 @@ class Failing(Raw):
 
 
 @dataclass(frozen=True)
+class Tiring(Raw):
+    """Works once, when it is checked, and not again."""
+
+    name: ClassVar[str] = "tiring"
+    calls: ClassVar[list[str]] = []
+
+    def encode(self, picture: Picture) -> bytes:
+        if picture.name in self.calls:
+            raise RuntimeError("tired")
+        self.calls.append(picture.name)
+        return super().encode(picture)
+
+
+@dataclass(frozen=True)
 class GrayOnly(Raw):
     name: ClassVar[str] = "gray-only"
     kinds: ClassVar[frozenset[Kind]] = frozenset({(1, 8)})

@@ -86,8 +86,8 @@ def measure(
     progress = progress or Progress()
     trials: list[Trial] = []
     unread: list[NellocError] = []
-    # The largest picture that each codec coded without loss.
-    largest: dict[str, tuple[int, Found, bytes]] = {}
+    # The largest picture that each codec coded without loss, and its file.
+    largest: dict[str, tuple[Picture, bytes]] = {}
     for item in found:
         progress.image(item.name)
         try:
@@ -98,21 +98,23 @@ def measure(
             continue
         checked = [check(codec, picture) for codec in codecs]
         good = [(codec, data) for codec, (trial, data) in zip(codecs, checked, strict=True) if trial.status == "ok"]
-        seconds = timed(good, picture, repeat)
+        seconds, failures = timed(good, picture, repeat)
         for trial, data in checked:
-            if trial.codec in seconds:
+            if trial.codec in failures:
+                trial = replace(trial, status="failed", reason=failures[trial.codec], bytes=None)
+            elif trial.codec in seconds:
                 encode, decode = seconds[trial.codec]
                 trial = replace(trial, encode_seconds=encode, decode_seconds=decode)
-            if trial.status == "ok" and trial.samples > largest.get(trial.codec, (0,))[0]:
-                largest[trial.codec] = (trial.samples, item, data)
+            held = largest.get(trial.codec)
+            if trial.status == "ok" and (held is None or picture.array.nbytes > held[0].array.nbytes):
+                largest[trial.codec] = picture, data
             trials.append(trial)
             progress.trial(trial)
     peaks: dict[str, Memory] = {}
     for codec in codecs if with_memory else ():
         if codec.label in largest:
-            _, item, data = largest[codec.label]
             progress.image(f"memory of {codec.label}")
-            if (peak := memory.measure(codec, item.read(max_pixels), data)) is not None:
+            if (peak := memory.measure(codec, *largest[codec.label])) is not None:
                 peaks[codec.label] = peak
     return Measured(tuple(trials), tuple(unread), peaks)
 
@@ -126,18 +128,33 @@ def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
         data = codec.encode(picture)
         decoded = codec.decode(data)
     except Exception as error:  # of any library that a peer is made of
-        return replace(trial, status="failed", reason=str(error) or type(error).__name__), b""
+        return replace(trial, status="failed", reason=_words(error)), b""
     trial = replace(trial, bytes=len(data))
     if decoded.shape[:2] != picture.array.shape[:2] or not unchanged(picture, decoded):
         return replace(trial, status="lossy", reason="the pixels that came back are not those that went in"), data
     return trial, data
 
 
-def timed(codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of encoding and decoding, by codec; nothing if there are no rounds."""
+def timed(
+    codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int
+) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
+    """Median seconds of encoding and decoding, by codec, none if there are no rounds; and why some failed after all."""
+    failures: dict[str, str] = {}
+
+    def guarded(label: str, function: Callable[[], object]) -> None:
+        if label not in failures:
+            try:
+                function()
+            except Exception as error:  # as in ``check``
+                failures[label] = _words(error)
+
     variants: dict[tuple[str, str], Callable[[], object]] = {}
     for codec, data in codecs:
-        variants[codec.label, "encode"] = partial(codec.encode, picture)
-        variants[codec.label, "decode"] = partial(codec.decode, data)
+        variants[codec.label, "encode"] = partial(guarded, codec.label, partial(codec.encode, picture))
+        variants[codec.label, "decode"] = partial(guarded, codec.label, partial(codec.decode, data))
     seconds = medians(variants, repeat)
-    return {label: (seconds[label, "encode"], seconds[label, "decode"]) for label, _ in seconds}
+    return {label: (seconds[label, "encode"], seconds[label, "decode"]) for label, _ in seconds}, failures
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -47,7 +47,8 @@ class _Box:
 def rate_against_speed(points: Sequence[Point], title: str) -> str:
     """A scatter plot: megabytes a second, in logarithms, to the right; bits per dimension upwards."""
     low, high = (f(p.speed for p in points) for f in (min, max))
-    first, last = math.log10(low) - 0.15, math.log10(high) + 0.25
+    span = math.log10(high / low)
+    first, last = math.log10(low) - 0.15 - 0.2 * span, math.log10(high) + 0.15 + 0.1 * span  # with room for labels
     bottom, top = _range(p.rate for p in points)
 
     def x(speed: float) -> float:
@@ -70,7 +71,7 @@ def rate_against_speed(points: Sequence[Point], title: str) -> str:
         places = [(x(p.speed), y(p.rate)) for p in ends]
         parts.append(f'<polyline class="{kind}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in places)}"/>')
         taken += [box for a, b in pairwise(places) for box in _along(a, b)]
-    for point in points:
+    for point in sorted(points, key=lambda p: not p.own):
         kind = "own" if point.own else "peer"
         told = escape(f"{point.label}: {point.rate:.3f} bpd, {point.speed:.3g} MB/s")
         parts.append(
@@ -98,7 +99,7 @@ def _along(start: tuple[float, float], end: tuple[float, float]) -> list[_Box]:
 
 
 def _label_place(x: float, y: float, label: str, taken: Sequence[_Box]) -> tuple[_Box, str]:
-    """Where a label beside a point meets no other; the first place if there is none."""
+    """Where a label beside a point meets nothing, or the least; the first such place."""
     width = _CHARACTER * len(label)
     places = [
         (_Box(x + 9, y - 8, width, _LINE), "start"),
@@ -109,9 +110,11 @@ def _label_place(x: float, y: float, label: str, taken: Sequence[_Box]) -> tuple
         (_Box(x + 7, y + 6, width, _LINE), "start"),
         (_Box(x - 7 - width, y - 20, width, _LINE), "end"),
         (_Box(x - 7 - width, y + 6, width, _LINE), "end"),
+        (_Box(x - width / 2, y - 36, width, _LINE), "middle"),
+        (_Box(x - width / 2, y + 22, width, _LINE), "middle"),
     ]
-    free = (place for place in places if place[0].inside() and not any(place[0].meets(box) for box in taken))
-    return next(free, places[0])
+    inside = [place for place in places if place[0].inside()] or places
+    return min(inside, key=lambda place: sum(place[0].meets(box) for box in taken))
 
 
 def _range(rates: Iterable[float]) -> tuple[float, float]:

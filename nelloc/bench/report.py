@@ -196,13 +196,16 @@ def _machine(results: Results) -> str:
 
 
 def _thumbnail(path: Path | None) -> str:
-    """A small picture as a data URI; nothing if it cannot be made."""
+    """A small picture as a data URI; nothing if the file went away, or is of a kind that cannot be shown."""
     if path is None:
         return ""
     out = io.BytesIO()
-    with Image.open(path) as opened:
-        opened.thumbnail(_THUMBNAIL)
-        opened.convert("RGB").save(out, "JPEG", quality=70)
+    try:
+        with Image.open(path) as opened:
+            opened.thumbnail(_THUMBNAIL)
+            opened.convert("RGB").save(out, "JPEG", quality=70)
+    except (OSError, ValueError):
+        return ""
     return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}">'
 
 

@@ -88,7 +88,9 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 def bench(
     sources, models, wanted, repeat, threads, limit, memory, as_json, as_csv, report, force, quiet, verbose, **fields
 ):
-    """Measure nelloc beside other lossless codecs on the images in each FOLDER (or file), folders inside included.
+    """Measure nelloc beside other codecs on your images.
+
+    All images in each FOLDER, or file, are measured, folders inside included.
 
     Every codec first encodes and decodes each image, and what comes back is compared; then it is timed. The table has
     bits per dimension and bytes of whole files, their ratio to PNG, megabytes of pixels a second, and the memory that

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import small_model_bytes
-from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw
+from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw, Tiring
 from PIL import Image
 
 from nelloc import codec
@@ -73,6 +73,16 @@ def test_nothing_is_timed_before_it_is_checked_nor_without_rounds(folder, monkey
     for trial in measured.trials:
         assert (trial.encode_seconds is None) == (trial.codec == "lossy")
     assert all(trial.encode_seconds is None for trial in run(folder, [Png()], repeat=0).trials)
+
+
+def test_a_codec_that_fails_when_it_is_timed_has_failed(folder):
+    Tiring.calls.clear()
+    measured = run(folder, [Tiring(), Raw()], repeat=2)
+    status = {
+        (t.codec, t.image): (t.status, t.reason, t.bytes is None, t.encode_seconds is None) for t in measured.trials
+    }
+    assert status["tiring", "a.png"] == status["tiring", "b.png"] == ("failed", "tired", True, True)
+    assert status["raw", "a.png"] == status["raw", "b.png"] == ("ok", "", False, False)
 
 
 def test_the_median_of_the_rounds_counts_and_all_take_turns():
