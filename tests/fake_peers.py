@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import Kind, Peer, Picture
+from nelloc.bench.interface import Form, Peer, Picture
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Tiring(Raw):
 @dataclass(frozen=True)
 class GrayOnly(Raw):
     name: ClassVar[str] = "gray-only"
-    kinds: ClassVar[frozenset[Kind]] = frozenset({(1, 8)})
+    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8)})
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Hungry(Raw):
     name: ClassVar[str] = "hungry"
 
     def encode(self, picture: Picture) -> bytes:
-        if picture.width > 16:
+        if picture.pixels.width > 16:
             assert np.ones(8 << 20).sum() == 8 << 20
         return super().encode(picture)
 

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc import image
 from nelloc.image import Pixels
+from nelloc.kinds import Kind
 
 # Channels and bits per sample of the arrays that a codec takes.
-Kind = tuple[int, int]
-EIGHT_BIT: frozenset[Kind] = frozenset({(1, 8), (2, 8), (3, 8), (4, 8)})
-_KIND_NAMES = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
+Form = tuple[int, int]
+EIGHT_BIT: frozenset[Form] = frozenset({(1, 8), (2, 8), (3, 8), (4, 8)})
+SIXTEEN_BIT: frozenset[Form] = frozenset({(1, 16), (2, 16), (3, 16), (4, 16)})
+_CHANNELS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image to be coded: its name in the results, its pixels as nelloc codes them, and as an array.
+    """An image to be coded: its name in the results, its pixels as nelloc codes them, and what it shows, as an array.
 
-    ``array`` is (height, width) or (height, width, channels), uint8 or uint16.
+    ``array`` is (height, width) or (height, width, channels), uint8 or uint16: palettes are looked up, bits are black
+    and white, and a transparent colour is an alpha channel.
     """
 
     name: str
@@ -34,24 +37,38 @@ class Picture:
 
     @classmethod
     def of(cls, name: str, pixels: Pixels) -> Picture:
-        return cls(name, pixels, np.ascontiguousarray(image.to_array(pixels)))
-
-    @property
-    def height(self) -> int:
-        return self.array.shape[0]
-
-    @property
-    def width(self) -> int:
-        return self.array.shape[1]
+        return cls(name, pixels, shown(pixels))
 
     @property
     def channels(self) -> int:
+        """Of the array."""
         return self.array.shape[2] if self.array.ndim == 3 else 1
 
     @property
     def bits(self) -> int:
-        """Bits of a sample in memory: 8 or 16."""
+        """Of a sample of the array: 8 or 16."""
         return 8 * self.array.dtype.itemsize
+
+    @property
+    def samples(self) -> int:
+        """As `nelloc compress` counts them: an index of a palette is one."""
+        return self.pixels.area * self.pixels.kind.planes
+
+
+def shown(pixels: Pixels) -> NDArray:
+    """What an image shows, as ``Picture.array``."""
+    if pixels.kind is Kind.BILEVEL:
+        return pixels.planes[0] * np.uint8(255)
+    if pixels.palette is not None:
+        opaque = pixels.palette.mode == "RGB" and pixels.palette.transparency is None
+        return np.asarray(image.to_image(pixels).convert("RGB" if opaque else "RGBA"))
+    # A copy: ascontiguousarray keeps the odd strides of sides of one pixel, which some libraries refuse.
+    array = np.array(image.to_array(pixels), order="C")
+    if pixels.transparent is None:
+        return array
+    colours = array.reshape(*array.shape[:2], -1)
+    alpha = np.where((colours == pixels.transparent).all(axis=2), 0, np.iinfo(array.dtype).max)
+    return np.concatenate([colours, alpha[:, :, None].astype(array.dtype)], axis=2)
 
 
 class Codec(Protocol):
@@ -74,8 +91,12 @@ class Codec(Protocol):
         """The bytes of a whole file."""
         ...
 
-    def decode(self, data: bytes) -> NDArray:
-        """The pixels of a file; gray may come back as three equal channels, and with an opaque alpha channel."""
+    def decode(self, data: bytes) -> Any:
+        """The image of a file, in a form that ``same`` knows."""
+        ...
+
+    def same(self, picture: Picture, decoded: Any) -> bool:
+        """Whether what came back is what went in."""
         ...
 
 
@@ -88,7 +109,7 @@ class Peer(ABC):
 
     name: ClassVar[str]
     about: ClassVar[str]
-    kinds: ClassVar[frozenset[Kind]] = EIGHT_BIT
+    forms: ClassVar[frozenset[Form]] = EIGHT_BIT
     max_side: ClassVar[int] = 1 << 30
     # What may be asked for with NAME:EFFORT, and what is measured where nothing is asked for.
     efforts: ClassVar[range] = range(1)
@@ -108,9 +129,9 @@ class Peer(ABC):
         """What it is made of, with version numbers."""
 
     def refuses(self, picture: Picture) -> str | None:
-        if (picture.channels, picture.bits) not in self.kinds:
-            return f"takes no {picture.bits}-bit {_KIND_NAMES.get(picture.channels, f'{picture.channels}-channel')}"
-        if max(picture.width, picture.height) > self.max_side:
+        if (picture.channels, picture.bits) not in self.forms:
+            return f"takes no {picture.bits}-bit {_CHANNELS.get(picture.channels, f'{picture.channels}-channel')}"
+        if max(picture.array.shape[:2]) > self.max_side:
             return f"takes no more than {self.max_side} pixels a side"
         return None
 
@@ -120,7 +141,10 @@ class Peer(ABC):
 
     @abstractmethod
     def decode(self, data: bytes) -> NDArray:
-        """The pixels of a file."""
+        """The pixels of a file; gray may come back as three equal channels, and with an opaque alpha channel."""
+
+    def same(self, picture: Picture, decoded: NDArray) -> bool:
+        return unchanged(picture, decoded)
 
 
 def unchanged(picture: Picture, decoded: NDArray) -> bool:

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Literal
 
 from nelloc.bench import memory
-from nelloc.bench.interface import Codec, Picture, unchanged
+from nelloc.bench.interface import Codec, Picture
 from nelloc.bench.memory import Memory
+from nelloc.bench.own import is_own, metadata_bytes
 from nelloc.bench.pictures import Found
 from nelloc.bench.timing import medians
 from nelloc.errors import NellocError
@@ -22,29 +23,24 @@ Status = Literal["ok", "lossy", "failed", "skipped"]
 class Trial:
     """One codec on one picture.
 
+    ``raw_bytes`` are those of its samples in memory; ``metadata_bytes`` are a part of ``bytes``, nelloc's only.
     ``seconds`` are the median of the timed rounds, without the one that checked, and None where nothing was timed;
     ``reason`` says why the status is not ok. ``bytes`` is None unless it is ok or lossy.
     """
 
     codec: str
     image: str
+    kind: str
     width: int
     height: int
-    channels: int
-    bits: int
+    samples: int
+    raw_bytes: int
     status: Status
     reason: str = ""
     bytes: int | None = None
     encode_seconds: float | None = None
     decode_seconds: float | None = None
-
-    @property
-    def samples(self) -> int:
-        return self.width * self.height * self.channels
-
-    @property
-    def raw_bytes(self) -> int:
-        return self.samples * self.bits // 8
+    metadata_bytes: int = 0
 
     @property
     def bits_per_dimension(self) -> float | None:
@@ -80,9 +76,10 @@ def measure(
     repeat: int = 1,
     with_memory: bool = True,
     max_pixels: int,
+    strip: bool = False,
     progress: Progress | None = None,
 ) -> Measured:
-    """Measure every codec on every image. What fails is told and does not stop the others."""
+    """Measure every codec on every image, without its metadata if ``strip``. What fails is told, and stops nothing."""
     progress = progress or Progress()
     trials: list[Trial] = []
     unread: list[NellocError] = []
@@ -91,7 +88,7 @@ def measure(
     for item in found:
         progress.image(item.name)
         try:
-            picture = item.read(max_pixels)
+            picture = item.read(max_pixels, strip)
         except NellocError as error:
             unread.append(error)
             progress.unread(error)
@@ -121,16 +118,19 @@ def measure(
 
 def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
     """Whether a picture comes back from a codec as it was; and its file."""
-    trial = Trial(codec.label, picture.name, picture.width, picture.height, picture.channels, picture.bits, "ok")
+    pixels = picture.pixels
+    raw = sum(group.nbytes for group in pixels.groups)
+    size = (pixels.width, pixels.height, picture.samples, raw)
+    trial = Trial(codec.label, picture.name, pixels.kind.name.lower(), *size, "ok")
     if (reason := codec.refuses(picture)) is not None:
         return replace(trial, status="skipped", reason=reason), b""
     try:
         data = codec.encode(picture)
-        decoded = codec.decode(data)
+        same = codec.same(picture, codec.decode(data))
     except Exception as error:  # of any library that a peer is made of
         return replace(trial, status="failed", reason=_words(error)), b""
-    trial = replace(trial, bytes=len(data))
-    if decoded.shape[:2] != picture.array.shape[:2] or not unchanged(picture, decoded):
+    trial = replace(trial, bytes=len(data), metadata_bytes=metadata_bytes(data) if is_own(codec.label) else 0)
+    if not same:
         return replace(trial, status="lossy", reason="the pixels that came back are not those that went in"), data
     return trial, data
 

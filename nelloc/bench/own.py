@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from numpy.typing import NDArray
-
 import nelloc
-from nelloc import codec, image, library
+from nelloc import codec, library
 from nelloc.bench.interface import Picture
-from nelloc.container import parse
+from nelloc.container import SectionType, parse
 from nelloc.errors import NellocError
+from nelloc.image import Pixels
 
 _PREFIX = "nelloc "
 
@@ -26,25 +25,29 @@ class Nelloc:
         return f"{_PREFIX}{self.options.model}"
 
     def version(self) -> str:
-        return (
-            f"nelloc {nelloc.__version__}, model {library.find(self.options.model or library.DEFAULT_MODEL).id.hex()}"
-        )
+        model = library.find(self.options.model or library.DEFAULT_MODEL)
+        return f"nelloc {nelloc.__version__}, model {model.id.hex()}"
 
     def refuses(self, picture: Picture) -> str | None:
-        try:
-            codec.model_for(picture.pixels, self.options)
-        except NellocError as error:
-            return str(error)
+        if codec.has_colour(picture.pixels):
+            try:
+                codec.model_for(picture.pixels, self.options)
+            except NellocError as error:
+                return str(error)
         return None
 
     def encode(self, picture: Picture) -> bytes:
         return codec.encode_pixels([picture.pixels], self.options, verify=False)[0].data
 
-    def decode(self, data: bytes) -> NDArray:
+    def decode(self, data: bytes) -> Pixels:
         # The model is found by the id in the file, as `nelloc decompress` does.
         options = replace(self.options, model=self._path())
         file = parse(data, "encoded data", max_pixels=options.max_pixels)
-        return image.to_array(codec.decode_files([file], ["encoded data"], options)[0])
+        return codec.decode_files([file], ["encoded data"], options)[0]
+
+    def same(self, picture: Picture, decoded: Pixels) -> bool:
+        """Metadata too, as `nelloc compress` checks."""
+        return picture.pixels.same_as(decoded)
 
     def _path(self) -> str | None:
         """The model where it is neither shipped nor installed."""
@@ -55,3 +58,8 @@ class Nelloc:
 def is_own(label: str) -> bool:
     """Whether a codec's label is that of nelloc."""
     return label.startswith(_PREFIX)
+
+
+def metadata_bytes(data: bytes) -> int:
+    """What metadata takes in an .nlc file."""
+    return sum(len(section.data) for section in parse(data).sections if section.type == SectionType.METADATA)

@@ -18,9 +18,10 @@ class Found:
     name: str
     path: Path
 
-    def read(self, max_pixels: int) -> Picture:
-        """Its pixels. Raises NellocError if nelloc cannot take it."""
-        return Picture.of(self.name, image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels))
+    def read(self, max_pixels: int, strip: bool = False) -> Picture:
+        """Its pixels, without metadata if ``strip``. Raises NellocError if nelloc cannot take it."""
+        pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels)
+        return Picture.of(self.name, pixels.stripped() if strip else pixels)
 
 
 def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:

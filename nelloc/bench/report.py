@@ -18,7 +18,7 @@ from nelloc.bench.peers.png import Png
 from nelloc.bench.plots import Point, rate_against_speed
 from nelloc.bench.results import Results
 from nelloc.bench.summary import Row
-from nelloc.bench.table import HEADS, cells
+from nelloc.bench.table import HEADS, cells, metadata_note
 
 # Images with bars, and lost images with a thumbnail; all are in the table of sizes.
 MAX_BARS, MAX_LOSSES = 60, 24
@@ -68,6 +68,8 @@ def _codecs(results: Results) -> str:
     ranked = [row for row in results.rows if row.ranked]
     rows = [(row, [escape(cell) for cell in cells(row)]) for row in ranked]
     text = "<h2>Codecs</h2>\n" + _table(heads, [c for _, c in rows], [_kind(row) for row, _ in rows])
+    if results.metadata_bytes:
+        text += f"<p class='muted'>{escape(metadata_note(results))}.</p>\n"
     remarks = [f"{row.codec}: {row.remark}" for row in results.rows if not row.ranked]
     if remarks:
         text += _list("Not ranked", remarks)

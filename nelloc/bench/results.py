@@ -19,13 +19,15 @@ from nelloc.errors import NellocError
 COLUMNS = (
     "codec",
     "image",
+    "kind",
     "width",
     "height",
-    "channels",
-    "bits",
+    "samples",
+    "raw_bytes",
     "status",
     "reason",
     "bytes",
+    "metadata_bytes",
     "bits_per_dimension",
     "encode_seconds",
     "decode_seconds",
@@ -80,6 +82,14 @@ class Results:
     def raw_bytes(self) -> int:
         """Bytes of all samples of these."""
         return sum({trial.image: trial.raw_bytes for trial in self.trials}.values())
+
+    @property
+    def metadata_bytes(self) -> int:
+        """What metadata takes in the files of one nelloc model, which those of peers do not hold."""
+        by_codec: dict[str, int] = {}
+        for trial in self.trials:
+            by_codec[trial.codec] = by_codec.get(trial.codec, 0) + trial.metadata_bytes
+        return max(by_codec.values(), default=0)
 
     @property
     def failed(self) -> tuple[Trial, ...]:

@@ -23,12 +23,22 @@ def table(results: Results) -> str:
             cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths, strict=True))
         )
         text.append("  ".join([first, *others]).rstrip())
+    if results.metadata_bytes:
+        text += ["", metadata_note(results)]
     unranked = [row for row in results.rows if not row.ranked]
     if unranked:
         text += ["", "not ranked:", *(f"  {row.codec}: {row.remark}" for row in unranked)]
     if results.missing:
         text += ["", "not found:", *(f"  {missing.name}: {missing.reason}" for missing in results.missing)]
     return "\n".join(text)
+
+
+def metadata_note(results: Results) -> str:
+    """What nelloc's files hold beside the pixels."""
+    return (
+        f"nelloc's files hold {results.metadata_bytes:,} bytes of metadata, which the others do not; "
+        "--strip leaves it out"
+    )
 
 
 def cells(row: Row) -> tuple[str, ...]:

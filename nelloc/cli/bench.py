@@ -84,9 +84,23 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
     help=f"Write a page with plots, {REPORT}, into this folder, which is made if it is not there.",
 )
 @click.option("-f", "--force", is_flag=True, help="Replace an existing page.")
-@options("backend", "max_pixels", "quiet", "verbose")
+@options("strip", "backend", "max_pixels", "quiet", "verbose")
 def bench(
-    sources, models, wanted, repeat, threads, limit, memory, as_json, as_csv, report, force, quiet, verbose, **fields
+    sources,
+    models,
+    wanted,
+    repeat,
+    threads,
+    limit,
+    memory,
+    as_json,
+    as_csv,
+    report,
+    force,
+    strip,
+    quiet,
+    verbose,
+    **fields,
 ):
     """Measure nelloc beside other codecs on your images.
 
@@ -122,6 +136,7 @@ def bench(
                 repeat=repeat,
                 with_memory=memory,
                 max_pixels=fields["max_pixels"],
+                strip=strip,
                 progress=progress,
             )
         results = Results.of(measured, codecs, threads=threads, repeat=repeat, missing=missing, errors=errors)

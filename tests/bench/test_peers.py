@@ -14,22 +14,24 @@ from fake_peers import Absent, Raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from nelloc import image
 from nelloc.bench import peers
-from nelloc.bench.interface import Peer, Picture, unchanged
+from nelloc.bench.interface import Peer, Picture, shown, unchanged
 from nelloc.bench.peers.avif import AvifOfPillow
 from nelloc.bench.peers.flif import Flif
 from nelloc.bench.peers.jpegxl import JpegXlTools
 from nelloc.errors import NellocError
+from nelloc.image import Palette, Pixels
+from nelloc.kinds import Kind
 
 HERE = [peer for peer in peers.PEERS if peer.missing() is None]
 
 
 def picture(array: np.ndarray, name: str = "test") -> Picture:
-    """An array as a picture; of kinds that nelloc does not take, with the pixels of another."""
-    some = image.from_array(np.zeros((1, 1), np.uint8))
-    return Picture(name, some, array)
+    """An array as a picture."""
+    return Picture.of(name, image.from_array(array))
 
 
 def array_of(channels: int, bits: int, seed: int = 0, size: tuple[int, int] = (21, 34)) -> np.ndarray:
@@ -38,7 +40,7 @@ def array_of(channels: int, bits: int, seed: int = 0, size: tuple[int, int] = (2
     return np.random.default_rng(seed).integers(0, 1 << bits, shape, dtype=np.uint8 if bits == 8 else np.uint16)
 
 
-CASES = [(peer, kind) for peer in HERE if peer is not AvifOfPillow for kind in sorted(peer.kinds)]
+CASES = [(peer, kind) for peer in HERE if peer is not AvifOfPillow for kind in sorted(peer.forms)]
 
 
 @pytest.mark.parametrize(("peer", "kind"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
@@ -107,6 +109,45 @@ def test_one_sample_that_differs_is_seen(kind):
         after = before.copy()
         after.flat[place] ^= 1
         assert not unchanged(picture(before), after)
+
+
+# What a picture shows
+
+
+def test_palettes_bits_and_transparent_colours_are_shown():
+    palette = Palette("RGB", bytes([10, 20, 30, 40, 50, 60]), b"\xff\x07")
+    indices = np.array([[[0, 1]]], np.uint8)
+    np.testing.assert_array_equal(
+        shown(Pixels(Kind.PALETTE, (indices,), palette)), [[[10, 20, 30, 255], [40, 50, 60, 7]]]
+    )
+    opaque = dataclasses.replace(palette, transparency=None)
+    np.testing.assert_array_equal(shown(Pixels(Kind.PALETTE, (indices,), opaque)), [[[10, 20, 30], [40, 50, 60]]])
+    np.testing.assert_array_equal(shown(Pixels(Kind.BILEVEL, (indices,))), [[0, 255]])
+    np.testing.assert_array_equal(shown(Pixels(Kind.GRAY, (indices,), transparent=(1,))), [[[0, 255], [1, 0]]])
+    colour = np.array([[[1, 1]], [[2, 2]], [[3, 4]]], np.uint16)
+    np.testing.assert_array_equal(
+        shown(Pixels(Kind.RGB16, (colour,), transparent=(1, 2, 4))), [[[1, 2, 3, 65535], [1, 2, 4, 0]]]
+    )
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "PA", "L", "LA", "RGB", "RGBA", "I;16"])
+def test_png_keeps_what_every_mode_shows_and_palettes_as_they_are(mode):
+    random = np.random.default_rng(1)
+    if mode == "I;16":
+        source = Image.fromarray(array_of(1, 16))
+    elif mode in ("P", "PA"):
+        source = Image.frombytes("P", (34, 21), random.integers(0, 4, 34 * 21, dtype=np.uint8).tobytes())
+        source.putpalette(bytes(range(12)))
+        if mode == "PA":
+            source.info["transparency"] = 2
+    else:
+        source = Image.fromarray(array_of(4, 8)).convert(mode)
+    given = Picture.of("a", image.from_image(source))
+    codec = peers.Png()
+    data = codec.encode(given)
+    assert unchanged(given, codec.decode(data))
+    if mode in ("1", "P", "PA"):
+        assert len(data) < 34 * 21  # as indices or bits, not as colours
 
 
 # Finding

@@ -111,7 +111,7 @@ def test_a_model_that_cannot_code_an_image_skips_it(folder, tmp_path):
 
 
 def trial(codec: str, image: str, size: int | None, status="ok", seconds: float | None = None) -> Trial:
-    return Trial(codec, image, 10, 10, 3, 8, status, "", size, seconds, seconds)
+    return Trial(codec, image, "rgb", 10, 10, 300, 300, status, "", size, seconds, seconds)
 
 
 class Labelled:

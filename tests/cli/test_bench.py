@@ -62,6 +62,32 @@ def test_the_bytes_of_nelloc_are_those_of_the_files_that_compress_writes():
         assert own_trial["bits_per_dimension"] == compressed["bits_per_dimension"]
 
 
+def test_images_of_every_kind_and_their_metadata():
+    """Sizes are those of compress, metadata counted and told; --strip leaves it out of both."""
+    source = Image.open("photos/a.png")
+    Path("kinds").mkdir()
+    for mode in ("1", "L", "LA", "P", "RGBA"):
+        source.convert(mode).save(f"kinds/{mode}.png", pnginfo=None)
+    source.save("kinds/described.png", icc_profile=bytes(range(200)))
+    sizes = {}
+    for flags in ([], ["--strip"]):
+        result = invoke("kinds", *QUICK, "--peer", "webp:0", *flags, "--json")
+        assert result.exit_code == 0
+        found = trials(result)
+        for path in Path("kinds").iterdir():
+            arguments = ["compress", str(path), "out.nlc", "--force", "--model", "model.nlm", "--json", *flags]
+            compressed = json.loads(CliRunner().invoke(main, arguments).stdout)
+            trial = found["nelloc model.nlm", path.name]
+            assert trial["bytes"] == compressed["target_bytes"]
+            assert trial["bits_per_dimension"] == compressed["bits_per_dimension"]
+            assert found["webp:0", path.name]["status"] == found["png:9", path.name]["status"] == "ok"
+        sizes[bool(flags)] = found["nelloc model.nlm", "described.png"]
+    assert sizes[False]["metadata_bytes"] > sizes[True]["metadata_bytes"] == 0
+    assert sizes[False]["bytes"] > sizes[True]["bytes"]
+    assert "bytes of metadata, which the others do not" in invoke("kinds", *QUICK, "--peer", "png").stdout
+    assert "metadata" not in invoke("kinds", *QUICK, "--peer", "png", "--strip").stdout
+
+
 def test_the_table_ranks_and_names_what_it_does_not_rank(fakes):
     result = invoke("photos", *QUICK, "--peer", "raw", "--peer", "lossy")
     assert result.exit_code == 0
@@ -214,10 +240,10 @@ def test_a_wrong_round_trip_of_nelloc(monkeypatch):
     decode = own.Nelloc.decode
 
     def wrong(self, data):
-        array = decode(self, data)
-        if array.ndim == 3:
-            array[0, 0, 0] ^= 1
-        return array
+        pixels = decode(self, data)
+        if len(pixels.planes) == 3:
+            pixels.planes[0, 0, 0] ^= 1
+        return pixels
 
     monkeypatch.setattr(own.Nelloc, "decode", wrong)
     result = invoke("photos", *QUICK, "--peer", "png", "--json")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import Kind, Peer, Picture
+from nelloc.bench.interface import Form, Peer, Picture
 from nelloc.bench.peers.package import load, missing_package, save, version_of
 
 
@@ -15,7 +15,7 @@ from nelloc.bench.peers.package import load, missing_package, save, version_of
 class JpegLsOfImagecodecs(Peer):
     name: ClassVar[str] = "jpegls"
     about: ClassVar[str] = "JPEG-LS by imagecodecs or pillow-jpls"
-    kinds: ClassVar[frozenset[Kind]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16), (3, 16), (4, 16)})
+    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16), (3, 16), (4, 16)})
 
     @classmethod
     def missing(cls) -> str | None:
@@ -41,7 +41,7 @@ class JpegLsOfImagecodecs(Peer):
 class JpegLsOfPillow(Peer):
     name: ClassVar[str] = JpegLsOfImagecodecs.name
     about: ClassVar[str] = JpegLsOfImagecodecs.about
-    kinds: ClassVar[frozenset[Kind]] = frozenset({(1, 8), (3, 8), (4, 8)})
+    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8)})
 
     @classmethod
     def missing(cls) -> str | None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import Kind, Peer, Picture
+from nelloc.bench.interface import Form, Peer, Picture
 from nelloc.bench.peers.package import missing_package, version_of
 
 
@@ -16,7 +16,7 @@ from nelloc.bench.peers.package import missing_package, version_of
 class QoiOfImagecodecs(Peer):
     name: ClassVar[str] = "qoi"
     about: ClassVar[str] = "QOI by imagecodecs or the package qoi"
-    kinds: ClassVar[frozenset[Kind]] = frozenset({(1, 8), (3, 8), (4, 8)})
+    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8)})
 
     @classmethod
     def missing(cls) -> str | None:
@@ -42,7 +42,7 @@ class QoiOfImagecodecs(Peer):
 class QoiPackage(Peer):
     name: ClassVar[str] = QoiOfImagecodecs.name
     about: ClassVar[str] = QoiOfImagecodecs.about
-    kinds: ClassVar[frozenset[Kind]] = QoiOfImagecodecs.kinds
+    forms: ClassVar[frozenset[Form]] = QoiOfImagecodecs.forms
 
     @classmethod
     def missing(cls) -> str | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nelloc.bench import memory
 from nelloc.bench.interface import Peer, Picture
-from nelloc.bench.peers.package import load, save
+from nelloc.bench.peers.png import png_array, png_bytes
 from nelloc.errors import NellocError
 
 
@@ -50,16 +50,16 @@ class Tool(Peer):
     def encode(self, picture: Picture) -> bytes:
         with tempfile.TemporaryDirectory(prefix="nelloc-bench-") as folder:
             source, target = Path(folder, "in.png"), Path(folder, f"out{self.suffix}")
-            source.write_bytes(save(picture.array, "PNG", compress_level=1))
+            source.write_bytes(png_bytes(picture, effort=1))
             return run(self.encoding(source, target), target)
 
     def decode(self, data: bytes) -> NDArray:
         if self.suffix == ".png":
-            return load(data, "PNG")
+            return png_array(data)
         with tempfile.TemporaryDirectory(prefix="nelloc-bench-") as folder:
             source, target = Path(folder, f"in{self.suffix}"), Path(folder, "out.png")
             source.write_bytes(data)
-            return load(run(self.decoding(source, target), target), "PNG")
+            return png_array(run(self.decoding(source, target), target))
 
 
 def run(command: Sequence[str | Path], target: Path) -> bytes:

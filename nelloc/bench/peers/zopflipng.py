@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nelloc.bench.interface import EIGHT_BIT, Kind
+from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form
 from nelloc.bench.peers.tool import Tool
 
 
@@ -15,7 +15,7 @@ from nelloc.bench.peers.tool import Tool
 class ZopfliPng(Tool):
     name: ClassVar[str] = "zopflipng"
     about: ClassVar[str] = "PNG by ZopfliPNG"
-    kinds: ClassVar[frozenset[Kind]] = EIGHT_BIT | {(1, 16)}
+    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT
     programs: ClassVar[tuple[str, ...]] = ("zopflipng",)
     suffix: ClassVar[str] = ".png"
 
