@@ -47,7 +47,7 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
     pixels = pictures.read(storage.read(path), str(path))
     if pixels.kind not in (Kind.GRAY, Kind.RGB) or pixels.planes.dtype != np.uint8:
         raise NellocError(f"{path}: is neither 8-bit gray nor RGB; convert it")
-    array = pictures.to_array(pixels.planes, pixels.kind)
+    array = pictures.to_array(pixels)
     found = (*array.shape[:2], len(pixels.planes))
     if found != (height, width, channels):
         if not resize:
