@@ -24,4 +24,24 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "Deterministic PPCA by spread EM recovers PCA (section 2.5.1)",
         "nelloc.research.spread.ppca",
     ),
+    Experiment(
+        "spread-line",
+        "Gauss-VAE on two Gaussians along a line: the ELBO fails, the spread ELBO does not (Figure 2.5)",
+        "nelloc.research.spread.line",
+        trains=True,
+    ),
+    Experiment(
+        "spread-mnist",
+        "Delta-VAE on MNIST with fixed Laplace, fixed Gaussian and learned noise (Figure 2.6, A.6)",
+        "nelloc.research.spread.mnist",
+        data=("mnist",),
+        trains=True,
+    ),
+    Experiment(
+        "spread-celeba",
+        "Delta-VAE on CelebA 64 x 64 with fixed noise and a learned transformation (Figure 2.7, A.7)",
+        "nelloc.research.spread.celeba",
+        data=("celeba",),
+        trains=True,
+    ),
 )

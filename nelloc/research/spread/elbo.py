@@ -69,8 +69,8 @@ def two_component_elbo(x: Tensor, logits: Tensor, means: Tensor, variances: Tens
     ``means`` and ``variances`` are (2, D). With ``spread_variance`` zero it is the ordinary ELBO of x; else x must have
     been spread with it, and it is the spread ELBO.
     """
-    deviations = (variances + spread_variance).sqrt()
-    likelihood = Independent(Normal(means, deviations), 1).log_prob(x[:, None])
+    components = Normal(means, (variances + spread_variance).sqrt(), validate_args=False)
+    likelihood = Independent(components, 1, validate_args=False).log_prob(x[:, None])
     # log q(z = 0), log q(z = 1)
     log_q = torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)], -1)
     return (log_q.exp() * (likelihood - math.log(2) - log_q)).sum(-1)

@@ -120,9 +120,12 @@ class TransformedNoise(nn.Module):
 
     def iterate(self, count: int) -> None:
         """Follow a change of the weights with the estimated norms, by ``count`` power iterations."""
-        for module in self.modules():
-            if isinstance(module, ContractiveConvolution):
-                module.iterate(count)
+        for layer in self.layers():
+            layer.iterate(count)
+
+    def layers(self) -> list[ContractiveConvolution]:
+        """The convolutions of f."""
+        return [module for module in self.modules() if isinstance(module, ContractiveConvolution)]
 
     def mean(self, x: Tensor) -> Tensor:
         """f(x), flattened like ``x``."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nelloc.research.experiment import Settings
-from nelloc.research.spread import annealing, deltas, direction, ppca
+from nelloc.research.spread import annealing, deltas, direction, line, ppca
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +43,40 @@ def test_the_learned_direction_is_the_best_one():
     assert numbers["learned_angle"] == pytest.approx(numbers["best_angle_on_a_grid"], abs=0.5)
     assert numbers["angle_of_p"] < numbers["learned_angle"] < numbers["angle_of_q"]
     assert numbers["spread_kl_learned"] > 2 * numbers["spread_kl_isotropic"]
+
+
+def test_the_spread_elbo_recovers_two_gaussians_on_a_line_where_the_elbo_fails(monkeypatch):
+    monkeypatch.setattr(line, "RUNS", 10)
+    elbo, _, spread = line.METHODS
+    found = {}
+    for method in (elbo, spread):
+        torch.manual_seed(1)
+        found[method.key] = line.fit(method, 3, Settings())
+    assert float(found["spread"].recovered[-1]) >= 0.75
+    assert float(found["elbo"].recovered[-1]) <= 0.5
+    # and what it recovers is on the line, but for a fraction of the noise
+    assert float(found["spread"].samples[..., 1].std(1).median()) < 0.5 * line.SPREAD_VARIANCE**0.5
+
+
+def test_the_elbo_has_no_maximum_and_the_spread_elbo_has_one():
+    """The right x1 with an ever smaller variance of x2: the ELBO rises by log 10 for each factor of 10 in deviation."""
+    torch.manual_seed(0)
+    x = line.draw(4000)
+    means = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    deviations = (1e-2, 1e-3, 1e-4)
+    bounds = {
+        noise: [
+            line.two_component_elbo(
+                x + noise**0.5 * torch.randn_like(x),
+                20 * x[:, 0],
+                means,
+                torch.tensor([line.DEVIATION**2, deviation**2]).expand(2, 2),
+                noise,
+            ).mean()
+            for deviation in deviations
+        ]
+        for noise in (0.0, line.SPREAD_VARIANCE)
+    }
+    steps = torch.tensor(bounds[0.0]).diff()
+    assert torch.allclose(steps, torch.full((2,), 10.0).log(), atol=1e-2)
+    assert max(bounds[line.SPREAD_VARIANCE]) < -1

@@ -1,0 +1,121 @@
+"""The delta-VAE on CelebA at 64 x 64 with fixed and with learned noise (thesis 2.4.2, Figure 2.7, A.7).
+
+The learned noise is N(y; f(x), deviation^2 I) with an invertible residual network f, trained against the model. The
+Frechet distance is taken on the leading principal components of the training images, not on Inception features.
+"""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from nelloc import datasets
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.plots import new_figure
+from nelloc.research.spread.delta_vae import convolutional_vae, train, with_noise
+from nelloc.research.spread.frechet import frechet_distance
+from nelloc.research.spread.learned import TransformedNoise
+from nelloc.research.spread.noise import Noise, gaussian_noise
+
+CHANNELS, SIDE = 3, 64
+DEVIATION = 0.3
+WIDTH, LATENT, BATCH, LEARNING_RATE = 32, 64, 50, 1e-3
+BLOCKS, NOISE_WIDTH, BOUND, NOISE_RATE = 2, 8, 0.9, 1e-3
+COMPONENTS = 64
+
+
+def run(settings: Settings) -> Result:
+    folder = settings.folder("celeba")
+    images, test = (
+        torch.from_numpy(datasets.read_sheet(folder / f"crop140_64_{part}_0.webp", SIDE).copy())
+        .permute(0, 3, 1, 2)
+        .flatten(1)
+        for part in ("train", "test")
+    )
+    images = torch.cat([images, mirrored(images)])
+    epochs = settings.epochs_or(3, 200)
+    state = torch.get_rng_state()
+    learned = TransformedNoise(CHANNELS, SIDE, DEVIATION, blocks=BLOCKS, width=NOISE_WIDTH, bound=BOUND)
+    chosen: dict[str, tuple[str, Noise, TransformedNoise | None]] = {
+        "fixed": ("fixed Gaussian noise", gaussian_noise(DEVIATION), None),
+        "learned": ("learned mean transformation", learned, learned),
+    }
+    settings.progress.expect(len(chosen) * epochs)
+    centre, components = principal_features(images.float() / 255)
+    test_features = (test.float() / 255 - centre) @ components
+
+    figure = new_figure(12, 6.6)
+    histories, distances = {}, {}
+    for panel, (key, (title, noise, adversary)) in zip(figure.subplots(1, 2), chosen.items(), strict=True):
+        torch.set_rng_state(state)  # the same start and the same order of the data for both
+        model = convolutional_vae(CHANNELS, SIDE, WIDTH, LATENT)
+        histories[key] = train(
+            key,
+            model,
+            images,
+            with_noise(noise),
+            epochs=epochs,
+            batch=BATCH,
+            learning_rate=LEARNING_RATE,
+            noise=adversary,
+            noise_rate=NOISE_RATE,
+            progress=settings.progress,
+        )
+        samples = model.sample(len(test))
+        distances[key] = frechet_distance((samples - centre) @ components, test_features)
+        show(panel, samples[:64], f"{title}: {distances[key]:.1f}")
+    figure.suptitle("samples g(z), and their Frechet distance on principal components")
+
+    learned.iterate(200)
+    probe = test[:16].float() / 255
+    with torch.no_grad():
+        moved = learned.mean(probe)
+        found = learned.invert(moved)
+    return Result(
+        numbers={
+            "epochs": epochs,
+            **{f"frechet_principal_components_{key}": value for key, value in distances.items()},
+            "frechet_principal_components_train_images": frechet_distance(
+                (images[: len(test)].float() / 255 - centre) @ components, test_features
+            ),
+            **{f"bound_{key}": values[-1] for key, values in histories.items()},
+            "bounds": histories,
+            "mean_change_by_f": float((moved - probe).abs().mean()),
+            "largest_error_of_inverse_of_f": float((found - probe).abs().max()),
+            "largest_norm_of_a_convolution_of_f": max(
+                float(layer.norm().clamp(max=layer.bound)) for layer in learned.layers()
+            ),
+        },
+        figures={"samples": figure, "transformation": _transformation_figure(probe[:8], moved[:8])},
+    )
+
+
+def mirrored(images: Tensor) -> Tensor:
+    """The flattened images, left and right exchanged."""
+    return images.reshape(-1, CHANNELS, SIDE, SIDE).flip(-1).flatten(1)
+
+
+def principal_features(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (D,) and the COMPONENTS leading principal directions (D, COMPONENTS) of images (N, D)."""
+    centre = x.mean(0)
+    _, _, directions = torch.svd_lowrank(x - centre, COMPONENTS + 16, niter=4)
+    return centre, directions[:, :COMPONENTS]
+
+
+def show(panel: Axes, images: Tensor, title: str, columns: int = 8) -> None:
+    """Flattened images in [0, 1] as rows of ``columns``."""
+    rows = len(images) // columns
+    grid = images.reshape(rows, columns, CHANNELS, SIDE, SIDE).permute(0, 3, 1, 4, 2)
+    panel.imshow(grid.reshape(rows * SIDE, columns * SIDE, CHANNELS).clamp(0, 1).numpy())
+    panel.set_title(title)
+    panel.set_axis_off()
+
+
+def _transformation_figure(x: Tensor, moved: Tensor):
+    figure = new_figure(9, 4)
+    above, below = figure.subplots(2, 1)
+    show(above, x, "test images x")
+    low, high = moved.min(), moved.max()
+    show(below, (moved - low) / (high - low), "f(x) after training, scaled to its range")
+    return figure

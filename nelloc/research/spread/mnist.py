@@ -1,0 +1,183 @@
+"""The delta-VAE on MNIST with fixed Laplace, fixed Gaussian and learned noise (thesis 2.4.1, Figure 2.6, A.6).
+
+All three noises have the same entropy per dimension as Gaussian noise of deviation DEVIATION, or, the Laplace noise,
+its deviation. A VAE with as much Gaussian noise in the model only stands beside them. The Frechet distance between
+samples and test images is taken on the last hidden layer of a classifier trained here; it is not the Inception FID.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor, nn
+
+from nelloc import datasets
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.plots import new_figure
+from nelloc.research.spread.delta_vae import Bound, DeltaVAE, batches, dense_vae, train, with_noise
+from nelloc.research.spread.elbo import kl_to_standard_normal, spread_elbo, spread_elbo_gaussian
+from nelloc.research.spread.frechet import frechet_distance
+from nelloc.research.spread.learned import LowRankNoise, isotropic_deviation
+from nelloc.research.spread.noise import gaussian_noise, laplace_noise
+
+SIDE = 28
+DIMENSIONS = SIDE * SIDE
+DEVIATION = 0.3
+RANK, STRENGTH_RATIO = 20, 5.0
+WIDTH, LATENT, BATCH, LEARNING_RATE = 400, 32, 100, 1e-3
+FEATURES = 64
+SAMPLES, QUICK_IMAGES = 10_000, 20_000
+
+
+@dataclass(frozen=True)
+class Method:
+    """A bound to train with, and the noise to learn against it, if any."""
+
+    title: str
+    bound: Bound
+    noise: LowRankNoise | None = None
+
+
+def methods() -> dict[str, Method]:
+    """The three noises, and noise in the model only."""
+    # The deviation at which LowRankNoise has the entropy of isotropic noise of DEVIATION.
+    deviation = DEVIATION / isotropic_deviation(1.0, STRENGTH_RATIO, RANK, DIMENSIONS)
+    learned = LowRankNoise(DIMENSIONS, RANK, deviation, STRENGTH_RATIO * deviation)
+    return {
+        "laplace": Method("fixed Laplace noise", with_noise(laplace_noise(DEVIATION / 2**0.5))),
+        "gaussian": Method("fixed Gaussian noise", with_noise(gaussian_noise(DEVIATION))),
+        "learned": Method("learned covariance, rank 20", with_noise(learned), learned),
+        "model_only": Method("noise in the model only (VAE)", model_noise_elbo),
+    }
+
+
+def model_noise_elbo(model: DeltaVAE, x: Tensor) -> Tensor:
+    """The ordinary ELBO with the likelihood N(x; g(z), DEVIATION^2 I)."""
+    mean, deviation = model.encode(x)
+    z = mean + deviation * torch.randn_like(mean)
+    return gaussian_noise(DEVIATION)(model.decode(z)).log_prob(x) - kl_to_standard_normal(mean, deviation)
+
+
+def run(settings: Settings) -> Result:
+    folder = settings.folder("mnist")
+    images = _read(folder / "train-images-idx3-ubyte.gz")
+    labels = torch.from_numpy(datasets.read_idx(folder / "train-labels-idx1-ubyte.gz").copy()).long()
+    if settings.quick:
+        images, labels = images[:QUICK_IMAGES], labels[:QUICK_IMAGES]
+    test = _read(folder / "t10k-images-idx3-ubyte.gz")
+    test_labels = torch.from_numpy(datasets.read_idx(folder / "t10k-labels-idx1-ubyte.gz").copy()).long()
+    epochs = settings.epochs_or(4, 100)
+    state = torch.get_rng_state()
+    chosen = methods()
+    settings.progress.expect(len(chosen) * epochs + 1)
+
+    classifier = train_classifier(images, labels, settings.choose(2, 3))
+    settings.progress.advance()
+    test_features = features(classifier, test.float() / 255)
+    with torch.no_grad():
+        accuracy = float((classifier(test.float() / 255).argmax(-1) == test_labels).float().mean())
+
+    histories: dict[str, list[float]] = {}
+    samples: dict[str, Tensor] = {}
+    distances: dict[str, float] = {}
+    trained: dict[str, DeltaVAE] = {}
+    for key, method in chosen.items():
+        torch.set_rng_state(state)  # the same start and the same order of the data for all
+        trained[key] = dense_vae(DIMENSIONS, WIDTH, LATENT)
+        histories[key] = train(
+            key,
+            trained[key],
+            images,
+            method.bound,
+            epochs=epochs,
+            batch=BATCH,
+            learning_rate=LEARNING_RATE,
+            noise=method.noise,
+            progress=settings.progress,
+        )
+        samples[key] = trained[key].sample(SAMPLES)
+        distances[key] = frechet_distance(features(classifier, samples[key]), test_features)
+
+    figure = new_figure(12, 12.5)
+    panels = figure.subplots(2, 2).flat
+    for panel, (key, method) in zip(panels, chosen.items(), strict=True):
+        show(panel, samples[key][:100], f"{method.title}: {distances[key]:.1f}")
+    figure.suptitle("samples g(z), and their Frechet distance on the classifier's features")
+    learned = chosen["learned"].noise
+    assert learned is not None
+    plain, integrated = bound_variances(trained["gaussian"], test[:1000].float() / 255)
+    return Result(
+        numbers={
+            "epochs": epochs,
+            "classifier_test_accuracy": accuracy,
+            **{f"frechet_classifier_{key}": value for key, value in distances.items()},
+            "frechet_classifier_train_images": frechet_distance(
+                features(classifier, images[:SAMPLES].float() / 255), test_features
+            ),
+            **{f"bound_{key}": values[-1] for key, values in histories.items()},
+            "bounds": histories,
+            "noise_variance_of_plain_bound": plain,
+            "noise_variance_of_integrated_bound": integrated,
+        },
+        figures={"samples": figure, "noise": _noise_figure(learned)},
+    )
+
+
+def train_classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Sequential:
+    """A classifier of digits with a hidden layer of FEATURES units before the last."""
+    network = nn.Sequential(
+        nn.Linear(DIMENSIONS, 256), nn.ReLU(), nn.Linear(256, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 10)
+    )
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    together = torch.cat([images, labels[:, None].to(torch.uint8)], 1)
+    for _ in range(epochs):
+        for rows in batches(together, BATCH):
+            target = (rows[:, -1] * 255).round().long()
+            loss = nn.functional.cross_entropy(network(rows[:, :-1]), target)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return network
+
+
+@torch.no_grad()
+def features(classifier: nn.Sequential, x: Tensor) -> Tensor:
+    """Activations of the last hidden layer, (N, FEATURES)."""
+    return classifier[:-1](x)
+
+
+@torch.no_grad()
+def bound_variances(model: DeltaVAE, x: Tensor, draws: int = 20) -> tuple[float, float]:
+    """The variance that noise gives to a point's spread ELBO in its plain and in its integrated form, in nats^2."""
+    model.eval()
+    noise = gaussian_noise(DEVIATION)
+    plain = torch.stack([spread_elbo(x, noise, model.encode, model.decode) for _ in range(draws)])
+    integrated = torch.stack([spread_elbo_gaussian(x, DEVIATION, model.encode, model.decode) for _ in range(draws)])
+    return float(plain.var(0).mean()), float(integrated.var(0).mean())
+
+
+def show(panel: Axes, images: Tensor, title: str) -> None:
+    """100 images of digits as 10 rows of 10."""
+    grid = images.reshape(10, 10, SIDE, SIDE).permute(0, 2, 1, 3).reshape(10 * SIDE, 10 * SIDE)
+    panel.imshow(grid.numpy(), cmap="gray", vmin=0, vmax=1)
+    panel.set_title(title)
+    panel.set_axis_off()
+
+
+def _noise_figure(noise: LowRankNoise):
+    figure = new_figure(5, 4.5)
+    panel = figure.subplots()
+    with torch.no_grad():
+        variance = noise.deviation**2 + noise.strength**2 * noise.directions().square().sum(1)
+    picture = panel.imshow(variance.sqrt().reshape(SIDE, SIDE).numpy(), cmap="viridis")
+    panel.set(title="learned noise: standard deviation of each pixel")
+    panel.set_axis_off()
+    figure.colorbar(picture, ax=panel)
+    return figure
+
+
+def _read(path) -> Tensor:
+    """Images as rows, uint8 (N, 784)."""
+    return torch.from_numpy(datasets.read_idx(path).copy()).reshape(-1, DIMENSIONS)

@@ -1,0 +1,89 @@
+"""Training the delta-VAE: bounds rise, noise is learned against the model, a failed run is named."""
+
+import pytest
+import torch
+
+from nelloc.errors import NellocError
+from nelloc.research.experiment import Settings
+from nelloc.research.spread import celeba, mnist
+from nelloc.research.spread.delta_vae import convolutional_vae, dense_vae, train, with_noise
+from nelloc.research.spread.learned import LowRankNoise, TransformedNoise
+from nelloc.research.spread.noise import gaussian_noise, laplace_noise
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def images(count: int = 200, dimensions: int = 36) -> torch.Tensor:
+    """Two patterns, uint8."""
+    pattern = torch.zeros(2, dimensions, dtype=torch.uint8)
+    pattern[0, : dimensions // 2] = 255
+    pattern[1, dimensions // 2 :] = 255
+    return pattern[torch.randint(2, (count,))]
+
+
+@pytest.mark.parametrize("noise", [gaussian_noise(0.3), laplace_noise(0.2)], ids=["gaussian", "laplace"])
+def test_samples_of_a_trained_model_are_like_the_data(noise):
+    model = dense_vae(36, 32, 2)
+    history = train("small", model, images(), with_noise(noise), epochs=20, batch=20, learning_rate=1e-2)
+    assert history[-1] > history[0]
+    samples = model.sample(200)
+    nearest = torch.cdist(samples, images().unique(dim=0).float() / 255).min(-1).values
+    assert float((nearest < 1).float().mean()) > 0.8
+
+
+def test_noise_learned_against_a_model_keeps_off_the_direction_in_which_it_is_wrong():
+    """The untrained model is gray; the data differ from that along one direction, the difference of the patterns."""
+    noise = LowRankNoise(10, 5, 0.2, 1.0)
+    difference = torch.cat([torch.ones(5), -torch.ones(5)]) / 10**0.5
+    before = float((difference @ noise.directions()).square().sum().detach())
+    train(
+        "small",
+        dense_vae(10, 32, 2),
+        images(300, 10),
+        with_noise(noise),
+        epochs=20,
+        batch=20,
+        learning_rate=0,
+        noise=noise,
+        noise_rate=0.03,
+    )
+    after = float((difference @ noise.directions()).square().sum().detach())
+    assert before > 0.2
+    assert after < 0.1
+
+
+def test_the_transformation_is_trained_to_lower_the_bound_and_stays_invertible():
+    noise = TransformedNoise(1, 16, 0.3, blocks=1, width=4, bound=0.9)
+    model = convolutional_vae(1, 16, 4, 2)
+    data = images(60, 256)
+    start = [parameter.detach().clone() for parameter in noise.parameters()]
+    train("small", model, data, with_noise(noise), epochs=3, batch=20, learning_rate=1e-3, noise=noise, noise_rate=0.1)
+    assert any(not torch.equal(before, after.detach()) for before, after in zip(start, noise.parameters(), strict=True))
+    noise.iterate(200)
+    x = torch.rand(4, 256)
+    with torch.no_grad():
+        assert torch.allclose(noise.invert(noise.mean(x)), x, atol=1e-3)
+
+
+def test_a_bound_that_is_no_number_is_an_error():
+    with pytest.raises(NellocError, match="no longer a number"):
+        train(
+            "broken",
+            dense_vae(36, 8, 2),
+            images(),
+            lambda model, x: torch.full((len(x),), float("nan"), requires_grad=True),
+            epochs=1,
+            batch=20,
+            learning_rate=1e-3,
+        )
+
+
+@pytest.mark.parametrize("experiment", [mnist, celeba])
+def test_missing_data_is_named(experiment, tmp_path):
+    with pytest.raises(NellocError, match="--data"):
+        experiment.run(Settings(quick=True))
+    with pytest.raises(NellocError, match=str(tmp_path)):
+        experiment.run(Settings(quick=True, data=tmp_path))
