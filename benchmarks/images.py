@@ -53,3 +53,28 @@ def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
             # The 1024 x 1024 images are RGBA with constant alpha.
             images[path.stem] = np.asarray(image if image.mode == "L" else image.convert("RGB"))
     return images
+
+
+# Sets of small images of one size, for models of chapter 5, by name: files below the data folder, and the side of a sheet.
+SMALL_SETS: dict[str, tuple[tuple[str, ...], int | None]] = {
+    "fashion-train": (("fashion-mnist/train-images-idx3-ubyte.gz",), None),
+    "fashion": (("fashion-mnist/t10k-images-idx3-ubyte.gz",), None),
+    "mnist": (("mnist/t10k-images-idx3-ubyte.gz",), None),
+    "kmnist": (("kmnist/t10k-images-idx3-ubyte.gz",), None),
+    "omniglot": (("omniglot/omniglot-images-idx3-ubyte.gz",), None),
+    "cifar10-train": (tuple(f"cifar10/train_{n}.png" for n in range(4)), 32),
+    "cifar10": (("cifar10/test_0.png",), 32),
+    "svhn": (("svhn/approx_0.png",), 32),
+    "celeba": (("celeba/crop150_32_test_0.webp",), 32),
+}
+# What models are trained on, and what they are tested on: their own test images first.
+TRAINING_SETS = {"fashion": "fashion-train", "cifar10": "cifar10-train"}
+TEST_SETS = {"fashion": ("fashion", "mnist", "kmnist", "omniglot"), "cifar10": ("cifar10", "svhn", "celeba")}
+
+
+def load_set(data: Path, name: str) -> NDArray[np.uint8]:
+    """The images of one of SMALL_SETS, (N, C, H, W) uint8."""
+    files, side = SMALL_SETS[name]
+    arrays = [read_idx(data / file) if side is None else read_sheet(data / file, side) for file in files]
+    images = np.concatenate(arrays)
+    return images[:, None] if images.ndim == 3 else np.ascontiguousarray(images.transpose(0, 3, 1, 2))

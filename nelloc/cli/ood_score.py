@@ -174,7 +174,7 @@ def _compare(pair, inside, outside, plot, resize, as_csv, as_json, printer) -> b
     ]
     if as_json:
         counts = {"id": len(sets[inside]), "ood": len(sets[outside])}
-        print_json({"images": counts, "generic_codecs": codecs(), "scores": rows})
+        print_json({"images": counts, "generic_codecs": [peer.label for peer in codecs()], "scores": rows})
     elif as_csv:
         put(_as_csv(rows))
     else:

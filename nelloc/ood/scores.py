@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
+from nelloc.bench.interface import Peer, Picture
+from nelloc.bench.peers import JpegXlOfPillow, Png, WebP
+from nelloc.image import from_array
 from nelloc.models.full import FullNetwork
 from nelloc.ood.pair import Pair
 
@@ -94,24 +94,12 @@ def bits_per_dimension(network: FullNetwork, images: NDArray[np.uint8]) -> NDArr
 
 def file_bits(image: NDArray[np.uint8]) -> tuple[int, int]:
     """Bits of an image (C, H, W) as a PNG file, and in the smallest of the files of ``codecs()``."""
-    picture = Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
-    sizes = []
-    for _, keywords in _codecs():
-        file = io.BytesIO()
-        picture.save(file, **keywords)
-        sizes.append(8 * file.tell())
+    array = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
+    picture = Picture.of("image", from_array(array))
+    sizes = [8 * len(peer.encode(picture)) for peer in codecs()]
     return sizes[0], min(sizes)
 
 
-def codecs() -> list[str]:
-    """Names of the generic lossless codecs at hand, PNG first."""
-    return [name for name, _ in _codecs()]
-
-
-def _codecs() -> Iterator[tuple[str, dict]]:
-    yield "PNG", {"format": "PNG", "optimize": True}
-    yield "WebP", {"format": "WEBP", "lossless": True, "quality": 100, "method": 6}
-    if importlib.util.find_spec("pillow_jxl") is not None:
-        import pillow_jxl  # noqa: F401 (registers the format)
-
-        yield "JPEG XL", {"format": "JXL", "lossless": True, "effort": 9}
+def codecs() -> list[Peer]:
+    """The generic lossless codecs at hand, at their slowest: PNG first, then WebP and JPEG XL."""
+    return [kind() for kind in (Png, WebP, JpegXlOfPillow) if kind.missing() is None]
