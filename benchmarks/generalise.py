@@ -3,9 +3,9 @@
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --images cifar10
 
-Trains small models (WIDTH channels, PASSES times over the training images) with several seeds, a full PixelCNN of horizon
-3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv and their means and
-spread to OUT.md. Rows that are in the file already are not measured again, so that it can be stopped and continued.
+Trains small models (WIDTH channels, PASSES times over the training images) with several seeds, a full PixelCNN of
+horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv and their means
+and spread to OUT.md. Rows that are in the file already are not measured again, so that it can be stopped and continued.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
     lines = [
         "# How models of one set of images do on others",
         "",
-        f"Made by `python benchmarks/generalise.py`: bits per dimension of the first {TEST_IMAGES} images of each set, as the "
-        "mean over seeds ± half of the range. All models have "
+        "Made by `python benchmarks/generalise.py`: bits per dimension of the first "
+        f"{TEST_IMAGES} images of each set, as the mean over seeds ± half of the range. All models have "
         f"{WIDTH} channels; full ones {FULL_BLOCKS} residual blocks with 3x3 kernels and horizon {HORIZON}, local ones "
         f"{LOCAL_BLOCKS} of 1x1. Lower is better.",
     ]

@@ -55,7 +55,7 @@ def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
     return images
 
 
-# Sets of small images of one size, for models of chapter 5, by name: files below the data folder, and the side of a sheet.
+# Sets of small images of one size: files below the data folder, and the side of those of a sheet.
 SMALL_SETS: dict[str, tuple[tuple[str, ...], int | None]] = {
     "fashion-train": (("fashion-mnist/train-images-idx3-ubyte.gz",), None),
     "fashion": (("fashion-mnist/t10k-images-idx3-ubyte.gz",), None),

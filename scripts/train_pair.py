@@ -1,85 +1,71 @@
-"""Train the pairs of models that are shipped for telling images out of distribution: the exact data and settings.
+"""Train a pair of models that is shipped in weights/ood for `nelloc ood-score`: the exact data and settings.
 
-python scripts/train_pair.py --data ../shared/data --name fashion --part local --out runs/fashion
-python scripts/train_pair.py --data ../shared/data --name fashion --part full --out runs/fashion
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion
+
+Stopped, it goes on when it is run again. The pair is runs/fashion/pair.safetensors then.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nelloc.datasets import read_idx, read_sheet
 from nelloc.errors import NellocError
 from nelloc.models.full import FullConfig
-from nelloc.training.images import ImageBatch, ImageSampler, planes
-from nelloc.training.loop import CHECKPOINT, Trainer, TrainingConfig
-from nelloc.training.run import Listener, finish
+from nelloc.ood.training import PairConfig, train_part, trainer_of, write_pair
+from nelloc.training.images import planes
+from nelloc.training.run import Listener
 
-HELD_OUT = {"fashion": 1000, "cifar10": 200}  # the last training images validate
-IMAGES_PER_BATCH = 16
+EVERY = 5_000_000  # pixels between validations, each of which also saves
 
 
-def training_images(data: Path, name: str) -> NDArray[np.uint8]:
-    """The training images of a pair, (N, C, H, W)."""
+def _config(name: str, size: int, shape: FullConfig, images: int, passes: int, flip: float = 0.0) -> PairConfig:
+    """Settings for so many ``passes`` over ``images`` images of ``size`` x ``size``."""
+    return PairConfig((name,), size, size, shape, pixels=passes * images * size * size, flip=flip)
+
+
+# Images held out for validation, the last ones; and the settings.
+HELD_OUT = {"fashion": 1000, "cifar10": 200}
+PAIRS = {
+    "fashion": _config("fashion-mnist/train", 28, FullConfig(width=64, blocks=5, channels=1), 14_000, passes=5),
+    "cifar10": _config("cifar10/train", 32, FullConfig(width=64, blocks=4), 3_800, passes=8, flip=0.5),
+}
+
+
+def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images to train on and held-out ones, (N, C, H, W) uint8."""
     if name == "fashion":
-        return planes(read_idx(data / "fashion-mnist" / "train-images-idx3-ubyte.gz"))
-    return planes(np.concatenate([read_sheet(data / "cifar10" / f"train_{n}.png", 32) for n in range(4)]))
+        images = read_idx(data / "fashion-mnist" / "train-images-idx3-ubyte.gz")
+    else:
+        images = np.concatenate([read_sheet(data / "cifar10" / f"train_{n}.png", 32) for n in range(4)])
+    return planes(images[: -HELD_OUT[name]]), planes(images[-HELD_OUT[name] :])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--name", choices=sorted(HELD_OUT), required=True)
-    parser.add_argument("--part", choices=("local", "full"), required=True)
+    parser.add_argument("--name", choices=sorted(PAIRS), required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--passes", type=float, default=8, help="how often each image is seen")
-    parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--blocks", type=int, default=5)
-    parser.add_argument("--horizon", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--matrix-rate", type=float, default=0.02)
-    parser.add_argument("--flip", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--train", type=int, help="images to train on")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pixels", type=int, help="another length of both trainings")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
-    images = training_images(asked.data, asked.name)
-    training, held_out = images[: -HELD_OUT[asked.name]], images[-HELD_OUT[asked.name] :]
-    training = training[: asked.train]
-    _, channels, height, width = images.shape
-    folder = asked.out / asked.part
-    if (folder / CHECKPOINT).exists():
-        trainer = Trainer.resume(folder)
-    else:
-        shape = FullConfig(
-            horizon=asked.horizon,
-            width=asked.width,
-            blocks=asked.blocks,
-            channels=channels,
-            kernel=3 if asked.part == "full" else 1,
-        )
-        pixels = round(asked.passes * len(training)) * height * width
-        trainer = Trainer(
-            TrainingConfig(
-                network=shape,
-                pixels=pixels,
-                batch=IMAGES_PER_BATCH * height * width,
-                warm_up=pixels // 50,
-                learning_rate=asked.rate,
-                matrix_rate=asked.matrix_rate,
-                seed=asked.seed,
-            )
-        )
+    torch.set_num_threads(asked.threads)
+    config = PAIRS[asked.name]
+    config = replace(config, pixels=asked.pixels or config.pixels)
+    training, held_out = load(asked.data, asked.name)
     listener = Listener(report=lambda row: print(row, flush=True), messages=print)
-    source = ImageSampler(training, trainer.data_seed, flip=asked.flip)
-    every = max(trainer.config.batch, min(5_000_000, trainer.config.pixels // 20))
-    finish(trainer, source, {"held-out": ImageBatch.of(held_out[:500])}, folder, every=every, listener=listener)
+    trainers = {}
+    for part in ("local", "full"):
+        trainers[part] = trainer_of(config, part, asked.out)
+        images = training, held_out[:500]
+        train_part(trainers[part], images, config, part, asked.out, every=EVERY, listener=listener)
+    print(write_pair(config, trainers, asked.out))
 
 
 if __name__ == "__main__":

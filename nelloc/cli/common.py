@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,6 +26,21 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{rema
 # Written out so that --help does not import the codec; a test keeps them true.
 DECODER_NAMES = ("sequential", "parallel", "sheared")
 BACKEND_NAMES = ("numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT, as a pair of numbers."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
+        if match is None:
+            self.fail(f"{value!r} is no size; write it as 32x32", param, ctx)
+        return int(match[1]), int(match[2])
+
 
 _PARAMETERS = {
     "model": click.option(

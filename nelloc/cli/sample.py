@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import BACKEND_NAMES, Printer, needs_torch, options, print_json, reporting
+from nelloc.cli.common import BACKEND_NAMES, Printer, Size, needs_torch, options, print_json, reporting
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -17,20 +16,6 @@ if TYPE_CHECKING:
 
 _BAR = "{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}]"
 _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
-
-
-class Size(click.ParamType):
-    """WIDTHxHEIGHT, as a pair of numbers."""
-
-    name = "WIDTHxHEIGHT"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
-        if match is None:
-            self.fail(f"{value!r} is no size; write it as 32x32", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 @click.command()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Printer, needs_torch, options, print_json, reporting
+from nelloc.cli.common import Printer, Size, needs_torch, options, print_json, reporting
+from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -58,6 +59,17 @@ class Asked:
         if self.model is not None and self.init is not None:
             raise click.UsageError("--model cannot be used with --init: the model that is started from has its shape")
 
+    def check_pair(self, ood: bool, size: tuple[int, int] | None) -> None:
+        """Raise click.UsageError for options that do not go with --ood, or without it."""
+        if not ood and size is not None:
+            raise click.UsageError("--size is for --ood")
+        if self.resume and size is not None:
+            raise click.UsageError("--size cannot be used with --resume: the run remembers it")
+        wrong = {"--init": self.init, "--augment": self.augment, "--memory": self.memory}
+        given = [name for name, value in wrong.items() if value]
+        if ood and given:
+            raise click.UsageError(f"{given[0]} cannot be used with --ood")
+
 
 @click.command()
 @click.option(
@@ -103,13 +115,26 @@ class Asked:
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that draw the pixels."
 )
+@click.option(
+    "--ood",
+    is_flag=True,
+    help="Train a pair for ood-score: a local model and a full PixelCNN of whole images, all of the size and mode of "
+    f"the first. --model then spells the full one.  [default: {SHAPE}]",
+)
+@click.option(
+    "--size",
+    type=Size(),
+    metavar="WIDTHxHEIGHT",
+    help="With --ood: resize all images, and convert them to the mode of the first; else they must be alike.",
+)
 @click.option("--device", metavar="NAME", help="Torch device: cpu, cuda, cuda:1.  [default: cuda if there is one]")
 @options("threads", "json", "quiet", "verbose")
-def train(device, threads, as_json, quiet, verbose, **fields):
+def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
     """Train a model on folders of images.
 
     DIR gets checkpoint.safetensors, checkpoint.json (settings and the log of validations), curve.png and in the
     end model.nlm, which compress takes as --model. One file in 25, chosen by its name, is held out for validation.
+    With --ood it gets local/, full/ and pair.safetensors, which ood-score takes as --model.
     Ctrl-C saves; --resume goes on. On several GPUs or machines, and with several processes on one:
 
     \b
@@ -119,6 +144,7 @@ def train(device, threads, as_json, quiet, verbose, **fields):
     """
     asked = Asked(**fields)
     asked.check()
+    asked.check_pair(ood, size)
     with reporting():
         needs_torch("nelloc train")
         import torch
@@ -132,6 +158,9 @@ def train(device, threads, as_json, quiet, verbose, **fields):
             check_free(asked.out)
         with joined(device) as processes:
             printer = Printer(quiet or not processes.writes, verbose)
+            if ood:
+                train_pair(asked, size, processes, printer, _listening, _every, as_json)
+                return
             trainer = _trainer(asked, processes)
             if trainer.data is None:
                 raise NellocError(f"{asked.out}: was not trained on folders that it remembers; give --data")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from nelloc.errors import NellocError
 from nelloc.exact.model import MAX_COMPONENTS, MAX_HORIZON, MAX_LAYERS, MAX_WIDTH
+from nelloc.models.full import FullConfig
 from nelloc.models.local import THESIS, LocalConfig
 
 SHAPES = {
@@ -17,6 +18,7 @@ SHAPES = {
     "default-gray": LocalConfig(width=160, depth=3, channels=1),
     **THESIS,
 }
+Shape = TypeVar("Shape", LocalConfig, FullConfig)
 _LIMITS = {
     "horizon": (1, MAX_HORIZON),
     "width": (1, MAX_WIDTH),
@@ -39,10 +41,18 @@ def parse_shape(text: str) -> LocalConfig:
         shape = SHAPES[first]
     else:
         raise NellocError(f"model {text}: {first!r} is no shape; choose {', '.join(SHAPES)}, or spell one: width=256")
+    return parse_fields(",".join(rest), shape) if rest else shape
+
+
+def parse_fields(text: str, shape: Shape) -> Shape:
+    """``shape`` with the fields that ``text`` gives as ``key=value`` pairs with commas between.
+
+    Raises NellocError naming the part that is wrong.
+    """
     changes: dict[str, Any] = {}
-    for part in rest:
+    for part in text.split(","):
         key, _, value = part.partition("=")
-        changes[key] = _value(text, key, value)
+        changes[key] = _value(text, key, value, shape)
     return replace(shape, **changes)
 
 
@@ -51,8 +61,8 @@ def spell(shape: LocalConfig) -> str:
     return ",".join(f"{field.name}={getattr(shape, field.name)}".lower() for field in fields(shape))
 
 
-def _value(text: str, key: str, value: str) -> Any:
-    kinds = {field.name: type(field.default) for field in fields(LocalConfig)}
+def _value(text: str, key: str, value: str, shape: LocalConfig | FullConfig) -> Any:
+    kinds = {field.name: type(field.default) for field in fields(shape)}
     if key not in kinds:
         raise NellocError(f"model {text}: {key!r} is no part of a shape; those are {', '.join(kinds)}")
     if kinds[key] is bool:

@@ -1,0 +1,183 @@
+"""A pair trained on folders of images: the run's settings, and its two trainings one after the other.
+
+A run's folder has ``pair.json`` (the settings), a training run of each model below ``local`` and ``full``, and in the
+end the pair.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc import storage
+from nelloc.errors import NellocError
+from nelloc.image import read as read_image
+from nelloc.models.full import FullConfig, FullNetwork
+from nelloc.ood.images import read
+from nelloc.ood.pair import PAIR, Pair, write
+from nelloc.training.folder import scan
+from nelloc.training.images import ImageBatch, ImageSampler
+from nelloc.training.loop import CHECKPOINT, Trainer, TrainingConfig
+from nelloc.training.processes import Processes
+from nelloc.training.run import Listener, finish
+
+SETTINGS = "pair.json"
+IMAGES_PER_BATCH = 16
+LOCAL_BLOCKS = 1
+# Held-out images that validate, at most.
+MOST_HELD_OUT = 512
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """What a run remembers: its ``folders``, the images' size and channels, the full model and how both are trained.
+
+    ``pixels`` (for each model), ``batch``, rates and ``seed`` are as TrainingConfig has them; a ``batch`` of 0 is
+    IMAGES_PER_BATCH images. ``resized`` says whether images of other sizes and modes are made to fit, ``flip`` how
+    often images are mirrored left to right.
+    """
+
+    folders: tuple[str, ...]
+    height: int
+    width: int
+    full: FullConfig
+    resized: bool = False
+    pixels: int = 100_000_000
+    batch: int = 0
+    learning_rate: float = 2e-3
+    seed: int = 1
+    flip: float = 0.0
+
+    @property
+    def local(self) -> FullConfig:
+        """The local model: the full one's first layer, with kernels of 1 after it."""
+        return replace(self.full, kernel=1, blocks=LOCAL_BLOCKS)
+
+    def training(self, part: str) -> TrainingConfig:
+        """How one of the two is trained: on the same images in the same order as the other."""
+        image = self.height * self.width
+        batch = max(1, self.batch // image) * image if self.batch else IMAGES_PER_BATCH * image
+        defaults = TrainingConfig()
+        return TrainingConfig(
+            network=self.full if part == "full" else self.local,
+            pixels=self.pixels,
+            batch=batch,
+            learning_rate=self.learning_rate,
+            matrix_rate=defaults.matrix_rate * self.learning_rate / defaults.learning_rate,
+            warm_up=self.pixels // 50,
+            seed=self.seed,
+        )
+
+
+def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
+    """(height, width, channels) of the first image of the first folder that can be read."""
+    problem = None
+    for path in scan(Path(folders[0])).training:
+        try:
+            planes = read_image(storage.read(path), str(path)).planes
+        except NellocError as error:
+            problem = problem or error
+            continue
+        channels, height, width = planes.shape
+        return height, width, channels
+    raise NellocError(f"{folders[0]}: none of its images can be read; the first: {problem}")
+
+
+def save_settings(config: PairConfig, folder: Path) -> None:
+    """Begin a run in ``folder``. Raises NellocError if it has one already."""
+    if (folder / SETTINGS).exists() or (folder / CHECKPOINT).exists():
+        raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
+    storage.make_folder(folder)
+    storage.write(folder / SETTINGS, (json.dumps(asdict(config), indent=1) + "\n").encode(), force=True)
+
+
+def load_settings(folder: Path) -> PairConfig:
+    """Those of the run in ``folder``. Raises NellocError if there is none."""
+    path = folder / SETTINGS
+    try:
+        found = json.loads(path.read_bytes())
+        return PairConfig(
+            **found | {"folders": tuple(found["folders"]), "full": FullConfig(**found["full"])},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NellocError(f"{path}: no run of a pair to resume there ({error})") from error
+
+
+def load_images(
+    config: PairConfig, messages: Callable[[str], None] = lambda _: None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images to train on and held-out ones, (N, C, H, W) uint8.
+
+    ``messages`` is told of those that cannot be read, which are left out. Raises NellocError if there are none of
+    either, or for one of another size or mode unless they are resized.
+    """
+    shape = (config.height, config.width, config.full.channels)
+    parts: tuple[list, list] = ([], [])
+    for folder in map(Path, config.folders):
+        found = scan(folder)
+        for paths, images in zip((found.training, found.held_out), parts, strict=True):
+            for path in paths:
+                try:
+                    data = storage.read(path)
+                    read_image(data, str(path))
+                except NellocError as error:
+                    messages(f"{error}; it is left out")
+                    continue
+                images.append(read(path, *shape, resize=config.resized))
+    training, held_out = parts
+    if not training or not held_out:
+        raise NellocError(f"{config.folders[0]}: too few images can be read to train on some and hold out others")
+    return np.stack(training), np.stack(held_out[:MOST_HELD_OUT])
+
+
+def trainer_of(
+    config: PairConfig,
+    part: str,
+    folder: Path,
+    *,
+    learning_rate: float | None = None,
+    processes: Processes | None = None,
+) -> Trainer:
+    """The training of one of the two models in a run's ``folder``, as far as it has come, to ``config.pixels``."""
+    if (folder / part / CHECKPOINT).exists():
+        return Trainer.resume(folder / part, pixels=config.pixels, learning_rate=learning_rate, processes=processes)
+    return Trainer(config.training(part), processes=processes)
+
+
+def train_part(
+    trainer: Trainer,
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    config: PairConfig,
+    part: str,
+    folder: Path,
+    *,
+    every: int,
+    workers: int = 1,
+    listener: Listener | None = None,
+) -> None:
+    """Train one of the two to its end on ``load_images``'s images. Raises NellocError as ``finish`` does."""
+    training, held_out = images
+    source = ImageSampler(training, trainer.data_seed, flip=config.flip)
+    validation = {"held-out": ImageBatch.of(held_out)}
+    again = f"nelloc train --ood --resume --out {folder}"
+    finish(trainer, source, validation, folder / part, every=every, workers=workers, listener=listener, again=again)
+
+
+def write_pair(config: PairConfig, trainers: dict[str, Trainer], folder: Path) -> Path:
+    """Write the pair of two finished trainings; returns its path."""
+    networks = {part: trainer.parent() for part, trainer in trainers.items()}
+    local, full = networks["local"], networks["full"]
+    assert isinstance(local, FullNetwork)
+    assert isinstance(full, FullNetwork)
+    about = {
+        "trained_on": list(config.folders),
+        "megapixels": {part: trainer.seen / 1e6 for part, trainer in trainers.items()},
+        "held_out_bpd": {part: trainer.history[-1].get("held-out_bpd") for part, trainer in trainers.items()},
+    }
+    write(folder / PAIR, Pair(local, full, config.height, config.width, about))
+    return folder / PAIR
