@@ -31,7 +31,8 @@ def on_cluster(
     try:
         client = Client(address, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError) as error:
-        raise NellocError(f"{address}: no Dask scheduler answers there ({error}); check the address") from error
+        reason = f"no Dask scheduler answers there ({_first_line(error)})"
+        raise NellocError(f"{address}: {reason}; check the address") from error
     with client:
         try:
             client.wait_for_workers(1, timeout=SECONDS)
@@ -47,7 +48,7 @@ def on_cluster(
             flying[future] = item
             return future
 
-        results = as_completed([submit() for _ in range(min(len(waiting), 2 * slots))])
+        results = as_completed([submit() for _ in range(min(len(waiting), 2 * slots))], loop=client.loop)
         for future in results:
             item = flying.pop(future)
             try:
@@ -55,8 +56,13 @@ def on_cluster(
             except KilledWorker:
                 answer = None
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise NellocError(f"{address}: its workers cannot do this ({reason}); give them this nelloc") from error
+                reason = f"{address}: cannot do this ({_first_line(error.__cause__ or error)})"
+                raise NellocError(f"{reason}; install this version of nelloc on its scheduler and workers") from error
             yield item, answer
             if waiting:
                 results.add(submit())
+
+
+def _first_line(error: BaseException) -> str:
+    """What kind of error it is, and the first line of what it says."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

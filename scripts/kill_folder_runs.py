@@ -1,0 +1,234 @@
+"""Kill runs over a folder at random moments, and look at what is left.
+
+    python scripts/kill_folder_runs.py --kills 240 --out benchmarks/results/kills.md
+
+A run compresses or decompresses a tree of small images, in one process or two, with or without --rm, and gets
+SIGKILL, alone or with its processes, at a random moment: some milliseconds after a number of targets, drawn at random,
+is there, or at the next temporary file that is seen. After each kill every target must be absent or whole, with its
+input's modification time, and every input must be there unless its target is. Runs over one tree are killed up to six
+times; then one is left to finish, and must leave all targets, and nothing else. Runs are forked from this process,
+which has imported what they need, so that moments fall into their work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nelloc.cli.main import main as nelloc
+
+KILLS_BEFORE_THE_END = 6
+TEMPORARY = ".nelloc-*.part"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of run, and the flags that it gets."""
+
+    command: str
+    jobs: int
+    remove: bool
+
+    @property
+    def flags(self) -> list[str]:
+        return ["--jobs", str(self.jobs), *(["--rm"] if self.remove else [])]
+
+    def __str__(self) -> str:
+        return " ".join([self.command, *self.flags])
+
+
+CASES = [
+    Case(command, jobs, remove)
+    for command in ("compress", "decompress")
+    for jobs, remove in ((1, False), (1, True), (2, True))
+]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The inputs of a direction, and the outputs that an undisturbed run makes of them: bytes and times by name."""
+
+    folder: Path
+    inputs: dict[str, tuple[bytes, int]]
+    outputs: dict[str, tuple[bytes, int]]
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and modification times of all files below a folder, but temporary ones, by their names."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.match(TEMPORARY))
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+def temporary(folder: Path) -> list[Path]:
+    """The temporary files below a folder."""
+    return list(folder.rglob(TEMPORARY))
+
+
+def count_of(folder: Path) -> int:
+    """How many files there are below a folder, but temporary ones."""
+    return sum(not path.match(TEMPORARY) for path in folder.glob("*/*/*.*"))
+
+
+def make_images(folder: Path, count: int) -> None:
+    """A tree of noisy images, some of them too large to be coded together with others."""
+    draw = np.random.default_rng(1)
+    for number in range(count):
+        path = folder / f"{number % 3}" / "below" / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = 24 if number % 4 else 150
+        Image.fromarray(draw.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(path)
+        os.utime(path, ns=(10**18, 10**18 + 1_000_003 * number))
+
+
+def start(case: Case, source: Path, target: Path, model: str) -> int:
+    """Start a run in a process, and process group, of its own; returns its number."""
+    arguments = [case.command, "-r", str(source), "--output-dir", str(target), "--threads", "1", "--model", model]
+    if case.command == "compress" and not case.remove:
+        arguments.append("--no-verify")
+    number = os.fork()
+    if number:
+        return number
+    try:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nowhere, stream)
+        nelloc([*arguments, *case.flags], standalone_mode=False)
+    except SystemExit as end:
+        os._exit(end.code if isinstance(end.code, int) else 1)
+    finally:
+        os._exit(1)
+
+
+def finish(case: Case, source: Path, target: Path, model: str) -> None:
+    """Run to the end. Raises AssertionError if it fails."""
+    _, status = os.waitpid(start(case, source, target, model), 0)
+    assert status == 0, f"{case}: ended with status {status}"
+
+
+def kill_one(case: Case, source: Path, target: Path, model: str, count: int, draw: random.Random) -> bool:
+    """Start a run that makes ``count`` targets in all, and kill it; False if it was done before."""
+    wanted = draw.randrange(count_of(target), count + 1)
+    at_writing, delay = draw.random() < 0.5, draw.random() * 0.03
+    run = start(case, source, target, model)
+    ended, status, moment = 0, 0, None
+    while not ended:
+        if moment is None and count_of(target) >= wanted:
+            moment = time.monotonic() + delay
+        if moment is not None and (temporary(target) if at_writing else time.monotonic() > moment):
+            break
+        time.sleep(0.001)
+        ended, status = os.waitpid(run, os.WNOHANG)
+    if not ended:
+        try:
+            (os.killpg if draw.random() < 0.5 else os.kill)(run, signal.SIGKILL)
+        except ProcessLookupError:  # not yet a group
+            os.kill(run, signal.SIGKILL)
+        _, status = os.waitpid(run, 0)
+    wait_for_group(run)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def wait_for_group(group: int) -> None:
+    """Wait until the processes of a killed run have seen that it is gone, and ended."""
+    for _ in range(3000):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"processes of group {group} outlive their run")
+
+
+def check(case: Case, trees: Trees, source: Path, target: Path) -> None:
+    """Raise AssertionError if a target is neither absent nor whole, or an input is lost."""
+    inputs, outputs = contents(source), contents(target)
+    for name, found in outputs.items():
+        assert found == trees.outputs[name], f"{case}: {name} is not whole"
+    for name, expected in trees.inputs.items():
+        output = str(Path(name).with_suffix(".nlc" if case.command == "compress" else ".png"))
+        if name in inputs:
+            assert inputs[name] == expected, f"{case}: {name} was changed"
+        else:
+            assert case.remove, f"{case}: {name} is gone"
+            assert output in outputs, f"{case}: {name} is lost"
+
+
+def run_tree(case: Case, trees: Trees, model: str, kills: int, draw: random.Random, counts: Counter[str]) -> None:
+    """Kill runs over one tree so many times at most, then let one finish."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "in"), Path(folder, "out")
+        shutil.copytree(trees.folder, source)
+        for _ in range(kills):
+            if kill_one(case, source, target, model, len(trees.outputs), draw):
+                counts["killed"] += 1
+                counts["temporary files left"] += len(temporary(target))
+                done = len(contents(target))
+                counts[("nothing" if not done else "a part" if done < len(trees.outputs) else "all") + " done"] += 1
+            else:
+                counts["ended before"] += 1
+            check(case, trees, source, target)
+        finish(case, source, target, model)
+        counts["finished"] += 1
+        assert contents(target) == trees.outputs, f"{case}: the last run did not finish the work"
+        assert not temporary(target), f"{case}: temporary files are left"
+        assert contents(source) == ({} if case.remove else trees.inputs), f"{case}: inputs are not as they should be"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=240)
+    parser.add_argument("--images", type=int, default=12)
+    parser.add_argument("--model", default="fast")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="write the figures into this file")
+    args = parser.parse_args()
+    draw = random.Random(args.seed)
+    counts: dict[Case, Counter[str]] = {case: Counter() for case in CASES}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_images(folder / "images", args.images)
+        finish(CASES[0], folder / "images", folder / "files", args.model)  # imports what runs need
+        finish(Case("decompress", 1, False), folder / "files", folder / "back", args.model)
+        images, files, back = (contents(folder / part) for part in ("images", "files", "back"))
+        trees = {
+            "compress": Trees(folder / "images", images, files),
+            "decompress": Trees(folder / "files", files, back),
+        }
+        total = 0
+        while total < args.kills:
+            case = CASES[sum(count["finished"] for count in counts.values()) % len(CASES)]
+            kills = min(KILLS_BEFORE_THE_END, args.kills - total)
+            run_tree(case, trees[case.command], args.model, kills, draw, counts[case])
+            total = sum(count["killed"] for count in counts.values())
+            print(f"{total} kills, nothing lost", flush=True)
+    head = ["killed", "nothing done", "a part done", "all done", "temporary files left", "ended before", "finished"]
+    lines = ["| run | " + " | ".join(head) + " |", "| --- " * (len(head) + 1) + "|"]
+    lines += [f"| {case} | " + " | ".join(str(count[key]) for key in head) + " |" for case, count in counts.items()]
+    lines.append("| all | " + " | ".join(str(sum(count[key] for count in counts.values())) for key in head) + " |")
+    print("\n".join(lines))
+    if args.out is not None:
+        made = f"Made by `python scripts/kill_folder_runs.py {' '.join(sys.argv[1:])}`"
+        text = (
+            f"# Killed runs\n\n{made}: runs over a tree of {args.images} small images get SIGKILL. After every kill "
+            "each target was absent or whole, with its input's time, and each input was there unless its target was; "
+            "every last run finished the work and left no temporary file. *Killed* are the kills that hit a run, by "
+            "what was done when they did; *ended before* are runs that were done before their moment.\n\n"
+        )
+        args.out.write_text(text + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Promises of `--dask`: the same files as here, from a real scheduler and two workers on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from conftest import small_model_bytes
+from PIL import Image
+
+import nelloc
+from nelloc.cli.main import main
+from nelloc.errors import NellocError
+from nelloc.folders.cluster import on_cluster
+
+pytest.importorskip("distributed", reason="needs nelloc[dask]")
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": os.pathsep.join(map(str, [Path(nelloc.__file__).parents[1], *Path(__file__).parents[:2]])),
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[str]:
+    """The address of a scheduler with two workers, all processes of their own."""
+    with started_cluster(tmp_path_factory.mktemp("cluster"), "--no-nanny") as address:
+        yield address
+
+
+@contextmanager
+def started_cluster(folder: Path, *flags: str) -> Iterator[str]:
+    file = folder / "scheduler.json"
+    place = ["--scheduler-file", str(file)]
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *place]
+    worker = ["worker", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder), *place, *flags]
+    started = [started_dask(*scheduler, folder=folder)]
+    try:
+        while not file.exists():
+            assert started[0].poll() is None, (folder / "scheduler.log").read_text()
+            time.sleep(0.02)
+        started += [started_dask(*worker, folder=folder) for _ in range(2)]
+        address = json.loads(file.read_text())["address"]
+        wait_for_workers(address)
+        yield address
+    finally:
+        for process in started:
+            process.kill() if "--no-nanny" in flags else process.terminate()
+            process.wait()
+
+
+def started_dask(command: str, *arguments: str, folder: Path) -> subprocess.Popen[bytes]:
+    with open(folder / f"{command}.log", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dask", command, *arguments], env=ENVIRONMENT, cwd=folder, stdout=log, stderr=log
+        )
+
+
+def wait_for_workers(address: str) -> None:
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch) -> list[str]:
+    """The current folder: a model, and a tree of photographs, whose names are returned."""
+    monkeypatch.chdir(tmp_path)
+    Path("model.nlm").write_bytes(small_model_bytes())
+    random = np.random.default_rng(7)
+    names = [f"photos/{number % 3}/{number}.png" for number in range(12)]
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (6, 9, 3), dtype=np.uint8)).save(name)
+    return names
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="nelloc", catch_exceptions=False)
+
+
+def own_process(item: int) -> int:
+    time.sleep(0.1)
+    return os.getpid()
+
+
+def die_of_three(item: int) -> int:
+    if item == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def fail(item: int) -> int:
+    raise ModuleNotFoundError("no module")
+
+
+def test_two_workers_share_the_items(cluster):
+    answers = dict(on_cluster(own_process, range(8), cluster))
+    assert sorted(answers) == list(range(8))
+    assert len(set(answers.values())) == 2
+    assert os.getpid() not in answers.values()
+
+
+def test_a_tree_becomes_the_same_files_as_here_and_comes_back(cluster, photos):
+    Path("photos/0/bad.png").write_bytes(b"no image")
+    assert invoke("compress", "-r", "photos", "--output-dir", "here", "-q", "--model", "model.nlm").exit_code == 1
+    result = invoke(
+        "compress", "-r", "photos", "--output-dir", "there", "--json", "--model", "model.nlm", "--dask", cluster
+    )
+    assert result.exit_code == 1
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sorted(row["status"] for row in rows) == ["done"] * 12 + ["failed"]
+    assert {Path(row["source"]).relative_to(Path.cwd()).as_posix() for row in rows} == {*photos, "photos/0/bad.png"}
+    for name in photos:
+        target = Path(*Path(name).parts[1:]).with_suffix(".nlc")
+        assert Path("there", target).read_bytes() == Path("here", target).read_bytes()
+    back = invoke(
+        "decompress", "-r", "there", "--output-dir", "back", "--rm", "--model", "model.nlm", "--dask", cluster
+    )
+    assert back.exit_code == 0
+    assert not list(Path("there").rglob("*.nlc"))
+    for name in photos:
+        found = Image.open(Path("back", *Path(name).parts[1:]))
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(Image.open(name)))
+
+
+def test_an_address_where_nothing_is_gives_one_line(photos, monkeypatch):
+    monkeypatch.setattr("nelloc.folders.cluster.SECONDS", 0.5)
+    for address in ("127.0.0.1:9", "nonsense://x", "nowhere.invalid:1"):
+        result = invoke("compress", "-r", "photos", "--output-dir", "out", "--dask", address)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"nelloc: {address}: no Dask scheduler answers there")
+        assert result.stderr.count("\n") == 1
+
+
+def test_workers_that_cannot_do_it_give_one_sentence(cluster):
+    with pytest.raises(NellocError, match=r"cannot do this .*no module"):
+        list(on_cluster(fail, range(3), cluster))
+
+
+@pytest.mark.slow
+def test_an_item_that_kills_workers_is_the_only_one_without_an_answer(tmp_path):
+    with started_cluster(tmp_path) as address:  # nannies start workers again
+        assert dict(on_cluster(die_of_three, range(6), address)) == {n: None if n == 3 else n for n in range(6)}
+
+
+def test_without_distributed_one_sentence_says_what_to_install(photos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    result = invoke("compress", "-r", "photos", "--output-dir", "out", "--dask", "localhost:1")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "nelloc[dask]" in result.stderr
