@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -114,7 +115,8 @@ def locate(
     embedded: bytes | None = None,
     folder: Path | None = None,
 ) -> Located:
-    """The model that file ``source`` names: ``embedded`` in it, ``given``, in its ``folder``, shipped, or installed.
+    """The model that file ``source`` names: ``embedded`` in it, ``given``, in its ``folder``, shipped, installed, or in
+    a folder above.
 
     Raises NellocError naming the id of the model, or of the base of its differences, that is missing.
     """
@@ -141,18 +143,26 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def _places(model_id: bytes, folder: Path | None) -> Iterator[tuple[str, Path]]:
-    """Where model files of this id are: in words, and the path."""
-    beside = sorted(folder.glob(f"*{MODEL_SUFFIX}")) if folder is not None else []
+    """Where model files of this id are: in words, and the path; those above ``folder`` come last."""
+    above = () if folder is None else folder.absolute().parents
     for place, paths in (
-        ("beside the file", beside),
+        ("beside the file", () if folder is None else _models_in(folder)),
         ("shipped", shipped().values()),
         ("installed", installed().values()),
+        ("in a folder above", chain.from_iterable(map(_models_in, above))),
     ):
         for path in paths:
             with contextlib.suppress(OSError):
                 small = path.is_file() and path.stat().st_size <= MAX_FILE_BYTES
                 if small and _id_of(path.read_bytes()) == model_id:
                     yield place, path
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """The model files in a folder by name; none if it cannot be read."""
+    with contextlib.suppress(OSError):
+        return sorted(folder.glob(f"*{MODEL_SUFFIX}"))
+    return []
 
 
 def _id_of(data: bytes) -> bytes | None:
