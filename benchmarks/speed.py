@@ -171,7 +171,7 @@ def thesis_images(data: Path, sequential: int) -> list[str]:
         model = library.find_for(3 if image.ndim == 3 else 1)
         stream = Stream(Engine.of(model, backends.prepare(model)), image)
         walks = ("parallel", "sheared")
-        seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, ROUNDS, time.process_time)
+        seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, 1, time.process_time)
         if number < sequential:
             seconds |= medians({"sequential": partial(stream.decode, "sequential")}, 1, time.process_time)
         cells = [f"{seconds[walk]:.2f}" if walk in seconds else "-" for walk in ("sequential", *walks)]

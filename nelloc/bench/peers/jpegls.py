@@ -1,4 +1,4 @@
-"""JPEG-LS (LOCO-I), by imagecodecs or pillow-jpls; both are CharLS."""
+"""JPEG-LS (LOCO-I), by imagecodecs or pillow-jpls; both are CharLS, which codes each channel by itself."""
 
 from __future__ import annotations
 
