@@ -176,6 +176,14 @@ def test_the_first_that_is_not_missing_is_used(monkeypatch):
     assert list(peers.find_all()) == [peers.Missing("absent", "no absent on PATH"), [Raw(0, 1)]]
 
 
+def test_packages_that_are_not_installed_are_named_with_what_brings_them(monkeypatch, path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    found = peers.find("jpegxl")
+    assert found == peers.Missing(
+        "jpegxl", "pillow-jxl-plugin is not installed; no cjxl and no djxl on PATH; pip install 'nelloc[bench]'"
+    )
+
+
 def test_what_a_peer_does_not_take_is_said():
     assert peers.WebP(0).refuses(picture(array_of(3, 16))) == "takes no 16-bit RGB"
     assert "16383" in str(peers.WebP(0).refuses(picture(np.zeros((1, 16384), np.uint8))))

@@ -13,6 +13,7 @@ from nelloc.bench.peers.jpegls import JpegLsOfImagecodecs, JpegLsOfPillow
 from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
 from nelloc.bench.peers.optipng import OptiPng
 from nelloc.bench.peers.oxipng import OxiPng
+from nelloc.bench.peers.package import NOT_INSTALLED
 from nelloc.bench.peers.png import Png
 from nelloc.bench.peers.qoi import QoiOfImagecodecs, QoiPackage
 from nelloc.bench.peers.webp import WebP
@@ -60,7 +61,8 @@ def find(wanted: str, threads: int = 1) -> list[Peer] | Missing:
         raise NellocError(f"peer {name}: unknown; choose from {', '.join(names())}")
     reasons = [peer.missing() for peer in candidates]
     if None not in reasons:
-        return Missing(name, "; ".join(str(reason) for reason in reasons))
+        told = "; ".join(str(reason) for reason in reasons)
+        return Missing(name, f"{told}; pip install 'nelloc[bench]'" if NOT_INSTALLED in told else told)
     chosen = candidates[reasons.index(None)]
     if not effort:
         return [chosen(usual, threads) for usual in chosen.usual]

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-EXTRA = "pip install 'nelloc[bench]'"
+NOT_INSTALLED = "is not installed"
 
 
 def missing_package(package: str, module: str) -> str | None:
-    """What to install if a Python package is not there."""
-    return None if importlib.util.find_spec(module) else f"{package} is not installed ({EXTRA})"
+    """That a Python package is not there; None if it is."""
+    return None if importlib.util.find_spec(module) else f"{package} {NOT_INSTALLED}"
 
 
 def version_of(package: str) -> str:
