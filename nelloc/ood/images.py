@@ -45,7 +45,7 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
     it is refused. Raises NellocError for that and for files that cannot be read.
     """
     pixels = pictures.read(storage.read(path), str(path))
-    if pixels.kind not in (Kind.GRAY, Kind.RGB) or pixels.planes.dtype != np.uint8:
+    if pixels.kind not in (Kind.GRAY, Kind.RGB):
         raise NellocError(f"{path}: is neither 8-bit gray nor RGB; convert it")
     array = pictures.to_array(pixels)
     found = (*array.shape[:2], len(pixels.planes))
