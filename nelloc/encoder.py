@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.coder import encode_digits
-from nelloc.exact.context import FIRST_PIXEL, border_distances, window
+from nelloc.exact.context import border_distances, window
 from nelloc.exact.engine import Advance, Engine
-from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, run
+from nelloc.exact.mixture import FREQUENCY_BITS, RADIX, run
 from nelloc.schedule import wavefront_order
 
 # Pixels per pass: wide enough for fast products, narrow enough for the cache.
@@ -33,13 +33,14 @@ class TileCode:
 
 def encode_tile(
     engine: Engine,
-    image: NDArray[np.uint8],
+    image: NDArray,
     seed: int,
     *,
     progress: Advance = lambda _: None,
     measure: bool = False,
 ) -> TileCode:
-    """Code one tile, ``image`` (planes, height, width) uint8 with 1 or as many planes as the model has channels.
+    """Code one tile, ``image`` (planes, height, width), uint8 or uint16 as the
+    engine codes, with 1 or as many planes as the model has channels.
 
     ``seed`` as in ``encode_digits``. With ``measure`` the model's own bits are counted too.
     """
@@ -47,10 +48,11 @@ def encode_tile(
     plan = _plan(height, width, engine.horizon)
     pixels = image.reshape(planes, -1)
     channels = np.broadcast_to(pixels, (engine.channels, height * width))
-    first = np.full((engine.channels, 1), FIRST_PIXEL)
+    first = np.full((engine.channels, 1), engine.first_pixel)
     quarters = np.concatenate([channels, first], axis=1).astype(np.float32) * np.float32(4)
     values = pixels[:, plan.order].astype(np.int64)
-    count = planes * DIGITS
+    strides = engine.mixture.strides
+    count = planes * len(strides)
     digits = np.empty(count * height * width, np.int32)
     frequencies = np.empty((len(digits), RADIX), np.float64)
     for start in range(0, height * width, PIXELS_PER_PASS):
@@ -60,7 +62,7 @@ def encode_tile(
         outputs = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
         places = plan.places(part, count)
-        known = (v // stride % RADIX for v in values[:, part] for stride in STRIDES)
+        known = (v // stride % RADIX for v in values[:, part] for stride in strides)
 
         def choose(rows: NDArray[np.float64], places=places, known=known) -> NDArray[np.int64]:
             digit, at = next(known), next(places)
@@ -107,7 +109,7 @@ _plan = lru_cache(maxsize=8)(_Plan)
 def context_sources(height: int, width: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A tile's pixels in coding order, and where each finds its context.
 
-    Returns raster indices (N,) and those of every neighbour (window, N), N for one that is FIRST_PIXEL.
+    Returns raster indices (N,) and those of every neighbour (window, N), N for one that is ``Engine.first_pixel``.
     """
     order, _ = wavefront_order(height, width, horizon)
     rows, columns = np.divmod(order, width)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.coder import DigitSource
@@ -26,9 +25,9 @@ class EncodedTile(Generic[Source]):
 
 
 class Decoder(Protocol):
-    """Decodes tiles of one image or of many. Returns (planes, height, width) uint8 arrays."""
+    """Decodes tiles of one image or of many. Returns arrays (planes, height, width), uint8 or uint16."""
 
-    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]: ...
+    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]: ...
 
 
 # Pixels that a step may have over all tiles: wide products are fast, and this bounds the memory.

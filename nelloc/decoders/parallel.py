@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 
 from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
-from nelloc.exact.context import FIRST_PIXEL, border_distances, window
+from nelloc.exact.context import border_distances, window
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, wavefront_order
 
 
-def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
     """Decode ``tiles``, as many at a time as make a step wide enough."""
-    images: list[NDArray[np.uint8]] = []
+    images: list[NDArray] = []
     for start, stop in batches([(t.height, t.width) for t in tiles], engine.horizon):
         images += _decode_together(engine, tiles[start:stop], progress)
     return images
 
 
-def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
+def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
     horizon = engine.horizon
     planes = tiles[0].planes
     plans = [_plan(tile.height, tile.width, horizon) for tile in tiles]
     origins = np.cumsum([0] + [plan.cells for plan in plans])
-    store = np.full((engine.channels, origins[-1]), 4 * FIRST_PIXEL, np.float32)
+    store = np.full((engine.channels, origins[-1]), 4 * engine.first_pixel, np.float32)
     decoders = [tile.digits for tile in tiles]
     offsets = [np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans]
     steps = max(step_count(tile.height, tile.width, horizon) for tile in tiles)
@@ -67,7 +67,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
         store[:, np.concatenate(targets)] = quarters[:, np.concatenate(sources)]
         progress(n)
     return [
-        _image(store[:planes, origin : origin + plan.cells], plan, tile)
+        _image(store[:planes, origin : origin + plan.cells], plan, tile, engine.mixture.sample_type)
         for origin, plan, tile in zip(origins, plans, tiles, strict=False)
     ]
 
@@ -123,7 +123,7 @@ def _padding_of(row: int, column: int, height: int, width: int, horizon: int) ->
         yield from ((row, column + j) for j in aside)
 
 
-def _image(store: NDArray[np.float32], plan: _Plan, tile: EncodedTile) -> NDArray[np.uint8]:
+def _image(store: NDArray[np.float32], plan: _Plan, tile: EncodedTile, sample_type: np.dtype) -> NDArray:
     padded = store.reshape(tile.planes, -1, plan.stride)
     inner = padded[:, plan.horizon :, plan.horizon : plan.horizon + tile.width]
-    return (inner * np.float32(0.25)).astype(np.uint8)
+    return (inner * np.float32(0.25)).astype(sample_type)

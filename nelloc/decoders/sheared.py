@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelloc.decoders.interface import EncodedTile, batches
 from nelloc.exact.coder import decode_side_by_side
-from nelloc.exact.context import FIRST_PIXEL, border_distances
+from nelloc.exact.context import border_distances
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.schedule import step_count, step_rows
@@ -23,9 +23,9 @@ from nelloc.schedule import step_count, step_rows
 SIMILAR = 0.9
 
 
-def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray[np.uint8]]:
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
     """Decode ``tiles``, those of similar shape in lock step."""
-    images: list[NDArray[np.uint8] | None] = [None] * len(tiles)
+    images: list[NDArray | None] = [None] * len(tiles)
     for group in _similar(tiles):
         shapes = [(tiles[i].height, tiles[i].width) for i in group]
         for start, stop in batches(shapes, engine.horizon):
@@ -75,12 +75,12 @@ class _LockStep:
         self.distinct_widths = sorted({tile.width for tile in tiles})
         kept = 4 * (self.reach + self.shear)
         shape = (kept, engine.channels, len(tiles), max(heights) + h + 1)
-        self.columns = np.full(shape, 4 * FIRST_PIXEL, np.float32)
+        self.columns = np.full(shape, 4 * self.engine.first_pixel, np.float32)
         self.origin = -self.reach
         area = max(tile.height * tile.width for tile in tiles)
-        self.images = np.zeros((len(tiles), self.planes, area), np.uint8)
+        self.images = np.zeros((len(tiles), self.planes, area), engine.mixture.sample_type)
 
-    def decode(self, progress: Advance) -> list[NDArray[np.uint8]]:
+    def decode(self, progress: Advance) -> list[NDArray]:
         """All steps of all tiles; returns (planes, height, width) arrays."""
         shapes = [(tile.height, tile.width) for tile in self.tiles]
         distinct = set(shapes)
@@ -146,7 +146,7 @@ class _LockStep:
         count = len(self.engine.normaliser.offsets)
         return inputs[: count * self.engine.channels].reshape(count, self.engine.channels, -1)
 
-    def _keep(self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray[np.uint8]) -> None:
+    def _keep(self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray) -> None:
         """Put ``values`` (planes, tiles, rows) of tiles of one width into the store and the images."""
         self.columns[column, :, tiles, self.h + first : self.h + last] = values * np.float32(4)
         # In an image, the pixels of a step stand a constant distance apart.
@@ -191,7 +191,7 @@ class _LockStep:
         if column + self.shear >= len(self.columns):
             kept = self.reach + self.shear
             self.columns[:kept] = self.columns[column - self.reach : column + self.shear]
-            self.columns[kept:] = 4 * FIRST_PIXEL
+            self.columns[kept:] = 4 * self.engine.first_pixel
             self.origin = step - self.reach
             column = self.reach
         return column

@@ -141,6 +141,9 @@ class Normaliser:
         self.horizon, self.channels, self.inputs, self.borders = horizon, channels, inputs, borders
         self.offsets = window(horizon)
         self.tables = tables
+        self.first_pixel = FIRST_PIXEL
+        # What makes the base, in quarters, a gray level of 0 to 255.
+        self._brightness = np.float32(0.25)
         self._input_scale = (tables.input_scale / 2**INPUT_SCALE_BITS).astype(np.float32)
         if inputs == "raw":
             return
@@ -180,7 +183,7 @@ class Normaliser:
             base = np.full((channels, n), RAW_BASE, np.float32)
             level = np.zeros(n, np.int16)
             np.subtract(quarters, np.float32(RAW_BASE), out=inputs)
-            _round(inputs, self._input_scale[0])
+            round_inputs(inputs, self._input_scale[0])
             return Normalised(out, base, level)
         base = quarters[self._west] * np.float32(2)
         base += quarters[self._north]
@@ -188,18 +191,26 @@ class Normaliser:
         base *= np.float32(0.25)  # exact: all values are multiples of 4
         np.subtract(quarters, base, out=inputs)
         total = np.abs(inputs[self._activity]).sum(axis=(0, 1))
-        level = self._level_of_sum[total.astype(np.int64)]
-        _round(inputs, self._input_scale[level])
+        level = self._levels(total)
+        self._scale(inputs, level)
         after = channels * (count + 1)
         brightness = out[channels * count : after]
-        np.multiply(base, np.float32(0.25), out=brightness)
+        np.multiply(base, self._brightness, out=brightness)
         np.floor(brightness, out=brightness)
         brightness -= np.float32(128)
         out[after] = self._activity_input[level]
         return Normalised(out, base, level)
 
+    def _levels(self, total: NDArray[np.float32]) -> NDArray[np.int16]:
+        """The activity levels (N,) of sums of absolute differences."""
+        return self._level_of_sum[total.astype(np.int64)]
 
-def _round(inputs: NDArray[np.float32], scale: NDArray[np.float32] | np.float32) -> None:
+    def _scale(self, inputs: NDArray[np.float32], level: NDArray[np.int16]) -> None:
+        """Turn differences (window, channels, N) into inputs, in place."""
+        round_inputs(inputs, self._input_scale[level])
+
+
+def round_inputs(inputs: NDArray[np.float32], scale: NDArray[np.float32] | np.float32) -> None:
     """Scale differences and round them to input steps, in place."""
     inputs *= scale
     inputs += np.float32(0.5)

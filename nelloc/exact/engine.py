@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nelloc.errors import NellocError
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.context import Normaliser
+from nelloc.exact.deep import DeepMixture, DeepNormaliser, check
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
 
@@ -26,10 +26,16 @@ class Engine:
     @classmethod
     def of(cls, model: ExactModel, evaluator: Evaluator, bits: int = 8) -> Engine:
         """The engine of ``model`` on a prepared backend, for samples of ``bits`` bits."""
-        if bits != 8:
-            raise NellocError(f"samples of {bits} bits: cannot be coded yet")
+        if bits > 8:
+            check(model)
+            return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
         return cls(normaliser, evaluator, Mixture(model))
+
+    @property
+    def first_pixel(self) -> int:
+        """The value of every neighbour of a tile's first pixel, which has none: the middle of the range."""
+        return self.normaliser.first_pixel
 
     @property
     def horizon(self) -> int:

@@ -13,6 +13,7 @@ times quotient stays below 2**53. docs/FORMAT.md states every step in plain inte
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,17 +36,17 @@ MEAN_LIMIT = 64 * 64  # means stay within 64 gray levels of 0..255
 COEFFICIENT_SHIFT = 4
 MEAN_SHIFT = 8
 
-_INNER = np.arange(1, RADIX)[:, None]  # inner boundaries of a digit
+INNER = np.arange(1, RADIX)[:, None]  # inner boundaries of a digit
 _EDGES = np.arange(2)[:, None]  # lower and upper boundary of a value
 
 Plane = NDArray[np.float64]
 # Coding N pixels: yields the frequencies (N, RADIX) of the next digits, is sent the digits (N,),
 # and returns the values. Encoders look the digits up, decoders decode them: the rest is one code.
 Frequencies = NDArray[np.float64]
-Coding = Generator[Frequencies, NDArray, NDArray[np.uint8]]
+Coding = Generator[Frequencies, NDArray, NDArray]
 
 
-def run(coding: Coding, choose: Callable[[Frequencies], NDArray]) -> NDArray[np.uint8]:
+def run(coding: Coding, choose: Callable[[Frequencies], NDArray]) -> NDArray:
     """Drive ``coding`` to its end, with the digits that ``choose`` gives; returns the values (planes, N)."""
     frequencies = next(coding)
     try:
@@ -56,9 +57,14 @@ def run(coding: Coding, choose: Callable[[Frequencies], NDArray]) -> NDArray[np.
 
 
 class Mixture:
-    """The mixture of one model, for any number of pixels at a time."""
+    """The mixture of one model, for any number of pixels at a time.
+
+    ``strides`` are what the digits of a sample count, most significant first; samples are of ``sample_type``.
+    """
 
     def __init__(self, model: ExactModel):
+        self.strides = STRIDES
+        self.sample_type: np.dtype = np.dtype(np.uint8)
         self.components = model.components
         self.joint = model.joint
         self.channels = model.channels
@@ -77,7 +83,7 @@ class Mixture:
         level: NDArray[np.int16],
         planes: int,
     ) -> Coding:
-        """Code N pixels: DIGITS digits per plane, in the order of the stream.
+        """Code N pixels: a digit for each of ``strides`` per plane, in the order of the stream.
 
         ``outputs`` (outputs, N) from the network, ``base`` (channels, N) and ``level`` (N,) from the
         normaliser; ``planes`` is at most the model's channels. Returns the values (planes, N) that the digits make.
@@ -89,7 +95,7 @@ class Mixture:
         coefficients = rest[0] if rest else means[:0]
         mean = self._means(means[:planes], base[:planes], level)
         slope = self._slopes(log_scales[:planes], level)
-        values = np.empty((planes, n), np.uint8)
+        values = np.empty((planes, n), self.sample_type)
         deviations: list[Plane] = []
         for plane in range(planes):
             _add_linear(mean[plane], coefficients, deviations)
@@ -107,7 +113,7 @@ class Mixture:
         distance = logits.max(axis=0) - logits
         np.minimum(distance, len(self._exponential) - 1, out=distance)
         weight = self._exponential.take(distance.astype(np.int32))
-        return _normalise(weight)
+        return normalise(weight)
 
     def _means(self, mean: NDArray[np.float32], base: NDArray[np.float32], level: NDArray[np.int16]) -> Plane:
         """Means (planes, K, N) in 1/64 gray level, before the planes' linear dependence."""
@@ -134,7 +140,7 @@ class Mixture:
         start += self._centre
         return start
 
-    def _logistic_at(self, boundary: Plane, slope: Plane, start: Plane) -> NDArray[np.int32]:
+    def _logistic_at(self, boundary: Plane, slope: Plane, start: Plane) -> NDArray[Any]:
         """Logistic CDFs (..., K, N), 0 to 2**15, below the values ``boundary`` (..., N)."""
         steps = boundary[..., None, :] * slope
         steps += start
@@ -156,8 +162,8 @@ class Mixture:
         cumulative = np.empty((RADIX + 1, n))
         cumulative[0], cumulative[RADIX] = 0, FREE_FREQUENCY
         above[RADIX] = total * np.float64(1 << LOGISTIC_BITS) + np.floor(uniform * LEVELS)
-        for stride in STRIDES:
-            boundary = low + _INNER * stride
+        for stride in self.strides:
+            boundary = low + INNER * stride
             logistic = self._logistic_at(boundary, slope, start)
             logistic *= weight
             boundary *= uniform
@@ -186,7 +192,7 @@ class Mixture:
         mass = (above - below) * np.float64(1 << UNIFORM_SHIFT)
         mass += 1
         mass *= weight
-        return _normalise(mass)
+        return normalise(mass)
 
 
 def _add_linear(mean: Plane, coefficients: NDArray[np.float32], deviations: list[Plane]) -> None:
@@ -203,7 +209,7 @@ def _add_linear(mean: Plane, coefficients: NDArray[np.float32], deviations: list
     mean += np.floor(linear, out=linear)
 
 
-def _normalise(weight: NDArray[np.float64]) -> NDArray[np.int32]:
+def normalise(weight: NDArray[np.float64]) -> NDArray[np.int32]:
     """floor(weight * 2**13 / sum), per column."""
     total = weight.sum(axis=0)
     weight *= 1 << WEIGHT_BITS
