@@ -1,0 +1,71 @@
+"""Ways to train an encoder for a decoder that stays as it is (thesis 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nelloc.research.vae.bounds import elbo
+from nelloc.research.vae.models import VAE
+
+# An encoder's loss on a batch of training images, in nats per image.
+Objective = Callable[[VAE, Tensor, torch.Generator], Tensor]
+
+
+def wake(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """The plain encoder's loss: the negative ELBO on training images."""
+    return -_elbo(vae, images, generator).mean()
+
+
+def sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Wake-sleep's sleep phase: KL(p(z | x) || q(z | x)) on the model's own images, up to a constant.
+
+    The latents that an image was drawn from are a sample of its true posterior, so this is their negative log density.
+    """
+    latents, dreamt = vae.sample(len(images), generator)
+    return -vae.posterior(dreamt).log_prob(latents).mean()
+
+
+def reverse_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """KL(q(z | x) || p(z | x)) on the model's own images, up to a constant: their negative ELBO.
+
+    With images without end an encoder cannot overfit, but data are only as near to them as the model is good.
+    """
+    return -_elbo(vae, vae.sample(len(images), generator)[1], generator).mean()
+
+
+@dataclass(frozen=True)
+class HalfAsleep:
+    """Reverse half-asleep (thesis eq. 4.27): a share ``alpha`` of training images, the rest from the model."""
+
+    alpha: float = 0.5
+
+    def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+        awake, asleep = wake(vae, images, generator), reverse_sleep(vae, images, generator)
+        return self.alpha * awake + (1 - self.alpha) * asleep
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """The denoising regulariser: the negative ELBO of an image under the posterior of a noisy copy of it.
+
+    Half of the images stay clean. ``deviation`` is the normal noise's, where an image's values reach from 0 to 1.
+    """
+
+    deviation: float
+
+    def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+        inputs = vae.likelihood.inputs(images)
+        # Inputs reach from -1 to 1, twice as far.
+        noisy = inputs + 2 * self.deviation * torch.randn(inputs.shape, generator=generator)
+        posterior = vae.posterior_of_inputs(torch.cat([inputs, noisy]))
+        noise = torch.randn(1, *posterior.mean.shape, generator=generator)
+        return -elbo(vae, images.repeat(2, 1, 1, 1), posterior, noise).mean()
+
+
+def _elbo(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    posterior = vae.posterior(images)
+    return elbo(vae, images, posterior, torch.randn(1, *posterior.mean.shape, generator=generator))

@@ -1,0 +1,207 @@
+"""Variational auto-encoders of chapter 4: a normal prior, a decoder, and an encoder that amortises inference."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nelloc.errors import NellocError
+from nelloc.research.vae.distributions import Bernoulli, ChannelAutoregressiveLogistic, DiscretisedLogistic, Likelihood
+
+Kind = Literal["binary", "gray", "colour"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network's shape.
+
+    Binary and gray images of ``size`` x ``size`` pixels get multilayer perceptrons with ``depth`` hidden layers of
+    ``width`` units; colour images get residual convolutions with ``width`` channels, which halve the picture ``depth``
+    times. ``latent`` is the number of latent dimensions.
+    """
+
+    kind: Kind
+    size: int
+    latent: int
+    width: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Independent normals over latents: mean and standard deviation, both (N, latent)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def at(self, noise: Tensor) -> Tensor:
+        """The latents that standard normal ``noise`` (..., N, latent) stands for."""
+        return self.mean + self.deviation * noise
+
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """Log density of latents (..., N, latent) in nats, (..., N)."""
+        return standard_normal_log_prob((latents - self.mean) / self.deviation) - self.deviation.log().sum(-1)
+
+    def divergence(self) -> Tensor:
+        """KL(q || N(0, I)) in nats, (N,), in closed form."""
+        return 0.5 * (self.mean**2 + self.deviation**2 - 1 - 2 * self.deviation.log()).sum(-1)
+
+
+def standard_normal_log_prob(latents: Tensor) -> Tensor:
+    """Log density of N(0, I) in nats: (..., latent) to (...)."""
+    return -0.5 * (latents**2).sum(-1) - 0.5 * latents.shape[-1] * math.log(2 * math.pi)
+
+
+class VAE(nn.Module):
+    """Encoder q(z | x), decoder p(x | z), prior N(0, I)."""
+
+    def __init__(self, architecture: Architecture):
+        super().__init__()
+        self.architecture = architecture
+        self.likelihood: Likelihood = _LIKELIHOODS[architecture.kind]()
+        size, latent, width, depth = architecture.size, architecture.latent, architecture.width, architecture.depth
+        self.encoder: nn.Module
+        self.decoder: nn.Module
+        if architecture.kind == "colour":
+            self.encoder = _ResidualEncoder(size, latent, width, depth)
+            self.decoder = _ResidualDecoder(size, latent, width, depth, self.likelihood.outputs)
+        else:
+            pixels = size * size
+            self.encoder = nn.Sequential(nn.Flatten(), *_perceptron(pixels, width, depth, 2 * latent))
+            self.decoder = nn.Sequential(
+                *_perceptron(latent, width, depth, self.likelihood.outputs * pixels),
+                nn.Unflatten(1, (self.likelihood.outputs, size, size)),
+            )
+
+    @property
+    def dimensions(self) -> int:
+        """Samples per image."""
+        return self.likelihood.channels * self.architecture.size**2
+
+    def posterior(self, images: Tensor) -> Posterior:
+        """The encoder's q(z | x) for images (N, channels, size, size)."""
+        return self.posterior_of_inputs(self.likelihood.inputs(images))
+
+    def posterior_of_inputs(self, inputs: Tensor) -> Posterior:
+        """The encoder's q for images that are already mapped to [-1, 1], or corrupted there."""
+        mean, deviation = self.encoder(inputs).chunk(2, 1)
+        return Posterior(mean, functional.softplus(deviation) + 1e-6)
+
+    def log_likelihood(self, images: Tensor, latents: Tensor) -> Tensor:
+        """log p(x | z) in nats for images (N, ...) and latents (S, N, latent): (S, N)."""
+        outputs = self.decoder(latents.flatten(0, 1))
+        repeated = images.repeat(len(latents), 1, 1, 1)
+        return self.likelihood.log_prob(outputs, repeated).reshape(latents.shape[:2])
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Latents (count, latent) from the prior and an image from p(x | z) for each."""
+        latents = torch.randn(count, self.architecture.latent, generator=generator)
+        return latents, self.likelihood.sample(self.decoder(latents), generator)
+
+
+_LIKELIHOODS = {"binary": Bernoulli, "gray": DiscretisedLogistic, "colour": ChannelAutoregressiveLogistic}
+
+
+def _perceptron(inputs: int, width: int, depth: int, outputs: int) -> list[nn.Module]:
+    sizes = [inputs, *[width] * depth]
+    hidden = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
+    return [*hidden, nn.Linear(sizes[-1], outputs)]
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions whose result is added to their input."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.ELU(), nn.Conv2d(width, width, 3, padding=1), nn.ELU(), nn.Conv2d(width, width, 3, padding=1)
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values + self.layers(values)
+
+
+class _ResidualEncoder(nn.Sequential):
+    """A picture, halved by strided convolutions with a residual block after each, to twice the latents."""
+
+    def __init__(self, size: int, latent: int, width: int, depth: int):
+        layers: list[nn.Module] = []
+        for step in range(depth):
+            layers += [nn.Conv2d(width if step else 3, width, 4, stride=2, padding=1), _Residual(width)]
+        small = size >> depth
+        super().__init__(*layers, nn.ELU(), nn.Flatten(), nn.Linear(width * small * small, 2 * latent))
+
+
+class _ResidualDecoder(nn.Sequential):
+    """Latents to a picture, doubled by transposed convolutions with a residual block before each."""
+
+    def __init__(self, size: int, latent: int, width: int, depth: int, outputs: int):
+        small = size >> depth
+        layers: list[nn.Module] = [nn.Linear(latent, width * small * small), nn.Unflatten(1, (width, small, small))]
+        for _ in range(depth):
+            layers += [_Residual(width), nn.ELU(), nn.ConvTranspose2d(width, width, 4, stride=2, padding=1)]
+        super().__init__(*layers, nn.ELU(), nn.Conv2d(width, outputs, 3, padding=1))
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Spares the gradients of a module's weights while others' are asked for."""
+    weights = [weight for weight in module.parameters() if weight.requires_grad]
+    try:
+        for weight in weights:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+_FORMAT = "nelloc-vae"
+
+
+def to_bytes(vae: VAE) -> bytes:
+    """A model file: safetensors with the architecture as metadata."""
+    tensors = {name: value.detach().contiguous() for name, value in vae.state_dict().items()}
+    return safetensors.torch.save(tensors, {_FORMAT: json.dumps(asdict(vae.architecture))})
+
+
+def from_bytes(data: bytes, source: str) -> VAE:
+    """The model of ``to_bytes``, for evaluation. Raises NellocError for anything else; ``source`` names it."""
+    try:
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        architecture = Architecture(**json.loads(metadata[_FORMAT]))
+        if architecture.kind not in get_args(Kind):
+            raise ValueError(f"kind {architecture.kind}")
+        vae = VAE(architecture)
+        vae.load_state_dict(safetensors.torch.load(data))
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise NellocError(f"{source}: not a VAE of nelloc; give one that nelloc research wrote") from error
+    return vae.eval()
+
+
+def load(path: Path) -> VAE:
+    """The model in a file. Raises NellocError if it cannot be read."""
+    try:
+        return from_bytes(path.read_bytes(), str(path))
+    except OSError as error:
+        raise NellocError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+
+
+def identity(vae: VAE) -> bytes:
+    """Eight bytes that name a model: the first of the SHA-256 of its file."""
+    return hashlib.sha256(to_bytes(vae)).digest()[:8]

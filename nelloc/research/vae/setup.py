@@ -1,0 +1,130 @@
+"""What the experiments of this room begin with: images, and a VAE that was trained by the plain ELBO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from nelloc.research.experiment import Settings
+from torch import Tensor
+
+from nelloc.datasets import read_idx, read_sheet
+from nelloc.research.vae import gaps
+from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
+from nelloc.research.vae.inference import wake
+from nelloc.research.vae.models import VAE, Architecture, Kind
+from nelloc.research.vae.training import Plan, Row, fit
+
+# Images on each side whose ELBO with optimal inference is measured, and its steps.
+GAP_IMAGES = 500
+GAP_STEPS = 100
+# Of the training images, as many are enough to know the training ELBO.
+TRAIN_MEASURED = 2000
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images of a data set, uint8 (N, channels, size, size): to train on, and its test set with nothing left out."""
+
+    train: Tensor
+    test: Tensor
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A data set's network and training: ``images`` of the training set, for ``epochs``."""
+
+    architecture: Architecture
+    images: int
+    epochs: int
+    batch: int
+
+
+# Quick runs have few images, which small networks overfit within seconds.
+FULL = {
+    "binary": Setup(Architecture("binary", size=28, latent=10, width=500, depth=2), 60_000, 40, 200),
+    "gray": Setup(Architecture("gray", size=28, latent=10, width=500, depth=2), 60_000, 25, 200),
+    "colour": Setup(Architecture("colour", size=32, latent=64, width=32, depth=3), 4_000, 40, 50),
+}
+QUICK = {
+    "binary": Setup(Architecture("binary", size=28, latent=10, width=200, depth=2), 2_000, 60, 50),
+    "gray": Setup(Architecture("gray", size=28, latent=10, width=200, depth=2), 2_000, 40, 50),
+    "colour": Setup(Architecture("colour", size=32, latent=32, width=12, depth=3), 1_000, 10, 50),
+}
+
+
+def setup(settings: Settings, kind: Kind) -> Setup:
+    """The network and training of a run, with the user's number of epochs if there is one."""
+    chosen = settings.choose(QUICK, FULL)[kind]
+    return Setup(chosen.architecture, chosen.images, settings.epochs_or(chosen.epochs, chosen.epochs), chosen.batch)
+
+
+def pictures(settings: Settings, kind: Kind) -> Pictures:
+    """MNIST, gray or with pixels above half set to 1, or CIFAR-10. Raises NellocError if the data are missing."""
+    count = setup(settings, kind).images
+    if kind == "colour":
+        folder = settings.folder("cifar10")
+        train = [read_sheet(path, 32) for path in sorted(folder.glob("train_*.png"))]
+        colour = (np.concatenate(train)[:count], read_sheet(folder / "test_0.png", 32))
+        return Pictures(*(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()) for images in colour))
+    folder = settings.folder("mnist")
+    names = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
+    digits = [torch.from_numpy(read_idx(folder / name).copy())[:, None] for name in names]
+    if kind == "binary":
+        digits = [(images > 127).to(torch.uint8) for images in digits]
+    return Pictures(digits[0][:count], digits[1])
+
+
+def trained_vae(
+    settings: Settings, kind: Kind, images: Pictures, seed: int, architecture: Architecture | None = None
+) -> tuple[VAE, list[Row]]:
+    """A VAE trained by the plain ELBO, and its bits per dimension after each epoch.
+
+    Rows have ``train`` and ``test``, and, after the first epochs and then at each tenth of the run, the four ELBOs of
+    ``gaps.Gaps`` in nats. It is kept in the folder ``checkpoints`` of ``settings.out``: experiments that begin with the
+    same VAE find it there, and an interrupted run goes on.
+    """
+    chosen = setup(settings, kind)
+    architecture = architecture or chosen.architecture
+    torch.manual_seed(seed)
+    vae = VAE(architecture)
+    plan = Plan(epochs=chosen.epochs, batch=chosen.batch, seed=seed)
+    settings.progress.expect(plan.epochs)
+    rows = fit(
+        vae,
+        images.train,
+        wake,
+        plan,
+        measure=partial(_measure, vae, images, chosen.epochs),
+        progress=partial(settings.progress.advance, 1),
+        checkpoint=checkpoint_path(settings, f"{kind}-{architecture.latent}", seed, chosen.epochs),
+    )
+    return vae, rows
+
+
+def checkpoint_path(settings: Settings, name: str, seed: int, epochs: int) -> Path:
+    """Where a model in training is kept between epochs."""
+    size = settings.choose("quick", "full")
+    return settings.out / "checkpoints" / f"vae-{name}-{size}-seed{seed}-epochs{epochs}.pt"
+
+
+def gap_epochs(epochs: int) -> list[int]:
+    """The epochs after which gaps are measured: early ones, each tenth of the run, and the last."""
+    return sorted({1, 2, *range(0, epochs + 1, max(1, epochs // 10)), epochs} - {0})
+
+
+def bits(vae: VAE, images: Tensor, samples: int = 1) -> float:
+    """Bits per dimension of images by the encoder's ELBO."""
+    return bits_per_dimension(amortised_elbo(vae, images.float(), samples=samples), vae)
+
+
+def _measure(vae: VAE, images: Pictures, epochs: int, epoch: int) -> Row:
+    row = {"train": bits(vae, images.train[:TRAIN_MEASURED]), "test": bits(vae, images.test)}
+    if epoch in gap_epochs(epochs):
+        sides = (images.train[:GAP_IMAGES].float(), images.test[:GAP_IMAGES].float())
+        found = gaps.measure(vae, *sides, steps=GAP_STEPS)
+        row |= {f"elbo_{name}": getattr(found, name) for name in ("train", "train_optimal", "test", "test_optimal")}
+    return row

@@ -1,0 +1,103 @@
+"""Optimal inference and the gaps it measures."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hypothesis import given  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from strokes import small_vae, strokes, trained_vae  # noqa: E402
+
+from nelloc.research.vae import gaps  # noqa: E402
+from nelloc.research.vae.bounds import amortised_elbo, elbo, standard_noise  # noqa: E402
+from nelloc.research.vae.gaps import Gaps  # noqa: E402
+from nelloc.research.vae.models import Posterior  # noqa: E402
+from nelloc.research.vae.optimal import inverse_softplus, optimal_posterior  # noqa: E402
+
+
+def test_it_finds_the_exact_posterior_of_a_decoder_that_knows_nothing():
+    # If x does not depend on z, the best posterior is the prior.
+    vae = small_vae()
+    with torch.no_grad():
+        for weight in vae.decoder.parameters():
+            weight.zero_()
+    posterior = optimal_posterior(vae, strokes(4), steps=1500)
+    torch.testing.assert_close(posterior.mean, torch.zeros(4, 3), atol=0.02, rtol=0)
+    torch.testing.assert_close(posterior.deviation, torch.ones(4, 3), atol=0.02, rtol=0)
+
+
+def test_it_finds_the_posterior_that_a_grid_search_finds():
+    vae = trained_vae()
+    image = strokes(1, seed=9)
+    noise = standard_noise(2000, 1, vae, 0)
+    posterior = optimal_posterior(vae, image, steps=1500)
+    with torch.no_grad():
+        best = elbo(vae, image, posterior, noise)
+        for scale in (0.9, 1.1):
+            for latent in range(3):
+                moved, wider = posterior.mean.clone(), posterior.deviation.clone()
+                moved[:, latent] += (scale - 1) * 2 * posterior.deviation[:, latent]
+                wider[:, latent] *= scale
+                assert elbo(vae, image, Posterior(moved, posterior.deviation), noise) < best + 0.01
+                assert elbo(vae, image, Posterior(posterior.mean, wider), noise) < best + 0.01
+
+
+def test_steps_improve_on_the_encoder_and_more_steps_more():
+    vae = trained_vae(epochs=3)
+    images = strokes(100, seed=5)
+    noise = standard_noise(50, 100, vae, 1)
+    with torch.no_grad():
+        found = [elbo(vae, images, optimal_posterior_without_grad(vae, images, k), noise).mean() for k in (0, 10, 200)]
+    assert found[0] < found[1] < found[2]
+
+
+def optimal_posterior_without_grad(vae, images, steps):
+    with torch.enable_grad():
+        return optimal_posterior(vae, images, steps)
+
+
+def test_images_do_not_influence_each_other():
+    vae = trained_vae()
+    images = strokes(3, seed=6)
+    # The noise is drawn for a whole batch, so only its first image sees the same alone.
+    together, alone = optimal_posterior(vae, images, 20), optimal_posterior(vae, images[:1], 20)
+    assert torch.equal(optimal_posterior(vae, images, 20).mean, together.mean)
+    assert alone.mean.shape == (1, 3)
+    changed = images.clone()
+    changed[1:] = 1 - changed[1:]
+    torch.testing.assert_close(optimal_posterior(vae, changed, 20).mean[:1], together.mean[:1])
+
+
+def test_the_models_weights_are_left_alone():
+    vae = trained_vae(epochs=1)
+    before = {name: value.clone() for name, value in vae.state_dict().items()}
+    optimal_posterior(vae, strokes(3), 5)
+    assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
+    assert all(weight.requires_grad for weight in vae.parameters())
+
+
+def test_inverse_softplus():
+    values = torch.tensor([1e-4, 0.1, 1.0, 30.0])
+    torch.testing.assert_close(torch.nn.functional.softplus(inverse_softplus(values)), values)
+
+
+dyadic = st.integers(-(2**30), 2**30).map(lambda number: number / 2**20)
+
+
+@given(st.builds(Gaps, dyadic, dyadic, dyadic, dyadic))
+def test_the_whole_gap_is_exactly_its_two_parts(found):
+    assert found.whole == found.generative + found.inference
+
+
+def test_measured_gaps_add_up_exactly_and_are_what_the_bounds_say():
+    vae = trained_vae(count=40, epochs=1500)
+    train, test = strokes(40), strokes(100, seed=7)
+    found = gaps.measure(vae, train, test, steps=100)
+    assert found.whole == found.generative + found.inference
+    noise_train = amortised_elbo(vae, train, 1, 8).mean().item()
+    assert found.train == pytest.approx(noise_train, abs=1e-4)
+    assert found.whole > 0
+    assert found.inference > 0
+    assert found.test_optimal > found.test
