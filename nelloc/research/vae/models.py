@@ -28,13 +28,14 @@ Kind = Literal["binary", "gray", "colour"]
 class Architecture:
     """A network's shape.
 
-    Binary and gray images of ``size`` x ``size`` pixels get multilayer perceptrons with ``depth`` hidden layers of
-    ``width`` units; colour images get residual convolutions with ``width`` channels, which halve the picture ``depth``
-    times. ``latent`` is the number of latent dimensions.
+    Binary and gray images get multilayer perceptrons with ``depth`` hidden layers of ``width`` units; colour images
+    get residual convolutions with ``width`` channels, which halve the picture ``depth`` times. ``rows`` and ``columns``
+    are an image's, ``latent`` is the number of latent dimensions.
     """
 
     kind: Kind
-    size: int
+    rows: int
+    columns: int
     latent: int
     width: int
     depth: int
@@ -72,27 +73,17 @@ class VAE(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.likelihood: Likelihood = _LIKELIHOODS[architecture.kind]()
-        size, latent, width, depth = architecture.size, architecture.latent, architecture.width, architecture.depth
-        self.encoder: nn.Module
-        self.decoder: nn.Module
-        if architecture.kind == "colour":
-            self.encoder = _ResidualEncoder(size, latent, width, depth)
-            self.decoder = _ResidualDecoder(size, latent, width, depth, self.likelihood.outputs)
-        else:
-            pixels = size * size
-            self.encoder = nn.Sequential(nn.Flatten(), *_perceptron(pixels, width, depth, 2 * latent))
-            self.decoder = nn.Sequential(
-                *_perceptron(latent, width, depth, self.likelihood.outputs * pixels),
-                nn.Unflatten(1, (self.likelihood.outputs, size, size)),
-            )
+        outputs = self.likelihood.outputs
+        networks = _residual_networks if architecture.kind == "colour" else _perceptrons
+        self.encoder, self.decoder = networks(architecture, outputs)
 
     @property
     def dimensions(self) -> int:
         """Samples per image."""
-        return self.likelihood.channels * self.architecture.size**2
+        return self.likelihood.channels * self.architecture.rows * self.architecture.columns
 
     def posterior(self, images: Tensor) -> Posterior:
-        """The encoder's q(z | x) for images (N, channels, size, size)."""
+        """The encoder's q(z | x) for images (N, channels, rows, columns)."""
         return self.posterior_of_inputs(self.likelihood.inputs(images))
 
     def posterior_of_inputs(self, inputs: Tensor) -> Posterior:
@@ -116,7 +107,18 @@ class VAE(nn.Module):
 _LIKELIHOODS = {"binary": Bernoulli, "gray": DiscretisedLogistic, "colour": ChannelAutoregressiveLogistic}
 
 
-def _perceptron(inputs: int, width: int, depth: int, outputs: int) -> list[nn.Module]:
+def _perceptrons(shape: Architecture, outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder and decoder of fully connected layers."""
+    pixels = shape.rows * shape.columns
+    encoder = nn.Sequential(nn.Flatten(), *_layers(pixels, shape.width, shape.depth, 2 * shape.latent))
+    decoder = nn.Sequential(
+        *_layers(shape.latent, shape.width, shape.depth, outputs * pixels),
+        nn.Unflatten(1, (outputs, shape.rows, shape.columns)),
+    )
+    return encoder, decoder
+
+
+def _layers(inputs: int, width: int, depth: int, outputs: int) -> list[nn.Module]:
     sizes = [inputs, *[width] * depth]
     hidden = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     return [*hidden, nn.Linear(sizes[-1], outputs)]
@@ -135,26 +137,23 @@ class _Residual(nn.Module):
         return values + self.layers(values)
 
 
-class _ResidualEncoder(nn.Sequential):
-    """A picture, halved by strided convolutions with a residual block after each, to twice the latents."""
+def _residual_networks(shape: Architecture, outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder and decoder of convolutions: halving, then a residual block; a residual block, then doubling.
 
-    def __init__(self, size: int, latent: int, width: int, depth: int):
-        layers: list[nn.Module] = []
-        for step in range(depth):
-            layers += [nn.Conv2d(width if step else 3, width, 4, stride=2, padding=1), _Residual(width)]
-        small = size >> depth
-        super().__init__(*layers, nn.ELU(), nn.Flatten(), nn.Linear(width * small * small, 2 * latent))
-
-
-class _ResidualDecoder(nn.Sequential):
-    """Latents to a picture, doubled by transposed convolutions with a residual block before each."""
-
-    def __init__(self, size: int, latent: int, width: int, depth: int, outputs: int):
-        small = size >> depth
-        layers: list[nn.Module] = [nn.Linear(latent, width * small * small), nn.Unflatten(1, (width, small, small))]
-        for _ in range(depth):
-            layers += [_Residual(width), nn.ELU(), nn.ConvTranspose2d(width, width, 4, stride=2, padding=1)]
-        super().__init__(*layers, nn.ELU(), nn.Conv2d(width, outputs, 3, padding=1))
+    Raises NellocError if the picture cannot be halved that often.
+    """
+    width, scale = shape.width, 1 << shape.depth
+    if shape.rows % scale or shape.columns % scale:
+        raise NellocError(f"VAE: colour images need sides that are multiples of {scale}; crop or pad them")
+    small = (width, shape.rows // scale, shape.columns // scale)
+    encoder: list[nn.Module] = []
+    decoder: list[nn.Module] = [nn.Linear(shape.latent, math.prod(small)), nn.Unflatten(1, small)]
+    for step in range(shape.depth):
+        encoder += [nn.Conv2d(width if step else 3, width, 4, stride=2, padding=1), _Residual(width)]
+        decoder += [_Residual(width), nn.ELU(), nn.ConvTranspose2d(width, width, 4, stride=2, padding=1)]
+    encoder += [nn.ELU(), nn.Flatten(), nn.Linear(math.prod(small), 2 * shape.latent)]
+    decoder += [nn.ELU(), nn.Conv2d(width, outputs, 3, padding=1)]
+    return nn.Sequential(*encoder), nn.Sequential(*decoder)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,16 +18,13 @@ from nelloc.research.vae.inference import wake
 from nelloc.research.vae.models import VAE, Architecture, Kind
 from nelloc.research.vae.training import Plan, Row, fit
 
-# Images on each side whose ELBO with optimal inference is measured, and its steps.
-GAP_IMAGES = 500
-GAP_STEPS = 100
 # Of the training images, as many are enough to know the training ELBO.
 TRAIN_MEASURED = 2000
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of a data set, uint8 (N, channels, size, size): to train on, and its test set with nothing left out."""
+    """Images of a data set, uint8 (N, channels, rows, columns): to train on, and its test set with nothing left out."""
 
     train: Tensor
     test: Tensor
@@ -35,31 +32,47 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setup:
-    """A data set's network and training: ``images`` of the training set, for ``epochs``."""
+    """A data set's network and training: ``images`` of the training set, for ``epochs``.
+
+    Generalisation gaps are measured about ``gap_points`` times, with ``gap_steps`` of optimal inference for each of
+    ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test images.
+    """
 
     architecture: Architecture
     images: int
     epochs: int
     batch: int
+    gap_images: int = 500
+    gap_steps: int = 100
+    gap_points: int = 10
+    measured: int = 10_000
 
 
 # Quick runs have few images, which small networks overfit within seconds.
 FULL = {
-    "binary": Setup(Architecture("binary", size=28, latent=10, width=500, depth=2), 60_000, 40, 200),
-    "gray": Setup(Architecture("gray", size=28, latent=10, width=500, depth=2), 60_000, 25, 200),
-    "colour": Setup(Architecture("colour", size=32, latent=64, width=32, depth=3), 4_000, 40, 50),
+    "binary": Setup(Architecture("binary", rows=28, columns=28, latent=10, width=500, depth=2), 60_000, 40, 200),
+    "gray": Setup(Architecture("gray", rows=28, columns=28, latent=10, width=500, depth=2), 60_000, 25, 200),
+    "colour": Setup(
+        Architecture("colour", rows=32, columns=32, latent=64, width=32, depth=3), 4_000, 40, 50, 100, 50, 5, 1000
+    ),
 }
 QUICK = {
-    "binary": Setup(Architecture("binary", size=28, latent=10, width=200, depth=2), 2_000, 60, 50),
-    "gray": Setup(Architecture("gray", size=28, latent=10, width=200, depth=2), 2_000, 40, 50),
-    "colour": Setup(Architecture("colour", size=32, latent=32, width=12, depth=3), 1_000, 10, 50),
+    "binary": Setup(
+        Architecture("binary", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 60, 50, 300, 50, 5, 1000
+    ),
+    "gray": Setup(
+        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 40, 50, 300, 50, 5, 1000
+    ),
+    "colour": Setup(
+        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 1_000, 10, 50, 100, 20, 2, 200
+    ),
 }
 
 
 def setup(settings: Settings, kind: Kind) -> Setup:
     """The network and training of a run, with the user's number of epochs if there is one."""
     chosen = settings.choose(QUICK, FULL)[kind]
-    return Setup(chosen.architecture, chosen.images, settings.epochs_or(chosen.epochs, chosen.epochs), chosen.batch)
+    return replace(chosen, epochs=settings.epochs_or(chosen.epochs, chosen.epochs))
 
 
 def pictures(settings: Settings, kind: Kind) -> Pictures:
@@ -83,8 +96,7 @@ def trained_vae(
 ) -> tuple[VAE, list[Row]]:
     """A VAE trained by the plain ELBO, and its bits per dimension after each epoch.
 
-    Rows have ``train`` and ``test``, and, after the first epochs and then at each tenth of the run, the four ELBOs of
-    ``gaps.Gaps`` in nats. It is kept in the folder ``checkpoints`` of ``settings.out``: experiments that begin with the
+    Rows have ``train`` and ``test``, and, after ``gap_epochs``, the four ELBOs of ``gaps.Gaps`` in nats. It is kept in the folder ``checkpoints`` of ``settings.out``: experiments that begin with the
     same VAE find it there, and an interrupted run goes on.
     """
     chosen = setup(settings, kind)
@@ -98,7 +110,7 @@ def trained_vae(
         images.train,
         wake,
         plan,
-        measure=partial(_measure, vae, images, chosen.epochs),
+        measure=partial(_measure, vae, images, chosen),
         progress=partial(settings.progress.advance, 1),
         checkpoint=checkpoint_path(settings, f"{kind}-{architecture.latent}", seed, chosen.epochs),
     )
@@ -111,9 +123,9 @@ def checkpoint_path(settings: Settings, name: str, seed: int, epochs: int) -> Pa
     return settings.out / "checkpoints" / f"vae-{name}-{size}-seed{seed}-epochs{epochs}.pt"
 
 
-def gap_epochs(epochs: int) -> list[int]:
-    """The epochs after which gaps are measured: early ones, each tenth of the run, and the last."""
-    return sorted({1, 2, *range(0, epochs + 1, max(1, epochs // 10)), epochs} - {0})
+def gap_epochs(chosen: Setup) -> list[int]:
+    """The epochs after which gaps are measured: the first, and every so many up to the last."""
+    return sorted({1, *range(chosen.epochs, 0, -max(1, chosen.epochs // chosen.gap_points))})
 
 
 def bits(vae: VAE, images: Tensor, samples: int = 1) -> float:
@@ -121,10 +133,10 @@ def bits(vae: VAE, images: Tensor, samples: int = 1) -> float:
     return bits_per_dimension(amortised_elbo(vae, images.float(), samples=samples), vae)
 
 
-def _measure(vae: VAE, images: Pictures, epochs: int, epoch: int) -> Row:
-    row = {"train": bits(vae, images.train[:TRAIN_MEASURED]), "test": bits(vae, images.test)}
-    if epoch in gap_epochs(epochs):
-        sides = (images.train[:GAP_IMAGES].float(), images.test[:GAP_IMAGES].float())
-        found = gaps.measure(vae, *sides, steps=GAP_STEPS)
-        row |= {f"elbo_{name}": getattr(found, name) for name in ("train", "train_optimal", "test", "test_optimal")}
+def _measure(vae: VAE, images: Pictures, chosen: Setup, epoch: int) -> Row:
+    row = {"train": bits(vae, images.train[:TRAIN_MEASURED]), "test": bits(vae, images.test[: chosen.measured])}
+    if epoch in gap_epochs(chosen):
+        sides = (side[: chosen.gap_images].float() for side in (images.train, images.test))
+        found = gaps.measure(vae, *sides, steps=chosen.gap_steps)
+        row |= {f"elbo_{name}": value for name, value in asdict(found).items()}
     return row

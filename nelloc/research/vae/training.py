@@ -40,7 +40,7 @@ def fit(
     progress: Callable[[], None] = lambda: None,
     checkpoint: Path | None = None,
 ) -> list[Row]:
-    """Train ``vae`` in place on images (N, channels, size, size), and return a row of measurements for each epoch.
+    """Train ``vae`` in place on images (N, channels, rows, columns), and return a row of measurements for each epoch.
 
     ``measure`` is asked for a row after each epoch, ``progress`` is told of each. With ``checkpoint``, the state after
     each epoch is kept there, and a run that finds one goes on from it; the result is that of an unbroken run, because

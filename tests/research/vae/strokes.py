@@ -10,9 +10,9 @@ from nelloc.research.vae.models import VAE, Architecture
 from nelloc.research.vae.training import Plan, fit
 
 ARCHITECTURES = {
-    "binary": Architecture("binary", size=8, latent=3, width=16, depth=2),
-    "gray": Architecture("gray", size=8, latent=3, width=16, depth=2),
-    "colour": Architecture("colour", size=8, latent=3, width=8, depth=1),
+    "binary": Architecture("binary", rows=8, columns=8, latent=3, width=16, depth=2),
+    "gray": Architecture("gray", rows=8, columns=8, latent=3, width=16, depth=2),
+    "colour": Architecture("colour", rows=8, columns=8, latent=3, width=8, depth=1),
 }
 
 
