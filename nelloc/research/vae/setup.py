@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nelloc.research.experiment import Settings
 from torch import Tensor
 
 from nelloc.datasets import read_idx, read_sheet
+from nelloc.research.experiment import Settings
 from nelloc.research.vae import gaps
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
 from nelloc.research.vae.inference import wake
@@ -75,6 +75,11 @@ def setup(settings: Settings, kind: Kind) -> Setup:
     return replace(chosen, epochs=settings.epochs_or(chosen.epochs, chosen.epochs))
 
 
+def encoder_epochs(settings: Settings, kind: Kind) -> int:
+    """How long encoders are trained for the decoder of a VAE: a third of its epochs."""
+    return max(1, setup(settings, kind).epochs // 3)
+
+
 def pictures(settings: Settings, kind: Kind) -> Pictures:
     """MNIST, gray or with pixels above half set to 1, or CIFAR-10. Raises NellocError if the data are missing."""
     count = setup(settings, kind).images
@@ -96,8 +101,9 @@ def trained_vae(
 ) -> tuple[VAE, list[Row]]:
     """A VAE trained by the plain ELBO, and its bits per dimension after each epoch.
 
-    Rows have ``train`` and ``test``, and, after ``gap_epochs``, the four ELBOs of ``gaps.Gaps`` in nats. It is kept in the folder ``checkpoints`` of ``settings.out``: experiments that begin with the
-    same VAE find it there, and an interrupted run goes on.
+    Rows have ``train`` and ``test``, and, after ``gap_epochs``, the four ELBOs of ``gaps.Gaps`` in nats. The model is
+    kept in the folder ``checkpoints`` of ``settings.out``: experiments that begin with the same VAE find it there, and
+    an interrupted run goes on.
     """
     chosen = setup(settings, kind)
     architecture = architecture or chosen.architecture
@@ -136,7 +142,7 @@ def bits(vae: VAE, images: Tensor, samples: int = 1) -> float:
 def _measure(vae: VAE, images: Pictures, chosen: Setup, epoch: int) -> Row:
     row = {"train": bits(vae, images.train[:TRAIN_MEASURED]), "test": bits(vae, images.test[: chosen.measured])}
     if epoch in gap_epochs(chosen):
-        sides = (side[: chosen.gap_images].float() for side in (images.train, images.test))
-        found = gaps.measure(vae, *sides, steps=chosen.gap_steps)
+        train, test = (side[: chosen.gap_images].float() for side in (images.train, images.test))
+        found = gaps.measure(vae, train, test, steps=chosen.gap_steps)
         row |= {f"elbo_{name}": value for name, value in asdict(found).items()}
     return row

@@ -1,0 +1,11 @@
+"""Figure 4.3: reverse half-asleep on binary MNIST."""
+
+from __future__ import annotations
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.vae import half_asleep
+
+
+def run(settings: Settings) -> Result:
+    """Encoders with and without the model's own images, for three VAEs."""
+    return half_asleep.run(settings, "binary")
