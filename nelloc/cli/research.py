@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from nelloc.cli.bits_back import bits_back
 from nelloc.cli.common import Printer, needs, options, print_json, put, reporting
 from nelloc.research.catalogue import AREAS, EXPERIMENTS
 from nelloc.research.experiment import Experiment, Progress, Settings, perform
@@ -125,3 +126,4 @@ def table(report: dict[str, Any]) -> list[str]:
 
 for _experiment in EXPERIMENTS:
     research.add_command(command_of(_experiment))
+research.add_command(bits_back)

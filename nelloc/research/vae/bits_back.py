@@ -197,7 +197,8 @@ def decode(coder: Coder, message: Message, count: int) -> Iterator[Tensor]:
         with one_thread():
             image = coder.pop(stack, index)
         yield image
-    if not np.array_equal(stack.words(), initial_words(message.initial)):
+    left = stack.words()
+    if len(left) != message.initial or not np.array_equal(left, initial_words(len(left))):
         raise NellocError("bits-back stack: does not end as it began; decode with what it was encoded with")
 
 

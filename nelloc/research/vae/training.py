@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nelloc import files
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, frozen
@@ -78,7 +78,7 @@ def _keep(path: Path, vae: VAE, optimiser: torch.optim.Optimizer, plan: Plan, ro
     state = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "rows": rows}
     torch.save({**state, "plan": asdict(plan), "architecture": asdict(vae.architecture)}, buffer)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write(path, buffer.getvalue(), force=True)
+    storage.write(path, buffer.getvalue(), force=True)
 
 
 def _restore(path: Path, vae: VAE, optimiser: torch.optim.Optimizer, plan: Plan) -> list[Row]:

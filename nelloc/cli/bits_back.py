@@ -1,0 +1,141 @@
+"""`nelloc research bits-back`: a data set compressed with a VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nelloc.cli.common import Printer, needs, options, print_json, reporting
+
+_EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
+_FILE = click.Path(path_type=Path)
+_MODEL = click.option("--model", metavar="FILE", type=_FILE, required=True, help="Model that bits-back train wrote.")
+
+
+@click.group("bits-back", epilog=_EPILOG)
+def bits_back() -> None:
+    """Compress a data set with a VAE and bits-back coding (Algorithms 1 and 2).
+
+    SOURCE is an idx file, gzipped or not, or a folder of images of one size. An archive decodes only with the same
+    model, version of torch and kind of processor; for files to keep, use nelloc compress.
+    """
+
+
+@bits_back.command("train", epilog=_EPILOG)
+@click.argument("source", type=_FILE)
+@click.argument("model", type=_FILE)
+@click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True, help="Length of the training.")
+@click.option("--latent", type=click.IntRange(1, 4096), default=20, show_default=True, help="Number of latents.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+@click.option("--half-asleep", is_flag=True, help="Train the encoder on the model's own images too.")
+@options("force", "quiet")
+def train(source: Path, model: Path, epochs: int, latent: int, seed: int, half_asleep: bool, force, quiet) -> None:
+    """Train a VAE on the images of SOURCE and write it to MODEL."""
+    with _starting(source, model, force, quiet) as printer:
+        from nelloc import storage
+        from nelloc.research.vae import image_set
+        from nelloc.research.vae.model_training import epochs_of, train_model
+        from nelloc.research.vae.models import identity, to_bytes
+
+        found = image_set.read(source)
+        with _bar(printer, epochs_of(epochs, half_asleep), "epochs") as advance:
+            vae = train_model(found, epochs=epochs, latent=latent, seed=seed, half_asleep=half_asleep, progress=advance)
+        storage.write(model, to_bytes(vae), force)
+        printer.remark(f"{model}: {found.kind} images, id {identity(vae).hex()}")
+
+
+@bits_back.command("compress", epilog=_EPILOG)
+@click.argument("source", type=_FILE)
+@click.argument("target", type=_FILE)
+@_MODEL
+@click.option(
+    "--steps",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Steps of optimal inference for each image, both ways (Algorithm 2).",
+)
+@click.option(
+    "--initial-words",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="32-bit words that the stack begins with.  [default: what the model can need]",
+)
+@options("force", "json", "quiet")
+def compress(source: Path, target: Path, model: Path, steps: int, initial_words, force, as_json, quiet) -> None:
+    """Compress the images of SOURCE to the archive TARGET."""
+    with _starting(source, target, force, quiet) as printer:
+        from nelloc import storage
+        from nelloc.research.vae import archive, image_set, models
+
+        vae, found = models.load(model), image_set.read(source)
+        with _bar(printer, len(found.images), "images") as advance:
+            data, summary = archive.compress(
+                found,
+                vae,
+                steps=steps,
+                initial_words=initial_words,
+                progress=lambda: advance(1),
+                source=str(source),
+            )
+        storage.write(target, data, force)
+        if as_json:
+            print_json({"source": str(source), "target": str(target), **asdict(summary)})
+            return
+        printer.remark(
+            f"{target}: {summary.images} images, {summary.bytes} bytes, {summary.net_bpd:.4f} bpd net, "
+            f"{summary.gross_bpd:.4f} with header and {summary.initial_words} initial words"
+        )
+
+
+@bits_back.command("decompress", epilog=_EPILOG)
+@click.argument("source", type=_FILE)
+@click.argument("target", type=_FILE)
+@_MODEL
+@options("force", "quiet")
+def decompress(source: Path, target: Path, model: Path, force: bool, quiet: bool) -> None:
+    """Decompress the archive SOURCE to TARGET: an idx file, or a folder of PNG files, as it was made from."""
+    with reporting():
+        needs("nelloc research bits-back", "research", "torch")
+        from nelloc import storage
+        from nelloc.research.vae import archive, image_set, models
+
+        printer = Printer(quiet)
+        data = storage.read(source)
+        count = archive.image_count(data, str(source))
+        if not target.is_dir():
+            storage.check_target(source, target, force)
+        vae = models.load(model)
+        with _bar(printer, count, "images") as advance:
+            found = archive.decompress(data, vae, progress=lambda: advance(1), source=str(source))
+        image_set.write(found, target, force)
+        printer.remark(f"{target}: {count} images")
+
+
+@contextmanager
+def _starting(source: Path, target: Path, force: bool, quiet: bool) -> Iterator[Printer]:
+    """Errors as lines; early ones for a target that could not be written, or without torch."""
+    with reporting():
+        needs("nelloc research bits-back", "research", "torch")
+        from nelloc import storage
+
+        storage.check_target(source, target, force)
+        yield Printer(quiet)
+
+
+@contextmanager
+def _bar(printer: Printer, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, on a terminal only; gives what is told of the work done."""
+    from tqdm import tqdm
+
+    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
+    with tqdm(total=total, unit=f" {unit}", delay=1, leave=False, disable=hidden) as bar:
+
+        def advance(steps: int) -> None:
+            bar.update(steps)
+
+        yield advance

@@ -1,0 +1,79 @@
+"""Data sets that bits-back coding takes and gives back: an idx file, or a folder of images of one size."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc import image, storage
+from nelloc.datasets import read_idx
+from nelloc.errors import NellocError
+from nelloc.files import IMAGE_SUFFIXES
+from nelloc.research.vae.models import Kind
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images uint8 (N, channels, rows, columns), and their file names if they came from a folder."""
+
+    images: NDArray[np.uint8]
+    names: tuple[str, ...] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What a VAE sees in them: colour, gray, or, if all samples are 0 or 255, binary."""
+        if self.images.shape[1] == 3:
+            return "colour"
+        return "binary" if np.isin(self.images, (0, 255)).all() else "gray"
+
+
+def read(source: Path) -> ImageSet:
+    """The images of an idx file, gzipped or not, or of a folder's image files in the order of their names.
+
+    Of a file only the pixels are kept. Raises NellocError for a folder without images, images of several sizes, or
+    images that are not 8-bit gray or RGB.
+    """
+    if not source.is_dir():
+        values = read_idx(source)
+        if values.ndim != 3 or not len(values):
+            raise NellocError(f"{source}: holds no images; give an idx file of images, (N, rows, columns)")
+        return ImageSet(values[:, None])
+    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    if not paths:
+        raise NellocError(f"{source}: has no image files; give a folder that has")
+    images: list[NDArray[np.uint8]] = []
+    for path in paths:
+        pixels = image.read(storage.read(path), str(path))
+        if pixels.kind.name not in ("GRAY", "RGB"):
+            raise NellocError(f"{path}: is neither 8-bit gray nor RGB; leave it out")
+        if images and pixels.planes.shape != images[0].shape:
+            raise NellocError(f"{path}: differs in size or channels from {paths[0].name}; give images of one size")
+        images.append(pixels.planes)
+    return ImageSet(np.stack(images), tuple(path.name for path in paths))
+
+
+def write(found: ImageSet, target: Path, force: bool) -> None:
+    """Write an idx file, gzipped if ``target`` ends in .gz, or a folder of PNG files. Raises NellocError if it cannot.
+
+    A file that was no PNG gets ".png" after its name. A folder's files are all there or, after an error, incomplete
+    but each whole.
+    """
+    if found.names is None:
+        values = found.images[:, 0]
+        data = b"\0\0\x08\x03" + struct.pack(">3I", *values.shape) + values.tobytes()
+        # No time stamp: the same images give the same bytes.
+        storage.write(target, gzip.compress(data, mtime=0) if target.suffix == ".gz" else data, force)
+        return
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise NellocError(f"{target}: cannot be made ({error.strerror}); choose another name") from error
+    for name, planes in zip(found.names, found.images, strict=True):
+        array = planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0)
+        file = target / (name if name.lower().endswith(".png") else f"{name}.png")
+        storage.write(file, image.write(array, ".png", name), force)

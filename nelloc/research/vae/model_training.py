@@ -1,0 +1,45 @@
+"""A VAE for a data set of the user's, to compress it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from nelloc.research.vae.image_set import ImageSet
+from nelloc.research.vae.inference import HalfAsleep, wake
+from nelloc.research.vae.models import VAE, Architecture
+from nelloc.research.vae.training import Plan, fit
+
+
+def train_model(
+    found: ImageSet,
+    *,
+    epochs: int,
+    latent: int,
+    seed: int,
+    half_asleep: bool = False,
+    progress: Callable[[int], None] = lambda steps: None,
+) -> VAE:
+    """A VAE of ``latent`` latents trained by the ELBO; with ``half_asleep``, its encoder for a third as long again.
+
+    ``progress`` is told of the epochs that were done. Raises NellocError if the images have a size that the network
+    cannot have.
+    """
+    kind = found.kind
+    _, _, rows, columns = found.images.shape
+    width, depth = (32, 3) if kind == "colour" else (300, 2)
+    torch.manual_seed(seed)
+    vae = VAE(Architecture(kind, rows, columns, latent, width, depth))
+    images: Tensor = torch.tensor(found.images // 255 if kind == "binary" else found.images)
+    fit(vae, images, wake, Plan(epochs, seed=seed), progress=lambda: progress(1))
+    if half_asleep:
+        plan = Plan(max(1, epochs // 3), seed=seed, encoder_only=True)
+        fit(vae, images, HalfAsleep(), plan, progress=lambda: progress(1))
+    return vae.eval()
+
+
+def epochs_of(epochs: int, half_asleep: bool) -> int:
+    """How many epochs ``train_model`` tells its progress of."""
+    return epochs + (max(1, epochs // 3) if half_asleep else 0)

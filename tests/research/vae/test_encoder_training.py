@@ -1,0 +1,139 @@
+"""Encoder objectives and the training loop."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from strokes import small_vae, strokes, trained_vae  # noqa: E402
+
+from nelloc.errors import NellocError  # noqa: E402
+from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension  # noqa: E402
+from nelloc.research.vae.inference import Denoising, HalfAsleep, reverse_sleep, sleep, wake  # noqa: E402
+from nelloc.research.vae.models import VAE, Posterior  # noqa: E402
+from nelloc.research.vae.training import Plan, fit  # noqa: E402
+
+OBJECTIVES = {
+    "wake": wake,
+    "sleep": sleep,
+    "reverse sleep": reverse_sleep,
+    "half-asleep": HalfAsleep(),
+    "denoising": Denoising(0.2),
+}
+
+
+def generator(seed: int = 0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_encoder_learns_and_the_decoder_stays(name):
+    vae = trained_vae()
+    decoder = copy.deepcopy(vae.decoder.state_dict())
+    torch.manual_seed(5)
+    vae.encoder = copy.deepcopy(small_vae(seed=5).encoder)  # an encoder that knows nothing
+    images, test = strokes(400), strokes(200, seed=1)
+    before = amortised_elbo(vae, test, samples=5).mean()
+    fit(vae, images, OBJECTIVES[name], Plan(10, batch=50, learning_rate=3e-3, encoder_only=True))
+    assert amortised_elbo(vae, test, samples=5).mean() > before + 1
+    assert all(torch.equal(value, decoder[key]) for key, value in vae.decoder.state_dict().items())
+    assert all(weight.requires_grad for weight in vae.parameters())
+
+
+def test_half_asleep_is_a_mixture_of_wake_and_reverse_sleep():
+    vae, images = small_vae(), strokes(20)
+    assert torch.equal(HalfAsleep(1.0)(vae, images, generator()), wake(vae, images, generator()))
+    half = HalfAsleep(0.25)(vae, images, generator())
+    shared = generator()
+    parts = [wake(vae, images, shared), reverse_sleep(vae, images, shared)]
+    torch.testing.assert_close(half, 0.25 * parts[0] + 0.75 * parts[1])
+
+
+def test_denoising_without_noise_is_the_plain_loss():
+    vae, images = trained_vae(), strokes(200)
+    many = [(Denoising(0.0)(vae, images, generator(s)), wake(vae, images, generator(s + 50))) for s in range(20)]
+    quiet, plain = torch.tensor(many).mean(0)
+    assert quiet.item() == pytest.approx(plain.item(), rel=0.01)
+    assert Denoising(1.0)(vae, images, generator()) > plain
+
+
+def test_the_sleep_loss_is_least_at_the_true_posterior():
+    # A decoder that ignores z: the true posterior of any image is the prior.
+    class Ignorant(VAE):
+        posterior_given = Posterior(torch.zeros(1, 3), torch.ones(1, 3))
+
+        def posterior(self, images):
+            return Posterior(*(value.expand(len(images), 3) for value in vars(self.posterior_given).values()))
+
+    vae = Ignorant(small_vae().architecture)
+    least = sleep(vae, strokes(4000), generator())
+    assert least.item() == pytest.approx(1.5 * (1 + math.log(2 * math.pi)), abs=0.1)  # the prior's entropy
+    for mean, deviation in ((0.3, 1.0), (0.0, 0.7), (0.0, 1.4)):
+        vae.posterior_given = Posterior(torch.full((1, 3), mean), torch.full((1, 3), deviation))
+        assert sleep(vae, strokes(4000), generator()) > least
+
+
+def test_half_asleep_beats_the_plain_encoder_on_test_images_with_three_seeds():
+    gains = []
+    for seed in range(3):
+        vae = small_vae(seed=seed)
+        images, test = strokes(60, seed=10 + seed), strokes(500, seed=20 + seed)
+        fit(vae, images, wake, Plan(400, batch=20, learning_rate=3e-3, seed=seed))
+        rates = []
+        for objective in (wake, HalfAsleep()):
+            encoder = copy.deepcopy(vae)
+            fit(encoder, images, objective, Plan(200, 20, 3e-3, seed, encoder_only=True))
+            rates.append(bits_per_dimension(amortised_elbo(encoder, test, samples=10), vae))
+        gains.append(rates[0] - rates[1])
+    assert min(gains) > 0.005
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
+    plan = Plan(4, batch=50)
+    whole = small_vae()
+    rows = fit(whole, strokes(100), wake, plan, measure=lambda epoch: {"twice": 2.0 * epoch})
+    path = tmp_path / "run.pt"
+    broken = small_vae()
+
+    def stop(epoch: int):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return {"twice": 2.0 * epoch}
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, strokes(100), wake, plan, measure=stop, checkpoint=path)
+    resumed = small_vae(seed=9)
+    seen = []
+    again = fit(
+        resumed,
+        strokes(100),
+        wake,
+        plan,
+        measure=lambda epoch: {"twice": 2.0 * epoch},
+        progress=lambda: seen.append(1),
+        checkpoint=path,
+    )
+    assert again == rows
+    assert len(seen) == 4
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
+    with pytest.raises(NellocError, match="belongs to another run"):
+        fit(small_vae(), strokes(50), wake, Plan(1, seed=2), checkpoint=path)
+    with pytest.raises(NellocError, match="belongs to another run"):
+        fit(small_vae("gray"), strokes(50, "gray"), wake, Plan(1), checkpoint=path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(NellocError, match="not a checkpoint"):
+        fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
+
+
+def test_a_diverged_run_has_no_result():
+    with pytest.raises(NellocError, match="not a number"):
+        fit(small_vae(), strokes(100), lambda vae, images, _: wake(vae, images, generator()) * math.nan, Plan(1))
