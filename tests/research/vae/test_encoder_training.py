@@ -55,10 +55,11 @@ def test_half_asleep_is_a_mixture_of_wake_and_reverse_sleep():
 
 def test_denoising_without_noise_is_the_plain_loss():
     vae, images = trained_vae(), strokes(200)
-    many = [(Denoising(0.0)(vae, images, generator(s)), wake(vae, images, generator(s + 50))) for s in range(20)]
-    quiet, plain = torch.tensor(many).mean(0)
-    assert quiet.item() == pytest.approx(plain.item(), rel=0.01)
-    assert Denoising(1.0)(vae, images, generator()) > plain
+    with torch.no_grad():
+        many = [(Denoising(0.0)(vae, images, generator(s)), wake(vae, images, generator(s + 50))) for s in range(20)]
+        quiet, plain = torch.tensor(many).mean(0)
+        assert quiet.item() == pytest.approx(plain.item(), rel=0.01)
+        assert Denoising(1.0)(vae, images, generator()) > plain
 
 
 def test_the_sleep_loss_is_least_at_the_true_posterior():
@@ -81,15 +82,15 @@ def test_half_asleep_beats_the_plain_encoder_on_test_images_with_three_seeds():
     gains = []
     for seed in range(3):
         vae = small_vae(seed=seed)
-        images, test = strokes(60, seed=10 + seed), strokes(500, seed=20 + seed)
-        fit(vae, images, wake, Plan(400, batch=20, learning_rate=3e-3, seed=seed))
+        images, test = strokes(40, seed=10 + seed), strokes(500, seed=20 + seed)
+        fit(vae, images, wake, Plan(500, batch=40, learning_rate=5e-3, seed=seed))
         rates = []
         for objective in (wake, HalfAsleep()):
             encoder = copy.deepcopy(vae)
-            fit(encoder, images, objective, Plan(200, 20, 3e-3, seed, encoder_only=True))
+            fit(encoder, images, objective, Plan(120, 40, 2.5e-3, seed, encoder_only=True))
             rates.append(bits_per_dimension(amortised_elbo(encoder, test, samples=10), vae))
         gains.append(rates[0] - rates[1])
-    assert min(gains) > 0.005
+    assert min(gains) > 0.01  # bits per dimension, of about 0.7
 
 
 def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):

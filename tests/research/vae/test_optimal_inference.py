@@ -92,7 +92,7 @@ def test_the_whole_gap_is_exactly_its_two_parts(found):
 
 
 def test_measured_gaps_add_up_exactly_and_are_what_the_bounds_say():
-    vae = trained_vae(count=40, epochs=1500)
+    vae = trained_vae(count=40, epochs=600)
     train, test = strokes(40), strokes(100, seed=7)
     found = gaps.measure(vae, train, test, steps=100)
     assert found.whole == found.generative + found.inference
