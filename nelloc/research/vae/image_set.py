@@ -76,4 +76,4 @@ def write(found: ImageSet, target: Path, force: bool) -> None:
     for name, planes in zip(found.names, found.images, strict=True):
         array = planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0)
         file = target / (name if name.lower().endswith(".png") else f"{name}.png")
-        storage.write(file, image.write(array, ".png", name), force)
+        storage.write(file, image.write(image.from_array(array), ".png", name).data, force)
