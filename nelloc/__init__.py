@@ -16,6 +16,7 @@ from nelloc.errors import NellocError
 if TYPE_CHECKING:
     from nelloc.codec import Options, decode, decode_many, encode, encode_many
     from nelloc.files import compress, decompress
+    from nelloc.plugins.pillow import register
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "decompress",
     "encode",
     "encode_many",
+    "register",
 ]
 
 _HOMES = dict.fromkeys(("Options", "decode", "decode_many", "encode", "encode_many"), "codec")
 _HOMES |= dict.fromkeys(("compress", "decompress"), "files")
+_HOMES["register"] = "plugins.pillow"
 
 
 def __getattr__(name: str):

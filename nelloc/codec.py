@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,24 +17,22 @@ from nelloc import image as images
 from nelloc import library, methods
 from nelloc.container import NO_MODEL, Container, Method, Section, SectionType, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
-from nelloc.decoders.interface import EncodedTile
+from nelloc.decoding import decode_files, open_file
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
-from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder
-from nelloc.exact.differences import Adapted, is_differences
+from nelloc.exact.coder import pixel_checksum
+from nelloc.exact.differences import Adapted
 from nelloc.exact.engine import Advance, Engine
-from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
 from nelloc.image import Pixels
 from nelloc.image.pixels import Samples
 from nelloc.kinds import Role
-from nelloc.numbers import MalformedError
-from nelloc.sections import Described, Description, describe, read_description, samples_type
+from nelloc.sections import Described, describe
 from nelloc.spread import single_threaded_products, spread
-from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tiles
+from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, Rectangle, tiles
 
-Source = Image.Image | NDArray[np.uint8] | NDArray[np.uint16]
+Source = Image.Image | NDArray[np.uint8] | NDArray[np.uint16] | Pixels
 
 
 class Progress:
@@ -49,7 +46,6 @@ class Progress:
 
 
 MAX_MINUTES = 10_000
-_RESTORE = "get the file again from its source or a backup"
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,8 @@ class Options:
     the bytes. With ``strip`` metadata is left out.
 
     With ``adapt`` the model is first fine-tuned on what is coded, which needs torch, for about ``adapt_minutes`` (by
-    default chosen from the number of pixels), and the files hold it, if that makes them smaller.
+    default chosen from the number of pixels), and the files hold it, if that makes them smaller. Decoding, ``region``
+    asks for a part of the image, and ``allow_damaged`` for what is left of damaged ones.
     """
 
     model: str | Path | None = None
@@ -71,6 +68,8 @@ class Options:
     adapt: bool = False
     adapt_minutes: float | None = None
     strip: bool = False
+    region: Rectangle | None = None
+    allow_damaged: bool = False
 
     def __post_init__(self) -> None:
         if not MIN_TILE <= self.tile <= MAX_TILE:
@@ -138,7 +137,7 @@ def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fiel
     """The samples of each of several files, decoded together: much faster for small images. See ``decode``."""
     options = options or Options(**fields)
     names = [f"file {number}" for number in range(len(data))] if len(data) > 1 else ["data"]
-    files = [nlc.parse(item, name, max_pixels=options.max_pixels) for item, name in zip(data, names, strict=True)]
+    files = [open_file(item, name, options) for item, name in zip(data, names, strict=True)]
     return [images.to_array(pixels) for pixels in decode_files(files, names, options)]
 
 
@@ -227,7 +226,7 @@ def _encode_piece(
     key = (piece.model.sha256, piece.bits)
     if key not in engines:
         engines[key] = _engine(piece.model, piece.bits, options.backend)
-    return encode_tile(engines[key], samples, _pixel_checksum(samples), progress=advance, measure=measure)
+    return encode_tile(engines[key], samples, pixel_checksum(samples), progress=advance, measure=measure)
 
 
 def verify_encoded(
@@ -237,7 +236,8 @@ def verify_encoded(
     models: Mapping[bytes, ExactModel],
 ) -> None:
     """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back."""
-    files = [nlc.parse(e.data, "encoded data", max_pixels=options.max_pixels) for e in encoded]
+    options = replace(options, region=None, allow_damaged=False)
+    files = [open_file(e.data, "encoded data", options) for e in encoded]
     decoded = decode_files(files, ["encoded data"] * len(files), options, models=models)
     for image, back in zip(pixels, decoded, strict=True):
         if not image.same_as(back):
@@ -254,124 +254,10 @@ def has_colour(image: Pixels) -> bool:
     return image.kind.groups[0].role is Role.COLOUR
 
 
-def decode_files(
-    files: Sequence[Container],
-    sources: Sequence[str],
-    options: Options,
-    *,
-    models: Mapping[bytes, ExactModel] | None = None,
-    folder: Path | None = None,
-) -> list[Pixels]:
-    """Decode parsed files together where they share a model; ``sources`` name them in errors.
-
-    Models are also looked for in ``folder``.
-    """
-    descriptions = [read_description(file, source) for file, source in zip(files, sources, strict=True)]
-    options.progress.expect(sum(file.width * file.height * len(file.kind.groups) for file in files))
-    groups: list[tuple[Samples, ...]] = []
-    streams: dict[tuple[bytes, int, int], list[_Stream]] = {}
-    for number, (file, source, what) in enumerate(zip(files, sources, descriptions, strict=True)):
-        arrays = tuple(
-            np.empty((group.planes, file.height, file.width), samples_type(depth))
-            for group, depth in zip(file.kind.groups, what.depths, strict=True)
-        )
-        groups.append(arrays)
-        for stream in _streams(number, file, source, what, arrays):
-            planes = len(stream.target)
-            if stream.record.method.needs_model:
-                streams.setdefault((file.model_id, planes, stream.bits), []).append(stream)
-            else:
-                stream.decode_without_model(source)
-                options.progress.advance(stream.target[0].size)
-    for (model_id, _, _), members in streams.items():
-        first = members[0].file
-        if models is None:
-            found = locate_model(files[first], sources[first], options.model, folder).model
-        else:
-            found = models[model_id]
-        _decode_streams(found, members, sources, options)
-    return [what.pixels(arrays) for what, arrays in zip(descriptions, groups, strict=True)]
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """A record to decode into ``target`` (planes, H, W), a view of the image; ``name`` is the tile's in errors."""
-
-    file: int
-    name: str
-    record: TileRecord
-    bits: int
-    target: Samples
-
-    def decode_without_model(self, source: str) -> None:
-        """Decode a record that needs no model. Raises NellocError for one that is damaged."""
-        try:
-            self.target[:] = methods.decode(self.record.method, self.record.data, self.target.shape, self.bits)
-        except MalformedError:
-            raise NellocError(f"{source}: {self.name} is damaged; {_RESTORE}") from None
-
-
-def _streams(
-    number: int, file: Container, source: str, what: Description, arrays: Sequence[Samples]
-) -> Iterator[_Stream]:
-    """The records of a file and where they belong. Raises NellocError for one that cannot be right."""
-    records = iter(file.records)
-    for place, tile in enumerate(tiles(file.height, file.width, file.tile)):
-        for group, depth, array in zip(file.kind.groups, what.depths, arrays, strict=True):
-            record = next(records)
-            name = f"tile {place}" + (f" ({group.role.value})" if len(arrays) > 1 else "")
-            samples = tile.height * tile.width * group.planes
-            if record.method.needs_model:
-                if group.role not in (Role.COLOUR, Role.ALPHA):
-                    raise NellocError(f"{source}: {name} is coded as no {group.role.value} is; {_RESTORE}")
-                if 8 * len(record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
-                    raise NellocError(f"{source}: a tile has too few bytes for its {samples} samples; {_RESTORE}")
-            yield _Stream(number, name, record, depth.bits, array[:, tile.rows, tile.columns])
-
-
-def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> library.Located:
-    """The model that a file needs, and where it was found. Raises NellocError if it is missing or damaged."""
-    section = file.model_section
-    embedded = None if section is None else section.data
-    if section is not None and is_differences(section.data) != (section.type == SectionType.DIFFERENCES):
-        raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {_RESTORE}")
-    return library.locate(file.model_id, source, given, embedded=embedded, folder=folder)
-
-
-def _decode_streams(model: ExactModel, streams: Sequence[_Stream], sources: Sequence[str], options: Options) -> None:
-    """Decode streams of one model, number of planes and depth into their places."""
-    planes, bits = len(streams[0].target), streams[0].bits
-    source = sources[streams[0].file]
-    if planes > model.channels:
-        raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {_RESTORE}")
-    work = [
-        EncodedTile(stream.target.shape[1], stream.target.shape[2], planes, DigitDecoder(stream.record.data))
-        for stream in streams
-    ]
-    walk = DECODERS[options.decoder]
-
-    def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:
-        return walk(_engine(model, bits, options.backend), part, advance)
-
-    backends.prepare(model, options.backend)
-    with single_threaded_products():
-        decoded = spread(decode_part, work, options.workers, options.progress.advance)
-    for stream, encoded, samples in zip(streams, work, decoded, strict=True):
-        if not encoded.digits.ends_with(_pixel_checksum(samples)):
-            raise NellocError(
-                f"{sources[stream.file]}: the pixels of {stream.name} do not match their checksum, so it is damaged; "
-                f"{_RESTORE}"
-            )
-        stream.target[:] = samples
-
-
 def _pixels(image: Source, source: str) -> Pixels:
+    if isinstance(image, Pixels):
+        return image
     return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)
-
-
-def _pixel_checksum(samples: Samples) -> int:
-    """CRC-32 of coded samples, plane after plane in raster order; deep ones as two bytes, little-endian."""
-    return zlib.crc32(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")))
 
 
 def _engine(model: ExactModel, bits: int, backend: str) -> Engine:

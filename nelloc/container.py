@@ -9,7 +9,9 @@ import binascii
 import enum
 import struct
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 
 from nelloc.errors import NellocError
 from nelloc.kinds import Kind
@@ -27,6 +29,7 @@ COMPACT_SIZE = 256
 
 _FLAG_TILED, _FLAG_SECTIONS = 1, 2
 _KIND_BITS = 5
+_FLAGS_PLACE, _KIND_PLACE = 4, 5
 _CRITICAL = 0x80
 
 
@@ -77,10 +80,11 @@ class Section:
 
 @dataclass(frozen=True)
 class TileRecord:
-    """The coded bytes of one group of planes of one tile."""
+    """The coded bytes of one group of planes of one tile; ``damaged`` if they do not match their checksum."""
 
     method: Method
     data: bytes
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,33 @@ def pack(container: Container) -> bytes:
     return _pack_compact(container) if container.compact else _pack_tiled(container)
 
 
-def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS) -> Container:
-    """Read a file. Raises NellocError naming ``source`` for anything that is not a whole, supported file."""
+def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, keep_damaged: bool = False) -> Container:
+    """Read a file. Raises NellocError naming ``source`` for anything that is not a whole, supported file.
+
+    With ``keep_damaged``, damage from the first tile on is no error: records that do not match their checksum, or are
+    missing, are ``damaged`` ones.
+    """
+    with _naming(source, data):
+        reader = _Reader(data)
+        head = _read_head(reader, max_pixels, whole=True)
+        return replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
+
+
+def parse_head(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS) -> Container | None:
+    """What the beginning of a file says: all but the records; None if it does not go as far as these.
+
+    Raises NellocError naming ``source`` for the beginning of anything but a supported file.
+    """
+    with _naming(source, data), suppress(EndError):
+        return _read_head(_Reader(data), max_pixels, whole=False)
+    return None
+
+
+@contextmanager
+def _naming(source: str, data: bytes) -> Iterator[None]:
+    """Turn what is wrong with the bytes into NellocError."""
     try:
-        return _parse(data, max_pixels)
+        yield
     except EndError:
         raise NellocError(f"{source}: it ends too early, at byte {len(data)}; {_RESTORE}") from None
     except MalformedError:
@@ -180,10 +207,11 @@ def _pack_tiled(container: Container) -> bytes:
     return b"".join(parts)
 
 
-def _parse(data: bytes, max_pixels: int) -> Container:
-    reader = _Reader(data)
+def _read_head(reader: _Reader, max_pixels: int, *, whole: bool) -> Container:
+    """What comes before the methods of the records. In the compact layout only a ``whole`` file can be checked."""
+    data = reader.data
     if len(data) < len(SIGNATURE) and SIGNATURE.startswith(data):
-        raise _DamageError(f"it ends too early, at byte {len(data)}; {_RESTORE}")
+        raise EndError
     if reader.take(min(4, len(data))) != SIGNATURE:
         if data.startswith((b"\x8eNL\r\n", b"\x0eNL\n")):
             raise _DamageError("it was damaged by a text-mode transfer; copy it again in binary mode")
@@ -195,31 +223,19 @@ def _parse(data: bytes, max_pixels: int) -> Container:
         )
     if flags & ~(_FLAG_TILED | _FLAG_SECTIONS) or flags == _FLAG_SECTIONS:
         raise _DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
-    kind = reader.byte()
+    number = reader.byte()
     model_id = reader.take(MODEL_ID_BYTES)
     if flags & _FLAG_TILED:
-        return _parse_tiled(reader, flags, kind, model_id, max_pixels)
-    return _parse_compact(reader, kind, model_id, max_pixels)
-
-
-def _parse_compact(reader: _Reader, kind_and_method: int, model_id: bytes, max_pixels: int) -> Container:
+        return _read_tiled_head(reader, flags, number, model_id, max_pixels)
     width, height = (size + 1 for size in reader.take(2))
     crc = reader.take(2)
-    if crc != _crc16(reader.data[: reader.position - 2] + reader.data[reader.position :]):
+    if whole and crc != _crc16(data[: reader.position - 2] + data[reader.position :]):
         raise _DamageError(f"its checksum does not match, so it is damaged; {_RESTORE}")
-    method, number = divmod(kind_and_method, 1 << _KIND_BITS)
     _check_size(width, height, max_pixels)
-    kind = _kind(number)
-    methods = [method, *reader.take(len(kind.groups) - 1)]
-    lengths = [reader.varint() for _ in methods[1:]]
-    lengths.append(len(reader.data) - reader.position - sum(lengths))
-    if lengths[-1] < 0:
-        raise _DamageError(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")
-    records = tuple(_record(method, reader.take(length)) for method, length in zip(methods, lengths, strict=True))
-    return Container(kind, width, height, DEFAULT_TILE, model_id, records)
+    return Container(_kind(number % (1 << _KIND_BITS)), width, height, DEFAULT_TILE, model_id, ())
 
 
-def _parse_tiled(reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int) -> Container:
+def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int) -> Container:
     width, height, tile = reader.varint(), reader.varint(), reader.varint()
     announced = []
     if flags & _FLAG_SECTIONS:
@@ -244,22 +260,44 @@ def _parse_tiled(reader: _Reader, flags: int, number: int, model_id: bytes, max_
     known = [section.type for section in sections if section.critical or section.type in _KNOWN]
     if len(set(known)) < len(known):
         raise _DamageError(f"it has two sections of one type where only one is meant; {_RESTORE}")
-    count = tile_count(height, width, tile) * len(kind.groups)
+    return Container(kind, width, height, tile, model_id, (), tuple(sections))
+
+
+def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
+    """The records of a file, of whose head the reader is at the end."""
+    if reader.data[_FLAGS_PLACE] & _FLAG_TILED:
+        return _read_tiled_records(reader, head, keep_damaged)
+    return iter(_read_compact_records(reader, head))
+
+
+def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
+    methods = [reader.data[_KIND_PLACE] >> _KIND_BITS, *reader.take(len(head.kind.groups) - 1)]
+    lengths = [reader.varint() for _ in methods[1:]]
+    lengths.append(len(reader.data) - reader.position - sum(lengths))
+    if lengths[-1] < 0:
+        raise EndError
+    return [_record(method, reader.take(length)) for method, length in zip(methods, lengths, strict=True)]
+
+
+def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
+    groups = head.kind.groups
+    count = tile_count(head.height, head.width, head.tile) * len(groups)
     if 2 * count > len(reader.data) - reader.position:
-        raise _DamageError(f"it ends too early, at byte {len(reader.data)}; {_RESTORE}")
+        raise EndError
     start = reader.position
     index = [(reader.byte(), reader.varint()) for _ in range(count)]
     reader.crc32("the tile index", reader.data[start : reader.position])
-    records = []
     for place, (method, length) in enumerate(index):
-        record = _record(method, reader.take(length))
-        tile_number, group = divmod(place, len(kind.groups))
-        role = f" ({kind.groups[group].role.value})" if len(kind.groups) > 1 else ""
-        reader.crc32(f"tile {tile_number}{role}", record.data)
-        records.append(record)
-    if reader.position != len(reader.data):
+        if keep_damaged:
+            yield _record_or_damaged(reader, method, length)
+            continue
+        data = reader.take(length)
+        number, group = divmod(place, len(groups))
+        role = f" ({groups[group].role.value})" if len(groups) > 1 else ""
+        reader.crc32(f"tile {number}{role}", data)
+        yield _record(method, data)
+    if reader.position != len(reader.data) and not keep_damaged:
         raise _DamageError(f"{len(reader.data) - reader.position} bytes follow its end; {_RESTORE}")
-    return Container(kind, width, height, tile, model_id, tuple(records), tuple(sections))
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -286,6 +324,16 @@ def _record(number: int, data: bytes) -> TileRecord:
     if method.drops_zeros and data.endswith(b"\0"):
         raise _DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {_RESTORE}")
     return TileRecord(method, data)
+
+
+def _record_or_damaged(reader: _Reader, method: int, length: int) -> TileRecord:
+    """The next record and its checksum, damaged if they do not match or the file ends before."""
+    try:
+        data = reader.take(length)
+        reader.crc32("a tile", data)
+    except (EndError, _DamageError):
+        return TileRecord(_method(method), b"", damaged=True)
+    return _record(method, data)
 
 
 def _method(number: int) -> Method:

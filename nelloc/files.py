@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nelloc import container, image, storage
-from nelloc.codec import Encoded, Options, decode_files, encode_pixels, locate_model
+from nelloc.codec import Encoded, Options, encode_pixels
+from nelloc.decoding import decode_files, locate_model, open_file
 from nelloc.errors import NellocError
 from nelloc.tiling import tile_count
 
@@ -35,7 +36,10 @@ class Gain:
 
 @dataclass(frozen=True)
 class Result:
-    """What was done: the files, their sizes in bytes, and the image."""
+    """What was done: the files, their sizes in bytes, and the image.
+
+    ``left_out`` and ``damaged`` as ``Pixels`` has them.
+    """
 
     source: str
     target: str
@@ -46,6 +50,7 @@ class Result:
     planes: int
     left_out: tuple[str, ...] = ()
     adapted: Gain | None = None
+    damaged: tuple[str, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -189,7 +194,7 @@ class OpenedFile:
 
 def open_compressed(data: bytes, source: str, options: Options) -> OpenedFile:
     """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file."""
-    return OpenedFile(source, len(data), container.parse(data, source, max_pixels=options.max_pixels))
+    return OpenedFile(source, len(data), open_file(data, source, options))
 
 
 def decode_images(
@@ -212,8 +217,8 @@ def decode_images(
                 )
             left_out = (*pixels.left_out, *written.left_out)
             sizes = (one.bytes, len(written.data))
-            size = (one.file.width, one.file.height, one.file.kind.planes)
-            done.append((Result(one.source, "-", *sizes, *size, left_out), written.data))
+            size = (pixels.width, pixels.height, pixels.kind.planes)
+            done.append((Result(one.source, "-", *sizes, *size, left_out, damaged=pixels.damaged), written.data))
     return done
 
 
@@ -234,9 +239,16 @@ def verify(data: bytes, source: str, options: Options, folder: Path | None = Non
 
     Raises NellocError if anything is wrong.
     """
-    file = container.parse(data, source, max_pixels=options.max_pixels)
+    options = replace(options, region=None, allow_damaged=True)
+    file = open_file(data, source, options)
     with enough_memory(source):
-        decode_files([file], [source], options, folder=folder)
+        (pixels,) = decode_files([file], [source], options, folder=folder)
+    if pixels.damaged:
+        count = tile_count(file.height, file.width, file.tile)
+        raise NellocError(
+            f"{source}: {len(pixels.damaged)} of its {count} tiles are damaged: {'; '.join(pixels.damaged)} (x, y, "
+            "width, height); get the file again from a backup, or restore the rest with decompress --allow-damaged"
+        )
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
 
 

@@ -10,13 +10,21 @@ MIN_TILE, MAX_TILE = 16, 4096
 
 
 @dataclass(frozen=True)
-class Tile:
+class Rectangle:
     """A rectangle of an image."""
 
     top: int
     left: int
     height: int
     width: int
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
 
     @property
     def rows(self) -> slice:
@@ -26,8 +34,26 @@ class Tile:
     def columns(self) -> slice:
         return slice(self.left, self.left + self.width)
 
+    def within(self, other: Rectangle) -> Rectangle:
+        """The same rectangle, seen from the corner of ``other``."""
+        return Rectangle(self.top - other.top, self.left - other.left, self.height, self.width)
 
-def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Tile]:
+    def meets(self, other: Rectangle) -> bool:
+        """True if the two have a pixel in common."""
+        rows = max(self.top, other.top) < min(self.bottom, other.bottom)
+        return rows and max(self.left, other.left) < min(self.right, other.right)
+
+    def holds(self, other: Rectangle) -> bool:
+        """True if the whole of ``other`` is inside."""
+        rows = self.top <= other.top and other.bottom <= self.bottom
+        return rows and self.left <= other.left and other.right <= self.right
+
+    def __str__(self) -> str:
+        """As --region takes it: x, y, width and height."""
+        return f"{self.left},{self.top},{self.width},{self.height}"
+
+
+def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Rectangle]:
     """Tiles of at most ``tile`` x ``tile`` pixels, in raster order.
 
     Each axis is cut into the fewest parts, whose sizes differ by at most one, so that no tile
@@ -35,7 +61,7 @@ def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Tile]:
     """
     rows, columns = _cuts(height, tile), _cuts(width, tile)
     return [
-        Tile(top, left, bottom - top, right - left)
+        Rectangle(top, left, bottom - top, right - left)
         for top, bottom in pairwise(rows)
         for left, right in pairwise(columns)
     ]

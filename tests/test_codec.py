@@ -88,7 +88,7 @@ def test_verification_catches_an_encoder_that_goes_wrong(small_model_path, monke
     def wrong(engine, planes, seed, **options):
         changed = planes.copy()
         changed[0, 0, 0] ^= 1
-        return codec_encode_tile(engine, changed, codec._pixel_checksum(changed))
+        return codec_encode_tile(engine, changed, codec.pixel_checksum(changed))
 
     codec_encode_tile = codec.encode_tile
     monkeypatch.setattr(codec, "encode_tile", wrong)

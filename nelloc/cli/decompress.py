@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,24 @@ from nelloc.cli.folder import Shown, convert_many, convert_one, select
 if TYPE_CHECKING:
     from nelloc.files import Result
     from nelloc.folders.conversion import Decompression
+    from nelloc.tiling import Rectangle
 
 # Written out so that --help does not import Pillow; a test keeps them true.
 FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
+
+
+def _region(context: click.Context, parameter: click.Parameter, text: str | None) -> Rectangle | None:
+    if text is None:
+        return None
+    from nelloc.tiling import Rectangle
+
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise click.BadParameter(f"{text!r} is not X,Y,W,H, four whole numbers", context, parameter)
+    x, y, width, height = map(int, parts)
+    if not width or not height:
+        raise click.BadParameter(f"{text!r} is empty", context, parameter)
+    return Rectangle(y, x, height, width)
 
 
 @click.command()
@@ -28,6 +44,18 @@ FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
     default="png",
     show_default=True,
     help="Format of the output, where OUT does not say it.",
+)
+@click.option(
+    "--region",
+    metavar="X,Y,W,H",
+    callback=_region,
+    help="Only this part: W x H pixels from pixel (X, Y) on. Only the tiles that it meets are decoded.",
+)
+@click.option(
+    "--allow-damaged",
+    is_flag=True,
+    help="Write what is left of a damaged file too: the tiles that are lost are magenta, or gray, and named; exit "
+    "status 1.",
 )
 @options("needed_model", "decoder", "backend", "threads", "max_pixels", "strip", "force", "json", "quiet", "verbose")
 def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
@@ -41,6 +69,10 @@ def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
     Exit status: 0 done, 1 a file failed, 2 wrong usage.
     """
     printer = Printer(quiet, verbose)
+    if fields["region"] is not None and selection.many:
+        raise click.UsageError("--region is for one file; leave out -r and --output-dir")
+    if selection.remove and (fields["region"] is not None or fields["allow_damaged"]):
+        raise click.UsageError("--rm needs the whole image; leave out --region and --allow-damaged")
     with reporting(), coding(printer, **fields) as coding_options:
         from nelloc.folders.conversion import Decompression
 
@@ -57,6 +89,7 @@ def _decompress_one(
     source, target=None, *, suffix: str, conversion: Decompression, printer: Printer, as_json: bool
 ) -> None:
     from nelloc import files, image
+    from nelloc.folders.outcome import Done
 
     target = target_of(source, target, f".{suffix}")
     if target == STDIO and as_json:
@@ -66,18 +99,27 @@ def _decompress_one(
         image.check_output(Path(target))
         ending = Path(target).suffix
     if STDIO not in (source, target):
-        convert_one(source, target, conversion, printer, as_json, _shown)
-        return
+        outcome = convert_one(source, target, conversion, printer, as_json, _shown)
+        sys.exit(1 if isinstance(outcome, Done) and outcome.result.damaged else 0)
 
     def decompressed(data: bytes, name: str) -> tuple[Result, bytes]:
         return files.decompress_bytes(data, name, conversion.options, ending, folder_of(source))
 
-    _shown(pipe(source, target, conversion.force, decompressed)).put(printer, as_json)
+    result = pipe(source, target, conversion.force, decompressed)
+    _shown(result).put(printer, as_json)
+    sys.exit(1 if result.damaged else 0)
 
 
 def _shown(result: Result) -> Shown:
     line = f"{result.source} -> {result.target}: {result.width} x {result.height} pixels"
     row = asdict(result)
     detail = f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes"
-    left_out = f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}"
-    return Shown(line, row, (left_out,) if result.left_out else (), detail)
+    remarks = []
+    if result.left_out:
+        remarks.append(f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}")
+    if result.damaged:
+        remarks.append(
+            f"nelloc: {result.source}: is damaged; of the output these tiles (x, y, width, height) are not the "
+            f"image's: {'; '.join(result.damaged)}"
+        )
+    return Shown(line, row, tuple(remarks), detail)

@@ -120,7 +120,7 @@ class Shown:
 
 def convert_one(
     source: str, target: str, conversion: Conversion, printer: Printer, as_json: bool, show: Callable[[Result], Shown]
-) -> None:
+) -> Done | Skipped:
     """Convert one file to another, and print what was done. Raises NellocError if that cannot be done."""
     from nelloc.folders.outcome import Failed
     from nelloc.folders.plan import Job
@@ -130,6 +130,7 @@ def convert_one(
     if isinstance(outcome, Failed):
         raise outcome.error
     _put(outcome, printer, as_json, show, {})
+    return outcome
 
 
 def convert_many(

@@ -8,8 +8,9 @@ words that come out.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import constriction
 import numpy as np
@@ -57,6 +58,14 @@ class DigitDecoder:
     def ends_with(self, seed: int) -> bool:
         """True if the stack holds exactly ``seed``: all of it was read and every digit was right."""
         return np.array_equal(self._coder.get_compressed(), _words(seed))
+
+
+def pixel_checksum(samples: NDArray[Any]) -> int:
+    """What a tile's stack starts with: the CRC-32 of its samples (planes, H, W), plane after plane in raster order.
+
+    Deep samples count as two bytes, little-endian.
+    """
+    return zlib.crc32(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")))
 
 
 def decode_side_by_side(

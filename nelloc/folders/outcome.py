@@ -48,9 +48,13 @@ Outcome = Done | Failed | Skipped
 
 @dataclass
 class Summary:
-    """The counts of a run, as its outcomes come; sizes are in bytes, of the files that were done."""
+    """The counts of a run, as its outcomes come; sizes are in bytes, of the files that were done.
+
+    Of those that were done, ``damaged`` were done in part.
+    """
 
     done: int = 0
+    damaged: int = 0
     failed: int = 0
     skipped: int = 0
     removed: int = 0
@@ -61,6 +65,7 @@ class Summary:
         match outcome:
             case Done(result):
                 self.done += 1
+                self.damaged += bool(result.damaged)
                 self.source_bytes += result.source_bytes
                 self.target_bytes += result.target_bytes
             case Failed():
@@ -75,10 +80,11 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """0 if nothing failed."""
-        return 1 if self.failed else 0
+        """0 if nothing failed, and nothing was done in part."""
+        return 1 if self.failed or self.damaged else 0
 
     def __str__(self) -> str:
         sizes = f", {self.source_bytes} to {self.target_bytes} bytes" if self.done else ""
+        damaged = f" ({self.damaged} in part)" if self.damaged else ""
         removed = f"; {self.removed} inputs removed" if self.removed else ""
-        return f"{self.done} done{sizes}; {self.skipped} skipped; {self.failed} failed{removed}"
+        return f"{self.done} done{damaged}{sizes}; {self.skipped} skipped; {self.failed} failed{removed}"

@@ -36,7 +36,7 @@ class Pixels:
 
     ``groups`` are arrays (planes, height, width), uint8 or uint16, one for each of ``kind.groups``. ``transparent`` is
     the colour, one number for each colour plane, that counts as transparent. ``left_out`` names what the file had
-    that is not kept.
+    that is not kept, ``damaged`` the tiles of a damaged file that hold no pixels of the image.
     """
 
     kind: Kind
@@ -45,6 +45,7 @@ class Pixels:
     transparent: tuple[int, ...] | None = None
     metadata: Metadata = field(default_factory=Metadata)
     left_out: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def planes(self) -> Samples:

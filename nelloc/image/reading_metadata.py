@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +27,9 @@ _JFIF_UNITS = {0: "", 1: "inch", 2: "cm"}
 
 def metadata_of(image: Image.Image) -> Metadata:
     """The metadata of a Pillow image."""
+    own = getattr(image, "metadata", None)
+    if isinstance(own, Metadata):  # an .nlc file that Pillow opened
+        return own
     info = image.info
     items = [
         _bytes_item(ItemType.ICC, info.get("icc_profile")),
@@ -40,6 +44,23 @@ def metadata_of(image: Image.Image) -> Metadata:
         _photoshop(image),
     ]
     return Metadata(tuple(item for item in items if item is not None))
+
+
+def with_given(metadata: Metadata, given: Mapping[str, Any]) -> Metadata:
+    """Metadata in which what ``Image.save`` is given (icc_profile, exif, xmp, dpi) replaces what there was."""
+    exif = given.get("exif")
+    exif = exif.tobytes() if isinstance(exif, Image.Exif) else exif
+    found = {
+        ItemType.ICC: _bytes_item(ItemType.ICC, given.get("icc_profile")),
+        ItemType.EXIF: _bytes_item(ItemType.EXIF, None if exif is None else exif.removeprefix(EXIF_HEAD)),
+        ItemType.XMP: _bytes_item(ItemType.XMP, given.get("xmp")),
+    }
+    if given.get("dpi"):
+        x, y = (Fraction(value).limit_denominator(1000) for value in given["dpi"])
+        found[ItemType.RESOLUTION] = _resolution_item(x, y, "inch")
+    items = [item for item in found.values() if item is not None]
+    replaced = {item.type for item in items}
+    return Metadata((*(item for item in metadata.items if item.type not in replaced), *items))
 
 
 def _bytes_item(type_: ItemType, value: Any) -> Item | None:

@@ -33,6 +33,15 @@ _OUTPUT_FORMATS = {
 OUTPUT_SUFFIXES = tuple(_OUTPUT_FORMATS)
 # What the names of PPM's three forms promise.
 _FORM_OF_SUFFIX = {".pbm": (Kind.BILEVEL,), ".pgm": (Kind.GRAY, Kind.GRAY16), ".ppm": (Kind.RGB, Kind.RGB16)}
+_MODE_OF_KIND = {
+    Kind.BILEVEL: "1",
+    Kind.GRAY: "L",
+    Kind.LA: "LA",
+    Kind.PALETTE: "P",
+    Kind.RGB: "RGB",
+    Kind.RGBA: "RGBA",
+    Kind.GRAY16: "I;16",
+}
 _TIFF_UNITS = {"": 1, "inch": 2, "cm": 3, "metre": 3}
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG = 282, 283, 296, 700, 34377
 
@@ -52,10 +61,31 @@ def check_output(path: Path) -> None:
         raise NellocError(f"{path}: {path.suffix or 'no extension'} is not a lossless image format; use one of {known}")
 
 
+def mode_of(kind: Kind, source: str = "image") -> str:
+    """The Pillow mode of a kind of image. Raises NellocError for 16-bit colour, which Pillow has not."""
+    if kind not in _MODE_OF_KIND:
+        raise NellocError(f"{source}: has 16-bit colour, which Pillow cannot hold; decode it to an array")
+    return _MODE_OF_KIND[kind]
+
+
+def image_info(metadata: Metadata) -> dict[str, Any]:
+    """What Pillow has in ``Image.info`` for metadata."""
+    exif, resolution = metadata.get(ItemType.EXIF), metadata.resolution
+    info: dict[str, Any] = {text.keyword: text.text for text in metadata.texts}
+    info |= {
+        "icc_profile": metadata.get(ItemType.ICC),
+        "exif": None if exif is None else EXIF_HEAD + exif,
+        "xmp": metadata.get(ItemType.XMP),
+    }
+    if resolution is not None and resolution.unit:
+        per_inch = {"inch": 1.0, "cm": 2.54, "metre": 0.0254}[resolution.unit]
+        info["dpi"] = tuple(per_inch * n / d for n, d in (resolution.x, resolution.y))
+    return {key: value for key, value in info.items() if value is not None}
+
+
 def to_image(pixels: Pixels, source: str = "image") -> Image.Image:
     """The Pillow image, of the mode that it came from. Raises NellocError for 16-bit colour, which Pillow has not."""
-    if pixels.kind in (Kind.RGB16, Kind.LA16, Kind.RGBA16):
-        raise NellocError(f"{source}: has 16-bit colour, which Pillow cannot hold; decode it to an array")
+    mode_of(pixels.kind, source)
     array = np.ascontiguousarray(to_array(pixels))
     if pixels.palette is None:
         image = Image.fromarray(array)

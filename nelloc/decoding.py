@@ -1,0 +1,251 @@
+"""From parsed files to images: whole ones, regions of them, and what is left of damaged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nelloc import library, methods
+from nelloc.container import Container, SectionType, TileRecord, parse
+from nelloc.decoders import DECODERS
+from nelloc.decoders.interface import EncodedTile
+from nelloc.errors import NellocError
+from nelloc.exact import backends
+from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, pixel_checksum
+from nelloc.exact.differences import is_differences
+from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
+from nelloc.exact.model import ExactModel
+from nelloc.image.pixels import Pixels, Samples
+from nelloc.kinds import Group, Role
+from nelloc.numbers import MalformedError
+from nelloc.sections import Description, read_description, samples_type
+from nelloc.spread import single_threaded_products, spread
+from nelloc.tiling import Rectangle, tiles
+
+if TYPE_CHECKING:
+    from nelloc.codec import Options
+
+_RESTORE = "get the file again from its source or a backup"
+# Pixels that a thread decodes at once: more make no step wider, and what is being decoded is in memory twice.
+PIXELS_AT_ONCE = 1 << 22
+
+
+def open_file(data: bytes, source: str, options: Options) -> Container:
+    """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file.
+
+    With ``options.allow_damaged`` damaged tiles are no error, nor are they if only a region is wanted: it may not meet
+    them.
+    """
+    keep_damaged = options.allow_damaged or options.region is not None
+    return parse(data, source, max_pixels=options.max_pixels, keep_damaged=keep_damaged)
+
+
+def decode_files(
+    files: Sequence[Container],
+    sources: Sequence[str],
+    options: Options,
+    *,
+    models: Mapping[bytes, ExactModel] | None = None,
+    folder: Path | None = None,
+) -> list[Pixels]:
+    """Decode parsed files together where they share a model; ``sources`` name them in errors.
+
+    Models are also looked for in ``folder``. Of each file ``options.region`` is decoded, if there is one. With
+    ``options.allow_damaged`` tiles that are damaged are marked (``mark``) and named in ``Pixels.damaged``; without it
+    they raise NellocError.
+    """
+    canvases = [_Canvas.of(file, source, options.region) for file, source in zip(files, sources, strict=True)]
+    options.progress.expect(sum(canvas.pixels for canvas in canvases))
+    streams: dict[tuple[bytes, int, int], list[_Stream]] = {}
+    for canvas in canvases:
+        for stream in canvas.streams():
+            if stream.record.damaged or not stream.record.method.needs_model:
+                stream.decode_without_model(options)
+            else:
+                key = (canvas.file.model_id, len(stream.target), stream.bits)
+                streams.setdefault(key, []).append(stream)
+    for (model_id, _, _), members in streams.items():
+        first = members[0].canvas
+        if models is None:
+            found = locate_model(first.file, first.source, options.model, folder).model
+        else:
+            found = models[model_id]
+        _decode_streams(found, members, options)
+    return [canvas.image() for canvas in canvases]
+
+
+def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> library.Located:
+    """The model that a file needs, and where it was found. Raises NellocError if it is missing or damaged."""
+    section = file.model_section
+    embedded = None if section is None else section.data
+    if section is not None and is_differences(section.data) != (section.type == SectionType.DIFFERENCES):
+        raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {_RESTORE}")
+    return library.locate(file.model_id, source, given, embedded=embedded, folder=folder)
+
+
+def mark(group: Group, samples: Samples, bits: int) -> None:
+    """Fill the place of a damaged tile: magenta, mid-gray, opaque, or 0 in images of indices or bits."""
+    largest = (1 << bits) - 1
+    if group.role is Role.COLOUR and group.planes == 3:
+        samples[:] = np.array([largest, 0, largest])[:, None, None]
+    else:
+        samples[:] = {Role.COLOUR: largest // 2, Role.ALPHA: largest}.get(group.role, 0)
+
+
+@dataclass
+class _Canvas:
+    """The part of an image that is decoded: whole tiles that hold ``region``, into ``groups`` (planes, H, W) each."""
+
+    file: Container
+    source: str
+    what: Description
+    region: Rectangle
+    area: Rectangle
+    groups: tuple[Samples, ...]
+    damaged: dict[int, Rectangle] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, file: Container, source: str, region: Rectangle | None) -> _Canvas:
+        what = read_description(file, source)
+        whole = Rectangle(0, 0, file.height, file.width)
+        wanted = region or whole
+        if not whole.holds(wanted):
+            raise NellocError(
+                f"{source}: has {file.width} x {file.height} pixels, and the region {wanted} is not inside; choose "
+                "one that is"
+            )
+        hit = [tile for tile in tiles(file.height, file.width, file.tile) if wanted.meets(tile)]
+        first, last = hit[0], hit[-1]
+        area = Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
+        groups = tuple(
+            np.empty((group.planes, area.height, area.width), samples_type(depth))
+            for group, depth in zip(file.kind.groups, what.depths, strict=True)
+        )
+        return cls(file, source, what, wanted, area, groups)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels to decode, counted once for each group."""
+        return self.area.height * self.area.width * len(self.groups)
+
+    def streams(self) -> Iterator[_Stream]:
+        """The records that are needed, and where they belong."""
+        records = iter(self.file.records)
+        for number, tile in enumerate(tiles(self.file.height, self.file.width, self.file.tile)):
+            own = list(islice(records, len(self.groups)))
+            if not self.region.meets(tile):
+                continue
+            place = tile.within(self.area)
+            for index, (record, depth) in enumerate(zip(own, self.what.depths, strict=True)):
+                target = self.groups[index][:, place.rows, place.columns]
+                yield _Stream(self, number, tile, index, record, depth.bits, target)
+
+    def image(self) -> Pixels:
+        """What was decoded, cut to the region."""
+        place = self.region.within(self.area)
+        found = self.what.pixels([group[:, place.rows, place.columns] for group in self.groups])
+        holes = sorted(self.damaged.items())
+        return replace(found, damaged=tuple(f"tile {number} ({tile})" for number, tile in holes))
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A record to decode into ``target`` (planes, H, W), a view of its canvas."""
+
+    canvas: _Canvas
+    number: int
+    tile: Rectangle
+    index: int
+    record: TileRecord
+    bits: int
+    target: Samples
+
+    @property
+    def group(self) -> Group:
+        return self.canvas.file.kind.groups[self.index]
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the record, as far as that shows before it is decoded."""
+        if self.record.damaged:
+            return "does not match its checksum, so it is damaged"
+        if self.record.method.needs_model:
+            if self.group.role not in (Role.COLOUR, Role.ALPHA):
+                return f"is coded as no {self.group.role.value} is"
+            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * self.target.size:
+                return f"has too few bytes for its {self.target.size} samples"
+        return None
+
+    def decode_without_model(self, options: Options) -> None:
+        """Decode a record that needs no model, or mark the place of a damaged one."""
+        problem = self.problem
+        if problem is None:
+            try:
+                shape = self.target.shape
+                self.target[:] = methods.decode(self.record.method, self.record.data, shape, self.bits)
+            except MalformedError:
+                problem = "is damaged"
+        if problem is not None:
+            self.give_up(problem, options)
+        options.progress.advance(self.target[0].size)
+
+    def give_up(self, problem: str, options: Options) -> None:
+        """Mark the place, or raise NellocError."""
+        if not options.allow_damaged:
+            several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
+            raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {_RESTORE}")
+        mark(self.group, self.target, self.bits)
+        self.canvas.damaged[self.number] = self.tile
+
+
+def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Options) -> None:
+    """Decode streams of one model, number of planes and depth into their places."""
+    planes, bits = len(streams[0].target), streams[0].bits
+    if planes > model.channels:
+        source = streams[0].canvas.source
+        raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {_RESTORE}")
+    walk = DECODERS[options.decoder]
+
+    def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:
+        return walk(Engine.of(model, backends.prepare(model, options.backend), bits), part, advance)
+
+    whole = []
+    for stream in streams:
+        problem = stream.problem
+        if problem is None:
+            whole.append(stream)
+        else:
+            stream.give_up(problem, options)
+    backends.prepare(model, options.backend)
+    for part in _parts(whole, PIXELS_AT_ONCE * options.workers):
+        work = [_encoded(stream) for stream in part]
+        with single_threaded_products():
+            decoded = spread(decode_part, work, options.workers, options.progress.advance)
+        for stream, encoded, samples in zip(part, work, decoded, strict=True):
+            if encoded.digits.ends_with(pixel_checksum(samples)):
+                stream.target[:] = samples
+            else:
+                stream.give_up("has pixels that do not match their checksum, so it is damaged", options)
+
+
+def _encoded(stream: _Stream) -> EncodedTile:
+    planes, height, width = stream.target.shape
+    return EncodedTile(height, width, planes, DigitDecoder(stream.record.data))
+
+
+def _parts(streams: Sequence[_Stream], pixels: int) -> Iterator[list[_Stream]]:
+    """The streams in order, in parts of about so many pixels."""
+    part: list[_Stream] = []
+    for stream in streams:
+        part.append(stream)
+        if sum(one.target[0].size for one in part) >= pixels:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -1,0 +1,128 @@
+"""Pillow opens and saves .nlc files."""
+
+import doctest
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nelloc
+import nelloc.plugins.pillow
+from nelloc import NellocError, decoding
+
+nelloc.register()
+
+
+def picture(mode, size=(21, 13)):
+    """A random Pillow image."""
+    random = np.random.default_rng(3)
+    width, height = size
+    if mode == "P":
+        image = Image.fromarray(random.integers(0, 9, (height, width), np.uint8)).convert("P")
+        image.putpalette(random.integers(0, 256, 27, np.uint8).tobytes())
+        image.info["transparency"] = 4
+        return image
+    if mode == "1":
+        return Image.fromarray(random.integers(0, 2, (height, width)) > 0)
+    if mode == "I;16":
+        return Image.fromarray(random.integers(0, 1 << 16, (height, width), np.uint16))
+    channels = len(mode)
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return Image.fromarray(random.integers(90, 120, shape, np.uint8), mode)
+
+
+def saved(image, **keywords):
+    file = io.BytesIO()
+    image.save(file, "NLC", **keywords)
+    return file
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_an_image_of_every_mode_comes_back(mode, small_model_path):
+    image = picture(mode)
+    back = Image.open(saved(image, model=small_model_path))
+    assert (back.mode, back.size, back.format) == (mode, image.size, "NLC")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NELLOC_MODELS", str(small_model_path.parent))
+        assert back.tobytes() == image.tobytes()
+    if mode == "P":
+        assert back.getpalette() == image.getpalette()
+        assert back.info["transparency"] == 4
+
+
+def test_opening_reads_the_head_only(tmp_path, monkeypatch):
+    path = tmp_path / "a.nlc"
+    picture("RGB", (400, 300)).save(path)
+    monkeypatch.setattr(decoding, "decode_files", lambda *_, **__: pytest.fail("decoded"))
+    with Image.open(path) as image:
+        assert (image.mode, image.size) == ("RGB", (400, 300))
+    head = path.read_bytes()[:40]
+    assert Image.open(io.BytesIO(head)).size == (400, 300)
+
+
+def test_metadata_is_there_before_the_pixels_and_survives():
+    image = picture("RGB")
+    exif = Image.Exif()
+    exif[0x010E] = "a test"
+    file = saved(image, exif=exif, icc_profile=b"profile " * 20, dpi=(300, 150), xmp=b"<x/>")
+    back = Image.open(file)
+    assert back.info["icc_profile"] == b"profile " * 20
+    assert back.info["xmp"] == b"<x/>"
+    assert back.info["dpi"] == (300, 150)
+    assert back.getexif()[0x010E] == "a test"
+    again = Image.open(saved(back))
+    assert again.info == back.info
+    assert saved(back).getvalue() == file.getvalue()
+
+
+def test_text_of_a_png_survives(tmp_path):
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("Title", "a test")
+    picture("L").save(tmp_path / "a.png", pnginfo=info)
+    with Image.open(tmp_path / "a.png") as image:
+        file = saved(image)
+    assert Image.open(file).info["Title"] == "a test"
+    assert Image.open(file).text == {"Title": "a test"}
+
+
+def test_much_metadata_is_read_whole():
+    profile = np.random.default_rng(0).bytes(200_000)
+    assert Image.open(saved(picture("L"), icc_profile=profile)).info["icc_profile"] == profile
+
+
+def test_pillows_own_limit_holds(monkeypatch):
+    file = saved(picture("L", (64, 64)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 64 // 4)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(file)
+
+
+def test_a_damaged_file_gives_no_pixels():
+    data = bytearray(saved(picture("RGB")).getvalue())
+    data[-3] ^= 1
+    image = Image.open(io.BytesIO(bytes(data)))
+    with pytest.raises(NellocError, match="damaged"):
+        image.load()
+    with pytest.raises(NellocError, match="ends too early"):
+        Image.open(io.BytesIO(bytes(data[:9])))
+
+
+def test_16_bit_colour_is_refused():
+    data = nelloc.encode(np.full((4, 4, 3), 5000, np.uint16))
+    with pytest.raises(NellocError, match="Pillow cannot hold"):
+        Image.open(io.BytesIO(data))
+
+
+def test_an_image_that_cannot_be_kept_is_not_saved(tmp_path):
+    with pytest.raises(NellocError, match="mode CMYK"):
+        Image.new("CMYK", (3, 3)).save(tmp_path / "a.nlc")
+    assert not (tmp_path / "a.nlc").exists()
+
+
+def test_the_documented_example():
+    result = doctest.testmod(nelloc.plugins.pillow)
+    assert result.attempted > 0
+    assert result.failed == 0

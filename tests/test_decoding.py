@@ -1,0 +1,131 @@
+"""Regions of images, and what is left of damaged files."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nelloc
+from nelloc import NellocError, container, decoding
+from nelloc.tiling import Rectangle, tiles
+
+TILE = 16
+
+
+def picture(height, width, channels=3, seed=0):
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return np.random.default_rng(seed).integers(100, 140, shape, np.uint8)
+
+
+def damage(data, tile, groups=1):
+    """The file with one byte of a tile's data changed."""
+    file = container.parse(data)
+    start = len(data) - sum(len(record.data) + 4 for record in file.records[tile * groups :])
+    changed = bytearray(data)
+    changed[start + 1] ^= 0x10
+    return bytes(changed)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 2, 3, 4]), st.data())
+def test_a_region_is_that_part_of_the_image(small_model_path, height, width, channels, data):
+    image = picture(height, width, channels)
+    file = nelloc.encode(image, model=small_model_path, tile=TILE, verify=False)
+    x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    w, h = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
+    part = nelloc.decode(file, model=small_model_path, region=Rectangle(y, x, h, w))
+    np.testing.assert_array_equal(part, image[y : y + h, x : x + w])
+
+
+def test_only_the_tiles_of_the_region_are_decoded(small_model_path, monkeypatch):
+    image = picture(70, 70)
+    file = nelloc.encode(image, model=small_model_path, tile=TILE)
+    places = tiles(70, 70, TILE)
+    region = Rectangle(20, 30, 25, 7)
+    met = [number for number, place in enumerate(places) if region.meets(place)]
+    assert 1 < len(met) < 7 < len(places)
+    decoded = []
+    real = decoding.DigitDecoder
+    monkeypatch.setattr(decoding, "DigitDecoder", lambda data: decoded.append(data) or real(data))
+    nelloc.decode(file, model=small_model_path, region=region)
+    assert decoded == [container.parse(file).records[number].data for number in met]
+
+
+def test_a_region_needs_its_own_tiles_only(small_model_path):
+    image = picture(40, 40)
+    file = damage(nelloc.encode(image, model=small_model_path, tile=TILE), 0)
+    with pytest.raises(NellocError, match="tile 0"):
+        nelloc.decode(file, model=small_model_path)
+    part = nelloc.decode(file, model=small_model_path, region=Rectangle(20, 20, 20, 20))
+    np.testing.assert_array_equal(part, image[20:, 20:])
+    with pytest.raises(NellocError, match="tile 0 does not match its checksum"):
+        nelloc.decode(file, model=small_model_path, region=Rectangle(2, 2, 2, 2))
+
+
+@pytest.mark.parametrize("region", [Rectangle(0, 0, 9, 10), Rectangle(7, 0, 2, 1), Rectangle(100, 100, 1, 1)])
+def test_a_region_outside_the_image_is_refused(region):
+    with pytest.raises(NellocError, match=rf"has 8 x 8 pixels, and the region {region} is not inside"):
+        nelloc.decode(nelloc.encode(picture(8, 8)), region=region)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_rest_of_a_damaged_file_is_restored(small_model_path, channels):
+    image = picture(40, 40, channels)
+    groups = 2 if channels in (2, 4) else 1
+    file = damage(nelloc.encode(image, model=small_model_path, tile=TILE), 4, groups)
+    options = nelloc.Options(model=small_model_path, allow_damaged=True)
+    (pixels,) = decoding.decode_files([decoding.open_file(file, "x", options)], ["x"], options)
+    place = tiles(40, 40, TILE)[4]
+    assert pixels.damaged == (f"tile 4 ({place})",)
+    back = nelloc.decode(file, options=options)
+    whole = np.ones((40, 40), bool)
+    whole[place.rows, place.columns] = False
+    np.testing.assert_array_equal(back[whole], image[whole])
+    hole = back[place.rows, place.columns]
+    assert (
+        (hole[..., :3] == [255, 0, 255]).all()
+        if channels > 2
+        else (hole.reshape(*hole.shape[:2], -1)[..., 0] == 127).all()
+    )
+
+
+def test_a_truncated_file_is_restored_up_to_its_end(small_model_path):
+    image = picture(48, 16)
+    file = nelloc.encode(image, model=small_model_path, tile=TILE)
+    records = container.parse(file).records
+    cut = file[: -4 - len(records[2].data) // 2]
+    back = nelloc.decode(cut, model=small_model_path, allow_damaged=True)
+    np.testing.assert_array_equal(back[:32], image[:32])
+    assert (back[32:] == [255, 0, 255]).all()
+
+
+def test_a_stream_that_decodes_to_other_pixels_is_a_hole_too(small_model_path):
+    """The container's checksum is right, that of the pixels is not."""
+    image = picture(32, 16)
+    file = container.parse(nelloc.encode(image, model=small_model_path, tile=TILE))
+    forged = bytearray(file.records[1].data)
+    forged[5] ^= 1
+    records = (file.records[0], container.TileRecord(file.records[1].method, bytes(forged)))
+    data = container.pack(container.Container(file.kind, 16, 32, TILE, file.model_id, records))
+    back = nelloc.decode(data, model=small_model_path, allow_damaged=True)
+    np.testing.assert_array_equal(back[:16], image[:16])
+    assert (back[16:] == [255, 0, 255]).all()
+
+
+def test_damage_before_the_tiles_cannot_be_repaired(small_model_path):
+    file = nelloc.encode(picture(40, 40), model=small_model_path, tile=TILE)
+    with pytest.raises(NellocError, match="header"):
+        nelloc.decode(file[:12] + b"\x55" + file[13:], model=small_model_path, allow_damaged=True)
+
+
+def test_large_files_are_decoded_part_by_part(small_model_path, monkeypatch):
+    monkeypatch.setattr(decoding, "PIXELS_AT_ONCE", 500)
+    parts = []
+    real = decoding.spread
+    monkeypatch.setattr(decoding, "spread", lambda f, work, *rest: parts.append(len(work)) or real(f, work, *rest))
+    image = picture(70, 50)
+    file = nelloc.encode(image, model=small_model_path, tile=TILE, threads=1)
+    parts.clear()
+    np.testing.assert_array_equal(nelloc.decode(file, model=small_model_path, threads=1), image)
+    assert len(parts) > 4
+    assert max(parts) <= 3
