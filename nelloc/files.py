@@ -246,8 +246,8 @@ def verify(data: bytes, source: str, options: Options, folder: Path | None = Non
     if pixels.damaged:
         count = tile_count(file.height, file.width, file.tile)
         raise NellocError(
-            f"{source}: {len(pixels.damaged)} of its {count} tiles are damaged: {'; '.join(pixels.damaged)} (x, y, "
-            "width, height); get the file again from a backup, or restore the rest with decompress --allow-damaged"
+            f"{source}: has damaged tiles, {len(pixels.damaged)} of {count}: {'; '.join(pixels.damaged)} (x, y, width, "
+            "height); get the file again from a backup, or restore the rest with decompress --allow-damaged"
         )
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
 

@@ -66,7 +66,7 @@ def test_verify_names_the_damaged_tiles():
     assert invoke("verify", "whole.nlc").exit_code == 0
     result = invoke("verify", "damaged.nlc")
     assert result.exit_code == 1
-    assert "2 of its 9 tiles are damaged: tile 1 (13,0,13,13); tile 5 (26,13,14,13)" in result.stderr
+    assert "has damaged tiles, 2 of 9: tile 1 (13,0,13,13); tile 5 (26,13,14,13)" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
