@@ -49,7 +49,7 @@ def run(settings: Settings) -> Result:
         "band-limited (not valid)": lambda w: band_limited_transform(w, CUTOFF),
     }
 
-    figure = new_figure(12, 4)
+    figure = new_figure(11, 3.7)
     densities, divergences, characteristic = figure.subplots(1, 3)
     grid = torch.linspace(-3, 5, 401, dtype=torch.float64)
     for name, noise, line in (("Gaussian", gaussian, "-"), ("Laplace", laplace, "--")):

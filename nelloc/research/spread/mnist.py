@@ -25,7 +25,7 @@ from nelloc.research.spread.noise import gaussian_noise, laplace_noise
 SIDE = 28
 DIMENSIONS = SIDE * SIDE
 DEVIATION = 0.3
-RANK, STRENGTH_RATIO = 20, 5.0
+RANK, STRENGTH_RATIO, NOISE_RATE = 20, 5.0, 5e-3
 WIDTH, LATENT, BATCH, LEARNING_RATE = 400, 32, 100, 1e-3
 FEATURES = 64
 SAMPLES, QUICK_IMAGES = 10_000, 20_000
@@ -95,12 +95,13 @@ def run(settings: Settings) -> Result:
             batch=BATCH,
             learning_rate=LEARNING_RATE,
             noise=method.noise,
+            noise_rate=NOISE_RATE,
             progress=settings.progress,
         )
         samples[key] = trained[key].sample(SAMPLES)
         distances[key] = frechet_distance(features(classifier, samples[key]), test_features)
 
-    figure = new_figure(12, 12.5)
+    figure = new_figure(8, 8.6)
     panels = figure.subplots(2, 2).flat
     for panel, (key, method) in zip(panels, chosen.items(), strict=True):
         show(panel, samples[key][:100], f"{method.title}: {distances[key]:.1f}")

@@ -87,3 +87,7 @@ def test_missing_data_is_named(experiment, tmp_path):
         experiment.run(Settings(quick=True))
     with pytest.raises(NellocError, match=str(tmp_path)):
         experiment.run(Settings(quick=True, data=tmp_path))
+    for name in ("mnist", "celeba"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(NellocError, match="cannot be read"):
+        experiment.run(Settings(quick=True, data=tmp_path))
