@@ -20,7 +20,7 @@ from nelloc.research.spread.noise import Noise, gaussian_noise
 
 CHANNELS, SIDE = 3, 64
 DEVIATION = 0.3
-QUICK_WIDTH, WIDTH, LATENT, BATCH, LEARNING_RATE = 16, 32, 64, 50, 1e-3
+WIDTH, LATENT, BATCH, LEARNING_RATE = 32, 64, 50, 1e-3
 BLOCKS, NOISE_WIDTH, BOUND, NOISE_RATE = 2, 8, 0.9, 1e-3
 COMPONENTS = 64
 
@@ -34,7 +34,7 @@ def run(settings: Settings) -> Result:
         for part in ("train", "test")
     )
     images = torch.cat([images, mirrored(images)])
-    epochs = settings.epochs_or(6, 200)
+    epochs = settings.epochs_or(5, 200)
     state = torch.get_rng_state()
     learned = TransformedNoise(CHANNELS, SIDE, DEVIATION, blocks=BLOCKS, width=NOISE_WIDTH, bound=BOUND)
     chosen: dict[str, tuple[str, Noise, TransformedNoise | None]] = {
@@ -49,7 +49,7 @@ def run(settings: Settings) -> Result:
     histories, distances = {}, {}
     for panel, (key, (title, noise, adversary)) in zip(figure.subplots(1, 2), chosen.items(), strict=True):
         torch.set_rng_state(state)  # the same start and the same order of the data for both
-        model = convolutional_vae(CHANNELS, SIDE, settings.choose(QUICK_WIDTH, WIDTH), LATENT)
+        model = convolutional_vae(CHANNELS, SIDE, WIDTH, LATENT)
         histories[key] = train(
             key,
             model,

@@ -42,7 +42,7 @@ class Method:
 
 METHODS = (
     Method("elbo", "ELBO", lambda part: 0.0, 0.0),
-    Method("annealed", "ELBO, annealed noise in the model", lambda part: max(0.0, 1 - part / 0.8), 0.0),
+    Method("annealed", "ELBO, annealed model noise", lambda part: max(0.0, 1 - part / 0.8), 0.0),
     Method("spread", "spread ELBO", lambda part: 1.0, 1.0),
 )
 
@@ -167,7 +167,7 @@ def _network(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _figure(fits: dict[str, Fits]):
-    figure = new_figure(13, 7)
+    figure = new_figure(12, 6.5)
     (bounds, distances, recovered), scatter = figure.subplots(2, 3)
     data = draw(400)
     for method, panel in zip(METHODS, scatter, strict=True):
@@ -180,7 +180,7 @@ def _figure(fits: dict[str, Fits]):
         panel.plot(*found.samples[middle, :400].T, "C1.", markersize=3, alpha=0.6, label="model")
         panel.set(title=f"{method.title}: median run", xlabel="x1", ylabel="x2", xlim=(-2.2, 2.2), ylim=(-1, 1))
         panel.legend(fontsize=8, loc="upper right")
-    bounds.set(title="bound, median run (the ELBO has no maximum)", xlabel="epochs", ylabel="nats")
+    bounds.set(title="bound, median run", xlabel="epochs", ylabel="nats")
     distances.set(title="Wasserstein distance of x1, median run", xlabel="epochs")
     recovered.set(title=f"share of {RUNS} runs that recovered x1", xlabel="epochs", ylim=(-0.02, 1.02))
     for panel in (bounds, distances, recovered):
