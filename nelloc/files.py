@@ -15,7 +15,21 @@ from nelloc.tiling import tile_count
 
 SUFFIX = ".nlc"
 # What is compressed of a folder.
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".qoi")
+IMAGE_SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".qoi",
+)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Compression(Conversion):
         return files.open_image(data, str(job.source), self.options)
 
     def area(self, ready: Ready) -> int:
-        return ready.opened.pixels.planes[0].size
+        return ready.opened.pixels.width * ready.opened.pixels.height
 
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
         return files.encode_images([ready.opened for ready in group], self.options, verify=self.verify)

@@ -191,13 +191,13 @@ def test_an_output_that_the_disk_changed_removes_nothing(monkeypatch):
     assert inputs() == NAMES
 
 
-def test_an_output_that_an_image_format_changes_removes_nothing():
+def test_an_image_that_the_output_format_cannot_hold_is_not_removed():
     Image.fromarray(np.zeros((4, 4), np.uint8)).save("in/gray.png")
     assert compress(remove=True)["gray"].removed
     found = decompress_folder(["out"], "back", recursive=True, suffix=".webp", remove=True, model="model.nlm")
     outcomes = by_stem(found)
     assert kinds(outcomes) == {"gray": Failed, **dict.fromkeys(NAMES, Done)}
-    assert "keep both" in str(outcomes["gray"].error)
+    assert "cannot hold" in str(outcomes["gray"].error)
     assert outputs() == ["gray.nlc"]
 
 
