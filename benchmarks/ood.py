@@ -1,0 +1,131 @@
+"""Table 5.5 and Figures 5.1 and 5.3: telling sets of images apart by likelihoods and by the non-local score.
+
+    python benchmarks/ood.py --data ../shared/data --out benchmarks/results/ood
+
+For each shipped pair, the area under the ROC curve (AUROC) and the false positive rate at a true positive rate of 95 %
+between its own test images and other sets. Writes OUT.md, OUT.csv and a plot for each pair, OUT-PAIR.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from images import TEST_SETS, load_set
+
+from nelloc.ood.metrics import auroc, false_positive_rate
+from nelloc.ood.pair import find
+from nelloc.ood.plots import draw_histograms
+from nelloc.ood.scores import Scores, codecs, score
+
+# AUROC of the thesis, Table 5.5, where it has them: (full likelihood, non-local score).
+THESIS = {
+    ("fashion", "mnist"): (0.074, 1.000),
+    ("fashion", "omniglot"): (0.361, 1.000),
+    ("cifar10", "svhn"): (None, 0.969),
+    ("cifar10", "celeba"): (None, 0.949),
+}
+NAMES = {
+    "nonlocal": "non-local score",
+    "full": "full likelihood",
+    "local": "local likelihood",
+    "complexity_png": "input complexity, PNG",
+    "complexity_generic": "input complexity, smallest codec",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How well one score of one pair tells its test images from another set."""
+
+    pair: str
+    other: str
+    score: str
+    images: int
+    other_images: int
+    auroc: float
+    fpr_at_95_tpr: float
+
+
+def compare(pair: str, sets: dict[str, Scores]) -> list[Row]:
+    """All scores, the first set against each of the others."""
+    own, *others = sets
+    rows = []
+    for other in others:
+        inside, outside = sets[own].all(), sets[other].all()
+        for name in NAMES:
+            area = auroc(inside[name], outside[name])
+            rate = false_positive_rate(inside[name], outside[name])
+            rows.append(Row(pair, other, name, len(sets[own]), len(sets[other]), round(area, 4), round(rate, 4)))
+    return rows
+
+
+def section(pair: str, sets: dict[str, Scores], rows: list[Row]) -> list[str]:
+    """A pair's tables in Markdown."""
+    own, *others = sets
+    heads = [f"{pair} against {other}" for other in others]
+    lines = [
+        "",
+        f"## {pair}",
+        "",
+        f"| AUROC (FPR at 95 % TPR) | {' | '.join(heads)} |",
+        f"| --- |{' --- |' * len(heads)}",
+    ]
+    for name, words in NAMES.items():
+        cells = [f"{row.auroc:.3f} ({row.fpr_at_95_tpr:.3f})" for row in rows if row.score == name]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    for index, words in enumerate(("full likelihood", "non-local score")):
+        values = [THESIS.get((pair, other), (None, None))[index] for other in others]
+        if any(value is not None for value in values):
+            lines.append(f"| thesis, {words} | {' | '.join('-' if v is None else f'{v:.3f}' for v in values)} |")
+    lines += [
+        "",
+        "| bits per dimension, mean | images | local | full | PNG | smallest codec |",
+        "| --- |" + " --- |" * 5,
+    ]
+    for name, scores in sets.items():
+        means = (scores.local, scores.full, scores.png, scores.generic)
+        lines.append(f"| {name} | {len(scores)} | {' | '.join(f'{part.mean():.3f}' for part in means)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--model", action="append", help="pair; may be repeated.  [default: those shipped of TEST_SETS]"
+    )
+    parser.add_argument("--limit", type=int, help="the first so many images of each set only")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[Row] = []
+    lines = [
+        "# Images out of distribution",
+        "",
+        f"Made by `python benchmarks/ood.py --data ../shared/data --out benchmarks/results/ood"
+        f"{f' --limit {asked.limit}' if asked.limit else ''}`. Beside the rows of the thesis's Table 5.5. "
+        f"Codecs: {', '.join(peer.label for peer in codecs())}.",
+    ]
+    for model in asked.model or TEST_SETS:
+        pair, name = find(model), Path(model).stem if model not in TEST_SETS else model
+        sets = {}
+        for test in TEST_SETS[name]:
+            sets[test] = score(pair, load_set(asked.data, test)[: asked.limit])
+            print(name, test, f"{sets[test].nonlocal_.mean():.4f}", flush=True)
+        own = compare(name, sets)
+        rows += own
+        lines += section(name, sets, own)
+        draw_histograms(sets, asked.out.with_name(f"{asked.out.name}-{name}.png"))
+    asked.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
+    with asked.out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+if __name__ == "__main__":
+    main()
