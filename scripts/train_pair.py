@@ -25,17 +25,13 @@ from nelloc.training.run import Listener
 EVERY = 5_000_000  # pixels between validations, each of which also saves
 
 
-def _config(name: str, size: int, shape: FullConfig, images: int, passes: int, flip: float = 0.0) -> PairConfig:
-    """Settings for so many ``passes`` over ``images`` images of ``size`` x ``size``."""
-    return PairConfig((name,), size, size, shape, pixels=passes * images * size * size, flip=flip)
-
-
-# Images held out for validation, the last ones; and the settings.
+# Images held out for validation, the last ones; the settings; and how often each model sees the other images.
 HELD_OUT = {"fashion": 1000, "cifar10": 200}
 PAIRS = {
-    "fashion": _config("fashion-mnist/train", 28, FullConfig(width=64, blocks=5, channels=1), 14_000, passes=5),
-    "cifar10": _config("cifar10/train", 32, FullConfig(width=64, blocks=4), 3_800, passes=8, flip=0.5),
+    "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
+    "cifar10": PairConfig(("cifar10/train",), 32, 32, FullConfig(width=64, blocks=4), flip=0.5),
 }
+PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"local": 4, "full": 4}}
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -53,15 +49,13 @@ def main() -> None:
     parser.add_argument("--name", choices=sorted(PAIRS), required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--pixels", type=int, help="another length of both trainings")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    config = PAIRS[asked.name]
-    config = replace(config, pixels=asked.pixels or config.pixels)
     training, held_out = load(asked.data, asked.name)
     listener = Listener(report=lambda row: print(row, flush=True), messages=print)
     trainers = {}
-    for part in ("local", "full"):
+    for part, passes in PASSES[asked.name].items():
+        config = replace(PAIRS[asked.name], pixels=passes * training[:, 0].size)
         trainers[part] = trainer_of(config, part, asked.out)
         images = training, held_out[:500]
         train_part(trainers[part], images, config, part, asked.out, every=EVERY, listener=listener)
