@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -44,20 +45,28 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
     With ``resize`` one of another size or mode is resized (bilinear, with anti-aliasing) and converted; without,
     it is refused. Raises NellocError for that and for files that cannot be read.
     """
-    pixels = pictures.read(storage.read(path), str(path))
-    if pixels.kind not in (Kind.GRAY, Kind.RGB):
-        raise NellocError(f"{path}: is neither 8-bit gray nor RGB; convert it")
+    data = storage.read(path)
+    pixels = pictures.read(data, str(path))
     array = pictures.to_array(pixels)
-    found = (*array.shape[:2], len(pixels.planes))
-    if found != (height, width, channels):
+    known = pixels.kind in (Kind.GRAY, Kind.RGB)
+    if (known, *array.shape[:2], len(pixels.planes)) != (True, height, width, channels):
+        kind = pixels.kind.name if pixels.kind.name.startswith("RGB") else pixels.kind.name.lower()
+        found = f"{array.shape[1]}x{array.shape[0]} {kind}"
         if not resize:
             raise NellocError(
-                f"{path}: is {_words(*found)}, where {_words(height, width, channels)} is needed; "
-                "--resize makes it that"
+                f"{path}: is {found}, where {_words(height, width, channels)} is needed; --resize makes it that"
             )
-        image = Image.fromarray(array).convert(MODES[channels])
-        array = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        array = _fitted(data, path, height, width, channels)
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _fitted(data: bytes, path: Path, height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    """A readable image, resized and converted; alpha is dropped."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode.startswith(("I", "F")):
+            raise NellocError(f"{path}: has more than 8 bits per sample; convert it to 8")
+        converted = image.convert(MODES[channels])
+        return np.asarray(converted.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _words(height: int, width: int, channels: int) -> str:

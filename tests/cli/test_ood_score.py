@@ -136,6 +136,17 @@ def test_other_sizes_and_modes_are_refused_unless_resized():
     assert len(json.loads(resized.stdout)["images"]) == 2
 
 
+def test_alpha_and_one_bit_are_converted_but_not_deep_samples():
+    Image.fromarray(np.zeros((5, 6, 4), np.uint8)).save("alpha.png")
+    Image.new("1", (6, 5)).save("bits.png")
+    Image.fromarray(np.full((5, 6), 999, np.uint16)).save("deep.png")
+    result = invoke("ood-score", *MODEL, "alpha.png", "bits.png", "deep.png")
+    assert_failed(result, "alpha.png: is 6x5 RGBA, where 6x5 gray", "bits.png: is 6x5", "deep.png: is 6x5", lines=3)
+    result = invoke("ood-score", *MODEL, "alpha.png", "bits.png", "deep.png", "--resize", "--csv")
+    assert_failed(result, "deep.png: has more than 8 bits")
+    assert [row.split(",")[0] for row in result.stdout.splitlines()] == ["image", "alpha.png", "bits.png"]
+
+
 def test_failures_are_named_and_the_rest_is_scored():
     Path("empty").mkdir()
     Path("broken.png").write_bytes(b"no image")
