@@ -3,10 +3,7 @@
     python benchmarks/speed.py --out benchmarks/results/speed
     python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
 
-    python benchmarks/speed.py --part thesis --data ../shared/data --sequential 1 --out benchmarks/results/table_5_7
-
-The second also decodes 1024 x 1024 pixel by pixel, which takes ten minutes; the third decodes the thesis's own images,
-pixel by pixel only the first and smallest so many of them.
+The second also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
 One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
 medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
@@ -17,13 +14,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from images import load
 from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
@@ -157,34 +151,6 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
     return lines
 
 
-def thesis_images(data: Path, sequential: int) -> list[str]:
-    """The thesis's Table 5.7 on the thesis's own images: seconds of the processor, which other work does not change."""
-    arrays = {
-        f"{name}/{key}": a for name in ("thesis-imagenet10", "thesis-1024") for key, a in load(data, name).items()
-    }
-    arrays = dict(sorted(arrays.items(), key=lambda item: item[1].shape[0] * item[1].shape[1]))
-    lines = [
-        "| image | size | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for number, (name, image) in enumerate(arrays.items()):
-        model = library.find_for(3 if image.ndim == 3 else 1)
-        stream = Stream(Engine.of(model, backends.prepare(model)), image)
-        walks = ("parallel", "sheared")
-        seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, 1, time.process_time)
-        if number < sequential:
-            seconds |= medians({"sequential": partial(stream.decode, "sequential")}, 1, time.process_time)
-        cells = [f"{seconds[walk]:.2f}" if walk in seconds else "-" for walk in ("sequential", *walks)]
-        for walk in ("sequential", "parallel"):
-            cells.append(f"{seconds[walk] / seconds['sheared']:.2f}" if walk in seconds else "-")
-        size = f"{image.shape[1]} x {image.shape[0]}" + (", gray" if image.ndim == 2 else "")
-        lines.append(f"| {name} | {size} | " + " | ".join(cells) + " |")
-        print(lines[-1], file=sys.stderr, flush=True)
-    author = " / ".join(map(str, AUTHOR_SECONDS[1024]))
-    note = f"The thesis author's program, on a laptop's processor, r = 0, 1024 x 1024: {author} s"
-    return [*lines, "", f"{note} (sequential / parallel / sheared; the outputs of its published notebooks)."]
-
-
 def small_images(engine: Engine) -> list[str]:
     """100 images of CIFAR size in one call, against one by one and pixel by pixel."""
     image = photograph(320)
@@ -251,10 +217,8 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
-    parser.add_argument("--part", action="append", choices=("large", "decoders", "small", "memory", "thesis"))
+    parser.add_argument("--part", action="append", choices=("large", "decoders", "small", "memory"))
     parser.add_argument("--sequential-1024", action="store_true")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="for --part thesis")
-    parser.add_argument("--sequential", type=int, default=0, metavar="N", help="for --part thesis")
     args = parser.parse_args()
     model = library.find()
     parts = []
@@ -265,7 +229,6 @@ def main() -> None:
             "decoders": lambda: decoders(engine, args.sequential_1024),
             "small": lambda: small_images(engine),
             "memory": memory,
-            "thesis": lambda: thesis_images(args.data, args.sequential),
         }
         for name, measurement in measurements.items():
             if args.part is None or name in args.part:

@@ -19,6 +19,21 @@ from images import ALL_SETS, IDX, SMALL_LIMIT
 
 RESULTS = Path(__file__).parent / "results"
 MODELS = ("fast", "default", "high")
+PNG = "png:9"
+WIDEST = 1.5
+COLOURS = {
+    "fast": "#7fb2e8",
+    "default": "#2f7fd0",
+    "high": "#0b3d73",
+    PNG: "#444444",
+    "webp:9": "#64b5cd",
+    "jpegxl:9": "#d9a441",
+    "jpeg2000": "#c44e52",
+    "avif:4": "#8c8c8c",
+    "jpegls": "#55a868",
+    "qoi": "#8c6bb1",
+    "flif:60": "#937860",
+}
 # The thesis's local models by r, its number of residual blocks, trained on ImageNet32 for 400 epochs: bits per
 # dimension. r = 3 as the thesis has it; the others were measured with the author's published weights.
 THESIS: dict[str, dict[str, float]] = {
@@ -26,6 +41,7 @@ THESIS: dict[str, dict[str, float]] = {
     "thesis r = 1": {"kodak": 2.89},
     "thesis r = 3": {"cifar10": 3.51},
 }
+MARKERS = {"thesis r = 0": "+", "thesis r = 1": "x", "thesis r = 3": "1"}
 NOTES = f"""
 Bits per dimension of whole files, a file each; the smallest of each set is bold. nelloc's rates are those of
 `python benchmarks/rate.py`, the peers' of `python benchmarks/peers.py`; both check that every pixel comes back.
@@ -72,40 +88,43 @@ def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
 
 
 def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> None:
-    """Each codec's size as a share of PNG's, set by set."""
+    """Each codec's size as a share of PNG's, set by set; the thesis's rates likewise."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    names = [s for s in ALL_SETS if s in found and "png:9" in found[s]]
+    names = [s for s in ALL_SETS if PNG in found.get(s, {})]
     figure, axes = plt.subplots(figsize=(10, 0.42 * len(names) + 1.6), layout="constrained")
-    colours = dict(zip(MODELS, ("#7fb2e8", "#2f7fd0", "#0b3d73"), strict=True))
-    grays = ("#c44e52", "#55a868", "#8c6bb1", "#ccb974", "#64b5cd", "#8c8c8c", "#937860")
-    others = [c for c in columns if c not in MODELS and c != "png:9"]
-    for column in [*others, *MODELS]:
-        points = [(found[n][column] / found[n]["png:9"], k) for k, n in enumerate(names) if column in found[n]]
-        if points:
-            own = column in MODELS
-            axes.scatter(
-                *zip(*points, strict=True),
-                s=70 if own else 36,
-                marker="o" if own else "D",
-                color=colours.get(column) or grays[others.index(column) % len(grays)],
-                label=f"nelloc {column}" if own else column,
-                zorder=3 if own else 2,
-                edgecolors="white",
-                linewidths=0.6,
-            )
+    for column in [c for c in (*columns[len(MODELS) :], *THESIS, *MODELS) if c != PNG]:
+        own, published = column in MODELS, column in THESIS
+        rates = THESIS[column] if published else {n: found[n][column] for n in names if column in found[n]}
+        shares = {names.index(n): rate / found[n][PNG] for n, rate in rates.items()}
+        # What is beyond the axis sits at its end, as an arrow.
+        for marker, inside in (("o" if own else MARKERS.get(column, "D"), True), (">", False)):
+            points = [(min(x, WIDEST), y) for y, x in shares.items() if (x <= WIDEST) == inside]
+            if points or inside:
+                axes.scatter(
+                    *(zip(*points, strict=True) if points else ([], [])),
+                    s=70 if own else 40,
+                    marker=marker,
+                    color=COLOURS.get(column, "#222222"),
+                    label=(f"nelloc {column}" if own else column) if inside else None,
+                    zorder=4 if published else 3 if own else 2,
+                    edgecolors=None if published else "white",
+                    linewidths=1.6 if published else 0.6,
+                    clip_on=False,
+                )
     axes.axvline(1, color="#444444", linewidth=1)
+    axes.set_xlim(0.5, WIDEST)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.set_xlabel("size of all files as a share of PNG's")
+    axes.set_xlabel(f"size of all files as a share of PNG's (arrows: more than {WIDEST:.0%})")
     axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     axes.grid(color="#dddddd", zorder=0)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    figure.savefig(path, dpi=130)
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -113,7 +132,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     found = figures()
-    columns = [*MODELS, *dict.fromkeys(c for rates in found.values() for c in rates if c not in MODELS)]
+    measured = {codec for rates in found.values() for codec in rates}
+    columns = [*MODELS, *(peer for peer in COLOURS if peer in measured and peer not in MODELS)]
     command = "`python benchmarks/table_5_6.py --out benchmarks/results/table_5_6`"
     text = f"# Table 5.6\n\nMade by {command}.\n\n{table(found, columns)}{NOTES}\n![sizes]({args.out.name}.png)\n"
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -157,4 +157,4 @@ def timed(
 
 
 def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__  # on one line

@@ -101,7 +101,7 @@ def _main() -> None:
     arguments = pickle.load(sys.stdin.buffer)
     with tempfile.TemporaryDirectory(prefix="nelloc-bench-") as folder:
         os.environ[_WATCH] = str(Path(folder, "peaks"))
-        print(json.dumps(_measured(*arguments)))
+        sys.stdout.write(json.dumps(_measured(*arguments)))
 
 
 if __name__ == "__main__":

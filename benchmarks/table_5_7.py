@@ -1,0 +1,110 @@
+"""The thesis's Table 5.7 on the thesis's own images: seconds to decode, by decoder.
+
+    python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7
+    python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7 --sequential thesis-1024/1
+
+The seconds are those of the processor, one thread, which other work on the machine changes little. --sequential also
+decodes pixel by pixel, which takes minutes; speed.py --part decoders has more of that. Every stream is first decoded
+and compared. Writes OUT.md and OUT.csv; rows of images and decoders that are not measured this time are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+
+from images import load
+from speed import AUTHOR_SECONDS, Stream, machine
+from threadpoolctl import threadpool_limits
+
+from nelloc import library
+from nelloc.bench.timing import medians
+from nelloc.exact import backends
+from nelloc.exact.engine import Engine
+
+SETS = ("thesis-imagenet10", "thesis-1024")
+COMMAND = "python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: seconds by decoder, "" where they were not measured."""
+
+    image: str
+    size: str
+    model: str
+    sequential: str = ""
+    parallel: str = ""
+    sheared: str = ""
+
+
+def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
+    """Decode one image with each decoder."""
+    model = library.find_for(3 if image.ndim == 3 else 1)
+    stream = Stream(Engine.of(model, backends.prepare(model)), image)
+    walks = ("parallel", "sheared", *(("sequential",) if sequential else ()))
+    seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, 1, time.process_time)
+    size = f"{image.shape[1]} x {image.shape[0]}" + (", gray" if image.ndim == 2 else "")
+    row = old if old is not None and old.model == model.id.hex() else Row(name, size, model.id.hex())
+    return replace(row, **{walk: f"{value:.2f}" for walk, value in seconds.items()})
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| image | size | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        cells = [row.image, row.size, *(s or "-" for s in (row.sequential, row.parallel, row.sheared))]
+        for walk, digits in ((row.sequential, 0), (row.parallel, 2)):
+            cells.append(f"{float(walk) / float(row.sheared):.{digits}f}" if walk else "-")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write(out: Path, rows: list[Row]) -> None:
+    """The rows as OUT.csv and OUT.md."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+    sequential, parallel, sheared = AUTHOR_SECONDS[1024]
+    models = ", ".join(dict.fromkeys(row.model for row in rows))
+    out.with_suffix(".md").write_text(
+        f"# Table 5.7\n\nMade by `{COMMAND}` on {machine()}, in seconds of the processor; models {models}.\n\n"
+        f"{table(rows)}\nThe thesis author's program, r = 0, 1024 x 1024, on a laptop's processor: {sequential} s "
+        f"sequential, {parallel} s parallel, {sheared} s sheared (the outputs of its published notebooks), ratios "
+        f"{sequential / sheared:.1f} and {parallel / sheared:.2f}. Its network and machine are others: only ratios "
+        "compare. All sides, with sequential decoding of 1024 x 1024: [decoders.md](decoders.md).\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", nargs="*", metavar="SET/IMAGE", help="default: all")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sequential", action="append", default=[], metavar="SET/IMAGE", help="pixel by pixel too")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    path = args.out.with_suffix(".csv")
+    found = {}
+    if path.exists():
+        with path.open(newline="") as file:
+            found = {row["image"]: Row(**row) for row in csv.DictReader(file)}
+    arrays = {f"{name}/{key}": array for name in SETS for key, array in load(args.data, name).items()}
+    wanted = list(dict.fromkeys([*args.images, *args.sequential])) or list(arrays)
+    with threadpool_limits(limits=1):
+        for name in wanted:
+            found[name] = measure(name, arrays[name], found.get(name), name in args.sequential)
+            print(*asdict(found[name]).values(), flush=True)
+            write(args.out, [found[key] for key in arrays if key in found])
+
+
+if __name__ == "__main__":
+    main()
