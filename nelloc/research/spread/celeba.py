@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc import datasets
@@ -109,7 +110,7 @@ def show(panel: Axes, images: Tensor, title: str, columns: int = 8) -> None:
     panel.set_axis_off()
 
 
-def _transformation_figure(x: Tensor, moved: Tensor):
+def _transformation_figure(x: Tensor, moved: Tensor) -> Figure:
     figure = new_figure(9, 4)
     above, below = figure.subplots(2, 1)
     show(above, x, "test images x")

@@ -1,4 +1,4 @@
-"""The delta-VAE: a generator x = g(z) without noise of its own, trained with the spread ELBO (thesis 2.4, 2.5.3)."""
+"""The delta-VAE: a generator x = g(z) without noise of its own, trained with the spread ELBO (thesis eq. 2.28-2.34)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nelloc.research.spread.elbo import spread_elbo
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise
 
-# The bound of each point of a batch, and the noise whose parameters are learned against it.
+# The bound of each point of a batch, in nats.
 Bound = Callable[["DeltaVAE", Tensor], Tensor]
 
 

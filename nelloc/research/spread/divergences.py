@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 
 
 def spread_kl_of_gaussians(mean_p: Tensor, cov_p: Tensor, mean_q: Tensor, cov_q: Tensor, cov_noise: Tensor) -> Tensor:
-    """KL(P~ || Q~) in nats of two Gaussians after Gaussian noise of covariance ``cov_noise`` (thesis eq. 2.21).
+    """KL(P~ || Q~) in nats of two Gaussians after Gaussian noise of covariance ``cov_noise``.
 
     The covariances of P and Q, (D, D), may be singular, down to zero for deltas: then KL(P || Q) does not exist,
     but that of N(mean, cov + cov_noise) does.

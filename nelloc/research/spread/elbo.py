@@ -3,7 +3,7 @@
 For a generator x = g(z), z ~ N(0, I), the spread model is p~(y) = E_z p(y | g(z)), with the noise p(y | x) that the
 data get too. Maximising E_x E_y|x log p~(y) minimises the spread KL (thesis eq. 2.23); the bound replaces log p~(y) by
 
-    E_q(z|y) log p(y | g(z)) - KL(q(z | y) || p(z))                                            (thesis eq. 2.28-2.30)
+    E_q(z|y) log p(y | g(z)) - KL(q(z | y) || p(z))                                            (thesis eq. 2.28-2.34)
 
 The encoder must see y. One that sees x gives a bound too, but with it the noise drops out of the data term, which
 becomes that of a generator with noise in the model only: the inconsistent estimate of thesis eq. 2.9.
@@ -31,7 +31,7 @@ def kl_to_standard_normal(mean: Tensor, deviation: Tensor) -> Tensor:
 
 
 def spread_elbo(x: Tensor, noise: Noise, encode: Encoder, decode: Decoder) -> Tensor:
-    """An unbiased estimate of the spread bound in nats for each point, from one y and one z (thesis eq. 2.28-2.30).
+    """An unbiased estimate of the spread bound in nats for each point, from one y and one z (thesis eq. 2.28-2.34).
 
     ``x`` is (N, D); ``encode`` gives means and deviations (N, latent) of q(z | y), ``decode`` the points g(z), (N, D).
     """
@@ -42,7 +42,7 @@ def spread_elbo(x: Tensor, noise: Noise, encode: Encoder, decode: Decoder) -> Te
 
 
 def spread_elbo_gaussian(x: Tensor, deviation: float, encode: Encoder, decode: Decoder) -> Tensor:
-    """The same expectation for Gaussian noise, with what can be integrated integrated (thesis eq. 2.31-2.34).
+    """The same expectation for Gaussian noise, with what can be integrated integrated: it varies less.
 
     With y = x + deviation e and g = g(z), z ~ q(z | y):
 

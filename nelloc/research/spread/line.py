@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -166,7 +167,7 @@ def _network(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-def _figure(fits: dict[str, Fits]):
+def _figure(fits: dict[str, Fits]) -> Figure:
     figure = new_figure(12, 6.5)
     (bounds, distances, recovered), scatter = figure.subplots(2, 3)
     data = draw(400)

@@ -8,9 +8,11 @@ samples and test images is taken on the last hidden layer of a classifier traine
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from nelloc import datasets
@@ -167,7 +169,7 @@ def show(panel: Axes, images: Tensor, title: str) -> None:
     panel.set_axis_off()
 
 
-def _noise_figure(noise: LowRankNoise):
+def _noise_figure(noise: LowRankNoise) -> Figure:
     figure = new_figure(5, 4.5)
     panel = figure.subplots()
     with torch.no_grad():
@@ -179,6 +181,6 @@ def _noise_figure(noise: LowRankNoise):
     return figure
 
 
-def _read(path) -> Tensor:
+def _read(path: Path) -> Tensor:
     """Images as rows, uint8 (N, 784)."""
     return torch.from_numpy(datasets.read_idx(path).copy()).reshape(-1, DIMENSIONS)

@@ -1,8 +1,11 @@
 """Training the delta-VAE: bounds rise, noise is learned against the model, a failed run is named."""
 
+import math
+
 import pytest
 import torch
 
+from nelloc import datasets
 from nelloc.errors import NellocError
 from nelloc.research.experiment import Settings
 from nelloc.research.spread import celeba, mnist
@@ -91,3 +94,21 @@ def test_missing_data_is_named(experiment, tmp_path):
         (tmp_path / name).mkdir()
     with pytest.raises(NellocError, match="cannot be read"):
         experiment.run(Settings(quick=True, data=tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", [mnist, celeba])
+def test_a_short_run_on_the_data(experiment, monkeypatch, data):
+    """An epoch on few images: all numbers are there and finite, and f can be undone."""
+    read = datasets.read_sheet
+    monkeypatch.setattr(datasets, "read_sheet", lambda path, size: read(path, size)[:100])
+    monkeypatch.setattr(mnist, "QUICK_IMAGES", 3000)
+    monkeypatch.setattr(mnist, "SAMPLES", 1000)
+    numbers = experiment.run(Settings(quick=True, epochs=1, data=data)).numbers
+    single = [value for value in numbers.values() if isinstance(value, float)]
+    assert len(single) >= 6
+    assert all(math.isfinite(value) for value in single)
+    if experiment is celeba:
+        assert numbers["largest_error_of_inverse_of_f"] < 1e-3
+    else:
+        assert numbers["noise_variance_of_integrated_bound"] < numbers["noise_variance_of_plain_bound"]
