@@ -1,4 +1,4 @@
-"""Ways to code one group of planes of one tile without the model. docs/FORMAT.md, section 9."""
+"""Ways to code one group of planes of one tile without the model. docs/FORMAT.md, section 10."""
 
 from __future__ import annotations
 

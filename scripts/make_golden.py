@@ -6,6 +6,7 @@ python scripts/make_golden.py
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from nelloc import library
 from nelloc.codec import Options, encode_pixels
 from nelloc.exact.differences import Adapted, encode_differences
 from nelloc.exact.model import load_model, model_id
-from nelloc.image import from_array
+from nelloc.image import Palette, Pixels, from_array, read, write
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+from nelloc.kinds import Kind
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -65,6 +68,10 @@ def main() -> None:
     )
     _keep_png(GOLDEN / "embedded.png", small)
     _keep(GOLDEN / "embedded.nlc", tiled.data)
+    for name, pixels in _kinds(photograph).items():
+        _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
+        (encoded,) = encode_pixels([pixels], Options(model=GOLDEN / "model.nlm", tile=32), verify=True)
+        _keep(GOLDEN / f"{name}.nlc", encoded.data)
     # One file of each shipped model, small enough for the independent decoder.
     for name in library.shipped():
         image = photograph[20:27, 30:42]
@@ -72,6 +79,48 @@ def main() -> None:
             image = np.asarray(Image.fromarray(image).convert("L"))
         _keep_png(GOLDEN / f"shipped-{name}.png", image)
         _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name))
+
+
+def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:
+    """An image of each kind but those above, and one with metadata of every sort that PNG has."""
+    small = photograph[3:18, 8:28]
+    gray = np.asarray(Image.fromarray(small).convert("L"))
+    alpha = np.tile(np.arange(20, dtype=np.uint8) * 13, (15, 1))
+    # Deep samples with something in every bit: a sum of neighbours, and a slope.
+    deep = (
+        np.stack([photograph[k : k + 15, 8:28].astype(np.uint16) * 57 for k in range(3, 7)]).sum(axis=0)
+        + gray[..., None]
+    )
+    deep = deep.astype(np.uint16)
+    deep_alpha = alpha.astype(np.uint16) * 259
+    indices = (gray // 17).astype(np.uint8)
+    palette = Palette("RGB", bytes(range(48)), bytes(range(0, 250, 50)))
+    items = (
+        Item(ItemType.ICC, b"a profile" * 9),
+        Item(ItemType.EXIF, b"II*\0\x08\0\0\0\0\0\0\0\0\0"),
+        Item(ItemType.XMP, b"<x:xmpmeta/>"),
+        Item(ItemType.GAMMA, (45455).to_bytes(4, "little")),
+        Item(ItemType.SRGB, b"\0"),
+        resolution_item(Resolution((11811, 1), (5906, 1), "metre")),
+        text_item(Text("Title", "Parrots")),
+        text_item(Text("Title", "Perroquets \u2603", "fr", "Titre")),
+    )
+    images = {
+        "la": from_array(np.dstack([gray, alpha])),
+        "rgba": from_array(np.dstack([small, np.full((15, 20), 255, np.uint8)])),
+        "palette": Pixels(Kind.PALETTE, (indices[None],), palette),
+        "bilevel": from_array(gray > np.median(gray)),
+        "gray16": from_array(deep[:, :, 0]),
+        "rgb16": from_array(deep),
+        "la16": from_array(np.dstack([deep[:, :, 0], deep_alpha])),
+        "rgba16": from_array(np.dstack([deep, deep_alpha])),
+        "12-bit": from_array(deep >> 4 << 4),
+        "transparent": replace(from_array(gray), transparent=(int(gray[0, 0]),)),
+    }
+    images["metadata"] = Pixels(Kind.RGB, (small.transpose(2, 0, 1),), metadata=Metadata(items))
+    # PNG files say these items in an order of their own.
+    images["metadata"] = read(write(images["metadata"], ".png").data, "metadata")
+    return {f"kind-{name}": pixels for name, pixels in images.items()}
 
 
 def _keep(path: Path, data: bytes) -> None:

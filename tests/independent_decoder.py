@@ -8,8 +8,10 @@ docstring is a section of that file. Every file that is refused raises ValueErro
 from __future__ import annotations
 
 import json
+import lzma
 import operator
 import struct
+import zlib
 from binascii import crc_hqx
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -19,34 +21,122 @@ from zlib import crc32
 SIGNATURE = b"\x8eNL\n"
 TILED, SECTIONS = 1, 2
 WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
-PLANES_OF_KIND = {0: 1, 1: 3}
+# Of each kind its groups: planes and bits.
+GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 4: [(1, 8)], 5: [(1, 1)]}
+GROUPS |= {kind + 6: [(planes, 16) for planes, _ in GROUPS[kind]] for kind in range(4)}
+PALETTE, BILEVEL = 4, 5
+MIXTURE, CONSTANT, DEFLATE = 0, 1, 2
+METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT = 1, 0x83, 0x84, 0x85
+MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
 ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
 CONTEXT_TABLES = [
     f"context.{name}" for name in ("thresholds", "input_scale", "activity_input", "mean_scale", "scale_offset")
 ]
 MIXTURE_TABLES = [f"mixture.{name}" for name in ("logistic", "exponential", "inverse_scale")]
-STRIDES = (64, 16, 4, 1)
 TOTAL = 1 << 24  # the sum of a digit's frequencies
 
 
-def decode(data: bytes, models: list[bytes]) -> tuple[int, int, int, list[bytes]]:
-    """Width, height, number of planes, and the samples of each plane in raster order.
+@dataclass
+class Image:
+    """An image: its kind, the samples of each plane in raster order, and what its sections say."""
 
-    ``models`` are the model files to choose from.
-    """
-    planes, model_id, width, height, tiles, embedded = read_file(data)
-    model = load_model(
-        find_model(model_id, models) if embedded is None else embedded_model(*embedded, model_id, models)
-    )
-    require(planes <= model.channels, "an RGB image with a model of gray images")
-    image = [bytearray(width * height) for _ in range(planes)]
-    for top, bottom, left, right, content in tiles:
-        size = right - left
-        for target, source in zip(image, decode_tile(model, content, size, bottom - top, planes), strict=True):
+    kind: int
+    width: int
+    height: int
+    planes: list[list[int]]
+    sections: dict[int, bytes]
+
+
+def decode(data: bytes, models: list[bytes]) -> Image:
+    """The image of a file. ``models`` are the model files to choose from."""
+    kind, model_id, width, height, tiles, sections = read_file(data)
+    groups = GROUPS[kind]
+    forms = sample_forms(kind, sections.get(SAMPLES))
+    require((kind == PALETTE) == (PALETTE_SECTION in sections), "a palette where there is none, or none")
+    embedded = next(((t, sections[t]) for t in (WHOLE_MODEL, MODEL_DIFFERENCES) if t in sections), None)
+    model = None
+    image = [[0] * (width * height) for planes, _ in groups for _ in range(planes)]
+    for (top, bottom, left, right), records in tiles:
+        size, decoded = right - left, []
+        for (planes, bits), (depth, form), (method, content) in zip(groups, forms, records, strict=True):
+            if method == MIXTURE:
+                require(kind not in (PALETTE, BILEVEL), "indices or bits coded by a model")
+                if model is None:
+                    found = embedded_model(*embedded, model_id, models) if embedded else find_model(model_id, models)
+                    model = load_model(found)
+                require(planes <= model.channels, "an RGB image with a model of gray images")
+                samples = decode_tile(model, content, size, bottom - top, planes, depth)
+            elif method == CONSTANT:
+                samples = decode_constant(content, size * (bottom - top), planes, depth)
+            else:
+                samples = inflate(content, size, bottom - top, planes)
+            require(max(map(max, samples)) < 1 << min(bits, depth), "a sample out of range")
+            decoded += [[restored(s, depth, form) for s in plane] if bits == 16 else plane for plane in samples]
+        for target, source in zip(image, decoded, strict=True):
             for row in range(top, bottom):
                 target[row * width + left : row * width + right] = source[(row - top) * size : (row - top + 1) * size]
-    return width, height, planes, [bytes(plane) for plane in image]
+    for packed in {METADATA, PALETTE_SECTION} & set(sections):
+        sections[packed] = unpacked(sections[packed])
+    return Image(kind, width, height, image, sections)
+
+
+# ---- Samples, and methods without a model
+
+
+def sample_forms(kind: int, section: bytes | None) -> list[tuple[int, int]]:
+    """Section 11, samples: depth and form of each group."""
+    if section is None:
+        return [(16 if bits == 16 else 8, 0) for _, bits in GROUPS[kind]]
+    require(kind >= 6 and len(section) == 2 * len(GROUPS[kind]), "a section of samples that does not fit")
+    forms = list(zip(section[::2], section[1::2], strict=True))
+    for depth, form in forms:
+        require(depth in (8, 10, 12, 14, 16) and form < 4 and (depth < 16 or form == 0), "unknown depth or form")
+    return forms
+
+
+def restored(s: int, d: int, form: int) -> int:
+    """Section 11, samples: the sample of the image."""
+    if form == 0:
+        return s
+    if form == 3:
+        return (s * 65535 + (1 << (d - 1)) - 1) // ((1 << d) - 1)
+    return s << (16 - d) | (s >> (2 * d - 16) if form == 2 else 0)
+
+
+def decode_constant(data: bytes, count: int, planes: int, depth: int) -> list[list[int]]:
+    """Section 10, constant."""
+    size = 2 if depth > 8 else 1
+    require(len(data) <= planes * size, "constant data is too long")
+    values = data + bytes(planes * size - len(data))
+    return [[int.from_bytes(values[p * size : (p + 1) * size], "little")] * count for p in range(planes)]
+
+
+def inflate(data: bytes, width: int, height: int, planes: int) -> list[list[int]]:
+    """Section 10, deflate."""
+    require(planes == 1 and data[:1] in (b"\1", b"\2", b"\4", b"\x08"), "malformed deflate data")
+    bits, stride = data[0], -(-data[0] * width // 8)
+    rows = zlib.decompress(data[1:], -15)
+    require(len(rows) == stride * height, "deflate data of a wrong length")
+    per_byte = 8 // bits
+    samples = []
+    for start in range(0, len(rows), stride):
+        for x in range(width):
+            byte = rows[start + x // per_byte]
+            samples.append(byte >> 8 - bits * (x % per_byte + 1) & (1 << bits) - 1)
+    return [samples]
+
+
+def unpacked(data: bytes) -> bytes:
+    """Section 11: what metadata and palettes are stored as."""
+    require(data[:1] in (b"\0", b"\1", b"\2"), "unknown compression")
+    if data[0] == 1:
+        data = data[:1] + zlib.decompress(data[1:], -15)
+    elif data[0] == 2:
+        filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
+        data = data[:1] + lzma.decompress(data[1:], lzma.FORMAT_RAW, filters=filters)
+    require(len(data) <= MAX_UNPACKED + 1, "too long")
+    return data[1:]
 
 
 def find_model(model_id: bytes, models: list[bytes]) -> bytes:
@@ -81,8 +171,9 @@ def clamp(x: int, lo: int, hi: int) -> int:
 # ---- The file
 
 
-# Rows top to bottom - 1 and columns left to right - 1 of the image, and the tile's data.
-Tile = tuple[int, int, int, int, bytes]
+# Rows top to bottom - 1 and columns left to right - 1 of the image, and of each group the method and the data.
+Tile = tuple[tuple[int, int, int, int], list[tuple[int, bytes]]]
+Sections = dict[int, bytes]
 
 
 class Cursor:
@@ -119,55 +210,69 @@ class Cursor:
         require(self.number(count) == expected, f"{name} differs")
 
 
-def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], tuple[int, bytes] | None]:
-    """Section 1: number of planes, model id, width, height, tiles and model section of a file, checksums verified."""
+def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
+    """Section 1: kind, model id, width, height, tiles and sections of a file, checksums verified."""
     file = Cursor(data)
     require(file.take(4) == SIGNATURE, "not a .nlc file")
     version, flags = divmod(file.number(1), 16)
     require(version == 1, f"unknown version {version}")
     # Sections belong to the tiled layout, so flag 2 without flag 1 names no layout at all.
     require(flags in (0, TILED, TILED | SECTIONS), f"unknown flags {flags}")
-    kind, model_id, embedded = file.number(1), file.take(4), None
+    kind, model_id = file.number(1), file.take(4)
     if flags & TILED:
-        width, height, tiles, embedded = read_tiled_layout(file, bool(flags & SECTIONS))
-    else:
-        method, kind = divmod(kind, 32)
-        require(method == 0, f"unknown method {method}")
-        width, height, crc = file.number(1) + 1, file.number(1) + 1, file.number(2)
-        require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
-        tiles = [(0, height, 0, width, data[14:])]
-    require(kind in PLANES_OF_KIND, f"unknown kind {kind}")
-    return PLANES_OF_KIND[kind], model_id, width, height, tiles, embedded
+        require(kind in GROUPS, f"unknown kind {kind}")
+        return kind, model_id, *read_tiled_layout(file, len(GROUPS[kind]), bool(flags & SECTIONS))
+    method, kind = divmod(kind, 32)
+    require(kind in GROUPS, f"unknown kind {kind}")
+    width, height, crc = file.number(1) + 1, file.number(1) + 1, file.number(2)
+    require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
+    methods, lengths = [method], []
+    if len(GROUPS[kind]) == 2:
+        methods.append(file.number(1))
+        lengths.append(file.varint())
+    lengths.append(len(data) - file.at - sum(lengths))
+    records = [record(method, file.take(length)) for method, length in zip(methods, lengths, strict=True)]
+    return kind, model_id, width, height, [((0, height, 0, width), records)], {}
 
 
-def read_tiled_layout(file: Cursor, has_sections: bool) -> tuple[int, int, list[Tile], tuple[int, bytes] | None]:
-    """Section 1, tiled layout: width, height, tiles and model section, from what follows the model id."""
+def record(method: int, content: bytes) -> tuple[int, bytes]:
+    """Section 1: a method and its data."""
+    require(method in (MIXTURE, CONSTANT, DEFLATE), f"unknown method {method}")
+    require(method == DEFLATE or not content.endswith(b"\0"), "data that ends in a zero byte")
+    return method, content
+
+
+def read_tiled_layout(file: Cursor, groups: int, has_sections: bool) -> tuple[int, int, list[Tile], Sections]:
+    """Section 1, tiled layout: width, height, tiles and sections, from what follows the model id."""
     width, height, size = file.varint(), file.varint(), file.varint()
-    sections = [(file.number(1), file.varint()) for _ in range(file.varint())] if has_sections else []
+    announced = [(file.number(1), file.varint()) for _ in range(file.varint())] if has_sections else []
     file.check(0, 2, "the CRC-16")
     require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
     require(16 <= size <= 4096, f"bad tile size {size}")
-    embedded = []
-    for section_type, length in sections:
-        require(section_type < 128 or section_type in (WHOLE_MODEL, MODEL_DIFFERENCES), f"section {section_type}")
+    known = (METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT)
+    sections: Sections = {}
+    for section_type, length in announced:
+        require(section_type < 128 or section_type in known, f"section {section_type}")
         start, content = file.at, file.take(length)
         file.check(start, 4, "a section's CRC-32")
-        if section_type >= 128:
-            embedded.append((section_type, content))
-    require(len(embedded) < 2, "more than one model")
+        if section_type in known:
+            require(section_type not in sections, "two sections of one type")
+            sections[section_type] = content
+    require(not {WHOLE_MODEL, MODEL_DIFFERENCES} <= set(sections), "more than one model")
     places = [(*rows, *columns) for rows in parts(height, size) for columns in parts(width, size)]
-    start, lengths = file.at, []
-    for _ in places:
-        require(file.number(1) == 0, "unknown method")
-        lengths.append(file.varint())
+    start = file.at
+    index = [[(file.number(1), file.varint()) for _ in range(groups)] for _ in places]
     file.check(start, 4, "the tile index's CRC-32")
     tiles = []
-    for place, length in zip(places, lengths, strict=True):
-        start = file.at
-        tiles.append((*place, file.take(length)))
-        file.check(start, 4, "a tile's CRC-32")
+    for place, entries in zip(places, index, strict=True):
+        records = []
+        for method, length in entries:
+            start = file.at
+            records.append(record(method, file.take(length)))
+            file.check(start, 4, "a tile's CRC-32")
+        tiles.append((place, records))
     require(file.at == len(file.data), "bytes after the end of the file")
-    return width, height, tiles, embedded[0] if embedded else None
+    return width, height, tiles, sections
 
 
 def parts(size: int, tile: int) -> list[tuple[int, int]]:
@@ -370,8 +475,11 @@ class Coder:
 class Pixel:
     """Section 6: the distribution of one pixel, plane by plane and digit by digit."""
 
-    def __init__(self, model: Model, base: list[int], level: int, outputs: list[int]) -> None:
-        self.model, self.base, self.level = model, base, level
+    def __init__(self, model: Model, base: list[int], level: int, outputs: list[int], depth: int) -> None:
+        self.model, self.base, self.depth = model, base, depth
+        # Section 9: octaves beyond the model's levels, and the level that many octaves below.
+        self.e = octaves(level, len(model.tables["context.thresholds"]), 8)
+        self.level = level - 8 * self.e
         blocks = [outputs[k : k + model.components] for k in range(0, len(outputs), model.components)]
         c = model.channels
         self.means, self.scales, self.coefficients = blocks[1 : 1 + c], blocks[1 + c : 1 + 2 * c], blocks[1 + 2 * c :]
@@ -389,92 +497,138 @@ class Pixel:
             shift = [a * v[0] >> 4 for a in self.coefficients[0]]
         elif p == 2:
             shift = [(a * v[0] + b * v[1]) >> 4 for a, b in zip(*self.coefficients[1:], strict=True)]
-        scale, centre = tables["context.mean_scale"][self.level], 16 * self.base[p]
+        m, e, table = self.depth - 8, self.e, tables["mixture.inverse_scale"]
+        scale, centre = tables["context.mean_scale"][self.level] << e, 16 * self.base[p]
         means = zip(self.means[p], shift, strict=True)
-        self.mu = [clamp((m * scale >> 8) + centre + other, -4096, 20480) for m, other in means]
-        offset, inverse = tables["context.scale_offset"][self.level], tables["mixture.inverse_scale"]
-        self.s = [inverse[clamp(q + offset, 0, len(inverse) - 1)] for q in self.scales[p]]
+        least, largest = -4096 << m, (64 << self.depth) + (4096 << m)
+        self.mu = [clamp((mean * scale >> 8) + centre + other, least, largest) for mean, other in means]
+        offset, count = tables["context.scale_offset"][self.level] + 32 * e, len(table)
+        places = [clamp(q + offset, 0, count - 1 + 32 * m) for q in self.scales[p]]
+        self.f = [octaves(j, count, 32) for j in places]
+        self.s = [table[j - 32 * f] for j, f in zip(places, self.f, strict=True)]
         self.lo = 0
 
     def below(self, b: int) -> list[int]:
         """c_i(b): the probability of each component below boundary b."""
-        if b in (0, 256):
-            return [128 * b] * len(self.w)
+        if b in (0, 1 << self.depth):
+            return [(b >> self.depth) << (15 if self.depth == 8 else 24)] * len(self.w)
+        if self.depth > 8:
+            return [deep_logistic(self.model, (64 * b - 32 - mu) * s >> 6 + f) for mu, s, f in self.components()]
         table, result = self.model.logistic, []
-        for mu, s in zip(self.mu, self.s, strict=True):
+        for mu, s, _ in self.components():
             z = (64 * b - 32 - mu) * s >> 14
             result.append(table[min(z, len(table) - 1)] if z >= 0 else 32768 - table[min(-1 - z, len(table) - 1)])
         return result
 
+    def components(self) -> zip:
+        """Mean, scale and octaves of each component."""
+        return zip(self.mu, self.s, self.f, strict=True)
+
     def bounds(self, d: int) -> list[int]:
         """The cumulative frequencies of the digit of stride d, from 0 to 2^24."""
         marks = [self.lo + k * d for k in range(5)]
-        cumulative = [sum(map(operator.mul, self.w, self.below(b))) + (sum(self.w) * b >> 6) for b in marks]
+        weight = sum(self.w)
+        uniform = [weight * b >> 6 if self.depth == 8 else (weight * b << 11) >> self.depth for b in marks]
+        below = [sum(map(operator.mul, self.w, self.below(b))) for b in marks]
+        cumulative = [a + b for a, b in zip(below, uniform, strict=True)]
         first, span = cumulative[0], cumulative[4] - cumulative[0]
+        t = max(0, span.bit_length() - 29) if self.depth > 8 else 0
         # Each frequency is a difference of G plus one, so the bounds are G plus the number of digits below.
-        return [(f - first) * (TOTAL - 4) // span + k for k, f in enumerate(cumulative)]
+        return [(f - first >> t) * (TOTAL - 4) // (span >> t) + k for k, f in enumerate(cumulative)]
 
     def end_plane(self) -> None:
         """Keep the decoded value; a joint model weighs the components by how well they foretold it."""
         x = self.lo
         if self.model.joint:
-            u = [w * (64 * (c - b) + 1) for w, b, c in zip(self.w, self.below(x), self.below(x + 1), strict=True)]
+            steps = 64 if self.depth == 8 else 1
+            pairs = zip(self.w, self.below(x), self.below(x + 1), strict=True)
+            u = [w * (steps * (c - b) + 1) for w, b, c in pairs]
             self.w = [y * 8192 // sum(u) for y in u]
         self.values.append(x)
 
 
-def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int) -> list[bytes]:
-    """Sections 3 and 7: all pixels of a tile, step by step, and the check of its end."""
+def octaves(index: int, count: int, steps: int) -> int:
+    """Section 9: how many octaves of so many steps an index is beyond a table of ``count`` entries."""
+    return 0 if index < count else -(-(index - count + 1) // steps)
+
+
+def deep_logistic(model: Model, position: int) -> int:
+    """Section 9, logistic table: c at a position, which is 0 in the middle."""
+    half = model.tables["mixture.logistic"]
+    reach = (len(half) - 1) * 4096
+    g, r = divmod(clamp(position, -reach, reach) + reach, 4096)
+
+    def entry(place: int) -> int:
+        k = place - (len(half) - 1)
+        if abs(k) >= len(half) - 1:
+            return 0 if k < 0 else 1 << 20
+        return half[k] if k >= 0 else (1 << 20) - half[-k]
+
+    return entry(g) * (4096 - r) + entry(g + 1) * r >> 8
+
+
+def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int, depth: int) -> list[list[int]]:
+    """Sections 3, 7 and 9: all pixels of a tile, step by step, and the check of its end."""
+    tables = model.tables
+    usable = not model.raw and len(tables["context.thresholds"]) >= 8 and len(tables["mixture.inverse_scale"]) >= 32
+    require(depth == 8 or usable, "a model that codes 8 bits only")
     coder, pace = Coder(data), model.horizon + 1
     known: dict[tuple[int, int], list[int]] = {}
     for t in range(width + (height - 1) * pace):
         places = [(i, t - i * pace) for i in range(height) if 0 <= t - i * pace < width]
-        pixels = [predict(model, known, i, j, width) for i, j in places]
+        pixels = [predict(model, known, i, j, width, depth) for i, j in places]
         for _ in range(planes):
             for pixel in pixels:
                 pixel.begin_plane()
-            for d in STRIDES:
+            for d in [4**k for k in reversed(range(depth // 2))]:
                 for pixel in pixels:
                     pixel.lo += d * coder.digit(pixel.bounds(d))
             for pixel in pixels:
                 pixel.end_plane()
         for place, pixel in zip(places, pixels, strict=True):
             known[place] = pixel.values * (model.channels // planes)  # a gray tile has equal channels
-    samples = [bytes(known[i, j][p] for i in range(height) for j in range(width)) for p in range(planes)]
+    samples = [[known[i, j][p] for i in range(height) for j in range(width)] for p in range(planes)]
     require(not coder.words, "words are left after the last digit")
-    require(coder.state == crc32(b"".join(samples)), "the end state is not the CRC-32 of the samples")
+    size = 2 if depth > 8 else 1
+    whole = b"".join(sample.to_bytes(size, "little") for plane in samples for sample in plane)
+    require(coder.state == crc32(whole), "the end state is not the CRC-32 of the samples")
     return samples
 
 
-def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: int, width: int) -> Pixel:
+def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: int, width: int, depth: int) -> Pixel:
     """Section 4: what pixel (i, j) sees, its inputs, and with the network's outputs its distribution."""
     h, tables = model.horizon, model.tables
     offsets = [(di, dj) for di in range(-h, 0) for dj in range(-h, h + 1)] + [(0, dj) for dj in range(-h, 0)]
-    seen = {offset: [128] * model.channels for offset in offsets}
+    seen = {offset: [1 << depth - 1] * model.channels for offset in offsets}
     for di, dj in offsets if (i, j) != (0, 0) else ():
         r, c = max(i + di, 0), clamp(j + dj, 0, width - 1)
         if r == i and c >= j:
             r, c = (i, j - 1) if j > 0 else (i - 1, 0)
         seen[di, dj] = known[r, c]
-    base, level = ([510] * model.channels, 0) if model.raw else base_and_level(model, seen)
-    gain = tables["context.input_scale"][level]
-    values = [4 * x - b for pixel in seen.values() for x, b in zip(pixel, base, strict=True)]
+    m, levels = depth - 8, len(tables["context.thresholds"])
+    base, level = ([510] * model.channels, 0) if model.raw else base_and_level(model, seen, m)
+    e = octaves(level, levels, 8)
+    gain = tables["context.input_scale"][level - 8 * e]
+    values = [4 * x - b >> e for pixel in seen.values() for x, b in zip(pixel, base, strict=True)]
     x = [clamp(value * gain + 512 >> 10, -384, 384) for value in values]
     if not model.raw:
-        x += [(b >> 2) - 128 for b in base]
-        x.append(tables["context.activity_input"][level])
+        x += [(b >> 2 + m) - 128 for b in base]
+        told = clamp(level - 8 * m, min(16, levels - 1), levels - 1) if m else level
+        x.append(tables["context.activity_input"][told])
     if model.borders:
         x += [64 * min(distance, h) for distance in (i, j, width - 1 - j)]
-    return Pixel(model, base, level, network(model.layers, x))
+    return Pixel(model, base, level, network(model.layers, x), depth)
 
 
-def base_and_level(model: Model, seen: dict[tuple[int, int], list[int]]) -> tuple[list[int], int]:
-    """Section 4: the base of each channel and the level of what a pixel sees, if the inputs are normalised."""
+def base_and_level(model: Model, seen: dict[tuple[int, int], list[int]], m: int) -> tuple[list[int], int]:
+    """Sections 4 and 9: the base of each channel and the level of what a pixel sees, if the inputs are normalised."""
     w, n, ne = seen[0, -1], seen[-1, 0], seen[-1, 1]
     base = [2 * a + b + c for a, b, c in zip(w, n, ne, strict=True)]
     near = (w, n, ne, seen[-1, -1], seen[0, -2], seen[-2, 0])
     activity = sum(abs(4 * x - b) for pixel in near for x, b in zip(pixel, base, strict=True))
-    thresholds = model.tables["context.thresholds"]
+    thresholds = list(model.tables["context.thresholds"])
+    for _ in range(8 * m):
+        thresholds.append(2 * thresholds[-8] + 18 * model.channels)
     return base, max(k for k, threshold in enumerate(thresholds) if threshold <= activity)
 
 

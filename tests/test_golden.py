@@ -4,15 +4,16 @@ import independent_decoder
 import numpy as np
 import pytest
 from conftest import GOLDEN, small_model_bytes
-from PIL import Image
 
 import nelloc
-from nelloc import library
-from nelloc.codec import Options, encode_pixels
+from nelloc import container, library
+from nelloc.codec import Options, decode_files, encode_pixels
+from nelloc.container import Method
 from nelloc.decoders import DECODERS
 from nelloc.exact.differences import Adapted, encode_differences
 from nelloc.exact.model import load_model
-from nelloc.image import from_array
+from nelloc.image import from_array, metadata, read, to_array
+from nelloc.kinds import Kind
 
 FILES = sorted(path.stem for path in GOLDEN.glob("*.nlc"))
 
@@ -30,8 +31,12 @@ def model_of(name):
     return own if own in MODELS else GOLDEN / "model.nlm"
 
 
+def image_of(name):
+    return read((GOLDEN / f"{name}.png").read_bytes(), name)
+
+
 def pixels_of(name):
-    return np.asarray(Image.open(GOLDEN / f"{name}.png"))
+    return to_array(image_of(name))
 
 
 def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
@@ -41,6 +46,29 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {f"shipped-{name}" for name in library.shipped()} <= set(FILES)
 
 
+KINDS = [name for name in FILES if name.startswith("kind-")]
+
+
+def test_there_are_golden_files_of_every_kind_and_method():
+    files = [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in KINDS]
+    assert {file.kind for file in files} | {Kind.GRAY} == set(Kind)
+    assert {record.method for file in files for record in file.records} == set(Method)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
+    file = container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name)
+    (back,) = decode_files([file], [name], Options(model=GOLDEN / "model.nlm"))
+    assert back.same_as(image_of(name))
+
+
+@pytest.mark.parametrize("name", ["kind-la", "kind-gray16", "kind-rgb16", "kind-rgba16"])
+def test_encoding_a_kind_gives_the_golden_bytes(name):
+    # Not those with sections or deflated records: the bytes of these are zlib's.
+    (encoded,) = encode_pixels([image_of(name)], Options(model=GOLDEN / "model.nlm", tile=32), verify=False)
+    assert encoded.data == (GOLDEN / f"{name}.nlc").read_bytes()
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_golden_file_decodes_to_its_pixels(name, decoder):
@@ -48,7 +76,9 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
     assert np.array_equal(nelloc.decode(data, model=model_of(name), decoder=decoder), pixels_of(name))
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in OTHERWISE_CODED])
+@pytest.mark.parametrize(
+    "name", [name for name in FILES if name not in OTHERWISE_CODED and not name.startswith("kind-")]
+)
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
     data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile)
@@ -71,9 +101,16 @@ def test_differences_give_the_golden_bytes():
 def test_the_independent_decoder_agrees(name):
     models = [*(path.read_bytes() for path in MODELS), *(path.read_bytes() for path in library.shipped().values())]
     data = (GOLDEN / f"{name}.nlc").read_bytes()
-    width, height, planes, samples = independent_decoder.decode(data, models)
-    image = pixels_of(name)
-    assert (height, width) == image.shape[:2]
-    assert planes == (1 if image.ndim == 2 else 3)
-    expected = [image] if image.ndim == 2 else list(image.transpose(2, 0, 1))
-    assert [bytes(plane) for plane in samples] == [plane.tobytes() for plane in expected]
+    decoded, image = independent_decoder.decode(data, models), image_of(name)
+    assert (decoded.kind, decoded.width, decoded.height) == (image.kind, image.width, image.height)
+    assert decoded.planes == [plane.ravel().tolist() for group in image.groups for plane in group]
+
+
+def test_the_independent_decoder_reads_what_the_sections_say():
+    data = (GOLDEN / "kind-metadata.nlc").read_bytes()
+    sections = independent_decoder.decode(data, [(GOLDEN / "model.nlm").read_bytes()]).sections
+    assert metadata.parse(sections[1]) == image_of("kind-metadata").metadata
+    data = (GOLDEN / "kind-palette.nlc").read_bytes()
+    palette = image_of("kind-palette").palette
+    table = palette.transparency
+    assert independent_decoder.decode(data, []).sections[0x84] == bytes([2 << 1, len(table)]) + table + palette.colours

@@ -31,7 +31,7 @@ from nelloc.exact.model import COARSE_BITS, SCALE_FRACTION_BITS, ExactModel
 
 # The network is told an activity relative to the range of the samples, but not less than that of this level of 8-bit
 # samples: below it, 8-bit pictures are all rounding, which deep ones are not.
-LEAST_ACTIVITY_LEVEL = 8
+LEAST_ACTIVITY_LEVEL = 16
 # The logistic CDF: COARSE_BITS of the model's table, and linear between its entries, with so many more bits.
 CDF_BITS = 24
 FRACTION_BITS = 12

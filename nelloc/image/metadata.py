@@ -9,7 +9,7 @@ from nelloc.numbers import Cursor, MalformedError, varint
 
 
 class ItemType(enum.IntEnum):
-    """Kinds of items; docs/FORMAT.md, section 10, says what each one's bytes are."""
+    """Kinds of items; docs/FORMAT.md, section 11, says what each one's bytes are."""
 
     ICC = 1
     EXIF = 2
