@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,33 +28,32 @@ class Found:
 def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:
     """Image files: those given, and those in folders and the folders inside, by name; at most ``limit`` of each source.
 
-    Also an error for every source that has none.
+    Links to folders are not followed. Also an error for every folder that cannot be read, and every source without
+    images.
     """
     paths: list[Path] = []
     errors: list[NellocError] = []
     for source in map(Path, sources):
-        try:
-            own = sorted(_images(source)) if source.is_dir() else [source]
-            if not own:
-                raise NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images")
-        except OSError as error:
-            reason = error.strerror or error
-            errors.append(NellocError(f"{source}: cannot be read ({reason}); check its name and permissions"))
-        except NellocError as error:
-            errors.append(error)
-        else:
-            paths += own[:limit]
+        own, unreadable = _images(source) if source.is_dir() else ([source], [])
+        errors += unreadable
+        if not own and not unreadable:
+            errors.append(NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images"))
+        paths += own[:limit]
     paths = list(dict.fromkeys(paths))
     return [Found(name, path) for name, path in zip(_names(paths), paths, strict=True)], errors
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    """The files below a folder that have the extension of an image."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _images(path)
-        elif path.suffix.lower() in files.IMAGE_SUFFIXES:
-            yield path
+def _images(folder: Path) -> tuple[list[Path], list[NellocError]]:
+    """The files below a folder that have the extension of an image, sorted, and what cannot be searched."""
+    errors: list[OSError] = []
+    found = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=errors.append)
+        for name in names
+        if Path(name).suffix.lower() in files.IMAGE_SUFFIXES
+    ]
+    told = [NellocError(f"{e.filename}: cannot be read ({e.strerror}); check its name and permissions") for e in errors]
+    return sorted(found), told
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

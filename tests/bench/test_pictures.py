@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,3 +55,24 @@ def test_folders_without_images_are_told_and_the_others_searched(tree):
     assert [item.name for item in found] == ["d.jpg"]
     assert [str(error).split(": ")[0] for error in errors] == [str(tree / "empty"), str(tree / "texts")]
     assert all("no images there" in str(error) for error in errors)
+
+
+def test_a_link_to_a_folder_is_not_followed(tree):
+    (tree / "one" / "deep" / "loop").symlink_to(tree / "one")
+    assert names(tree / "one") == ["a.PNG", "b.png", "deep/c.webp"]
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_others_searched(tree, monkeypatch):
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found, errors = pictures.find([tree / "one"])
+    assert [item.name for item in found] == ["a.PNG", "b.png"]
+    assert [str(e) for e in errors] == [
+        f"{tree / 'one' / 'deep'}: cannot be read (Permission denied); check its name and permissions"
+    ]
