@@ -108,21 +108,24 @@ def _scored(pair: Pair, inputs, resize: bool, printer: Printer) -> tuple[list[st
     import numpy as np
     from tqdm import tqdm
 
-    from nelloc.ood.images import find, read
+    from nelloc.bench.pictures import find
+    from nelloc.ood.images import read
     from nelloc.ood.scores import score
 
-    names, arrays, failed = [], [], False
-    for path in find(inputs):
+    found, errors = find(inputs)
+    names, arrays = [], []
+    for item in found:
         try:
-            arrays.append(read(path, pair.height, pair.width, pair.channels, resize=resize))
-            names.append(str(path))
+            arrays.append(read(item.path, pair.height, pair.width, pair.channels, resize=resize))
+            names.append(str(item.path))
         except NellocError as error:
-            fail(error)
-            failed = True
+            errors.append(error)
+    for problem in errors:
+        fail(problem)
     shape = (len(arrays), pair.channels, pair.height, pair.width)
     stacked = np.stack(arrays) if arrays else np.empty(shape, np.uint8)
     with tqdm(total=len(arrays), delay=1, leave=False, bar_format=_BAR, disable=True if printer.quiet else None) as bar:
-        return names, score(pair, stacked, bar.update), failed
+        return names, score(pair, stacked, bar.update), bool(errors)
 
 
 def _report(names: list[str], scores: Scores, threshold: float | None, as_csv: bool, as_json: bool) -> bool:

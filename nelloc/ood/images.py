@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +15,6 @@ from nelloc.container import Kind
 from nelloc.errors import NellocError
 
 MODES = {1: "L", 3: "RGB"}
-
-
-def find(inputs: Iterable[str | Path]) -> list[Path]:
-    """Image files: those given, and those of folders with all below them, by extension and sorted by name.
-
-    Raises NellocError for a file that is not there and for a folder that has no image.
-    """
-    found: list[Path] = []
-    for given in map(Path, inputs):
-        if not given.is_dir():
-            found.append(given)
-            continue
-        Image.init()
-        suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
-        below = [Path(parent, name) for parent, _, names in os.walk(given) for name in names]
-        images = sorted(path for path in below if path.suffix.lower() in suffixes)
-        if not images:
-            raise NellocError(f"{given}: no images there; give a folder that has some")
-        found += images
-    return found
 
 
 def read(path: Path, height: int, width: int, channels: int, *, resize: bool = False) -> NDArray[np.uint8]:
