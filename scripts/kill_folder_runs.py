@@ -26,8 +26,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from nelloc.cli.main import main as nelloc
+from nelloc.folders.plan import SMALL_BYTES
 
 KILLS_BEFORE_THE_END = 6
 TEMPORARY = ".nelloc-*.part"
@@ -51,8 +53,8 @@ class Case:
 
 CASES = [
     Case(command, jobs, remove)
+    for jobs, remove in ((1, False), (1, True), (1, False), (1, True), (2, True))
     for command in ("compress", "decompress")
-    for jobs, remove in ((1, False), (1, True), (2, True))
 ]
 
 
@@ -82,13 +84,15 @@ def count_of(folder: Path) -> int:
 
 
 def make_images(folder: Path, count: int) -> None:
-    """A tree of noisy images, some of them too large to be coded together with others."""
+    """A tree of small images; every other file is too large to be coded together with others, for a long text."""
     draw = np.random.default_rng(1)
     for number in range(count):
         path = folder / f"{number % 3}" / "below" / f"{number:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        size = 24 if number % 4 else 150
-        Image.fromarray(draw.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(path)
+        more = PngInfo()
+        if number % 2:
+            more.add_text("noise", draw.integers(33, 127, SMALL_BYTES + 1, np.uint8).tobytes().decode())
+        Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path, pnginfo=more)
         os.utime(path, ns=(10**18, 10**18 + 1_000_003 * number))
 
 
