@@ -143,17 +143,17 @@ def encode_images(images: Sequence[OpenedImage], options: Options, *, verify: bo
 
 
 def _encode_adapted(opened: OpenedImage, options: Options, *, verify: bool) -> tuple[Result, bytes]:
-    (encoded,), gain, _ = encode_adapted_images([opened], options, verify=verify, embed=True)
+    (encoded,), gain, _ = encode_adapted_images([opened.pixels], options, verify=verify, embed=True)
     return result_of(opened, encoded, gain), encoded.data
 
 
 def encode_adapted_images(
-    images: Sequence[OpenedImage], options: Options, *, verify: bool, embed: bool
+    images: Sequence[image.Pixels], options: Options, *, verify: bool, embed: bool
 ) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
     """The coded images, what adapting brought, and the differences of the adapted models by their ids."""
     from nelloc.adapt.encode import encode_adapted
 
-    encoded, found = encode_adapted([one.pixels for one in images], options, verify=verify, embed=embed)
+    encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
     models = {adapted.model.id.hex(): adapted.differences for adapted in found.models}
     size = sum(len(data) for data in models.values())
     return encoded, Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain), models

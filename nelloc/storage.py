@@ -37,6 +37,11 @@ class Input:
         """When the file was modified last, in nanoseconds."""
         return self.status.st_mtime_ns
 
+    @property
+    def version(self) -> tuple[int, ...]:
+        """What tells the file, as it was, from others and from itself after a change."""
+        return _version(self.status)
+
     def is_still(self, path: Path) -> bool:
         """True if the file at ``path`` is the one that was read, and unchanged. Raises OSError if it is gone."""
         return _version(os.stat(path)) == _version(self.status)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from nelloc import image as images
 from nelloc.codec import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
@@ -14,6 +17,8 @@ from nelloc.exact.model import ExactModel
 # A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
 PIXELS_PER_MINUTE = 6_000_000
+# Images are coded together up to so many pixels.
+PART_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ def encode_adapted(
 ) -> tuple[list[Encoded], Adaptation]:
     """Code images with a model adapted to all of them, and its gray sibling if that is used.
 
+    ``pixels`` may make each image when it is asked for; each is asked for several times, and few are kept at a time.
+
     With ``embed``, each file holds its model; without, files name it by id, and its differences are to be kept beside
     them. Where a model and the files that need it are not smaller than the files without it, the model as it was is
     used. Raises NellocError without torch.
@@ -58,26 +65,36 @@ def encode_adapted(
     except ImportError as error:
         raise NellocError("adapting needs torch, which is not installed; install nelloc[train]") from error
     groups: dict[bytes, tuple[ExactModel, list[int]]] = {}
-    plain = [number for number, image in enumerate(pixels) if not image.photographic]
+    plain: list[int] = []
+    areas: list[int] = []
+    used: list[ExactModel] = []
     for number, image in enumerate(pixels):
+        areas.append(image.area)
         if image.photographic:
             model = model_for(image, options)
             groups.setdefault(model.id, (model, []))[1].append(number)
-    area = sum(image.area for image in pixels if image.photographic)
+        else:  # indices, bits and deep samples are not what a model is adapted to
+            plain.append(number)
+            used += [model_for(image, options)] if has_colour(image) else []
+
+    def coded(members: Sequence[int], **keywords: Any) -> list[Encoded]:
+        parts = (encode_pixels([pixels[k] for k in part], options, verify=False, **keywords) for part in cut(members))
+        return [file for part in parts for file in part]
+
+    def cut(members: Sequence[int]) -> Iterator[list[int]]:
+        return _parts(members, areas)
+
+    area = sum(areas) - sum(areas[number] for number in plain)
     minutes = options.adapt_minutes or default_minutes(area)
-    encoded: list[Encoded | None] = [None] * len(pixels)
-    # Indices, bits and deep samples are not what a model is adapted to.
-    for number, file in zip(plain, encode_pixels([pixels[k] for k in plain], options, verify=False), strict=True):
-        encoded[number] = file
-    shipped_bytes = adapted_bytes = smaller_bytes = sum(len(file.data) for file in encoded if file is not None)
+    encoded = dict(zip(plain, coded(plain), strict=True))
+    shipped_bytes = adapted_bytes = smaller_bytes = sum(len(file.data) for file in encoded.values())
     models, visits = [], 0
     for base, members in groups.values():
-        own = [pixels[number] for number in members]
-        share = sum(image.area for image in own) / area
+        share = sum(areas[number] for number in members) / area
         plan = Plan(max(1, round(minutes * share * PIXELS_PER_MINUTE)))
         options.progress.expect(plan.steps * plan.batch)
         adapted = adapt(
-            [image.planes for image in own],
+            _Planes(pixels, members),
             base,
             options.tile,
             plan,
@@ -86,19 +103,46 @@ def encode_adapted(
             advance=options.progress.advance,
         )
         visits += plan.steps * plan.batch
-        before = encode_pixels(own, options, verify=False)
-        after = encode_pixels(own, options, verify=False, adapted={base.id: adapted}, embed=embed)
+        before = coded(members)
+        after = coded(members, adapted={base.id: adapted}, embed=embed)
         size_before = sum(len(file.data) for file in before)
         size_after = sum(len(file.data) for file in after) + (0 if embed else len(adapted.differences))
         shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
         smaller_bytes += min(size_before, size_after)
         if size_after < size_before:
             models.append(adapted)
-        for number, file in zip(members, after if size_after < size_before else before, strict=True):
-            encoded[number] = file
-    done = [file for file in encoded if file is not None]
+        encoded.update(zip(members, after if size_after < size_before else before, strict=True))
+    done = [encoded[number] for number in range(len(pixels))]
     if verify:
-        used = [*(model.model for model in models), *(model for model, _ in groups.values())]
-        used += [model_for(pixels[number], options) for number in plain if has_colour(pixels[number])]
-        verify_encoded(done, pixels, options, {model.id: model for model in used})
+        used += [*(model.model for model in models), *(model for model, _ in groups.values())]
+        by_id = {model.id: model for model in used}
+        for part in cut(range(len(pixels))):
+            verify_encoded([done[k] for k in part], [pixels[k] for k in part], options, by_id)
     return done, Adaptation(tuple(models), shipped_bytes, smaller_bytes if models else adapted_bytes, visits)
+
+
+class _Planes(Sequence[NDArray]):
+    """The planes of some of the images, each asked for when it is needed."""
+
+    def __init__(self, pixels: Sequence[images.Pixels], members: Sequence[int]):
+        self._pixels, self._members = pixels, members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, number):
+        return self._pixels[self._members[number]].planes
+
+
+def _parts(members: Sequence[int], areas: Sequence[int]) -> Iterator[list[int]]:
+    """Images in the parts that are coded together."""
+    part: list[int] = []
+    size = 0
+    for number in members:
+        if part and size + areas[number] > PART_PIXELS:
+            yield part
+            part, size = [], 0
+        part.append(number)
+        size += areas[number]
+    if part:
+        yield part

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.context import FIRST_PIXEL, window
-from nelloc.tiling import tiles
+from nelloc.tiling import Rectangle, tiles
 
 # Of larger sets, so many pixels are kept in memory: whole tiles, drawn at random.
 MOST_PIXELS = 1 << 26
@@ -32,22 +32,35 @@ class TilePool:
 
     @classmethod
     def of(cls, images: Sequence[NDArray[np.uint8]], tile: int, *, seed: int = 0, most: int = MOST_PIXELS) -> TilePool:
-        """The tiles of images, each (planes, H, W) uint8 of 1 or 3 planes, cut as the codec cuts them."""
-        views = [image[:, t.rows, t.columns] for image in images for t in tiles(image.shape[1], image.shape[2], tile)]
-        total = sum(view[0].size for view in views)
-        kept: list[NDArray[np.uint8]] = []
+        """The tiles of images, each (planes, H, W) uint8 of 1 or 3 planes, cut as the codec cuts them.
+
+        ``images`` may make each image when it is asked for, which is twice: one at a time is kept.
+        """
+        cuts = [(n, t) for n, image in enumerate(images) for t in tiles(image.shape[1], image.shape[2], tile)]
+        total = sum(t.height * t.width for _, t in cuts)
+        kept: list[tuple[int, Rectangle]] = []
         size = 0
-        for number in np.random.default_rng(seed).permutation(len(views)) if total > most else range(len(views)):
-            if kept and size + views[number][0].size > most:
+        for number in np.random.default_rng(seed).permutation(len(cuts)) if total > most else range(len(cuts)):
+            area = cuts[number][1].height * cuts[number][1].width
+            if kept and size + area > most:
                 break
-            kept.append(views[number])
-            size += kept[-1][0].size
+            kept.append(cuts[number])
+            size += area
         pixels = np.empty((size, 3), np.uint8)
-        starts = np.cumsum([0] + [view[0].size for view in kept])[:-1]
-        for start, view in zip(starts, kept, strict=True):
-            pixels[start : start + view[0].size] = view.reshape(len(view), -1).T
-        heights, widths = np.array([view.shape[1:] for view in kept], np.int64).T
-        return cls(pixels, starts.astype(np.int64), heights, widths, np.array([len(v) == 1 for v in kept]), total)
+        starts = np.cumsum([0] + [t.height * t.width for _, t in kept])[:-1]
+        gray = np.empty(len(kept), np.bool_)
+        of_image: dict[int, list[int]] = {}
+        for place, (number, _) in enumerate(kept):
+            of_image.setdefault(number, []).append(place)
+        for number, places in sorted(of_image.items()):
+            image = images[number]
+            for place in places:
+                t = kept[place][1]
+                view = image[:, t.rows, t.columns]
+                pixels[starts[place] : starts[place] + view[0].size] = view.reshape(len(view), -1).T
+                gray[place] = len(view) == 1
+        heights, widths = np.array([(t.height, t.width) for _, t in kept], np.int64).T
+        return cls(pixels, starts.astype(np.int64), heights, widths, gray, total)
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -73,10 +73,11 @@ def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
         if not conversion.force and os.path.lexists(job.target):
             return _done_already(job, conversion)
     storage.check_target(job.source, job.target, conversion.force)
-    return _read(job, conversion)
+    return read_job(job, conversion)
 
 
-def _read(job: Job, conversion: Conversion) -> Ready:
+def read_job(job: Job, conversion: Conversion) -> Ready:
+    """The input of a job, read and parsed. Raises NellocError if it cannot be."""
     file = storage.read_input(job.source)
     return Ready(job, file, conversion.open(file.data, job))
 
@@ -93,7 +94,7 @@ def _done_already(job: Job, conversion: Conversion) -> Skipped:
         raise NellocError(f"{target}: exists already, but is damaged; use --force to make it anew") from error
     if not conversion.remove:
         return Skipped(source, target, "done already")
-    ready = _read(job, conversion)
+    ready = read_job(job, conversion)
     lacking = conversion.confirm(ready)
     with _writing(job):
         storage.sync_file(job.target)

@@ -195,9 +195,37 @@ def test_a_folder_shares_one_adapted_model_beside_the_files():
         assert done.returncode == 0, done.stderr
         assert same(f"out/{file}.png", f"photos/{file}.png")
     os.rename(f"out/{name}.nlm", "model.nlm")
+    assert f"{name} (model, in a folder above)" in invoke("info", "out/a.nlc").stdout
+    os.mkdir("elsewhere")
+    os.rename("model.nlm", "elsewhere/model.nlm")
     result = invoke("verify", "out/a.nlc")
     assert (result.exit_code, result.stderr.count(name)) == (1, 1)
-    assert invoke("verify", "out/a.nlc", "--model", "model.nlm").exit_code == 0
-    os.rename("model.nlm", "models/mine.nlm")
+    assert invoke("verify", "out/a.nlc", "--model", "elsewhere/model.nlm").exit_code == 0
+    os.rename("elsewhere/model.nlm", "models/mine.nlm")
     assert invoke("verify", "out/a.nlc").exit_code == 0
     assert f"{name} (mine, installed)" in invoke("info", "out/a.nlc").stdout
+
+
+@needs_torch
+def test_a_tree_shares_one_adapted_model_above_its_files(monkeypatch):
+    monkeypatch.setattr("nelloc.adapt.encode.PART_PIXELS", 4000)
+    os.mkdir("photos/sub")
+    os.rename("photos/b.png", "photos/sub/b.png")
+    result = invoke("compress", "-r", "photos", "--output-dir", "out", "--model", "small", *BRIEFLY, "--rm", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["removed"] for row in rows] == [True] * 3
+    (name,) = rows[-1]["adapted"]["models"]
+    assert sorted(path.name for path in Path("out").rglob("*.nl*")) == sorted(
+        ["a.nlc", "b.nlc", "gray.nlc", f"{name}.nlm"]
+    )
+    assert invoke("decompress", "-r", "out", "--output-dir", "back").exit_code == 0
+    assert np.array_equal(np.asarray(Image.open("back/sub/b.png")), smooth(2))
+
+
+@needs_torch
+def test_a_second_adapted_run_skips_what_is_done():
+    arguments = ("compress", "photos", "--output-dir", "out", "--model", "small", *BRIEFLY, "--json")
+    assert invoke(*arguments).exit_code == 0
+    rows = [json.loads(line) for line in invoke(*arguments).stdout.splitlines()]
+    assert [row["status"] for row in rows] == ["skipped"] * 3
