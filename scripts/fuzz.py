@@ -1,0 +1,276 @@
+"""Feed nelloc files that nobody made on purpose: mutated ones, and forged ones whose checksums are right.
+
+    python scripts/fuzz.py --runs 100000          # random mutations; prints what was found
+    python scripts/fuzz.py --atheris --runs 100000   # guided by coverage; needs atheris
+    python scripts/fuzz.py --make-corpus          # adds what is missing of scripts/fuzz_corpus
+
+Every input must be refused with NellocError, or decode: a file that was only mutated to the pixels that it had, a
+forged one to an image of the announced size. Nothing may take more than a second of processor time, and memory is
+bounded by the pixels that --max-pixels allows. Model files are inputs too. Exit status 1 if a promise was broken; the
+input is then written to --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+import nelloc
+from nelloc import NellocError, container, decoding
+from nelloc.container import Container, Method, Section, SectionType, TileRecord
+from nelloc.exact.model import load_model
+from nelloc.image import Pixels
+from nelloc.kinds import Kind
+
+ROOT = Path(__file__).parent.parent
+CORPUS = Path(__file__).parent / "fuzz_corpus"
+MODELS = (ROOT / "tests" / "golden" / "model.nlm", ROOT / "tests" / "golden" / "model-gray.nlm")
+MAX_PIXELS = 1 << 14
+SECONDS = 1.0
+MEGABYTES = 300  # that all of a run may add to what the process had before
+
+
+class BrokenPromiseError(Exception):
+    """What went wrong with an input."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A file of the corpus, and what it decodes to."""
+
+    name: str
+    data: bytes
+    pixels: Pixels
+
+
+def options() -> nelloc.Options:
+    return nelloc.Options(model=MODELS[0], max_pixels=MAX_PIXELS, threads=1)
+
+
+def decoded(data: bytes) -> Pixels:
+    """The image in .nlc bytes, whole and as a region of one pixel. Raises NellocError."""
+    (pixels,) = decoding.decode_files([decoding.open_file(data, "input", options())], ["input"], options())
+    return pixels
+
+
+def check_file(data: bytes, original: Pixels | None) -> str:
+    """Decode ``data``, which was made from ``original`` by mutation, or forged. Returns what came of it."""
+    start = time.process_time()
+    try:
+        head = container.parse_head(data, "input", max_pixels=MAX_PIXELS)
+        pixels = decoded(data)
+    except NellocError:
+        found = "refused"
+    else:
+        found = "decoded"
+        if original is not None and not original.same_as(pixels):
+            raise BrokenPromiseError("other pixels than the file had, and no error")
+        if head is None or (head.width, head.height) != (pixels.width, pixels.height):
+            raise BrokenPromiseError("an image of another size than announced")
+    if time.process_time() - start > SECONDS:
+        raise BrokenPromiseError(f"took more than {SECONDS} s")
+    return found
+
+
+def check_model(data: bytes, folder: Path) -> str:
+    """Load a model file; if that works, code an image with it, as a file in ``folder``."""
+    start = time.process_time()
+    try:
+        model = load_model(data, "model")
+    except NellocError:
+        found = "refused"
+    else:
+        found = "loaded"
+        path = folder / "fuzzed.nlm"
+        path.write_bytes(data)
+        shape = (5, 6, 3)[: 3 if model.channels == 3 else 2]
+        image = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+        back = nelloc.decode(nelloc.encode(image, model=path, verify=False), model=path)
+        if not np.array_equal(image, back):
+            raise BrokenPromiseError("a model was taken that does not give pixels back")
+    if time.process_time() - start > SECONDS:
+        raise BrokenPromiseError(f"took more than {SECONDS} s")
+    return found
+
+
+def mutated(random: Random, data: bytes, other: bytes) -> bytes:
+    """``data`` with a few random changes, some of them taken from ``other``."""
+    out = bytearray(data)
+    for _ in range(random.choice((1, 1, 1, 2, 4, 16))):
+        place = random.randrange(len(out) + 1)
+        match random.randrange(7):
+            case 0 if place < len(out):
+                out[place] ^= 1 << random.randrange(8)
+            case 1 if place < len(out):
+                out[place] = random.choice((0, 1, 0x7F, 0x80, 0xFF))
+            case 2:
+                del out[place : place + random.randrange(1, 9)]
+            case 3:
+                out[place:place] = random.randbytes(random.randrange(1, 9))
+            case 4:
+                start = random.randrange(len(other))
+                piece = other[start : start + random.randrange(1, 33)]
+                out[place : place + len(piece)] = piece
+            case 5:
+                del out[place:]
+            case _:
+                out[place:place] = out[random.randrange(len(out) + 1) :][: random.randrange(1, 17)]
+    return bytes(out)
+
+
+def forged(random: Random, seed: bytes, other: bytes) -> bytes:
+    """A file with right checksums whose parts were changed."""
+    file = container.parse(seed)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        match random.randrange(6):
+            case 0:
+                sizes = (file.width, file.height, 1, 2, 255, 256, 257, random.randrange(1, 300))
+                file = replace(file, width=random.choice(sizes), height=random.choice(sizes))
+            case 1:
+                file = replace(file, kind=random.choice(list(Kind)))
+            case 2 if file.records:
+                records = list(file.records)
+                place = random.randrange(len(records))
+                data = mutated(random, records[place].data, other) if records[place].data else random.randbytes(5)
+                records[place] = TileRecord(random.choice((records[place].method, *Method)), data)
+                file = replace(file, records=tuple(records))
+            case 3 if file.sections:
+                sections = list(file.sections)
+                place = random.randrange(len(sections))
+                changed = mutated(random, sections[place].data, other)
+                sections[place] = Section(random.choice((sections[place].type, *SectionType)), changed)
+                file = replace(file, sections=tuple(sections))
+            case 4:
+                extra = Section(random.choice((*SectionType, 7, 0xF0)), random.randbytes(random.randrange(40)))
+                file = replace(file, sections=(*file.sections, extra))
+            case _:
+                file = replace(file, tile=random.choice((16, 17, 256, 4096)))
+    return fitted(file)
+
+
+def fitted(file: Container) -> bytes:
+    """The bytes of a file, with as many records as its size and kind ask for."""
+    count = container.tile_count(file.height, file.width, file.tile) * len(file.kind.groups)
+    records = (file.records * (1 + count // max(1, len(file.records))))[:count]
+    return container.pack(replace(file, records=records or (TileRecord(Method.CONSTANT, b""),) * count))
+
+
+def seeds() -> list[Seed]:
+    """The committed corpus."""
+    files = sorted(CORPUS.glob("*.nlc"))
+    return [Seed(path.stem, path.read_bytes(), decoded(path.read_bytes())) for path in files]
+
+
+def one_run(random: Random, corpus: list[Seed], models: list[bytes], folder: Path) -> str:
+    """The sort of an input, and what came of it. One that breaks a promise is written to ``folder``."""
+    seed, other = random.choice(corpus), random.choice(corpus)
+    sort = random.choice(("mutated", "mutated", "forged", "model"))
+    if sort == "model":
+        data = mutated(random, random.choice(models), random.choice(models))
+    else:
+        data = (mutated if sort == "mutated" else forged)(random, seed.data, other.data)
+    try:
+        if sort == "model":
+            return f"{sort}, {check_model(data, folder)}"
+        return f"{sort}, {check_file(data, seed.pixels if sort == 'mutated' else None)}"
+    except Exception as error:  # whatever it is, it is a finding
+        path = folder / f"broken-{sort}"
+        path.write_bytes(data)
+        raise BrokenPromiseError(f"{sort}: {type(error).__name__}: {error}; the input is {path}") from error
+
+
+def run_random(runs: int, seed: int, folder: Path) -> None:
+    random = Random(seed)
+    corpus, models = seeds(), [path.read_bytes() for path in MODELS]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, slowest, counts = time.process_time(), 0.0, Counter[str]()
+    for _ in range(runs):
+        began = time.process_time()
+        counts[one_run(random, corpus, models, folder)] += 1
+        slowest = max(slowest, time.process_time() - began)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    for name, count in sorted(counts.items()):
+        print(f"{count:8} {name}")
+    print(f"{runs} inputs, {time.process_time() - start:.0f} s; the slowest took {slowest:.3f} s of processor time")
+    print(f"memory grew by {grown:.0f} MB")
+    if grown > MEGABYTES:
+        sys.exit(f"more than {MEGABYTES} MB")
+
+
+def run_atheris(runs: int, folder: Path) -> None:
+    import atheris
+
+    with atheris.instrument_imports(include=["nelloc"]):
+        import nelloc.codec  # noqa: F401
+    atheris.instrument_all()
+
+    def one(data: bytes) -> None:
+        check_file(data, None)
+
+    found = folder / "corpus"  # what is found goes into the first folder
+    found.mkdir(exist_ok=True)
+    atheris.Setup([sys.argv[0], f"-runs={runs}", f"-artifact_prefix={folder}/", str(found), str(CORPUS)], one)
+    atheris.Fuzz()
+
+
+def make_corpus() -> None:
+    """Small files of every kind and method of tile, with metadata and without."""
+    random = np.random.default_rng(5)
+    smooth = (100 + 40 * np.sin(np.arange(9)[:, None] / 3 + np.arange(11) / 4)).astype(np.uint8)
+    colour = np.stack([smooth, smooth + 9, 255 - smooth], axis=2)
+    palette = Image.fromarray(random.integers(0, 5, (9, 11), np.uint8)).convert("P")
+    palette.putpalette(bytes(range(15)))
+    palette.info["transparency"] = 2
+    alpha = random.integers(0, 2, (9, 11, 1), np.uint8) * 255
+    deep = colour.astype(np.uint16) * 257 + random.integers(0, 9, colour.shape, np.uint16)
+    tagged = Image.fromarray(colour)
+    tagged.info |= {"icc_profile": bytes(300), "xmp": b"<x/>"}
+    images = {
+        "gray": smooth,
+        "rgb": colour,
+        "la": np.concatenate([smooth[:, :, None], alpha], axis=2),
+        "rgba": np.concatenate([colour, alpha], axis=2),
+        "palette": palette,
+        "bilevel": smooth > 100,
+        "gray16": deep[:, :, 0],
+        "rgb16": deep,
+        "constant": np.full((9, 11, 3), 7, np.uint8),
+        "metadata": tagged,
+        "tiles": np.tile(colour, (3, 3, 1))[:20, :33],
+        "stripes": np.tile(np.array([[0, 255], [255, 0]], np.uint8), (8, 8)),
+    }
+    CORPUS.mkdir(exist_ok=True)
+    for name, image in images.items():
+        path = CORPUS / f"{name}.nlc"
+        if not path.exists():
+            path.write_bytes(nelloc.encode(image, model=MODELS[0], tile=16))
+            print(path.name, path.stat().st_size)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--atheris", action="store_true")
+    parser.add_argument("--make-corpus", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for inputs that break a promise")
+    args = parser.parse_args()
+    if args.make_corpus:
+        make_corpus()
+    elif args.atheris:
+        run_atheris(args.runs, args.out)
+    else:
+        run_random(args.runs, args.seed, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""A short run of scripts/fuzz.py: no crash, no hang, no wrong pixels, for mutated, forged and hostile files."""
+
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+import fuzz
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return fuzz.seeds()
+
+
+def test_the_corpus_has_every_kind_and_method(corpus):
+    files = [fuzz.container.parse(seed.data) for seed in corpus]
+    assert {file.kind for file in files} >= {fuzz.Kind(number) for number in range(8)}
+    assert {record.method for file in files for record in file.records} == set(fuzz.Method)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_nobody_made_on_purpose(corpus, tmp_path, seed):
+    random, models = Random(seed), [path.read_bytes() for path in fuzz.MODELS]
+    found = {fuzz.one_run(random, corpus, models, tmp_path) for _ in range(200)}
+    assert {"mutated, refused", "forged, refused", "model, refused"} <= found
+
+
+def test_wrong_pixels_are_a_finding(corpus):
+    with pytest.raises(fuzz.BrokenPromiseError, match="other pixels"):
+        fuzz.check_file(corpus[0].data, corpus[1].pixels)
