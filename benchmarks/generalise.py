@@ -2,10 +2,15 @@
 
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --images cifar10
+    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion
 
 Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of
 horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv and their means
 and spread to OUT.md. Rows that are in the file already are not measured again, so that it can be stopped and continued.
+With --pair the two models of a longer training are measured instead:
+
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion --local-horizon 3 \\
+        --local-passes 5
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from images import TEST_SETS, TRAINING_SETS, load_set
 from numpy.typing import NDArray
 
 from nelloc.models.full import FullConfig, FullNetwork
+from nelloc.ood.pair import PARTS, load
 from nelloc.ood.scores import bits_per_dimension
 from nelloc.training.images import ImageBatch, ImageSampler
 from nelloc.training.loop import Trainer, TrainingConfig
@@ -63,38 +69,56 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
         "# How models of one set of images do on others",
         "",
         "Made by `python benchmarks/generalise.py`: bits per dimension of the first "
-        f"{TEST_IMAGES} images of each set, as the mean over seeds ± half of the range. All models have "
-        f"{WIDTH} channels; full ones {FULL_BLOCKS} residual blocks with 3x3 kernels and horizon {HORIZON}, local ones "
-        f"{LOCAL_BLOCKS} of 1x1. Lower is better.",
+        f"{TEST_IMAGES} images of each set, as the mean over seeds ± half of the range; lower is better. Where not "
+        f"said otherwise, models have {WIDTH} channels (the thesis's have 256), full ones {FULL_BLOCKS} residual "
+        f"blocks with 3x3 kernels, local ones {LOCAL_BLOCKS} of 1x1, and have seen each of "
+        f"{TRAINING_IMAGES['fashion']} images of Fashion-MNIST or {TRAINING_IMAGES['cifar10']} of CIFAR-10 once.",
     ]
     for name, title in TABLES.items():
-        own = [row for row in rows if row["images"] == name]
-        if not own:
-            continue
-        seeds = sorted({row["seed"] for row in own})
-        sets = list(dict.fromkeys(row["set"] for row in own))
-        lines += [
-            "",
-            f"## Trained on {name}: thesis {title}",
-            "",
-            f"Each of the first {TRAINING_IMAGES[name]} training images seen once; seeds {', '.join(seeds)}.",
-            "",
-            f"| model | {' | '.join(sets)} |",
-            f"| --- |{' --- |' * len(sets)}",
-        ]
-        for part, horizon in MODELS:
-            cells = []
-            for test in sets:
-                values = [
-                    float(row["bpd"])
-                    for row in own
-                    if (row["model"], row["horizon"], row["set"]) == (part, str(horizon), test)
-                ]
-                spread = (max(values) - min(values)) / 2 if values else 0
-                cells.append(f"{statistics.mean(values):.3f} ± {spread:.3f}" if values else "-")
-            label = "full" if part == "full" else f"local, horizon {horizon}"
-            lines.append(f"| {label} | {' | '.join(cells)} |")
+        lines += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
+        longer = [row for row in rows if row["images"] == f"{name}-pair"]
+        lines += section(longer, f"Trained on {name}, longer: 64 channels, by scripts/train_pair.py")
     path.write_text("\n".join(lines) + "\n")
+
+
+def section(rows: list[dict[str, str]], title: str) -> list[str]:
+    """The lines of one table: a model in a row, a test set in a column."""
+    if not rows:
+        return []
+    seeds = sorted({row["seed"] for row in rows})
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    lines = ["", f"## {title}", "", f"Seeds: {', '.join(seeds)}.", ""]
+    lines += [f"| model | {' | '.join(sets)} |", "| --- |" + " --- |" * len(sets)]
+    for part, horizon in dict.fromkeys((row["model"], row["horizon"]) for row in rows):
+        cells = []
+        for test in sets:
+            keys = (part, horizon, test)
+            values = [float(row["bpd"]) for row in rows if (row["model"], row["horizon"], row["set"]) == keys]
+            spread = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.3f}{spread}")
+        lines.append(f"| {part}, horizon {horizon} | {' | '.join(cells)} |")
+    return lines
+
+
+def measured(
+    network: FullNetwork, tests: dict[str, NDArray[np.uint8]], keys: tuple[str, str, str, str]
+) -> list[dict[str, str]]:
+    """A row for each test set; ``keys`` are the fields before it."""
+    rows = []
+    for name, images in tests.items():
+        bpd = f"{bits_per_dimension(network, images).mean():.5f}"
+        rows.append(dict(zip(FIELDS, (*keys, name, bpd), strict=True)))
+        print(*rows[-1].values(), flush=True)
+    return rows
+
+
+def write(out: Path, rows: list[dict[str, str]]) -> None:
+    """OUT.csv and OUT.md."""
+    with out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_table(out.with_suffix(".md"), rows)
 
 
 def main() -> None:
@@ -103,28 +127,31 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="what is trained on")
     parser.add_argument("--seed", type=int, action="append", help="may be repeated; 1, 2 and 3 if not given")
+    parser.add_argument("--pair", type=Path, help="measure the two models of this pair")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no training after so many")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     table, start = asked.out.with_suffix(".csv"), time.monotonic()
     rows = list(csv.DictReader(table.open())) if table.exists() else []
     done = {(row["images"], row["model"], row["horizon"], row["seed"]) for row in rows}
-    training = load_set(asked.data, TRAINING_SETS[asked.images])[: TRAINING_IMAGES[asked.images]]
     tests = {name: load_set(asked.data, name)[:TEST_IMAGES] for name in TEST_SETS[asked.images]}
+    if asked.pair is not None:
+        pair = load(asked.pair)
+        rows = [row for row in rows if row["images"] != f"{asked.images}-pair"]
+        for part in PARTS:
+            network = getattr(pair, part)
+            keys = (f"{asked.images}-pair", part, str(network.config.horizon), "1")
+            rows += measured(network, tests, keys)
+        write(asked.out, rows)
+        return
+    training = load_set(asked.data, TRAINING_SETS[asked.images])[: TRAINING_IMAGES[asked.images]]
     for seed in asked.seed or (1, 2, 3):
         for part, horizon in MODELS:
             if (asked.images, part, str(horizon), str(seed)) in done or time.monotonic() - start > 60 * asked.minutes:
                 continue
             network = trained(training, part, horizon, seed)
-            for name, images in tests.items():
-                bpd = f"{bits_per_dimension(network, images).mean():.5f}"
-                rows.append(dict(zip(FIELDS, (asked.images, part, str(horizon), str(seed), name, bpd), strict=True)))
-                print(*rows[-1].values(), flush=True)
-            with table.open("w", newline="") as file:
-                writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-            write_table(asked.out.with_suffix(".md"), rows)
+            rows += measured(network, tests, (asked.images, part, str(horizon), str(seed)))
+            write(asked.out, rows)
 
 
 if __name__ == "__main__":

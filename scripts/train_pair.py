@@ -31,7 +31,7 @@ PAIRS = {
     "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
     "cifar10": PairConfig(("cifar10/train",), 32, 32, FullConfig(width=64, blocks=4), flip=0.5),
 }
-PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"local": 4, "full": 4}}
+PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"local": 2, "full": 2}}
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -49,13 +49,17 @@ def main() -> None:
     parser.add_argument("--name", choices=sorted(PAIRS), required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--local-horizon", type=int, help="of the local model, for comparison with the one shipped")
+    parser.add_argument("--local-passes", type=int, help="how often it sees the images")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     training, held_out = load(asked.data, asked.name)
     listener = Listener(report=lambda row: print(row, flush=True), messages=print)
     trainers = {}
-    for part, passes in PASSES[asked.name].items():
+    for part, usual in PASSES[asked.name].items():
+        passes = (part == "local" and asked.local_passes) or usual
         config = replace(PAIRS[asked.name], pixels=passes * training[:, 0].size)
+        config = replace(config, local_horizon=asked.local_horizon or config.local_horizon)
         trainers[part] = trainer_of(config, part, asked.out)
         images = training, held_out[:500]
         train_part(trainers[part], images, config, part, asked.out, every=EVERY, listener=listener)

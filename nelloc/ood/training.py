@@ -29,7 +29,7 @@ from nelloc.training.run import Listener, finish
 SETTINGS = "pair.json"
 IMAGES_PER_BATCH = 16
 LOCAL_BLOCKS = 1
-# Horizon of local models, at most: of 1, 2 and 3 the one that told held-out clothes best from MNIST's training images.
+# Horizon of local models: of 1, 2 and 3 the one that told held-out clothes best from MNIST's training images.
 LOCAL_HORIZON = 2
 # Held-out images that validate, at most.
 MOST_HELD_OUT = 512
@@ -41,7 +41,7 @@ class PairConfig:
 
     ``pixels`` (for each model), ``batch``, rates and ``seed`` are as TrainingConfig has them; a ``batch`` of 0 is
     IMAGES_PER_BATCH images. ``resized`` says whether images of other sizes and modes are made to fit, ``flip`` how
-    often images are mirrored left to right.
+    often images are mirrored left to right. The local model has ``local_horizon``, or the full one's if that is less.
     """
 
     folders: tuple[str, ...]
@@ -54,11 +54,12 @@ class PairConfig:
     learning_rate: float = 2e-3
     seed: int = 1
     flip: float = 0.0
+    local_horizon: int = LOCAL_HORIZON
 
     @property
     def local(self) -> FullConfig:
         """The local model: as wide as the full one, with kernels of 1 after its first layer."""
-        horizon = min(LOCAL_HORIZON, self.full.horizon)
+        horizon = min(self.local_horizon, self.full.horizon)
         return replace(self.full, horizon=horizon, kernel=1, blocks=LOCAL_BLOCKS)
 
     def training(self, part: str) -> TrainingConfig:
