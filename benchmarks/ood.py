@@ -111,7 +111,7 @@ def main() -> None:
         own = compare(name, sets)
         rows += own
         lines += section(name, sets, own)
-        draw_histograms(sets, asked.out.with_name(f"{asked.out.name}-{name}.png"))
+        asked.out.with_name(f"{asked.out.name}-{name}.png").write_bytes(draw_histograms(sets))
     asked.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
     with asked.out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")

@@ -40,8 +40,10 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} images [{elapsed}<{remaining
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), help="Write histograms of the scores as PNG.")
 @click.option("--resize", is_flag=True, help="Resize and convert images of another size or mode; else they are errors.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
-@options("threads", "json", "quiet")
-def ood_score(images, model, threshold, calibrate, fpr, inside, outside, plot, resize, as_csv, threads, as_json, quiet):
+@options("threads", "force", "json", "quiet")
+def ood_score(
+    images, model, threshold, calibrate, fpr, inside, outside, plot, resize, as_csv, threads, force, as_json, quiet
+):
     """Score how much images are like those that a pair of models was trained on.
 
     IMAGES are files and folders. Per image: bits per dimension of the local and of the full model, and the non-local
@@ -60,13 +62,19 @@ def ood_score(images, model, threshold, calibrate, fpr, inside, outside, plot, r
         needs_torch("nelloc ood-score")
         import torch
 
+        from nelloc import storage
         from nelloc.ood.pair import find
+        from nelloc.ood.plots import draw_histograms
 
+        if plot is not None:
+            storage.check_target(Path(model), plot, force)
         if threads:
             torch.set_num_threads(threads)
         pair = find(model)
         if inside is not None:
-            failed = _compare(pair, inside, outside, plot, resize, as_csv, as_json, printer)
+            compared, failed = _compare(pair, inside, outside, resize, as_csv, as_json, printer)
+            if plot is not None:
+                storage.write(plot, draw_histograms(compared), force)
             sys.exit(1 if failed else 0)
         sets = {}
         if calibrate is not None:
@@ -81,9 +89,7 @@ def ood_score(images, model, threshold, calibrate, fpr, inside, outside, plot, r
         names, scores, failed = _scored(pair, images, resize, printer)
         rejected = _report(names, scores, threshold, as_csv, as_json)
         if plot is not None and len(scores):
-            from nelloc.ood.plots import draw_histograms
-
-            draw_histograms(sets | {"images": scores}, plot, threshold=threshold)
+            storage.write(plot, draw_histograms(sets | {"images": scores}, threshold=threshold), force)
     sys.exit(1 if failed else OUT_OF_DISTRIBUTION if rejected else 0)
 
 
@@ -155,8 +161,8 @@ def _report(names: list[str], scores: Scores, threshold: float | None, as_csv: b
     return rejected
 
 
-def _compare(pair, inside, outside, plot, resize, as_csv, as_json, printer) -> bool:
-    """Print how well each score tells two folders apart; True if an image failed."""
+def _compare(pair, inside, outside, resize, as_csv, as_json, printer) -> tuple[dict[str, Scores], bool]:
+    """Print how well each score tells two folders apart; returns their scores, and whether an image failed."""
     from nelloc.ood.metrics import TRUE_POSITIVE_RATE, auroc, false_positive_rate
     from nelloc.ood.scores import codecs
 
@@ -182,11 +188,7 @@ def _compare(pair, inside, outside, plot, resize, as_csv, as_json, printer) -> b
         put(_as_csv(rows))
     else:
         _table([{key: _cell(value) for key, value in row.items()} for row in rows])
-    if plot is not None:
-        from nelloc.ood.plots import draw_histograms
-
-        draw_histograms(sets, plot)
-    return failed
+    return sets, failed
 
 
 def _cell(value) -> str:

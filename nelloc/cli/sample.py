@@ -26,7 +26,9 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
     show_default=True,
     help="Model to draw from: one that compress takes, or a pair that ood-score takes.",
 )
-@click.option("--size", type=Size(), default="32x32", show_default=True, help="Size of an image.")
+@click.option(
+    "--size", type=Size(), metavar="WIDTHxHEIGHT", default="32x32", show_default=True, help="Size of an image."
+)
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many images to draw.")
 @click.option("--columns", type=click.IntRange(min=1), help="Images in a row.  [default: as a square]")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -16,17 +15,16 @@ OUTLIERS = 0.002
 BINS = 80
 
 
-def draw_histograms(sets: Mapping[str, Scores], path: Path, *, threshold: float | None = None) -> None:
-    """Draw the likelihoods of both models and the non-local score of named sets of images, as a PNG file.
+def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = None) -> bytes:
+    """The bytes of a PNG file: the likelihoods of both models and the non-local score of named sets of images.
 
-    ``threshold`` of the non-local score is marked. Raises NellocError if matplotlib is missing, or the file cannot be
-    written.
+    ``threshold`` of the non-local score is marked. Raises NellocError if matplotlib is missing.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise NellocError(f"{path}: drawing needs matplotlib; pip install 'nelloc[train]'") from error
+        raise NellocError("histograms: drawing needs matplotlib; pip install 'nelloc[train]'") from error
     figure = Figure(figsize=(15, 4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = (
@@ -48,9 +46,6 @@ def draw_histograms(sets: Mapping[str, Scores], path: Path, *, threshold: float 
         if label.startswith("non-local") and threshold is not None:
             axes.axvline(threshold, color="black", linestyle=":", label=f"threshold {threshold:.4g}")
         axes.legend()
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        figure.savefig(temporary, format="png", dpi=100)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise NellocError(f"{path}: cannot be written ({error.strerror}); check its folder and free space") from error
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    return file.getvalue()

@@ -122,7 +122,9 @@ def test_plots_are_drawn():
     assert invoke("ood-score", *MODEL, "--id", "dark", "--ood", "bright", "--plot", "b.png").exit_code == 0
     for name in ("a.png", "b.png"):
         assert Image.open(name).format == "PNG"
-    assert_failed(invoke("ood-score", *MODEL, "dark", "--plot", "absent/a.png"), "absent/a.png", "cannot be written")
+    assert_failed(invoke("ood-score", *MODEL, "dark", "--plot", "a.png"), "a.png", "--force")
+    assert invoke("ood-score", *MODEL, "dark", "--plot", "a.png", "--force").exit_code == 0
+    assert_failed(invoke("ood-score", *MODEL, "dark", "--plot", "absent/a.png"), "absent/a.png")
 
 
 def test_other_sizes_and_modes_are_refused_unless_resized():
