@@ -42,16 +42,13 @@ def run(settings: Settings) -> Result:
     numbers |= seen
 
     target = four_gaussians()
-    training = Training(settings.epochs_or(60, 600))
+    training = Training(settings.epochs_or(60, 200))
     points = target.density.sample(torch.Size((POINTS,))).float()
-    figure = new_figure(3 * len(DRAWN), 9)
-    panels = figure.subplots(3, len(DRAWN), sharex=True, sharey=True)
-    fits = {"annealed": fit(settings, "annealed", points, LEVELS, training)}
-    fits["least_alone"] = fit(settings, "least-alone", points, LEVELS[-1:], training)
-    for column, level in enumerate(DRAWN):
-        draw(panels[0, column], four_gaussians(noise=level).density.log_prob, f"true, noise {level}", GRID)
-    for row, (name, energy) in enumerate(fits.items(), 1):
-        levels = LEVELS if name == "annealed" else LEVELS[-1:]
+    fits = {"annealed": LEVELS, "least_alone": LEVELS[-1:]}
+    figure = new_figure(12, 6)
+    columns = iter(figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True).T)
+    for name, levels in fits.items():
+        energy = fit(settings, name, points, levels, training)
         rows = []
         for level in levels:
             noised = four_gaussians(noise=level)
@@ -59,11 +56,11 @@ def run(settings: Settings) -> Result:
             kl, _ = kl_monte_carlo(noised.density, estimate, noised.density.sample(torch.Size((TEST_POINTS,))))
             rows.append({"level": level, "kl": kl, "weights": weights_of(target, estimate, GRID)})
             if level in DRAWN:
-                draw(panels[row, DRAWN.index(level)], estimate, f"{name}: KL {kl:.3g}".replace("_", " "), GRID)
+                above, below = next(columns)
+                draw(above, noised.density.log_prob, f"true, noise {level}", GRID)
+                draw(below, estimate, f"{name.replace('_', ' ')}: KL {kl:.2g}", GRID)
         numbers[name] = rows
         numbers[f"{name}_kl"] = rows[-1]["kl"]
-    for axes in panels[2, :-1]:
-        axes.set_axis_off()
     return Result(numbers, {"divergence": figure_seen, "energies": figure})
 
 

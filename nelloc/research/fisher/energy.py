@@ -74,8 +74,8 @@ class Training:
     """How an energy is trained: Adam, its rate falling along a cosine."""
 
     epochs: int
-    batch: int = 500
-    learning_rate: float = 2e-3
+    batch: int = 250
+    learning_rate: float = 6e-3
 
     def steps(self, points: int) -> int:
         return self.epochs * math.ceil(points / self.batch)

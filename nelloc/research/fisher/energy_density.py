@@ -66,7 +66,7 @@ def three_rings() -> Target:
     weights, radii = (0.2, 0.3, 0.5), (2.0, 5.0, 8.0)
     return Target(
         "rings",
-        Rings(weights, radii, 0.5),
+        Rings(weights, radii, 0.4),
         weights,
         lambda points: torch.bucketize(points.norm(dim=-1), torch.tensor((3.5, 6.5), dtype=points.dtype)),
     )
@@ -74,7 +74,7 @@ def three_rings() -> Target:
 
 def run(settings: Settings) -> Result:
     """Both targets, by FD and by MFD."""
-    training = Training(settings.epochs_or(40, 300))
+    training = Training(settings.epochs_or(50, 200))
     bridge = gaussian((0.0, 0.0), SCALE)
     figure = new_figure(9, 6)
     panels = figure.subplots(2, 3, sharex=True, sharey=True)

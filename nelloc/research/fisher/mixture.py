@@ -25,7 +25,7 @@ def run(settings: Settings) -> Result:
     grid = Grid(20, 2001)
     bridge = gaussian((0.0,), BRIDGE_SCALE)
     p = two_gaussians(TRUE)
-    count = settings.choose(100_000, 1_000_000)
+    count = settings.choose(100_000, 300_000)
     points = p.sample(torch.Size((count,)))
     bridged_points = Bridged(p, bridge, BETA).sample(torch.Size((count,)))
     fisher: list[float] = []

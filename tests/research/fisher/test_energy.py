@@ -74,6 +74,19 @@ def test_noise_widens_the_four_gaussians():
 
 
 @pytest.mark.slow
+def test_annealed_noise_loses_the_proportions_as_it_goes(tmp_path):
+    """Figures 3.4 and 3.5: with much noise the fit is right, with little it is blind."""
+    from nelloc.research.fisher.annealed_denoising import run
+
+    torch.manual_seed(1)
+    numbers = run(Settings(quick=True, out=tmp_path)).numbers
+    kl = {row["level"]: row["kl"] for row in numbers["annealed"]}
+    assert max(kl[level] for level in (8.0, 4.0, 2.0)) < 0.05
+    assert kl[0.25] > 10 * kl[2.0]
+    assert numbers["least_alone_kl"] > 0.3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_mixture_fisher_divergence_estimates_the_four_gaussians_five_times_better(seed, tmp_path):
     """Figure 3.3: KL(MFD) < KL(FD) / 5."""
