@@ -7,10 +7,10 @@ p has mass, not how the mass is shared between parts of p that do not touch. All
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from scipy.integrate import simpson
 from torch import Tensor
@@ -75,15 +75,20 @@ class Grid:
 
     def integral(self, values: Tensor) -> float:
         """The integral of a function by its values (size ** dimensions,) at ``points``."""
-        integrand = values.detach().double().numpy().reshape([self.size] * self.dimensions)
+        integrand = values.reshape([self.size] * self.dimensions)
         for _ in range(self.dimensions):
-            integrand = simpson(integrand, dx=2 * self.limit / (self.size - 1), axis=-1)
-        return float(np.asarray(integrand))
+            integrand = self.along_axis(integrand)
+        return float(integrand)
+
+    def along_axis(self, values: Tensor) -> Tensor:
+        """The integrals over one dimension of functions by their values (..., size) along the axis: (...)."""
+        array = values.detach().double().numpy()
+        return torch.as_tensor(simpson(array, dx=2 * self.limit / (self.size - 1), axis=-1))
 
     def log_normaliser(self, log_values: Tensor) -> float:
         """The logarithm of the integral of an unnormalised density by its logarithm at ``points`` (eq. 3.9)."""
         top = float(log_values.max())
-        return top + float(np.log(self.integral((log_values - top).exp())))
+        return top + math.log(self.integral((log_values - top).exp()))
 
 
 def fisher_divergence(p: Density, q: Density, grid: Grid) -> float:

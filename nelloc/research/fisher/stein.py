@@ -5,7 +5,6 @@ KSD^2(p, q) = E_{x, y ~ p} u_q(x, y), where u_q needs only the score of q; it is
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from nelloc.research.fisher.densities import Density
@@ -32,8 +31,7 @@ def kernel_stein_discrepancy(p: Density, q: Density, grid: Grid, width: float = 
     points = grid.points
     kernel = stein_kernel(points, score(q.log_prob)(points), width)
     mass = p.log_prob(points).exp()
-    inner = torch.tensor([grid.integral(row * mass) for row in kernel], dtype=torch.float64)
-    return grid.integral(inner * mass)
+    return grid.integral(grid.along_axis(kernel * mass) * mass)
 
 
 def estimated_stein_discrepancy(points: Tensor, q: Density, width: float = 1.0) -> float:
