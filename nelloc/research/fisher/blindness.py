@@ -35,7 +35,7 @@ def run(settings: Settings) -> Result:
         densities.plot(line.axis, density.log_prob(points).exp(), style, label=label)
         scores.plot(line.axis, score(density.log_prob)(points).squeeze(-1), style, label=label)
     densities.set(title="densities", xlabel="x", ylim=(-0.01, 0.45))
-    scores.set(title="scores: equal but near 0", xlabel="x")
+    scores.set(title="scores: equal but near 0", xlabel="x", ylim=(-8, 6))
     divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in kl], "-", label="KL(p || q)")
     divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in fisher], "--", label="FD(p || q)")
     divergences.axvline(TRUE, color="gray", linestyle=":")
