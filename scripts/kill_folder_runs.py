@@ -1,6 +1,8 @@
 """Kill runs over a folder at random moments, and look at what is left.
 
-    python scripts/kill_folder_runs.py --kills 240 --out benchmarks/results/kills.md
+    for seed in 0 1 2 3 4 5 6 7; do
+        python scripts/kill_folder_runs.py --kills 30 --seed $seed --out benchmarks/results/kills.md
+    done
 
 A run compresses or decompresses a tree of small images, in one process or two, with or without --rm, and gets
 SIGKILL, alone or with its processes, at a random moment: some milliseconds after a number of targets, drawn at random,
@@ -17,7 +19,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -191,13 +192,38 @@ def run_tree(case: Case, trees: Trees, model: str, kills: int, draw: random.Rand
         assert contents(source) == ({} if case.remove else trees.inputs), f"{case}: inputs are not as they should be"
 
 
+HEAD = ("killed", "nothing done", "a part done", "all done", "temporary files left", "ended before", "finished")
+
+
+def table(counts: dict[str, Counter[str]]) -> str:
+    """The figures of each kind of run, and of all, as Markdown."""
+    lines = ["| run | " + " | ".join(HEAD) + " |", "| --- " * (len(HEAD) + 1) + "|"]
+    for name, count in [*counts.items(), ("all", sum(counts.values(), Counter()))]:
+        lines.append(f"| {name} | " + " | ".join(str(count[key]) for key in HEAD) + " |")
+    return "\n".join(lines)
+
+
+def earlier(path: Path) -> tuple[list[str], dict[str, Counter[str]]]:
+    """The seeds and figures that a file holds already."""
+    if not path.exists():
+        return [], {}
+    seeds, counts = "", {}
+    for line in path.read_text().splitlines():
+        if line.startswith("Seeds: "):
+            seeds = line.removeprefix("Seeds: ").rstrip(".")
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == len(HEAD) + 1 and cells[1].isdigit() and cells[0] != "all":
+            counts[cells[0]] = Counter(dict(zip(HEAD, map(int, cells[1:]), strict=True)))
+    return seeds.split(", "), counts
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=240)
+    parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--images", type=int, default=12)
     parser.add_argument("--model", default="fast")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="write the figures into this file")
+    parser.add_argument("--out", type=Path, help="add the figures to those of this file")
     args = parser.parse_args()
     draw = random.Random(args.seed)
     counts: dict[Case, Counter[str]] = {case: Counter() for case in CASES}
@@ -213,25 +239,25 @@ def main() -> None:
         }
         total = 0
         while total < args.kills:
-            case = CASES[sum(count["finished"] for count in counts.values()) % len(CASES)]
+            case = CASES[(3 * args.seed + sum(count["finished"] for count in counts.values())) % len(CASES)]
             kills = min(KILLS_BEFORE_THE_END, args.kills - total)
             run_tree(case, trees[case.command], args.model, kills, draw, counts[case])
             total = sum(count["killed"] for count in counts.values())
             print(f"{total} kills, nothing lost", flush=True)
-    head = ["killed", "nothing done", "a part done", "all done", "temporary files left", "ended before", "finished"]
-    lines = ["| run | " + " | ".join(head) + " |", "| --- " * (len(head) + 1) + "|"]
-    lines += [f"| {case} | " + " | ".join(str(count[key]) for key in head) + " |" for case, count in counts.items()]
-    lines.append("| all | " + " | ".join(str(sum(count[key] for count in counts.values())) for key in head) + " |")
-    print("\n".join(lines))
+    found = {str(case): count for case, count in counts.items()}
+    print(table(found))
     if args.out is not None:
-        made = f"Made by `python scripts/kill_folder_runs.py {' '.join(sys.argv[1:])}`"
+        seeds, before = earlier(args.out)
+        for name, count in before.items():
+            found[name] = count + found.get(name, Counter())
         text = (
-            f"# Killed runs\n\n{made}: runs over a tree of {args.images} small images get SIGKILL. After every kill "
-            "each target was absent or whole, with its input's time, and each input was there unless its target was; "
-            "every last run finished the work and left no temporary file. *Killed* are the kills that hit a run, by "
-            "what was done when they did; *ended before* are runs that were done before their moment.\n\n"
+            "# Killed runs\n\nMade by `python scripts/kill_folder_runs.py`: runs over a tree of small images get "
+            "SIGKILL. After every kill each target was absent or whole, with its input's time, and each input was "
+            "there unless its target was; every last run finished the work and left no temporary file. *Killed* are "
+            "the kills that hit a run, by what was done when they did; *ended before* are runs that were done before "
+            f"their moment.\n\nSeeds: {', '.join([*seeds, str(args.seed)])}.\n\n"
         )
-        args.out.write_text(text + "\n".join(lines) + "\n")
+        args.out.write_text(f"{text}{table(found)}\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from nelloc.folders.plan import Direction
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
+# Bars show once a run has taken so many seconds.
+_DELAY = 1
 
 _PARAMETERS = (
     click.argument("names", metavar="IN... [OUT]", type=click.Path(), nargs=-1, required=True),
@@ -152,13 +155,14 @@ def convert_many(
     output = None if selection.output_dir is None else Path(selection.output_dir)
     plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
-    summary = Summary()
+    summary, began = Summary(), time.monotonic()
     # None: hidden unless on a terminal. Work in this process shows its pixels instead.
     hidden = True if printer.quiet or not selection.spread else None
-    with closing(run), tqdm(total=plan.count, delay=1, leave=False, disable=hidden, bar_format=_BAR) as files_done:
+    with closing(run), tqdm(total=plan.count, delay=_DELAY, leave=False, disable=hidden, bar_format=_BAR) as files_done:
         for outcome in run:
             summary.add(outcome)
-            with tqdm.external_write_mode(sys.stderr):
+            shown = time.monotonic() - began > _DELAY
+            with tqdm.external_write_mode(sys.stderr) if shown else nullcontext():
                 if isinstance(outcome, Failed):
                     _put_failed(outcome, printer, as_json)
                 else:
