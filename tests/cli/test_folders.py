@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -339,3 +341,35 @@ def test_jobs_change_nothing_but_the_time():
     back = invoke("decompress", "-r", "two", "--output-dir", "back", "--jobs", "2", "--rm", *MODEL)
     assert back.exit_code == 0
     assert files_in("two") == []
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_stops_all_processes_and_leaves_whole_files(jobs):
+    random = np.random.default_rng(0)
+    for number in range(6):
+        Image.fromarray(random.integers(0, 256, (400, 400, 3), dtype=np.uint8)).save(f"photos/large{number}.png")
+    arguments = ["compress", "-r", "photos", "--output-dir", "out", "--jobs", jobs, "--threads", "1", *MODEL]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nelloc", *arguments],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        while not list(Path("out").rglob("*.nlc")):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        messages = process.stderr.read()
+        process.wait(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in messages
+    assert not list(Path("out").rglob(".*"))
+    with pytest.raises(ProcessLookupError):
+        for _ in range(1000):  # what watches over semaphores ends a little later
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+    done = files_in("out")
+    assert 0 < len(done) < 10
+    for name in done:
+        assert invoke("verify", f"out/{name}", *MODEL).exit_code == 0

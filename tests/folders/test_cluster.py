@@ -39,7 +39,8 @@ def cluster(tmp_path_factory) -> Iterator[str]:
 
 
 @contextmanager
-def started_cluster(folder: Path, *flags: str) -> Iterator[str]:
+def started_cluster(folder: Path, *flags: str, workers: int = 2) -> Iterator[str]:
+    """A scheduler, and so many workers with these flags."""
     file = folder / "scheduler.json"
     place = ["--scheduler-file", str(file)]
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *place]
@@ -49,9 +50,9 @@ def started_cluster(folder: Path, *flags: str) -> Iterator[str]:
         while not file.exists():
             assert started[0].poll() is None, (folder / "scheduler.log").read_text()
             time.sleep(0.02)
-        started += [started_dask(*worker, folder=folder) for _ in range(2)]
+        started += [started_dask(*worker, folder=folder) for _ in range(workers)]
         address = json.loads(file.read_text())["address"]
-        wait_for_workers(address)
+        wait_for_workers(address, workers)
         yield address
     finally:
         for process in started:
@@ -66,11 +67,13 @@ def started_dask(command: str, *arguments: str, folder: Path) -> subprocess.Pope
         )
 
 
-def wait_for_workers(address: str) -> None:
+def wait_for_workers(address: str, count: int) -> None:
     from distributed import Client
 
+    if not count:
+        return
     with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(count, timeout=60)
 
 
 @pytest.fixture
@@ -147,6 +150,15 @@ def test_an_address_where_nothing_is_gives_one_line(photos, monkeypatch):
 def test_workers_that_cannot_do_it_give_one_sentence(cluster):
     with pytest.raises(NellocError, match=r"cannot do this .*no module"):
         list(on_cluster(fail, range(3), cluster))
+
+
+def test_a_cluster_without_workers_gives_one_line(tmp_path, photos, monkeypatch):
+    monkeypatch.setattr("nelloc.folders.cluster.SECONDS", 1)
+    (tmp_path / "cluster").mkdir()
+    with started_cluster(tmp_path / "cluster", "--no-nanny", workers=0) as address:
+        result = invoke("compress", "-r", "photos", "--output-dir", "out", "--dask", address)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"nelloc: {address}: has no workers; start some with: dask worker {address}\n"
 
 
 @pytest.mark.slow
