@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from nelloc import container, image, storage
 from nelloc.codec import Encoded, Options, encode_pixels
 from nelloc.decoding import decode_files, locate_model, open_file
 from nelloc.errors import NellocError
+from nelloc.sections import read_description
 from nelloc.tiling import tile_count
 
 SUFFIX = ".nlc"
@@ -73,7 +75,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Info:
-    """What a file says of itself, without decoding it."""
+    """What a file says of itself, without decoding it.
+
+    ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
+    ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
+    model has the id 00000000.
+    """
 
     file: str
     bytes: int
@@ -87,6 +94,10 @@ class Info:
     model_place: str | None
     model_bytes: int
     bits_per_dimension: float
+    bits: int
+    methods: dict[str, int]
+    metadata: dict[str, int]
+    metadata_bytes: int
 
 
 def compress(
@@ -272,9 +283,15 @@ def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS, fo
     Raises NellocError if they are not a whole file.
     """
     file = container.parse(data, source, max_pixels=max_pixels)
-    section = file.model_section
+    section, description = file.model_section, read_description(file, source)
+    packed = file.section(container.SectionType.METADATA)
+    items: dict[str, int] = {}
+    for item in description.metadata.items:
+        items[item.name] = items.get(item.name, 0) + len(item.data)
     place: str | None = None
     name: str | None = None
+    if not file.needs_model:
+        place = "none needed"
     with contextlib.suppress(NellocError):  # a model that is missing or damaged
         located = locate_model(file, source, None, folder)
         place, name = located.place, None if located.path is None else located.path.stem
@@ -291,6 +308,10 @@ def info(data: bytes, source: str, *, max_pixels: int = container.MAX_PIXELS, fo
         model_place=place,
         model_bytes=0 if section is None else len(section.data),
         bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
+        bits=min(description.depths[0].bits, file.kind.groups[0].bits),
+        methods=dict(Counter(record.method.name.lower() for record in file.records)),
+        metadata=items,
+        metadata_bytes=0 if packed is None else len(packed),
     )
 
 

@@ -564,4 +564,8 @@ def test_info_needs_no_model_and_says_what_the_file_holds(compressed, small_mode
         model_place=None,
         model_bytes=0,
         bits_per_dimension=8 * len(data) / 105,
+        bits=8,
+        methods={"mixture": 1},
+        metadata={},
+        metadata_bytes=0,
     )

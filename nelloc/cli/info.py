@@ -31,13 +31,17 @@ def info(file, max_pixels, as_json):
             where = f"{found.model_place}, {found.model_bytes} bytes"
         else:
             where = f"{found.model_name}, {found.model_place}".removesuffix(", shipped")
-        model = f"{found.model} ({where})"
+        model = f"{found.model} ({where})" if found.model_place != "none needed" else "none needed"
+        methods = ", ".join(f"{count} {method}" for method, count in found.methods.items())
         rows = [
             ("file", found.file),
-            ("image", f"{found.width} x {found.height}, 8-bit {found.kind}"),
+            ("image", f"{found.width} x {found.height}, {found.bits}-bit {found.kind.removesuffix('16')}"),
             ("size", f"{found.bytes} bytes, {found.bits_per_dimension:.3f} bits per sample"),
-            ("tiles", f"{found.tiles}, at most {found.tile} x {found.tile}"),
+            ("tiles", f"{found.tiles}, at most {found.tile} x {found.tile}; {methods}"),
             ("model", model),
         ]
+        if found.metadata:
+            items = ", ".join(f"{name} {size}" for name, size in found.metadata.items())
+            rows.append(("about", f"{items} bytes; {found.metadata_bytes} in the file"))
         for name, value in rows:
             put(f"{name:6} {value}")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
+from nelloc.image import orientation
 from nelloc.image.pixels import Pixels, Samples, from_array
 
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
-_ORIENTATION = 274
 _NETPBM_HEAD = re.compile(rb"(P[56])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
 
 
@@ -57,21 +56,8 @@ def _read_tiff(data: bytes, source: str) -> Samples:
         array = page.asarray()
         if array.ndim == 3 and page.axes == "SYX":
             array = array.transpose(1, 2, 0)
-        tag = page.tags.get(_ORIENTATION)
-    return _UPRIGHT[tag.value if tag is not None and tag.value in _UPRIGHT else 1](array)
-
-
-# What makes a stored array upright, by the value of the orientation tag (TIFF 6.0, page 36); as Pillow does.
-_UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
+        tag = page.tags.get(orientation.TAG)
+    return array if tag is None else orientation.upright(array, int(tag.value))
 
 
 def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:

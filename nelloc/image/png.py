@@ -13,7 +13,8 @@ from nelloc.kinds import Kind
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_COMMENT_KEYWORD = "Comment"
+# What the comment of another format becomes.
+COMMENT_KEYWORD = "Comment"
 _METRE = 1
 # Text longer than this is deflated.
 _LONG_TEXT = 1024
@@ -167,7 +168,7 @@ def _chunks_of(item: Item) -> list[Chunk]:
     if item.type == ItemType.SRGB:
         return [(b"sRGB", item.data)]
     if item.type == ItemType.COMMENT:
-        return [_text_chunk(Text(_COMMENT_KEYWORD, item.data.decode("latin-1")))]
+        return [_text_chunk(Text(COMMENT_KEYWORD, item.data.decode("latin-1")))]
     if item.type == ItemType.PNG_CHUNK:
         return [(item.data[:4], item.data[4:])]
     return []

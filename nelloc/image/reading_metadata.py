@@ -135,6 +135,8 @@ def _fraction(value: Any) -> Fraction:
 
 
 def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
+    if unit == "" and x == y:  # square pixels of no size say nothing; many files have this
+        return None
     if max(x.numerator, x.denominator, y.numerator, y.denominator) >= 1 << 32 or x < 0 or y < 0:
         return None
     return resolution_item(Resolution((x.numerator, x.denominator), (y.numerator, y.denominator), unit))

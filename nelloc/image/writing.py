@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from nelloc.errors import NellocError
 from nelloc.image import deep, png, reading
-from nelloc.image.metadata import ItemType, Metadata
+from nelloc.image.metadata import NAMES, ItemType, Metadata
+from nelloc.image.orientation import shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
 from nelloc.image.reading_metadata import EXIF_HEAD
 from nelloc.kinds import Kind
@@ -119,10 +120,18 @@ def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Writte
         back = reading.read(data, source, max_pixels=pixels.area)
     except NellocError as error:
         raise problem from error
-    if not same_picture(pixels, back):
+    # TIFF files are turned upright when they are read.
+    if not (same_picture(pixels, back) or (name == "TIFF" and same_picture(shown(pixels), back))):
         raise problem
+    return Written(data, _missing(pixels, back))
+
+
+def _missing(pixels: Pixels, back: Pixels) -> tuple[str, ...]:
+    """Names of the metadata that a file read again does not have."""
     kept = set(back.metadata.names)
-    return Written(data, tuple(item for item in pixels.metadata.names if item not in kept))
+    if any(text.keyword == png.COMMENT_KEYWORD for text in back.metadata.texts):
+        kept.add(NAMES[ItemType.COMMENT])
+    return tuple(name for name in pixels.metadata.names if name not in kept)
 
 
 def _described(pixels: Pixels) -> str:
@@ -179,9 +188,11 @@ def _pillow_options(metadata: Metadata, name: str) -> dict[str, Any]:
         options: dict[str, Any] = {"lossless": True, "quality": 100, "exact": True}
         return options | {"icc_profile": icc, "exif": exif or b"", "xmp": xmp or b""}
     if name == "TIFF":
-        options = {"compression": "tiff_adobe_deflate", "tiffinfo": _tiff_tags(metadata)}
-        options |= {} if icc is None else {"icc_profile": icc}
-        return options | ({} if exif is None else {"exif": EXIF_HEAD + exif})
+        tags = _tiff_tags(metadata)
+        # libtiff, which compresses, writes no directories inside directories.
+        plain = any(tag in TiffTags.TAGS_V2_GROUPS for tag in tags)
+        options = {"compression": "raw" if plain else "tiff_adobe_deflate", "tiffinfo": tags}
+        return options | ({} if icc is None else {"icc_profile": icc})
     return {}
 
 
@@ -193,13 +204,15 @@ def _per_inch_of_bmp(metadata: Metadata) -> tuple[float, float]:
     return x / 39.3701, y / 39.3701
 
 
-def _tiff_tags(metadata: Metadata) -> TiffImagePlugin.ImageFileDirectory_v2:
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
+def _tiff_tags(metadata: Metadata) -> dict[int, Any]:
+    """Tags of a TIFF file and their values: those of the EXIF item, and of items that TIFF has tags of its own for."""
+    exif = Image.Exif()
+    exif.load(EXIF_HEAD + (metadata.get(ItemType.EXIF) or b""))
+    tags = {tag: exif.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag] for tag in exif}
     for tag, type_ in ((_XMP_TAG, ItemType.XMP), (_PHOTOSHOP_TAG, ItemType.PHOTOSHOP)):
         data = metadata.get(type_)
         if data is not None:
             tags[tag] = data
-            tags.tagtype[tag] = 1 if tag == _XMP_TAG else 7
     resolution = metadata.resolution
     if resolution is not None:
         divisor = 100 if resolution.unit == "metre" else 1

@@ -154,6 +154,22 @@ def test_metadata_is_kept_unless_it_is_stripped_which_is_said(camera):
     assert row["left_out"] == ["EXIF"]
 
 
+def test_info_names_the_kind_the_methods_and_the_metadata(camera):
+    invoke("compress", camera, *MODEL)
+    lines = invoke("info", "camera.nlc").stdout.splitlines()
+    assert "image  20 x 5, 8-bit RGB" in lines
+    assert "tiles  1, at most 256 x 256; 1 mixture" in lines
+    row = json.loads(invoke("info", "camera.nlc", "--json").stdout)
+    assert list(row["metadata"]) == ["EXIF"]
+    assert f"about  EXIF {row['metadata']['EXIF']} bytes; {row['metadata_bytes']} in the file" in lines
+    Image.new("1", (300, 300)).save("black.png")
+    invoke("compress", "black.png", *MODEL)
+    lines = invoke("info", "black.nlc").stdout.splitlines()
+    assert "image  300 x 300, 1-bit BILEVEL" in lines
+    assert "tiles  4, at most 256 x 256; 4 constant" in lines
+    assert "model  none needed" in lines
+
+
 def test_what_the_output_format_does_not_hold_is_said(camera):
     invoke("compress", camera, *MODEL)
     assert (

@@ -1,0 +1,83 @@
+"""The conformance table: every sort of image file through nelloc and back into a file.
+
+    python benchmarks/conformance.py --out benchmarks/results/conformance.md
+
+Samples are compared with those the file was made of; kind, palette, transparency and metadata with what was read. The
+file that is written again has the format of the first one where that is lossless, else PNG. Exit status 1 if anything
+did not come back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL
+from PIL import features
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from conformance.cases import HEIGHT, WIDTH, Case, cases
+from conformance.round_trip import Outcome, run
+
+from nelloc.codec import Options
+
+_HEAD = "| file | kind | samples | palette, transparency | metadata in .nlc | written again | bytes | .nlc |"
+
+
+def row(outcome: Outcome) -> str:
+    """One case as a row of the table."""
+    named = f"{', '.join(outcome.metadata)}: " if outcome.metadata else ""
+    metadata = named + _yes(outcome.metadata_kept) if outcome.metadata else "none"
+    written = f"{outcome.suffix[1:]}: {_yes(outcome.written)}"
+    if outcome.left_out:
+        written += f", {', '.join(outcome.left_out)} named as left out"
+    cells = (
+        outcome.case.name,
+        outcome.kind,
+        _yes(outcome.samples),
+        _yes(outcome.description),
+        metadata,
+        written,
+        len(outcome.case.data),
+        outcome.file_bytes,
+    )
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _yes(passed: bool) -> str:
+    return "same" if passed else "DIFFERENT"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="fast")
+    parser.add_argument("--out", type=Path, default=None)
+    args = parser.parse_args()
+    every: list[Case] = list(cases())
+    outcomes = [run(case, Options(model=args.model)) for case in every]
+    passed = sum(outcome.passed for outcome in outcomes)
+    lines = [
+        "# Conformance",
+        "",
+        f"Made by `python benchmarks/conformance.py --model {args.model}`; Pillow {PIL.__version__}, NumPy "
+        f"{np.__version__}, libtiff {features.version('libtiff')}, libwebp {features.version('webp')}.",
+        f"{passed} of {len(outcomes)} files came back in everything that [docs/FORMAT.md](../../docs/FORMAT.md),",
+        f"section 12, promises. Images are {WIDTH} x {HEIGHT} pixels where nothing else is said.",
+        "",
+        _HEAD,
+        "|" + " --- |" * (_HEAD.count("|") - 1),
+        *map(row, outcomes),
+    ]
+    text = "\n".join(lines) + "\n"
+    if args.out is None:
+        print(text, end="")
+    else:
+        args.out.write_text(text)
+    sys.exit(0 if passed == len(outcomes) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Methods without a model: what is coded comes back, and damaged data is refused in little memory."""
+
+import contextlib
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nelloc import methods
+from nelloc.container import Method
+from nelloc.numbers import MalformedError
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 8), st.integers(0, 9))
+def test_deflated_samples_come_back(height, width, bits, seed):
+    samples = np.random.default_rng(seed).integers(0, 1 << bits, (1, height, width)).astype(np.uint8)
+    data = methods.encode(Method.DEFLATE, samples)
+    assert np.array_equal(methods.decode(Method.DEFLATE, data, samples.shape, 8), samples)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+@pytest.mark.parametrize("value", [0, 1, 255, 256, 65535])
+def test_a_constant_takes_no_more_than_its_samples(planes, value):
+    bits = 16 if value > 255 else 8
+    samples = np.full((planes, 9, 7), value, np.uint16 if bits == 16 else np.uint8)
+    data = methods.encode(Method.CONSTANT, samples)
+    assert len(data) <= planes * bits // 8
+    assert np.array_equal(methods.decode(Method.CONSTANT, data, samples.shape, bits), samples)
+
+
+@settings(deadline=None)
+@given(st.sampled_from([Method.CONSTANT, Method.DEFLATE]), st.binary(max_size=40), st.sampled_from([1, 8]))
+def test_random_data_is_decoded_or_refused(method, data, bits):
+    with contextlib.suppress(MalformedError):
+        samples = methods.decode(method, data, (1, 4, 5), bits)
+        assert samples.shape == (1, 4, 5)
+        assert int(samples.max()) < 1 << bits
+
+
+def test_samples_out_of_range_and_deflated_data_of_another_size_are_refused():
+    samples = np.full((1, 4, 5), 3, np.uint8)
+    data = methods.encode(Method.DEFLATE, samples)
+    for wrong in (data[:-1], data + b"\0", b"\3" + data[1:], b"", b"\2" + zlib.compress(bytes(1 << 20), 9)):
+        with pytest.raises(MalformedError):
+            methods.decode(Method.DEFLATE, wrong, samples.shape, 8)
+    for method in (Method.DEFLATE, Method.CONSTANT):
+        with pytest.raises(MalformedError):
+            methods.decode(method, methods.encode(method, samples), samples.shape, 1)

@@ -1,0 +1,100 @@
+"""What a file says of its image comes back; what makes no sense is refused with one sentence, in little memory."""
+
+import contextlib
+import dataclasses
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nelloc
+from nelloc import container, sections
+from nelloc.codec import Options, decode_files, encode_pixels
+from nelloc.container import Section, SectionType
+from nelloc.errors import NellocError
+from nelloc.image.metadata import Item, Metadata
+from nelloc.image.pixels import Palette, Pixels, from_array
+from nelloc.kinds import Kind
+
+INDICES = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.builds(Item, st.integers(12, 255), st.binary(max_size=300)), max_size=5).map(tuple),
+    st.sampled_from(["RGB", "RGBA"]),
+    st.binary(max_size=1024),
+    st.one_of(st.none(), st.integers(0, 255), st.binary(max_size=256)),
+)
+def test_palette_transparency_and_items_of_unknown_types_come_back(items, mode, colours, transparency):
+    pixels = Pixels(Kind.PALETTE, (INDICES,), Palette(mode, colours, transparency), None, Metadata(items))
+    (encoded,) = encode_pixels([pixels], Options(), verify=True)
+    (back,) = decode_files([container.parse(encoded.data)], ["file"], Options())
+    assert back.same_as(pixels)
+
+
+def test_a_file_without_records_that_need_it_names_no_model():
+    image = np.zeros((300, 300, 3), np.uint8)
+    data = nelloc.encode(image)
+    assert len(data) < 60
+    assert container.parse(data).model_id == container.NO_MODEL
+
+
+SHORT = st.binary(max_size=60)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(Kind), st.sampled_from([1, 0x83, 0x84, 0x85]), st.one_of(SHORT, SHORT.map(lambda b: b"\1" + b)))
+def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
+    records = tuple(container.TileRecord(container.Method.CONSTANT, b"") for _ in kind.groups)
+    file = container.Container(kind, 4, 3, 16, container.NO_MODEL, records, (Section(type_, data),))
+    with contextlib.suppress(NellocError):
+        decode_files([container.parse(container.pack(file))], ["file"], Options())
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "data"),
+    [
+        (Kind.RGB, SectionType.PALETTE, b"\0\0"),
+        (Kind.RGB, SectionType.SAMPLES, b"\x08\0"),
+        (Kind.RGB16, SectionType.SAMPLES, b"\x09\0"),
+        (Kind.RGBA16, SectionType.SAMPLES, b"\x08\0"),
+        (Kind.RGBA, SectionType.TRANSPARENT_COLOUR, bytes(6)),
+        (Kind.RGB, SectionType.TRANSPARENT_COLOUR, bytes(2)),
+        (Kind.RGB, SectionType.METADATA, b""),
+        (Kind.RGB, SectionType.METADATA, b"\3"),
+        (Kind.RGB, SectionType.METADATA, b"\0\1\5abc"),
+        (Kind.RGB, SectionType.METADATA, b"\0\6\1a"),
+        (Kind.PALETTE, SectionType.METADATA, b"\0"),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(kind, type_, data):
+    records = tuple(container.TileRecord(container.Method.CONSTANT, b"") for _ in kind.groups)
+    file = container.Container(kind, 4, 3, 16, container.NO_MODEL, records, (Section(type_, data),))
+    with pytest.raises(NellocError, match="file: its description of the image makes no sense"):
+        decode_files([file], ["file"], Options())
+
+
+def test_metadata_that_unpacks_to_too_much_is_refused():
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"\1" + deflate.compress(bytes(sections.MAX_UNPACKED + 1)) + deflate.flush()
+    file = dataclasses.replace(container.parse(nelloc.encode(np.zeros((2, 2), np.uint8))), sections=(Section(1, bomb),))
+    with pytest.raises(NellocError, match="makes no sense"):
+        decode_files([file], ["file"], Options())
+
+
+def test_too_much_metadata_is_refused_when_encoding():
+    pixels = dataclasses.replace(
+        from_array(np.zeros((2, 2), np.uint8)), metadata=Metadata((Item(200, bytes(sections.MAX_UNPACKED)),))
+    )
+    with pytest.raises(NellocError, match="use --strip"):
+        encode_pixels([pixels], Options(), verify=False)
+
+
+def test_samples_of_fewer_bits_are_coded_as_such():
+    eight = np.random.default_rng(0).integers(0, 256, (20, 20, 3)).astype(np.uint8)
+    data = nelloc.encode(eight.astype(np.uint16) * 257)
+    assert container.parse(data).section(SectionType.SAMPLES) == b"\x08\x02"
+    assert len(data) < len(nelloc.encode(eight)) + 40
