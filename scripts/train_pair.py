@@ -31,7 +31,7 @@ PAIRS = {
     "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
     "cifar10": PairConfig(("cifar10/train",), 32, 32, FullConfig(width=64, blocks=4), flip=0.5),
 }
-PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"local": 2, "full": 2}}
+PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"local": 1, "full": 2}}
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
