@@ -61,10 +61,10 @@ QUICK = {
         Architecture("binary", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 60, 50, 300, 50, 5, 1000
     ),
     "gray": Setup(
-        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 40, 50, 300, 50, 5, 1000
+        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 1_000, 50, 50, 300, 50, 2, 1000
     ),
     "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 1_000, 10, 50, 100, 20, 2, 200
+        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 500, 40, 50, 50, 20, 2, 200
     ),
 }
 
