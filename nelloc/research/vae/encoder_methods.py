@@ -45,4 +45,4 @@ def _rates(settings: Settings, kind: Kind) -> dict[str, float]:
     for name, objective in METHODS.items():
         checkpoint = name.replace(" ", "-")
         rates[name] = train_encoder(settings, kind, images, vae, checkpoint, objective, settings.seed).test
-    return {**rates, "optimal inference, first test images": optimal_bits(settings, vae, images)}
+    return {**rates, "optimal inference, first test images": optimal_bits(settings, kind, vae, images)}

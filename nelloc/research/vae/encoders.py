@@ -16,10 +16,9 @@ from nelloc.research.vae.optimal import optimal_posterior
 from nelloc.research.vae.setup import Pictures, bits, checkpoint_path, encoder_epochs, setup
 from nelloc.research.vae.training import Plan, fit
 
-# Optimal inference beside a whole test set: its images, steps, and samples of the ELBO.
+# Optimal inference beside a whole test set: its images, and samples of the ELBO.
 SAMPLES = 4
 OPTIMAL_IMAGES = 1000
-OPTIMAL_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def train_encoder(
         copied,
         images.train,
         objective,
-        Plan(epochs, chosen.batch, seed=seed, encoder_only=True),
+        Plan(epochs, chosen.batch, chosen.learning_rate, seed, encoder_only=True),
         measure=lambda epoch: {"test": bits(copied, measured)},
         progress=partial(settings.progress.advance, 1),
         checkpoint=checkpoint_path(settings, f"{kind}-{vae.architecture.latent}-{name}", seed, chosen.epochs),
@@ -61,10 +60,10 @@ def bits_of_test_set(vae: VAE, images: Pictures) -> float:
     return bits(vae, images.test)
 
 
-def optimal_bits(settings: Settings, vae: VAE, images: Pictures, steps: int = OPTIMAL_STEPS) -> float:
+def optimal_bits(settings: Settings, kind: Kind, vae: VAE, images: Pictures) -> float:
     """Bits per dimension of the first OPTIMAL_IMAGES test images, a tenth in a quick run, with optimal inference."""
     chosen = images.test[: settings.choose(OPTIMAL_IMAGES // 10, OPTIMAL_IMAGES)].float()
-    posterior = optimal_posterior(vae, chosen, steps)
+    posterior = optimal_posterior(vae, chosen, setup(settings, kind).optimal_steps)
     with torch.no_grad():
         nats = elbo(vae, chosen, posterior, standard_noise(SAMPLES, len(chosen), vae, seed=0))
     return bits_per_dimension(nats, vae)

@@ -28,7 +28,7 @@ def run(settings: Settings, kind: Kind) -> Result:
         first = seed == settings.seed
         vae, rows = trained_vae(settings, kind, images, seed)
         rates["as trained"].append(bits_of_test_set(vae, images))
-        best = optimal_bits(settings, vae, images)
+        best = optimal_bits(settings, kind, vae, images)
         rates["optimal inference"].append(best)
         axes.plot(range(1, len(rows) + 1), [row["test"] for row in rows], color="black", alpha=0.5)
         for name, objective in METHODS.items():
@@ -41,6 +41,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     highest = max(max(rates[name]) for name in ("as trained", *METHODS))
     margin = 0.3 * (highest - lowest)
     axes.set(xlabel="epoch", ylabel="test bits per dimension", ylim=(lowest - margin, highest + 2 * margin))
+    axes.set_xlim(left=0.4 * len(rows))
     axes.set_title(f"{_TITLES[kind]}: black, encoder and decoder; coloured, the encoder alone")
     axes.legend()
     numbers = {

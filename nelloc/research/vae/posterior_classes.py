@@ -13,7 +13,7 @@ from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep, Objective, reverse_sleep, wake
 from nelloc.research.vae.models import VAE
 from nelloc.research.vae.optimal import optimal_posterior
-from nelloc.research.vae.setup import pictures, trained_vae
+from nelloc.research.vae.setup import pictures, setup, trained_vae
 
 METHODS: dict[str, Objective] = {"plain": wake, "half-asleep": HalfAsleep(), "reverse sleep": reverse_sleep}
 
@@ -31,15 +31,19 @@ def run(settings: Settings) -> Result:
     for name, objective in METHODS.items():
         found = train_encoder(settings, "binary", images, vae, name.replace(" ", "-"), objective, settings.seed).vae
         accuracies[name] = _accuracy(found, images.train, train_labels, images.test, test_labels)
-    few = settings.choose(1000, 2000)
-    optimal = [optimal_posterior(vae, part[:few].float(), 100).mean for part in (images.train, images.test)]
+    few, steps = settings.choose(1000, 2000), setup(settings, "binary").optimal_steps // 2
+    optimal = [optimal_posterior(vae, part[:few].float(), steps).mean for part in (images.train, images.test)]
     classifier = fit_linear(optimal[0], train_labels[:few])
     accuracies["optimal inference, fewer images"] = _share(classifier, optimal[1], test_labels[:few])
 
     figure = new_figure(7, 3.5)
     axes = figure.subplots()
     axes.barh(list(accuracies), list(accuracies.values()), color="tab:blue")
-    axes.set(xlim=(0.95 * min(accuracies.values()), 1), xlabel="test accuracy", title="Linear classifier of E_q[z]")
+    axes.set(
+        xlim=(0.95 * min(accuracies.values()), 1.02 * max(accuracies.values())),
+        xlabel="test accuracy",
+        title="Linear classifier of E_q[z]",
+    )
     axes.invert_yaxis()
     return Result({"train images": len(images.train), **accuracies}, {"": figure})
 

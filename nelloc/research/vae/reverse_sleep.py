@@ -17,7 +17,7 @@ def run(settings: Settings) -> Result:
     vae, _ = trained_vae(settings, "binary", images, settings.seed)
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
-    best = optimal_bits(settings, vae, images)
+    best = optimal_bits(settings, "binary", vae, images)
     numbers: dict = {"train images": len(images.train), "as trained": bits_of_test_set(vae, images)}
     curves = {}
     for name, objective in METHODS.items():

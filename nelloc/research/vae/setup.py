@@ -35,7 +35,8 @@ class Setup:
     """A data set's network and training: ``images`` of the training set, for ``epochs``.
 
     Generalisation gaps are measured about ``gap_points`` times, with ``gap_steps`` of optimal inference for each of
-    ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test images.
+    ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test images. Other
+    optimal inference has ``optimal_steps``.
     """
 
     architecture: Architecture
@@ -46,6 +47,8 @@ class Setup:
     gap_steps: int = 100
     gap_points: int = 10
     measured: int = 10_000
+    learning_rate: float = 1e-3
+    optimal_steps: int = 200
 
 
 # Quick runs have few images, which small networks overfit within seconds.
@@ -61,10 +64,10 @@ QUICK = {
         Architecture("binary", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 60, 50, 300, 50, 5, 1000
     ),
     "gray": Setup(
-        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 1_000, 50, 50, 300, 50, 2, 1000
+        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 1_000, 40, 50, 300, 50, 2, 1000
     ),
     "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 500, 40, 50, 50, 20, 2, 200
+        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 300, 40, 25, 50, 20, 2, 200, 3e-3
     ),
 }
 
@@ -109,7 +112,7 @@ def trained_vae(
     architecture = architecture or chosen.architecture
     torch.manual_seed(seed)
     vae = VAE(architecture)
-    plan = Plan(epochs=chosen.epochs, batch=chosen.batch, seed=seed)
+    plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, seed)
     settings.progress.expect(plan.epochs)
     rows = fit(
         vae,

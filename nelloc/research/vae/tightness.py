@@ -13,7 +13,7 @@ from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep
 from nelloc.research.vae.models import VAE, Posterior
 from nelloc.research.vae.optimal import optimal_posterior
-from nelloc.research.vae.setup import pictures, trained_vae
+from nelloc.research.vae.setup import pictures, setup, trained_vae
 
 QUICK_SAMPLES, FULL_SAMPLES = 512, 4096
 # Images whose weights are computed at once, to bound memory.
@@ -28,7 +28,7 @@ def run(settings: Settings) -> Result:
     test = images.test[: settings.choose(100, 200)].float()
     with torch.no_grad():
         posteriors = {"plain": vae.posterior(test), "half-asleep": half.posterior(test)}
-    posteriors["optimal inference"] = optimal_posterior(vae, test, steps=200)
+    posteriors["optimal inference"] = optimal_posterior(vae, test, setup(settings, "binary").optimal_steps)
 
     samples = settings.choose(QUICK_SAMPLES, FULL_SAMPLES)
     counts = [2**power for power in range(int(math.log2(samples)) + 1)]
@@ -41,7 +41,9 @@ def run(settings: Settings) -> Result:
         numbers |= {f"ELBO, {name}": bound / nats, f"IWAE, {name}": evidence[-1] / nats}
         numbers[f"gap, {name}"] = (bound - evidence[-1]) / nats
         (line,) = axes.plot(counts, [value / nats for value in evidence], "o-", markersize=3, label=f"IWAE, {name}")
-        axes.axhline(bound / nats, color=line.get_color(), linestyle=":", label=f"ELBO, {name}")
+        axes.axhline(bound / nats, color=line.get_color(), linestyle=":")
+    axes.plot([], [], color="black", linestyle=":", label="ELBO, in the same colour")
+    axes.margins(y=0.3)
     axes.set(xscale="log", xlabel="samples", ylabel="bits per dimension", title="Bounds of -log p(x), binary MNIST")
     axes.legend()
     return Result(numbers, {"": figure})

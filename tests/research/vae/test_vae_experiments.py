@@ -1,0 +1,81 @@
+"""The experiments of chapter 4 run whole, on very small data."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+pytest.importorskip("scipy")
+
+from PIL import Image  # noqa: E402
+
+from nelloc.errors import NellocError  # noqa: E402
+from nelloc.research.experiment import Settings, perform  # noqa: E402
+from nelloc.research.vae import EXPERIMENTS, setup  # noqa: E402
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch) -> Settings:
+    """Settings of a quick run on 60 random digits and pictures, with networks of a few units."""
+    random = np.random.default_rng(0)
+    mnist, cifar = tmp_path / "data" / "mnist", tmp_path / "data" / "cifar10"
+    mnist.mkdir(parents=True)
+    cifar.mkdir()
+    for part in ("train", "t10k"):
+        pixels, labels = random.integers(0, 256, (60, 28, 28)), np.arange(60) % 10
+        for name, values in ((f"{part}-images-idx3-ubyte.gz", pixels), (f"{part}-labels-idx1-ubyte.gz", labels)):
+            head = b"\0\0\x08" + bytes([values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+            (mnist / name).write_bytes(gzip.compress(head + values.astype(np.uint8).tobytes()))
+    for name in ("train_0.png", "test_0.png"):
+        Image.fromarray(random.integers(0, 256, (20, 1024, 3), np.uint8)).save(cifar / name)
+    for kind, chosen in setup.QUICK.items():
+        shape = replace(chosen.architecture, width=4, latent=2)
+        small = replace(
+            chosen, architecture=shape, images=20, batch=10, gap_images=5, gap_steps=2, measured=10, optimal_steps=2
+        )
+        monkeypatch.setitem(setup.QUICK, kind, small)
+    monkeypatch.setattr("nelloc.research.vae.tightness.QUICK_SAMPLES", 8)
+    monkeypatch.setattr("nelloc.research.vae.bits_back_rates.CODED_STEPS", (0, 1))
+    monkeypatch.setattr("nelloc.research.vae.bits_back_rates.CURVE_STEPS", (0, 1))
+    return Settings(epochs=1, data=tmp_path / "data", out=tmp_path / "out", quick=True)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+def test_each_writes_its_numbers_and_plots(experiment, tiny):
+    report = perform(experiment, tiny)
+    assert json.loads((tiny.out / f"{experiment.name}.json").read_text())["numbers"]
+    assert report["plots"]
+    assert all((tiny.out / plot).stat().st_size < 100_000 for plot in report["plots"])
+
+
+def test_the_gap_of_a_result_is_exactly_its_parts(tiny):
+    numbers = perform(EXPERIMENTS[0], tiny)["numbers"]
+    assert numbers["EGG - GMGG - AIGG"] == 0
+    assert numbers["EGG"] == pytest.approx(numbers["test bpd"] - numbers["train bpd"])
+
+
+def test_experiments_share_the_vae_they_begin_with(tiny):
+    perform(EXPERIMENTS[0], tiny)
+    (kept,) = (tiny.out / "checkpoints").iterdir()
+    before = kept.stat().st_mtime_ns
+    perform(next(experiment for experiment in EXPERIMENTS if experiment.name == "iwae"), tiny)
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_missing_data_are_named(tiny, tmp_path):
+    (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(NellocError, match="train-images-idx3-ubyte"):
+        perform(EXPERIMENTS[0], tiny)
+
+
+def test_gaps_are_measured_after_the_last_epoch():
+    chosen = setup.QUICK["binary"]
+    assert setup.gap_epochs(replace(chosen, epochs=40, gap_points=4)) == [1, 10, 20, 30, 40]
+    assert setup.gap_epochs(replace(chosen, epochs=1)) == [1]
