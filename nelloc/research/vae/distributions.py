@@ -15,6 +15,8 @@ from torch.nn import functional
 
 # Smallest log scale, in units of half the range of levels: 0.12 levels, where a bin already holds 97 % of the mass.
 LEAST_LOG_SCALE = -7.0
+# The log scale that an output of zero stands for, 17 levels: where a network begins.
+FIRST_LOG_SCALE = -2.0
 
 
 class Likelihood(Protocol):
@@ -69,7 +71,8 @@ class DiscretisedLogistic:
     """Independent samples of 256 levels: a logistic's mass in the bin of each level.
 
     Level v is the point v / 127.5 - 1, in the middle of a bin that is 2 / 255 wide. The first and the last bin reach
-    to infinity, so the masses of all levels sum to 1. The outputs are the means of the channels, then their log scales.
+    to infinity, so the masses of all levels sum to 1. The outputs are the means of the channels, then their log
+    scales less FIRST_LOG_SCALE.
     """
 
     levels = 256
@@ -101,13 +104,14 @@ class DiscretisedLogistic:
 
     def _mean_and_log_scale(self, outputs: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_scale = outputs.split(self.channels, 1)
-        return mean, log_scale.clamp(min=LEAST_LOG_SCALE)
+        return mean, _log_scale(log_scale)
 
 
 class ChannelAutoregressiveLogistic(DiscretisedLogistic):
     """Discretised logistics for colour: the means of G and B move linearly with the channels before them.
 
-    The outputs are three means, three log scales, and the coefficients of R in G, of R in B and of G in B.
+    The outputs are three means, three log scales less FIRST_LOG_SCALE, and the coefficients of R in G, of R in B and of
+    G in B, less 1, 0 and 1: a network begins by expecting of each channel the one before.
     """
 
     def __init__(self) -> None:
@@ -119,10 +123,14 @@ class ChannelAutoregressiveLogistic(DiscretisedLogistic):
         red, green, _ = self.inputs(images).unbind(1)
         moved = [
             mean[:, 0],
-            mean[:, 1] + coefficient[:, 0] * red,
-            mean[:, 2] + coefficient[:, 1] * red + coefficient[:, 2] * green,
+            mean[:, 1] + (1 + coefficient[:, 0]) * red,
+            mean[:, 2] + coefficient[:, 1] * red + (1 + coefficient[:, 2]) * green,
         ]
-        return torch.stack(moved, 1), log_scale.clamp(min=LEAST_LOG_SCALE)
+        return torch.stack(moved, 1), _log_scale(log_scale)
+
+
+def _log_scale(output: Tensor) -> Tensor:
+    return (output + FIRST_LOG_SCALE).clamp(min=LEAST_LOG_SCALE)
 
 
 def log_mass(mean: Tensor, log_scale: Tensor, level: Tensor) -> Tensor:

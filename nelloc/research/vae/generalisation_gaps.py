@@ -55,6 +55,7 @@ def run(settings: Settings) -> Result:
         alpha=0.4,
     )
     right.set(xlabel="epoch", ylabel="bits per dimension", title="Generalisation gap")
+    right.margins(y=0.3)
     right.legend(loc="upper left")
     return Result(numbers, {"": figure})
 

@@ -67,7 +67,7 @@ QUICK = {
         Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 1_000, 40, 50, 300, 50, 2, 1000
     ),
     "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 300, 40, 25, 50, 20, 2, 200, 3e-3
+        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 250, 40, 25, 50, 20, 1, 200, 3e-3
     ),
 }
 

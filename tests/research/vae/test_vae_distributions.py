@@ -96,7 +96,7 @@ def test_blue_follows_red_and_green_linearly():
     likelihood = ChannelAutoregressiveLogistic()
     outputs = torch.zeros(1, 9, 1, 1)
     outputs[0, 3:6] = -6
-    outputs[0, 6:, 0, 0] = torch.tensor([1.0, 0.25, 0.5])
+    outputs[0, 6:, 0, 0] = torch.tensor([0.0, 0.25, -0.5])  # 1, 0.25 and 0.5
     images = torch.tensor([102.0, 51.0, 0.0]).reshape(1, 3, 1, 1)  # -0.2 and -0.6 on [-1, 1]
     assert likelihood.table(outputs, images, 1).argmax() == 102
     assert likelihood.table(outputs, images, 2).argmax() == round((0.25 * -0.2 + 0.5 * -0.6 + 1) * 127.5)
