@@ -51,9 +51,11 @@ def run(settings: Settings) -> Result:
         curve = [_rate(model, chosen.float(), steps) for steps in CURVE_STEPS]
         numbers[f"{name}: curve"] = dict(zip(CURVE_STEPS, curve, strict=True))
         (line,) = axes.plot(CURVE_STEPS, curve, ".-", label=f"{name}, negative ELBO")
-        coded = [row["net bpd"] for row in rows.values()]
+        # What was coded of fewer images is no point beside the curve of all.
+        coded = {steps: row["net bpd"] for steps, row in rows.items() if len(coded_images[steps]) == len(chosen)}
+        colour = line.get_color()
         axes.plot(
-            CODED_STEPS, coded, "s", color=line.get_color(), markersize=8, fillstyle="none", label=f"{name}, coded"
+            list(coded), list(coded.values()), "s", color=colour, markersize=8, fillstyle="none", label=f"{name}, coded"
         )
     axes.set(
         xlabel="steps of optimal inference, K", ylabel="bits per dimension", title="Binary MNIST, bits-back coding"
