@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hypothesis import given  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from strokes import small_vae, strokes, trained_vae  # noqa: E402
 
@@ -86,6 +86,7 @@ def test_inverse_softplus():
 dyadic = st.integers(-(2**30), 2**30).map(lambda number: number / 2**20)
 
 
+@settings(deadline=None)  # the first call of a torch function takes long
 @given(st.builds(Gaps, dyadic, dyadic, dyadic, dyadic))
 def test_the_whole_gap_is_exactly_its_two_parts(found):
     assert found.whole == found.generative + found.inference

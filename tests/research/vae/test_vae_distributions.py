@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hypothesis import given  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from nelloc.research.vae.distributions import (  # noqa: E402
@@ -39,12 +39,14 @@ def images_of(likelihood, count: int = 3, size: int = 4, seed: int = 1):
 LIKELIHOODS = [Bernoulli(), DiscretisedLogistic(), ChannelAutoregressiveLogistic()]
 
 
+@settings(deadline=None)  # the first call of a torch function takes long
 @given(mean=st.floats(-1.5, 1.5), log_scale=st.floats(-7, 3))
 def test_a_discretised_logistic_is_normalised(mean, log_scale):
     total = log_mass(number(mean), number(log_scale), LEVELS).exp().sum()
     assert total.item() == pytest.approx(1, abs=1e-12)
 
 
+@settings(deadline=None)  # the first call of a torch function takes long
 @given(level=st.integers(1, 254), log_scale=st.floats(-7, 0))
 def test_bins_are_centred_on_their_levels(level, log_scale):
     mass = log_mass(number(level / 127.5 - 1), number(log_scale), LEVELS)
