@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from images import TEST_SETS, load_set
 
+from nelloc import library
 from nelloc.ood.metrics import auroc, false_positive_rate
 from nelloc.ood.pair import find
 from nelloc.ood.plots import draw_histograms
@@ -90,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", action="append", help="pair; may be repeated.  [default: those of TEST_SETS]")
+    parser.add_argument("--model", action="append", help="pair; may be repeated.  [default: those shipped]")
     parser.add_argument("--limit", type=int, help="the first so many images of each set only")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -102,7 +103,7 @@ def main() -> None:
         f"{f' --limit {asked.limit}' if asked.limit else ''}`. Beside the rows of the thesis's Table 5.5. "
         f"Codecs: {', '.join(peer.label for peer in codecs())}.",
     ]
-    for model in asked.model or TEST_SETS:
+    for model in asked.model or [name for name in TEST_SETS if name in library.shipped_pairs()]:
         pair, name = find(model), Path(model).stem if model not in TEST_SETS else model
         sets = {}
         for test in TEST_SETS[name]:
