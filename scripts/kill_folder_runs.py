@@ -1,6 +1,6 @@
 """Kill runs over a folder at random moments, and look at what is left.
 
-    for seed in 0 1 2 3 4 5 6 7; do
+    for seed in 0 1 2 3 4 5 6 7 8; do
         python scripts/kill_folder_runs.py --kills 30 --seed $seed --out benchmarks/results/kills.md
     done
 

@@ -91,6 +91,7 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
 def _shown(result: Result, folder: str | None = None) -> Shown:
     bits = 8 * result.target_bytes / result.samples
     row = asdict(result) | {"bits_per_dimension": bits}
+    del row["damaged"]  # of files that are decompressed
     if result.adapted is None:
         del row["adapted"]
     share = result.target_bytes / max(1, result.source_bytes)

@@ -130,7 +130,9 @@ def finish(
     written: list[tuple[Ready, Result]] = []
     for ready, (result, data) in converted:
         with _failing(ready.job, conversion, outcomes):
-            storage.write(ready.job.target, data, conversion.force, ready.file.modified, sync=False)
+            # What is not the whole image does not get the time that would make it count as done.
+            modified = None if result.damaged else ready.file.modified
+            storage.write(ready.job.target, data, conversion.force, modified, sync=False)
             if conversion.remove and storage.read(ready.job.target) != data:
                 raise NellocError(f"{ready.job.target}: was not written as it should be; check the disk")
             written.append((ready, replace(result, target=str(ready.job.target))))

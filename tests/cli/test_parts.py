@@ -99,3 +99,5 @@ def test_a_folder_with_a_damaged_file(folder):
     assert rows["damaged.nlc"]["damaged"] == ["tile 1 (13,0,13,13)", "tile 5 (26,13,14,13)"]
     assert rows["whole.nlc"]["damaged"] == []
     assert (folder / "out" / "damaged.png").exists()
+    again = invoke("decompress", ".", "--output-dir", "out", "--allow-damaged")
+    assert (again.exit_code, "damaged.png: exists already, not as the output" in again.stderr) == (1, True)
