@@ -1,0 +1,102 @@
+"""Peak memory of `nelloc compress` and `decompress` for a big image.
+
+    python benchmarks/big_image.py --data ../shared/data --model fast --out benchmarks/results/big_image.md
+
+The image is a mosaic of the training photographs, so that every tile is coded as a photograph's is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import nelloc
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command: what it was, seconds, and the most memory that its process had, in MB."""
+
+    name: str
+    seconds: float
+    megabytes: float
+
+
+def mosaic(data: Path, megapixels: float) -> Image.Image:
+    """Photographs side by side, as a square of so many megapixels."""
+    side = round(1000 * megapixels**0.5)
+    canvas = np.empty((side, side, 3), np.uint8)
+    top, paths = 0, iter(sorted((data / "train-natural").glob("*.webp")) * 20)
+    while top < side:
+        left, height = 0, 200
+        while left < side:
+            photograph = np.asarray(Image.open(next(paths)).convert("RGB"))[:height, : side - left]
+            rows = min(len(photograph), side - top)
+            canvas[top : top + rows, left : left + photograph.shape[1]] = photograph[:rows]
+            left += photograph.shape[1]
+        top += height
+    return Image.fromarray(canvas)
+
+
+def run(name: str, *arguments: str) -> Run:
+    """Run `nelloc` in a process of its own."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "nelloc", *arguments])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"nelloc {' '.join(arguments)} failed")
+    return Run(name, time.perf_counter() - start, usage.ru_maxrss / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--megapixels", type=float, default=100)
+    parser.add_argument("--model", default="fast")
+    parser.add_argument("--out", type=Path, default=None)
+    args = parser.parse_args()
+    nelloc_options = ["--threads", "2", "--model", args.model]
+    Image.MAX_IMAGE_PIXELS = None
+    with tempfile.TemporaryDirectory() as folder:
+        source, target, back = (str(Path(folder) / name) for name in ("big.png", "big.nlc", "back.png"))
+        mosaic(args.data, args.megapixels).save(source, compress_level=1)
+        side = round(1000 * args.megapixels**0.5)
+        raw = 3 * side**2 / 1e6
+        region = f"{side // 2},{side // 2},512,512"
+        runs = [
+            run("compress, with its check", "compress", *nelloc_options, source, target),
+            run("decompress to PNG", "decompress", *nelloc_options, target, back),
+            run(
+                "decompress --region, 512 x 512", "decompress", *nelloc_options, "--region", region, target, back, "-f"
+            ),
+        ]
+        bits = 8 * os.path.getsize(target) / (3 * side**2)
+    lines = [
+        "# A big image",
+        "",
+        f"Made by `python benchmarks/big_image.py --megapixels {args.megapixels:g} --model {args.model}`:",
+        f"{side} x {side} pixels of RGB ({raw:.0f} MB of samples), {bits:.3f} bits per dimension, two threads; "
+        f"nelloc {nelloc.__version__}.",
+        "",
+        "| command | peak memory, MB | seconds |",
+        "| --- | --- | --- |",
+        *(f"| {one.name} | {one.megabytes:.0f} | {one.seconds:.0f} |" for one in runs),
+        "",
+    ]
+    text = "\n".join(lines)
+    print(text)
+    if args.out:
+        args.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
