@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from nelloc import library, methods
 from nelloc.container import NO_MODEL, Container, Method, Section, SectionType, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoding import decode_files, open_file
+from nelloc.effort import DEFAULT_EFFORT, Effort
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
@@ -26,11 +27,11 @@ from nelloc.exact.differences import Adapted
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.model import ExactModel
 from nelloc.image import Pixels
-from nelloc.image.pixels import Samples
 from nelloc.kinds import Role
+from nelloc.plans import Piece, Plan, plans_for
 from nelloc.sections import Described, describe
 from nelloc.spread import single_threaded_products, spread
-from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, Rectangle, tiles
+from nelloc.tiling import MAX_TILE, MIN_TILE, Rectangle
 
 Source = Image.Image | NDArray[np.uint8] | NDArray[np.uint16] | Pixels
 
@@ -50,8 +51,9 @@ MAX_MINUTES = 10_000
 
 @dataclass(frozen=True)
 class Options:
-    """How to code. None of these changes the pixels; ``model``, ``tile``, ``strip`` and what adapts the model change
-    the bytes. With ``strip`` metadata is left out.
+    """How to code. None of these changes the pixels; ``model``, ``tile``, ``effort``, ``strip`` and what adapts the
+    model change the bytes. With ``strip`` metadata is left out. ``effort`` is one of the levels of ``nelloc.effort``;
+    without ``tile`` it chooses the tiles too.
 
     With ``adapt`` the model is first fine-tuned on what is coded, which needs torch, for about ``adapt_minutes`` (by
     default chosen from the number of pixels), and the files hold it, if that makes them smaller. Decoding, ``region``
@@ -59,7 +61,8 @@ class Options:
     """
 
     model: str | Path | None = None
-    tile: int = DEFAULT_TILE
+    tile: int | None = None
+    effort: int = DEFAULT_EFFORT
     backend: str = backends.DEFAULT_BACKEND
     decoder: str = DEFAULT_DECODER
     threads: int | None = None
@@ -72,8 +75,10 @@ class Options:
     allow_damaged: bool = False
 
     def __post_init__(self) -> None:
-        if not MIN_TILE <= self.tile <= MAX_TILE:
+        if self.tile is not None and not MIN_TILE <= self.tile <= MAX_TILE:
             raise NellocError(f"tile size {self.tile}: out of range; choose {MIN_TILE} to {MAX_TILE}")
+        if self.effort not in set(Effort):
+            raise NellocError(f"effort {self.effort}: choose {min(Effort)} to {max(Effort)}")
         if self.decoder not in DECODERS:
             raise NellocError(f"decoder {self.decoder}: unknown; choose one of {', '.join(DECODERS)}")
         if self.threads is not None and self.threads < 1:
@@ -163,70 +168,79 @@ def encode_pixels(
         if image.area > options.max_pixels:
             raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
         described.append(describe(image))
-    work = [
-        piece
-        for image, what, model in zip(pixels, described, models, strict=True)
-        for piece in _pieces(image, what, model, options.tile)
-    ]
-    options.progress.expect(sum(piece.samples[0].size for piece in work))
+    plans = [_plans(image, what, options) for image, what in zip(pixels, described, strict=True)]
+    work = [(piece, model) for own, model in zip(plans, models, strict=True) for plan in own for piece in plan.pieces]
+    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
 
-    def encode_part(part: Sequence[_Piece], advance: Advance) -> list[TileCode]:
+    def encode_part(part: Sequence[_Work], advance: Advance) -> list[_Coded]:
         engines: dict[tuple[bytes, int], Engine] = {}
-        return [_encode_piece(piece, engines, options, measure, advance) for piece in part]
+        return [_encode_piece(piece, model, engines, options, measure, advance) for piece, model in part]
 
     for needed in {model.sha256: model for model in models if model is not None}.values():
         backends.prepare(needed, options.backend)  # fails early, and loads the library that is then limited
     with single_threaded_products():
-        codes = iter(zip(work, spread(encode_part, work, options.workers, options.progress.advance), strict=True))
+        codes = iter(spread(encode_part, work, options.workers, options.progress.advance))
     encoded = []
-    for image, what, model, other in zip(pixels, described, models, changed, strict=True):
-        count = len(tiles(image.height, image.width, options.tile)) * len(what.groups)
-        own = [next(codes) for _ in range(count)]
-        records = tuple(TileRecord(piece.method, code.data) for piece, code in own)
-        file = Container(image.kind, image.width, image.height, options.tile, NO_MODEL, records, what.sections)
-        if model is not None and file.needs_model:
-            file = replace(file, model_id=model.id)
-            if embed and other is not None:
-                file = replace(file, sections=(Section(SectionType.DIFFERENCES, other.differences), *file.sections))
-        bits = sum(code.model_bits or 0.0 for _, code in own) if measure else None
-        encoded.append(Encoded(nlc.pack(file), bits))
+    for image, what, own, model, other in zip(pixels, described, plans, models, changed, strict=True):
+        results = []
+        for plan in own:
+            coded = [next(codes) for _ in plan.pieces]
+            records = tuple(TileRecord(best.method, best.code.data) for best in coded)
+            file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, what.sections)
+            if model is not None and file.needs_model:
+                file = replace(file, model_id=model.id)
+                if embed and other is not None:
+                    file = replace(file, sections=(Section(SectionType.DIFFERENCES, other.differences), *file.sections))
+            bits = sum(best.code.model_bits or 0.0 for best in coded) if measure else None
+            results.append(Encoded(nlc.pack(file), bits))
+        encoded.append(min(results, key=lambda result: len(result.data)))
     if verify:
         verify_encoded(encoded, pixels, options, {model.id: model for model in models if model is not None})
     return encoded
 
 
+_Work = tuple[Piece, ExactModel | None]
+
+
+def _plans(image: Pixels, what: Described, options: Options) -> list[Plan]:
+    groups = image.kind.groups
+    bits = [min(group.bits, depth.bits) for group, depth in zip(groups, what.depths, strict=True)]
+    return plans_for(groups, what.groups, bits, options.tile, options.effort)
+
+
 @dataclass(frozen=True)
-class _Piece:
-    """One group of planes (planes, H, W) of one tile, to be coded by ``method`` at ``bits`` bits per sample."""
+class _Coded:
+    """A coded piece: the method that made it smallest, and its bytes."""
 
-    samples: Samples
-    bits: int
     method: Method
-    model: ExactModel | None
-
-
-def _pieces(image: Pixels, what: Described, model: ExactModel | None, size: int) -> Iterator[_Piece]:
-    """The pieces of an image in the order of the file: tile by tile, group by group."""
-    for tile in tiles(image.height, image.width, size):
-        for group, samples, depth in zip(image.kind.groups, what.groups, what.depths, strict=True):
-            view = samples[:, tile.rows, tile.columns]
-            yield _Piece(view, depth.bits, methods.choose(group, view), model)
+    code: TileCode
 
 
 def _encode_piece(
-    piece: _Piece, engines: dict[tuple[bytes, int], Engine], options: Options, measure: bool, advance: Advance
-) -> TileCode:
-    """Code a piece; ``engines`` are those of this thread, and may get one more."""
+    piece: Piece,
+    model: ExactModel | None,
+    engines: dict[tuple[bytes, int], Engine],
+    options: Options,
+    measure: bool,
+    advance: Advance,
+) -> _Coded:
+    """Code a piece in all ways that are tried; ``engines`` are those of this thread, and may get one more."""
     samples = np.ascontiguousarray(piece.samples)
-    if not piece.method.needs_model:
-        data = methods.encode(piece.method, samples)
-        advance(samples[0].size)
-        return TileCode(data, 8.0 * len(data) if measure else None)
-    assert piece.model is not None, "only images with colour are coded with a model"
-    key = (piece.model.sha256, piece.bits)
-    if key not in engines:
-        engines[key] = _engine(piece.model, piece.bits, options.backend)
-    return encode_tile(engines[key], samples, pixel_checksum(samples), progress=advance, measure=measure)
+    results = []
+    for trial in piece.trials:
+        if trial.method.needs_model:
+            assert model is not None, "only images with colour are coded with a model"
+            key = (model.sha256, piece.bits)
+            if key not in engines:
+                engines[key] = _engine(model, piece.bits, options.backend)
+            seed = pixel_checksum(samples)
+            code = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
+        else:
+            data = methods.encode(trial.method, samples, piece.bits, trial.way)
+            advance(samples[0].size)
+            code = TileCode(data, 8.0 * len(data) if measure else None)
+        results.append(_Coded(trial.method, code))
+    return min(results, key=lambda result: len(result.code.data))
 
 
 def verify_encoded(

@@ -39,6 +39,8 @@ class Method(enum.IntEnum):
     MIXTURE = 0
     CONSTANT = 1
     DEFLATE = 2
+    ADAPTIVE = 3
+    STORED = 4
 
     @property
     def needs_model(self) -> bool:

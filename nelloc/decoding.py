@@ -188,7 +188,8 @@ class _Stream:
         if problem is None:
             try:
                 shape = self.target.shape
-                self.target[:] = methods.decode(self.record.method, self.record.data, shape, self.bits)
+                bits = min(self.bits, self.group.bits)
+                self.target[:] = methods.decode(self.record.method, self.record.data, shape, bits)
             except MalformedError:
                 problem = "is damaged"
         if problem is not None:

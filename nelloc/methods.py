@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -9,24 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.container import Method
-from nelloc.kinds import Group, Role
+from nelloc.generic import record
+from nelloc.generic.adaptive import Shape
+from nelloc.generic.record import Way
 from nelloc.numbers import MalformedError
 
 # Samples of these numbers of bits are packed into bytes before they are deflated.
 _PACKED_BITS = (1, 2, 4, 8)
 
 
-def choose(group: Group, samples: NDArray[Any]) -> Method:
-    """The method for one group (planes, H, W) of one tile."""
-    if (samples == samples[:, :1, :1]).all():
-        return Method.CONSTANT
-    return Method.MIXTURE if group.role in (Role.COLOUR, Role.ALPHA) else Method.DEFLATE
+def encode(method: Method, samples: NDArray[Any], bits: int = 8, way: Way | None = None) -> bytes:
+    """The data of a record that needs no model, of samples (planes, H, W) uint8 or uint16 of at most ``bits`` bits.
 
-
-def encode(method: Method, samples: NDArray[Any]) -> bytes:
-    """The data of a record that needs no model, of samples (planes, H, W) uint8 or uint16."""
+    ``way`` is that of the adaptive coder.
+    """
     if method is Method.CONSTANT:
         return _little_endian(samples[:, 0, 0]).tobytes().rstrip(b"\0")
+    if method is Method.STORED:
+        return _little_endian(samples).tobytes().rstrip(b"\0")
+    if method is Method.ADAPTIVE:
+        assert way is not None
+        return record.encode(samples, bits, way)
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     bits = next(bits for bits in _PACKED_BITS if int(samples.max()) < 1 << bits)
     return bytes([bits]) + deflate.compress(_pack(samples[0], bits)) + deflate.flush()
@@ -34,18 +38,26 @@ def encode(method: Method, samples: NDArray[Any]) -> bytes:
 
 def decode(method: Method, data: bytes, shape: tuple[int, int, int], bits: int) -> NDArray[Any]:
     """Samples of ``shape`` (planes, H, W), of at most ``bits`` bits. Raises MalformedError for damaged data."""
-    kind = np.uint16 if bits > 8 else np.uint8
+    if method is Method.ADAPTIVE:
+        return record.decode(data, Shape(*shape, bits))
     if method is Method.CONSTANT:
-        size = shape[0] * np.dtype(kind).itemsize
-        if len(data) > size:
-            raise MalformedError("constant")
-        values = np.frombuffer(data.ljust(size, b"\0"), np.dtype(kind).newbyteorder("<")).astype(kind)
-        samples = np.broadcast_to(values[:, None, None], shape)
+        samples = np.broadcast_to(_samples(data, (shape[0], 1, 1), bits), shape)
+    elif method is Method.STORED:
+        samples = _samples(data, shape, bits)
     else:
         samples = _inflate(data, shape)
     if int(samples.max()) >> bits:
         raise MalformedError("a sample out of range")
     return samples
+
+
+def _samples(data: bytes, shape: tuple[int, int, int], bits: int) -> NDArray[Any]:
+    """Samples of one or two bytes each, of which zeros at the end are left out."""
+    kind = np.dtype(np.uint16 if bits > 8 else np.uint8)
+    size = math.prod(shape) * kind.itemsize
+    if len(data) > size:
+        raise MalformedError("samples")
+    return np.frombuffer(data.ljust(size, b"\0"), kind.newbyteorder("<")).astype(kind).reshape(shape)
 
 
 def _inflate(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:

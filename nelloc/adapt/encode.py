@@ -13,6 +13,7 @@ from nelloc.codec import Encoded, Options, encode_pixels, has_colour, model_for,
 from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted
 from nelloc.exact.model import ExactModel
+from nelloc.tiling import DEFAULT_TILE
 
 # A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
@@ -96,7 +97,7 @@ def encode_adapted(
         adapted = adapt(
             _Planes(pixels, members),
             base,
-            options.tile,
+            options.tile or DEFAULT_TILE,
             plan,
             # One is left for making batches; more than a few do not help with products of this size.
             threads=min(8, max(1, options.workers - 1)),

@@ -10,13 +10,24 @@ import click
 
 from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
 from nelloc.cli.folder import Shown, convert_many, convert_one, select
+from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
 
 if TYPE_CHECKING:
     from nelloc.files import Gain, Result
     from nelloc.folders.conversion import Compression
 
 
-@click.command()
+def _effort_table() -> str:
+    """The levels of --effort, as the help prints them."""
+    rows = "\n".join(f"{level}  + {added}" if level > 1 else f"1  {added}" for level, added in ADDED.items())
+    return (
+        "\b\nLevels of --effort, each with what it tries beyond the one before it; the smallest result is kept.\n"
+        f"{rows}\n\n"
+        "The model is the one of --model at every level, and what is tried costs nothing to decode."
+    )
+
+
+@click.command(epilog=_effort_table())
 @select
 @options("model")
 @click.option(
@@ -32,11 +43,17 @@ if TYPE_CHECKING:
     help="How long, in minutes of a fast core; implies --adapt.  [default: 1 for a megapixel, 3 for ten]",
 )
 @click.option(
+    "--effort",
+    type=click.IntRange(min(Effort), max(Effort)),
+    default=int(DEFAULT_EFFORT),
+    show_default=True,
+    help="How much to try; see the table below. Higher is never larger.",
+)
+@click.option(
     "--tile",
     type=click.IntRange(16, 4096),
-    default=256,
-    show_default=True,
-    help="Largest side of a tile, in pixels. Tiles are decoded side by side and checked one by one.",
+    help="Largest side of a tile, in pixels. Tiles are decoded side by side and checked one by one.  "
+    "[default: 256, and what --effort tries]",
 )
 @options("strip", "backend", "decoder", "threads", "max_pixels", "force")
 @click.option(

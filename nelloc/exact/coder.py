@@ -31,8 +31,29 @@ def encode_digits(digits: NDArray[np.int32], frequencies: NDArray[np.float64], s
     coder = _AnsCoder(_words(seed))
     if len(digits):
         coder.encode_reverse(digits, _CATEGORICAL, frequencies)
-    # The last word is the high half of the coder's state; its high bytes are often zero.
-    return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+    return _stored(coder)
+
+
+class DigitWriter:
+    """Collects digits as they are coded; ANS takes them last to first."""
+
+    def __init__(self) -> None:
+        self._digits: list[NDArray[np.uint8]] = []
+        self._frequencies: list[NDArray[np.int32]] = []
+
+    def digits(self, known: NDArray[np.int64] | None, frequencies: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Write the digits ``known`` (N,) of ``frequencies`` (N, RADIX), and return them."""
+        assert known is not None
+        self._digits.append(known.astype(np.uint8))
+        self._frequencies.append(frequencies.astype(np.int32))
+        return known
+
+    def bytes(self, seed: int) -> bytes:
+        """All that was written; ``seed`` as in ``encode_digits``."""
+        coder = _AnsCoder(_words(seed))
+        for digits, frequencies in zip(reversed(self._digits), reversed(self._frequencies), strict=True):
+            coder.encode_reverse(digits.astype(np.int32), _CATEGORICAL, frequencies.astype(np.float64))
+        return _stored(coder)
 
 
 class DigitSource(Protocol):
@@ -86,3 +107,8 @@ def decode_side_by_side(
 def _words(seed: int) -> NDArray[np.uint32]:
     """The stack that holds ``seed``: one word, or none if it is zero (a stack never ends in a zero word)."""
     return np.array([seed] if seed else [], np.uint32)
+
+
+def _stored(coder: constriction.stream.stack.AnsCoder) -> bytes:
+    """The words of a stack. The last one is the high half of the coder's state; its high bytes are often zero."""
+    return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")

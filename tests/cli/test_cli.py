@@ -22,9 +22,10 @@ from nelloc import codec, container
 from nelloc.cli import common
 from nelloc.cli.main import main
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.effort import DEFAULT_EFFORT
 from nelloc.exact.backends import BACKENDS, DEFAULT_BACKEND
 from nelloc.image import from_array
-from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE
+from nelloc.tiling import MAX_TILE, MIN_TILE
 
 HELP = Path(__file__).parent / "help"
 COMMANDS = ("compress", "decompress", "info", "verify")
@@ -228,6 +229,16 @@ def test_tile_sets_the_largest_side_of_a_tile():
     assert (found["tile"], found["tiles"]) == (16, 2)
 
 
+def test_more_effort_is_never_larger_and_gives_the_same_pixels(pixels):
+    sizes = []
+    for level in ("1", "5", "7"):
+        assert invoke("compress", "photo.png", "-f", "--effort", level, *MODEL).exit_code == 0
+        sizes.append(Path("photo.nlc").stat().st_size)
+        assert invoke("decompress", "photo.nlc", "back.png", "-f", *MODEL).exit_code == 0
+        np.testing.assert_array_equal(np.asarray(Image.open("back.png")), pixels)
+    assert sizes == sorted(sizes, reverse=True)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_gives_the_same_bytes_or_says_why_it_cannot(backend):
     result = invoke("compress", "photo.png", "--backend", backend, *MODEL)
@@ -262,13 +273,17 @@ def test_the_flags_reach_the_codec(monkeypatch):
     monkeypatch.setattr("nelloc.files.decode_files", record)
     flags = {"--backend": "reference", "--decoder": "parallel", "--threads": "2", "--max-pixels": "4000"}
     flags["--model"] = "model.nlm"
-    for command in (["compress", "photo.png", "--tile", "17"], ["decompress", "file.nlc"], ["verify", "file.nlc"]):
+    for command in (
+        ["compress", "photo.png", "--tile", "17", "--effort", "3"],
+        ["decompress", "file.nlc"],
+        ["verify", "file.nlc"],
+    ):
         with pytest.raises(StopError):
             invoke(*command, *(word for pair in flags.items() for word in pair))
         found = seen.pop()
         assert (found.backend, found.decoder, found.threads, found.max_pixels) == ("reference", "parallel", 2, 4000)
         assert found.model == "model.nlm"
-        assert found.tile == (17 if command[0] == "compress" else DEFAULT_TILE)
+        assert (found.tile, found.effort) == ((17, 3) if command[0] == "compress" else (None, DEFAULT_EFFORT))
 
 
 def test_threads_change_nothing_but_the_time(pixels):
@@ -544,6 +559,7 @@ def test_a_missing_or_wrong_model_gives_one_line(command):
         ["unpack", "a"],
         ["--unknown"],
         *([command, "file.nlc", "--unknown"] for command in COMMANDS),
+        *(["compress", "photo.png", "--effort", level] for level in ("0", "10", "x")),
         *(["compress", "photo.png", "--tile", size] for size in ("15", "4097", "0", "-1", "x")),
         *([command, "file.nlc", "--threads", "0"] for command in ("compress", "decompress", "verify")),
         *([command, "file.nlc", "--max-pixels", "0"] for command in COMMANDS),
@@ -677,7 +693,7 @@ def test_the_defaults_of_the_command_line_are_those_of_the_codec():
             assert given[name] == getattr(defaults, name), f"{command.name}: {name}"
     tile = next(parameter.type for parameter in main.commands["compress"].params if parameter.name == "tile")
     assert (tile.min, tile.max) == (MIN_TILE, MAX_TILE)
-    assert (defaults.backend, defaults.decoder, defaults.tile) == (DEFAULT_BACKEND, DEFAULT_DECODER, DEFAULT_TILE)
+    assert (defaults.backend, defaults.decoder, defaults.effort) == (DEFAULT_BACKEND, DEFAULT_DECODER, DEFAULT_EFFORT)
     assert defaults.max_pixels == container.MAX_PIXELS
 
 

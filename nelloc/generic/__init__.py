@@ -1,0 +1,1 @@
+"""Images that a network is bad at: an adaptive coder for screens, text, drawings, palettes, patterns and noise."""

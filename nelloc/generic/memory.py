@@ -1,0 +1,67 @@
+"""What followed the same neighbourhood before: hashed memories of colours. docs/FORMAT.md, section 13."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+
+# Odd multipliers: powers of 2**64 / golden ratio.
+_GOLDEN = 0x9E3779B97F4A7C15
+MULTIPLIERS = tuple(np.uint64(pow(_GOLDEN, k, 1 << 64)) for k in range(1, 17))
+CONFIDENCE_LIMIT = 15
+# A colour that was right more often than this outlives an error.
+_TRUSTED = 2
+
+
+def mixed(numbers: Sequence[Numbers], bits: int) -> Numbers:
+    """A hash of ``bits`` bits of each of N tuples of numbers; ``numbers`` are the arrays (N,) of their parts."""
+    total = np.zeros(len(numbers[0]), np.uint64)
+    for multiplier, part in zip(MULTIPLIERS, numbers, strict=False):
+        total += (part.astype(np.uint64) + np.uint64(1)) * multiplier
+    total = (total ^ total >> np.uint64(29)) * MULTIPLIERS[-1]
+    return (total >> np.uint64(64 - bits)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What a memory knows of N neighbourhoods: where, two colours each, and how often the first was right in a row."""
+
+    at: Numbers
+    first: Numbers
+    second: Numbers
+    confidence: Numbers
+
+
+class Memory:
+    """The colours seen last after each neighbourhood, in 2**``bits`` places."""
+
+    def __init__(self, bits: int):
+        self._bits = bits
+        self._colours = np.zeros((2, 1 << bits), np.int64)
+        self._confidence = np.zeros(1 << bits, np.int64)
+        self._writer = np.zeros(1 << bits, np.int64)
+        self._writes = 0
+
+    def recall(self, neighbours: Sequence[Numbers]) -> Recalled:
+        """What is known of these neighbourhoods: ``neighbours`` are the arrays (N,) of their colours."""
+        at = mixed(neighbours, self._bits)
+        return Recalled(at, self._colours[0, at], self._colours[1, at], self._confidence[at])
+
+    def learn(self, recalled: Recalled, colours: Numbers) -> None:
+        """Learn the colours (N,) that followed. Of several in one place, the last is learned."""
+        order = self._writes + np.arange(1, len(colours) + 1)
+        self._writes += len(colours)
+        np.maximum.at(self._writer, recalled.at, order)
+        last = self._writer[recalled.at] == order
+        at, colour = recalled.at[last], colours[last]
+        first, second, confidence = recalled.first[last], recalled.second[last], recalled.confidence[last]
+        right, trusted = colour == first, confidence > _TRUSTED
+        self._colours[0, at] = np.where(right | trusted, first, colour)
+        self._colours[1, at] = np.where(right, second, np.where(trusted, colour, first))
+        wrong = np.where(trusted, confidence >> 1, 1)
+        self._confidence[at] = np.where(right, np.minimum(confidence + 1, CONFIDENCE_LIMIT), wrong)
