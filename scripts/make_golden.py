@@ -13,13 +13,17 @@ import numpy as np
 from PIL import Image
 
 import nelloc
-from nelloc import library
+from nelloc import library, methods
 from nelloc.codec import Options, encode_pixels
+from nelloc.container import NO_MODEL, Container, Method, TileRecord, pack
 from nelloc.exact.differences import Adapted, encode_differences
 from nelloc.exact.model import load_model, model_id
+from nelloc.generic.adaptive import Form
+from nelloc.generic.record import Way
 from nelloc.image import Palette, Pixels, from_array, read, write
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
 from nelloc.kinds import Kind
+from nelloc.tiling import tiles
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -72,6 +76,9 @@ def main() -> None:
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         (encoded,) = encode_pixels([pixels], Options(model=GOLDEN / "model.nlm", tile=32), verify=True)
         _keep(GOLDEN / f"{name}.nlc", encoded.data)
+    for name, (pixels, way_of) in _adaptive(photograph).items():
+        _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
+        _keep(GOLDEN / f"{name}.nlc", pack(_coded(pixels, way_of)))
     # One file of each shipped model, small enough for the independent decoder.
     for name in library.shipped():
         image = photograph[20:27, 30:42]
@@ -121,6 +128,43 @@ def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:
     # PNG files say these items in an order of their own.
     images["metadata"] = read(write(images["metadata"], ".png").data, "metadata")
     return {f"kind-{name}": pixels for name, pixels in images.items()}
+
+
+def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[Way | None]]]:
+    """Images for the adaptive coder, and the way of each of their tiles; None for one that is stored."""
+    steps = photograph[:45, :48] // 64 * 64
+    blocks = steps[::3, ::4].repeat(3, axis=0).repeat(4, axis=1)
+    noise = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
+    mixed = np.concatenate([blocks, np.tile(noise, (1, 3, 1))])
+    forms = [Way(Form(form), order) for form, order in ((1, 0), (2, 0), (3, 3), (4, 5), (5, 1), (3, 0))]
+    gray = np.asarray(Image.fromarray(blocks).convert("L"))
+    palette, candidates = Way(Form.PALETTE), Way(Form.CANDIDATES_PREDICTED)
+    deep = blocks[:20, :24].astype(np.uint16) * 257
+    return {
+        "adaptive-rgb": (from_array(mixed), [*forms, *forms[1:4], palette, None, Way(Form.PLAIN)]),
+        "adaptive-gray": (
+            from_array(gray),
+            [Way(Form.PALETTE), Way(Form.CANDIDATES_PREDICTED)] * 4 + [Way(Form.PLAIN)],
+        ),
+        "adaptive-large": (from_array(np.tile(gray, (2, 2))), [palette]),
+        "adaptive-rgb16": (from_array(deep), [candidates, palette] * 2),
+        "adaptive-bilevel": (
+            from_array(gray > 100),
+            [palette, Way(Form.CANDIDATES_PLAIN)] * 4 + [Way(Form.PREDICTED)],
+        ),
+    }
+
+
+def _coded(pixels: Pixels, chosen: list[Way | None]) -> Container:
+    """A file of tiles of 16, or one tile, each coded in the way ``chosen`` for it; deep samples at all their bits."""
+    size = 16 if len(chosen) > 1 else 96
+    group = pixels.kind.groups[0]
+    records = []
+    for tile, way in zip(tiles(pixels.height, pixels.width, size), chosen, strict=True):
+        samples = np.ascontiguousarray(pixels.planes[:, tile.rows, tile.columns])
+        method = Method.STORED if way is None else Method.ADAPTIVE
+        records.append(TileRecord(method, methods.encode(method, samples, group.bits, way)))
+    return Container(pixels.kind, pixels.width, pixels.height, size, NO_MODEL, tuple(records))
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from zlib import crc32
 
+from independent_adaptive import decode_adaptive
+
 SIGNATURE = b"\x8eNL\n"
 TILED, SECTIONS = 1, 2
 WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
@@ -25,7 +27,7 @@ WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
 GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 4: [(1, 8)], 5: [(1, 1)]}
 GROUPS |= {kind + 6: [(planes, 16) for planes, _ in GROUPS[kind]] for kind in range(4)}
 PALETTE, BILEVEL = 4, 5
-MIXTURE, CONSTANT, DEFLATE = 0, 1, 2
+MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED = range(5)
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT = 1, 0x83, 0x84, 0x85
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
@@ -69,6 +71,10 @@ def decode(data: bytes, models: list[bytes]) -> Image:
                 samples = decode_tile(model, content, size, bottom - top, planes, depth)
             elif method == CONSTANT:
                 samples = decode_constant(content, size * (bottom - top), planes, depth)
+            elif method == STORED:
+                samples = decode_stored(content, size * (bottom - top), planes, depth)
+            elif method == ADAPTIVE:
+                samples = decode_adaptive(Coder, content, size, bottom - top, planes, min(bits, depth))
             else:
                 samples = inflate(content, size, bottom - top, planes)
             require(max(map(max, samples)) < 1 << min(bits, depth), "a sample out of range")
@@ -125,6 +131,15 @@ def inflate(data: bytes, width: int, height: int, planes: int) -> list[list[int]
             byte = rows[start + x // per_byte]
             samples.append(byte >> 8 - bits * (x % per_byte + 1) & (1 << bits) - 1)
     return [samples]
+
+
+def decode_stored(data: bytes, count: int, planes: int, depth: int) -> list[list[int]]:
+    """Section 10: all samples, one or two bytes each."""
+    size = 2 if depth > 8 else 1
+    require(len(data) <= size * count * planes, "too many samples")
+    data = data.ljust(size * count * planes, b"\0")
+    samples = [int.from_bytes(data[k : k + size], "little") for k in range(0, len(data), size)]
+    return [samples[k : k + count] for k in range(0, len(samples), count)]
 
 
 def unpacked(data: bytes) -> bytes:
@@ -237,7 +252,7 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
 
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in (MIXTURE, CONSTANT, DEFLATE), f"unknown method {method}")
+    require(method in (MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED), f"unknown method {method}")
     require(method == DEFLATE or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 

@@ -1,0 +1,71 @@
+"""Records of the adaptive coder: what goes in comes out, and damage is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nelloc.generic.adaptive import Form, Shape
+from nelloc.generic.record import Way, decode, encode, orders, ways
+from nelloc.numbers import MalformedError
+
+
+@st.composite
+def samples_and_bits(draw):
+    """Small tiles of every number of planes and depth, from noise to few repeated colours."""
+    bits = draw(st.sampled_from([1, 8, 10, 16]))
+    shape = (draw(st.sampled_from([1, 3])), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    samples = random.integers(0, min(1 << bits, draw(st.sampled_from([2, 5, 1 << 16]))), shape)
+    return samples.astype(np.uint16 if bits > 8 else np.uint8), bits
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples_and_bits(), st.data())
+def test_every_way_gives_the_samples_back(given_samples, data):
+    samples, bits = given_samples
+    way = data.draw(st.sampled_from(list(ways(samples, bits))))
+    back = decode(encode(samples, bits, way), Shape(*samples.shape, bits))
+    assert back.dtype == samples.dtype
+    assert np.array_equal(back, samples)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(Form), st.integers(0, 2**32), st.integers(0, 200))
+def test_a_changed_byte_is_refused(form, seed, place):
+    random = np.random.default_rng(seed)
+    samples = random.integers(0, 4, (3, 5, 5)).astype(np.uint8) * 60
+    data = bytearray(encode(samples, 8, Way(form)))
+    data[place % len(data)] ^= 1 << seed % 8
+    with pytest.raises(MalformedError):
+        decode(bytes(data), Shape(3, 5, 5, 8))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.binary(max_size=60), st.sampled_from([1, 8, 12]), st.sampled_from([1, 3]))
+def test_any_bytes_are_refused(data, bits, planes):
+    with pytest.raises(MalformedError):
+        decode(data, Shape(planes, 4, 5, bits))
+
+
+def test_few_bytes_cannot_announce_many_pixels():
+    with pytest.raises(MalformedError):
+        decode(b"\x01", Shape(1, 1 << 14, 1 << 14, 8))
+
+
+def test_green_comes_first():
+    assert orders(3)[0] == (1, 0, 2)
+    assert len(orders(3)) == 6
+
+
+def test_a_nearly_constant_tile_costs_a_few_bytes():
+    samples = np.full((1, 64, 64), 240, np.uint8)
+    samples[0, 20, 30] = 3
+    assert len(encode(samples, 8, Way(Form.PALETTE))) < 30
+
+
+def test_repeated_noise_costs_once():
+    patch = np.random.default_rng(0).integers(0, 256, (3, 16, 16), np.uint8)
+    once = len(encode(patch, 8, Way(Form.CANDIDATES_PLAIN)))
+    repeated = np.tile(patch, (1, 3, 3))
+    assert len(encode(repeated, 8, Way(Form.CANDIDATES_PLAIN))) < 1.5 * once

@@ -1,0 +1,53 @@
+"""The cheap look: photographs are told from what is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nelloc.generic import survey
+from nelloc.generic.adaptive import Form
+
+PARROTS = Path(__file__).parents[2] / "docs" / "images" / "parrots.png"
+
+
+def planes(image):
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def photograph():
+    return Image.open(PARROTS).crop((100, 100, 356, 300))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_photographs_are_photographs(mode):
+    samples = planes(photograph().convert(mode))
+    assert survey.is_photograph(samples)
+    assert survey.is_photograph(samples.astype(np.uint16) * 200)
+    assert not survey.repeats(samples)
+
+
+OTHERS = {
+    "noise": lambda: planes(np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)),
+    "quantised": lambda: planes(photograph().quantize(200).convert("RGB")),
+    "dithered": lambda: planes(photograph().convert("1").convert("L")),
+    "enlarged": lambda: planes(photograph()).repeat(3, axis=1).repeat(3, axis=2),
+    "missing levels": lambda: planes(photograph()) // 3 * 3,
+    "flat": lambda: planes(photograph()) // 64,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_images_are_not(name):
+    assert not survey.is_photograph(OTHERS[name]())
+
+
+def test_a_repeated_photograph_repeats():
+    assert survey.repeats(np.tile(planes(photograph())[:, :50, :60], (1, 3, 3)))
+
+
+def test_few_colours_are_likely_to_want_a_palette():
+    assert survey.likely_way(np.zeros((3, 9, 9), np.uint8), 8).form is Form.PALETTE
+    assert survey.likely_way(OTHERS["noise"](), 8).form is Form.PLAIN

@@ -1,0 +1,86 @@
+"""Levels of effort: what is tried grows with the level, so files never do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import nelloc
+from nelloc.container import Method, parse
+from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
+from nelloc.errors import NellocError
+from nelloc.kinds import Kind
+from nelloc.plans import plans_for
+
+PARROTS = Path(__file__).parents[1] / "docs" / "images" / "parrots.png"
+
+
+def photograph(width=20, height=12):
+    return np.asarray(Image.open(PARROTS))[200 : 200 + height, 300 : 300 + width]
+
+
+IMAGES = {
+    "photograph": photograph(),
+    "gray photograph": photograph()[:, :, 1],
+    "blocks": photograph()[::4, ::4].repeat(4, axis=0).repeat(4, axis=1),
+    "few levels": photograph() // 64 * 64,
+    "noise": np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8),
+    "alpha": np.dstack([photograph(), np.arange(20, dtype=np.uint8) + np.zeros((12, 1), np.uint8)]),
+    "bits": photograph()[:, :, 0] > 100,
+    "deep": photograph().astype(np.uint16) * 200,
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_higher_effort_is_never_larger(name, small_model_path):
+    image = IMAGES[name]
+    sizes = []
+    for effort in (Effort.GUESS, Effort.MODEL, Effort.FORMS):
+        data = nelloc.encode(image, model=small_model_path, effort=effort, verify=False)
+        assert np.array_equal(nelloc.decode(data, model=small_model_path), image)
+        sizes.append(len(data))
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.sampled_from(sorted(IMAGES)), st.sampled_from([None, 16, 64]))
+def test_each_level_tries_all_that_the_one_below_tries(name, tile):
+    image = np.asarray(IMAGES[name])
+    planes = (image[:, :, None] if image.ndim == 2 else image).transpose(2, 0, 1)[:3].astype(np.uint8)
+    planes = np.tile(planes, (1, 2, 14))  # wider than one tile
+    group = (Kind.RGB if len(planes) == 3 else Kind.GRAY).groups
+    below = None
+    for effort in Effort:
+        plans = {plan.tile: plan.pieces for plan in plans_for(group, [planes], [8], tile, effort)}
+        for size, pieces in (below or {}).items():
+            for old, new in zip(pieces, plans[size], strict=True):
+                assert set(old.trials) <= set(new.trials)
+        below = plans
+
+
+def test_photographs_are_left_to_the_model_at_the_default_level():
+    planes = photograph(300, 200).transpose(2, 0, 1)
+    (plan,) = plans_for(Kind.RGB.groups, [planes], [8], None, DEFAULT_EFFORT)
+    assert all([trial.method for trial in piece.trials] == [Method.MIXTURE] for piece in plan.pieces)
+
+
+def test_a_constant_image_costs_a_few_bytes():
+    assert len(nelloc.encode(np.full((200, 300, 3), 7, np.uint8))) < 64
+
+
+def test_noise_is_stored(small_model_path):
+    data = nelloc.encode(IMAGES["noise"], model=small_model_path)
+    assert parse(data).records[0].method is Method.STORED
+
+
+def test_every_level_is_described():
+    assert set(ADDED) == set(Effort)
+    assert list(Effort) == list(range(1, 10))
+
+
+def test_an_effort_out_of_range_is_refused():
+    with pytest.raises(NellocError, match="effort 10"):
+        nelloc.encode(IMAGES["bits"], effort=10)
