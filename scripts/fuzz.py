@@ -246,6 +246,8 @@ def make_corpus() -> None:
         "constant": np.full((9, 11, 3), 7, np.uint8),
         "metadata": tagged,
         "tiles": np.tile(colour, (3, 3, 1))[:20, :33],
+        "drawing": np.array([[200, 30, 30], [255, 255, 255], [0, 0, 0]], np.uint8)[(smooth // 20) % 3],
+        "noise": random.integers(0, 256, (9, 11, 3), np.uint8),
         "stripes": np.tile(np.array([[0, 255], [255, 0]], np.uint8), (8, 8)),
     }
     CORPUS.mkdir(exist_ok=True)

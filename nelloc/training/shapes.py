@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -41,7 +42,7 @@ def parse_shape(text: str) -> LocalConfig:
         shape = SHAPES[first]
     else:
         raise NellocError(f"model {text}: {first!r} is no shape; choose {', '.join(SHAPES)}, or spell one: width=256")
-    return parse_fields(",".join(rest), shape) if rest else shape
+    return _with_fields(shape, rest, text)
 
 
 def parse_fields(text: str, shape: Shape) -> Shape:
@@ -49,8 +50,13 @@ def parse_fields(text: str, shape: Shape) -> Shape:
 
     Raises NellocError naming the part that is wrong.
     """
+    return _with_fields(shape, text.split(","), text)
+
+
+def _with_fields(shape: Shape, parts: Sequence[str], text: str) -> Shape:
+    """``shape`` with the fields that the ``parts`` of ``text`` give."""
     changes: dict[str, Any] = {}
-    for part in text.split(","):
+    for part in parts:
         key, _, value = part.partition("=")
         changes[key] = _value(text, key, value, shape)
     return replace(shape, **changes)

@@ -58,11 +58,11 @@ def test_rgb_and_gray_images_have_models_of_their_own(tmp_path, monkeypatch):
 def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_path):
     path = tmp_path / "small.nlm"
     path.write_bytes(small_model_bytes())
-    colour = smooth(60, 70)
+    colour = smooth(60, 70) // 2 + np.random.default_rng(0).integers(0, 9, (60, 70, 3), np.uint8)
     alpha = np.dstack([colour, colour[:, :, :1]])
     kinds = [alpha, alpha[:, :, 2:], colour.astype(np.uint16) * 250 + 7, colour[:, :, 0] > 128]
     pixels = [images.from_array(array, "x") for array in kinds]
-    options = Options(model=path, adapt=True, adapt_minutes=0.01, threads=1)
+    options = Options(model=path, adapt=True, adapt_minutes=0.01, threads=1, effort=1)
     encoded, found = encode_adapted(pixels, options, verify=True, embed=False)
     ids = [container.parse(file.data).model_id for file in encoded]
     assert ids == [*[found.models[0].model.id] * 2, library.find(path).id, container.NO_MODEL]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -145,10 +146,12 @@ def test_a_deep_tree_is_no_problem():
             os.mkdir(part)
             os.chdir(part)
         Path("a.png").touch()
+        os.chdir(here)
+        plan = make_plan([made], "out", COMPRESS, recursive=True)
+        assert len(plan.jobs[0].target.parts) == 1202
     finally:
         os.chdir(here)
-    plan = make_plan([made], "out", COMPRESS, recursive=True)
-    assert len(plan.jobs[0].target.parts) == 1202
+        subprocess.run(["rm", "-r", "in"], check=True)  # too deep for shutil, which pytest cleans up with
 
 
 sizes = st.lists(st.integers(0, 2 * SMALL_BYTES) | st.just(SMALL_BYTES) | st.just(10), max_size=600)
@@ -164,4 +167,4 @@ def test_batches_hold_every_job_once_and_large_files_alone(sizes, processes):
         assert len(part) <= BATCH_FILES
         assert sum(job.bytes for job in part) <= BATCH_BYTES
     if processes > 1 and jobs and max(sizes) <= SMALL_BYTES:
-        assert len(parts) >= min(len(jobs), 3 * processes)
+        assert len(parts) >= min(len(jobs), 2 * processes)
