@@ -101,3 +101,14 @@ def small_model_path(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "small.nlm"
     path.write_bytes(small_model_bytes())
     return path
+
+
+@pytest.fixture(scope="module")
+def model_only():
+    """Code every tile with the model, whatever its pixels: for tests of the model's streams."""
+    from nelloc import plans
+    from nelloc.container import Method
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "_trials", lambda *_: iter([plans.Trial(Method.MIXTURE)]))
+        yield

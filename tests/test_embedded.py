@@ -21,6 +21,8 @@ from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted, encode_differences
 from nelloc.exact.model import load_model
 
+pytestmark = pytest.mark.usefixtures("model_only")
+
 BASE, MODEL = small_model_bytes(), small_model_bytes(seed=1)
 DIFFERENCES = encode_differences(BASE, MODEL)
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)

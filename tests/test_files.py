@@ -25,6 +25,8 @@ from nelloc.decoders import DECODERS
 from nelloc.errors import NellocError
 from nelloc.image import from_array
 
+pytestmark = pytest.mark.usefixtures("model_only")
+
 OLD = b"what the target held before"
 
 

@@ -13,6 +13,8 @@ from nelloc import NellocError, container, library
 from nelloc.codec import Options, decode_files
 from nelloc.exact.model import load_model
 
+pytestmark = pytest.mark.usefixtures("model_only")
+
 ROOT = Path(__file__).parents[1]
 
 

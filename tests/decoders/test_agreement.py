@@ -10,6 +10,8 @@ import nelloc
 from nelloc import library
 from nelloc.decoders import DECODERS
 
+pytestmark = pytest.mark.usefixtures("model_only")
+
 CONTENTS = ("noise", "constant", "checkerboard", "gradient", "extremes", "smooth")
 
 
