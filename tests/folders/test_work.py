@@ -425,6 +425,7 @@ def test_five_killed_runs_lose_nothing():
 # One model for a tree
 
 
+@pytest.mark.usefixtures("model_only")
 def test_a_model_in_a_folder_above_is_found():
     plan = make_plan(["in"], "out/deep/er", COMPRESS, recursive=True)
     assert isinstance(plan.jobs[0], Job)
