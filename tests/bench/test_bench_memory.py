@@ -48,3 +48,10 @@ def test_this_process_is_not_watched():
     assert memory.watched(["flif"]) == ["flif"]
     assert memory.peak() > 0
     assert Raw().decode(Raw().encode(PICTURE)).shape == (40, 50, 3)
+
+
+def test_a_peak_that_is_read_lower_than_before_counts_as_nothing(tmp_path, monkeypatch):
+    peaks = iter((50_000, 49_996))
+    monkeypatch.setattr(memory, "peak", lambda: next(peaks))
+    monkeypatch.setenv("NELLOC_BENCH_WATCH", str(tmp_path / "peaks"))
+    assert memory._measured(Raw(), PICTURE, b"", "encode") == 0
