@@ -26,6 +26,8 @@ FIRST_WEIGHT_MAX = 511
 WEIGHT_MAX = 127
 # Of the integer network's sums, what its weights may take; the rest is for the bias.
 WEIGHT_ROOM = 0.93 * SUM_LIMIT
+# What is rounded to a step from 0 to the one below ACTIVATION_MAX lies between these.
+_LOWEST_INSIDE, _HIGHEST_INSIDE = -0.5 / ACTIVATION_STEPS, (ACTIVATION_MAX - 0.5) / ACTIVATION_STEPS
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,15 @@ class _RoundActivation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
         y = (x * ACTIVATION_STEPS).add_(0.5).floor_()
-        ctx.save_for_backward((y >= 0).logical_and_(y < ACTIVATION_MAX))
         return y.clamp_(0, ACTIVATION_MAX).mul_(1 / ACTIVATION_STEPS)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
-        (inside,) = ctx.saved_tensors
-        return gradient * inside
+        (x,) = ctx.saved_tensors
+        # One fused operation; masks of booleans cost several.
+        return torch.ops.aten.hardtanh_backward(gradient, x, _LOWEST_INSIDE, _HIGHEST_INSIDE)
 
 
 def weight_limit(layer: int) -> int:
