@@ -72,12 +72,6 @@ def main() -> None:
     parser.add_argument(
         "--matrix-rate", type=float, default=TrainingConfig.matrix_rate, help="Muon's; 0: AdamW for all"
     )
-    parser.add_argument(
-        "--full-precision",
-        type=float,
-        default=TrainingConfig.full_precision,
-        help="share of the run, its last part, without bfloat16; 1 where bfloat16 is slow",
-    )
     parser.add_argument("--megapixels", type=float, default=None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
@@ -107,7 +101,6 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
             batch=args.batch,
             learning_rate=args.learning_rate,
             matrix_rate=args.matrix_rate,
-            full_precision=args.full_precision,
         )
         if pixels is not None:
             config = replace(config, pixels=pixels)

@@ -25,6 +25,7 @@ from nelloc.exact.model import ExactModel, load_model
 from nelloc.models.export import export, restore, sum_fraction_bits
 from nelloc.models.local import LocalConfig, LocalNetwork, weight_limit
 from nelloc.models.mixture import channel_log_likelihood, component_count
+from nelloc.models.precision import bfloat16_is_faster
 from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
 
 
@@ -93,7 +94,7 @@ def _train(
     tuned: _Tuned, sampler: TileSampler, plan: Plan, device: torch.device, advance: Callable[[int], None]
 ) -> None:
     network = tuned.network
-    network.low_precision = True
+    network.low_precision = bfloat16_is_faster(device)
     maker = BatchMaker(network.config)
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, betas=_BETAS)
 

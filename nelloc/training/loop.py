@@ -19,6 +19,7 @@ from torch import Tensor
 from nelloc.errors import NellocError
 from nelloc.models.full import FullConfig, FullNetwork
 from nelloc.models.local import LocalConfig, LocalNetwork
+from nelloc.models.precision import bfloat16_is_faster
 from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
 from nelloc.training.folder import DataConfig
@@ -92,6 +93,8 @@ class Trainer:
         self.network.to(self.processes.device)
         self.averaged = copy.deepcopy(self.network)
         self.optimisers = Optimisers(self.network, config.learning_rate, config.matrix_rate, config.weight_decay)
+        # Convolutions are another matter than the products that are measured.
+        self._bfloat16 = isinstance(self.network, FullNetwork) or bfloat16_is_faster(self.processes.device)
         self.seen = 0
         self.history: list[dict[str, float]] = []
 
@@ -111,7 +114,7 @@ class Trainer:
         Raises NellocError, and changes no weight, if the loss or its gradient is not finite.
         """
         config = self.config
-        self.network.low_precision = self.seen < config.pixels * (1 - config.full_precision)
+        self.network.low_precision = self.seen < config.pixels * (1 - config.full_precision) and self._bfloat16
         self.network.zero_grad(set_to_none=True)
         loss = 0.0
         batch = batch.to(self.processes.device)
