@@ -1,9 +1,10 @@
 """Speed of the codec, all in one run so that the ratios hold on any machine.
 
     python benchmarks/speed.py --out benchmarks/results/speed
+    python benchmarks/speed.py --part models --out benchmarks/results/speed_models
     python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
 
-The second also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
+The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
 One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
 medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
@@ -117,6 +118,26 @@ def large(engine: Engine) -> list[str]:
     return lines + [f"| {name} | {value:.2f} | {value / bare:.2f} |" for name, value in seconds.items()]
 
 
+def models() -> list[str]:
+    """1024 x 1024 with every shipped model, gray for those of gray images."""
+    image = photograph(1024)
+    gray = np.asarray(Image.fromarray(image).convert("L"))
+    variants: dict[tuple[str, str], Callable[[], object]] = {}
+    for name in library.shipped():
+        model = library.find(name)
+        stream = Stream(Engine.of(model, backends.prepare(model)), gray if model.channels == 1 else image)
+        variants[name, "encode"] = stream.encode
+        variants[name, "decode"] = lambda stream=stream: stream.decode("sheared")
+    seconds = medians(variants, ROUNDS)
+    lines = ["| 1024 x 1024 | encode, s | decode, s | decode, megapixels a second |", "| --- | --- | --- | --- |"]
+    for name in library.shipped():
+        encode, decode = seconds[name, "encode"], seconds[name, "decode"]
+        lines.append(
+            f"| {name} ({library.find(name).id.hex()}) | {encode:.2f} | {decode:.2f} | {2**20 / 1e6 / decode:.3f} |"
+        )
+    return lines
+
+
 # Seconds per image to decode with the thesis author's program (r = 0; sequential, parallel, sheared): the outputs of
 # its published notebooks nelloc_ans and shearloc_ans (github.com/zmtomorrow/ParallelNeLLoC), made on a laptop's CPU.
 AUTHOR_SECONDS = {
@@ -217,7 +238,7 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
-    parser.add_argument("--part", action="append", choices=("large", "decoders", "small", "memory"))
+    parser.add_argument("--part", action="append", choices=("large", "models", "decoders", "small", "memory"))
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
     model = library.find()
@@ -226,6 +247,7 @@ def main() -> None:
         engine = Engine.of(model, backends.prepare(model))
         measurements: dict[str, Callable[[], list[str]]] = {
             "large": lambda: large(engine),
+            "models": models,
             "decoders": lambda: decoders(engine, args.sequential_1024),
             "small": lambda: small_images(engine),
             "memory": memory,
