@@ -43,6 +43,5 @@ def _rates(settings: Settings, kind: Kind) -> dict[str, float]:
     vae, _ = trained_vae(settings, kind, images, settings.seed)
     rates = {"as trained": bits_of_test_set(vae, images)}
     for name, objective in METHODS.items():
-        checkpoint = name.replace(" ", "-")
-        rates[name] = train_encoder(settings, kind, images, vae, checkpoint, objective, settings.seed).test
-    return {**rates, "optimal inference, first test images": optimal_bits(settings, kind, vae, images)}
+        rates[name] = train_encoder(settings, kind, images, vae, name, objective, settings.seed).test
+    return {**rates, "optimal inference": optimal_bits(settings, kind, vae, images.test)}
