@@ -34,41 +34,58 @@ class Pictures:
 class Setup:
     """A data set's network and training: ``images`` of the training set, for ``epochs``.
 
-    Generalisation gaps are measured about ``gap_points`` times, with ``gap_steps`` of optimal inference for each of
-    ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test images. Other
-    optimal inference has ``optimal_steps``.
+    Generalisation gaps are measured about ``gap_points`` times, or not at all, with ``gap_steps`` of optimal inference
+    for each of ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test
+    images, for which there is optimal inference of ``optimal_steps``.
     """
 
     architecture: Architecture
     images: int
     epochs: int
     batch: int
+    learning_rate: float = 1e-3
+    measured: int = 10_000
+    optimal_steps: int = 200
+    gap_points: int = 0
     gap_images: int = 500
     gap_steps: int = 100
-    gap_points: int = 10
-    measured: int = 10_000
-    learning_rate: float = 1e-3
-    optimal_steps: int = 200
 
 
+_DIGITS = {"rows": 28, "columns": 28, "latent": 10}
+_COLOUR = {"rows": 32, "columns": 32, "depth": 3}
 # As the public code of the paper, arXiv:2205.11640, has them. Of CIFAR-10 it has 50,000 training images.
 FULL = {
-    "binary": Setup(Architecture("binary", rows=28, columns=28, latent=10, width=500, depth=3), 60_000, 100, 100),
-    "gray": Setup(Architecture("gray", rows=28, columns=28, latent=10, width=500, depth=3), 60_000, 100, 100),
-    "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=256, width=400, depth=3), 50_000, 500, 100, 100, 50, 5, 1000
-    ),
+    "binary": Setup(Architecture("binary", **_DIGITS, width=500, depth=3), 60_000, 100, 100, gap_points=10),
+    "gray": Setup(Architecture("gray", **_DIGITS, width=500, depth=3), 60_000, 100, 100),
+    "colour": Setup(Architecture("colour", **_COLOUR, latent=256, width=400), 50_000, 500, 100, measured=1000),
 }
 # Few images, which small networks overfit within seconds.
 QUICK = {
     "binary": Setup(
-        Architecture("binary", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 60, 50, 300, 50, 5, 1000
+        Architecture("binary", **_DIGITS, width=200, depth=2),
+        images=2_000,
+        epochs=60,
+        batch=50,
+        measured=1000,
+        gap_points=5,
+        gap_images=300,
+        gap_steps=50,
     ),
     "gray": Setup(
-        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 1_000, 40, 50, 300, 50, 2, 1000
+        Architecture("gray", **_DIGITS, width=200, depth=2),
+        images=500,
+        epochs=100,
+        batch=50,
+        learning_rate=2e-3,
+        measured=300,
     ),
     "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 250, 40, 25, 50, 20, 1, 200, 3e-3
+        Architecture("colour", **_COLOUR, latent=32, width=12),
+        images=250,
+        epochs=40,
+        batch=25,
+        learning_rate=3e-3,
+        measured=200,
     ),
 }
 
@@ -144,6 +161,8 @@ def measured_images(settings: Settings, kind: Kind, images: Pictures) -> Tensor:
 
 def gap_epochs(chosen: Setup) -> list[int]:
     """The epochs after which gaps are measured: the first, and every so many up to the last."""
+    if not chosen.gap_points:
+        return []
     return sorted({1, *range(chosen.epochs, 0, -max(1, chosen.epochs // chosen.gap_points))})
 
 

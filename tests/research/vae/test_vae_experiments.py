@@ -102,3 +102,4 @@ def test_gaps_are_measured_after_the_last_epoch():
     chosen = setup.QUICK["binary"]
     assert setup.gap_epochs(replace(chosen, epochs=40, gap_points=4)) == [1, 10, 20, 30, 40]
     assert setup.gap_epochs(replace(chosen, epochs=1)) == [1]
+    assert setup.gap_epochs(setup.QUICK["gray"]) == []
