@@ -32,9 +32,9 @@ def _experiment(name: str, title: str, module: str, *data: str, thesis: Mapping[
 EXPERIMENTS: tuple[Experiment, ...] = (
     _experiment("vae-gaps", "A VAE's generalisation gap taken apart (Figure 4.1)", "generalisation_gaps"),
     _experiment("reverse-sleep", "Wake-sleep and its reverse, on the model's own images (Figure 4.2)", "reverse_sleep"),
-    _experiment("half-asleep-binary", "Reverse half-asleep, binary MNIST (Figure 4.3)", "half_asleep_binary"),
-    _experiment("half-asleep-gray", "Reverse half-asleep, gray MNIST (Figure 4.4)", "half_asleep_gray"),
-    _experiment("half-asleep-colour", "Reverse half-asleep, CIFAR-10 (Figure 4.5)", "half_asleep_colour", "cifar10"),
+    _experiment("half-asleep-binary", "Reverse half-asleep, binary MNIST (Figure 4.3)", "half_asleep:binary"),
+    _experiment("half-asleep-gray", "Reverse half-asleep, gray MNIST (Figure 4.4)", "half_asleep:gray"),
+    _experiment("half-asleep-colour", "Reverse half-asleep, CIFAR-10 (Figure 4.5)", "half_asleep:colour", "cifar10"),
     _experiment(
         "encoder-methods",
         "Test rates of the ways to train an encoder (Table 4.1)",

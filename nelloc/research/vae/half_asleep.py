@@ -17,6 +17,21 @@ METHODS: dict[str, Objective] = {"plain": wake, "half-asleep": HalfAsleep(ALPHA)
 _TITLES = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
 
 
+def binary(settings: Settings) -> Result:
+    """Figure 4.3: binary MNIST."""
+    return run(settings, "binary")
+
+
+def gray(settings: Settings) -> Result:
+    """Figure 4.4: gray MNIST."""
+    return run(settings, "gray")
+
+
+def colour(settings: Settings) -> Result:
+    """Figure 4.5: CIFAR-10."""
+    return run(settings, "colour")
+
+
 def run(settings: Settings, kind: Kind) -> Result:
     """Three VAEs from three seeds; for each, both encoders for its decoder, with the same number of steps."""
     images = pictures(settings, kind)
