@@ -86,8 +86,9 @@ class Experiment:
     """An experiment in the catalogue; nothing heavy is imported before ``run``.
 
     ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
-    ``module`` has a function ``run(settings: Settings) -> Result``. ``thesis`` are the thesis's values of what
-    ``Result.numbers`` has under the same names. ``data`` are the data sets it reads, ``trains`` says if it has epochs.
+    ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` are
+    the thesis's values of what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads,
+    ``trains`` says if it has epochs.
     """
 
     name: str
@@ -100,7 +101,8 @@ class Experiment:
     @property
     def run(self) -> Callable[[Settings], Result]:
         """The function that runs it."""
-        return importlib.import_module(self.module).run
+        module, _, function = self.module.partition(":")
+        return getattr(importlib.import_module(module), function or "run")
 
 
 def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:

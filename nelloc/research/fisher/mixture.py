@@ -18,6 +18,7 @@ BRIDGE_SCALE = 5.0
 BETAS = (0.5, 0.8, 0.95)
 BETA = 0.8
 PROPORTIONS = [step / 100 for step in range(5, 96)]
+QUICK_POINTS, FULL_POINTS = 100_000, 300_000
 
 
 def run(settings: Settings) -> Result:
@@ -25,7 +26,7 @@ def run(settings: Settings) -> Result:
     grid = Grid(20, 2001)
     bridge = gaussian((0.0,), BRIDGE_SCALE)
     p = two_gaussians(TRUE)
-    count = settings.choose(100_000, 300_000)
+    count = settings.choose(QUICK_POINTS, FULL_POINTS)
     points = p.sample(torch.Size((count,)))
     bridged_points = Bridged(p, bridge, BETA).sample(torch.Size((count,)))
     fisher: list[float] = []

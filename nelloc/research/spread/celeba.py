@@ -14,7 +14,7 @@ from torch import Tensor
 from nelloc import datasets
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
-from nelloc.research.spread.delta_vae import convolutional_vae, train, with_noise
+from nelloc.research.spread.delta_vae import Training, convolutional_vae, train_kept, with_noise
 from nelloc.research.spread.frechet import frechet_distance
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise, gaussian_noise
@@ -42,6 +42,7 @@ def run(settings: Settings) -> Result:
         "fixed": ("fixed Gaussian noise", gaussian_noise(DEVIATION), None),
         "learned": ("learned mean transformation", learned, learned),
     }
+    training = Training(epochs, BATCH, LEARNING_RATE, NOISE_RATE)
     settings.progress.expect(len(chosen) * epochs)
     centre, components = principal_features(images.float() / 255)
     test_features = (test.float() / 255 - centre) @ components
@@ -51,18 +52,7 @@ def run(settings: Settings) -> Result:
     for panel, (key, (title, noise, adversary)) in zip(figure.subplots(1, 2), chosen.items(), strict=True):
         torch.set_rng_state(state)  # the same start and the same order of the data for both
         model = convolutional_vae(CHANNELS, SIDE, WIDTH, LATENT)
-        histories[key] = train(
-            key,
-            model,
-            images,
-            with_noise(noise),
-            epochs=epochs,
-            batch=BATCH,
-            learning_rate=LEARNING_RATE,
-            noise=adversary,
-            noise_rate=NOISE_RATE,
-            progress=settings.progress,
-        )
+        histories[key] = train_kept(settings, key, model, images, with_noise(noise), training, adversary)
         samples = model.sample(len(test))
         distances[key] = frechet_distance((samples - centre) @ components, test_features)
         show(panel, samples[:64], f"{title}: {distances[key]:.1f}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -11,10 +12,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from nelloc.errors import NellocError
-from nelloc.research.experiment import Progress
+from nelloc.research.experiment import Progress, Settings
 from nelloc.research.spread.elbo import spread_elbo
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise
+from nelloc.research.stages import kept
 
 # The bound of each point of a batch, in nats.
 Bound = Callable[["DeltaVAE", Tensor], Tensor]
@@ -73,32 +75,40 @@ def with_noise(noise: Noise) -> Bound:
     return lambda model, x: spread_elbo(x, noise, model.encode, model.decode)
 
 
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained, and, at the same time, noise at ``noise_rate``: both with Adam."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    noise_rate: float = 1e-3
+
+
 def train(
     name: str,
     model: DeltaVAE,
     images: Tensor,
     bound: Bound,
-    *,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
+    training: Training,
     noise: nn.Module | None = None,
-    noise_rate: float = 1e-3,
     progress: Progress | None = None,
 ) -> list[float]:
     """Maximise the bound over the model; returns its mean in nats over each epoch.
 
     The parameters of ``noise``, if given, are trained to minimise the bound at the same time, that is, to maximise the
-    spread KL (thesis 2.4). ``images`` are uint8 (N, D). Raises NellocError if the bound is no longer a number.
+    spread KL (thesis 2.4): its other term, the negative entropy of the spread data, is a constant, that of the noise
+    and log N, as long as N data are many deviations of the noise from each other. ``images`` are uint8 (N, D). Raises
+    NellocError if the bound is no longer a number.
     """
     progress = progress or Progress()
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    adversary = None if noise is None else torch.optim.Adam(noise.parameters(), lr=noise_rate, maximize=True)
+    optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
+    adversary = None if noise is None else torch.optim.Adam(noise.parameters(), lr=training.noise_rate, maximize=True)
     history = []
-    for _ in range(epochs):
+    for _ in range(training.epochs):
         model.train()
         total = 0.0
-        for x in batches(images, batch):
+        for x in batches(images, training.batch):
             loss = -bound(model, x).mean()
             optimiser.zero_grad()
             if adversary is not None:
@@ -110,11 +120,40 @@ def train(
             if isinstance(noise, TransformedNoise):
                 noise.iterate(1)
             total -= loss.item() * len(x)
-        history.append(total / (len(images) // batch * batch))
+        history.append(total / (len(images) // training.batch * training.batch))
         if history[-1] != history[-1]:
             raise NellocError(f"{name}: the bound is no longer a number; try another --seed")
         progress.advance(remark=f"{name}: {history[-1]:.1f} nats")
     return history
+
+
+def train_kept(
+    settings: Settings,
+    name: str,
+    model: DeltaVAE,
+    images: Tensor,
+    bound: Bound,
+    training: Training,
+    noise: nn.Module | None = None,
+) -> list[float]:
+    """``train`` as a stage of its own: what an interrupted run has finished is found again, to the bit.
+
+    Training begins with the random numbers of now, and what follows goes on from its last ones.
+    """
+    start = torch.get_rng_state()
+    parts = {"model": model} if noise is None else {"model": model, "noise": noise}
+
+    def make() -> dict[str, Tensor]:
+        torch.set_rng_state(start)
+        history = train(name, model, images, bound, training, noise, settings.progress)
+        tensors = {f"{part}.{key}": value for part in parts for key, value in parts[part].state_dict().items()}
+        return {**tensors, "history": torch.tensor(history, dtype=torch.float64), "random": torch.get_rng_state()}
+
+    found = kept(settings, name, make, training=training)
+    for part, module in parts.items():
+        module.load_state_dict({key: found[f"{part}.{key}"] for key in module.state_dict()})
+    torch.set_rng_state(found["random"])
+    return found["history"].tolist()
 
 
 def batches(images: Tensor, batch: int) -> Iterator[Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nelloc import datasets
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
-from nelloc.research.spread.delta_vae import Bound, DeltaVAE, batches, dense_vae, train, with_noise
+from nelloc.research.spread.delta_vae import Bound, DeltaVAE, Training, batches, dense_vae, train_kept, with_noise
 from nelloc.research.spread.elbo import kl_to_standard_normal, spread_elbo, spread_elbo_gaussian
 from nelloc.research.spread.frechet import frechet_distance
 from nelloc.research.spread.learned import LowRankNoise, isotropic_deviation
@@ -73,6 +73,7 @@ def run(settings: Settings) -> Result:
     epochs = settings.epochs_or(4, 100)
     state = torch.get_rng_state()
     chosen = methods()
+    training = Training(epochs, BATCH, LEARNING_RATE, NOISE_RATE)
     settings.progress.expect(len(chosen) * epochs + 1)
 
     classifier = train_classifier(images, labels, settings.choose(2, 3))
@@ -88,18 +89,7 @@ def run(settings: Settings) -> Result:
     for key, method in chosen.items():
         torch.set_rng_state(state)  # the same start and the same order of the data for all
         trained[key] = dense_vae(DIMENSIONS, WIDTH, LATENT)
-        histories[key] = train(
-            key,
-            trained[key],
-            images,
-            method.bound,
-            epochs=epochs,
-            batch=BATCH,
-            learning_rate=LEARNING_RATE,
-            noise=method.noise,
-            noise_rate=NOISE_RATE,
-            progress=settings.progress,
-        )
+        histories[key] = train_kept(settings, key, trained[key], images, method.bound, training, method.noise)
         samples[key] = trained[key].sample(SAMPLES)
         distances[key] = frechet_distance(features(classifier, samples[key]), test_features)
 

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from functools import partial
 
 import torch
+from torch import Tensor
 
 from nelloc.research.experiment import Settings
 from nelloc.research.vae.bounds import bits_per_dimension, elbo, standard_noise
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, Kind
 from nelloc.research.vae.optimal import optimal_posterior
-from nelloc.research.vae.setup import Pictures, bits, checkpoint_path, encoder_epochs, setup
-from nelloc.research.vae.training import Plan, fit
+from nelloc.research.vae.setup import Pictures, bits, encoder_epochs, measured_images, setup, train
+from nelloc.research.vae.training import Plan
 
-# Optimal inference beside a whole test set: its images, and samples of the ELBO.
+# Of the ELBO with optimal inference, and the images that it fits at once.
 SAMPLES = 4
-OPTIMAL_IMAGES = 1000
+AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class TrainedEncoder:
     """A VAE whose encoder was trained further: test bits per dimension before it and after each epoch, and in the end.
 
-    ``curve`` is of the first test images, ``test`` of all.
+    ``curve`` is of the first test images, as many as are ``measured``; ``test`` is of all.
     """
 
     vae: VAE
@@ -36,22 +36,13 @@ class TrainedEncoder:
 def train_encoder(
     settings: Settings, kind: Kind, images: Pictures, vae: VAE, name: str, objective: Objective, seed: int
 ) -> TrainedEncoder:
-    """Train a copy of the encoder of ``vae`` with ``objective``; the decoder stays. ``name`` is of its checkpoint."""
+    """Train a copy of the encoder of ``vae`` with ``objective``; the decoder stays."""
     chosen = setup(settings, kind)
-    epochs = encoder_epochs(settings, kind)
     copied = copy.deepcopy(vae)
-    measured = images.test[: chosen.measured]
-    settings.progress.expect(epochs)
+    measured = measured_images(settings, kind, images)
+    plan = Plan(encoder_epochs(settings, kind), chosen.batch, chosen.learning_rate, seed, encoder_only=True)
     start = bits(copied, measured)
-    rows = fit(
-        copied,
-        images.train,
-        objective,
-        Plan(epochs, chosen.batch, chosen.learning_rate, seed, encoder_only=True),
-        measure=lambda epoch: {"test": bits(copied, measured)},
-        progress=partial(settings.progress.advance, 1),
-        checkpoint=checkpoint_path(settings, f"{kind}-{vae.architecture.latent}-{name}", seed, chosen.epochs),
-    )
+    rows = train(settings, kind, copied, images, name, objective, plan, lambda epoch: {"test": bits(copied, measured)})
     return TrainedEncoder(copied, [start, *(row["test"] for row in rows)], bits_of_test_set(copied, images))
 
 
@@ -60,10 +51,12 @@ def bits_of_test_set(vae: VAE, images: Pictures) -> float:
     return bits(vae, images.test)
 
 
-def optimal_bits(settings: Settings, kind: Kind, vae: VAE, images: Pictures) -> float:
-    """Bits per dimension of the first OPTIMAL_IMAGES test images, a tenth in a quick run, with optimal inference."""
-    chosen = images.test[: settings.choose(OPTIMAL_IMAGES // 10, OPTIMAL_IMAGES)].float()
-    posterior = optimal_posterior(vae, chosen, setup(settings, kind).optimal_steps)
-    with torch.no_grad():
-        nats = elbo(vae, chosen, posterior, standard_noise(SAMPLES, len(chosen), vae, seed=0))
-    return bits_per_dimension(nats, vae)
+def optimal_bits(settings: Settings, kind: Kind, vae: VAE, images: Tensor) -> float:
+    """Bits per dimension of images (N, channels, rows, columns) with optimal inference for each."""
+    steps = setup(settings, kind).optimal_steps
+    nats = []
+    for part in images.float().split(AT_ONCE):
+        posterior = optimal_posterior(vae, part, steps)
+        with torch.no_grad():
+            nats.append(elbo(vae, part, posterior, standard_noise(SAMPLES, len(part), vae, seed=0)))
+    return bits_per_dimension(torch.cat(nats), vae)

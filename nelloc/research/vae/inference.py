@@ -1,4 +1,4 @@
-"""Ways to train an encoder for a decoder that stays as it is (thesis 4.3)."""
+"""Ways to train an encoder for a decoder that stays as it is, or with it in turn (thesis 4.3)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from nelloc.research.vae.bounds import elbo
-from nelloc.research.vae.models import VAE
+from nelloc.research.vae.models import VAE, frozen
 
-# An encoder's loss on a batch of training images, in nats per image.
+# A loss on a batch of training images, in nats per image.
 Objective = Callable[[VAE, Tensor, torch.Generator], Tensor]
 
 
@@ -35,6 +35,18 @@ def reverse_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tenso
     With images without end an encoder cannot overfit, but data are only as near to them as the model is good.
     """
     return -_elbo(vae, vae.sample(len(images), generator)[1], generator).mean()
+
+
+def wake_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Wake-sleep for both: the decoder learns from training images alone, the encoder from the model's own alone."""
+    return _decoder_loss(vae, images, generator) + sleep(vae, images, generator)
+
+
+def reverse_wake_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """The same with the reverse sleep loss for the encoder."""
+    awake = _decoder_loss(vae, images, generator)
+    with frozen(vae.decoder):
+        return awake + reverse_sleep(vae, images, generator)
 
 
 @dataclass(frozen=True)
@@ -69,3 +81,11 @@ class Denoising:
 def _elbo(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
     posterior = vae.posterior(images)
     return elbo(vae, images, posterior, torch.randn(1, *posterior.mean.shape, generator=generator))
+
+
+def _decoder_loss(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """The negative ELBO of training images as the decoder sees it: for latents that its encoder has drawn."""
+    with torch.no_grad():
+        posterior = vae.posterior(images)
+        latents = posterior.at(torch.randn(1, *posterior.mean.shape, generator=generator))
+    return -vae.log_likelihood(images, latents).mean()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,23 +22,31 @@ from nelloc.research.vae.setup import pictures, setup, trained_vae
 METHODS: dict[str, Objective] = {"plain": wake, "half-asleep": HalfAsleep(), "reverse sleep": reverse_sleep}
 
 
+@dataclass(frozen=True)
+class Part:
+    """Images, uint8 (N, 1, rows, columns), and their digits (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
 def run(settings: Settings) -> Result:
-    """Binary MNIST: the classifier learns from training images and is tested on the whole test set."""
+    """Binary MNIST: the classifier learns from training images and is tested on test images, the same for each."""
     images = pictures(settings, "binary")
     folder = settings.folder("mnist")
-    labels = [
-        torch.from_numpy(read_idx(folder / f"{part}-labels-idx1-ubyte.gz").copy()).long() for part in ("train", "t10k")
-    ]
-    train_labels, test_labels = labels[0][: len(images.train)], labels[1]
+    count = settings.choose(2000, 10_000)
+    parts = []
+    for name, side in (("train", images.train[:count]), ("t10k", images.test[:count])):
+        labels = torch.from_numpy(read_idx(folder / f"{name}-labels-idx1-ubyte.gz").copy()).long()
+        parts.append(Part(side, labels[: len(side)]))
+    train, test = parts
     vae, _ = trained_vae(settings, "binary", images, settings.seed)
-    accuracies = {"as trained": _accuracy(vae, images.train, train_labels, images.test, test_labels)}
+    accuracies = {"as trained": _accuracy(partial(_encoded, vae), train, test)}
     for name, objective in METHODS.items():
-        found = train_encoder(settings, "binary", images, vae, name.replace(" ", "-"), objective, settings.seed).vae
-        accuracies[name] = _accuracy(found, images.train, train_labels, images.test, test_labels)
-    few, steps = settings.choose(1000, 2000), setup(settings, "binary").optimal_steps // 2
-    optimal = [optimal_posterior(vae, part[:few].float(), steps).mean for part in (images.train, images.test)]
-    classifier = fit_linear(optimal[0], train_labels[:few])
-    accuracies["optimal inference, fewer images"] = _share(classifier, optimal[1], test_labels[:few])
+        found = train_encoder(settings, "binary", images, vae, name, objective, settings.seed).vae
+        accuracies[name] = _accuracy(partial(_encoded, found), train, test)
+    steps = setup(settings, "binary").optimal_steps // 2
+    accuracies["optimal inference"] = _accuracy(partial(_fitted, vae, steps), train, test)
 
     figure = new_figure(7, 3.5)
     axes = figure.subplots()
@@ -45,7 +57,8 @@ def run(settings: Settings) -> Result:
         title="Linear classifier of E_q[z]",
     )
     axes.invert_yaxis()
-    return Result({"train images": len(images.train), **accuracies}, {"": figure})
+    numbers = {"images to learn from": len(train.images), "test images": len(test.images), **accuracies}
+    return Result(numbers, {"": figure})
 
 
 def fit_linear(features: Tensor, labels: Tensor, steps: int = 100) -> tuple[Tensor, Tensor]:
@@ -66,14 +79,14 @@ def fit_linear(features: Tensor, labels: Tensor, steps: int = 100) -> tuple[Tens
 
 
 @torch.no_grad()
-def _means(vae: VAE, images: Tensor) -> Tensor:
+def _encoded(vae: VAE, images: Tensor) -> Tensor:
     return torch.cat([vae.posterior(part.float()).mean for part in images.split(1000)])
 
 
-def _accuracy(vae: VAE, train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor) -> float:
-    return _share(fit_linear(_means(vae, train), train_labels), _means(vae, test), test_labels)
+def _fitted(vae: VAE, steps: int, images: Tensor) -> Tensor:
+    return torch.cat([optimal_posterior(vae, part.float(), steps).mean for part in images.split(1000)])
 
 
-def _share(classifier: tuple[Tensor, Tensor], features: Tensor, labels: Tensor) -> float:
-    weight, bias = classifier
-    return ((features @ weight + bias).argmax(1) == labels).double().mean().item()
+def _accuracy(means: Callable[[Tensor], Tensor], train: Part, test: Part) -> float:
+    weight, bias = fit_linear(means(train.images), train.labels)
+    return ((means(test.images) @ weight + bias).argmax(1) == test.labels).double().mean().item()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from nelloc.datasets import read_idx, read_sheet
 from nelloc.research.experiment import Settings
 from nelloc.research.vae import gaps
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
-from nelloc.research.vae.inference import wake
+from nelloc.research.vae.inference import Objective, wake
 from nelloc.research.vae.models import VAE, Architecture, Kind
 from nelloc.research.vae.training import Plan, Row, fit
 
@@ -34,40 +34,59 @@ class Pictures:
 class Setup:
     """A data set's network and training: ``images`` of the training set, for ``epochs``.
 
-    Generalisation gaps are measured about ``gap_points`` times, with ``gap_steps`` of optimal inference for each of
-    ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test images. Other
-    optimal inference has ``optimal_steps``.
+    Generalisation gaps are measured about ``gap_points`` times, or not at all, with ``gap_steps`` of optimal inference
+    for each of ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test
+    images, for which there is optimal inference of ``optimal_steps``.
     """
 
     architecture: Architecture
     images: int
     epochs: int
     batch: int
+    learning_rate: float = 1e-3
+    measured: int = 10_000
+    optimal_steps: int = 200
+    gap_points: int = 0
     gap_images: int = 500
     gap_steps: int = 100
-    gap_points: int = 10
-    measured: int = 10_000
-    learning_rate: float = 1e-3
-    optimal_steps: int = 200
 
 
-# Quick runs have few images, which small networks overfit within seconds.
+_DIGITS = {"rows": 28, "columns": 28, "latent": 10}
+_COLOUR = {"rows": 32, "columns": 32, "depth": 3}
+# Epochs, latents and width are those of the public code of the paper, arXiv:2205.11640, as far as it has them; it has
+# three hidden layers and batches of 100 for digits. Of CIFAR-10 it has 50,000 training images.
 FULL = {
-    "binary": Setup(Architecture("binary", rows=28, columns=28, latent=10, width=500, depth=2), 60_000, 40, 200),
-    "gray": Setup(Architecture("gray", rows=28, columns=28, latent=10, width=500, depth=2), 60_000, 25, 200),
-    "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=64, width=32, depth=3), 4_000, 40, 50, 100, 50, 5, 1000
-    ),
+    "binary": Setup(Architecture("binary", **_DIGITS, width=500, depth=2), 60_000, 100, 200, gap_points=10),
+    "gray": Setup(Architecture("gray", **_DIGITS, width=500, depth=2), 60_000, 100, 200),
+    "colour": Setup(Architecture("colour", **_COLOUR, latent=256, width=400), 50_000, 500, 100, measured=1000),
 }
+# Few images, which small networks overfit within seconds.
 QUICK = {
     "binary": Setup(
-        Architecture("binary", rows=28, columns=28, latent=10, width=200, depth=2), 2_000, 60, 50, 300, 50, 5, 1000
+        Architecture("binary", **_DIGITS, width=200, depth=2),
+        images=2_000,
+        epochs=60,
+        batch=50,
+        measured=1000,
+        gap_points=5,
+        gap_images=300,
+        gap_steps=50,
     ),
     "gray": Setup(
-        Architecture("gray", rows=28, columns=28, latent=10, width=200, depth=2), 1_000, 40, 50, 300, 50, 2, 1000
+        Architecture("gray", **_DIGITS, width=200, depth=2),
+        images=500,
+        epochs=100,
+        batch=50,
+        learning_rate=2e-3,
+        measured=300,
     ),
     "colour": Setup(
-        Architecture("colour", rows=32, columns=32, latent=32, width=12, depth=3), 250, 40, 25, 50, 20, 1, 200, 3e-3
+        Architecture("colour", **_COLOUR, latent=32, width=12),
+        images=250,
+        epochs=40,
+        batch=25,
+        learning_rate=3e-3,
+        measured=200,
     ),
 }
 
@@ -109,31 +128,42 @@ def trained_vae(
     an interrupted run goes on.
     """
     chosen = setup(settings, kind)
-    architecture = architecture or chosen.architecture
     torch.manual_seed(seed)
-    vae = VAE(architecture)
+    vae = VAE(architecture or chosen.architecture)
     plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, seed)
-    settings.progress.expect(plan.epochs)
-    rows = fit(
-        vae,
-        images.train,
-        wake,
-        plan,
-        measure=partial(_measure, vae, images, chosen),
-        progress=partial(settings.progress.advance, 1),
-        checkpoint=checkpoint_path(settings, f"{kind}-{architecture.latent}", seed, chosen.epochs),
-    )
+    rows = train(settings, kind, vae, images, "", wake, plan, partial(_measure, vae, images, chosen))
     return vae, rows
 
 
-def checkpoint_path(settings: Settings, name: str, seed: int, epochs: int) -> Path:
-    """Where a model in training is kept between epochs."""
+def train(
+    settings: Settings,
+    kind: Kind,
+    vae: VAE,
+    images: Pictures,
+    name: str,
+    objective: Objective,
+    plan: Plan,
+    measure: Callable[[int], Row],
+) -> list[Row]:
+    """``training.fit`` with the user's progress, kept between epochs; ``name`` tells the objective's checkpoint."""
+    parts = (kind, str(vae.architecture.latent), *name.split())
     size = settings.choose("quick", "full")
-    return settings.out / "checkpoints" / f"vae-{name}-{size}-seed{seed}-epochs{epochs}.pt"
+    epochs = setup(settings, kind).epochs  # of the VAE, also where only its encoder is trained further
+    path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.pt"
+    settings.progress.expect(plan.epochs)
+    advance = partial(settings.progress.advance, 1)
+    return fit(vae, images.train, objective, plan, measure=measure, progress=advance, checkpoint=path)
+
+
+def measured_images(settings: Settings, kind: Kind, images: Pictures) -> Tensor:
+    """The test images that curves are drawn from: the first 1000 in a quick run, all in a full one."""
+    return images.test[: setup(settings, kind).measured]
 
 
 def gap_epochs(chosen: Setup) -> list[int]:
     """The epochs after which gaps are measured: the first, and every so many up to the last."""
+    if not chosen.gap_points:
+        return []
     return sorted({1, *range(chosen.epochs, 0, -max(1, chosen.epochs // chosen.gap_points))})
 
 

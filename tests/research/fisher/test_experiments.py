@@ -41,6 +41,7 @@ def test_disconnected_supports(tmp_path):
 
 def test_mixture_fisher(tmp_path, monkeypatch):
     monkeypatch.setattr(mixture, "PROPORTIONS", [step / 20 for step in range(1, 20)])
+    monkeypatch.setattr(mixture, "QUICK_POINTS", 20_000)
     numbers = numbers_of("mixture-fisher", tmp_path)
     assert abs(numbers["minimum"] - numbers["true_proportion"]) < 0.02
     assert abs(numbers["estimated_minimum"] - numbers["true_proportion"]) < 0.02

@@ -9,7 +9,7 @@ from nelloc import datasets
 from nelloc.errors import NellocError
 from nelloc.research.experiment import Settings
 from nelloc.research.spread import celeba, mnist
-from nelloc.research.spread.delta_vae import convolutional_vae, dense_vae, train, with_noise
+from nelloc.research.spread.delta_vae import Training, convolutional_vae, dense_vae, train, train_kept, with_noise
 from nelloc.research.spread.learned import LowRankNoise, TransformedNoise
 from nelloc.research.spread.noise import gaussian_noise, laplace_noise
 
@@ -30,7 +30,7 @@ def images(count: int = 200, dimensions: int = 36) -> torch.Tensor:
 @pytest.mark.parametrize("noise", [gaussian_noise(0.3), laplace_noise(0.2)], ids=["gaussian", "laplace"])
 def test_samples_of_a_trained_model_are_like_the_data(noise):
     model = dense_vae(36, 32, 2)
-    history = train("small", model, images(), with_noise(noise), epochs=20, batch=20, learning_rate=1e-2)
+    history = train("small", model, images(), with_noise(noise), Training(20, 20, 1e-2))
     assert history[-1] > history[0]
     samples = model.sample(200)
     nearest = torch.cdist(samples, images().unique(dim=0).float() / 255).min(-1).values
@@ -47,11 +47,8 @@ def test_noise_learned_against_a_model_keeps_off_the_direction_in_which_it_is_wr
         dense_vae(10, 32, 2),
         images(300, 10),
         with_noise(noise),
-        epochs=20,
-        batch=20,
-        learning_rate=0,
-        noise=noise,
-        noise_rate=0.03,
+        Training(20, 20, 0, 0.03),
+        noise,
     )
     after = float((difference @ noise.directions()).square().sum().detach())
     assert before > 0.2
@@ -63,12 +60,32 @@ def test_the_transformation_is_trained_to_lower_the_bound_and_stays_invertible()
     model = convolutional_vae(1, 16, 4, 2)
     data = images(60, 256)
     start = [parameter.detach().clone() for parameter in noise.parameters()]
-    train("small", model, data, with_noise(noise), epochs=3, batch=20, learning_rate=1e-3, noise=noise, noise_rate=0.1)
+    train("small", model, data, with_noise(noise), Training(3, 20, 1e-3, 0.1), noise)
     assert any(not torch.equal(before, after.detach()) for before, after in zip(start, noise.parameters(), strict=True))
     noise.iterate(200)
     x = torch.rand(4, 256)
     with torch.no_grad():
         assert torch.allclose(noise.invert(noise.mean(x)), x, atol=1e-3)
+
+
+def test_a_finished_training_is_found_again_with_the_random_numbers_after_it(tmp_path):
+    results = []
+    for _ in range(2):
+        torch.manual_seed(4)
+        noise, model = LowRankNoise(36, 2, 0.2, 1.0), dense_vae(36, 8, 2)
+        settings = Settings(stages=tmp_path / "stages")
+        history = train_kept(settings, "small", model, images(), with_noise(noise), Training(2, 20, 1e-2), noise)
+        parts = [*model.parameters(), *noise.parameters()]
+        results.append((history, torch.cat([part.detach().flatten() for part in parts]), model.sample(3)))
+        assert [path.name for path in (tmp_path / "stages").iterdir()] == ["small.safetensors"]
+    assert results[0][0] == results[1][0]
+    assert torch.equal(results[0][1], results[1][1])
+    assert torch.equal(results[0][2], results[1][2])
+    # and to the bit what an unbroken training gives
+    torch.manual_seed(4)
+    noise, model = LowRankNoise(36, 2, 0.2, 1.0), dense_vae(36, 8, 2)
+    assert train("small", model, images(), with_noise(noise), Training(2, 20, 1e-2), noise) == results[0][0]
+    assert torch.equal(model.sample(3), results[0][2])
 
 
 def test_a_bound_that_is_no_number_is_an_error():
@@ -78,9 +95,7 @@ def test_a_bound_that_is_no_number_is_an_error():
             dense_vae(36, 8, 2),
             images(),
             lambda model, x: torch.full((len(x),), float("nan"), requires_grad=True),
-            epochs=1,
-            batch=20,
-            learning_rate=1e-3,
+            Training(1, 20, 1e-3),
         )
 
 

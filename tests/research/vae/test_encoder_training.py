@@ -13,7 +13,15 @@ from strokes import small_vae, strokes, trained_vae  # noqa: E402
 
 from nelloc.errors import NellocError  # noqa: E402
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension  # noqa: E402
-from nelloc.research.vae.inference import Denoising, HalfAsleep, reverse_sleep, sleep, wake  # noqa: E402
+from nelloc.research.vae.inference import (  # noqa: E402
+    Denoising,
+    HalfAsleep,
+    reverse_sleep,
+    reverse_wake_sleep,
+    sleep,
+    wake,
+    wake_sleep,
+)
 from nelloc.research.vae.models import VAE, Posterior  # noqa: E402
 from nelloc.research.vae.training import Plan, fit  # noqa: E402
 
@@ -76,6 +84,33 @@ def test_the_sleep_loss_is_least_at_the_true_posterior():
     for mean, deviation in ((0.3, 1.0), (0.0, 0.7), (0.0, 1.4)):
         vae.posterior_given = Posterior(torch.full((1, 3), mean), torch.full((1, 3), deviation))
         assert sleep(vae, strokes(4000), generator()) > least
+
+
+@pytest.mark.parametrize(("objective", "asleep"), [(wake_sleep, sleep), (reverse_wake_sleep, reverse_sleep)])
+def test_wake_sleep_gives_the_decoder_data_and_the_encoder_dreams(objective, asleep):
+    vae, images = trained_vae(epochs=2), strokes(50)
+    vae.zero_grad()
+    objective(vae, images, generator()).backward()
+    found = {name: weight.grad.clone() for name, weight in vae.named_parameters()}
+    # One after the other from the same random numbers: first the decoder's data, then the encoder's dreams.
+    shared = generator()
+    vae.zero_grad()
+    wake(vae, images, shared).backward()
+    expected = {name: weight.grad.clone() for name, weight in vae.decoder.named_parameters(prefix="decoder")}
+    vae.zero_grad()
+    asleep(vae, images, shared).backward()
+    expected |= {name: weight.grad for name, weight in vae.encoder.named_parameters(prefix="encoder")}
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name])
+
+
+@pytest.mark.parametrize("objective", [wake_sleep, reverse_wake_sleep])
+def test_wake_sleep_trains_a_whole_vae(objective):
+    vae, images, test = small_vae(), strokes(400), strokes(200, seed=1)
+    before = amortised_elbo(vae, test, samples=5).mean()
+    fit(vae, images, objective, Plan(15, batch=50, learning_rate=3e-3))
+    assert amortised_elbo(vae, test, samples=5).mean() > before + 5
 
 
 def test_half_asleep_beats_the_plain_encoder_on_test_images_with_three_seeds():

@@ -19,6 +19,9 @@ from PIL import Image  # noqa: E402
 from nelloc.errors import NellocError  # noqa: E402
 from nelloc.research.experiment import Settings, perform  # noqa: E402
 from nelloc.research.vae import EXPERIMENTS, setup  # noqa: E402
+from nelloc.research.vae.posterior_classes import fit_linear  # noqa: E402
+
+BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def test_experiments_share_the_vae_they_begin_with(tiny):
     perform(EXPERIMENTS[0], tiny)
     (kept,) = (tiny.out / "checkpoints").iterdir()
     before = kept.stat().st_mtime_ns
-    perform(next(experiment for experiment in EXPERIMENTS if experiment.name == "iwae"), tiny)
+    perform(BY_NAME["iwae"], tiny)
     assert kept.stat().st_mtime_ns == before
 
 
@@ -75,7 +78,28 @@ def test_missing_data_are_named(tiny, tmp_path):
         perform(EXPERIMENTS[0], tiny)
 
 
+def test_optimal_inference_stands_beside_rates_of_the_same_images(tiny):
+    """The first test images are easier than the rest; so ten of them are no measure for all sixty."""
+    numbers = perform(BY_NAME["reverse-sleep"], tiny)["numbers"]
+    assert numbers["measured test images"] == 10
+    assert numbers["plain, measured test images"] == numbers["curves"]["plain"][-1]
+    numbers = perform(BY_NAME["half-asleep-binary"], tiny)["numbers"]
+    assert numbers["optimal inference, measured test images"] <= numbers["plain, measured test images"] + 0.01
+
+
+def test_a_linear_classifier_finds_the_boundary_of_two_normals():
+    """Between N(-1, 1) and N(2, 1) in the first feature, log odds are 3 x - 1.5; the second tells nothing."""
+    torch.manual_seed(0)
+    labels = torch.arange(40_000) % 2
+    features = torch.randn(40_000, 2)
+    features[:, 0] += 3.0 * labels - 1
+    weight, bias = fit_linear(features, labels)
+    assert (weight[:, 1] - weight[:, 0]).tolist() == pytest.approx([3, 0], abs=0.1)
+    assert float(bias[1] - bias[0]) == pytest.approx(-1.5, abs=0.1)
+
+
 def test_gaps_are_measured_after_the_last_epoch():
     chosen = setup.QUICK["binary"]
     assert setup.gap_epochs(replace(chosen, epochs=40, gap_points=4)) == [1, 10, 20, 30, 40]
     assert setup.gap_epochs(replace(chosen, epochs=1)) == [1]
+    assert setup.gap_epochs(setup.QUICK["gray"]) == []
