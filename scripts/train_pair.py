@@ -22,7 +22,7 @@ from nelloc.ood.training import PairConfig, train_part, trainer_of, write_pair
 from nelloc.training.images import planes
 from nelloc.training.run import Listener
 
-EVERY = 5_000_000  # pixels between validations, each of which also saves
+EVERY = 2_500_000  # pixels between validations, each of which also saves
 
 
 # Images held out for validation, the last ones; the settings; and how often each model sees the other images.
@@ -33,7 +33,7 @@ PAIRS = {
     "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
     "cifar10": PairConfig(("cifar10/train",), 32, 32, COLOUR, flip=0.5),
 }
-PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"full": 12, "local": 2}}
+PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"full": 4, "local": 1}}
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
