@@ -5,8 +5,10 @@
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion
 
 Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of
-horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv and their means
-and spread to OUT.md. Rows that are in the file already are not measured again, so that it can be stopped and continued.
+horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv, their means
+and spread to OUT.md and a plot to OUT.png. Rows that are in the file already are not measured again, so that it can be
+stopped and continued. Colour models have normalised inputs, which begin at horizon 2, and a joint mixture: from raw
+values so short a training learns little of what the tables are about.
 With --pair the two models of a longer training are measured instead:
 
     python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion --local-horizon 3 \\
@@ -19,11 +21,14 @@ import argparse
 import csv
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from images import TEST_SETS, TRAINING_SETS, load_set
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nelloc.models.full import FullConfig, FullNetwork
@@ -34,27 +39,34 @@ from nelloc.training.loop import Trainer, TrainingConfig
 
 WIDTH, FULL_BLOCKS, LOCAL_BLOCKS = 32, 4, 1
 HORIZON = 3  # of the full model
-TRAINING_IMAGES = {"fashion": 6000, "cifar10": 4000}  # the first so many, each seen once
+SHAPES = {
+    "fashion": FullConfig(width=WIDTH, channels=1),
+    "cifar10": FullConfig(width=WIDTH, components=5, joint=True, inputs="normalised"),
+}
+TRAINING_IMAGES = {"fashion": 6000, "cifar10": 2000}  # the first so many, each seen once
 BATCH = 8  # images
-TEST_IMAGES = 500  # the first so many of each set
-MODELS = [("full", HORIZON), *(("local", horizon) for horizon in range(1, 6))]
+TEST_IMAGES = {"fashion": 500, "cifar10": 300}  # the first so many of each set
+MODELS = {
+    "fashion": [("full", HORIZON), *(("local", horizon) for horizon in range(1, 6))],
+    "cifar10": [("full", HORIZON), *(("local", horizon) for horizon in range(2, 6))],
+}
 FIELDS = ("images", "model", "horizon", "seed", "set", "bpd")
 TABLES = {"fashion": "Tables 5.1 and 5.3", "cifar10": "Tables 5.2 and 5.4"}
 
 
-def trained(images: NDArray[np.uint8], part: str, horizon: int, seed: int) -> FullNetwork:
-    """A model of ``images`` (N, C, H, W) that has seen each once."""
-    _, channels, height, width = images.shape
+def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int, seed: int) -> FullNetwork:
+    """A model of ``images`` (N, C, H, W) that has seen each once; it is a full or a local one ``like`` another."""
+    height, width = images.shape[2:]
     pixels = len(images) * height * width
-    shape = FullConfig(
+    shape = replace(
+        like,
         horizon=horizon,
-        width=WIDTH,
         blocks=FULL_BLOCKS if part == "full" else LOCAL_BLOCKS,
-        channels=channels,
         kernel=3 if part == "full" else 1,
     )
     batch = BATCH * height * width
-    trainer = Trainer(TrainingConfig(network=shape, pixels=pixels, batch=batch, warm_up=pixels // 50, seed=seed))
+    config = TrainingConfig(network=shape, pixels=pixels, batch=batch, warm_up=pixels // 50, seed=seed)
+    trainer = Trainer(config)
     drawer = ImageSampler(images, seed).open(0, 1)
     while trainer.seen < pixels:
         trainer.step(ImageBatch.of(*drawer.draw(batch)))
@@ -69,10 +81,14 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
         "# How models of one set of images do on others",
         "",
         "Made by `python benchmarks/generalise.py`: bits per dimension of the first "
-        f"{TEST_IMAGES} images of each set, as the mean over seeds ± half of the range; lower is better. Where not "
+        f"{TEST_IMAGES['fashion']} images of each gray set and {TEST_IMAGES['cifar10']} of each colour set, as the "
+        "mean over seeds ± half of the range; lower is better. Where not "
         f"said otherwise, models have {WIDTH} channels (the thesis's have 256), full ones {FULL_BLOCKS} residual "
         f"blocks with 3x3 kernels, local ones {LOCAL_BLOCKS} of 1x1, and have seen each of "
-        f"{TRAINING_IMAGES['fashion']} images of Fashion-MNIST or {TRAINING_IMAGES['cifar10']} of CIFAR-10 once.",
+        f"{TRAINING_IMAGES['fashion']} images of Fashion-MNIST or {TRAINING_IMAGES['cifar10']} of CIFAR-10 once. "
+        "Colour models have normalised inputs and a joint mixture of 5 components, gray ones the thesis's.",
+        "",
+        f"![Local models less the full one, by horizon]({path.stem}.png)",
     ]
     for name, title in TABLES.items():
         lines += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
@@ -100,6 +116,36 @@ def section(rows: list[dict[str, str]], title: str) -> list[str]:
     return lines
 
 
+def plot(path: Path, rows: list[dict[str, str]]) -> None:
+    """How many bits more local models need than the full one, by horizon: a panel for each set trained on."""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (trained_on, title) in zip(figure.subplots(1, len(TABLES)), TABLES.items(), strict=True):
+        own = [row for row in rows if row["images"] == trained_on]
+        bpd = {(r["model"], int(r["horizon"]), r["seed"], r["set"]): float(r["bpd"]) for r in own}
+        horizons = sorted({horizon for model, horizon, _, _ in bpd if model == "local"})
+        for test in dict.fromkeys(row["set"] for row in own):
+            # Paired by seed, which decides the order of the images too.
+            leads = [
+                [
+                    bpd["local", horizon, seed, test] - full
+                    for (model, _, seed, name), full in bpd.items()
+                    if model == "full" and name == test and ("local", horizon, seed, test) in bpd
+                ]
+                for horizon in horizons
+            ]
+            means = [statistics.mean(lead) for lead in leads]
+            spread = [(max(lead) - min(lead)) / 2 for lead in leads]
+            axes.errorbar(horizons, means, spread, marker="o", capsize=3, label=test)
+        axes.axhline(0, color="#444444", linewidth=1)
+        axes.set_xticks(horizons)
+        axes.set_xlabel("horizon of the local model")
+        axes.set_ylabel("bits per dimension more than the full model")
+        axes.set_title(f"trained on {trained_on} ({title})")
+        axes.legend()
+    figure.savefig(path, dpi=100)
+
+
 def measured(
     network: FullNetwork, tests: dict[str, NDArray[np.uint8]], keys: tuple[str, str, str, str]
 ) -> list[dict[str, str]]:
@@ -113,12 +159,13 @@ def measured(
 
 
 def write(out: Path, rows: list[dict[str, str]]) -> None:
-    """OUT.csv and OUT.md."""
+    """OUT.csv, OUT.md and OUT.png."""
     with out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     write_table(out.with_suffix(".md"), rows)
+    plot(out.with_suffix(".png"), rows)
 
 
 def main() -> None:
@@ -134,7 +181,7 @@ def main() -> None:
     table, start = asked.out.with_suffix(".csv"), time.monotonic()
     rows = list(csv.DictReader(table.open())) if table.exists() else []
     done = {(row["images"], row["model"], row["horizon"], row["seed"]) for row in rows}
-    tests = {name: load_set(asked.data, name)[:TEST_IMAGES] for name in TEST_SETS[asked.images]}
+    tests = {name: load_set(asked.data, name)[: TEST_IMAGES[asked.images]] for name in TEST_SETS[asked.images]}
     if asked.pair is not None:
         pair = load(asked.pair)
         rows = [row for row in rows if row["images"] != f"{asked.images}-pair"]
@@ -146,10 +193,10 @@ def main() -> None:
         return
     training = load_set(asked.data, TRAINING_SETS[asked.images])[: TRAINING_IMAGES[asked.images]]
     for seed in asked.seed or (1, 2, 3):
-        for part, horizon in MODELS:
+        for part, horizon in MODELS[asked.images]:
             if (asked.images, part, str(horizon), str(seed)) in done or time.monotonic() - start > 60 * asked.minutes:
                 continue
-            network = trained(training, part, horizon, seed)
+            network = trained(training, SHAPES[asked.images], part, horizon, seed)
             rows += measured(network, tests, (asked.images, part, str(horizon), str(seed)))
             write(asked.out, rows)
 

@@ -56,9 +56,10 @@ def network(channels=1, **shape):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_image_is_drawn_from_its_own_conditionals(monkeypatch, channels):
+@pytest.mark.parametrize("shape", [{}, {"inputs": "normalised", "dilated": True}])
+def test_an_image_is_drawn_from_its_own_conditionals(monkeypatch, channels, shape):
     """What the network saw of the image, cut to its reach, gives the outputs that the whole image does."""
-    made = network(channels, blocks=2)
+    made = network(channels, blocks=2, **shape)
     seen = []
 
     def recorded(outputs, *arguments, **options):

@@ -1,14 +1,17 @@
 """The PixelCNN on whole images: what it sees, and that it is the local network where its kernels are 1."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the models need torch")
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.exact.context import INPUT_STEPS, window  # noqa: E402
+from nelloc.encoder import context_sources  # noqa: E402
+from nelloc.exact.context import FIRST_PIXEL, INPUT_STEPS, window  # noqa: E402
 from nelloc.models.full import MIDDLE, FullConfig, FullNetwork  # noqa: E402
 from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
-from nelloc.models.mixture import bits_per_dimension  # noqa: E402
+from nelloc.models.mixture import bits_per_dimension, log_likelihood  # noqa: E402
+from nelloc.training.batches import BatchMaker  # noqa: E402
 
 
 def network(seed=0, **shape):
@@ -62,6 +65,68 @@ def test_a_full_model_sees_further_with_every_block_but_never_ahead(channels, bl
     assert (0, -reach) in everything[6, 8]
 
 
+@pytest.mark.parametrize("blocks", [2, 3])
+def test_dilated_kernels_see_twice_as_far_with_every_block_but_never_ahead(blocks):
+    made = network(horizon=1, blocks=blocks, channels=1, dilated=True)
+    assert made.config.reach == 2**blocks
+    everything = dependence(made, 10, 11, 1)
+    for seen in everything.values():
+        assert all(di < 0 or (di == 0 and dj < 0) for di, dj in seen)
+        assert all(-di <= 2**blocks and abs(dj) <= 2**blocks for di, dj in seen)
+    assert {(-(2**blocks), 0), (0, -(2**blocks))} <= everything[9, 10]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("kernel", "reach"), [(1, 2), (3, 5)])
+def test_with_normalised_inputs_it_sees_as_far_and_never_ahead(channels, kernel, reach):
+    """By brute force, as contexts pass no gradient: each pixel in turn is changed."""
+    made = network(channels=channels, kernel=kernel, blocks=2, inputs="normalised", dilated=True)
+    assert made.config.reach == reach
+    image, reached = torch.randint(0, 256, (1, channels, 7, 12)).double(), set()
+
+    def said(image):
+        front = made.front(image)
+        with torch.no_grad():
+            return torch.cat([made.outputs(front.inputs), front.base, front.activity], dim=1)[0]
+
+    before = said(image)
+    for i in range(7):
+        for j in range(12):
+            changed = image.clone()
+            changed[:, :, i, j] = (changed[:, :, i, j] + 128) % 256
+            rows, columns = torch.nonzero((said(changed) != before).any(0), as_tuple=True)
+            reached |= {(int(r) - i, int(c) - j) for r, c in zip(rows, columns, strict=True)}
+    assert all((di, dj) > (0, 0) and di <= reach and abs(dj) <= reach for di, dj in reached)
+    assert {(0, 1), (0, reach), (reach, 0), (reach, reach)} <= reached
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("joint", [False, True])
+def test_with_kernels_of_one_and_normalised_inputs_it_is_the_codecs_network(channels, joint):
+    """Pixel by pixel: the same outputs, bases, activities and likelihoods, at the borders too."""
+    shape = {"horizon": 2, "width": 12, "components": 2, "channels": channels, "joint": joint}
+    made = network(kernel=1, inputs="normalised", **shape)
+    local = LocalNetwork(LocalConfig(blocks=1, **shape)).double()
+    local.rounding = False
+    layers = [made.first, *made.blocks[0], made.closing, made.last]
+    with torch.no_grad():
+        made.first.weight.mul_(0.1)  # so that activations stay below 8, where the codec's end
+    image = torch.randint(100, 140, (1, channels, 5, 6))
+    order, sources = context_sources(5, 6, 2)
+    values = np.broadcast_to(image[0].flatten(1).numpy().astype(np.uint8), (3, 30))  # a batch maker takes RGB
+    known = np.concatenate([values.T, np.full((1, 3), FIRST_PIXEL, np.uint8)])
+    batch = BatchMaker(local.config)(known[sources].transpose(0, 2, 1), values[:, order], np.zeros((3, 30)))
+    with torch.no_grad():
+        for linear, layer in zip(local.linear, layers, strict=True):
+            linear.weight.copy_(layer.weight)
+            linear.bias.copy_(layer.bias)
+        outputs = local(batch.inputs.double())
+        nats = log_likelihood(outputs, batch.value, batch.base.double(), batch.activity.double(), joint=joint)
+        assert torch.allclose(outputs, made(image.double())[0].flatten(1).T[order], rtol=0, atol=1e-9)
+        own = made.pixel_log_likelihood(image.double()).flatten()[order]
+    assert torch.allclose(own, nats, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pixel_likelihoods_depend_on_the_pixel_and_those_before_it_only(channels):
     made = network(channels=channels)
@@ -102,9 +167,10 @@ def test_with_kernels_of_one_it_is_the_local_network_on_every_pixel(channels):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("joint", [False, True])
-def test_it_learns(channels, joint):
+@pytest.mark.parametrize("inputs", ["raw", "normalised"])
+def test_it_learns(channels, joint, inputs):
     torch.manual_seed(0)
-    made = FullNetwork(FullConfig(width=16, components=3, channels=channels, joint=joint))
+    made = FullNetwork(FullConfig(width=16, components=3, channels=channels, joint=joint, inputs=inputs))
     rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
     waves = [128 + 80 * torch.sin(rows / (3 + n) + columns / 5) for n in range(4)]
     images = torch.stack(waves).round()[:, None].repeat(1, channels, 1, 1)
@@ -120,7 +186,13 @@ def test_it_learns(channels, joint):
 
 
 def test_wrong_shapes_are_refused():
-    for wrong in ({"channels": 2}, {"kernel": 2}, {"horizon": 0}):
+    for wrong in (
+        {"channels": 2},
+        {"kernel": 2},
+        {"horizon": 0},
+        {"inputs": "cooked"},
+        {"inputs": "normalised", "horizon": 1},
+    ):
         with pytest.raises(NellocError):
             FullConfig(**wrong)
     with pytest.raises(NellocError, match="images of 1 channels: the model has 3"):
