@@ -8,4 +8,5 @@ python3 -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 python3 -m ruff format --check .
 python3 -m ruff check .
 python3 -m mypy
-python3 -m pytest "$@"
+# As many processes as cores, each with one thread for products, so that they do not wait for each other.
+OMP_NUM_THREADS=1 python3 -m pytest --numprocesses auto --dist loadscope "$@"
