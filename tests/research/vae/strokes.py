@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -37,7 +40,14 @@ def strokes(count: int, kind: str = "binary", seed: int = 0) -> Tensor:
 
 
 def trained_vae(kind: str = "binary", count: int = 400, epochs: int = 15) -> VAE:
-    """A model that has learnt something of ``strokes``."""
+    """A model that has learnt something of ``strokes``, which the caller may change."""
+    torch.manual_seed(0)
+    return copy.deepcopy(_trained(kind, count, epochs))
+
+
+@cache
+def _trained(kind: str, count: int, epochs: int) -> VAE:
     vae = small_vae(kind)
     fit(vae, strokes(count, kind), wake, Plan(epochs=epochs, batch=50, learning_rate=3e-3))
+    vae.zero_grad()
     return vae
