@@ -38,7 +38,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     measured = measured_images(settings, kind, images)
     rates: dict[str, list[float]] = {name: [] for name in ("as trained", *METHODS)}
     # Of the measured images, as optimal inference takes long: the curves' ends, and below them the best there is.
-    ends: dict[str, list[float]] = {name: [] for name in (*METHODS, "optimal inference")}
+    ends: dict[str, list[float]] = {name: [] for name in (*rates, "optimal inference")}
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
     colours = {"plain": "tab:red", "half-asleep": "tab:blue"}
@@ -47,6 +47,7 @@ def run(settings: Settings, kind: Kind) -> Result:
         vae, rows = trained_vae(settings, kind, images, seed)
         rates["as trained"].append(bits_of_test_set(vae, images))
         best = optimal_bits(settings, kind, vae, measured)
+        ends["as trained"].append(rows[-1]["test"])
         ends["optimal inference"].append(best)
         axes.plot(range(1, len(rows) + 1), [row["test"] for row in rows], color="black", alpha=0.5)
         for name, objective in METHODS.items():
@@ -57,7 +58,7 @@ def run(settings: Settings, kind: Kind) -> Result:
             axes.plot(epochs, found.curve, color=colours[name], label=name if first else None)
         axes.axhline(best, color="gray", linestyle=":", label="optimal inference" if first else None)
     lowest = min(min(values) for values in ends.values())
-    highest = max(max(rates["as trained"]), *(max(ends[name]) for name in METHODS))
+    highest = max(max(ends[name]) for name in ("as trained", *METHODS))
     margin = 0.3 * (highest - lowest)
     axes.set(xlabel="epoch", ylabel="test bits per dimension", ylim=(lowest - margin, highest + 2 * margin))
     axes.set_xlim(left=0.4 * len(rows))

@@ -87,6 +87,7 @@ QUICK = {
         batch=25,
         learning_rate=3e-3,
         measured=200,
+        optimal_steps=100,
     ),
 }
 
