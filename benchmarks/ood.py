@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shlex
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -99,8 +101,7 @@ def main() -> None:
     lines = [
         "# Images out of distribution",
         "",
-        f"Made by `python benchmarks/ood.py --data ../shared/data --out benchmarks/results/ood"
-        f"{f' --limit {asked.limit}' if asked.limit else ''}`. Beside the rows of the thesis's Table 5.5. "
+        f"Made by `python benchmarks/ood.py {shlex.join(sys.argv[1:])}`. Beside the rows of the thesis's Table 5.5. "
         f"Codecs: {', '.join(peer.label for peer in codecs())}.",
     ]
     for model in asked.model or [name for name in TEST_SETS if name in library.shipped_pairs()]:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nelloc import storage
@@ -75,8 +74,6 @@ class PairConfig:
             learning_rate=self.learning_rate,
             matrix_rate=defaults.matrix_rate * self.learning_rate / defaults.learning_rate,
             warm_up=self.pixels // 50,
-            # CPUs convolve in float32 faster than in bfloat16, 1.25 times where it was measured (docs/OOD.md).
-            full_precision=defaults.full_precision if torch.cuda.is_available() else 1.0,
             seed=self.seed,
         )
 

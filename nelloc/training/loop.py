@@ -93,8 +93,7 @@ class Trainer:
         self.network.to(self.processes.device)
         self.averaged = copy.deepcopy(self.network)
         self.optimisers = Optimisers(self.network, config.learning_rate, config.matrix_rate, config.weight_decay)
-        # Convolutions are another matter than the products that are measured.
-        self._bfloat16 = isinstance(self.network, FullNetwork) or bfloat16_is_faster(self.processes.device)
+        self._bfloat16 = bfloat16_is_faster(self.processes.device)
         self.seen = 0
         self.history: list[dict[str, float]] = []
 
