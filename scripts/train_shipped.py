@@ -34,10 +34,16 @@ HOLD_OUT = 22
 SMALL_HELD_OUT = 200
 EVERY = 10_000_000  # pixels between validations, each of which also saves
 POOL_WEIGHTS = (0.68, 0.14, 0.18)  # photographs, photographs at half size, 32x32 images
+# The same, with fewer of the 32x32 images, and the training images of CIFAR-10 and of CelebA.
+THUMBNAIL_WEIGHTS = (0.62, 0.13, 0.10, 0.11, 0.04)
 
 
-def load(data: Path) -> tuple[list[PixelPool], dict[str, PixelPool]]:
-    """Training pools (photographs, halves, small images) and validation pools by source."""
+def load(data: Path, *, thumbnails: bool = False) -> tuple[list[PixelPool], dict[str, PixelPool]]:
+    """Training pools and validation pools by source.
+
+    The training pools are photographs, halves and small images, and with ``thumbnails`` the
+    training images of CIFAR-10 and of CelebA (32x32 and 64x64).
+    """
     paths = image_paths(data / "train-natural")
     held = paths[HOLD_OUT // 2 :: HOLD_OUT]
     photographs = load_images([p for p in paths if p not in set(held)])
@@ -49,13 +55,23 @@ def load(data: Path) -> tuple[list[PixelPool], dict[str, PixelPool]]:
     for source in ("imagenet", "bsds", "cam", "unsplash"):
         images = load_images([p for p in held if p.name.startswith(source)])
         validation[source] = PixelPool.from_images(images)
+    if thumbnails:
+        cifar = [image for path in sorted((data / "cifar10").glob("train_*.png")) for image in read_sheet(path, 32)]
+        faces = [
+            image
+            for size in (32, 64)
+            for path in sorted((data / "celeba").glob(f"*_{size}_train_*.webp"))
+            for image in read_sheet(path, size)
+        ]
+        training += [cifar[:-SMALL_HELD_OUT], faces]
+        validation["cifar"] = PixelPool.from_images(cifar[-SMALL_HELD_OUT:])
     return [PixelPool.from_images(images) for images in training], validation
 
 
 def validation_batches(pools: dict[str, PixelPool], network: LocalConfig) -> dict[str, Batch]:
     """The same VALIDATION_PIXELS random pixels of each pool in every run."""
     return {
-        name: validation_batch(pool, network, tile=32 if name == "small" else VALIDATION_TILE)
+        name: validation_batch(pool, network, tile=32 if name in ("small", "cifar") else VALIDATION_TILE)
         for name, pool in pools.items()
     }
 
@@ -67,6 +83,9 @@ def main() -> None:
     parser.add_argument("--model", default="default", help="a shape, as nelloc train --model takes it")
     parser.add_argument("--init", default=None, help="an integer model to start from, instead of random weights")
     parser.add_argument("--borders", action="store_true", help="with --init: let the network see the tile's borders")
+    parser.add_argument(
+        "--thumbnails", action="store_true", help="train on CIFAR-10's and CelebA's training images too"
+    )
     parser.add_argument("--batch", type=int, default=TrainingConfig.batch)
     parser.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate)
     parser.add_argument(
@@ -106,8 +125,9 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
             config = replace(config, pixels=pixels)
         trainer = Trainer(config, network=start, processes=processes)
     network = trainer.config.network
-    pools, validation = load(args.data)
-    source = PixelSampler(pools, POOL_WEIGHTS, network.horizon, trainer.data_seed)
+    pools, validation = load(args.data, thumbnails=args.thumbnails)
+    weights = THUMBNAIL_WEIGHTS if args.thumbnails else POOL_WEIGHTS
+    source = PixelSampler(pools, weights, network.horizon, trainer.data_seed)
     run(
         trainer,
         source,
@@ -115,7 +135,7 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         args.out,
         every=EVERY,
         listener=Listener(report=lambda row: print(_line(row), flush=True)),
-        again=f"python scripts/train_shipped.py --data {args.data} --out {args.out} --resume",
+        again=f"python scripts/train_shipped.py --data {args.data} --out {args.out}{' --thumbnails' if args.thumbnails else ''} --resume",
     )
 
 
