@@ -127,6 +127,7 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
     network = trainer.config.network
     pools, validation = load(args.data, thumbnails=args.thumbnails)
     weights = THUMBNAIL_WEIGHTS if args.thumbnails else POOL_WEIGHTS
+    thumbnails = "--thumbnails " if args.thumbnails else ""
     source = PixelSampler(pools, weights, network.horizon, trainer.data_seed)
     run(
         trainer,
@@ -135,7 +136,7 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         args.out,
         every=EVERY,
         listener=Listener(report=lambda row: print(_line(row), flush=True)),
-        again=f"python scripts/train_shipped.py --data {args.data} --out {args.out}{' --thumbnails' if args.thumbnails else ''} --resume",
+        again=f"python scripts/train_shipped.py --data {args.data} --out {args.out} {thumbnails}--resume",
     )
 
 
