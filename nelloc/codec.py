@@ -186,7 +186,9 @@ def encode_pixels(
         for plan in own:
             coded = [next(codes) for _ in plan.pieces]
             records = tuple(TileRecord(best.method, best.code.data) for best in coded)
-            file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, what.sections)
+            file = Container(
+                image.kind, image.width, image.height, plan.tile, NO_MODEL, records, what.sections, plan.joined
+            )
             if model is not None and file.needs_model:
                 file = replace(file, model_id=model.id)
                 if embed and other is not None:
@@ -203,9 +205,8 @@ _Work = tuple[Piece, ExactModel | None]
 
 
 def _plans(image: Pixels, what: Described, options: Options) -> list[Plan]:
-    groups = image.kind.groups
-    bits = [min(group.bits, depth.bits) for group, depth in zip(groups, what.depths, strict=True)]
-    return plans_for(groups, what.groups, bits, options.tile, options.effort)
+    bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
+    return plans_for(image.kind, what.groups, bits, options.tile, options.effort)
 
 
 @dataclass(frozen=True)

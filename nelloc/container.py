@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from nelloc.errors import NellocError
-from nelloc.kinds import Kind
+from nelloc.kinds import Group, Kind
 from nelloc.numbers import Cursor, EndError, MalformedError, varint
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tile_count
 
@@ -30,6 +30,8 @@ COMPACT_SIZE = 256
 _FLAG_TILED, _FLAG_SECTIONS = 1, 2
 _KIND_BITS = 5
 _FLAGS_PLACE, _KIND_PLACE = 4, 5
+# The numbers of kinds whose colour and alpha are one group.
+_JOINED = {Kind.LA: 10, Kind.RGBA: 11}
 _CRITICAL = 0x80
 
 
@@ -41,6 +43,7 @@ class Method(enum.IntEnum):
     DEFLATE = 2
     ADAPTIVE = 3
     STORED = 4
+    ROWS = 5
 
     @property
     def needs_model(self) -> bool:
@@ -50,7 +53,7 @@ class Method(enum.IntEnum):
     @property
     def drops_zeros(self) -> bool:
         """True if zero bytes at the end of the data mean nothing and are not written: data has one form."""
-        return self is not Method.DEFLATE
+        return self not in (Method.DEFLATE, Method.ROWS)
 
 
 class SectionType(enum.IntEnum):
@@ -93,7 +96,8 @@ class TileRecord:
 class Container:
     """Everything that a file holds.
 
-    ``records`` has one for each group of planes of the kind, tile by tile. ``model_id`` is NO_MODEL if none needs one.
+    ``records`` has one for each of the ``groups`` of planes, tile by tile. ``model_id`` is NO_MODEL if none needs one.
+    With ``joined`` colour and alpha are one group.
     """
 
     kind: Kind
@@ -103,6 +107,12 @@ class Container:
     model_id: bytes
     records: tuple[TileRecord, ...]
     sections: tuple[Section, ...] = field(default=())
+    joined: bool = False
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of planes that are coded together."""
+        return (self.joined and self.kind.joined_groups) or self.kind.groups
 
     @property
     def model_section(self) -> Section | None:
@@ -185,7 +195,7 @@ def _crc16(data: bytes) -> bytes:
 
 def _pack_compact(container: Container) -> bytes:
     first, *others = container.records
-    kind = container.kind | first.method << _KIND_BITS
+    kind = _kind_number(container) | first.method << _KIND_BITS
     head = SIGNATURE + bytes([VERSION << 4, kind]) + container.model_id
     head += bytes([container.width - 1, container.height - 1])
     # The last record goes to the end of the file; of each before it the length is told.
@@ -197,7 +207,7 @@ def _pack_compact(container: Container) -> bytes:
 
 def _pack_tiled(container: Container) -> bytes:
     flags = _FLAG_TILED | (_FLAG_SECTIONS if container.sections else 0)
-    head = SIGNATURE + bytes([VERSION << 4 | flags, container.kind]) + container.model_id
+    head = SIGNATURE + bytes([VERSION << 4 | flags, _kind_number(container)]) + container.model_id
     head += varint(container.width) + varint(container.height) + varint(container.tile)
     if container.sections:
         head += varint(len(container.sections))
@@ -234,7 +244,8 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool) -> Container:
     if whole and crc != _crc16(data[: reader.position - 2] + data[reader.position :]):
         raise _DamageError(f"its checksum does not match, so it is damaged; {_RESTORE}")
     _check_size(width, height, max_pixels)
-    return Container(_kind(number % (1 << _KIND_BITS)), width, height, DEFAULT_TILE, model_id, ())
+    kind, joined = _kind(number % (1 << _KIND_BITS))
+    return Container(kind, width, height, DEFAULT_TILE, model_id, (), joined=joined)
 
 
 def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int) -> Container:
@@ -246,7 +257,7 @@ def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, 
     head = reader.data[: reader.position]
     if reader.take(2) != _crc16(head):
         raise _DamageError(f"the checksum of its header does not match, so it is damaged; {_RESTORE}")
-    kind = _kind(number)
+    kind, joined = _kind(number)
     _check_size(width, height, max_pixels)
     if not MIN_TILE <= tile <= MAX_TILE:
         raise _DamageError(f"its tile size {tile} is out of range; {_RESTORE}")
@@ -262,7 +273,7 @@ def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, 
     known = [section.type for section in sections if section.critical or section.type in _KNOWN]
     if len(set(known)) < len(known):
         raise _DamageError(f"it has two sections of one type where only one is meant; {_RESTORE}")
-    return Container(kind, width, height, tile, model_id, (), tuple(sections))
+    return Container(kind, width, height, tile, model_id, (), tuple(sections), joined)
 
 
 def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
@@ -273,7 +284,7 @@ def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Itera
 
 
 def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
-    methods = [reader.data[_KIND_PLACE] >> _KIND_BITS, *reader.take(len(head.kind.groups) - 1)]
+    methods = [reader.data[_KIND_PLACE] >> _KIND_BITS, *reader.take(len(head.groups) - 1)]
     lengths = [reader.varint() for _ in methods[1:]]
     lengths.append(len(reader.data) - reader.position - sum(lengths))
     if lengths[-1] < 0:
@@ -282,7 +293,7 @@ def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
 
 
 def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
-    groups = head.kind.groups
+    groups = head.groups
     count = tile_count(head.height, head.width, head.tile) * len(groups)
     if 2 * count > len(reader.data) - reader.position:
         raise EndError
@@ -312,9 +323,18 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _kind(number: int) -> Kind:
+def _kind_number(container: Container) -> int:
+    """What a file says of its kind."""
+    return _JOINED[container.kind] if container.joined else container.kind
+
+
+def _kind(number: int) -> tuple[Kind, bool]:
+    """The kind of this number, and whether its colour and alpha are one group."""
+    for kind, joined in _JOINED.items():
+        if number == joined:
+            return kind, True
     try:
-        return Kind(number)
+        return Kind(number), False
     except ValueError:
         raise _DamageError(
             f"it holds an image of kind {number} that this nelloc does not know; use a newer nelloc"

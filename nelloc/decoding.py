@@ -92,10 +92,9 @@ def locate_model(file: Container, source: str, given: str | Path | None, folder:
 def mark(group: Group, samples: Samples, bits: int) -> None:
     """Fill the place of a damaged tile: magenta, mid-gray, opaque, or 0 in images of indices or bits."""
     largest = (1 << bits) - 1
-    if group.role is Role.COLOUR and group.planes == 3:
-        samples[:] = np.array([largest, 0, largest])[:, None, None]
-    else:
-        samples[:] = {Role.COLOUR: largest // 2, Role.ALPHA: largest}.get(group.role, 0)
+    colour = [largest, 0, largest] if group.planes >= 3 else [largest // 2]
+    fillings = {Role.COLOUR: colour, Role.ALPHA: [largest], Role.COLOUR_AND_ALPHA: [*colour, largest]}
+    samples[:] = np.array(fillings.get(group.role, [0]))[:, None, None]
 
 
 @dataclass
@@ -125,7 +124,7 @@ class _Canvas:
         area = Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
         groups = tuple(
             np.empty((group.planes, area.height, area.width), samples_type(depth))
-            for group, depth in zip(file.kind.groups, what.depths, strict=True)
+            for group, depth in zip(file.groups, what.depths, strict=True)
         )
         return cls(file, source, what, wanted, area, groups)
 
@@ -168,7 +167,7 @@ class _Stream:
 
     @property
     def group(self) -> Group:
-        return self.canvas.file.kind.groups[self.index]
+        return self.canvas.file.groups[self.index]
 
     @property
     def problem(self) -> str | None:

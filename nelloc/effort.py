@@ -20,7 +20,7 @@ class Effort(IntEnum):
     GUESS = 1
     LARGE_TILES = 2
     PROBE = 3
-    NO_PALETTE = 4
+    OTHER_WAYS = 4
     MODEL = 5
     PHOTOGRAPHS = 6
     FORMS = 7
@@ -34,7 +34,7 @@ ADDED = {
     Effort.GUESS: "a quick look at each tile: the model for photographs, else the adaptive coder in a likely form",
     Effort.LARGE_TILES: f"the adaptive coder in tiles of {LARGE_TILE}, not {DEFAULT_TILE}, unless all are photographs",
     Effort.PROBE: "its form that is best on a part of the image",
-    Effort.NO_PALETTE: "its form for repeated colours without a palette",
+    Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
     Effort.MODEL: "the model on tiles that do not look like photographs",
     Effort.PHOTOGRAPHS: "the adaptive coder on tiles that do",
     Effort.FORMS: "all five forms of the adaptive coder",

@@ -17,11 +17,12 @@ class Role(enum.Enum):
     ALPHA = "alpha"
     INDEX = "index"
     BILEVEL = "bilevel"
+    COLOUR_AND_ALPHA = "colour and alpha"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Planes that are coded together: 1 or 3 of them, of samples of at most ``bits`` bits each."""
+    """Planes that are coded together: 1 to 4 of them, of samples of at most ``bits`` bits each."""
 
     role: Role
     planes: int
@@ -57,6 +58,13 @@ class Kind(enum.IntEnum):
         bits = 16 if self.deep else 8
         colour = Group(Role.COLOUR, 3 if self in _COLOURED else 1, bits)
         return (colour, Group(Role.ALPHA, 1, bits)) if self in _WITH_ALPHA else (colour,)
+
+    @property
+    def joined_groups(self) -> tuple[Group, ...] | None:
+        """One group of all planes, if files of this kind may have that instead of ``groups``; otherwise None."""
+        if self in _WITH_ALPHA and not self.deep:
+            return (Group(Role.COLOUR_AND_ALPHA, self.planes, 8),)
+        return None
 
     @property
     def deep(self) -> bool:

@@ -10,27 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.container import Method
-from nelloc.generic import record
+from nelloc.generic import record, rows
 from nelloc.generic.adaptive import Shape
 from nelloc.generic.record import Way
+from nelloc.generic.rows import Filter
 from nelloc.numbers import MalformedError
 
 # Samples of these numbers of bits are packed into bytes before they are deflated.
 _PACKED_BITS = (1, 2, 4, 8)
 
 
-def encode(method: Method, samples: NDArray[Any], bits: int = 8, way: Way | None = None) -> bytes:
+def encode(method: Method, samples: NDArray[Any], bits: int = 8, way: Way | Filter | None = None) -> bytes:
     """The data of a record that needs no model, of samples (planes, H, W) uint8 or uint16 of at most ``bits`` bits.
 
-    ``way`` is that of the adaptive coder.
+    ``way`` is that of the adaptive coder, or the filter of rows.
     """
     if method is Method.CONSTANT:
         return _little_endian(samples[:, 0, 0]).tobytes().rstrip(b"\0")
     if method is Method.STORED:
         return _little_endian(samples).tobytes().rstrip(b"\0")
     if method is Method.ADAPTIVE:
-        assert way is not None
+        assert isinstance(way, Way)
         return record.encode(samples, bits, way)
+    if method is Method.ROWS:
+        assert isinstance(way, Filter)
+        return rows.encode(samples, way)
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     bits = next(bits for bits in _PACKED_BITS if int(samples.max()) < 1 << bits)
     return bytes([bits]) + deflate.compress(_pack(samples[0], bits)) + deflate.flush()
@@ -44,8 +48,12 @@ def decode(method: Method, data: bytes, shape: tuple[int, int, int], bits: int) 
         samples = np.broadcast_to(_samples(data, (shape[0], 1, 1), bits), shape)
     elif method is Method.STORED:
         samples = _samples(data, shape, bits)
-    else:
+    elif method is Method.ROWS and bits <= 8:
+        samples = rows.decode(data, shape)
+    elif method is Method.DEFLATE:
         samples = _inflate(data, shape)
+    else:
+        raise MalformedError("method")
     if int(samples.max()) >> bits:
         raise MalformedError("a sample out of range")
     return samples

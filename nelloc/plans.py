@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+import numpy as np
+
 from nelloc.container import Method
 from nelloc.effort import LARGE_TILE, Effort
 from nelloc.generic import survey
 from nelloc.generic.adaptive import Form
 from nelloc.generic.record import Way, ways
+from nelloc.generic.rows import Filter, likely_filter
 from nelloc.image.pixels import Samples
-from nelloc.kinds import Group, Role
+from nelloc.kinds import Group, Kind, Role
 from nelloc.tiling import DEFAULT_TILE, tiles
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A way to code one group of planes of one tile; ``way`` is that of the adaptive coder."""
+    """A way to code one group of planes of one tile; ``way`` is that of the adaptive coder, or the filter of rows."""
 
     method: Method
-    way: Way | None = None
+    way: Way | Filter | None = None
 
 
 @dataclass(frozen=True)
@@ -35,41 +38,53 @@ class Piece:
 
 @dataclass(frozen=True)
 class Plan:
-    """A cut into tiles of at most ``tile``, and their pieces in the order of the file."""
+    """A cut into tiles of at most ``tile``, and their pieces in the order of the file.
+
+    With ``joined`` colour and alpha are one group.
+    """
 
     tile: int
     pieces: tuple[Piece, ...]
+    joined: bool = False
 
 
-def plans_for(
-    groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], tile: int | None, effort: int
-) -> list[Plan]:
+def plans_for(kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile: int | None, effort: int) -> list[Plan]:
     """What is tried for an image; with ``tile`` only tiles of this size.
 
-    ``samples`` (planes, H, W) and their ``bits`` are those of each of the ``groups``.
+    ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``.
     """
-    _, height, width = samples[0].shape
-    repeats = [survey.repeats(whole) for whole in samples]
+    apart = _Planner(kind.groups, samples, bits, effort)
+    size = max(samples[0].shape[1:])
+    plans = [apart.plan(tile or DEFAULT_TILE)]
+    photographs = all(piece.trials[0].method in (Method.MIXTURE, Method.CONSTANT) for piece in plans[0].pieces)
+    large = tile is None and size > DEFAULT_TILE and effort >= Effort.LARGE_TILES
+    if large and (not photographs or effort >= Effort.LARGE_PHOTOGRAPHS):
+        plans.append(apart.plan(LARGE_TILE, large=True))
+    if kind.joined_groups is not None and not photographs and effort >= Effort.OTHER_WAYS:
+        together = _Planner(kind.joined_groups, [np.concatenate(samples)], [max(bits)], effort)
+        plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
+    return plans
 
-    @cache
-    def probed(number: int) -> Way:
-        return survey.best_on_probe(samples[number], bits[number])
 
-    def plan(size: int, large: bool = False) -> Plan:
+class _Planner:
+    """Plans for an image in the given groups of planes."""
+
+    def __init__(self, groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], effort: int):
+        self._groups, self._samples, self._bits, self._effort = groups, samples, bits, effort
+        self._repeats = [survey.repeats(whole) for whole in samples]
+        self._probed = cache(lambda number: survey.best_on_probe(samples[number], bits[number]))
+
+    def plan(self, tile: int, large: bool = False) -> Plan:
+        """The pieces in tiles of this size, which are ``large`` if they are those of a second try."""
         pieces = []
-        for part in tiles(height, width, size):
-            for number, group in enumerate(groups):
-                view = samples[number][:, part.rows, part.columns]
-                look = _Look(large or repeats[number], large, partial(probed, number))
-                trials = _trials(group, view, bits[number], effort, look)
-                pieces.append(Piece(view, bits[number], tuple(dict.fromkeys(trials))))
-        return Plan(size, tuple(pieces))
-
-    first = plan(tile or DEFAULT_TILE)
-    if tile is not None or max(height, width) <= DEFAULT_TILE or effort < Effort.LARGE_TILES:
-        return [first]
-    photographs = (piece.trials[0].method in (Method.MIXTURE, Method.CONSTANT) for piece in first.pieces)
-    return [first] if effort < Effort.LARGE_PHOTOGRAPHS and all(photographs) else [first, plan(LARGE_TILE, large=True)]
+        _, height, width = self._samples[0].shape
+        for part in tiles(height, width, tile):
+            for number, group in enumerate(self._groups):
+                view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
+                look = _Look(large or self._repeats[number], large, partial(self._probed, number))
+                trials = _trials(group, view, bits, self._effort, look)
+                pieces.append(Piece(view, bits, tuple(dict.fromkeys(trials))))
+        return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,9 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
         yield Trial(Method.ADAPTIVE, way)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):
         yield Trial(Method.MIXTURE)
-    if not modelled:
+    if bits <= 8 and effort >= Effort.OTHER_WAYS:
+        yield Trial(Method.ROWS, likely_filter(samples))
+    if group.planes == 1 and not modelled:
         yield Trial(Method.DEFLATE)
     yield Trial(Method.STORED)
 
@@ -107,7 +124,7 @@ def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way
     yield survey.likely_way(samples, bits)
     if effort >= Effort.PROBE:
         yield look.probed()
-    if effort >= Effort.NO_PALETTE:
+    if effort >= Effort.OTHER_WAYS:
         yield Way(Form.CANDIDATES_PLAIN)
     if effort >= Effort.FORMS:
         yield from (way for way in ways(samples, bits) if effort >= Effort.ORDERS or not way.order)

@@ -72,10 +72,11 @@ class Description:
 
     def pixels(self, groups: Sequence[Samples]) -> Pixels:
         """The image of decoded ``groups``."""
-        restored = tuple(
-            depth.restore(group) if self.kind.deep else group for depth, group in zip(self.depths, groups, strict=True)
-        )
-        return Pixels(self.kind, restored, self.palette, self.transparent, self.metadata)
+        if self.kind.deep:
+            groups = [depth.restore(group) for depth, group in zip(self.depths, groups, strict=True)]
+        elif len(groups) < len(self.kind.groups):
+            groups = np.split(groups[0], np.cumsum([group.planes for group in self.kind.groups])[:-1])
+        return Pixels(self.kind, tuple(groups), self.palette, self.transparent, self.metadata)
 
 
 def read_description(file: Container, source: str) -> Description:
@@ -100,7 +101,7 @@ def read_metadata(data: bytes | None) -> metadata.Metadata:
 def _depths(file: Container) -> tuple[Depth, ...]:
     data = file.section(SectionType.SAMPLES)
     if data is None:
-        return tuple(Depth(16 if group.bits == 16 else 8) for group in file.kind.groups)
+        return tuple(Depth(16 if group.bits == 16 else 8) for group in file.groups)
     if not file.kind.deep or len(data) != 2 * len(file.kind.groups):
         raise MalformedError("samples")
     return tuple(Depth.checked(bits, form) for bits, form in zip(data[::2], data[1::2], strict=True))

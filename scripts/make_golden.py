@@ -20,6 +20,7 @@ from nelloc.exact.differences import Adapted, encode_differences
 from nelloc.exact.model import load_model, model_id
 from nelloc.generic.adaptive import Form
 from nelloc.generic.record import Way
+from nelloc.generic.rows import Filter, Predictor
 from nelloc.image import Palette, Pixels, from_array, read, write
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
 from nelloc.kinds import Kind
@@ -79,6 +80,13 @@ def main() -> None:
     for name, (pixels, way_of) in _adaptive(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         _keep(GOLDEN / f"{name}.nlc", pack(_coded(pixels, way_of)))
+    for name, (pixels, method, way) in _whole(photograph).items():
+        _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
+        joined = pixels.kind.joined_groups is not None
+        samples = np.concatenate(pixels.groups)
+        records = (TileRecord(method, methods.encode(method, samples, 8, way)),)
+        file = Container(pixels.kind, pixels.width, pixels.height, 64, NO_MODEL, records, joined=joined)
+        _keep(GOLDEN / f"{name}.nlc", pack(file))
     # One file of each shipped model, small enough for the independent decoder.
     for name in library.shipped():
         image = photograph[20:27, 30:42]
@@ -152,6 +160,21 @@ def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[Way | None
             from_array(gray > 100),
             [palette, Way(Form.CANDIDATES_PLAIN)] * 4 + [Way(Form.PREDICTED)],
         ),
+    }
+
+
+def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filter]]:
+    """Images of one tile, in which colour and alpha are one group, or whose rows are filtered, or that are noise."""
+    small = photograph[3:18, 8:28]
+    rgba = np.dstack([small // 32 * 32, np.where(small[:, :, 1] > 100, 255, 90).astype(np.uint8)])
+    noise = np.random.default_rng(2).normal(128, 20, (12, 11, 3)).clip(0, 255).astype(np.uint8)
+    return {
+        "joined-rgba": (from_array(rgba), Method.ADAPTIVE, Way(Form.CANDIDATES_PREDICTED, 7)),
+        "joined-la": (from_array(rgba[:, :, 2:]), Method.ROWS, Filter(Predictor.WEST, planar=True)),
+        "rows-median": (from_array(small), Method.ROWS, Filter(Predictor.MEDIAN, green=True)),
+        "rows-plane": (from_array(rgba), Method.ROWS, Filter(Predictor.PLANE, planar=True, green=True)),
+        "rows-north": (from_array(small[:, :, 0]), Method.ROWS, Filter(Predictor.NORTH)),
+        "steady-rgb": (from_array(noise), Method.ADAPTIVE, Way(Form.STEADY)),
     }
 
 

@@ -14,7 +14,7 @@ GOLDEN, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 MULTIPLIERS = [pow(GOLDEN, k, 1 << 64) for k in range(1, 17)]
 NEIGHBOURS = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, 1), (-2, -1), (0, -3)]
 SIZES = (11, 6, 2)
-PALETTE, CANDIDATES_PREDICTED, CANDIDATES_PLAIN, PREDICTED, PLAIN = 1, 2, 3, 4, 5
+PALETTE, CANDIDATES_PREDICTED, CANDIDATES_PLAIN, PREDICTED, PLAIN, STEADY = 1, 2, 3, 4, 5, 6
 LIMIT = 4095
 
 
@@ -66,8 +66,9 @@ def hashed(numbers: list[int], bits: int) -> int:
 class Model:
     """A model of digits: counts in contexts of several tables, and weights. Learns from a step's digits at once."""
 
-    def __init__(self, tables: int) -> None:
+    def __init__(self, tables: int, steady: bool = False) -> None:
         self.tables = tables
+        self.limit, self.tenths = (1 << 20, 10) if steady else (16384, 16)
         self.counts: dict[tuple[int, int], list[int]] = {}
         self.weights: dict[int, list[list[int]]] = {}
 
@@ -75,7 +76,9 @@ class Model:
         """The digits of a step; of each its context in each table, and its set of weights."""
         plans = [self.predict(*place) for place in zip(contexts, sets, strict=True)]
         digits = [coder.digit(bounds) for bounds, _, _ in plans]
-        full = {(t, c) for place in contexts for t, c in enumerate(place) if sum(self.counts.get((t, c), [0])) > 16384}
+        full = {
+            (t, c) for place in contexts for t, c in enumerate(place) if sum(self.counts.get((t, c), [0])) > self.limit
+        }
         for key in full:
             self.counts[key] = [(n + 1) >> 1 for n in self.counts[key]]
         changes: dict[int, list[list[int]]] = {}
@@ -94,7 +97,7 @@ class Model:
         return digits
 
     def fresh(self) -> list[list[int]]:
-        return [[16 * 65536 // (10 * self.tables)] * 3 for _ in range(self.tables)]
+        return [[self.tenths * 65536 // (10 * self.tables)] * 3 for _ in range(self.tables)]
 
     def predict(self, place: list[int], which: int) -> tuple[list[int], list[list[int]], list[int]]:
         """Cumulative frequencies of a digit, the inputs of its decisions, and their probabilities."""
@@ -115,8 +118,8 @@ class Model:
 class Tree:
     """Numbers of so many bits, digit by digit."""
 
-    def __init__(self, tables: int, table_bits: int, bits: int) -> None:
-        self.count, self.mask, self.model = max(1, -(-bits // 2)), (1 << table_bits) - 1, Model(tables)
+    def __init__(self, tables: int, table_bits: int, bits: int, steady: bool = False) -> None:
+        self.count, self.mask, self.model = max(1, -(-bits // 2)), (1 << table_bits) - 1, Model(tables, steady)
         self.nodes = sum(4**k for k in range(min(self.count, 4))) + max(0, self.count - 4)
 
     def code(self, coder: Digits, contexts: list[list[int]], sets: list[int]) -> list[int]:
@@ -157,10 +160,10 @@ def decode_adaptive(coder_of, data: bytes, width: int, height: int, planes: int,
     """The samples of a record, plane by plane; ``coder_of`` makes section 7's stack of bytes."""
     head = data[:2].ljust(2, b"\0")
     order, form = divmod(head[0], 8)
-    if form not in (1, 2, 3, 4, 5):
+    if form not in (1, 2, 3, 4, 5, 6):
         raise ValueError("unknown form")
     orders = sorted(permutations(range(planes)), key=lambda p: (p[0] != planes // 2, p))
-    if order >= len(orders) or (form == PALETTE and order):
+    if order >= len(orders) or (form in (PALETTE, STEADY) and order):
         raise ValueError("unknown order")
     coder = coder_of(data[2:] if form == PALETTE else data[1:])
     if form == PALETTE:
@@ -205,6 +208,8 @@ class Walk:
         self.choices = Model(7)
         if form == PALETTE:
             self.tree = Tree(6, self.sample_bits, max(1, (colours - 1).bit_length()))
+        elif form == STEADY:
+            self.tree = Tree(1, self.sample_bits, bits, steady=True)
         else:
             self.tree = Tree(8, self.sample_bits, bits)
 
@@ -335,7 +340,8 @@ class Walk:
                     [number, w, *known],
                     [number, w, n],
                 ]
-                contexts.append([hashed(part, self.sample_bits) for part in parts])
+                used = parts[:1] if self.form == STEADY else parts
+                contexts.append([hashed(part, self.sample_bits) for part in used])
             values = self.tree.code(self.coder, contexts, [number] * len(places))
             for place, value, prediction in zip(places, values, predictions, strict=True):
                 if value >= whole:

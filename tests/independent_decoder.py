@@ -27,7 +27,10 @@ WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
 GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 4: [(1, 8)], 5: [(1, 1)]}
 GROUPS |= {kind + 6: [(planes, 16) for planes, _ in GROUPS[kind]] for kind in range(4)}
 PALETTE, BILEVEL = 4, 5
-MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED = range(5)
+# Kinds whose colour and alpha are one group, and what they are otherwise.
+JOINED = {10: 2, 11: 3}
+GROUPS |= {10: [(2, 8)], 11: [(4, 8)]}
+MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS = range(6)
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT = 1, 0x83, 0x84, 0x85
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
@@ -63,7 +66,7 @@ def decode(data: bytes, models: list[bytes]) -> Image:
         size, decoded = right - left, []
         for (planes, bits), (depth, form), (method, content) in zip(groups, forms, records, strict=True):
             if method == MIXTURE:
-                require(kind not in (PALETTE, BILEVEL), "indices or bits coded by a model")
+                require(kind not in (PALETTE, BILEVEL, *JOINED), "coded by a model, as this is not")
                 if model is None:
                     found = embedded_model(*embedded, model_id, models) if embedded else find_model(model_id, models)
                     model = load_model(found)
@@ -75,6 +78,8 @@ def decode(data: bytes, models: list[bytes]) -> Image:
                 samples = decode_stored(content, size * (bottom - top), planes, depth)
             elif method == ADAPTIVE:
                 samples = decode_adaptive(Coder, content, size, bottom - top, planes, min(bits, depth))
+            elif method == ROWS:
+                samples = unfiltered(content, size, bottom - top, planes, depth)
             else:
                 samples = inflate(content, size, bottom - top, planes)
             require(max(map(max, samples)) < 1 << min(bits, depth), "a sample out of range")
@@ -84,7 +89,7 @@ def decode(data: bytes, models: list[bytes]) -> Image:
                 target[row * width + left : row * width + right] = source[(row - top) * size : (row - top + 1) * size]
     for packed in {METADATA, PALETTE_SECTION} & set(sections):
         sections[packed] = unpacked(sections[packed])
-    return Image(kind, width, height, image, sections)
+    return Image(JOINED.get(kind, kind), width, height, image, sections)
 
 
 # ---- Samples, and methods without a model
@@ -94,7 +99,7 @@ def sample_forms(kind: int, section: bytes | None) -> list[tuple[int, int]]:
     """Section 11, samples: depth and form of each group."""
     if section is None:
         return [(16 if bits == 16 else 8, 0) for _, bits in GROUPS[kind]]
-    require(kind >= 6 and len(section) == 2 * len(GROUPS[kind]), "a section of samples that does not fit")
+    require(6 <= kind <= 9 and len(section) == 2 * len(GROUPS[kind]), "a section of samples that does not fit")
     forms = list(zip(section[::2], section[1::2], strict=True))
     for depth, form in forms:
         require(depth in (8, 10, 12, 14, 16) and form < 4 and (depth < 16 or form == 0), "unknown depth or form")
@@ -140,6 +145,28 @@ def decode_stored(data: bytes, count: int, planes: int, depth: int) -> list[list
     data = data.ljust(size * count * planes, b"\0")
     samples = [int.from_bytes(data[k : k + size], "little") for k in range(0, len(data), size)]
     return [samples[k : k + count] for k in range(0, len(samples), count)]
+
+
+def unfiltered(data: bytes, width: int, height: int, planes: int, depth: int) -> list[list[int]]:
+    """Section 10, rows."""
+    require(depth == 8 and len(data) > 0, "rows of deep samples, or no data")
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
+    content = lzma.decompress(data[1:] + b"\0", lzma.FORMAT_RAW, filters=filters)
+    require(len(content) == planes * width * height, "rows of a wrong length")
+    predictor, planar, green = data[0] % 8, data[0] >> 3 & 1, data[0] >> 4
+    require(predictor < 5 and green < 2 and (planes > 1 or not planar) and (planes > 2 or not green), "unknown filter")
+    samples = [[0] * (width * height) for _ in range(planes)]
+    for place in range(width * height):
+        y, x = divmod(place, width)
+        residuals = [content[p * width * height + place if planar else place * planes + p] for p in range(planes)]
+        for p, plane in enumerate(samples):
+            w = plane[place - 1] if x else 0
+            n = plane[place - width] if y else 0
+            nw = plane[place - width - 1] if x and y else 0
+            prediction = (0, w, n, w + n - nw, clamp(w + n - nw, min(w, n), max(w, n)))[predictor]
+            residual = residuals[p] + (residuals[1] if green and p in (0, 2) else 0)
+            plane[place] = (residual + prediction) % 256
+    return samples
 
 
 def unpacked(data: bytes) -> bytes:
@@ -252,8 +279,8 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
 
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in (MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED), f"unknown method {method}")
-    require(method == DEFLATE or not content.endswith(b"\0"), "data that ends in a zero byte")
+    require(method in (MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS), f"unknown method {method}")
+    require(method in (DEFLATE, ROWS) or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 
 

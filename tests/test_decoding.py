@@ -71,11 +71,15 @@ def test_a_region_outside_the_image_is_refused(region):
         nelloc.decode(nelloc.encode(picture(8, 8)), region=region)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_the_rest_of_a_damaged_file_is_restored(small_model_path, channels):
+@pytest.mark.parametrize(("channels", "joined"), [(1, False), (2, False), (3, False), (4, False), (2, True), (4, True)])
+def test_the_rest_of_a_damaged_file_is_restored(small_model_path, channels, joined):
     image = picture(40, 40, channels)
-    groups = 2 if channels in (2, 4) else 1
-    file = damage(nelloc.encode(image, model=small_model_path, tile=TILE), 4, groups)
+    if joined:  # colour and alpha that change together
+        image = np.where(image[:, :, :1] > 120, np.uint8([200, 30, 90, 250])[:channels], 7).astype(np.uint8)
+    file = nelloc.encode(image, model=small_model_path, tile=TILE)
+    groups = container.parse(file).groups
+    assert container.parse(file).joined == joined
+    file = damage(file, 4, len(groups))
     options = nelloc.Options(model=small_model_path, allow_damaged=True)
     (pixels,) = decoding.decode_files([decoding.open_file(file, "x", options)], ["x"], options)
     place = tiles(40, 40, TILE)[4]
@@ -90,6 +94,7 @@ def test_the_rest_of_a_damaged_file_is_restored(small_model_path, channels):
         if channels > 2
         else (hole.reshape(*hole.shape[:2], -1)[..., 0] == 127).all()
     )
+    assert not joined or (hole[..., -1] == 255).all()
 
 
 def test_a_truncated_file_is_restored_up_to_its_end(small_model_path):

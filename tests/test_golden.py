@@ -6,7 +6,7 @@ import pytest
 from conftest import GOLDEN, small_model_bytes
 
 import nelloc
-from nelloc import container, library
+from nelloc import container, library, methods
 from nelloc.codec import Options, decode_files, encode_pixels
 from nelloc.container import Method
 from nelloc.decoders import DECODERS
@@ -51,12 +51,13 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
 
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
 KINDS = [name for name in FILES if name.startswith("kind-")]
+WHOLE = [name for name in FILES if name.startswith(("joined-", "rows-", "steady-"))]
 
 
 def test_there_are_golden_files_of_every_kind_and_method():
     files = [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in KINDS]
     assert {file.kind for file in files} | {Kind.GRAY} == set(Kind)
-    files += [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in ADAPTIVE]
+    files += [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in (*ADAPTIVE, *WHOLE)]
     assert {record.method for file in files for record in file.records} == set(Method)
 
 
@@ -82,7 +83,7 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
     assert np.array_equal(nelloc.decode(data, model=model_of(name), decoder=decoder), pixels_of(name))
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE)])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE)])
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
     data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile)
@@ -98,6 +99,18 @@ def test_the_adaptive_coder_gives_the_golden_bytes(name):
             samples = np.ascontiguousarray(image.planes[:, tile.rows, tile.columns])
             order, form = divmod(coded.data[0], 8)
             assert record.encode(samples, file.kind.groups[0].bits, record.Way(Form(form), order)) == coded.data
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_one_tile_of_all_planes_gives_the_golden_bytes(name):
+    file = container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name)
+    assert file.joined == name.startswith("joined-") or file.kind is Kind.RGBA
+    (coded,), samples = file.records, np.concatenate(image_of(name).groups)
+    if coded.method is Method.ADAPTIVE:
+        order, form = divmod(coded.data[0], 8)
+        assert record.encode(samples, 8, record.Way(Form(form), order)) == coded.data
+    else:  # the bytes are liblzma's
+        assert np.array_equal(methods.decode(coded.method, coded.data, samples.shape, 8), samples)
 
 
 def test_differences_give_the_golden_bytes():

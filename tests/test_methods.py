@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nelloc import methods
 from nelloc.container import Method
+from nelloc.generic.rows import Filter, Predictor, filters, likely_filter
 from nelloc.numbers import MalformedError
 
 
@@ -19,6 +20,33 @@ def test_deflated_samples_come_back(height, width, bits, seed):
     samples = np.random.default_rng(seed).integers(0, 1 << bits, (1, height, width)).astype(np.uint8)
     data = methods.encode(Method.DEFLATE, samples)
     assert np.array_equal(methods.decode(Method.DEFLATE, data, samples.shape, 8), samples)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 4), st.integers(1, 20), st.integers(1, 20), st.integers(0, 9), st.data())
+def test_filtered_rows_come_back(planes, height, width, seed, data):
+    samples = np.random.default_rng(seed).integers(0, 256, (planes, height, width)).astype(np.uint8)
+    chosen = data.draw(st.sampled_from(list(filters(planes))))
+    coded = methods.encode(Method.ROWS, samples, 8, chosen)
+    assert np.array_equal(methods.decode(Method.ROWS, coded, samples.shape, 8), samples)
+
+
+def test_filtered_rows_of_another_size_or_filter_are_refused():
+    samples = np.arange(24, dtype=np.uint8).reshape(1, 4, 6)
+    data = methods.encode(Method.ROWS, samples, 8, Filter(Predictor.WEST))
+    bomb = methods.encode(Method.ROWS, np.zeros((1, 1000, 1000), np.uint8), 8, Filter(Predictor.WEST))
+    for wrong in (data[:-1], data + b"\0", b"\5" + data[1:], b"\x0b" + data[1:], b"\x11" + data[1:], b"", bomb):
+        with pytest.raises(MalformedError):
+            methods.decode(Method.ROWS, wrong, samples.shape, 8)
+    for bits in (4, 16):
+        with pytest.raises(MalformedError):
+            methods.decode(Method.ROWS, data, samples.shape, bits)
+
+
+def test_the_likely_filter_sees_repeats_that_are_far_apart():
+    noise = np.random.default_rng(0).integers(0, 256, (1, 200, 250)).astype(np.uint8)
+    samples = np.tile(noise, (1, 2, 1))
+    assert len(methods.encode(Method.ROWS, samples, 8, likely_filter(samples))) < 51_000
 
 
 @pytest.mark.parametrize("planes", [1, 3])
@@ -32,7 +60,7 @@ def test_a_constant_takes_no_more_than_its_samples(planes, value):
 
 
 @settings(deadline=None)
-@given(st.sampled_from([Method.CONSTANT, Method.DEFLATE]), st.binary(max_size=40), st.sampled_from([1, 8]))
+@given(st.sampled_from([Method.CONSTANT, Method.DEFLATE, Method.ROWS]), st.binary(max_size=40), st.sampled_from([1, 8]))
 def test_random_data_is_decoded_or_refused(method, data, bits):
     with contextlib.suppress(MalformedError):
         samples = methods.decode(method, data, (1, 4, 5), bits)

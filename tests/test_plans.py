@@ -51,10 +51,10 @@ def test_each_level_tries_all_that_the_one_below_tries(name, tile):
     image = np.asarray(IMAGES[name])
     planes = (image[:, :, None] if image.ndim == 2 else image).transpose(2, 0, 1)[:3].astype(np.uint8)
     planes = np.tile(planes, (1, 2, 14))  # wider than one tile
-    group = (Kind.RGB if len(planes) == 3 else Kind.GRAY).groups
+    kind = Kind.RGB if len(planes) == 3 else Kind.GRAY
     below = None
     for effort in Effort:
-        plans = {plan.tile: plan.pieces for plan in plans_for(group, [planes], [8], tile, effort)}
+        plans = {plan.tile: plan.pieces for plan in plans_for(kind, [planes], [8], tile, effort)}
         for size, pieces in (below or {}).items():
             for old, new in zip(pieces, plans[size], strict=True):
                 assert set(old.trials) <= set(new.trials)
@@ -63,7 +63,7 @@ def test_each_level_tries_all_that_the_one_below_tries(name, tile):
 
 def test_photographs_are_left_to_the_model_at_the_default_level():
     planes = photograph(300, 200).transpose(2, 0, 1)
-    (plan,) = plans_for(Kind.RGB.groups, [planes], [8], None, DEFAULT_EFFORT)
+    (plan,) = plans_for(Kind.RGB, [planes], [8], None, DEFAULT_EFFORT)
     assert all([trial.method for trial in piece.trials] == [Method.MIXTURE] for piece in plan.pieces)
 
 

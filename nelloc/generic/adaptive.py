@@ -45,6 +45,7 @@ class Form(enum.IntEnum):
     CANDIDATES_PLAIN = 3  # candidates, or samples
     PREDICTED = 4  # samples less their prediction
     PLAIN = 5  # samples
+    STEADY = 6  # samples, which depend on nothing
 
     @property
     def has_candidates(self) -> bool:
@@ -126,12 +127,13 @@ def _code_palette(coder: Coder, palette: Numbers | None, colours: int, shape: Sh
 class _Tree:
     """Numbers of ``bits`` bits as digits, most significant first, each in the context of those before it."""
 
-    def __init__(self, contexts: int, table_bits: int, sets: int, bits: int):
+    def __init__(self, contexts: int, table_bits: int, sets: int, bits: int, *, steady: bool = False):
+        self.contexts = contexts
         self._digits = max(1, -(-bits // 2))
         self._mask = (1 << table_bits) - 1
         # Each digit up to the fourth has weights for everything known; the others have weights of their own.
         self._nodes = sum(RADIX**k for k in range(min(self._digits, 4))) + max(0, self._digits - 4)
-        self._model = DigitModel(contexts, 1 << table_bits, sets * self._nodes)
+        self._model = DigitModel(contexts, 1 << table_bits, sets * self._nodes, steady=steady)
 
     def code(self, coder: Coder, known: Numbers | None, contexts: Sequence[Numbers], sets: Numbers) -> Numbers:
         """Code numbers (N,), in hashed contexts (N,) of each table."""
@@ -173,6 +175,8 @@ class _Walk:
         if form is Form.PALETTE:
             symbol_bits = max(1, (colours - 1).bit_length())
             self._tree = _Tree(_SYMBOL_CONTEXTS, self._sample_bits, 1, symbol_bits)
+        elif form is Form.STEADY:
+            self._tree = _Tree(1, self._sample_bits, shape.planes, shape.bits, steady=True)
         else:
             self._tree = _Tree(_SAMPLE_CONTEXTS, self._sample_bits, shape.planes, shape.bits)
 
@@ -297,7 +301,7 @@ class _Walk:
                 if predicts:
                     difference = (known - prediction) % modulus
                     known = np.where(difference < half, 2 * difference, 2 * (modulus - difference) - 1)
-            hashed = [mixed(parts, self._sample_bits) for parts in contexts]
+            hashed = [mixed(parts, self._sample_bits) for parts in contexts[: self._tree.contexts]]
             value = self._tree.code(self._coder, known, hashed, place)
             if value.max() >= modulus:
                 raise MalformedError("a sample out of range")

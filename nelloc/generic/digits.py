@@ -19,9 +19,10 @@ from nelloc.generic.logistic import LIMIT, PROBABILITY_BITS, STRETCH_BITS, squas
 DECISIONS = RADIX - 1
 # What a digit adds to its count; the sum above which counts are halved; what is added to each side of a decision.
 COUNT_STEP, COUNT_LIMIT, COUNT_PRIOR = 32, 1 << 14, 12
+STEADY_COUNT_LIMIT = 1 << 20
 WEIGHT_BITS, WEIGHT_LIMIT = 16, 1 << 19
 # The sum of a set's weights at first, in 1/10; the shift from gradient to weight.
-FIRST_WEIGHTS, GRADIENT_SHIFT = 16, 14
+FIRST_WEIGHTS, STEADY_FIRST_WEIGHTS, GRADIENT_SHIFT = 16, 10, 14
 _ERROR_BITS = 12
 # Of each digit: which decisions are taken, and how they turn out.
 _TAKEN = (np.arange(RADIX)[:, None] >= np.arange(DECISIONS)).astype(np.int64)
@@ -31,12 +32,16 @@ Numbers = NDArray[np.int64]
 
 
 class DigitModel:
-    """Counts in ``contexts`` tables of ``size`` contexts each, and ``sets`` sets of weights."""
+    """Counts in ``contexts`` tables of ``size`` contexts each, and ``sets`` sets of weights.
 
-    def __init__(self, contexts: int, size: int, sets: int):
+    A ``steady`` one takes what it sees for the same all over the tile: it hardly forgets, and trusts its counts.
+    """
+
+    def __init__(self, contexts: int, size: int, sets: int, *, steady: bool = False):
         self._counts = np.zeros((contexts * size, RADIX), np.int32)
         self._starts = np.arange(contexts)[:, None] * size
-        first = FIRST_WEIGHTS * (1 << WEIGHT_BITS) // (10 * contexts)
+        first = (STEADY_FIRST_WEIGHTS if steady else FIRST_WEIGHTS) * (1 << WEIGHT_BITS) // (10 * contexts)
+        self._count_limit = STEADY_COUNT_LIMIT if steady else COUNT_LIMIT
         self._weights = np.full((sets, contexts, DECISIONS), first, np.int64)
         self._stretch, self._squash = stretch_table(), squash_table()
 
@@ -62,7 +67,7 @@ class DigitModel:
 
     def learn(self, digits: Numbers) -> None:
         """Learn from the digits (N,) that were predicted last."""
-        full = self._at[self._sums > COUNT_LIMIT]
+        full = self._at[self._sums > self._count_limit]
         if len(full):
             self._counts[full] = (self._counts[full] + 1) >> 1
         np.add.at(self._counts.reshape(-1), (self._at * RADIX + digits).ravel(), COUNT_STEP)

@@ -15,6 +15,8 @@ from nelloc.generic.adaptive import MAX_COLOURS, Form, Shape, code, count_colour
 from nelloc.numbers import MalformedError
 
 _FORM_BITS = 3
+# Forms that do not code plane by plane, or not in the context of other planes.
+UNORDERED = (Form.PALETTE, Form.STEADY)
 # A decision's probability stays 2**-16 away from certainty (``logistic.LIMIT``), so no pixel costs less.
 _MIN_BITS_PER_PIXEL = 2e-5
 
@@ -56,7 +58,7 @@ def decode(data: bytes, shape: Shape) -> NDArray:
         raise MalformedError("too few bytes")
     head = data[:2].ljust(2, b"\0")
     order, form = divmod(head[0], 1 << _FORM_BITS)
-    if form not in set(Form) or order >= len(orders(shape.planes)) or (form == Form.PALETTE and order):
+    if form not in set(Form) or order >= len(orders(shape.planes)) or (form in UNORDERED and order):
         raise MalformedError("form")
     way = Way(Form(form), order)
     colours = head[1] + 1 if way.form is Form.PALETTE else 0
@@ -85,6 +87,6 @@ def ways(samples: NDArray, bits: int) -> Iterator[Way]:
     """All ways to code samples (planes, H, W), the likeliest first."""
     small = count_colours(samples, bits) <= MAX_COLOURS
     for form in Form:
-        for order in range(1 if form is Form.PALETTE else len(orders(len(samples)))):
+        for order in range(1 if form in UNORDERED else len(orders(len(samples)))):
             if small or form is not Form.PALETTE:
                 yield Way(form, order)
