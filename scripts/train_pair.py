@@ -33,7 +33,7 @@ PAIRS = {
     "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
     "cifar10": PairConfig(("cifar10/train",), 32, 32, COLOUR, flip=0.5),
 }
-PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"full": 4, "local": 1}}
+PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"full": 10, "local": 1}}
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
