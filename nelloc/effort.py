@@ -37,7 +37,7 @@ ADDED = {
     Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
     Effort.MODEL: "the model on tiles that do not look like photographs",
     Effort.PHOTOGRAPHS: "the adaptive coder on tiles that do",
-    Effort.FORMS: "all five forms of the adaptive coder",
+    Effort.FORMS: "all forms of the adaptive coder",
     Effort.ORDERS: "all orders of the channels in it",
     Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too",
 }
