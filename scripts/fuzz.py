@@ -233,6 +233,7 @@ def make_corpus() -> None:
     palette.info["transparency"] = 2
     alpha = random.integers(0, 2, (9, 11, 1), np.uint8) * 255
     deep = colour.astype(np.uint16) * 257 + random.integers(0, 9, colour.shape, np.uint16)
+    icon = np.concatenate([colour, np.full((9, 11, 1), 255, np.uint8)], axis=2) * (smooth > 100)[:, :, None]
     tagged = Image.fromarray(colour)
     tagged.info |= {"icc_profile": bytes(300), "xmp": b"<x/>"}
     images = {
@@ -250,6 +251,8 @@ def make_corpus() -> None:
         "drawing": np.array([[200, 30, 30], [255, 255, 255], [0, 0, 0]], np.uint8)[(smooth // 20) % 3],
         "noise": random.integers(0, 256, (9, 11, 3), np.uint8),
         "stripes": np.tile(np.array([[0, 255], [255, 0]], np.uint8), (8, 8)),
+        "ramps": (np.arange(16)[:, None, None] * (5, 90, 33) + np.arange(16)[:, None] * (7, 60, 81)).astype(np.uint8),
+        "icon": icon,
     }
     CORPUS.mkdir(exist_ok=True)
     for name, image in images.items():

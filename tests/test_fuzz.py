@@ -18,6 +18,7 @@ def corpus():
 def test_the_corpus_has_every_kind_and_method(corpus):
     files = [fuzz.container.parse(seed.data) for seed in corpus]
     assert {file.kind for file in files} >= {fuzz.Kind(number) for number in range(8)}
+    assert any(file.joined for file in files)
     assert {record.method for file in files for record in file.records} == set(fuzz.Method)
 
 
