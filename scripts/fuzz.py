@@ -137,7 +137,9 @@ def forged(random: Random, seed: bytes, other: bytes) -> bytes:
                 sizes = (file.width, file.height, 1, 2, 15, 16, 17, random.randrange(1, 70))
                 file = replace(file, width=random.choice(sizes), height=random.choice(sizes))
             case 1:
-                file = replace(file, kind=random.choice(list(Kind)))
+                kind = random.choice(list(Kind))
+                joined = kind.joined_groups is not None and random.random() < 0.5
+                file = replace(file, kind=kind, joined=joined)
             case 2 if file.records:
                 records = list(file.records)
                 place = random.randrange(len(records))
@@ -160,7 +162,7 @@ def forged(random: Random, seed: bytes, other: bytes) -> bytes:
 
 def fitted(file: Container) -> bytes:
     """The bytes of a file, with as many records as its size and kind ask for."""
-    count = container.tile_count(file.height, file.width, file.tile) * len(file.kind.groups)
+    count = container.tile_count(file.height, file.width, file.tile) * len(file.groups)
     records = (file.records * (1 + count // max(1, len(file.records))))[:count]
     return container.pack(replace(file, records=records or (TileRecord(Method.CONSTANT, b""),) * count))
 
