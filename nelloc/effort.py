@@ -32,7 +32,7 @@ DEFAULT_EFFORT = Effort.MODEL
 # The same in words, which the command line prints.
 ADDED = {
     Effort.GUESS: "a quick look at each tile: the model for photographs, else the adaptive coder in a likely form",
-    Effort.LARGE_TILES: f"the adaptive coder in tiles of {LARGE_TILE}, not {DEFAULT_TILE}, unless all are photographs",
+    Effort.LARGE_TILES: f"the adaptive coder in tiles of {LARGE_TILE}, not {DEFAULT_TILE}, unless most are photographs",
     Effort.PROBE: "its form that is best on a part of the image",
     Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
     Effort.MODEL: "the model on tiles that do not look like photographs",

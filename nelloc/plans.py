@@ -56,11 +56,11 @@ def plans_for(kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile:
     apart = _Planner(kind.groups, samples, bits, effort)
     size = max(samples[0].shape[1:])
     plans = [apart.plan(tile or DEFAULT_TILE)]
-    photographs = all(piece.trials[0].method in (Method.MIXTURE, Method.CONSTANT) for piece in plans[0].pieces)
+    drawn = sum(piece.trials[0].method not in (Method.MIXTURE, Method.CONSTANT) for piece in plans[0].pieces)
     large = tile is None and size > DEFAULT_TILE and effort >= Effort.LARGE_TILES
-    if large and (not photographs or effort >= Effort.LARGE_PHOTOGRAPHS):
+    if large and (2 * drawn >= len(plans[0].pieces) or effort >= Effort.LARGE_PHOTOGRAPHS):
         plans.append(apart.plan(LARGE_TILE, large=True))
-    if kind.joined_groups is not None and not photographs and effort >= Effort.OTHER_WAYS:
+    if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
         together = _Planner(kind.joined_groups, [np.concatenate(samples)], [max(bits)], effort)
         plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
     return plans
@@ -71,7 +71,7 @@ class _Planner:
 
     def __init__(self, groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], effort: int):
         self._groups, self._samples, self._bits, self._effort = groups, samples, bits, effort
-        self._repeats = [survey.repeats(whole) for whole in samples]
+        self._repeats = [_repeats(whole) for whole in samples]
         self._probed = cache(lambda number: survey.best_on_probe(samples[number], bits[number]))
 
     def plan(self, tile: int, large: bool = False) -> Plan:
@@ -85,6 +85,12 @@ class _Planner:
                 trials = _trials(group, view, bits, self._effort, look)
                 pieces.append(Piece(view, bits, tuple(dict.fromkeys(trials))))
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
+
+
+def _repeats(samples: Samples) -> bool:
+    """True if most tiles of an image repeat themselves; large ones, since no tile knows what is outside of it."""
+    parts = tiles(*samples.shape[1:], LARGE_TILE)
+    return 2 * sum(survey.repeats(samples[:, part.rows, part.columns]) for part in parts) > len(parts)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,36 @@ def test_each_level_tries_all_that_the_one_below_tries(name, tile):
         below = plans
 
 
+def test_each_level_tries_all_that_the_one_below_tries_of_colours_and_alpha():
+    cut_out = np.zeros((1, 40, 300), np.uint8)
+    cut_out[:, 10:30, 40:200] = 255
+    colours = np.tile(photograph(20, 10), (4, 15, 1)).transpose(2, 0, 1) * (cut_out > 0)
+    below = None
+    for effort in Effort:
+        plans = plans_for(Kind.RGBA, [colours, cut_out], [8, 8], None, effort)
+        found = {(plan.tile, plan.joined): [set(piece.trials) for piece in plan.pieces] for plan in plans}
+        assert any(joined for _, joined in found) == (effort >= Effort.OTHER_WAYS)
+        for key, trials in (below or {}).items():
+            assert all(old <= new for old, new in zip(trials, found[key], strict=True))
+        below = found
+
+
+def test_photographs_with_little_that_is_drawn_are_not_tried_in_large_tiles():
+    image = photograph(700, 200)
+    image = np.concatenate([image, image // 64 * 64])[:, :, 1][None]
+    for top, expected in ((0, 1), (100, 2)):
+        plans = plans_for(Kind.GRAY, [image[:, top : top + 256]], [8], None, DEFAULT_EFFORT)
+        assert len(plans) == expected
+
+
+def test_what_repeats_farther_away_than_a_tile_reaches_is_no_repeat():
+    once = np.asarray(Image.open(PARROTS))[200:260].transpose(2, 0, 1)
+    for width, expected in ((300, False), (768, True)):
+        image = np.tile(once[:, :, :width], (1, 1, 3))
+        first = plans_for(Kind.RGB, [image], [8], None, Effort.GUESS)[0].pieces[0].trials[0]
+        assert (first.method is Method.MIXTURE) == expected
+
+
 def test_photographs_are_left_to_the_model_at_the_default_level():
     planes = photograph(300, 200).transpose(2, 0, 1)
     (plan,) = plans_for(Kind.RGB, [planes], [8], None, DEFAULT_EFFORT)

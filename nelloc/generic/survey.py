@@ -44,10 +44,13 @@ def repeats(samples: NDArray) -> bool:
     _, height, width = samples.shape
     if width < 2 * _STRIP or height < 2:
         return False
-    planes = zip(samples, MULTIPLIERS, strict=False)
-    colours = np.sum([plane.astype(np.uint64) * multiplier for plane, multiplier in planes], axis=0)
-    parts = [colours[:, k : width - _STRIP + 1 + k] * MULTIPLIERS[4 + k] for k in range(_STRIP)]
-    strips = np.sum(parts, axis=0)
+    colours = np.zeros((height, width), np.uint64)
+    for plane, multiplier in zip(samples, MULTIPLIERS, strict=False):
+        colours += plane * multiplier
+    count = width - _STRIP + 1
+    strips = np.zeros((height, count), np.uint64)
+    for k, multiplier in enumerate(MULTIPLIERS[4 : 4 + _STRIP]):
+        strips += colours[:, k : k + count] * multiplier
     # By their hash, so that the same strips are looked at wherever they are.
     chosen = np.sort(strips[strips >> np.uint64(61) == 0])
     return chosen.size > 1 and bool((chosen[1:] == chosen[:-1]).mean() > REPEATED_SHARE)
