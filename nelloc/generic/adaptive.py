@@ -23,8 +23,10 @@ from nelloc.numbers import MalformedError
 
 Numbers = NDArray[np.int64]
 RADIX = 4
-MAX_COLOURS = 256
 NONE_OF_THEM = 3
+MAX_COLOURS = 256
+# Pixels whose colours are counted in one step.
+_COUNTED_AT_ONCE = 1 << 16
 
 # Neighbours in the order in which neighbourhoods grow, and the sizes of the three neighbourhoods remembered.
 _NEIGHBOURS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, 1), (-2, -1), (0, -3))
@@ -89,8 +91,15 @@ def code(
 
 
 def count_colours(samples: NDArray, bits: int) -> int:
-    """The number of colours of samples (planes, H, W)."""
-    return len(np.unique(_packed(list(samples), bits)))
+    """The number of colours of samples (planes, H, W); a larger one than MAX_COLOURS is a lower bound."""
+    _, height, width = samples.shape
+    rows = max(1, _COUNTED_AT_ONCE // width)
+    found = np.zeros(0, np.int64)
+    for top in range(0, height, rows):
+        found = np.union1d(found, _packed(list(samples[:, top : top + rows]), bits))
+        if len(found) > MAX_COLOURS:
+            break
+    return len(found)
 
 
 def _packed(samples: Sequence[NDArray], bits: int) -> Numbers:
