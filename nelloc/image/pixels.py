@@ -124,7 +124,8 @@ def to_array(pixels: Pixels) -> NDArray:
         return pixels.planes[0].astype(np.bool_)
     if pixels.kind.planes == 1:
         return pixels.planes[0]
-    return np.concatenate(pixels.groups).transpose(1, 2, 0)
+    whole = pixels.planes if len(pixels.groups) == 1 else np.concatenate(pixels.groups)
+    return whole.transpose(1, 2, 0)
 
 
 def same_picture(pixels: Pixels, other: Pixels) -> bool:
