@@ -28,7 +28,7 @@ from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.model import ExactModel
 from nelloc.image import Pixels
 from nelloc.kinds import Role
-from nelloc.plans import Piece, Plan, plans_for
+from nelloc.plans import Piece, Plan, Trial, plans_for
 from nelloc.sections import Described, describe
 from nelloc.spread import single_threaded_products, spread
 from nelloc.tiling import MAX_TILE, MIN_TILE, Rectangle
@@ -173,8 +173,7 @@ def encode_pixels(
     options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
 
     def encode_part(part: Sequence[_Work], advance: Advance) -> list[_Coded]:
-        engines: dict[tuple[bytes, int], Engine] = {}
-        return [_encode_piece(piece, model, engines, options, measure, advance) for piece, model in part]
+        return _encode_pieces(part, options, measure, advance)
 
     for needed in {model.sha256: model for model in models if model is not None}.values():
         backends.prepare(needed, options.backend)  # fails early, and loads the library that is then limited
@@ -217,31 +216,32 @@ class _Coded:
     code: TileCode
 
 
-def _encode_piece(
-    piece: Piece,
-    model: ExactModel | None,
-    engines: dict[tuple[bytes, int], Engine],
-    options: Options,
-    measure: bool,
-    advance: Advance,
-) -> _Coded:
-    """Code a piece in all ways that are tried; ``engines`` are those of this thread, and may get one more."""
-    samples = np.ascontiguousarray(piece.samples)
+def _encode_pieces(work: Sequence[_Work], options: Options, measure: bool, advance: Advance) -> list[_Coded]:
+    """Code pieces in all ways that are tried, and keep the smallest of each."""
+    engines: dict[tuple[bytes, int], Engine] = {}
+    found: dict[tuple[int, Trial], TileCode] = {}
+    without_model = []
+    for number, (piece, model) in enumerate(work):
+        for trial in piece.trials:
+            if trial.method.needs_model:
+                assert model is not None, "only images with colour are coded with a model"
+                key = (model.sha256, piece.bits)
+                if key not in engines:
+                    engines[key] = _engine(model, piece.bits, options.backend)
+                samples = np.ascontiguousarray(piece.samples)
+                seed = pixel_checksum(samples)
+                code = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
+                found[number, trial] = code
+            else:
+                without_model.append((number, trial))
+    tiles = [(trial.method, work[n][0].samples, work[n][0].bits, trial.way) for n, trial in without_model]
+    for place, data in zip(without_model, methods.encode_many(tiles, advance), strict=True):
+        found[place] = TileCode(data, 8.0 * len(data) if measure else None)
     results = []
-    for trial in piece.trials:
-        if trial.method.needs_model:
-            assert model is not None, "only images with colour are coded with a model"
-            key = (model.sha256, piece.bits)
-            if key not in engines:
-                engines[key] = _engine(model, piece.bits, options.backend)
-            seed = pixel_checksum(samples)
-            code = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
-        else:
-            data = methods.encode(trial.method, samples, piece.bits, trial.way)
-            advance(samples[0].size)
-            code = TileCode(data, 8.0 * len(data) if measure else None)
-        results.append(_Coded(trial.method, code))
-    return min(results, key=lambda result: len(result.code.data))
+    for number, (piece, _) in enumerate(work):
+        best = min(piece.trials, key=lambda trial: len(found[number, trial].data))
+        results.append(_Coded(best.method, found[number, best]))
+    return results
 
 
 def verify_encoded(

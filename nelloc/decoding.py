@@ -23,7 +23,6 @@ from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
 from nelloc.image.pixels import Pixels, Samples
 from nelloc.kinds import Group, Role
-from nelloc.numbers import MalformedError
 from nelloc.sections import Description, read_description, samples_type
 from nelloc.spread import single_threaded_products, spread
 from nelloc.tiling import Rectangle, tiles
@@ -63,13 +62,15 @@ def decode_files(
     canvases = [_Canvas.of(file, source, options.region) for file, source in zip(files, sources, strict=True)]
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
     streams: dict[tuple[bytes, int, int], list[_Stream]] = {}
+    without_model = []
     for canvas in canvases:
         for stream in canvas.streams():
             if stream.record.damaged or not stream.record.method.needs_model:
-                stream.decode_without_model(options)
+                without_model.append(stream)
             else:
                 key = (canvas.file.model_id, len(stream.target), stream.bits)
                 streams.setdefault(key, []).append(stream)
+    _decode_without_model(without_model, options)
     for (model_id, _, _), members in streams.items():
         first = members[0].canvas
         if models is None:
@@ -181,20 +182,6 @@ class _Stream:
                 return f"has too few bytes for its {self.target.size} samples"
         return None
 
-    def decode_without_model(self, options: Options) -> None:
-        """Decode a record that needs no model, or mark the place of a damaged one."""
-        problem = self.problem
-        if problem is None:
-            try:
-                shape = self.target.shape
-                bits = min(self.bits, self.group.bits)
-                self.target[:] = methods.decode(self.record.method, self.record.data, shape, bits)
-            except MalformedError:
-                problem = "is damaged"
-        if problem is not None:
-            self.give_up(problem, options)
-        options.progress.advance(self.target[0].size)
-
     def give_up(self, problem: str, options: Options) -> None:
         """Mark the place, or raise NellocError."""
         if not options.allow_damaged:
@@ -202,6 +189,31 @@ class _Stream:
             raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {_RESTORE}")
         mark(self.group, self.target, self.bits)
         self.canvas.damaged[self.number] = self.tile
+
+
+def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
+    """Decode streams that need no model into their places."""
+    whole = _without_problems(streams, options)
+    for part in _parts(whole, PIXELS_AT_ONCE):
+        work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
+        for stream, samples in zip(part, methods.decode_many(work, options.progress.advance), strict=True):
+            if samples is None:
+                stream.give_up("is damaged", options)
+            else:
+                stream.target[:] = samples
+
+
+def _without_problems(streams: Sequence[_Stream], options: Options) -> list[_Stream]:
+    """Those of the streams that can be decoded, as far as that shows before."""
+    whole = []
+    for stream in streams:
+        problem = stream.problem
+        if problem is None:
+            whole.append(stream)
+        else:
+            stream.give_up(problem, options)
+            options.progress.advance(stream.target[0].size)
+    return whole
 
 
 def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Options) -> None:
@@ -215,13 +227,7 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
     def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:
         return walk(Engine.of(model, backends.prepare(model, options.backend), bits), part, advance)
 
-    whole = []
-    for stream in streams:
-        problem = stream.problem
-        if problem is None:
-            whole.append(stream)
-        else:
-            stream.give_up(problem, options)
+    whole = _without_problems(streams, options)
     backends.prepare(model, options.backend)
     for part in _parts(whole, PIXELS_AT_ONCE * options.workers):
         work = [_encoded(stream) for stream in part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,51 @@ from numpy.typing import NDArray
 from nelloc.container import Method
 from nelloc.generic import record, rows
 from nelloc.generic.adaptive import Shape
-from nelloc.generic.record import Way
+from nelloc.generic.record import Done, Way
 from nelloc.generic.rows import Filter
 from nelloc.numbers import MalformedError
 
 # Samples of these numbers of bits are packed into bytes before they are deflated.
 _PACKED_BITS = (1, 2, 4, 8)
+
+
+def encode_many(
+    tiles: Sequence[tuple[Method, NDArray[Any], int, Way | Filter | None]], done: Done = lambda _: None
+) -> list[bytes]:
+    """The data of each of several records, given as in ``encode``: the same bytes, sooner.
+
+    ``done`` is told of the number of pixels of those that are done.
+    """
+    found: dict[int, bytes] = {}
+    adaptive: dict[int, tuple[NDArray[Any], int, Way]] = {}
+    for n, (method, samples, bits, way) in enumerate(tiles):
+        if method is Method.ADAPTIVE:
+            assert isinstance(way, Way)
+            adaptive[n] = samples, bits, way
+        else:
+            found[n] = encode(method, samples, bits, way)
+            done(samples[0].size)
+    found |= zip(adaptive, record.encode_many(list(adaptive.values()), done), strict=True)
+    return [found[n] for n in range(len(tiles))]
+
+
+def decode_many(
+    tiles: Sequence[tuple[Method, bytes, tuple[int, int, int], int]], done: Done = lambda _: None
+) -> list[NDArray[Any] | None]:
+    """The samples of each of several records, given as in ``decode``, sooner; None for damaged ones."""
+    found: dict[int, NDArray[Any] | None] = {}
+    adaptive: dict[int, tuple[bytes, Shape]] = {}
+    for n, (method, data, shape, bits) in enumerate(tiles):
+        if method is Method.ADAPTIVE:
+            adaptive[n] = data, Shape(*shape, bits)
+            continue
+        try:
+            found[n] = decode(method, data, shape, bits)
+        except MalformedError:
+            found[n] = None
+        done(shape[1] * shape[2])
+    found |= zip(adaptive, record.decode_many(list(adaptive.values()), done), strict=True)
+    return [found[n] for n in range(len(tiles))]
 
 
 def encode(method: Method, samples: NDArray[Any], bits: int = 8, way: Way | Filter | None = None) -> bytes:

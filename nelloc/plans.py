@@ -89,7 +89,8 @@ class _Planner:
 
 def _repeats(samples: Samples) -> bool:
     """True if most tiles of an image repeat themselves; large ones, since no tile knows what is outside of it."""
-    parts = tiles(*samples.shape[1:], LARGE_TILE)
+    _, height, width = samples.shape
+    parts = tiles(height, width, LARGE_TILE)
     return 2 * sum(survey.repeats(samples[:, part.rows, part.columns]) for part in parts) > len(parts)
 
 
@@ -97,12 +98,12 @@ def _repeats(samples: Samples) -> bool:
 class _Look:
     """What is known beforehand: that a test is ``needless``, since this is no photograph; if this is a ``large`` tile.
 
-    ``probed`` gives the way that is best on a part of the image.
+    ``probed`` gives the way, or ways, that are best on a part of the image.
     """
 
     needless: bool
     large: bool
-    probed: Callable[[], Way]
+    probed: Callable[[], Sequence[Way]]
 
 
 def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Trial]:
@@ -129,7 +130,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
 def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way]:
     yield survey.likely_way(samples, bits)
     if effort >= Effort.PROBE:
-        yield look.probed()
+        yield from look.probed()
     if effort >= Effort.OTHER_WAYS:
         yield Way(Form.CANDIDATES_PLAIN)
     if effort >= Effort.FORMS:

@@ -4,6 +4,9 @@ Each pixel is first compared with up to three *candidates*: colours that followe
 its neighbours. One digit says which it is, or that it is none; then its samples, or its place in the palette, are
 coded. All probabilities are learned on the way. Encoding and decoding are one code: ``Coder.digits`` is handed the
 digits by the encoder and returns them in the decoder. docs/FORMAT.md, section 13, is the specification.
+
+Tiles of one shape that are coded in one way go side by side, since NumPy takes about as long for a step of several as
+for that of one. Each learns by itself, so what is written does not depend on it.
 """
 
 from __future__ import annotations
@@ -59,9 +62,12 @@ class Form(enum.IntEnum):
 
 
 class Coder(Protocol):
-    """Digits (N,) of frequencies (N, RADIX): ``known`` when encoding, read when decoding."""
+    """Digits (N,) of frequencies (N, RADIX): ``known`` when encoding, read when decoding.
 
-    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64]) -> Numbers: ...
+    ``tiles`` (N,), in ascending order, are the tiles that they belong to.
+    """
+
+    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers: ...
 
 
 @dataclass(frozen=True)
@@ -75,19 +81,46 @@ class Shape:
 
 
 def code(
-    coder: Coder, form: Form, order: Sequence[int], shape: Shape, colours: int, samples: NDArray | None
+    coder: Coder,
+    form: Form,
+    order: Sequence[int],
+    shape: Shape,
+    colours: Sequence[int],
+    samples: Sequence[NDArray] | None,
 ) -> NDArray[np.int64]:
-    """Code a tile, whose ``samples`` (planes, H, W) are known when encoding, and return its samples.
+    """Code tiles, whose ``samples`` (planes, H, W) are known when encoding, and return theirs (tiles, planes, H, W).
 
-    Samples of a pixel that is none of its candidates are coded in the given ``order`` of planes. ``colours`` is the
-    size of the palette, if the form has one. Raises MalformedError for digits that no encoder writes.
+    Samples of a pixel that is none of its candidates are coded in the given ``order`` of planes. ``colours`` are the
+    sizes of the tiles' palettes, all with the same ``palette_digits``, or 0 in forms that have none. Raises
+    MalformedError for digits that no encoder writes.
     """
     if form is not Form.PALETTE:
-        return _Walk(coder, form, order, shape, samples).run()
-    palette, indices = (None, None) if samples is None else _indexed(samples, shape.bits)
-    palette = _code_palette(coder, palette, colours, shape)
-    table = _Walk(coder, form, (0,), Shape(1, shape.height, shape.width, 8), indices, colours).run()
-    return palette[:, table[0]]
+        return _Walk(coder, form, order, shape, np.array(colours), samples).run()
+    known, indices = None, None
+    if samples is not None:
+        known, indices = zip(*(_indexed(tile, shape.bits) for tile in samples), strict=True)
+    palettes = _code_palettes(coder, known, np.array(colours), shape)
+    table = _Walk(coder, form, (0,), Shape(1, shape.height, shape.width, 8), np.array(colours), indices).run()
+    return np.stack([palette[:, tile[0]] for palette, tile in zip(palettes, table, strict=True)])
+
+
+def palette_digits(colours: int) -> int:
+    """How many digits a place in a palette has."""
+    return max(1, -(-(colours - 1).bit_length() // 2))
+
+
+def table_bytes(form: Form, shape: Shape) -> int:
+    """About how many bytes of memory are needed for each tile."""
+    area_bits, hash_bits, sample_bits, memory_bits = _table_bits(shape)
+    counts = (_SAMPLE_CONTEXTS << sample_bits) + (_CHOICE_CONTEXTS << hash_bits if form.has_candidates else 0)
+    memories = 32 * len(_SIZES) << memory_bits if form.has_candidates else 0
+    return 16 * counts + memories + (32 * shape.planes << area_bits)
+
+
+def _table_bits(shape: Shape) -> tuple[int, int, int, int]:
+    """Bits of the number of pixels, and of the places of tables: of choices, of samples, of memories."""
+    area_bits = max(8, (shape.height * shape.width - 1).bit_length())
+    return area_bits, min(area_bits, 16), min(area_bits + 2, 18), min(area_bits + 1, 20)
 
 
 def count_colours(samples: NDArray, bits: int) -> int:
@@ -114,47 +147,53 @@ def _indexed(samples: NDArray, bits: int) -> tuple[Numbers, Numbers]:
     return colours >> planes & (1 << bits) - 1, places.reshape(1, *samples.shape[1:])
 
 
-def _code_palette(coder: Coder, palette: Numbers | None, colours: int, shape: Shape) -> Numbers:
-    """Colour by colour, each sample less that of the colour before."""
-    tree = _Tree(_PALETTE_CONTEXTS, _PALETTE_BITS, 1, shape.bits)
-    result = np.zeros((shape.planes, colours), np.int64)
+def _code_palettes(coder: Coder, palettes: Sequence[Numbers] | None, colours: Numbers, shape: Shape) -> Numbers:
+    """Palettes (tiles, planes, n), coded colour by colour, each sample less that of the colour before."""
+    tree = _Tree(_PALETTE_CONTEXTS, _PALETTE_BITS, 1, shape.bits, len(colours))
+    result = np.zeros((len(colours), shape.planes, colours.max()), np.int64)
     modulus = 1 << shape.bits
-    before = [np.zeros(1, np.int64)] * shape.planes
-    for k in range(colours):
-        last = np.zeros(1, np.int64)
+    before = np.zeros((shape.planes, len(colours)), np.int64)
+    for k in range(colours.max()):
+        tiles = np.flatnonzero(colours > k)
+        last = np.zeros(len(tiles), np.int64)
         for plane in reversed(range(shape.planes)):
-            previous = result[plane, k - 1 : k] if k else np.zeros(1, np.int64)
-            known = None if palette is None else (palette[plane, k : k + 1] - previous) % modulus
-            place = np.full(1, plane)
-            contexts = [mixed(parts, _PALETTE_BITS) for parts in ((place,), (place, last), (place, before[plane]))]
-            last = tree.code(coder, known, contexts, np.zeros(1, np.int64))
-            before[plane] = last
-            result[plane, k] = (last[0] + previous[0]) % modulus
+            previous = result[tiles, plane, k - 1] if k else np.zeros(len(tiles), np.int64)
+            known = None
+            if palettes is not None:
+                known = (np.array([palettes[tile][plane, k] for tile in tiles.tolist()]) - previous) % modulus
+            place = np.full(len(tiles), plane)
+            parts = ((place,), (place, last), (place, before[plane, tiles]))
+            contexts = [mixed(part, _PALETTE_BITS) for part in parts]
+            last = tree.code(coder, known, contexts, np.zeros(len(tiles), np.int64), tiles)
+            before[plane, tiles] = last
+            result[tiles, plane, k] = (last + previous) % modulus
     return result
 
 
 class _Tree:
     """Numbers of ``bits`` bits as digits, most significant first, each in the context of those before it."""
 
-    def __init__(self, contexts: int, table_bits: int, sets: int, bits: int, *, steady: bool = False):
+    def __init__(self, contexts: int, table_bits: int, sets: int, bits: int, tiles: int, *, steady: bool = False):
         self.contexts = contexts
         self._digits = max(1, -(-bits // 2))
         self._mask = (1 << table_bits) - 1
         # Each digit up to the fourth has weights for everything known; the others have weights of their own.
         self._nodes = sum(RADIX**k for k in range(min(self._digits, 4))) + max(0, self._digits - 4)
-        self._model = DigitModel(contexts, 1 << table_bits, sets * self._nodes, steady=steady)
+        self._model = DigitModel(contexts, 1 << table_bits, sets * self._nodes, tiles, steady=steady)
 
-    def code(self, coder: Coder, known: Numbers | None, contexts: Sequence[Numbers], sets: Numbers) -> Numbers:
-        """Code numbers (N,), in hashed contexts (N,) of each table."""
+    def code(
+        self, coder: Coder, known: Numbers | None, contexts: Sequence[Numbers], sets: Numbers, tiles: Numbers
+    ) -> Numbers:
+        """Code numbers (N,) of ``tiles``, in hashed contexts (N,) of each table."""
         value = np.zeros(len(sets), np.int64)
         first = 0
         for k in range(self._digits):
             node = value + first
             weights = sets * self._nodes + (node if k < 4 else 81 + k)
             at = [context + node * _NODE & self._mask for context in contexts]
-            frequencies = self._model.predict(at, weights)
+            frequencies = self._model.predict(at, weights, tiles)
             digit = None if known is None else known >> 2 * (self._digits - 1 - k) & 3
-            digit = coder.digits(digit, frequencies)
+            digit = coder.digits(digit, frequencies, tiles)
             self._model.learn(digit)
             value = value * RADIX + digit
             first += RADIX**k
@@ -162,39 +201,46 @@ class _Tree:
 
 
 class _Walk:
-    """One tile on its way along the wavefront."""
+    """Tiles of one shape on their way along the wavefront, side by side."""
 
     def __init__(
-        self, coder: Coder, form: Form, order: Sequence[int], shape: Shape, samples: NDArray | None, colours: int = 0
+        self,
+        coder: Coder,
+        form: Form,
+        order: Sequence[int],
+        shape: Shape,
+        colours: Numbers,
+        samples: Sequence[NDArray] | None,
     ):
         self._coder, self._form, self._order, self._shape = coder, form, order, shape
-        self._colour_count = colours
-        self._steps = Steps(shape.height, shape.width)
-        self._truth = None if samples is None else [Field(self._steps, plane) for plane in samples]
+        self._colour_counts, tiles = colours, len(colours)
+        self._steps = Steps(shape.height, shape.width, tiles)
+        self._truth = None
+        if samples is not None:
+            self._truth = [Field(self._steps, np.stack([tile[k] for tile in samples])) for k in range(shape.planes)]
         self._planes = [Field(self._steps) for _ in range(shape.planes)]
         self._residuals = [Field(self._steps) for _ in range(shape.planes)]
         self._colours, self._choices = Field(self._steps), Field(self._steps)
         self._runs = Field(self._steps), Field(self._steps)  # of equal pixels to the left, and above
-        self._area_bits = max(8, (shape.height * shape.width - 1).bit_length())
-        self._hash_bits = min(self._area_bits, 16)
-        self._sample_bits = min(self._area_bits + 2, 18)
+        _, self._hash_bits, self._sample_bits, memory_bits = _table_bits(shape)
         if form.has_candidates:
-            self._memories = [Memory(min(self._area_bits + 1, 20)) for _ in _SIZES]
-            self._choice_model = DigitModel(_CHOICE_CONTEXTS, 1 << self._hash_bits, 25)
+            self._memories = [Memory(memory_bits, tiles) for _ in _SIZES]
+            self._choice_model = DigitModel(_CHOICE_CONTEXTS, 1 << self._hash_bits, 25, tiles)
         if form is Form.PALETTE:
-            symbol_bits = max(1, (colours - 1).bit_length())
-            self._tree = _Tree(_SYMBOL_CONTEXTS, self._sample_bits, 1, symbol_bits)
+            symbol_bits = 2 * palette_digits(int(colours[0]))
+            self._tree = _Tree(_SYMBOL_CONTEXTS, self._sample_bits, 1, symbol_bits, tiles)
         elif form is Form.STEADY:
-            self._tree = _Tree(1, self._sample_bits, shape.planes, shape.bits, steady=True)
+            self._tree = _Tree(1, self._sample_bits, shape.planes, shape.bits, tiles, steady=True)
         else:
-            self._tree = _Tree(_SAMPLE_CONTEXTS, self._sample_bits, shape.planes, shape.bits)
+            self._tree = _Tree(_SAMPLE_CONTEXTS, self._sample_bits, shape.planes, shape.bits, tiles)
 
     def run(self) -> Numbers:
-        """Code all steps; returns the samples (planes, H, W)."""
+        """Code all steps; returns the samples (tiles, planes, H, W)."""
         for count in self._steps:
+            self._tiles = np.arange(self._steps.tiles).repeat(count)
             self._predictions = [] if self._form is Form.PALETTE else [_predicted(plane) for plane in self._planes]
             if not self._form.has_candidates:
-                self._code_samples(np.arange(count))
+                self._code_samples(np.arange(len(self._tiles)))
                 continue
             truth = None if self._truth is None else _packed([plane[0, 0] for plane in self._truth], self._shape.bits)
             recalled = self._recall()
@@ -212,11 +258,12 @@ class _Walk:
                 else:
                     self._code_samples(others)
             self._settle(recalled, choice)
-        return np.stack([plane.whole() for plane in self._planes])
+        return np.stack([plane.whole() for plane in self._planes], axis=1)
 
     def _recall(self) -> list[Recalled]:
         neighbours = [self._colours[offset] for offset in _NEIGHBOURS]
-        return [memory.recall(neighbours[:size]) for memory, size in zip(self._memories, _SIZES, strict=True)]
+        sized = zip(self._memories, _SIZES, strict=True)
+        return [memory.recall(neighbours[:size], self._tiles) for memory, size in sized]
 
     def _candidates(self, recalled: list[Recalled]) -> list[Numbers]:
         """The first three different colours among those that are likely; -1 where there are fewer."""
@@ -257,11 +304,12 @@ class _Walk:
             (first == west, first == north, left[0, -1], left[-1, 0], above[-1, 0]),
             (first == west, second == west, above[-1, 0], above[0, -1], left[0, -1]),
         ]
-        frequencies = self._choice_model.predict([mixed(parts, self._hash_bits) for parts in contexts], a * 5 + b)
+        hashed = [mixed(parts, self._hash_bits) for parts in contexts]
+        frequencies = self._choice_model.predict(hashed, a * 5 + b, self._tiles)
         known = None
         if truth is not None:
             known = np.select([truth == candidate for candidate in candidates], [0, 1, 2], NONE_OF_THEM)
-        choice = self._coder.digits(known, frequencies)
+        choice = self._coder.digits(known, frequencies, self._tiles)
         self._choice_model.learn(choice)
         return choice
 
@@ -273,10 +321,11 @@ class _Walk:
         contexts = ((nothing,), (west,), (west, north), (first, second), (north, northeast), (west, northwest))
         known = None if self._truth is None else self._truth[0][0, 0][others]
         hashed = [mixed((np.full(len(others), k), *parts), self._sample_bits) for k, parts in enumerate(contexts)]
-        symbols = self._tree.code(self._coder, known, hashed, nothing)
-        if int(symbols.max()) >= self._colour_count:
+        tiles = self._tiles[others]
+        symbols = self._tree.code(self._coder, known, hashed, nothing, tiles)
+        if (symbols >= self._colour_counts[tiles]).any():
             raise MalformedError("a colour that is not in the palette")
-        self._planes[0][0, 0][others] = symbols
+        self._planes[0].put(others, symbols)
 
     def _code_samples(self, others: Numbers) -> None:
         """Code the samples of the pixels ``others`` of the step, plane by plane."""
@@ -311,13 +360,13 @@ class _Walk:
                     difference = (known - prediction) % modulus
                     known = np.where(difference < half, 2 * difference, 2 * (modulus - difference) - 1)
             hashed = [mixed(parts, self._sample_bits) for parts in contexts[: self._tree.contexts]]
-            value = self._tree.code(self._coder, known, hashed, place)
+            value = self._tree.code(self._coder, known, hashed, place, self._tiles[others])
             if value.max() >= modulus:
                 raise MalformedError("a sample out of range")
             if predicts:
                 value = (np.where(value & 1, -(value + 1 >> 1), value >> 1) + prediction) % modulus
-            plane[0, 0][others] = value
-            residuals[0, 0][others] = value - straight
+            plane.put(others, value)
+            residuals.put(others, value - straight)
             if number == 0:
                 shift = value - straight
             before, previous = previous, value - prediction

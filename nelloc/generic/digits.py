@@ -32,23 +32,24 @@ Numbers = NDArray[np.int64]
 
 
 class DigitModel:
-    """Counts in ``contexts`` tables of ``size`` contexts each, and ``sets`` sets of weights.
+    """Counts in ``contexts`` tables of ``size`` contexts each and ``sets`` sets of weights, for each of the tiles.
 
     A ``steady`` one takes what it sees for the same all over the tile: it hardly forgets, and trusts its counts.
     """
 
-    def __init__(self, contexts: int, size: int, sets: int, *, steady: bool = False):
-        self._counts = np.zeros((contexts * size, RADIX), np.int32)
+    def __init__(self, contexts: int, size: int, sets: int, tiles: int = 1, *, steady: bool = False):
+        self._rows, self._sets_of_tile = contexts * size, sets
+        self._counts = np.zeros((tiles * self._rows, RADIX), np.int32)
         self._starts = np.arange(contexts)[:, None] * size
         first = (STEADY_FIRST_WEIGHTS if steady else FIRST_WEIGHTS) * (1 << WEIGHT_BITS) // (10 * contexts)
         self._count_limit = STEADY_COUNT_LIMIT if steady else COUNT_LIMIT
-        self._weights = np.full((sets, contexts, DECISIONS), first, np.int64)
+        self._weights = np.full((tiles * sets, contexts, DECISIONS), first, np.int64)
         self._stretch, self._squash = stretch_table(), squash_table()
 
-    def predict(self, contexts: Sequence[Numbers], sets: Numbers) -> NDArray[np.float64]:
-        """Frequencies (N, RADIX) of N digits, in N contexts of each table and with N sets of weights."""
-        self._at = np.array(contexts) + self._starts
-        self._sets = sets
+    def predict(self, contexts: Sequence[Numbers], sets: Numbers, tiles: Numbers | int = 0) -> NDArray[np.float64]:
+        """Frequencies (N, RADIX) of N digits of ``tiles``, in N contexts of each table and with N sets of weights."""
+        self._at = np.array(contexts) + self._starts + tiles * self._rows
+        self._sets = sets = sets + tiles * self._sets_of_tile
         self._seen = self._counts[self._at].astype(np.int64)
         rest = self._seen[:, :, ::-1].cumsum(axis=2)[:, :, :0:-1]
         self._sums = rest[:, :, 0]

@@ -29,39 +29,44 @@ def mixed(numbers: Sequence[Numbers], bits: int) -> Numbers:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What a memory knows of N neighbourhoods: where, two colours each, and how often the first was right in a row."""
+    """What a memory knows of N neighbourhoods: two colours each, and how often the first was right in a row.
+
+    ``at`` is their hash, ``place`` where it knows that.
+    """
 
     at: Numbers
+    place: Numbers
     first: Numbers
     second: Numbers
     confidence: Numbers
 
 
 class Memory:
-    """The colours seen last after each neighbourhood, in 2**``bits`` places."""
+    """The colours seen last after each neighbourhood, in 2**``bits`` places for each of ``tiles`` tiles."""
 
-    def __init__(self, bits: int):
+    def __init__(self, bits: int, tiles: int = 1):
         self._bits = bits
-        self._colours = np.zeros((2, 1 << bits), np.int64)
-        self._confidence = np.zeros(1 << bits, np.int64)
-        self._writer = np.zeros(1 << bits, np.int64)
+        self._colours = np.zeros((2, tiles << bits), np.int64)
+        self._confidence = np.zeros(tiles << bits, np.int64)
+        self._writer = np.zeros(tiles << bits, np.int64)
         self._writes = 0
 
-    def recall(self, neighbours: Sequence[Numbers]) -> Recalled:
-        """What is known of these neighbourhoods: ``neighbours`` are the arrays (N,) of their colours."""
+    def recall(self, neighbours: Sequence[Numbers], tiles: Numbers | int = 0) -> Recalled:
+        """What is known of these neighbourhoods of ``tiles``: ``neighbours`` are the arrays (N,) of their colours."""
         at = mixed(neighbours, self._bits)
-        return Recalled(at, self._colours[0, at], self._colours[1, at], self._confidence[at])
+        place = at + (tiles << self._bits)
+        return Recalled(at, place, self._colours[0, place], self._colours[1, place], self._confidence[place])
 
     def learn(self, recalled: Recalled, colours: Numbers) -> None:
         """Learn the colours (N,) that followed. Of several in one place, the last is learned."""
         order = self._writes + np.arange(1, len(colours) + 1)
         self._writes += len(colours)
-        np.maximum.at(self._writer, recalled.at, order)
-        last = self._writer[recalled.at] == order
-        at, colour = recalled.at[last], colours[last]
+        np.maximum.at(self._writer, recalled.place, order)
+        last = self._writer[recalled.place] == order
+        place, colour = recalled.place[last], colours[last]
         first, second, confidence = recalled.first[last], recalled.second[last], recalled.confidence[last]
         right, trusted = colour == first, confidence > _TRUSTED
-        self._colours[0, at] = np.where(right | trusted, first, colour)
-        self._colours[1, at] = np.where(right, second, np.where(trusted, colour, first))
+        self._colours[0, place] = np.where(right | trusted, first, colour)
+        self._colours[1, place] = np.where(right, second, np.where(trusted, colour, first))
         wrong = np.where(trusted, confidence >> 1, 1)
-        self._confidence[at] = np.where(right, np.minimum(confidence + 1, CONFIDENCE_LIMIT), wrong)
+        self._confidence[place] = np.where(right, np.minimum(confidence + 1, CONFIDENCE_LIMIT), wrong)

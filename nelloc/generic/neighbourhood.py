@@ -1,4 +1,4 @@
-"""A tile's pixels while they become known, step by step along the wavefront."""
+"""Pixels of tiles of one size while they become known, step by step along the wavefront."""
 
 from __future__ import annotations
 
@@ -17,36 +17,43 @@ _LEFT, _RIGHT = 3, 3
 
 
 class Field:
-    """A number at each pixel of a tile, 0 at first and outside of it.
+    """A number at each pixel of each tile, 0 at first and outside of it.
 
-    ``field[di, dj]`` is what the pixels of the present step (N,) see di rows below and dj columns to the right of them,
-    a view; ``field[0, 0]`` are those pixels themselves.
+    ``field[di, dj]`` is what the pixels of the present step (N,) see di rows below and dj columns to the right of them;
+    ``field[0, 0]`` are those pixels themselves. Those of the first tile come first.
     """
 
     def __init__(self, steps: Steps, values: NDArray | None = None):
         self._steps = steps
-        self._rows = np.zeros((steps.height + HORIZON, steps.stride), np.int64)
+        self._rows = np.zeros((steps.tiles, steps.height + HORIZON, steps.stride), np.int64)
         if values is not None:
-            self._rows[HORIZON:, _LEFT : _LEFT + steps.width] = values
-        self._flat = self._rows.reshape(-1)
+            self._rows[:, HORIZON:, _LEFT : _LEFT + steps.width] = values
+        self._flat = self._rows.reshape(steps.tiles, -1)
 
     def __getitem__(self, offset: tuple[int, int]) -> Numbers:
-        return self._flat[self._steps.pixels(*offset)]
+        return self._flat[:, self._steps.pixels(*offset)].reshape(-1)
 
     def set(self, values: NDArray) -> None:
-        """Fill in the pixels of the present step."""
-        self._flat[self._steps.pixels(0, 0)] = values
+        """Fill in the pixels of the present step (N,)."""
+        self._flat[:, self._steps.pixels(0, 0)] = values.reshape(self._steps.tiles, -1)
+
+    def put(self, others: Numbers, values: NDArray) -> None:
+        """Fill in ``others``, some of the pixels of the present step."""
+        self._flat[:, self._steps.pixels(0, 0)][np.divmod(others, self._steps.count)] = values
 
     def whole(self) -> Numbers:
-        """All of the tile (H, W)."""
-        return self._rows[HORIZON:, _LEFT : _LEFT + self._steps.width]
+        """All of the tiles (tiles, H, W)."""
+        return self._rows[:, HORIZON:, _LEFT : _LEFT + self._steps.width]
 
 
 class Steps:
-    """The steps of a tile of ``height`` x ``width``; iterating over it goes from one to the next."""
+    """The steps of ``tiles`` tiles of ``height`` x ``width`` side by side; iterating goes from one to the next.
 
-    def __init__(self, height: int, width: int):
-        self.height, self.width = height, width
+    ``count`` pixels of each tile are in the present step.
+    """
+
+    def __init__(self, height: int, width: int, tiles: int = 1):
+        self.height, self.width, self.tiles = height, width, tiles
         self.stride = _LEFT + width + _RIGHT
         self.count = 0
         self._first = 0

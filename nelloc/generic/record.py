@@ -1,17 +1,17 @@
-"""A tile's record of the adaptive coder: a head of one or two bytes, then the digits' stack."""
+"""Records of the adaptive coder, one for each tile: a head of one or two bytes, then the digits' stack."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter
-from nelloc.generic.adaptive import MAX_COLOURS, Form, Shape, code, count_colours
+from nelloc.generic.adaptive import MAX_COLOURS, Form, Numbers, Shape, code, count_colours, palette_digits, table_bytes
 from nelloc.numbers import MalformedError
 
 _FORM_BITS = 3
@@ -19,6 +19,10 @@ _FORM_BITS = 3
 UNORDERED = (Form.PALETTE, Form.STEADY)
 # A decision's probability stays 2**-16 away from certainty (``logistic.LIMIT``), so no pixel costs less.
 _MIN_BITS_PER_PIXEL = 2e-5
+# Memory for the tables of tiles that are coded side by side.
+_TABLE_BYTES = 1 << 28
+
+Done = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -40,42 +44,142 @@ def orders(planes: int) -> list[tuple[int, ...]]:
 
 def encode(samples: NDArray, bits: int, way: Way) -> bytes:
     """The record of samples (planes, H, W) of at most ``bits`` bits; at most MAX_COLOURS of them for a palette."""
-    head = bytes([way.form | way.order << _FORM_BITS])
-    colours = 0
-    if way.form is Form.PALETTE:
-        colours = count_colours(samples, bits)
-        head += bytes([colours - 1])
-    writer = DigitWriter()
-    planes, height, width = samples.shape
-    shape = Shape(planes, height, width, bits)
-    code(writer, way.form, way.planes(planes), shape, colours, samples)
-    return (head + writer.bytes(_checksum(samples))).rstrip(b"\0")
+    return encode_many([(samples, bits, way)])[0]
 
 
 def decode(data: bytes, shape: Shape) -> NDArray:
     """The samples (planes, H, W) of a record. Raises MalformedError for a damaged one."""
-    if 8 * len(data) + CODER_STATE_BITS < _MIN_BITS_PER_PIXEL * shape.height * shape.width:
-        raise MalformedError("too few bytes")
-    head = data[:2].ljust(2, b"\0")
-    order, form = divmod(head[0], 1 << _FORM_BITS)
-    if form not in set(Form) or order >= len(orders(shape.planes)) or (form in UNORDERED and order):
-        raise MalformedError("form")
-    way = Way(Form(form), order)
-    colours = head[1] + 1 if way.form is Form.PALETTE else 0
-    reader = _Reader(DigitDecoder(data[2 if colours else 1 :]))
-    samples = code(reader, way.form, way.planes(shape.planes), shape, colours, None)
-    samples = samples.astype(np.uint16 if shape.bits > 8 else np.uint8)
-    if not reader.decoder.ends_with(_checksum(samples)):
-        raise MalformedError("checksum")
+    (samples,) = decode_many([(data, shape)])
+    if samples is None:
+        raise MalformedError("record")
     return samples
+
+
+def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _: None) -> list[bytes]:
+    """The record of each of several tiles, given as in ``encode``: the same bytes, sooner.
+
+    ``done`` is told of the number of pixels of those that are done.
+    """
+    heads = [_Head.of(*tile) for tile in tiles]
+    found: dict[int, bytes] = {}
+    for batch in _batches(heads):
+        first, members = heads[batch[0]], [tiles[n][0] for n in batch]
+        writer = _Writer([DigitWriter() for _ in batch])
+        planes = first.way.planes(first.shape.planes)
+        code(writer, first.way.form, planes, first.shape, [heads[n].colours for n in batch], members)
+        for n, own, samples in zip(batch, writer.writers, members, strict=True):
+            found[n] = (heads[n].bytes() + own.bytes(_checksum(samples))).rstrip(b"\0")
+        done(len(batch) * first.shape.height * first.shape.width)
+    return [found[n] for n in range(len(tiles))]
+
+
+def decode_many(tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: None) -> list[NDArray | None]:
+    """The samples of each of several records, as ``decode`` has them; None for a damaged one."""
+    heads: dict[int, _Head] = {}
+    for n, (data, shape) in enumerate(tiles):
+        try:
+            heads[n] = _Head.read(data, shape)
+        except MalformedError:
+            done(shape.height * shape.width)
+    found: dict[int, NDArray | None] = {}
+    for batch in _batches(heads):
+        found |= zip(batch, _decode_batch([heads[n] for n in batch], [tiles[n][0] for n in batch]), strict=True)
+        done(len(batch) * heads[batch[0]].shape.height * heads[batch[0]].shape.width)
+    return [found.get(n) for n in range(len(tiles))]
+
+
+def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes]) -> list[NDArray | None]:
+    first = heads[0]
+    reader = _Reader([DigitDecoder(own[head.size :]) for head, own in zip(heads, data, strict=True)])
+    planes = first.way.planes(first.shape.planes)
+    try:
+        decoded = code(reader, first.way.form, planes, first.shape, [head.colours for head in heads], None)
+    except MalformedError:
+        if len(data) == 1:
+            return [None]
+        return [_decode_batch([head], [own])[0] for head, own in zip(heads, data, strict=True)]
+    tiles = decoded.astype(np.uint16 if first.shape.bits > 8 else np.uint8)
+    right = [own.ends_with(_checksum(samples)) for own, samples in zip(reader.decoders, tiles, strict=True)]
+    return [samples if whole else None for samples, whole in zip(tiles, right, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a record says of itself, with the shape of its tile; ``colours`` is the size of its palette, or 0."""
+
+    shape: Shape
+    way: Way
+    colours: int
+
+    @classmethod
+    def of(cls, samples: NDArray, bits: int, way: Way) -> _Head:
+        colours = count_colours(samples, bits) if way.form is Form.PALETTE else 0
+        planes, height, width = samples.shape
+        return cls(Shape(planes, height, width, bits), way, colours)
+
+    @classmethod
+    def read(cls, data: bytes, shape: Shape) -> _Head:
+        """The head of a record's bytes. Raises MalformedError for one that no encoder writes."""
+        if 8 * len(data) + CODER_STATE_BITS < _MIN_BITS_PER_PIXEL * shape.height * shape.width:
+            raise MalformedError("too few bytes")
+        head = data[:2].ljust(2, b"\0")
+        order, form = divmod(head[0], 1 << _FORM_BITS)
+        if form not in set(Form) or order >= len(orders(shape.planes)) or (form in UNORDERED and order):
+            raise MalformedError("form")
+        return cls(shape, Way(Form(form), order), head[1] + 1 if form == Form.PALETTE else 0)
+
+    @property
+    def size(self) -> int:
+        return 2 if self.colours else 1
+
+    def bytes(self) -> bytes:
+        head = bytes([self.way.form | self.way.order << _FORM_BITS])
+        return head + bytes([self.colours - 1] if self.colours else [])
+
+
+def _batches(heads: Mapping[int, _Head] | Sequence[_Head]) -> Iterator[list[int]]:
+    """The numbers of tiles that can be coded side by side, so many at once as memory allows."""
+    alike: dict[tuple[Shape, Way, int], list[int]] = {}
+    for n, head in heads.items() if isinstance(heads, Mapping) else enumerate(heads):
+        key = (head.shape, head.way, palette_digits(head.colours) if head.colours else 0)
+        alike.setdefault(key, []).append(n)
+    for (shape, way, _), members in alike.items():
+        size = max(1, _TABLE_BYTES // table_bytes(way.form, shape))
+        for start in range(0, len(members), size):
+            yield members[start : start + size]
+
+
+def _parts(tiles: Numbers, count: int) -> Iterator[tuple[int, slice]]:
+    """The tiles among ``tiles`` (N,), in ascending order, and where each is."""
+    if count == 1:
+        yield 0, slice(None)
+        return
+    bounds = np.searchsorted(tiles, np.arange(count + 1)).tolist()
+    for tile, (start, stop) in enumerate(pairwise(bounds)):
+        if start < stop:
+            yield tile, slice(start, stop)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    writers: list[DigitWriter]
+
+    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
+        assert known is not None
+        for tile, part in _parts(tiles, len(self.writers)):
+            self.writers[tile].digits(known[part], frequencies[part])
+        return known
 
 
 @dataclass(frozen=True)
 class _Reader:
-    decoder: DigitDecoder
+    decoders: list[DigitDecoder]
 
-    def digits(self, known: NDArray[np.int64] | None, frequencies: NDArray[np.float64]) -> NDArray[np.int64]:
-        return self.decoder.decode(frequencies).astype(np.int64)
+    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
+        digits = np.empty(len(frequencies), np.int64)
+        for tile, part in _parts(tiles, len(self.decoders)):
+            digits[part] = self.decoders[tile].decode(frequencies[part])
+        return digits
 
 
 def _checksum(samples: NDArray) -> int:

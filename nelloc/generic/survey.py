@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,19 +68,22 @@ def likely_way(samples: NDArray, bits: int) -> Way:
     return Way(Form.CANDIDATES_PLAIN if repeats else Form.PLAIN)
 
 
-def best_on_probe(samples: NDArray, bits: int) -> Way:
+def best_on_probe(samples: NDArray, bits: int) -> Sequence[Way]:
     """The way that codes the busiest part of samples (planes, H, W) smallest, with planes in their first order.
 
-    A palette of more than one plane is taken unseen, since it hardly ever loses.
+    All ways if that part is the whole, which is sooner with other images of its size (``record.encode_many``). A
+    palette of more than one plane is taken unseen, since it hardly ever loses.
     """
     first, *others = (way for way in ways(samples, bits) if not way.order)
     if first.form is Form.PALETTE and len(samples) > 1:
-        return first
+        return [first]
     _, height, width = samples.shape
+    if max(height, width) <= _PROBE:
+        return [first, *others]
     parts = tiles(height, width, _PROBE)
     busiest = max(parts, key=lambda part: _changes(samples[:, part.rows, part.columns]))
     probe = np.ascontiguousarray(samples[:, busiest.rows, busiest.columns])
-    return min((first, *others), key=lambda way: len(encode(probe, bits, way)))
+    return [min((first, *others), key=lambda way: len(encode(probe, bits, way)))]
 
 
 def _changes(samples: NDArray) -> float:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nelloc.generic.adaptive import Form, Shape
-from nelloc.generic.record import Way, decode, encode, orders, ways
+from nelloc.generic import record
+from nelloc.generic.adaptive import Form, Shape, table_bytes
+from nelloc.generic.record import Way, decode, decode_many, encode, encode_many, orders, ways
 from nelloc.numbers import MalformedError
 
 
@@ -69,3 +70,28 @@ def test_repeated_noise_costs_once():
     once = len(encode(patch, 8, Way(Form.CANDIDATES_PLAIN)))
     repeated = np.tile(patch, (1, 3, 3))
     assert len(encode(repeated, 8, Way(Form.CANDIDATES_PLAIN))) < 1.5 * once
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(samples_and_bits(), min_size=2, max_size=4), st.data())
+def test_tiles_side_by_side_are_coded_as_one_by_one(tiles, data):
+    tiles = [*tiles, *((samples[:, ::-1, ::-1], bits) for samples, bits in tiles)]  # of the same shapes
+    work = [(samples, bits, way) for samples, bits in tiles for way in ways(samples, bits)]
+    expected = [encode(*one) for one in work]
+    pixels = []
+    assert encode_many(work, pixels.append) == expected
+    assert sum(pixels) == sum(samples[0].size for samples, _, _ in work)
+    broken = data.draw(st.integers(0, len(work) - 1))
+    records = [(own, Shape(*samples.shape, bits)) for own, (samples, bits, _) in zip(expected, work, strict=True)]
+    records[broken] = (expected[broken][:-1] + bytes([expected[broken][-1] ^ 1]), records[broken][1])
+    for number, (back, (samples, _, _)) in enumerate(zip(decode_many(records), work, strict=True)):
+        assert back is None if number == broken else np.array_equal(back, samples)
+
+
+def test_memory_for_tables_bounds_how_many_are_side_by_side(monkeypatch):
+    random = np.random.default_rng(0)
+    work = [(random.integers(0, 3, (1, 4, 5), np.uint8), 8, Way(Form.PLAIN)) for _ in range(5)]
+    together, sizes = encode_many(work), []
+    monkeypatch.setattr(record, "_TABLE_BYTES", 2 * table_bytes(Form.PLAIN, Shape(1, 4, 5, 8)))
+    assert encode_many(work, sizes.append) == together
+    assert sizes == [40, 40, 20]

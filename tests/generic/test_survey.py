@@ -8,6 +8,7 @@ from PIL import Image
 
 from nelloc.generic import survey
 from nelloc.generic.adaptive import Form
+from nelloc.generic.record import ways
 
 PARROTS = Path(__file__).parents[2] / "docs" / "images" / "parrots.png"
 
@@ -51,3 +52,11 @@ def test_a_repeated_photograph_repeats():
 def test_few_colours_are_likely_to_want_a_palette():
     assert survey.likely_way(np.zeros((3, 9, 9), np.uint8), 8).form is Form.PALETTE
     assert survey.likely_way(OTHERS["noise"](), 8).form is Form.PLAIN
+
+
+def test_the_probe_is_the_busiest_part_and_only_what_is_small_is_tried_in_all_ways():
+    samples = np.full((1, 100, 300), 7, np.uint8)
+    samples[:, 40:60, 200:250] = np.random.default_rng(0).integers(0, 256, (20, 50))
+    (best,) = survey.best_on_probe(samples, 8)
+    assert best in list(ways(samples, 8))
+    assert survey.best_on_probe(samples[:, :60, :64], 8) == [way for way in ways(samples, 8) if not way.order]
