@@ -112,10 +112,16 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
         yield Trial(Method.CONSTANT)
         return
     modelled = group.role in (Role.COLOUR, Role.ALPHA)
-    if modelled and not look.needless and survey.is_photograph(samples):
-        yield Trial(Method.MIXTURE)
-        if effort < Effort.PHOTOGRAPHS:
-            return
+    if modelled and not look.needless:
+        photograph = survey.is_photograph(samples)
+        if photograph or survey.is_smooth(samples):
+            yield Trial(Method.MIXTURE)
+            if not photograph and effort >= Effort.OTHER_WAYS:
+                yield Trial(Method.ADAPTIVE, survey.likely_way(samples, bits))
+                if bits <= 8:
+                    yield Trial(Method.ROWS, likely_filter(samples))
+            if effort < Effort.PHOTOGRAPHS:
+                return
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):

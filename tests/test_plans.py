@@ -76,9 +76,9 @@ def test_each_level_tries_all_that_the_one_below_tries_of_colours_and_alpha():
 
 
 def test_photographs_with_little_that_is_drawn_are_not_tried_in_large_tiles():
-    image = photograph(700, 200)
+    image = photograph(468, 300)
     image = np.concatenate([image, image // 64 * 64])[:, :, 1][None]
-    for top, expected in ((0, 1), (100, 2)):
+    for top, expected in ((0, 1), (300, 2)):
         plans = plans_for(Kind.GRAY, [image[:, top : top + 256]], [8], None, DEFAULT_EFFORT)
         assert len(plans) == expected
 

@@ -15,10 +15,13 @@ from nelloc.tiling import tiles
 # A photograph has fewer equal neighbours than this share, uses more of the levels between its extremes than this
 # share, and its neighbours differ less than this many times what its pixels differ from their mean.
 EQUAL_SHARE, USED_LEVELS, ROUGHNESS = 0.5, 0.6, 1.0
+# Where more are equal, of a photograph at least this share of the others differ by no more than this; and unlike a
+# computed gradient, it is somewhere more than this away from what its neighbours let expect.
+SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
 # What is looked at for colours and levels: so many pixels, evenly spread.
 _SAMPLED = 4096
 _PROBE = 64
-# Strips of pixels that are the same elsewhere are rare in photographs, but for what is over-exposed.
+# Strips of pixels of more than one colour that are the same elsewhere are rare in photographs.
 _STRIP, REPEATED_SHARE = 8, 0.5
 
 
@@ -41,8 +44,27 @@ def is_photograph(samples: NDArray) -> bool:
     return all(_uses_its_levels(plane) for plane in samples)
 
 
+def is_smooth(samples: NDArray) -> bool:
+    """True if samples (planes, H, W) look like a blurred or dark part of a photograph, of mostly equal neighbours."""
+    if min(samples.shape[1:]) < 2:
+        return False
+    wide = samples.astype(np.int64)
+    steps = np.abs(wide[:, :, 1:] - wide[:, :, :-1])
+    different = steps[steps > 0]
+    if different.size > (1 - EQUAL_SHARE) * steps.size or not different.size:
+        return False
+    if (different <= SMALL_DIFFERENCE).mean() < SMOOTH_SHARE:
+        return False
+    west, north, northwest = wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1]
+    expected = np.clip(west + north - northwest, np.minimum(west, north), np.maximum(west, north))
+    return bool((np.abs(wide[:, 1:, 1:] - expected) > SMALL_DIFFERENCE).any())
+
+
 def repeats(samples: NDArray) -> bool:
-    """True if samples (planes, H, W) repeat themselves exactly: most strips of a few pixels occur more than once."""
+    """True if samples (planes, H, W) repeat themselves exactly: most strips of a few pixels occur more than once.
+
+    Strips of one colour do not count: photographs have them where they are over-exposed.
+    """
     _, height, width = samples.shape
     if width < 2 * _STRIP or height < 2:
         return False
@@ -53,8 +75,9 @@ def repeats(samples: NDArray) -> bool:
     strips = np.zeros((height, count), np.uint64)
     for k, multiplier in enumerate(MULTIPLIERS[4 : 4 + _STRIP]):
         strips += colours[:, k : k + count] * multiplier
+    flat = strips == colours[:, :count] * np.sum(MULTIPLIERS[4 : 4 + _STRIP])
     # By their hash, so that the same strips are looked at wherever they are.
-    chosen = np.sort(strips[strips >> np.uint64(61) == 0])
+    chosen = np.sort(strips[(strips >> np.uint64(61) == 0) & ~flat])
     return chosen.size > 1 and bool((chosen[1:] == chosen[:-1]).mean() > REPEATED_SHARE)
 
 

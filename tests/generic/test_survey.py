@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from nelloc.generic import survey
 from nelloc.generic.adaptive import Form
@@ -47,6 +47,35 @@ def test_other_images_are_not(name):
 
 def test_a_repeated_photograph_repeats():
     assert survey.repeats(np.tile(planes(photograph())[:, :50, :60], (1, 3, 3)))
+
+
+def over_exposed():
+    """A photograph whose middle is white."""
+    samples = planes(photograph()).copy()
+    samples[:, 30:170, 20:220] = 255
+    return samples
+
+
+def test_what_is_over_exposed_does_not_repeat():
+    assert not survey.repeats(over_exposed())
+
+
+def test_a_blurred_and_a_dark_photograph_are_smooth():
+    specks = (np.random.default_rng(0).random((200, 256)) < 0.01).astype(np.uint8) * 3
+    blurred = planes(photograph().filter(ImageFilter.GaussianBlur(12)))
+    for samples in (blurred // 4 + specks, planes(photograph()) // 24):
+        assert not survey.is_photograph(samples)
+        assert survey.is_smooth(samples)
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "plain", "gradient", "row"])
+def test_what_is_drawn_or_computed_is_not_smooth(name):
+    ramp = np.arange(200)[:, None] // 4 + np.arange(300) // 3
+    computed = {"plain": np.zeros((9, 9)), "gradient": ramp, "row": np.zeros((1, 9))}
+    samples = OTHERS[name]() if name in OTHERS else computed[name].astype(np.uint8)[None]
+    if name == "flat":
+        samples = samples * 30
+    assert survey.repeats(samples) or not survey.is_smooth(samples)
 
 
 def test_few_colours_are_likely_to_want_a_palette():
