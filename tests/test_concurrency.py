@@ -96,6 +96,8 @@ def alive(place: Path) -> list[int]:
 def test_no_process_outlives_the_one_that_was_stopped(tmp_path, number):
     script = (
         "from test_concurrency import *\n"
+        # A shell without job control starts what is in its background with SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"if __name__ == '__main__':\n    list(in_processes(work_until_stopped, [{str(tmp_path)!r}] * 4, 2))\n"
     )
     (tmp_path.parent / "script.py").write_text(script)

@@ -35,8 +35,8 @@ def list_experiments(as_json: bool) -> None:
     """List the experiments."""
     with reporting():
         if as_json:
-            fields = [{"name": e.name, "title": e.title, "data": e.data, "thesis": dict(e.thesis)} for e in EXPERIMENTS]
-            print_json(fields)
+            named = ("name", "title", "data", "full_data")
+            print_json([{n: getattr(e, n) for n in named} | {"thesis": dict(e.thesis)} for e in EXPERIMENTS])
             return
         width = max((len(experiment.name) for experiment in EXPERIMENTS), default=0)
         for area, experiments in AREAS:
@@ -48,6 +48,7 @@ def list_experiments(as_json: bool) -> None:
 def command_of(experiment: Experiment) -> click.Command:
     """The command that runs an experiment."""
     data = f" It has {', '.join(experiment.data)}." if experiment.data else "  [not used]"
+    data += f" A full run reads {', '.join(experiment.full_data)} too." if experiment.full_data else ""
     epochs = "" if experiment.trains else "  [not used]"
 
     @click.command(experiment.name, help=f"{experiment.title}.", short_help=experiment.title, epilog=_EPILOG)
