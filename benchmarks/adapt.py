@@ -3,9 +3,9 @@
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 camera
 
-Sets: kodak, camera and unsplash are folders that share one model beside the files; each image of thesis-1024 has its
-own, inside the file. camera (169 photographs of 96 cameras) and unsplash (26 portraits) are training images, so
-`default` has seen most of them.
+Sets: kodak, camera, new-camera and unsplash are folders that share one model beside the files; each image of
+thesis-1024 has its own, inside the file. camera (169 photographs of 96 cameras) and unsplash (26 portraits) are
+training images, so `default` has seen most of them; new-camera are those of camera that were held out.
 The sizes are those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of
 sets and minutes that are not measured this time are kept), OUT.md and OUT.png.
 """
@@ -54,11 +54,17 @@ def training_photographs(data: Path, prefix: str) -> dict[str, np.ndarray]:
     return {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in paths}
 
 
+def held_out(data: Path, prefix: str) -> dict[str, np.ndarray]:
+    """Those that no model was trained on."""
+    return {name: array for name, array in load(data, "held-out").items() if name.startswith(prefix)}
+
+
 # By name: how to load the images, and whether they share a model.
 SETS: dict[str, tuple[Callable[[Path], dict[str, np.ndarray]], bool]] = {
     "kodak": (lambda data: load(data, "kodak"), True),
     "thesis-1024": (lambda data: load(data, "thesis-1024"), False),
     "camera": (lambda data: training_photographs(data, "cam"), True),
+    "new-camera": (lambda data: held_out(data, "cam"), True),
     "unsplash": (lambda data: training_photographs(data, "unsplash"), True),
 }
 
