@@ -113,13 +113,17 @@ def test_a_signal_while_the_output_is_written_leaves_the_target_as_it_was(
         assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.parametrize("drawn", [False, True])
 @pytest.mark.parametrize("threads", ["1", "2"])
-def test_ctrl_c_does_not_wait_for_the_rest_of_the_work(tmp_path, small_model_path, threads):
-    # Many small tiles, some minutes of work: the test would not end if it were all done.
-    Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "large.bmp")
+def test_ctrl_c_does_not_wait_for_the_rest_of_the_work(tmp_path, small_model_path, threads, drawn):
+    # Some minutes of work for the model, or for the adaptive coder: the test would not end if it were all done.
+    noise = np.random.default_rng(0).integers(0, 9, (2400, 2400, 3), np.uint8)
+    image = noise + (128 + 80 * np.sin(np.arange(2400) / 50)).astype(np.uint8)[:, None]
+    Image.fromarray(image // 64 * 64 if drawn else image).save(tmp_path / "large.bmp")
     flags = ["--threads", threads, "--no-verify"]
     with started(COMMAND, tmp_path / "large.bmp", tmp_path / "out.nlc", small_model_path, *flags) as process:
-        time.sleep(1)
+        time.sleep(3)
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
         try:
             _, messages = process.communicate(timeout=30)

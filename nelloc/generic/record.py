@@ -58,13 +58,13 @@ def decode(data: bytes, shape: Shape) -> NDArray:
 def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _: None) -> list[bytes]:
     """The record of each of several tiles, given as in ``encode``: the same bytes, sooner.
 
-    ``done`` is told of the number of pixels of those that are done.
+    ``done`` is told of the number of pixels of those that are done, and often of none, so that it may raise to stop.
     """
     heads = [_Head.of(*tile) for tile in tiles]
     found: dict[int, bytes] = {}
     for batch in _batches(heads):
         first, members = heads[batch[0]], [tiles[n][0] for n in batch]
-        writer = _Writer([DigitWriter() for _ in batch])
+        writer = _Writer([DigitWriter() for _ in batch], done)
         planes = first.way.planes(first.shape.planes)
         code(writer, first.way.form, planes, first.shape, [heads[n].colours for n in batch], members)
         for n, own, samples in zip(batch, writer.writers, members, strict=True):
@@ -83,21 +83,21 @@ def decode_many(tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: Non
             done(shape.height * shape.width)
     found: dict[int, NDArray | None] = {}
     for batch in _batches(heads):
-        found |= zip(batch, _decode_batch([heads[n] for n in batch], [tiles[n][0] for n in batch]), strict=True)
+        found |= zip(batch, _decode_batch([heads[n] for n in batch], [tiles[n][0] for n in batch], done), strict=True)
         done(len(batch) * heads[batch[0]].shape.height * heads[batch[0]].shape.width)
     return [found.get(n) for n in range(len(tiles))]
 
 
-def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes]) -> list[NDArray | None]:
+def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes], done: Done) -> list[NDArray | None]:
     first = heads[0]
-    reader = _Reader([DigitDecoder(own[head.size :]) for head, own in zip(heads, data, strict=True)])
+    reader = _Reader([DigitDecoder(own[head.size :]) for head, own in zip(heads, data, strict=True)], done)
     planes = first.way.planes(first.shape.planes)
     try:
         decoded = code(reader, first.way.form, planes, first.shape, [head.colours for head in heads], None)
     except MalformedError:
         if len(data) == 1:
             return [None]
-        return [_decode_batch([head], [own])[0] for head, own in zip(heads, data, strict=True)]
+        return [_decode_batch([head], [own], done)[0] for head, own in zip(heads, data, strict=True)]
     tiles = decoded.astype(np.uint16 if first.shape.bits > 8 else np.uint8)
     right = [own.ends_with(_checksum(samples)) for own, samples in zip(reader.decoders, tiles, strict=True)]
     return [samples if whole else None for samples, whole in zip(tiles, right, strict=True)]
@@ -163,9 +163,11 @@ def _parts(tiles: Numbers, count: int) -> Iterator[tuple[int, slice]]:
 @dataclass(frozen=True)
 class _Writer:
     writers: list[DigitWriter]
+    done: Done
 
     def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
         assert known is not None
+        self.done(0)
         for tile, part in _parts(tiles, len(self.writers)):
             self.writers[tile].digits(known[part], frequencies[part])
         return known
@@ -174,8 +176,10 @@ class _Writer:
 @dataclass(frozen=True)
 class _Reader:
     decoders: list[DigitDecoder]
+    done: Done
 
     def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
+        self.done(0)
         digits = np.empty(len(frequencies), np.int64)
         for tile, part in _parts(tiles, len(self.decoders)):
             digits[part] = self.decoders[tile].decode(frequencies[part])

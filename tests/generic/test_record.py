@@ -94,4 +94,4 @@ def test_memory_for_tables_bounds_how_many_are_side_by_side(monkeypatch):
     together, sizes = encode_many(work), []
     monkeypatch.setattr(record, "_TABLE_BYTES", 2 * table_bytes(Form.PLAIN, Shape(1, 4, 5, 8)))
     assert encode_many(work, sizes.append) == together
-    assert sizes == [40, 40, 20]
+    assert [size for size in sizes if size] == [40, 40, 20]
