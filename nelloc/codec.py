@@ -230,8 +230,7 @@ def _encode_pieces(work: Sequence[_Work], options: Options, measure: bool, advan
                     engines[key] = _engine(model, piece.bits, options.backend)
                 samples = np.ascontiguousarray(piece.samples)
                 seed = pixel_checksum(samples)
-                code = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
-                found[number, trial] = code
+                found[number, trial] = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
             else:
                 without_model.append((number, trial))
     tiles = [(trial.method, work[n][0].samples, work[n][0].bits, trial.way) for n, trial in without_model]

@@ -116,21 +116,26 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
         photograph = survey.is_photograph(samples)
         if photograph or survey.is_smooth(samples):
             yield Trial(Method.MIXTURE)
-            if not photograph and effort >= Effort.OTHER_WAYS:
-                yield Trial(Method.ADAPTIVE, survey.likely_way(samples, bits))
-                if bits <= 8:
-                    yield Trial(Method.ROWS, likely_filter(samples))
             if effort < Effort.PHOTOGRAPHS:
+                if not photograph and effort >= Effort.OTHER_WAYS:
+                    yield Trial(Method.ADAPTIVE, survey.likely_way(samples, bits))
+                    yield from _rows(samples, bits)
                 return
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):
         yield Trial(Method.MIXTURE)
-    if bits <= 8 and effort >= Effort.OTHER_WAYS:
-        yield Trial(Method.ROWS, likely_filter(samples))
+    if effort >= Effort.OTHER_WAYS:
+        yield from _rows(samples, bits)
     if group.planes == 1 and not modelled:
         yield Trial(Method.DEFLATE)
     yield Trial(Method.STORED)
+
+
+def _rows(samples: Samples, bits: int) -> Iterator[Trial]:
+    """Filtered rows, which are of bytes only."""
+    if bits <= 8:
+        yield Trial(Method.ROWS, likely_filter(samples))
 
 
 def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way]:

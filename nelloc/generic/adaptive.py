@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nelloc.generic.digits import DigitModel
 from nelloc.generic.memory import Memory, Recalled, mixed
-from nelloc.generic.neighbourhood import Field, Steps
+from nelloc.generic.neighbourhood import Field, Steps, median
 from nelloc.numbers import MalformedError
 
 Numbers = NDArray[np.int64]
@@ -387,10 +387,7 @@ class _Walk:
 
 
 def _predicted(plane: Field) -> Numbers:
-    """The median of W, N and W + N - NW (the predictor of LOCO-I)."""
-    west, north, northwest = plane[0, -1], plane[-1, 0], plane[-1, -1]
-    low, high = np.minimum(west, north), np.maximum(west, north)
-    return np.clip(west + north - northwest, low, high)
+    return median(plane[0, -1], plane[-1, 0], plane[-1, -1])
 
 
 def _activity(plane: Field) -> Numbers:

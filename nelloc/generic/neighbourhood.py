@@ -16,6 +16,11 @@ HORIZON = 2
 _LEFT, _RIGHT = 3, 3
 
 
+def median(west: NDArray, north: NDArray, northwest: NDArray) -> NDArray:
+    """The median of W, N and W + N - NW, of signed numbers: the predictor of LOCO-I."""
+    return np.clip(west + north - northwest, np.minimum(west, north), np.maximum(west, north))
+
+
 class Field:
     """A number at each pixel of each tile, 0 at first and outside of it.
 

@@ -60,7 +60,7 @@ def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _
 
     ``done`` is told of the number of pixels of those that are done, and often of none, so that it may raise to stop.
     """
-    heads = [_Head.of(*tile) for tile in tiles]
+    heads = {n: _Head.of(*tile) for n, tile in enumerate(tiles)}
     found: dict[int, bytes] = {}
     for batch in _batches(heads):
         first, members = heads[batch[0]], [tiles[n][0] for n in batch]
@@ -137,10 +137,10 @@ class _Head:
         return head + bytes([self.colours - 1] if self.colours else [])
 
 
-def _batches(heads: Mapping[int, _Head] | Sequence[_Head]) -> Iterator[list[int]]:
+def _batches(heads: Mapping[int, _Head]) -> Iterator[list[int]]:
     """The numbers of tiles that can be coded side by side, so many at once as memory allows."""
     alike: dict[tuple[Shape, Way, int], list[int]] = {}
-    for n, head in heads.items() if isinstance(heads, Mapping) else enumerate(heads):
+    for n, head in heads.items():
         key = (head.shape, head.way, palette_digits(head.colours) if head.colours else 0)
         alike.setdefault(key, []).append(n)
     for (shape, way, _), members in alike.items():

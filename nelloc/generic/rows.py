@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.generic.neighbourhood import median
 from nelloc.numbers import MalformedError
 
 Samples = NDArray[np.uint8]
@@ -132,8 +133,7 @@ def _unfiltered(residuals: Samples, filter_: Filter) -> Samples:
 
 
 def _median(west: Samples, north: Samples, northwest: Samples) -> Samples:
-    w, n = west.astype(np.int16), north.astype(np.int16)
-    return np.clip(w + n - northwest, np.minimum(w, n), np.maximum(w, n)).astype(np.uint8)
+    return median(west.astype(np.int16), north.astype(np.int16), northwest).astype(np.uint8)
 
 
 def _median_restored(residuals: Samples) -> Samples:

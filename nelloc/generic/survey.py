@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nelloc.generic.adaptive import MAX_COLOURS, Form
 from nelloc.generic.memory import MULTIPLIERS
+from nelloc.generic.neighbourhood import median
 from nelloc.generic.record import Way, encode, ways
 from nelloc.tiling import tiles
 
@@ -55,8 +56,7 @@ def is_smooth(samples: NDArray) -> bool:
         return False
     if (different <= SMALL_DIFFERENCE).mean() < SMOOTH_SHARE:
         return False
-    west, north, northwest = wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1]
-    expected = np.clip(west + north - northwest, np.minimum(west, north), np.maximum(west, north))
+    expected = median(wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1])
     return bool((np.abs(wide[:, 1:, 1:] - expected) > SMALL_DIFFERENCE).any())
 
 
