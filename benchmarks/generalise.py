@@ -2,17 +2,18 @@
 
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --images cifar10
-    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion
 
 Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of
 horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv, their means
 and spread to OUT.md and a plot to OUT.png. Rows that are in the file already are not measured again, so that it can be
 stopped and continued. Colour models have normalised inputs, which begin at horizon 2, and a joint mixture: from raw
 values so short a training learns little of what the tables are about.
-With --pair the two models of a longer training are measured instead:
+With --pair the two models of a longer training are measured instead, a seed at a time:
 
-    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion --local-horizon 3 \\
-        --local-passes 5
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion-2 --local-horizon 3 \\
+        --passes 5 --seed 2
+    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \\
+        --passes 5 --seed 2
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ MODELS = {
     "cifar10": [("full", HORIZON), *(("local", horizon) for horizon in range(2, 6))],
 }
 FIELDS = ("images", "model", "horizon", "seed", "set", "bpd")
+LONGER = "-passes-"  # between the images and how often the models of a pair have seen each
 TABLES = {"fashion": "Tables 5.1 and 5.3", "cifar10": "Tables 5.2 and 5.4"}
 
 
@@ -92,8 +94,10 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
     ]
     for name, title in TABLES.items():
         lines += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
-        longer = [row for row in rows if row["images"] == f"{name}-pair"]
-        lines += section(longer, f"Trained on {name}, longer: 64 channels, by scripts/train_pair.py")
+        for longer in dict.fromkeys(row["images"] for row in rows if row["images"].startswith(name + LONGER)):
+            passes = longer.removeprefix(name + LONGER)
+            of_pairs = [row for row in rows if row["images"] == longer]
+            lines += section(of_pairs, f"Trained on {name}, longer: 64 channels, {passes} passes over all images")
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -174,7 +178,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="what is trained on")
     parser.add_argument("--seed", type=int, action="append", help="may be repeated; 1, 2 and 3 if not given")
-    parser.add_argument("--pair", type=Path, help="measure the two models of this pair")
+    parser.add_argument("--pair", type=Path, help="measure the models of this pair, of one --seed and --passes")
+    parser.add_argument("--passes", type=int, help="over its images, of the pair")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no training after so many")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -183,12 +188,13 @@ def main() -> None:
     done = {(row["images"], row["model"], row["horizon"], row["seed"]) for row in rows}
     tests = {name: load_set(asked.data, name)[: TEST_IMAGES[asked.images]] for name in TEST_SETS[asked.images]}
     if asked.pair is not None:
-        pair = load(asked.pair)
-        rows = [row for row in rows if row["images"] != f"{asked.images}-pair"]
+        if asked.passes is None or asked.seed is None or len(asked.seed) != 1:
+            parser.error("--pair needs the one --seed and the --passes that it was trained with")
+        pair, images, seed = load(asked.pair), f"{asked.images}{LONGER}{asked.passes}", str(asked.seed[0])
+        rows = [row for row in rows if (row["images"], row["seed"]) != (images, seed)]
         for part in PARTS:
             network = getattr(pair, part)
-            keys = (f"{asked.images}-pair", part, str(network.config.horizon), "1")
-            rows += measured(network, tests, keys)
+            rows += measured(network, tests, (images, part, str(network.config.horizon), seed))
         write(asked.out, rows)
         return
     training = load_set(asked.data, TRAINING_SETS[asked.images])[: TRAINING_IMAGES[asked.images]]

@@ -52,15 +52,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--local-horizon", type=int, help="of the local model, for comparison with the one shipped")
-    parser.add_argument("--local-passes", type=int, help="how often it sees the images")
+    parser.add_argument("--passes", type=int, help="how often both models see the images, also for comparison")
+    parser.add_argument("--seed", type=int, default=1, help="of both models; 1 is what is shipped")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     training, held_out = load(asked.data, asked.name)
     listener = Listener(report=lambda row: print(row, flush=True), messages=print)
     trainers = {}
     for part, usual in PASSES[asked.name].items():
-        passes = (part == "local" and asked.local_passes) or usual
-        config = replace(PAIRS[asked.name], pixels=passes * training[:, 0].size)
+        pixels = (asked.passes or usual) * training[:, 0].size
+        config = replace(PAIRS[asked.name], pixels=pixels, seed=asked.seed)
         config = replace(config, local_horizon=asked.local_horizon or config.local_horizon)
         trainers[part] = trainer_of(config, part, asked.out)
         images = training, held_out[:500]
