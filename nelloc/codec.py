@@ -17,7 +17,7 @@ from nelloc import image as images
 from nelloc import library, methods
 from nelloc.container import NO_MODEL, Container, Method, Section, SectionType, TileRecord
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
-from nelloc.decoding import decode_files, open_file
+from nelloc.decoding import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.effort import DEFAULT_EFFORT, Effort
 from nelloc.encoder import TileCode, encode_tile
 from nelloc.errors import NellocError
@@ -30,7 +30,7 @@ from nelloc.image import Pixels
 from nelloc.kinds import Role
 from nelloc.plans import Piece, Plan, Trial, plans_for
 from nelloc.sections import Described, describe
-from nelloc.spread import single_threaded_products, spread
+from nelloc.spread import in_parts, single_threaded_products, spread
 from nelloc.tiling import MAX_TILE, MIN_TILE, Rectangle
 
 Source = Image.Image | NDArray[np.uint8] | NDArray[np.uint16] | Pixels
@@ -177,13 +177,16 @@ def encode_pixels(
 
     for needed in {model.sha256: model for model in models if model is not None}.values():
         backends.prepare(needed, options.backend)  # fails early, and loads the library that is then limited
+    codes: list[_Coded] = []
     with single_threaded_products():
-        codes = iter(spread(encode_part, work, options.workers, options.progress.advance))
+        for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
+            codes += spread(encode_part, part, options.workers, options.progress.advance)
+    remaining = iter(codes)
     encoded = []
     for image, what, own, model, other in zip(pixels, described, plans, models, changed, strict=True):
         results = []
         for plan in own:
-            coded = [next(codes) for _ in plan.pieces]
+            coded = [next(remaining) for _ in plan.pieces]
             records = tuple(TileRecord(best.method, best.code.data) for best in coded)
             file = Container(
                 image.kind, image.width, image.height, plan.tile, NO_MODEL, records, what.sections, plan.joined
@@ -251,11 +254,17 @@ def verify_encoded(
 ) -> None:
     """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back."""
     options = replace(options, region=None, allow_damaged=False)
-    files = [open_file(e.data, "encoded data", options) for e in encoded]
-    decoded = decode_files(files, ["encoded data"] * len(files), options, models=models)
-    for image, back in zip(pixels, decoded, strict=True):
-        if not image.same_as(back):
-            raise NellocError("encoded data: does not decode to the same pixels and metadata; please report this image")
+    name = "encoded data"
+    files = [open_file(e.data, name, options) for e in encoded]
+    pairs = list(zip(files, pixels, strict=True))
+    small = [(file, image) for file, image in pairs if image.area < PIXELS_AT_ONCE]
+    decoded = decode_files([file for file, _ in small], [name] * len(small), options, models=models)
+    same = all(image.same_as(back) for (_, image), back in zip(small, decoded, strict=True))
+    for file, image in pairs:
+        if image.area >= PIXELS_AT_ONCE:
+            same &= image.same_in_slices(decode_slices(file, name, options, models=models), Pixels.same_as)
+    if not same:
+        raise NellocError("encoded data: does not decode to the same pixels and metadata; please report this image")
 
 
 def model_for(image: Pixels, options: Options) -> ExactModel:

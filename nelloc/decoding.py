@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,14 +24,14 @@ from nelloc.exact.model import ExactModel
 from nelloc.image.pixels import Pixels, Samples
 from nelloc.kinds import Group, Role
 from nelloc.sections import Description, read_description, samples_type
-from nelloc.spread import single_threaded_products, spread
-from nelloc.tiling import Rectangle, tiles
+from nelloc.spread import in_parts, single_threaded_products, spread
+from nelloc.tiling import Rectangle, cuts, tiles
 
 if TYPE_CHECKING:
     from nelloc.codec import Options
 
 _RESTORE = "get the file again from its source or a backup"
-# Pixels that a thread decodes at once: more make no step wider, and what is being decoded is in memory twice.
+# Pixels that a thread codes at once: more make no step wider, and what is being decoded is in memory twice.
 PIXELS_AT_ONCE = 1 << 22
 
 
@@ -59,8 +59,61 @@ def decode_files(
     ``options.allow_damaged`` tiles that are damaged are marked (``mark``) and named in ``Pixels.damaged``; without it
     they raise NellocError.
     """
-    canvases = [_Canvas.of(file, source, options.region) for file, source in zip(files, sources, strict=True)]
+    canvases = []
+    for file, source in zip(files, sources, strict=True):
+        canvases.append(_Canvas.of(file, source, read_description(file, source), _wanted(file, source, options)))
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
+    _decode(canvases, options, _finder(options, models, folder))
+    return [canvas.image() for canvas in canvases]
+
+
+def decode_slices(
+    file: Container,
+    source: str,
+    options: Options,
+    *,
+    models: Mapping[bytes, ExactModel] | None = None,
+    folder: Path | None = None,
+) -> Iterator[Pixels]:
+    """Decode one file by rows of tiles: the image, or ``options.region``, in slices from top to bottom.
+
+    A small image is one slice. Otherwise as ``decode_files``.
+    """
+    what, find = read_description(file, source), _finder(options, models, folder)
+    parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
+    areas = [_area(file, part) for part in parts]
+    options.progress.expect(len(file.groups) * sum(area.height * area.width for area in areas))
+    for part in parts:
+        canvas = _Canvas.of(file, source, what, part)
+        _decode([canvas], options, find)
+        yield canvas.image()
+
+
+def _slices(file: Container, wanted: Rectangle, pixels: int) -> list[Rectangle]:
+    """A part of an image in slices of at least so many pixels, cut where rows of tiles end."""
+    parts, top = [], wanted.top
+    for end in cuts(file.height, file.tile)[1:]:
+        bottom = min(end, wanted.bottom)
+        if bottom > top and ((bottom - top) * wanted.width >= pixels or bottom == wanted.bottom):
+            parts.append(Rectangle(top, wanted.left, bottom - top, wanted.width))
+            top = bottom
+    return parts
+
+
+def _wanted(file: Container, source: str, options: Options) -> Rectangle:
+    """The part of an image that is to be decoded. Raises NellocError if the image does not have it."""
+    whole = Rectangle(0, 0, file.height, file.width)
+    wanted = options.region or whole
+    if not whole.holds(wanted):
+        raise NellocError(
+            f"{source}: has {file.width} x {file.height} pixels, and the region {wanted} is not inside; choose "
+            "one that is"
+        )
+    return wanted
+
+
+def _decode(canvases: Sequence[_Canvas], options: Options, find: _Find) -> None:
+    """Fill canvases, those of files that share a model together."""
     streams: dict[tuple[bytes, int, int], list[_Stream]] = {}
     without_model = []
     for canvas in canvases:
@@ -71,14 +124,24 @@ def decode_files(
                 key = (canvas.file.model_id, len(stream.target), stream.bits)
                 streams.setdefault(key, []).append(stream)
     _decode_without_model(without_model, options)
-    for (model_id, _, _), members in streams.items():
+    for members in streams.values():
         first = members[0].canvas
-        if models is None:
-            found = locate_model(first.file, first.source, options.model, folder).model
-        else:
-            found = models[model_id]
-        _decode_streams(found, members, options)
-    return [canvas.image() for canvas in canvases]
+        _decode_streams(find(first.file, first.source), members, options)
+
+
+_Find = Callable[[Container, str], ExactModel]
+
+
+def _finder(options: Options, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
+    """What gives the model of a file: of ``models``, or looked for once."""
+    found = dict(models or {})
+
+    def find(file: Container, source: str) -> ExactModel:
+        if file.model_id not in found:
+            found[file.model_id] = locate_model(file, source, options.model, folder).model
+        return found[file.model_id]
+
+    return find
 
 
 def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> library.Located:
@@ -111,18 +174,8 @@ class _Canvas:
     damaged: dict[int, Rectangle] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: Container, source: str, region: Rectangle | None) -> _Canvas:
-        what = read_description(file, source)
-        whole = Rectangle(0, 0, file.height, file.width)
-        wanted = region or whole
-        if not whole.holds(wanted):
-            raise NellocError(
-                f"{source}: has {file.width} x {file.height} pixels, and the region {wanted} is not inside; choose "
-                "one that is"
-            )
-        hit = [tile for tile in tiles(file.height, file.width, file.tile) if wanted.meets(tile)]
-        first, last = hit[0], hit[-1]
-        area = Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
+    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle) -> _Canvas:
+        area = _area(file, wanted)
         groups = tuple(
             np.empty((group.planes, area.height, area.width), samples_type(depth))
             for group, depth in zip(file.groups, what.depths, strict=True)
@@ -152,6 +205,13 @@ class _Canvas:
         found = self.what.pixels([group[:, place.rows, place.columns] for group in self.groups])
         holes = sorted(self.damaged.items())
         return replace(found, damaged=tuple(f"tile {number} ({tile})" for number, tile in holes))
+
+
+def _area(file: Container, wanted: Rectangle) -> Rectangle:
+    """The tiles that have pixels of a part of the image, together."""
+    hit = [tile for tile in tiles(file.height, file.width, file.tile) if wanted.meets(tile)]
+    first, last = hit[0], hit[-1]
+    return Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
 
 
 @dataclass(frozen=True)
@@ -194,7 +254,7 @@ class _Stream:
 def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
     """Decode streams that need no model into their places."""
     whole = _without_problems(streams, options)
-    for part in _parts(whole, PIXELS_AT_ONCE):
+    for part in in_parts(whole, _pixels, PIXELS_AT_ONCE):
         work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
         for stream, samples in zip(part, methods.decode_many(work, options.progress.advance), strict=True):
             if samples is None:
@@ -229,7 +289,7 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
 
     whole = _without_problems(streams, options)
     backends.prepare(model, options.backend)
-    for part in _parts(whole, PIXELS_AT_ONCE * options.workers):
+    for part in in_parts(whole, _pixels, PIXELS_AT_ONCE * options.workers):
         work = [_encoded(stream) for stream in part]
         with single_threaded_products():
             decoded = spread(decode_part, work, options.workers, options.progress.advance)
@@ -240,18 +300,10 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
                 stream.give_up("has pixels that do not match their checksum, so it is damaged", options)
 
 
+def _pixels(stream: _Stream) -> int:
+    return stream.target[0].size
+
+
 def _encoded(stream: _Stream) -> EncodedTile:
     planes, height, width = stream.target.shape
     return EncodedTile(height, width, planes, DigitDecoder(stream.record.data))
-
-
-def _parts(streams: Sequence[_Stream], pixels: int) -> Iterator[list[_Stream]]:
-    """The streams in order, in parts of about so many pixels."""
-    part: list[_Stream] = []
-    for stream in streams:
-        part.append(stream)
-        if sum(one.target[0].size for one in part) >= pixels:
-            yield part
-            part = []
-    if part:
-        yield part

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc import scratch
 from nelloc.numbers import MalformedError
 
 # Depths that samples are coded with: a digit has two bits.
 DEPTHS = (8, 10, 12, 14, 16)
+_PIXELS_AT_ONCE = 1 << 20
 
 
 class Form(enum.IntEnum):
@@ -41,11 +44,16 @@ class Depth:
     def reduce(self, samples: NDArray[Any]) -> NDArray[Any]:
         """The samples as they are coded: uint8 of 8 bits, else uint16. What does not fit the form is lost."""
         kind = np.uint16 if self.bits > 8 else np.uint8
-        if self.form is Form.PLAIN:
-            return samples.astype(kind, copy=False)
-        if self.form is Form.SCALED:
-            return ((samples.astype(np.uint32) * self._largest + 32767) // 65535).astype(kind)
-        return (samples >> np.uint16(16 - self.bits)).astype(kind)
+        if self.form is Form.PLAIN and samples.dtype == kind:
+            return samples
+        coded = scratch.empty(samples.shape, kind)
+        for rows in _slices(samples):
+            part = samples[:, rows]
+            if self.form is Form.SCALED:
+                coded[:, rows] = (part.astype(np.uint32) * self._largest + 32767) // 65535
+            else:
+                coded[:, rows] = part if self.form is Form.PLAIN else part >> np.uint16(16 - self.bits)
+        return coded
 
     def restore(self, coded: NDArray[Any]) -> NDArray[np.uint16]:
         """The samples of the image, uint16, of those that were coded."""
@@ -78,4 +86,12 @@ def find(samples: NDArray[np.uint16]) -> Depth:
 def _keeps(depth: Depth, samples: NDArray[np.uint16]) -> bool:
     if depth.form is Form.PLAIN and int(samples.max()) >> depth.bits:
         return False
-    return bool(np.array_equal(depth.restore(depth.reduce(samples)), samples))
+    parts = (samples[:, rows] for rows in _slices(samples))
+    return all(np.array_equal(depth.restore(depth.reduce(part)), part) for part in parts)
+
+
+def _slices(samples: NDArray[Any]) -> Iterator[slice]:
+    """Rows of samples (planes, H, W), so many at a time that working on them takes little memory."""
+    _, height, width = samples.shape
+    step = max(1, _PIXELS_AT_ONCE // width)
+    return (slice(top, top + step) for top in range(0, height, step))

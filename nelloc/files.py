@@ -10,10 +10,10 @@ from pathlib import Path
 
 from nelloc import container, image, storage
 from nelloc.codec import Encoded, Options, encode_pixels
-from nelloc.decoding import decode_files, locate_model, open_file
+from nelloc.decoding import decode_files, decode_slices, locate_model, open_file
 from nelloc.errors import NellocError
 from nelloc.sections import read_description
-from nelloc.tiling import tile_count
+from nelloc.tiling import Rectangle, tile_count
 
 SUFFIX = ".nlc"
 # What is compressed of a folder.
@@ -230,32 +230,68 @@ def decode_images(
     What is written is read again and compared. Raises NellocError for a file that is damaged, whose model is missing,
     or that the format cannot hold: with ``verify``, not even its metadata.
     """
-    done = []
     with enough_memory(opened[0].source):
+        if len(opened) == 1 and image.in_slices(opened[0].file.kind, _area(opened[0].file, options), suffix):
+            return [_decode_in_slices(opened[0], options, suffix, folder, verify)]
         decoded = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
+        done = []
         for one, pixels in zip(opened, decoded, strict=True):
             pixels = pixels.stripped() if options.strip else pixels
             written = image.write(pixels, suffix, one.source)
-            if verify and written.left_out:
-                raise NellocError(
-                    f"{one.source}: {', '.join(written.left_out)} would be lost in {suffix}; choose .png, or --strip"
-                )
-            left_out = (*pixels.left_out, *written.left_out)
-            sizes = (one.bytes, len(written.data))
-            size = (pixels.width, pixels.height, pixels.kind.planes)
-            done.append((Result(one.source, "-", *sizes, *size, left_out, damaged=pixels.damaged), written.data))
+            size = pixels.width, pixels.height
+            done.append((_result(one, size, pixels.left_out, pixels.damaged, written, suffix, verify), written.data))
     return done
+
+
+def _decode_in_slices(
+    one: OpenedFile, options: Options, suffix: str, folder: Path | None, verify: bool
+) -> tuple[Result, bytes]:
+    """The bytes of an image file whose samples are never in memory all at once."""
+    found: list[image.Pixels] = []  # all but the samples
+
+    def parts() -> Iterator[image.Pixels]:
+        for part in decode_slices(one.file, one.source, options, folder=folder):
+            part = part.stripped() if options.strip else part
+            found.append(replace(part, groups=()))
+            yield part
+
+    whole = options.region or Rectangle(0, 0, one.file.height, one.file.width)
+    written = image.write_slices(parts(), whole.height, suffix, one.source)
+    damaged = tuple(name for part in found for name in part.damaged)
+    return _result(one, (whole.width, whole.height), found[0].left_out, damaged, written, suffix, verify), written.data
+
+
+def _result(
+    one: OpenedFile,
+    size: tuple[int, int],
+    left_out: tuple[str, ...],
+    damaged: tuple[str, ...],
+    written: image.Written,
+    suffix: str,
+    verify: bool,
+) -> Result:
+    """What became of an .nlc file. Raises NellocError, with ``verify``, if the format has not all of its metadata."""
+    if verify and written.left_out:
+        lost = ", ".join(written.left_out)
+        raise NellocError(f"{one.source}: {lost} would be lost in {suffix}; choose .png, or --strip")
+    left_out = (*left_out, *written.left_out)
+    planes = one.file.kind.planes
+    return Result(one.source, "-", one.bytes, len(written.data), *size, planes, left_out, damaged=damaged)
+
+
+def _area(file: container.Container, options: Options) -> int:
+    """Pixels of the image, or of the region that is wanted."""
+    return file.height * file.width if options.region is None else options.region.height * options.region.width
 
 
 def check_same(opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None) -> None:
     """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image."""
     with enough_memory(compressed.source):
-        (pixels,) = decode_files([compressed.file], [compressed.source], options, folder=folder)
-    if options.strip:
-        pixels = pixels.stripped()
-    if not image.same_picture(opened.pixels, pixels):
-        raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
-    if set(opened.pixels.metadata.names) != set(pixels.metadata.names):
+        slices = decode_slices(compressed.file, compressed.source, options, folder=folder)
+        if not opened.pixels.same_in_slices(slices, image.same_picture):
+            raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
+    names = () if options.strip else read_description(compressed.file, compressed.source).metadata.names
+    if set(opened.pixels.metadata.names) != set(names):
         raise NellocError(f"{compressed.source}: its metadata and that of the image file differ; keep both files")
 
 
@@ -267,11 +303,12 @@ def verify(data: bytes, source: str, options: Options, folder: Path | None = Non
     options = replace(options, region=None, allow_damaged=True)
     file = open_file(data, source, options)
     with enough_memory(source):
-        (pixels,) = decode_files([file], [source], options, folder=folder)
-    if pixels.damaged:
+        slices = decode_slices(file, source, options, folder=folder)
+        damaged = [name for part in slices for name in part.damaged]
+    if damaged:
         count = tile_count(file.height, file.width, file.tile)
         raise NellocError(
-            f"{source}: has damaged tiles, {len(pixels.damaged)} of {count}: {'; '.join(pixels.damaged)} (x, y, width, "
+            f"{source}: has damaged tiles, {len(damaged)} of {count}: {'; '.join(damaged)} (x, y, width, "
             "height); get the file again from a backup, or restore the rest with decompress --allow-damaged"
         )
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)

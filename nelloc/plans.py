@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-import numpy as np
-
+from nelloc import scratch
 from nelloc.container import Method
 from nelloc.effort import LARGE_TILE, Effort
 from nelloc.generic import survey
@@ -61,7 +60,7 @@ def plans_for(kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile:
     if large and (2 * drawn >= len(plans[0].pieces) or effort >= Effort.LARGE_PHOTOGRAPHS):
         plans.append(apart.plan(LARGE_TILE, large=True))
     if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
-        together = _Planner(kind.joined_groups, [np.concatenate(samples)], [max(bits)], effort)
+        together = _Planner(kind.joined_groups, [scratch.joined(samples)], [max(bits)], effort)
         plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
     return plans
 

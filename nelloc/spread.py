@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
@@ -46,6 +46,20 @@ def spread(
         except BaseException:
             stop.set()
             raise
+
+
+def in_parts(items: Iterable[In], size: Callable[[In], int], most: int) -> Iterator[list[In]]:
+    """The items in order, in parts of at least ``most`` together; the last may be smaller."""
+    part: list[In] = []
+    total = 0
+    for item in items:
+        part.append(item)
+        total += size(item)
+        if total >= most:
+            yield part
+            part, total = [], 0
+    if part:
+        yield part
 
 
 @contextmanager

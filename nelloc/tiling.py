@@ -59,7 +59,7 @@ def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Rectangle]:
     Each axis is cut into the fewest parts, whose sizes differ by at most one, so that no tile
     is a sliver with a poor context.
     """
-    rows, columns = _cuts(height, tile), _cuts(width, tile)
+    rows, columns = cuts(height, tile), cuts(width, tile)
     return [
         Rectangle(top, left, bottom - top, right - left)
         for top, bottom in pairwise(rows)
@@ -72,6 +72,7 @@ def tile_count(height: int, width: int, tile: int) -> int:
     return -(-height // tile) * -(-width // tile)
 
 
-def _cuts(size: int, tile: int) -> list[int]:
+def cuts(size: int, tile: int) -> list[int]:
+    """Where the tiles along an axis begin, and where the last one ends."""
     parts = -(-size // tile)
     return [part * size // parts for part in range(parts + 1)]

@@ -137,3 +137,42 @@ def test_large_files_are_decoded_part_by_part(small_model_path, monkeypatch):
     np.testing.assert_array_equal(nelloc.decode(file, model=small_model_path, threads=1), image)
     assert len(parts) > 4
     assert max(parts) <= 3
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 60), st.integers(1, 40), st.sampled_from([1, 3, 4]), st.integers(1, 900), st.data())
+def test_slices_are_the_image_or_region_from_top_to_bottom(small_model_path, height, width, channels, pixels, data):
+    file = nelloc.encode(picture(height, width, channels), model=small_model_path, tile=TILE, verify=False)
+    region = None
+    if data.draw(st.booleans()):
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        region = Rectangle(y, x, data.draw(st.integers(1, height - y)), data.draw(st.integers(1, width - x)))
+    options = nelloc.Options(model=small_model_path, region=region, threads=1)
+    opened = decoding.open_file(file, "x", options)
+    (whole,) = decoding.decode_files([opened], ["x"], options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "PIXELS_AT_ONCE", pixels)
+        found = list(decoding.decode_slices(opened, "x", options))
+    assert whole.same_in_slices(iter(found), type(whole).same_as)
+    assert not whole.same_in_slices(iter(found[:-1]), type(whole).same_as)
+    # No slice is larger than it has to be.
+    assert all(part.height < TILE or (part.height - TILE) * part.width < pixels for part in found)
+
+
+def test_slices_are_decoded_when_they_are_asked_for_and_name_their_damage(small_model_path, monkeypatch):
+    monkeypatch.setattr(decoding, "PIXELS_AT_ONCE", 1)
+    image = picture(4 * TILE, 2 * TILE)
+    file = damage(nelloc.encode(image, model=small_model_path, tile=TILE), 5)
+    options = nelloc.Options(model=small_model_path, threads=1)
+    with pytest.raises(NellocError, match="tile 5"):
+        nelloc.decode(file, options=options)
+    options = nelloc.Options(model=small_model_path, threads=1, allow_damaged=True)
+    decoded = []
+    real = decoding.DigitDecoder
+    monkeypatch.setattr(decoding, "DigitDecoder", lambda data: decoded.append(data) or real(data))
+    counts, damaged = [], []
+    for part in decoding.decode_slices(decoding.open_file(file, "x", options), "x", options):
+        counts.append(len(decoded))
+        damaged.append(part.damaged)
+    assert counts == [2, 4, 5, 7]
+    assert damaged == [(), (), (f"tile 5 ({Rectangle(2 * TILE, TILE, TILE, TILE)})",), ()]

@@ -5,18 +5,21 @@ Nothing is ever converted: an image whose pixels cannot be kept exactly is refus
 
 from nelloc.image.pixels import Palette, Pixels, from_array, same_picture, to_array
 from nelloc.image.reading import from_image, read
-from nelloc.image.writing import OUTPUT_SUFFIXES, check_output, to_image, write
+from nelloc.image.writing import OUTPUT_SUFFIXES, Written, check_output, in_slices, to_image, write, write_slices
 
 __all__ = [
     "OUTPUT_SUFFIXES",
     "Palette",
     "Pixels",
+    "Written",
     "check_output",
     "from_array",
     "from_image",
+    "in_slices",
     "read",
     "same_picture",
     "to_array",
     "to_image",
     "write",
+    "write_slices",
 ]

@@ -70,9 +70,10 @@ def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
     return samples.reshape((height, width, 3) if channels == 3 else (height, width))
 
 
-def write_png(array: NDArray[np.uint16], source: str) -> bytes:
-    """A PNG file of an array (H, W) or (H, W, 2 to 4)."""
-    return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=9))
+def write_png(array: NDArray[np.uint16], source: str, level: int | None = None) -> bytes:
+    """A PNG file of an array (H, W) or (H, W, 2 to 4), deflated at a level of zlib, by default its highest."""
+    level = 9 if level is None else level
+    return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=level))
 
 
 def write_tiff(array: NDArray[np.uint16], source: str, **options: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,6 +82,16 @@ class Pixels:
         if mine != (other.kind, other.palette, other.transparent, other.metadata):
             return False
         return all(np.array_equal(a, b) for a, b in zip(self.groups, other.groups, strict=True))
+
+    def same_in_slices(self, slices: Iterable[Pixels], same: Callable[[Pixels, Pixels], bool]) -> bool:
+        """True if ``slices``, from top to bottom, are the ``same`` as the rows of this image, and all of them."""
+        top = 0
+        for part in slices:
+            rows = slice(top, top + part.height)
+            if not same(replace(self, groups=tuple(group[:, rows] for group in self.groups)), part):
+                return False
+            top += part.height
+        return top == self.height
 
 
 def from_array(array: NDArray, source: str = "image") -> Pixels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
@@ -126,21 +126,26 @@ def _inflate(data: bytes) -> bytes:
 
 def with_chunks(data: bytes, added: Sequence[Chunk]) -> bytes:
     """A PNG file with more ancillary chunks, each where it may stand."""
+    found = list(chunks(data))
+    first = next(place for place, (name, _) in enumerate(found) if name == b"IDAT")
+    return pack([*with_ancillary(found[:first], added), *found[first:]])
+
+
+def with_ancillary(head: Sequence[Chunk], added: Sequence[Chunk]) -> list[Chunk]:
+    """The chunks before the first IDAT with more ancillary ones, each where it may stand."""
     before = [chunk for chunk in added if chunk[0] in _BEFORE_PALETTE]
     after = [chunk for chunk in added if chunk[0] not in _BEFORE_PALETTE]
-    out, pending = [SIGNATURE], True
-    for name, body in chunks(data):
-        if name == b"IDAT" and pending:
-            out += [_chunk(*chunk) for chunk in after]
-            pending = False
-        out.append(_chunk(name, body))
-        if name == b"IHDR":
-            out += [_chunk(*chunk) for chunk in before]
-    return b"".join(out)
+    return [head[0], *before, *head[1:], *after]
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+def pack(found: Iterable[Chunk]) -> bytes:
+    """The PNG file of these chunks."""
+    return SIGNATURE + b"".join(pack_chunk(*chunk) for chunk in found)
+
+
+def pack_chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk with its length and checksum."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
 
 
 def metadata_chunks(metadata: Metadata) -> list[Chunk]:

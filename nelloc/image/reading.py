@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from nelloc import scratch
 from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import deep, png
+from nelloc.image import deep, png, slices
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
 from nelloc.kinds import Kind
@@ -57,12 +59,49 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
                 f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
                 "raise --max-pixels if the file is trusted"
             )
-        _check_samples(image, source)
-        if _is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
-            pixels = replace(deep.read(data, image.format or "", source), metadata=metadata_of(image))
-        else:
-            pixels = _from_pillow(image, source)
+        layout = slices.layout_of(data) if image.width * image.height >= slices.LARGE else None
+        pixels = _decode(image, data, source) if layout is None else _joined(layout, image, data, source)
         return png.describe(data, pixels) if image.format == "PNG" else pixels
+
+
+def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pixels]:
+    """The image in the bytes of a PNG or PPM file, in slices of so many rows each, without metadata.
+
+    Raises NellocError if it cannot be read so.
+    """
+    with _reading(source):
+        layout = slices.layout_of(data)
+        if layout is None:
+            raise NellocError(f"{source}: is not laid out in rows; read it whole")
+        yield from layout.read(data, heights, partial(_decode_bytes, source=source))
+
+
+def _joined(layout: slices.Layout, image: Image.Image, data: bytes, source: str) -> Pixels:
+    """An image read in slices, in an array that need not be in memory."""
+    _check_frames(image, source)
+    whole: Pixels | None = None
+    planes, top = np.empty(0), 0
+    for part in layout.read(data, layout.heights(), partial(_decode_bytes, source=source)):
+        if whole is None:
+            planes = scratch.empty((part.kind.planes, layout.height, layout.width), part.planes.dtype)
+            whole = replace(part, groups=split(part.kind, planes))
+        np.concatenate(part.groups, out=planes[:, top : top + part.height])
+        top += part.height
+    assert whole is not None, "an image has rows"
+    return whole
+
+
+def _decode_bytes(data: bytes, source: str) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=_INPUT_FORMATS) as image:
+        return _decode(image, data, source)
+
+
+def _decode(image: Image.Image, data: bytes, source: str) -> Pixels:
+    """The image that Pillow has opened, from the bytes of its file."""
+    _check_samples(image, source)
+    if _is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
+        return replace(deep.read(data, image.format or "", source), metadata=metadata_of(image))
+    return _from_pillow(image, source)
 
 
 @contextmanager
@@ -119,13 +158,17 @@ def _palette(image: Image.Image, transparency: object, source: str) -> Palette:
 
 def _check_supported(image: Image.Image, source: str) -> None:
     """Raise NellocError for more than one frame, and for a mode that is not kept."""
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
+    _check_frames(image, source)
     if image.mode not in _KIND_OF_MODE:
         raise NellocError(
             f"{source}: is of mode {image.mode}; only the modes {_MODES} can be compressed, and 16-bit RGB"
         )
+
+
+def _check_frames(image: Image.Image, source: str) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
 
 
 _KIND_OF_MODE_16 = tuple(mode for mode, kind in _KIND_OF_MODE.items() if kind.deep)

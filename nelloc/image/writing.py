@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from nelloc.errors import NellocError
-from nelloc.image import deep, png, reading
+from nelloc.image import deep, png, reading, slices
 from nelloc.image.metadata import NAMES, ItemType, Metadata
 from nelloc.image.orientation import shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
@@ -106,24 +110,76 @@ def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Writte
 
     Raises NellocError if the format cannot hold the pixels as they are.
     """
-    suffix = suffix.lower()
-    name = _OUTPUT_FORMATS[suffix]
-    problem = NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
-    if pixels.kind not in _FORM_OF_SUFFIX.get(suffix, (pixels.kind,)):
-        held = {".pbm": "one bit", ".pgm": "gray", ".ppm": "RGB"}[suffix]
-        raise NellocError(f"{source}: is {_described(pixels)}, and {suffix} holds {held} only; use .png")
-    try:
-        data = _deep_bytes(pixels, name, source) if pixels.kind.deep else _pillow_bytes(pixels, name, source)
-    except (OSError, ValueError) as error:
-        raise NellocError(f"{source}: cannot be written as {name} ({error}); use .png") from error
+    name = _format(pixels, suffix, source)
+    data = _encoded(pixels, name, source)
     try:
         back = reading.read(data, source, max_pixels=pixels.area)
     except NellocError as error:
-        raise problem from error
+        raise _lossy(pixels, name, source) from error
     # TIFF files are turned upright when they are read.
     if not (same_picture(pixels, back) or (name == "TIFF" and same_picture(shown(pixels), back))):
-        raise problem
+        raise _lossy(pixels, name, source)
     return Written(data, _missing(pixels, back))
+
+
+def in_slices(kind: Kind, pixels: int, suffix: str) -> bool:
+    """True if images of so many ``pixels`` are to be written by ``write_slices``."""
+    return pixels >= slices.LARGE and kind in slices.KINDS and _OUTPUT_FORMATS[suffix.lower()] in ("PNG", "PPM")
+
+
+def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str) -> Written:
+    """As ``write``, of an image of ``height`` rows given in slices from top to bottom, each of which is forgotten."""
+    first = next(parts)
+    name = _format(first, suffix, source)
+    hashes: list[tuple[int, bytes]] = []
+
+    def hashed() -> Iterator[Pixels]:
+        for part in chain([first], parts):
+            hashes.append((part.height, _hash(part)))
+            yield part
+
+    encode = partial(_encoded, name=name, source=source, deflated=False)
+    writer = slices.write_png if name == "PNG" else slices.write_netpbm
+    data = writer(hashed(), height, lambda part: encode(part.stripped()))
+    heights = [height for height, _ in hashes]
+    back = [(part.height, _hash(part)) for part in reading.read_slices(data, source, heights)]
+    plain = replace(first, transparent=None, metadata=Metadata())
+    described = png.describe(data, plain) if name == "PNG" else plain
+    if back != hashes or described.transparent != first.transparent:
+        raise _lossy(first, name, source)
+    return Written(data, _missing(first, described))
+
+
+def _hash(pixels: Pixels) -> bytes:
+    """What tells the samples of an image from others."""
+    found = hashlib.sha256(pixels.kind.name.encode())
+    for group in pixels.groups:
+        found.update(np.ascontiguousarray(group))
+    return found.digest()
+
+
+def _format(pixels: Pixels, suffix: str, source: str) -> str:
+    """The format that ``suffix`` names. Raises NellocError if it is one that has not such pixels."""
+    suffix = suffix.lower()
+    if pixels.kind not in _FORM_OF_SUFFIX.get(suffix, (pixels.kind,)):
+        held = {".pbm": "one bit", ".pgm": "gray", ".ppm": "RGB"}[suffix]
+        raise NellocError(f"{source}: is {_described(pixels)}, and {suffix} holds {held} only; use .png")
+    return _OUTPUT_FORMATS[suffix]
+
+
+def _encoded(pixels: Pixels, name: str, source: str, deflated: bool = True) -> bytes:
+    """The bytes of an image file; unless ``deflated``, those of a PNG file may be many."""
+    level = None if deflated else 0
+    try:
+        if pixels.kind.deep:
+            return _deep_bytes(pixels, name, source, level)
+        return _pillow_bytes(pixels, name, source, level)
+    except (OSError, ValueError) as error:
+        raise NellocError(f"{source}: cannot be written as {name} ({error}); use .png") from error
+
+
+def _lossy(pixels: Pixels, name: str, source: str) -> NellocError:
+    return NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
 
 
 def _missing(pixels: Pixels, back: Pixels) -> tuple[str, ...]:
@@ -151,15 +207,19 @@ def _described(pixels: Pixels) -> str:
     return names[pixels.kind] + (" and a transparent colour" if transparent else "")
 
 
-def _pillow_bytes(pixels: Pixels, name: str, source: str) -> bytes:
+def _pillow_bytes(pixels: Pixels, name: str, source: str, level: int | None) -> bytes:
     image = to_image(_with_all_colours(pixels), source)
     out = io.BytesIO()
     if name == "PNG":
         options = {"bits": _palette_bits(pixels)} if pixels.palette is not None else {}
-        image.save(out, name, **options)
+        image.save(out, name, **options, **_deflate_options(level))
         return png.with_chunks(out.getvalue(), png.metadata_chunks(pixels.metadata))
     image.save(out, name, **_pillow_options(pixels.metadata, name))
     return out.getvalue()
+
+
+def _deflate_options(level: int | None) -> dict[str, int]:
+    return {} if level is None else {"compress_level": level}
 
 
 def _with_all_colours(pixels: Pixels) -> Pixels:
@@ -222,13 +282,13 @@ def _tiff_tags(metadata: Metadata) -> dict[int, Any]:
     return tags
 
 
-def _deep_bytes(pixels: Pixels, name: str, source: str) -> bytes:
+def _deep_bytes(pixels: Pixels, name: str, source: str, level: int | None) -> bytes:
     array = to_array(pixels)
     metadata = pixels.metadata
     if name == "PPM":
         return deep.write_netpbm(array, source)
     if name == "PNG":
-        data = _gray16_png(array) if pixels.kind is Kind.GRAY16 else deep.write_png(array, source)
+        data = _gray16_png(array, level) if pixels.kind is Kind.GRAY16 else deep.write_png(array, source, level)
         chunks = png.metadata_chunks(metadata)
         if pixels.transparent is not None:
             body = b"".join(value.to_bytes(2, "big") for value in pixels.transparent)
@@ -243,9 +303,9 @@ def _deep_bytes(pixels: Pixels, name: str, source: str) -> bytes:
     raise NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
 
 
-def _gray16_png(array: NDArray[np.uint16]) -> bytes:
+def _gray16_png(array: NDArray[np.uint16], level: int | None) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(array).save(out, "PNG")
+    Image.fromarray(array).save(out, "PNG", **_deflate_options(level))
     return out.getvalue()
 
 

@@ -274,6 +274,7 @@ def test_the_flags_reach_the_codec(monkeypatch):
 
     monkeypatch.setattr("nelloc.files.encode_pixels", record)
     monkeypatch.setattr("nelloc.files.decode_files", record)
+    monkeypatch.setattr("nelloc.files.decode_slices", record)
     flags = {"--backend": "reference", "--decoder": "parallel", "--threads": "2", "--max-pixels": "4000"}
     flags["--model"] = "model.nlm"
     for command in (

@@ -1,0 +1,180 @@
+"""Big PNG and PPM files, read and written some rows at a time, so that the whole image is never in memory.
+
+What decodes and encodes the rows is the same as for whole files: each slice goes through it as a small file of its own.
+A row of a PNG file may be told as its difference to the one above it, so such a file begins with the row above.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import struct
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nelloc.image import png
+from nelloc.image.pixels import Pixels, to_array
+from nelloc.kinds import Kind
+
+KINDS = (Kind.GRAY, Kind.LA, Kind.RGB, Kind.RGBA, Kind.GRAY16, Kind.LA16, Kind.RGB16, Kind.RGBA16)
+# Images of fewer pixels are read and written whole.
+LARGE = 1 << 24
+# Pixels in a slice, about.
+_AT_ONCE = 1 << 21
+_COLOUR_TYPES = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG, and their channels
+_NETPBM_HEAD = re.compile(rb"(P[56])\s+(\d+)\s+(\d+)\s+(255|65535)\s")
+_HEADER = struct.Struct(">IIBBBBB")
+_HEADER_PLACE = len(png.SIGNATURE) + 8
+
+
+class Layout(ABC):
+    """How the rows of a file lie in it."""
+
+    width: int
+    height: int
+
+    @abstractmethod
+    def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
+        """Slices of so many rows each, from top to bottom; ``decode`` makes an image of the bytes of a file."""
+
+    def heights(self) -> Iterator[int]:
+        """Numbers of rows that make slices of a good size."""
+        step = max(1, _AT_ONCE // self.width)
+        return (min(step, self.height - top) for top in range(0, self.height, step))
+
+
+def layout_of(data: bytes) -> Layout | None:
+    """The layout of a file's bytes, or None if it is not one that can be read in slices."""
+    if data.startswith(png.SIGNATURE):
+        width, height, depth, colour, *methods = _HEADER.unpack_from(data, _HEADER_PLACE)
+        plain = depth in (8, 16) and colour in _COLOUR_TYPES and not any(methods)
+        return _PngLayout(width, height, depth, colour) if plain else None
+    head = _NETPBM_HEAD.match(data)
+    if head is None:
+        return None
+    stride = int(head[2]) * (3 if head[1] == b"P6" else 1) * (1 if head[4] == b"255" else 2)
+    return _NetpbmLayout(int(head[2]), int(head[3]), head[1], head[4], head.end(), stride)
+
+
+@dataclass(frozen=True)
+class _NetpbmLayout(Layout):
+    """Rows of ``stride`` bytes from ``start`` on."""
+
+    width: int
+    height: int
+    magic: bytes
+    largest: bytes
+    start: int
+    stride: int
+
+    def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
+        place = self.start
+        for height in heights:
+            head = b"%s\n%d %d\n%s\n" % (self.magic, self.width, height, self.largest)
+            yield decode(head + data[place : place + height * self.stride])
+            place += height * self.stride
+
+
+@dataclass(frozen=True)
+class _PngLayout(Layout):
+    """Filtered rows in the deflate stream that the IDAT chunks are together; not interlaced."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+
+    def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
+        stride = 1 + self.width * _COLOUR_TYPES[self.colour] * self.depth // 8
+        stream = _Inflated(body for name, body in png.chunks(data) if name == b"IDAT")
+        above = b""
+        for height in heights:
+            rows = above + stream.take(height * stride)
+            header = _HEADER.pack(self.width, len(rows) // stride, self.depth, self.colour, 0, 0, 0)
+            chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+            pixels = _without_rows(decode(png.pack(chunks)), bool(above))
+            yield pixels
+            last = to_array(pixels)[-1]
+            above = b"\0" + (last.astype(">u2") if self.depth == 16 else last).tobytes()
+        stream.finish()
+
+
+class _Inflated:
+    """What the parts of a zlib stream unpack to."""
+
+    def __init__(self, parts: Iterator[bytes]):
+        self._parts, self._decoder, self._pending = parts, zlib.decompressobj(), b""
+
+    def take(self, count: int) -> bytes:
+        """The next bytes. Raises EOFError if there are fewer, zlib.error if they are damaged."""
+        out = bytearray()
+        while len(out) < count:
+            if not self._pending:
+                part = None if self._decoder.eof else next(self._parts, None)
+                if part is None:
+                    raise EOFError("rows are missing")
+                self._pending = part
+            out += self._decoder.decompress(self._pending, count - len(out))
+            self._pending = self._decoder.unconsumed_tail
+        return bytes(out)
+
+    def finish(self) -> None:
+        """Read on to the checksum at the end. Raises zlib.error if it does not match."""
+        for part in itertools.chain([self._pending], self._parts):
+            if self._decoder.eof:
+                return
+            self._decoder.decompress(part)
+
+
+def _without_rows(pixels: Pixels, count: int) -> Pixels:
+    """The image without its first rows."""
+    return replace(pixels, groups=tuple(group[:, count:] for group in pixels.groups)) if count else pixels
+
+
+def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:
+    """A PNG file of the slices of an image, one of KINDS, of ``height`` rows, with the metadata of the first.
+
+    ``encode`` gives the bytes of a PNG file of an image, deflated as little as can be; it is deflated here.
+    """
+    out, deflate = io.BytesIO(), zlib.compressobj()
+    above: Pixels | None = None
+    for pixels in slices:
+        chunks = list(png.chunks(encode(pixels if above is None else _stacked(above, pixels))))
+        rows = zlib.decompress(b"".join(body for name, body in chunks if name == b"IDAT"))
+        if above is None:
+            width, _, *rest = _HEADER.unpack(chunks[0][1])
+            head = [(b"IHDR", _HEADER.pack(width, height, *rest))]
+            head += [chunk for chunk in chunks[1:] if chunk[0] not in (b"IDAT", b"IEND")]
+            out.write(png.pack(png.with_ancillary(head, png.metadata_chunks(pixels.metadata))))
+        else:
+            rows = rows[len(rows) // (pixels.height + 1) :]
+        packed = deflate.compress(rows)
+        if packed:  # zlib keeps much before it gives something
+            out.write(png.pack_chunk(b"IDAT", packed))
+        above = replace(pixels, groups=tuple(group[:, -1:] for group in pixels.groups))
+    out.write(png.pack_chunk(b"IDAT", deflate.flush()) + png.pack_chunk(b"IEND", b""))
+    return out.getvalue()
+
+
+def _stacked(above: Pixels, below: Pixels) -> Pixels:
+    """One image above the other."""
+    pairs = zip(above.groups, below.groups, strict=True)
+    return replace(below, groups=tuple(np.concatenate(pair, axis=1) for pair in pairs))
+
+
+def write_netpbm(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:
+    """A PGM or PPM file of the slices of an image of ``height`` rows; ``encode`` gives that of an image."""
+    out = io.BytesIO()
+    for pixels in slices:
+        data = encode(pixels)
+        layout = layout_of(data)
+        assert isinstance(layout, _NetpbmLayout)
+        if not out.tell():
+            out.write(b"%s\n%d %d\n%s\n" % (layout.magic, layout.width, height, layout.largest))
+        out.write(memoryview(data)[layout.start :])
+    return out.getvalue()
