@@ -83,12 +83,15 @@ class Pixels:
             return False
         return all(np.array_equal(a, b) for a, b in zip(self.groups, other.groups, strict=True))
 
+    def rows(self, first: int, last: int) -> Pixels:
+        """The image's rows from ``first`` on, to before ``last``."""
+        return replace(self, groups=tuple(group[:, first:last] for group in self.groups))
+
     def same_in_slices(self, slices: Iterable[Pixels], same: Callable[[Pixels, Pixels], bool]) -> bool:
         """True if ``slices``, from top to bottom, are the ``same`` as the rows of this image, and all of them."""
         top = 0
         for part in slices:
-            rows = slice(top, top + part.height)
-            if not same(replace(self, groups=tuple(group[:, rows] for group in self.groups)), part):
+            if not same(self.rows(top, top + part.height), part):
                 return False
             top += part.height
         return top == self.height

@@ -44,8 +44,18 @@ class Layout(ABC):
 
     def heights(self) -> Iterator[int]:
         """Numbers of rows that make slices of a good size."""
-        step = max(1, _AT_ONCE // self.width)
+        step = _rows_at_once(self.width)
         return (min(step, self.height - top) for top in range(0, self.height, step))
+
+
+def cut(pixels: Pixels) -> Iterator[Pixels]:
+    """An image in slices of a good size."""
+    step = _rows_at_once(pixels.width)
+    return (pixels.rows(top, top + step) for top in range(0, pixels.height, step))
+
+
+def _rows_at_once(width: int) -> int:
+    return max(1, _AT_ONCE // width)
 
 
 def layout_of(data: bytes) -> Layout | None:
@@ -97,7 +107,8 @@ class _PngLayout(Layout):
             rows = above + stream.take(height * stride)
             header = _HEADER.pack(self.width, len(rows) // stride, self.depth, self.colour, 0, 0, 0)
             chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
-            pixels = _without_rows(decode(png.pack(chunks)), bool(above))
+            pixels = decode(png.pack(chunks))
+            pixels = pixels.rows(pixels.height - height, pixels.height)
             yield pixels
             last = to_array(pixels)[-1]
             above = b"\0" + (last.astype(">u2") if self.depth == 16 else last).tobytes()
@@ -131,11 +142,6 @@ class _Inflated:
             self._decoder.decompress(part)
 
 
-def _without_rows(pixels: Pixels, count: int) -> Pixels:
-    """The image without its first rows."""
-    return replace(pixels, groups=tuple(group[:, count:] for group in pixels.groups)) if count else pixels
-
-
 def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:
     """A PNG file of the slices of an image, one of KINDS, of ``height`` rows, with the metadata of the first.
 
@@ -156,7 +162,7 @@ def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], 
         packed = deflate.compress(rows)
         if packed:  # zlib keeps much before it gives something
             out.write(png.pack_chunk(b"IDAT", packed))
-        above = replace(pixels, groups=tuple(group[:, -1:] for group in pixels.groups))
+        above = pixels.rows(pixels.height - 1, pixels.height)
     out.write(png.pack_chunk(b"IDAT", deflate.flush()) + png.pack_chunk(b"IEND", b""))
     return out.getvalue()
 

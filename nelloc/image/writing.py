@@ -130,11 +130,13 @@ def in_slices(kind: Kind, pixels: int, suffix: str) -> bool:
 def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str) -> Written:
     """As ``write``, of an image of ``height`` rows given in slices from top to bottom, each of which is forgotten."""
     first = next(parts)
-    name = _format(first, suffix, source)
+    name, about = _format(first, suffix, source), replace(first, groups=())
+    parts = chain([first], parts)
+    del first  # its samples are to be forgotten too
     hashes: list[tuple[int, bytes]] = []
 
     def hashed() -> Iterator[Pixels]:
-        for part in chain([first], parts):
+        for part in chain.from_iterable(map(slices.cut, parts)):
             hashes.append((part.height, _hash(part)))
             yield part
 
@@ -143,11 +145,11 @@ def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str)
     data = writer(hashed(), height, lambda part: encode(part.stripped()))
     heights = [height for height, _ in hashes]
     back = [(part.height, _hash(part)) for part in reading.read_slices(data, source, heights)]
-    plain = replace(first, transparent=None, metadata=Metadata())
+    plain = replace(about, transparent=None, metadata=Metadata())
     described = png.describe(data, plain) if name == "PNG" else plain
-    if back != hashes or described.transparent != first.transparent:
-        raise _lossy(first, name, source)
-    return Written(data, _missing(first, described))
+    if back != hashes or described.transparent != about.transparent:
+        raise _lossy(about, name, source)
+    return Written(data, _missing(about, described))
 
 
 def _hash(pixels: Pixels) -> bytes:

@@ -43,12 +43,7 @@ def smooth(kind: Kind) -> Pixels:
 def halves(pixels: Pixels, *ends: int):
     """Slices of an image that end at these rows."""
     for top, end in zip((0, *ends), (*ends, pixels.height), strict=True):
-        yield Pixels(
-            pixels.kind,
-            tuple(group[:, top:end] for group in pixels.groups),
-            transparent=pixels.transparent,
-            metadata=pixels.metadata,
-        )
+        yield pixels.rows(top, end)
 
 
 @pytest.mark.parametrize("pixels", [*map(smooth, slices.KINDS), *(sample(k, HEIGHT, WIDTH) for k in slices.KINDS)])
