@@ -46,7 +46,8 @@ def measure(name: str, arrays: dict, options: Options) -> list[Row]:
     rows = []
     for (key, array), item, back in zip(arrays.items(), encoded, decoded, strict=True):
         assert np.array_equal(array, images.to_array(back)), f"{key} came back changed"
-        rows.append(Row(str(options.model), name, key, array.size, len(item.data), item.model_bits))
+        model = str(options.model) + ("" if options.learn else " --no-learn")
+        rows.append(Row(model, name, key, array.size, len(item.data), item.model_bits))
     return rows
 
 
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", help="may be repeated; default: default")
     parser.add_argument("--backend", default=Options.backend, help="none changes the bytes")
+    parser.add_argument("--no-learn", action="store_true", help="as nelloc compress has it")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--limit", type=int, default=None, help="only the first images of each set")
     args = parser.parse_args()
@@ -88,7 +90,7 @@ def main() -> None:
     for name in args.sets or SETS:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
         for model in args.model or [library.DEFAULT_MODEL]:
-            own = measure(name, arrays, Options(model=model, backend=args.backend))
+            own = measure(name, arrays, Options(model=model, backend=args.backend, learn=not args.no_learn))
             print(table(own).splitlines()[-1], file=sys.stderr, flush=True)
             rows += own
     print(summary(rows), end="")

@@ -19,12 +19,13 @@ from nelloc.container import NO_MODEL, Container, Method, Section, SectionType, 
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoding import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.effort import DEFAULT_EFFORT, Effort
-from nelloc.encoder import TileCode, encode_tile
+from nelloc.encoder import TileCode, encode_learning, encode_tile
 from nelloc.errors import NellocError
 from nelloc.exact import backends
 from nelloc.exact.coder import pixel_checksum
 from nelloc.exact.differences import Adapted
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.image import Pixels
 from nelloc.kinds import Role
@@ -47,6 +48,8 @@ class Progress:
 
 
 MAX_MINUTES = 10_000
+# Pixels that a thread encodes at once while it learns: their digits' frequencies are kept until the last is known.
+LEARNING_AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class Options:
     With ``adapt`` the model is first fine-tuned on what is coded, which needs torch, for about ``adapt_minutes`` (by
     default chosen from the number of pixels), and the files hold it, if that makes them smaller. Decoding, ``region``
     asks for a part of the image, and ``allow_damaged`` for what is left of damaged ones.
+
+    With ``learn`` the model's last layer learns from each tile while it is coded (docs/FORMAT.md, section 14), which
+    makes files smaller, and encoding and decoding slower. A model that cannot learn is used as it is.
     """
 
     model: str | Path | None = None
@@ -70,6 +76,7 @@ class Options:
     progress: Progress = field(default_factory=Progress)
     adapt: bool = False
     adapt_minutes: float | None = None
+    learn: bool = True
     strip: bool = False
     region: Rectangle | None = None
     allow_damaged: bool = False
@@ -168,7 +175,8 @@ def encode_pixels(
         if image.area > options.max_pixels:
             raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
         described.append(describe(image))
-    plans = [_plans(image, what, options) for image, what in zip(pixels, described, strict=True)]
+    each = zip(pixels, described, models, strict=True)
+    plans = [_plans(image, what, model, options) for image, what, model in each]
     work = [(piece, model) for own, model in zip(plans, models, strict=True) for plan in own for piece in plan.pieces]
     options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
 
@@ -206,9 +214,10 @@ def encode_pixels(
 _Work = tuple[Piece, ExactModel | None]
 
 
-def _plans(image: Pixels, what: Described, options: Options) -> list[Plan]:
+def _plans(image: Pixels, what: Described, model: ExactModel | None, options: Options) -> list[Plan]:
     bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
-    return plans_for(image.kind, what.groups, bits, options.tile, options.effort)
+    learns = options.learn and model is not None and can_learn(model)
+    return plans_for(image.kind, what.groups, bits, options.tile, options.effort, learns=learns)
 
 
 @dataclass(frozen=True)
@@ -223,19 +232,32 @@ def _encode_pieces(work: Sequence[_Work], options: Options, measure: bool, advan
     """Code pieces in all ways that are tried, and keep the smallest of each."""
     engines: dict[tuple[bytes, int], Engine] = {}
     found: dict[tuple[int, Trial], TileCode] = {}
+    learning: dict[tuple[bytes, int], list[tuple[int, Trial]]] = {}
     without_model = []
     for number, (piece, model) in enumerate(work):
         for trial in piece.trials:
-            if trial.method.needs_model:
-                assert model is not None, "only images with colour are coded with a model"
-                key = (model.sha256, piece.bits)
-                if key not in engines:
-                    engines[key] = _engine(model, piece.bits, options.backend)
-                samples = np.ascontiguousarray(piece.samples)
-                seed = pixel_checksum(samples)
-                found[number, trial] = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
-            else:
+            if not trial.method.needs_model:
                 without_model.append((number, trial))
+                continue
+            assert model is not None, "only images with colour are coded with a model"
+            if trial.method is Method.LEARNING:
+                learning.setdefault((model.sha256, len(piece.samples)), []).append((number, trial))
+                continue
+            key = (model.sha256, piece.bits)
+            if key not in engines:
+                engines[key] = _engine(model, piece.bits, options.backend)
+            samples = np.ascontiguousarray(piece.samples)
+            seed = pixel_checksum(samples)
+            found[number, trial] = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
+    for places in learning.values():
+        for part in in_parts(places, lambda place: work[place[0]][0].samples[0].size, LEARNING_AT_ONCE):
+            model = work[part[0][0]][1]
+            assert model is not None
+            engine = Engine.of(model, backends.prepare(model, options.backend), learns=True)
+            images = [np.ascontiguousarray(work[number][0].samples) for number, _ in part]
+            seeds = [pixel_checksum(image) for image in images]
+            coded = encode_learning(engine, images, seeds, progress=advance, measure=measure)
+            found |= zip(part, coded, strict=True)
     tiles = [(trial.method, work[n][0].samples, work[n][0].bits, trial.way) for n, trial in without_model]
     for place, data in zip(without_model, methods.encode_many(tiles, advance), strict=True):
         found[place] = TileCode(data, 8.0 * len(data) if measure else None)

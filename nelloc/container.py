@@ -44,11 +44,12 @@ class Method(enum.IntEnum):
     ADAPTIVE = 3
     STORED = 4
     ROWS = 5
+    LEARNING = 6
 
     @property
     def needs_model(self) -> bool:
         """True if the data cannot be decoded without the file's model."""
-        return self is Method.MIXTURE
+        return self in (Method.MIXTURE, Method.LEARNING)
 
     @property
     def drops_zeros(self) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nelloc import library, methods
-from nelloc.container import Container, SectionType, TileRecord, parse
+from nelloc.container import Container, Method, SectionType, TileRecord, parse
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
 from nelloc.errors import NellocError
@@ -19,6 +19,7 @@ from nelloc.exact import backends
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, pixel_checksum
 from nelloc.exact.differences import is_differences
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.learning import can_learn
 from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
 from nelloc.image.pixels import Pixels, Samples
@@ -114,14 +115,14 @@ def _wanted(file: Container, source: str, options: Options) -> Rectangle:
 
 def _decode(canvases: Sequence[_Canvas], options: Options, find: _Find) -> None:
     """Fill canvases, those of files that share a model together."""
-    streams: dict[tuple[bytes, int, int], list[_Stream]] = {}
+    streams: dict[tuple[bytes, Method, int, int], list[_Stream]] = {}
     without_model = []
     for canvas in canvases:
         for stream in canvas.streams():
             if stream.record.damaged or not stream.record.method.needs_model:
                 without_model.append(stream)
             else:
-                key = (canvas.file.model_id, len(stream.target), stream.bits)
+                key = (canvas.file.model_id, stream.record.method, len(stream.target), stream.bits)
                 streams.setdefault(key, []).append(stream)
     _decode_without_model(without_model, options)
     for members in streams.values():
@@ -238,6 +239,8 @@ class _Stream:
         if self.record.method.needs_model:
             if self.group.role not in (Role.COLOUR, Role.ALPHA):
                 return f"is coded as no {self.group.role.value} is"
+            if self.record.method is Method.LEARNING and self.bits > 8:
+                return "learns from samples of more than 8 bits, which no encoder does"
             if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * self.target.size:
                 return f"has too few bytes for its {self.target.size} samples"
         return None
@@ -282,10 +285,14 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
     if planes > model.channels:
         source = streams[0].canvas.source
         raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {_RESTORE}")
+    learns = streams[0].record.method is Method.LEARNING
+    if learns and not can_learn(model):
+        raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {_RESTORE}")
     walk = DECODERS[options.decoder]
 
     def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:
-        return walk(Engine.of(model, backends.prepare(model, options.backend), bits), part, advance)
+        engine = Engine.of(model, backends.prepare(model, options.backend), bits, learns=learns)
+        return walk(engine, part, advance)
 
     whole = _without_problems(streams, options)
     backends.prepare(model, options.backend)

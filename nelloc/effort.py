@@ -36,7 +36,7 @@ ADDED = {
     Effort.PROBE: "its form that is best on a part of the image",
     Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
     Effort.MODEL: "the model on tiles that do not look like photographs",
-    Effort.PHOTOGRAPHS: "the adaptive coder on tiles that do",
+    Effort.PHOTOGRAPHS: "the adaptive coder on tiles that do, and the model without learning",
     Effort.FORMS: "all forms of the adaptive coder",
     Effort.ORDERS: "all orders of the channels in it",
     Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too",

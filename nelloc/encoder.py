@@ -6,14 +6,17 @@ are looked up instead of decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.coder import encode_digits
+from nelloc.decoders import sheared
+from nelloc.decoders.interface import EncodedTile
+from nelloc.exact.coder import DigitWriter, encode_digits
 from nelloc.exact.context import border_distances, window
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import FREQUENCY_BITS, RADIX, run
@@ -76,7 +79,60 @@ def encode_tile(
     return TileCode(encode_digits(digits, frequencies, seed), model_bits)
 
 
-def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
+class _KnownDigits:
+    """A source of digits that are known, for a decoder that in this way encodes."""
+
+    def __init__(self, digits: NDArray[np.int64], measure: bool):
+        self._digits, self._measure = digits, measure
+        self._place, self._writer, self.bits = 0, DigitWriter(), 0.0
+
+    def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
+        """The next digits (N,), whose ``frequencies`` (N, RADIX) are written down."""
+        known = self._digits[self._place : self._place + len(frequencies)]
+        self._place += len(known)
+        if self._measure:
+            self.bits += _bits(known, frequencies)
+        return self._writer.digits(known, frequencies).astype(np.int32)
+
+    def bytes(self, seed: int) -> bytes:
+        """What they are coded to; ``seed`` as in ``encode_digits``."""
+        return self._writer.bytes(seed)
+
+
+def encode_learning(
+    engine: Engine,
+    images: Sequence[NDArray],
+    seeds: Sequence[int],
+    *,
+    progress: Advance = lambda _: None,
+    measure: bool = False,
+) -> list[TileCode]:
+    """Code tiles of as many planes each with an engine that learns, side by side: otherwise as ``encode_tile``.
+
+    What is learned changes the digits' frequencies from step to step, so that the steps are walked as in decoding.
+    """
+    known = [_KnownDigits(_digits(engine, image), measure) for image in images]
+    tiles = [EncodedTile(i.shape[1], i.shape[2], len(i), digits) for i, digits in zip(images, known, strict=True)]
+    sheared.decode(engine, tiles, progress)
+    coded = zip(known, seeds, strict=True)
+    return [TileCode(digits.bytes(seed), digits.bits if measure else None) for digits, seed in coded]
+
+
+def _digits(engine: Engine, image: NDArray) -> NDArray[np.int64]:
+    """All digits of a tile (planes, height, width) in the order of the stream."""
+    planes, height, width = image.shape
+    plan = _plan(height, width, engine.horizon)
+    values = image.reshape(planes, -1)[:, plan.order].astype(np.int64)
+    strides = engine.mixture.strides
+    count = planes * len(strides)
+    digits = np.empty(count * height * width, np.int64)
+    known = (value // stride % RADIX for value in values for stride in strides)
+    for place, digit in zip(plan.places(slice(None), count), known, strict=True):
+        digits[place] = digit
+    return digits
+
+
+def _bits(digits: NDArray[Any], frequencies: NDArray[np.float64]) -> float:
     """-log2 of the probability of all digits."""
     chosen = frequencies[np.arange(len(digits)), digits]
     return float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())

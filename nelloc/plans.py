@@ -47,20 +47,25 @@ class Plan:
     joined: bool = False
 
 
-def plans_for(kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile: int | None, effort: int) -> list[Plan]:
+def plans_for(
+    kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile: int | None, effort: int, *, learns: bool = False
+) -> list[Plan]:
     """What is tried for an image; with ``tile`` only tiles of this size.
 
-    ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``.
+    ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. The model ``learns``, or
+    it stays as it is.
     """
-    apart = _Planner(kind.groups, samples, bits, effort)
+    apart = _Planner(kind.groups, samples, bits, effort, learns)
     size = max(samples[0].shape[1:])
     plans = [apart.plan(tile or DEFAULT_TILE)]
-    drawn = sum(piece.trials[0].method not in (Method.MIXTURE, Method.CONSTANT) for piece in plans[0].pieces)
+    drawn = sum(
+        piece.trials[0].method not in (Method.MIXTURE, Method.LEARNING, Method.CONSTANT) for piece in plans[0].pieces
+    )
     large = tile is None and size > DEFAULT_TILE and effort >= Effort.LARGE_TILES
     if large and (2 * drawn >= len(plans[0].pieces) or effort >= Effort.LARGE_PHOTOGRAPHS):
         plans.append(apart.plan(LARGE_TILE, large=True))
     if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
-        together = _Planner(kind.joined_groups, [scratch.joined(samples)], [max(bits)], effort)
+        together = _Planner(kind.joined_groups, [scratch.joined(samples)], [max(bits)], effort, learns)
         plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
     return plans
 
@@ -68,8 +73,11 @@ def plans_for(kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile:
 class _Planner:
     """Plans for an image in the given groups of planes."""
 
-    def __init__(self, groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], effort: int):
+    def __init__(
+        self, groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], effort: int, learns: bool
+    ):
         self._groups, self._samples, self._bits, self._effort = groups, samples, bits, effort
+        self._learns = learns
         self._repeats = [_repeats(whole) for whole in samples]
         self._probed = cache(lambda number: survey.best_on_probe(samples[number], bits[number]))
 
@@ -80,7 +88,8 @@ class _Planner:
         for part in tiles(height, width, tile):
             for number, group in enumerate(self._groups):
                 view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
-                look = _Look(large or self._repeats[number], large, partial(self._probed, number))
+                method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
+                look = _Look(large or self._repeats[number], large, method, partial(self._probed, number))
                 trials = _trials(group, view, bits, self._effort, look)
                 pieces.append(Piece(view, bits, tuple(dict.fromkeys(trials))))
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
@@ -97,11 +106,13 @@ def _repeats(samples: Samples) -> bool:
 class _Look:
     """What is known beforehand: that a test is ``needless``, since this is no photograph; if this is a ``large`` tile.
 
-    ``probed`` gives the way, or ways, that are best on a part of the image.
+    ``modelled`` is how the model codes a photograph; ``probed`` gives the way, or ways, that are best on a part of the
+    image.
     """
 
     needless: bool
     large: bool
+    modelled: Method
     probed: Callable[[], Sequence[Way]]
 
 
@@ -114,7 +125,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     if modelled and not look.needless:
         photograph = survey.is_photograph(samples)
         if photograph or survey.is_smooth(samples):
-            yield Trial(Method.MIXTURE)
+            yield from _modelled(effort, look)
             if effort < Effort.PHOTOGRAPHS:
                 if not photograph and effort >= Effort.OTHER_WAYS:
                     yield Trial(Method.ADAPTIVE, survey.likely_way(samples, bits))
@@ -123,12 +134,19 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):
-        yield Trial(Method.MIXTURE)
+        yield from _modelled(effort, look)
     if effort >= Effort.OTHER_WAYS:
         yield from _rows(samples, bits)
     if group.planes == 1 and not modelled:
         yield Trial(Method.DEFLATE)
     yield Trial(Method.STORED)
+
+
+def _modelled(effort: int, look: _Look) -> Iterator[Trial]:
+    """The model, and at some effort also as it is where it learns."""
+    yield Trial(look.modelled)
+    if effort >= Effort.PHOTOGRAPHS:
+        yield Trial(Method.MIXTURE)
 
 
 def _rows(samples: Samples, bits: int) -> Iterator[Trial]:

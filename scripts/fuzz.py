@@ -255,12 +255,15 @@ def make_corpus() -> None:
         "stripes": np.tile(np.array([[0, 255], [255, 0]], np.uint8), (8, 8)),
         "ramps": (np.arange(16)[:, None, None] * (5, 90, 33) + np.arange(16)[:, None] * (7, 60, 81)).astype(np.uint8),
         "icon": icon,
+        "learning-gray": smooth,
+        "learning-rgb": np.tile(colour, (2, 2, 1)),
     }
     CORPUS.mkdir(exist_ok=True)
     for name, image in images.items():
         path = CORPUS / f"{name}.nlc"
         if not path.exists():
-            path.write_bytes(nelloc.encode(image, model=MODELS[0], tile=16))
+            learn = name.startswith("learning-")
+            path.write_bytes(nelloc.encode(image, model=MODELS[0], tile=16, learn=learn))
             print(path.name, path.stat().st_size)
 
 

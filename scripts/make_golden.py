@@ -45,7 +45,7 @@ def main() -> None:
         "column": photograph[:40, :1],
     }.items():
         _keep_png(GOLDEN / f"{name}.png", image)
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32, learn=False))
     # Models of gray images, of raw inputs and that see borders; "NAME-gray" is a gray image coded with the model NAME.
     gray, small = np.asarray(Image.fromarray(photograph).convert("L"))[:24, :19], photograph[3:21, 8:36]
     for name, fields, images in (
@@ -57,16 +57,17 @@ def main() -> None:
         _keep(model, small_model_bytes(seed=1, **fields))
         for kind, image in images.items():
             _keep_png(GOLDEN / f"{name}-{kind}.png", image)
-            _keep(GOLDEN / f"{name}-{kind}.nlc", nelloc.encode(image, model=model, tile=32))
+            _keep(GOLDEN / f"{name}-{kind}.nlc", nelloc.encode(image, model=model, tile=32, learn=False))
     # A model as differences to the first, and files that need it: one beside it, one with the differences inside.
     adapted = small_model_bytes(seed=2)
     differences = encode_differences((GOLDEN / "model.nlm").read_bytes(), adapted)
     _keep(GOLDEN / "differences.nlm", differences)
     _keep_png(GOLDEN / "differences-photograph.png", small)
-    _keep(GOLDEN / "differences-photograph.nlc", nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32))
+    data = nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32, learn=False)
+    _keep(GOLDEN / "differences-photograph.nlc", data)
     (tiled,) = encode_pixels(
         [from_array(small, "image")],
-        Options(model=GOLDEN / "model.nlm", tile=32),
+        Options(model=GOLDEN / "model.nlm", tile=32, learn=False),
         verify=True,
         adapted={model_id((GOLDEN / "model.nlm").read_bytes()): Adapted(load_model(adapted), differences)},
         embed=True,
@@ -75,7 +76,7 @@ def main() -> None:
     _keep(GOLDEN / "embedded.nlc", tiled.data)
     for name, pixels in _kinds(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
-        (encoded,) = encode_pixels([pixels], Options(model=GOLDEN / "model.nlm", tile=32), verify=True)
+        (encoded,) = encode_pixels([pixels], Options(model=GOLDEN / "model.nlm", tile=32, learn=False), verify=True)
         _keep(GOLDEN / f"{name}.nlc", encoded.data)
     for name, (pixels, way_of) in _adaptive(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
@@ -93,7 +94,21 @@ def main() -> None:
         if library.find(name).channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))
         _keep_png(GOLDEN / f"shipped-{name}.png", image)
-        _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name))
+        _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name, learn=False))
+    # Models that learn, of each sort and one that is shipped: "learning-NAME" with the model NAME.
+    for name, image in {
+        "learning-photograph": photograph,
+        "learning-gray": np.asarray(Image.fromarray(photograph[:37, :29]).convert("L")),
+        "learning-model-gray": gray,
+        "learning-model-borders": small,
+        "learning-default": photograph[20:31, 30:47],
+        "learning-fast-gray": gray[:15, :17],
+    }.items():
+        own = name.removeprefix("learning-")
+        model = GOLDEN / (f"{own}.nlm" if own.startswith("model") else "model.nlm")
+        _keep_png(GOLDEN / f"{name}.png", image)
+        data = nelloc.encode(image, model=own if own in library.shipped() else model, tile=32)
+        _keep(GOLDEN / f"{name}.nlc", data)
 
 
 def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:

@@ -30,7 +30,7 @@ PALETTE, BILEVEL = 4, 5
 # Kinds whose colour and alpha are one group, and what they are otherwise.
 JOINED = {10: 2, 11: 3}
 GROUPS |= {10: [(2, 8)], 11: [(4, 8)]}
-MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS = range(6)
+MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS, LEARNING = range(7)
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT = 1, 0x83, 0x84, 0x85
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
@@ -65,13 +65,13 @@ def decode(data: bytes, models: list[bytes]) -> Image:
     for (top, bottom, left, right), records in tiles:
         size, decoded = right - left, []
         for (planes, bits), (depth, form), (method, content) in zip(groups, forms, records, strict=True):
-            if method == MIXTURE:
+            if method in (MIXTURE, LEARNING):
                 require(kind not in (PALETTE, BILEVEL, *JOINED), "coded by a model, as this is not")
                 if model is None:
                     found = embedded_model(*embedded, model_id, models) if embedded else find_model(model_id, models)
                     model = load_model(found)
                 require(planes <= model.channels, "an RGB image with a model of gray images")
-                samples = decode_tile(model, content, size, bottom - top, planes, depth)
+                samples = decode_tile(model, content, size, bottom - top, planes, depth, method == LEARNING)
             elif method == CONSTANT:
                 samples = decode_constant(content, size * (bottom - top), planes, depth)
             elif method == STORED:
@@ -279,7 +279,7 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
 
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in (MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS), f"unknown method {method}")
+    require(method in range(7), f"unknown method {method}")
     require(method in (DEFLATE, ROWS) or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 
@@ -527,8 +527,10 @@ class Pixel:
         self.means, self.scales, self.coefficients = blocks[1 : 1 + c], blocks[1 + c : 1 + 2 * c], blocks[1 + 2 * c :]
         table = model.tables["mixture.exponential"]
         e = [table[min(max(blocks[0]) - g, len(table) - 1)] for g in blocks[0]]
-        self.w = [x * 8192 // sum(e) for x in e]
+        self.w = self.first_w = [x * 8192 // sum(e) for x in e]
         self.values: list[int] = []
+        # Section 14: of each plane decoded, what each component's probability was, and where its edges were.
+        self.edges: list[list[tuple[int, int, int, int]]] = []
 
     def begin_plane(self) -> None:
         """Means and scales of the next plane, which the planes already decoded shift."""
@@ -581,12 +583,71 @@ class Pixel:
     def end_plane(self) -> None:
         """Keep the decoded value; a joint model weighs the components by how well they foretold it."""
         x = self.lo
+        if self.depth == 8:
+            places = [[(64 * b - 32 - mu) * s >> 14 for mu, s, _ in self.components()] for b in (x, x + 1)]
+            self.edges.append(list(zip(self.below(x), self.below(x + 1), *places, strict=True)))
         if self.model.joint:
             steps = 64 if self.depth == 8 else 1
             pairs = zip(self.w, self.below(x), self.below(x + 1), strict=True)
             u = [w * (steps * (c - b) + 1) for w, b, c in pairs]
             self.w = [y * 8192 // sum(u) for y in u]
         self.values.append(x)
+
+
+class LastLayer:
+    """Section 14: what is learned in one tile."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        last = model.layers[-1]
+        units = len(last.weight[0]) + 1
+        largest = 127 * 255 * units
+        rows = zip(last.weight, last.bias, last.shift, strict=True)
+        sums = [(255 * sum(map(abs, weight)) + abs(bias) >> shift) + largest // 128 + 2 for weight, bias, shift in rows]
+        require(model.joint and max(largest, *sums) < 1 << 24, "a model that cannot learn")
+        self.d = [[0] * units for _ in last.bias]
+        self.q, self.n = [3264] * units, 64
+        k, c = model.components, model.channels
+        self.shifts = [9] * k + [7] * c * k + [10] * c * k + [7] * (3 * k if c == 3 else 0)
+
+    def corrected(self, outputs: list[int], a: list[int]) -> list[int]:
+        """The outputs of a pixel for which the last layer is given ``a``."""
+        changes = [sum((d + 2048 >> 12) * x for d, x in zip(row, [*a, 32], strict=True)) for row in self.d]
+        each = zip(outputs, changes, self.shifts, strict=True)
+        return [output + (change + (1 << s - 1) >> s) for output, change, s in each]
+
+    def learn(self, step: list[tuple[Pixel, list[int]]]) -> None:
+        """Change, after a step of pixels and what the last layer was given for each."""
+        lessons = [(self.gradients(pixel), [*a, 32]) for pixel, a in step[:256]]
+        self.n += len(lessons)
+        for j in range(len(self.q)):
+            self.q[j] += sum(a[j] ** 2 for _, a in lessons)
+            u = (max(2, (self.q[j] // self.n).bit_length()) - 10) // 2 + 4
+            for o, row in enumerate(self.d):
+                change = 4 * sum(g[o] * a[j] for g, a in lessons)
+                row[j] = clamp(row[j] + (change + ((1 << u) >> 1) >> u), -127 * 4096, 127 * 4096)
+
+    def gradients(self, pixel: Pixel) -> list[int]:
+        """g of every output."""
+        k, c = self.model.components, self.model.channels
+        r, zeros = pixel.w, [0] * k
+        scale = self.model.tables["context.mean_scale"][pixel.level]
+        pairs = zip(pixel.values, pixel.base, strict=False)
+        deviations = [clamp(256 * (4 * x - base) // scale, -64, 64) for x, base in pairs]
+        logits = [y - w + 32 >> 6 for y, w in zip(r, pixel.first_w, strict=True)]
+        means, scales, pulls = [], [], []
+        for edges in pixel.edges:
+            pulls.append([y * (b + c - 32768) for y, (b, c, _, _) in zip(r, edges, strict=True)])
+            means.append([pull + (1 << 21) >> 22 for pull in pulls[-1]])
+            tops = [zb * b * (32768 - b) - zc * c * (32768 - c) for b, c, zb, zc in edges]
+            e = [clamp(top // (max(c - b, 1) << 19), -64, 192) for top, (b, c, _, _) in zip(tops, edges, strict=True)]
+            scales.append([y * x + 4096 >> 13 for y, x in zip(r, e, strict=True)])
+        coefficients = [zeros] * (3 if c == 3 else 0)
+        for place, (p, q) in enumerate([(1, 0), (2, 0), (2, 1)]):
+            if p < len(pulls):
+                coefficients[place] = [pull * deviations[q] + (1 << 26) >> 27 for pull in pulls[p]]
+        missing = [zeros] * (c - len(means))
+        return [g for block in (logits, *means, *missing, *scales, *missing, *coefficients) for g in block]
 
 
 def octaves(index: int, count: int, steps: int) -> int:
@@ -609,16 +670,21 @@ def deep_logistic(model: Model, position: int) -> int:
     return entry(g) * (4096 - r) + entry(g + 1) * r >> 8
 
 
-def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int, depth: int) -> list[list[int]]:
-    """Sections 3, 7 and 9: all pixels of a tile, step by step, and the check of its end."""
+def decode_tile(
+    model: Model, data: bytes, width: int, height: int, planes: int, depth: int, learns: bool
+) -> list[list[int]]:
+    """Sections 3, 7, 9 and 14: all pixels of a tile, step by step, and the check of its end."""
     tables = model.tables
     usable = not model.raw and len(tables["context.thresholds"]) >= 8 and len(tables["mixture.inverse_scale"]) >= 32
     require(depth == 8 or usable, "a model that codes 8 bits only")
+    require(not learns or depth == 8, "samples of more than 8 bits that teach")
+    layer = LastLayer(model) if learns else None
     coder, pace = Coder(data), model.horizon + 1
     known: dict[tuple[int, int], list[int]] = {}
     for t in range(width + (height - 1) * pace):
         places = [(i, t - i * pace) for i in range(height) if 0 <= t - i * pace < width]
-        pixels = [predict(model, known, i, j, width, depth) for i, j in places]
+        step = [predict(model, known, i, j, width, depth, layer) for i, j in places]
+        pixels = [pixel for pixel, _ in step]
         for _ in range(planes):
             for pixel in pixels:
                 pixel.begin_plane()
@@ -629,6 +695,8 @@ def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int,
                 pixel.end_plane()
         for place, pixel in zip(places, pixels, strict=True):
             known[place] = pixel.values * (model.channels // planes)  # a gray tile has equal channels
+        if layer is not None:
+            layer.learn(step)
     samples = [[known[i, j][p] for i in range(height) for j in range(width)] for p in range(planes)]
     require(not coder.words, "words are left after the last digit")
     size = 2 if depth > 8 else 1
@@ -637,8 +705,18 @@ def decode_tile(model: Model, data: bytes, width: int, height: int, planes: int,
     return samples
 
 
-def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: int, width: int, depth: int) -> Pixel:
-    """Section 4: what pixel (i, j) sees, its inputs, and with the network's outputs its distribution."""
+def predict(
+    model: Model,
+    known: dict[tuple[int, int], list[int]],
+    i: int,
+    j: int,
+    width: int,
+    depth: int,
+    learned: LastLayer | None,
+) -> tuple[Pixel, list[int]]:
+    """Section 4: what pixel (i, j) sees, its inputs, and with the network's outputs its distribution.
+
+    Beside it, what the last layer was given."""
     h, tables = model.horizon, model.tables
     offsets = [(di, dj) for di in range(-h, 0) for dj in range(-h, h + 1)] + [(0, dj) for dj in range(-h, 0)]
     seen = {offset: [1 << depth - 1] * model.channels for offset in offsets}
@@ -659,7 +737,10 @@ def predict(model: Model, known: dict[tuple[int, int], list[int]], i: int, j: in
         x.append(tables["context.activity_input"][told])
     if model.borders:
         x += [64 * min(distance, h) for distance in (i, j, width - 1 - j)]
-    return Pixel(model, base, level, network(model.layers, x), depth)
+    outputs, hidden = network(model.layers, x)
+    if learned is not None:
+        outputs = learned.corrected(outputs, hidden)
+    return Pixel(model, base, level, outputs, depth), hidden
 
 
 def base_and_level(model: Model, seen: dict[tuple[int, int], list[int]], m: int) -> tuple[list[int], int]:
@@ -674,8 +755,8 @@ def base_and_level(model: Model, seen: dict[tuple[int, int], list[int]], m: int)
     return base, max(k for k, threshold in enumerate(thresholds) if threshold <= activity)
 
 
-def network(layers: list[Layer], x: list[int]) -> list[int]:
-    """Section 5: the outputs of the last layer."""
+def network(layers: list[Layer], x: list[int]) -> tuple[list[int], list[int]]:
+    """Section 5: the outputs of the last layer, and what it was given."""
     outputs: list[list[int]] = []
     for layer in layers:
         rows = zip(layer.weight, layer.bias, layer.shift, strict=True)
@@ -685,4 +766,4 @@ def network(layers: list[Layer], x: list[int]) -> list[int]:
         if layer is not layers[-1]:
             x = [clamp(y, 0, 255) for y in x]
         outputs.append(x)
-    return x
+    return outputs[-1], outputs[-2]

@@ -27,9 +27,15 @@ MODELS = sorted(GOLDEN.glob("*.nlm"))
 
 
 def model_of(name):
-    """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of that shipped."""
+    """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of that shipped,
+    "learning-NAME" of either."""
     if name.startswith("shipped-"):
         return name.removeprefix("shipped-")
+    if name.startswith("learning-"):
+        name = name.removeprefix("learning-")
+        if name in library.shipped():
+            return name
+        return GOLDEN / (f"{name}.nlm" if name.startswith("model-") else "model.nlm")
     own = GOLDEN / f"{name.rpartition('-')[0]}.nlm"
     return own if own in MODELS else GOLDEN / "model.nlm"
 
@@ -51,13 +57,14 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
 
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
 KINDS = [name for name in FILES if name.startswith("kind-")]
+LEARNING = [name for name in FILES if name.startswith("learning-")]
 WHOLE = [name for name in FILES if name.startswith(("joined-", "rows-", "steady-"))]
 
 
 def test_there_are_golden_files_of_every_kind_and_method():
     files = [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in KINDS]
     assert {file.kind for file in files} | {Kind.GRAY} == set(Kind)
-    files += [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in (*ADAPTIVE, *WHOLE)]
+    files += [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in (*ADAPTIVE, *WHOLE, *LEARNING)]
     assert {record.method for file in files for record in file.records} == set(Method)
 
 
@@ -72,7 +79,8 @@ def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
 def test_encoding_a_kind_gives_the_golden_bytes(name):
     # Not kind-rgba16, whose alpha is a ramp: the adaptive coder now makes that smaller.
     # Not those with sections or deflated records: the bytes of these are zlib's.
-    (encoded,) = encode_pixels([image_of(name)], Options(model=GOLDEN / "model.nlm", tile=32), verify=False)
+    options = Options(model=GOLDEN / "model.nlm", tile=32, learn=False)
+    (encoded,) = encode_pixels([image_of(name)], options, verify=False)
     assert encoded.data == (GOLDEN / f"{name}.nlc").read_bytes()
 
 
@@ -86,7 +94,7 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
 @pytest.mark.parametrize("name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE)])
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
-    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile)
+    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile, learn=name in LEARNING)
     assert data == (GOLDEN / f"{name}.nlc").read_bytes()
 
 
@@ -119,7 +127,7 @@ def test_differences_give_the_golden_bytes():
     assert encode_differences(base, model) == data
     assert library.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
     adapted = {load_model(base).id: Adapted(load_model(model), data)}
-    options = Options(model=GOLDEN / "model.nlm", tile=32)
+    options = Options(model=GOLDEN / "model.nlm", tile=32, learn=False)
     pixels = from_array(pixels_of("embedded"), "embedded")
     (encoded,) = encode_pixels([pixels], options, verify=True, adapted=adapted, embed=True)
     assert encoded.data == (GOLDEN / "embedded.nlc").read_bytes()

@@ -148,5 +148,5 @@ def test_work_that_another_thread_gave_up_does_not_hide_its_error(tmp_path, smal
 
     monkeypatch.setattr("nelloc.codec.encode_tile", fail)
     with pytest.raises(nelloc.NellocError, match="the first tile fails"):
-        files.compress(photo, model=small_model_path, tile=16, threads=2)
+        files.compress(photo, model=small_model_path, tile=16, threads=2, learn=False)
     assert len(calls) < 16

@@ -16,6 +16,8 @@ from conftest import GOLDEN
 HASHES = {
     "photograph": "9d828da2e2589cfa4323a9378bbd7d01484121046c62150c151fcdb445d941b8",
     "gray": "384af9e59fb03dcd6543e438ef1bfca3347049bf80af52e5f9cf37384cba20af",
+    "learning-photograph": "cfa29de3e8dd74d00d837f6b77ec89abf7543ffed58d79479e3f364a0710c305",
+    "learning-gray": "ba252c4b6e407ce25687462ee5c7a1f394422bb1acce32d667f892fc4dc75a63",
 }
 KERNELS = ("", "Prescott", "Haswell", "SkylakeX")  # OPENBLAS_CORETYPE; empty: what this machine chooses
 SCRIPT = """
@@ -36,12 +38,16 @@ others = {name: name.rpartition("-")[0] for name in ("model-gray-photograph", "m
 found = set()
 ways = 0
 backends = [name for name, backend in BACKENDS.items() if backend.available() is None]
-for backend, threads, (step, pixels) in itertools.product(backends, (1, 2), ((4096, 4096), (7, 100))):
-    options = dict(model=model, tile=32, backend=backend, threads=threads)
+# What learns goes step by step also when it is encoded, which takes long.
+product = itertools.product
+all_ways = [*product(backends, (1, 2), ((4096, 4096), (7, 100)), (False,)), *product(backends, (2,), ((64, 0),), (True,))]
+for backend, threads, (step, pixels), learn in all_ways:
+    options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
     interface.STEP_PIXELS, nelloc.encoder.PIXELS_PER_PASS = step, pixels
     alone = [nelloc.encode(image, verify=False, **options) for image in images.values()]
     together = nelloc.encode_many([small, *images.values(), images["gray"][:, :5]], verify=False, **options)[1:3]
     for name, *ways_of_encoding in zip(images, alone, together):
+        name = "learning-" * learn + name
         found |= {(name, hashlib.sha256(data).hexdigest()) for data in ways_of_encoding}
     tiny = nelloc.encode(small, **options)
     assert np.array_equal(nelloc.decode(tiny, decoder="sequential", **options), small)
@@ -49,7 +55,7 @@ for backend, threads, (step, pixels) in itertools.product(backends, (1, 2), ((40
         decoded = [nelloc.decode(data, decoder=decoder, **options) for data in alone]
         decoded += nelloc.decode_many(alone, decoder=decoder, **options)
         assert all(np.array_equal(a, b) for a, b in zip(decoded, [*images.values()] * 2, strict=True))
-    for name, other in others.items():
+    for name, other in () if learn else others.items():
         options["model"] = golden / f"{other}.nlm"
         image, data = np.asarray(Image.open(golden / f"{name}.png")), (golden / f"{name}.nlc").read_bytes()
         assert nelloc.encode(image, verify=False, **options) == data, name

@@ -55,6 +55,12 @@ def _effort_table() -> str:
     help="Largest side of a tile, in pixels. Tiles are decoded side by side and checked one by one.  "
     "[default: 256, and what --effort tries]",
 )
+@click.option(
+    "--learn/--no-learn",
+    default=True,
+    show_default=True,
+    help="Let the model's last layer learn from each tile as it is coded: smaller, and slower to encode and decode.",
+)
 @options("strip", "backend", "decoder", "threads", "max_pixels", "force")
 @click.option(
     "--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare before it is written."

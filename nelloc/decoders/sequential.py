@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nelloc.decoders.interface import EncodedTile
 from nelloc.exact.context import border_distances, window
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.learning import Learner, Lesson, joined
 from nelloc.exact.mixture import Coding
 from nelloc.schedule import step_count, step_rows
 
@@ -27,16 +28,22 @@ def _decode_tile(engine: Engine, tile: EncodedTile, progress: Advance) -> NDArra
     horizon = engine.horizon
     offsets = window(horizon)
     image = np.zeros((engine.channels, tile.height, tile.width), engine.mixture.sample_type)
+    learner = engine.learner(1)
     for step in range(step_count(tile.height, tile.width, horizon)):
         first, last = step_rows(step, tile.height, tile.width, horizon)
         pixels = [(row, step - row * (horizon + 1)) for row in range(first, last)]
-        codings = []
+        codings, lessons = [], []
         for row, column in pixels:
             context = np.stack([_neighbour(image, row, column, di, dj, engine.first_pixel) for di, dj in offsets])
             distances = border_distances(np.array([row]), np.array([column]), tile.width, horizon)
-            codings.append(_code_pixel(engine, context, distances, tile.planes))
+            coding, lesson = _code_pixel(engine, learner, context, distances, tile.planes)
+            codings.append(coding)
+            lessons.append(lesson)
         for (row, column), value in zip(pixels, _decode_step(tile, codings, len(engine.mixture.strides)), strict=True):
             image[:, row, column] = value
+        learned = [lesson for lesson in lessons if lesson is not None]
+        if learned:
+            learner.learn(joined(learned), [(0, slice(0, len(learned)))])
         progress(len(pixels))
     return image[: tile.planes]
 
@@ -52,11 +59,14 @@ def _neighbour(image: NDArray, row: int, column: int, di: int, dj: int, first_pi
     return image[:, i, j]
 
 
-def _code_pixel(engine: Engine, context: NDArray, distances: NDArray[np.float32], planes: int) -> Coding:
+def _code_pixel(
+    engine: Engine, learner: Learner, context: NDArray, distances: NDArray[np.float32], planes: int
+) -> tuple[Coding, Lesson | None]:
     """The coding of one pixel, from its ``context`` (window, channels) and ``distances`` (3, 1) to the borders."""
     normalised = engine.normaliser(context[:, :, None] * np.float32(4), distances)
-    outputs = engine.evaluate(normalised.inputs).copy()
-    return engine.mixture.code(outputs, normalised.base, normalised.level, planes)
+    outputs, hidden = engine.evaluate(normalised.inputs).copy(), engine.evaluate.hidden
+    lesson = learner.correct(outputs, hidden, normalised.level, [(0, slice(0, 1))])
+    return engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson), lesson
 
 
 def _decode_step(tile: EncodedTile, codings: list[Coding], digits: int) -> list[NDArray]:

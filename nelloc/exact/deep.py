@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,11 +198,15 @@ class DeepMixture(Mixture):
             lower += first
         return low
 
-    def _posterior(self, weight: NDArray[np.int32], slope: Plane, start: Plane, value: Plane) -> NDArray[np.int32]:
-        """Weights given the value of the plane just coded: w_i * (logistic_i + 1), renormalised; below 2**38."""
+    def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The logistic CDFs (K, N) at the lower and the upper edge of the values just coded."""
         below, above = self._logistic_at(value + np.arange(2)[:, None], slope, start)
         below[:, value == 0] = 0
         above[:, value == (1 << self.bits) - 1] = 1 << CDF_BITS
+        return below, above
+
+    def _posterior(self, weight: NDArray[np.int32], below: NDArray[Any], above: NDArray[Any]) -> NDArray[np.int32]:
+        """Weights given the value of the plane just coded: w_i * (logistic_i + 1), renormalised; below 2**38."""
         mass = (above - below + 1).astype(np.float64)
         mass *= weight
         return normalise(mass)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.learning import Lesson, PlaneTrace
 from nelloc.exact.model import LOGISTIC_BITS, SCALE_FRACTION_BITS, WEIGHT_BITS, ExactModel
 
 RADIX = 4
@@ -82,14 +83,18 @@ class Mixture:
         base: NDArray[np.float32],
         level: NDArray[np.int16],
         planes: int,
+        lesson: Lesson | None = None,
     ) -> Coding:
         """Code N pixels: a digit for each of ``strides`` per plane, in the order of the stream.
 
         ``outputs`` (outputs, N) from the network, ``base`` (channels, N) and ``level`` (N,) from the
         normaliser; ``planes`` is at most the model's channels. Returns the values (planes, N) that the digits make.
+        A ``lesson`` gets what can be learned from them.
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])
+        if lesson is not None:
+            lesson.prior = weight
         # Means and log-scales of each channel; for RGB the three coefficients too.
         means, log_scales, *rest = outputs[k:].reshape(-1, self.channels, k, n)
         coefficients = rest[0] if rest else means[:0]
@@ -102,10 +107,17 @@ class Mixture:
             start = self._start(mean[plane], slope[plane])
             value = yield from self._code_plane(weight, slope[plane], start)
             values[plane] = value
-            if plane + 1 < planes:
-                deviations.append(4 * value - base[plane])
-                if self.joint:
-                    weight = self._posterior(weight, slope[plane], start, value)
+            if plane + 1 == planes and lesson is None:
+                break
+            deviations.append(4 * value - base[plane])
+            if self.joint:
+                below, above = self._edges(slope[plane], start, value)
+                weight = self._posterior(weight, below, above)
+                if lesson is not None:
+                    position = np.floor((value + _EDGES)[:, None] * slope[plane] + start) - self._centre
+                    lesson.planes.append(PlaneTrace(below, above, position, deviations[-1]))
+        if lesson is not None:
+            lesson.posterior = weight
         return values
 
     def _weights(self, logits: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -181,14 +193,18 @@ class Mixture:
             lower += first
         return low
 
-    def _posterior(self, weight: NDArray[np.int32], slope: Plane, start: Plane, value: Plane) -> NDArray[np.int32]:
-        """Weights given the value of the plane just coded: w_i * (64 * logistic_i + 1), renormalised."""
+    def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The logistic CDFs (K, N) at the lower and the upper edge of the values just coded."""
         below, above = self._logistic_at(value + _EDGES, slope, start)
         first, last = value == 0, value == LEVELS - 1
         if first.any():
             below[:, first] = 0
         if last.any():
             above[:, last] = 1 << LOGISTIC_BITS
+        return below, above
+
+    def _posterior(self, weight: NDArray[np.int32], below: NDArray[Any], above: NDArray[Any]) -> NDArray[np.int32]:
+        """Weights given the value of the plane just coded: w_i * (64 * logistic_i + 1), renormalised."""
         mass = (above - below) * np.float64(1 << UNIFORM_SHIFT)
         mass += 1
         mass *= weight

@@ -32,7 +32,9 @@ def smooth(*shape: int) -> np.ndarray:
 def test_the_bits_trained_on_are_those_of_the_coder(planes, small_model_path):
     image = smooth(planes, 40, 50)
     pixels = images.from_array(image[0] if planes == 1 else image.transpose(1, 2, 0), "x")
-    (coded,) = encode_pixels([pixels], Options(model=small_model_path, tile=16), verify=False, measure=True)
+    (coded,) = encode_pixels(
+        [pixels], Options(model=small_model_path, tile=16, learn=False), verify=False, measure=True
+    )
     network = restore(load_model(BASE))
     pool = finetune.TilePool.of([image], 16)
     drawn = finetune.TileSampler(pool, 3, 0).at(np.arange(len(pool)))

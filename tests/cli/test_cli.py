@@ -162,7 +162,7 @@ def test_info_names_the_kind_the_methods_and_the_metadata(camera):
     invoke("compress", camera, *MODEL)
     lines = invoke("info", "camera.nlc").stdout.splitlines()
     assert "image  20 x 5, 8-bit RGB" in lines
-    assert "tiles  1, at most 256 x 256; 1 mixture" in lines
+    assert "tiles  1, at most 256 x 256; 1 learning" in lines
     row = json.loads(invoke("info", "camera.nlc", "--json").stdout)
     assert list(row["metadata"]) == ["EXIF"]
     assert f"about  EXIF {row['metadata']['EXIF']} bytes; {row['metadata_bytes']} in the file" in lines
@@ -216,6 +216,12 @@ def test_model_takes_a_path_or_the_name_of_a_shipped_model():
     assert invoke("verify", "default.nlc").exit_code == 0
     assert invoke("decompress", "default.nlc").exit_code == 0
     assert invoke("verify", "model.nlm.nlc", "--model", "model.nlm").exit_code == 0
+
+
+def test_the_model_learns_unless_that_is_not_wanted():
+    for flag, methods in (("--learn", {"learning": 1}), ("--no-learn", {"mixture": 1})):
+        assert invoke("compress", "photo.png", "photo.nlc", "-f", flag, "--effort", "1", *MODEL).exit_code == 0
+        assert json.loads(invoke("info", "photo.nlc", "--json").stdout)["methods"] == methods
 
 
 def test_without_the_model_flag_the_shipped_model_is_used():

@@ -72,7 +72,9 @@ def test_coded_bits_are_those_of_the_trained_network(shape, rounding, tmp_path):
     batch = BatchMaker(config)(known[sources].transpose(0, 2, 1), value[order].T, distances)
     model = tmp_path / "model.nlm"
     model.write_bytes(export(trained))
-    (encoded,) = encode_pixels([from_array(coded, "image")], Options(model=model), verify=True, measure=True)
+    (encoded,) = encode_pixels(
+        [from_array(coded, "image")], Options(model=model, learn=False), verify=True, measure=True
+    )
     expected = evaluate(trained, batch, rounding=rounding)
     assert encoded.model_bits / coded.size == pytest.approx(expected, abs=0.002 if rounding else 0.03)
 

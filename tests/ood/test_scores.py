@@ -76,7 +76,7 @@ def test_a_local_model_says_what_its_integer_model_codes(tmp_path, channels):
     path = tmp_path / "local.nlm"
     path.write_bytes(export(local))
     pixels = from_array(image[0] if channels == 1 else image.transpose(1, 2, 0).copy())
-    (coded,) = encode_pixels([pixels], Options(model=path), verify=False, measure=True)
+    (coded,) = encode_pixels([pixels], Options(model=path, learn=False), verify=False, measure=True)
     assert coded.model_bits / image.size == pytest.approx(bits_per_dimension(network, image[None])[0], abs=0.02)
 
 

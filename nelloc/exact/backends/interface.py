@@ -18,6 +18,12 @@ class Evaluator(Protocol):
 
         The result may be overwritten by the next call.
         """
+        ...
+
+    @property
+    def hidden(self) -> NDArray[np.float32]:
+        """What the last layer saw in the last call: activations (width, N). Overwritten as the outputs are."""
+        ...
 
 
 class Backend(Protocol):

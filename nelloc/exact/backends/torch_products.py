@@ -63,6 +63,7 @@ class _TorchFloatEvaluator:
         self._torch = torch
         self._device = device
         self._layers = []
+        self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
         for layer in model.layers:
             scale = 2.0 ** -layer.shift[:, None].astype(np.float64)
             weight = torch.tensor(layer.weight * scale, dtype=torch.float32, device=device)
@@ -81,6 +82,7 @@ class _TorchFloatEvaluator:
                 x.clamp_(0, ACTIVATION_MAX)
                 activations.append(x)
             weight, bias, _ = self._layers[-1]
+            self.hidden = x.cpu().numpy()
             return torch.addmm(bias, weight, x).floor_().cpu().numpy()
 
 
@@ -89,6 +91,7 @@ class _TorchInt8Evaluator:
         import torch
 
         self._torch = torch
+        self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
         first = model.layers[0]
         scale = 2.0 ** -first.shift[None, :].astype(np.float64)
         self._first_weight = torch.tensor(first.weight.T * scale, dtype=torch.float32)
@@ -113,6 +116,8 @@ class _TorchInt8Evaluator:
             x = x.clamp_(0, ACTIVATION_MAX).to(torch.int32)
             activations = [x]
             for index, (weight, bias, shift, skip) in enumerate(self._layers):
+                if index == len(self._layers) - 1:
+                    self.hidden = np.ascontiguousarray(x[:n].numpy().T).astype(np.float32)
                 x = torch._int_mm((x - OFFSET).to(torch.int8), weight)
                 x = (x + bias) >> shift
                 if index == len(self._layers) - 1:

@@ -1,0 +1,242 @@
+"""Learning while coding: in each tile the network's last layer follows the pixels that were coded.
+
+Encoder and decoder see the same pixels in the same order, so that both learn the same, and nothing is sent. It is
+stochastic gradient descent on the likelihood, a step of the wavefront at a time, with a rate for each unit of the last
+hidden layer that is a power of two. docs/FORMAT.md, section 14, states it in plain integers, which are carried here in
+float32 below 2**24, and in float64 below 2**53.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.exact.model import ACTIVATION_MAX, LOGISTIC_BITS, SUM_LIMIT, WEIGHT_BITS, ExactModel
+
+# What a change of a weight counts: LEARNED_BITS where it is kept, USED_BITS where the network is corrected.
+LEARNED_BITS, USED_BITS = 22, 10
+ROUNDED_BITS = LEARNED_BITS - USED_BITS
+LARGEST_USED = 127
+LARGEST_LEARNED = LARGEST_USED << ROUNDED_BITS
+# A unit that is always 1, for the biases: activations are in steps of 1/32.
+ONE = 32
+# Fractional bits of a correction, and of the outputs: logits, means, log-scales, coefficients.
+_CORRECTION_BITS = USED_BITS + 5
+_OUTPUT_BITS = (6, 8, 5, 8)
+# Of a step so many pixels teach, in the order of the step, so that sums stay below 2**24.
+TEACHERS = 256
+# Mean squares of the units begin as if so many pixels had been seen with this one.
+_FIRST_PIXELS, _FIRST_SQUARE = 64, 51
+# Limits of gradients, in steps of 1/64; and of deviations, in sixteenths of the activity.
+LEAST_SCALE, LARGEST_SCALE = -64, 192
+LARGEST_DEVIATION = 64
+_WHOLE = 1 << LOGISTIC_BITS
+
+Plane = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PlaneTrace:
+    """How one plane of N pixels was coded, in each of K components.
+
+    ``below`` and ``above`` (K, N) are the logistic CDFs at the edges of the values, 0 to 2**15, ``position`` (2, K, N)
+    these edges on the logistic's axis, in steps of 1/1024. ``deviation`` (N,) is what the values are above their base,
+    in quarters of a gray level.
+    """
+
+    below: NDArray[np.int32]
+    above: NDArray[np.int32]
+    position: Plane
+    deviation: Plane
+
+
+@dataclass
+class Lesson:
+    """What can be learned from N pixels.
+
+    ``hidden`` (width + 1, N) is what the last layer saw and a unit that is always 1, ``level`` (N,) the activity. The
+    mixture writes the weights (K, N) of components down, before and after, and each plane.
+    """
+
+    hidden: NDArray[np.float32]
+    level: NDArray[np.int16]
+    prior: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    posterior: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    planes: list[PlaneTrace] = field(default_factory=list)
+
+
+def joined(lessons: Sequence[Lesson]) -> Lesson:
+    """The lesson of all pixels of several."""
+
+    def side_by_side(name: str, objects: Sequence[Any] = lessons) -> NDArray[Any]:
+        return np.concatenate([getattr(one, name) for one in objects], axis=-1)
+
+    planes = []
+    for traces in zip(*(lesson.planes for lesson in lessons), strict=True):
+        planes.append(PlaneTrace(*(side_by_side(name, traces) for name in PlaneTrace.__dataclass_fields__)))
+    hidden, level, prior, posterior = map(side_by_side, ("hidden", "level", "prior", "posterior"))
+    return Lesson(hidden, level, prior, posterior, planes)
+
+
+Slices = Sequence[tuple[int, slice]]
+
+
+class Learner(Protocol):
+    """What decoders tell of each step; ``slices`` are pairs of a tile and its columns."""
+
+    def correct(
+        self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
+    ) -> Lesson | None:
+        """Correct the network's ``outputs`` (outputs, N), in place; returns what the mixture is to write down."""
+        ...
+
+    def learn(self, lesson: Lesson | None, slices: Slices) -> None:
+        """Learn from the pixels of a step."""
+        ...
+
+
+class NoLearner:
+    """The network stays as it is."""
+
+    def correct(
+        self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
+    ) -> None:
+        return None
+
+    def learn(self, lesson: Lesson | None, slices: Slices) -> None:
+        pass
+
+
+def can_learn(model: ExactModel) -> bool:
+    """True if the model's components are joint, and no sum can reach 2**24 whatever is learned."""
+    last = model.layers[-1]
+    correction = LARGEST_USED * ACTIVATION_MAX * (last.weight.shape[1] + 1)
+    sums = ACTIVATION_MAX * np.abs(last.weight.astype(np.int64)).sum(axis=1) + np.abs(last.bias.astype(np.int64))
+    outputs = int((sums >> last.shift).max()) + (correction >> _CORRECTION_BITS - max(_OUTPUT_BITS))
+    return model.joint and correction < SUM_LIMIT and outputs + 2 < SUM_LIMIT
+
+
+class LastLayer:
+    """What several tiles have learned.
+
+    ``_learned`` (tiles, outputs, width + 1) float32, the last column of biases, in units of 2**-LEARNED_BITS;
+    ``_used`` the same in units of 2**-USED_BITS.
+    """
+
+    def __init__(self, model: ExactModel, tiles: int):
+        last = model.layers[-1]
+        rows, width = last.weight.shape
+        self._components, self._channels = model.components, model.channels
+        self._mean_scale = model.context.mean_scale.astype(np.float64)
+        self._learned = np.zeros((tiles, rows, width + 1), np.float32)
+        self._used = np.zeros_like(self._learned)
+        self._squares = np.full((tiles, width + 1), _FIRST_PIXELS * _FIRST_SQUARE, np.float64)
+        self._pixels = np.full(tiles, _FIRST_PIXELS, np.float64)
+        k, c = model.components, model.channels
+        counts = (k, c * k, c * k, rows - k - 2 * c * k)
+        bits = np.repeat(_OUTPUT_BITS, counts)
+        self._step = np.ldexp(np.float32(1), bits - _CORRECTION_BITS)[:, None]
+
+    def correct(
+        self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
+    ) -> Lesson:
+        seen = _with_one(hidden)
+        correction = np.zeros_like(outputs)
+        for tiles, columns, shape in _alike(slices):
+            found = np.matmul(self._used[tiles], _by_tile(seen[:, columns], shape))
+            correction[:, columns] = found.transpose(1, 0, 2).reshape(len(outputs), -1)
+        correction *= self._step
+        correction += np.float32(0.5)
+        np.floor(correction, out=correction)
+        outputs += correction
+        return Lesson(seen, level)
+
+    def learn(self, lesson: Lesson | None, slices: Slices) -> None:
+        assert lesson is not None
+        gradient = self._gradients(lesson)
+        for tiles, columns, shape in _alike(slices):
+            parts = (_by_tile(array[:, columns], shape)[:, :, :TEACHERS] for array in (gradient, lesson.hidden))
+            self._update(tiles, *parts)
+
+    def _update(self, tiles: slice, gradient: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
+        """Follow the gradients (tiles, outputs, n), given what the last layer saw (tiles, width + 1, n)."""
+        self._squares[tiles] += np.add.reduce(seen * seen, axis=2)
+        self._pixels[tiles] += seen.shape[2]
+        square = np.floor(self._squares[tiles] / self._pixels[tiles, None])
+        _, length = np.frexp(square)
+        reduction = (np.maximum(length, 2) - 10) // 2 + 4
+        change = np.matmul(gradient, seen.transpose(0, 2, 1))
+        change *= np.ldexp(np.float32(1), 2 - reduction)[:, None, :]
+        change += np.float32(0.5)
+        np.floor(change, out=change)
+        learned = self._learned[tiles]
+        learned += change
+        np.clip(learned, -LARGEST_LEARNED, LARGEST_LEARNED, out=learned)
+        used = self._used[tiles]
+        np.multiply(learned, np.float32(2.0**-ROUNDED_BITS), out=used)
+        used += np.float32(0.5)
+        np.floor(used, out=used)
+
+    def _gradients(self, lesson: Lesson) -> NDArray[np.float32]:
+        """The gradients (outputs, N) of the pixels' likelihoods, in the steps of section 14."""
+        k, c = self._components, self._channels
+        n = lesson.prior.shape[1]
+        gradient = np.zeros((len(self._step), n), np.float32)
+        posterior = lesson.posterior.astype(np.float64)
+        gradient[:k] = _rounded(posterior - lesson.prior, WEIGHT_BITS - 7)
+        means = gradient[k : (1 + c) * k].reshape(c, k, n)
+        scales = gradient[(1 + c) * k : (1 + 2 * c) * k].reshape(c, k, n)
+        coefficients = gradient[(1 + 2 * c) * k :].reshape(-1, k, n)
+        relative = [self._relative(plane.deviation, lesson.level) for plane in lesson.planes[:-1]]
+        for p, plane in enumerate(lesson.planes):
+            pull = (plane.below + plane.above - _WHOLE) * posterior
+            means[p] = _rounded(pull, WEIGHT_BITS + LOGISTIC_BITS - 6)
+            scales[p] = _rounded(posterior * _scale_gradient(plane), WEIGHT_BITS)
+            for q in range(p):
+                coefficients[p + q - 1] = _rounded(pull * relative[q], WEIGHT_BITS + LOGISTIC_BITS - 1)
+        return gradient
+
+    def _relative(self, deviation: Plane, level: NDArray[np.int16]) -> Plane:
+        """Deviations (N,) in sixteenths of the activity."""
+        found = np.floor(deviation * 256 / self._mean_scale[level])
+        return np.clip(found, -LARGEST_DEVIATION, LARGEST_DEVIATION)
+
+
+def _scale_gradient(plane: PlaneTrace) -> Plane:
+    """How the logarithm of each component's probability grows with that of its scale (K, N), in steps of 1/64."""
+    below, above = plane.below.astype(np.float64), plane.above.astype(np.float64)
+    numerator = plane.position[0] * (below * (_WHOLE - below)) - plane.position[1] * (above * (_WHOLE - above))
+    found = np.floor(numerator / (np.maximum(above - below, 1) * (1 << 19)))
+    return np.clip(found, LEAST_SCALE, LARGEST_SCALE)
+
+
+def _rounded(numbers: Plane, bits: int) -> Plane:
+    """Numbers without their last bits, rounded."""
+    return np.floor(numbers * 2.0**-bits + 0.5)
+
+
+def _with_one(hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([hidden, np.full((1, hidden.shape[1]), ONE, np.float32)])
+
+
+def _by_tile(array: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The columns of an array (rows, tiles * n) tile by tile: (tiles, rows, n)."""
+    return array.reshape(len(array), *shape).transpose(1, 0, 2)
+
+
+def _alike(slices: Slices) -> list[tuple[slice, slice, tuple[int, int]]]:
+    """Tiles that can be worked on together: which, their columns, and (tiles, columns of each)."""
+    groups: list[tuple[slice, slice, tuple[int, int]]] = []
+    for tile, columns in slices:
+        size = columns.stop - columns.start
+        if groups:
+            tiles, before, (count, each) = groups[-1]
+            if each == size and tiles.stop == tile and before.stop == columns.start:
+                groups[-1] = slice(tiles.start, tile + 1), slice(before.start, columns.stop), (count + 1, each)
+                continue
+        groups.append((slice(tile, tile + 1), columns, (1, size)))
+    return groups
