@@ -39,8 +39,8 @@ found = set()
 ways = 0
 backends = [name for name, backend in BACKENDS.items() if backend.available() is None]
 # What learns goes step by step also when it is encoded, which takes long.
-product = itertools.product
-all_ways = [*product(backends, (1, 2), ((4096, 4096), (7, 100)), (False,)), *product(backends, (2,), ((64, 0),), (True,))]
+all_ways = list(itertools.product(backends, (1, 2), ((4096, 4096), (7, 100)), (False,)))
+all_ways += itertools.product(backends, (2,), ((64, 4096),), (True,))
 for backend, threads, (step, pixels), learn in all_ways:
     options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
     interface.STEP_PIXELS, nelloc.encoder.PIXELS_PER_PASS = step, pixels
