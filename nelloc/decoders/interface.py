@@ -34,12 +34,12 @@ class Decoder(Protocol):
 STEP_PIXELS = 4096
 
 
-def batches(shapes: Sequence[tuple[int, int]], horizon: int) -> list[tuple[int, int]]:
-    """Ranges [start, stop) of tiles, by their (height, width), whose steps fit STEP_PIXELS."""
+def batches(shapes: Sequence[tuple[int, int]], engine: Engine) -> list[tuple[int, int]]:
+    """Ranges [start, stop) of tiles, by their (height, width), whose steps fit STEP_PIXELS and the engine."""
     ranges, start, width = [], 0, 0
     for index, (rows, columns) in enumerate(shapes):
-        step = min(rows, -(-columns // (horizon + 1)))
-        if index > start and width + step > STEP_PIXELS:
+        step = min(rows, -(-columns // (engine.horizon + 1)))
+        if index > start and (width + step > STEP_PIXELS or index - start == engine.most_tiles):
             ranges.append((start, index))
             start, width = index, 0
         width += step

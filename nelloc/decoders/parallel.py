@@ -23,7 +23,7 @@ from nelloc.schedule import step_count, wavefront_order
 def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
     """Decode ``tiles``, as many at a time as make a step wide enough."""
     images: list[NDArray] = []
-    for start, stop in batches([(t.height, t.width) for t in tiles], engine.horizon):
+    for start, stop in batches([(t.height, t.width) for t in tiles], engine):
         images += _decode_together(engine, tiles[start:stop], progress)
     return images
 

@@ -28,7 +28,7 @@ def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> l
     images: list[NDArray | None] = [None] * len(tiles)
     for group in _similar(tiles):
         shapes = [(tiles[i].height, tiles[i].width) for i in group]
-        for start, stop in batches(shapes, engine.horizon):
+        for start, stop in batches(shapes, engine):
             part = group[start:stop]
             decoded = _LockStep(engine, [tiles[i] for i in part]).decode(progress)
             for index, image in zip(part, decoded, strict=True):

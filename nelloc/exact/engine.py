@@ -9,7 +9,7 @@ from functools import partial
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.context import Normaliser
 from nelloc.exact.deep import DeepMixture, DeepNormaliser, check
-from nelloc.exact.learning import LastLayer, Learner, NoLearner
+from nelloc.exact.learning import LastLayer, Learner, NoLearner, most_tiles
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
 
@@ -25,19 +25,21 @@ class Engine:
     evaluate: Evaluator
     mixture: Mixture
     learner: Callable[[int], Learner] = field(default=lambda tiles: NoLearner())
+    most_tiles: int | None = None
 
     @classmethod
     def of(cls, model: ExactModel, evaluator: Evaluator, bits: int = 8, *, learns: bool = False) -> Engine:
         """The engine of ``model`` on a prepared backend, for samples of ``bits`` bits.
 
-        With ``learns`` ``learner`` gives what learns from so many tiles; of samples of 8 bits only.
+        With ``learns`` ``learner`` gives what learns from so many tiles, at most ``most_tiles``; of samples of 8 bits
+        only.
         """
         if bits > 8:
             check(model)
             return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
         if learns:
-            return cls(normaliser, evaluator, Mixture(model), partial(LastLayer, model))
+            return cls(normaliser, evaluator, Mixture(model), partial(LastLayer, model), most_tiles(model))
         return cls(normaliser, evaluator, Mixture(model))
 
     @property

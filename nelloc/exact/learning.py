@@ -29,6 +29,7 @@ _CORRECTION_BITS = USED_BITS + 5
 _OUTPUT_BITS = (6, 8, 5, 8)
 # Of a step so many pixels teach, in the order of the step, so that sums stay below 2**24.
 TEACHERS = 256
+MOST_BYTES = 1 << 26
 # Mean squares of the units begin as if so many pixels had been seen with this one.
 _FIRST_PIXELS, _FIRST_SQUARE = 64, 51
 # Limits of gradients, in steps of 1/64; and of deviations, in sixteenths of the activity.
@@ -118,6 +119,12 @@ def can_learn(model: ExactModel) -> bool:
     sums = ACTIVATION_MAX * np.abs(last.weight.astype(np.int64)).sum(axis=1) + np.abs(last.bias.astype(np.int64))
     outputs = int((sums >> last.shift).max()) + (correction >> _CORRECTION_BITS - max(_OUTPUT_BITS))
     return model.joint and correction < SUM_LIMIT and outputs + 2 < SUM_LIMIT
+
+
+def most_tiles(model: ExactModel) -> int:
+    """So many tiles may learn at once that what they learn takes MOST_BYTES."""
+    rows, width = model.layers[-1].weight.shape
+    return max(1, MOST_BYTES // (8 * rows * (width + 1)))
 
 
 class LastLayer:

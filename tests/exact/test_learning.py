@@ -202,3 +202,20 @@ def test_at_higher_effort_the_model_is_also_tried_as_it_is(small_model_path, mon
     assert not tried
     nelloc.encode(image, model=small_model_path, effort=6)
     assert tried
+
+
+def test_tiles_that_learn_at_once_are_bounded(small_model, monkeypatch):
+    images = [picture(9, 7, seed=seed) for seed in range(5)]
+    seeds = [pixel_checksum(image) for image in images]
+    codes = encode_learning(engine_of(small_model), images, seeds)
+    made = []
+    real = LastLayer.__init__
+    monkeypatch.setattr(
+        LastLayer, "__init__", lambda layer, model, tiles: made.append(tiles) or real(layer, model, tiles)
+    )
+    rows, width = small_model.layers[-1].weight.shape
+    monkeypatch.setattr(learning, "MOST_BYTES", 2 * 8 * rows * (width + 1))
+    for decoder in ("parallel", "sheared"):
+        for image, back in zip(images, decoded(engine_of(small_model), images, codes, decoder), strict=True):
+            np.testing.assert_array_equal(image, back)
+    assert made == [2, 2, 1] * 2
