@@ -2,12 +2,14 @@
 
     python benchmarks/speed.py --out benchmarks/results/speed
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
+    python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
     python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
 One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
-medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
+medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All but
+the part learning is without learning while coding.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
-from nelloc.encoder import encode_tile
+from nelloc.encoder import encode_learning, encode_tile
 from nelloc.exact import backends
 from nelloc.exact.coder import DigitDecoder
 from nelloc.exact.engine import Engine
 from nelloc.schedule import step_count, step_rows
 from nelloc.tiling import tiles
 
+WITHOUT = "Without learning while coding (speed_learning.md), unless a row says otherwise."
 SIZES = (32, 64, 128, 1024)
 ROUNDS = 3
 PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
@@ -62,6 +65,9 @@ class Stream:
             assert all(np.array_equal(a, b) for a, b in zip(decoded, self.planes, strict=True))
 
     def encode(self) -> list[bytes]:
+        if self.engine.most_tiles is not None:  # it learns
+            codes = encode_learning(self.engine, self.planes, [0] * len(self.planes))
+            return [code.data for code in codes]
         return [encode_tile(self.engine, planes, 0).data for planes in self.planes]
 
     def decode(self, decoder: str, engine: Engine | None = None) -> list[NDArray[np.uint8]]:
@@ -135,6 +141,25 @@ def models() -> list[str]:
         lines.append(
             f"| {name} ({library.find(name).id.hex()}) | {encode:.2f} | {decode:.2f} | {2**20 / 1e6 / decode:.3f} |"
         )
+    return lines
+
+
+def learning() -> list[str]:
+    """1024 x 1024 with networks that learn while they code, and as they are."""
+    variants: dict[tuple[str, bool, str], Callable[[], object]] = {}
+    bits: dict[tuple[str, bool], float] = {}
+    for name in ("fast", "default"):
+        model = library.find(name)
+        for learns in (False, True):
+            stream = Stream(Engine.of(model, backends.prepare(model), learns=learns), photograph(1024))
+            bits[name, learns] = 8 * sum(map(len, stream.data)) / (3 * 1024**2)
+            variants[name, learns, "encode"] = stream.encode
+            variants[name, learns, "decode"] = lambda stream=stream: stream.decode("sheared")
+    seconds = medians(variants, ROUNDS)
+    lines = ["| 1024 x 1024 | bpd | encode, s | decode, s |", "| --- | --- | --- | --- |"]
+    for (name, learns), rate in bits.items():
+        found = [f"{seconds[name, learns, way]:.2f}" for way in ("encode", "decode")]
+        lines.append(f"| {name}{'' if learns else ' --no-learn'} | {rate:.4f} | {' | '.join(found)} |")
     return lines
 
 
@@ -238,7 +263,9 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
-    parser.add_argument("--part", action="append", choices=("large", "models", "decoders", "small", "memory"))
+    parser.add_argument(
+        "--part", action="append", choices=("large", "models", "learning", "decoders", "small", "memory")
+    )
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
     model = library.find()
@@ -248,6 +275,7 @@ def main() -> None:
         measurements: dict[str, Callable[[], list[str]]] = {
             "large": lambda: large(engine),
             "models": models,
+            "learning": learning,
             "decoders": lambda: decoders(engine, args.sequential_1024),
             "small": lambda: small_images(engine),
             "memory": memory,
@@ -259,7 +287,7 @@ def main() -> None:
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
-        head = f"# Speed\n\nMade by `{command}` on {machine()}; model `default` ({model.id.hex()}).\n\n"
+        head = f"# Speed\n\nMade by `{command}` on {machine()}; model `default` ({model.id.hex()}).\n{WITHOUT}\n\n"
         args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
 
 
