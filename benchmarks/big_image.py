@@ -24,7 +24,10 @@ import nelloc
 
 @dataclass(frozen=True)
 class Run:
-    """One command: what it was, seconds, and the most memory that its process had, in MB."""
+    """One command: what it was, seconds, and the most memory that its process had, in MB.
+
+    The system counts for a process at least what the one that started it had, here this one.
+    """
 
     name: str
     seconds: float
