@@ -37,7 +37,8 @@ from nelloc.exact.engine import Engine
 from nelloc.schedule import step_count, step_rows
 from nelloc.tiling import tiles
 
-WITHOUT = "Without learning while coding (speed_learning.md), unless a row says otherwise."
+WITHOUT = "Without learning while coding (speed_learning.md)."
+WITH = "The networks learn while they code, but for rows with --no-learn."
 SIZES = (32, 64, 128, 1024)
 ROUNDS = 3
 PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
@@ -287,7 +288,8 @@ def main() -> None:
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
-        head = f"# Speed\n\nMade by `{command}` on {machine()}; model `default` ({model.id.hex()}).\n{WITHOUT}\n\n"
+        note = WITH if args.part == ["learning"] else WITHOUT
+        head = f"# Speed\n\nMade by `{command}` on {machine()}; model `default` ({model.id.hex()}).\n{note}\n\n"
         args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
 
 
