@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -82,8 +83,8 @@ def check_file(data: bytes, original: Pixels | None) -> str:
     return found
 
 
-def check_model(data: bytes, folder: Path) -> str:
-    """Load a model file; if that works, code an image with it, as a file in ``folder``."""
+def check_model(data: bytes) -> str:
+    """Load a model file; if that works, code an image with it."""
     start = time.process_time()
     try:
         model = load_model(data, "model")
@@ -91,11 +92,13 @@ def check_model(data: bytes, folder: Path) -> str:
         found = "refused"
     else:
         found = "loaded"
-        path = folder / "fuzzed.nlm"
-        path.write_bytes(data)
         shape = (5, 6, 3)[: 3 if model.channels == 3 else 2]
         image = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-        back = nelloc.decode(nelloc.encode(image, model=path, verify=False), model=path)
+        with tempfile.NamedTemporaryFile(suffix=".nlm") as file:
+            file.write(data)
+            file.flush()
+            path = Path(file.name)
+            back = nelloc.decode(nelloc.encode(image, model=path, verify=False), model=path)
         if not np.array_equal(image, back):
             raise BrokenPromiseError("a model was taken that does not give pixels back")
     if time.process_time() - start > SECONDS:
@@ -183,7 +186,7 @@ def one_run(random: Random, corpus: list[Seed], models: list[bytes], folder: Pat
         data = (mutated if sort == "mutated" else forged)(random, seed.data, other.data)
     try:
         if sort == "model":
-            return f"{sort}, {check_model(data, folder)}"
+            return f"{sort}, {check_model(data)}"
         return f"{sort}, {check_file(data, seed.pixels if sort == 'mutated' else None)}"
     except Exception as error:  # whatever it is, it is a finding
         path = folder / f"broken-{sort}"

@@ -261,7 +261,7 @@ def _check_layers(model: ExactModel) -> None:
 def _check_context(tables: ContextTables) -> None:
     count = len(tables.thresholds)
     _require(1 <= count <= 1024 and tables.thresholds[0] == 0, "its activity table is malformed")
-    _require(bool((np.diff(tables.thresholds) > 0).all()), "its activity table is not increasing")
+    _require(bool((_differences(tables.thresholds) > 0).all()), "its activity table is not increasing")
     limits = {
         "input_scale": (1, 16000),
         "activity_input": (-INPUT_CLIP, INPUT_CLIP),
@@ -278,13 +278,19 @@ def _check_mixture(tables: MixtureTables) -> None:
     logistic, exponential, inverse = tables.logistic, tables.exponential, tables.inverse_scale
     _require(logistic.ndim == exponential.ndim == inverse.ndim == 1, "its mixture tables are malformed")
     _require(2 <= len(logistic) <= 4096 and logistic[0] == 1 << (COARSE_BITS - 1), "its logistic table is malformed")
-    monotone = bool((np.diff(logistic) >= 0).all()) and logistic[-1] <= 1 << COARSE_BITS
+    monotone = bool((_differences(logistic) >= 0).all()) and logistic[-1] <= 1 << COARSE_BITS
     _require(monotone, "its logistic table is not a distribution")
     _require(1 <= len(exponential) <= 4096 and exponential[0] == 1 << 16, "its exponential table is malformed")
-    decreasing = bool((np.diff(exponential) <= 0).all()) and exponential[-1] >= 0
+    decreasing = bool((_differences(exponential) <= 0).all()) and exponential[-1] >= 0
     _require(decreasing, "its exponential table is not decreasing")
     in_range = bool(((inverse >= 1) & (inverse < 1 << 24)).all())
     _require(1 <= len(inverse) <= 4096 and in_range, "its scale table is malformed")
+
+
+def _differences(table: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Of neighbouring entries, which in 32 bits could wrap around."""
+    wide = table.astype(np.int64)
+    return wide[1:] - wide[:-1]
 
 
 def _require(condition: bool, problem: str) -> None:

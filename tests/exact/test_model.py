@@ -82,6 +82,10 @@ def put(name, index, value):
         (put("context.thresholds", 5, 0), None, "not increasing"),
         (put("context.input_scale", 3, 0), None, "input_scale"),
         (put("mixture.logistic", 9, 0), None, "distribution"),
+        # Differences that would wrap around in 32 bits.
+        (put("mixture.logistic", slice(9, 11), (2097152244, -1023409936)), None, "distribution"),
+        (put("mixture.exponential", slice(9, 11), (-1073741824, 1073741825)), None, "exponential"),
+        (put("context.thresholds", slice(5, 7), (2000000000, -1000000000)), None, "not increasing"),
         (put("mixture.exponential", 0, 5), None, "exponential"),
         (put("mixture.inverse_scale", 1, 0), None, "scale table"),
         (lambda t: None, {"horizon": 99}, "horizon"),
