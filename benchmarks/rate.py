@@ -100,6 +100,7 @@ def main() -> None:
         measured = {(row.model, row.set) for row in rows}
         rows += [row for row in read(path) if (row.model, row.set) not in measured]
         command = "`python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET`"
+        command += ", or with --no-learn"
         args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by {command}.\n\n{summary(rows)}\n{table(rows)}")
         with path.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -1,7 +1,7 @@
 """Encoding tiles: every pixel is known, so a whole tile goes through the network at once.
 
 The same normaliser, network and mixture as in decoding give the frequencies; only the digits
-are looked up instead of decoded.
+are looked up instead of decoded. Where the network learns from what was coded, the steps are walked as in decoding.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +52,8 @@ def encode_tile(
     channels = np.broadcast_to(pixels, (engine.channels, height * width))
     first = np.full((engine.channels, 1), engine.first_pixel)
     quarters = np.concatenate([channels, first], axis=1).astype(np.float32) * np.float32(4)
-    values = pixels[:, plan.order].astype(np.int64)
-    strides = engine.mixture.strides
-    count = planes * len(strides)
-    digits = np.empty(count * height * width, np.int32)
+    digits = _digits(engine, image)
+    count = planes * len(engine.mixture.strides)
     frequencies = np.empty((len(digits), RADIX), np.float64)
     for start in range(0, height * width, PIXELS_PER_PASS):
         part = slice(start, start + PIXELS_PER_PASS)
@@ -65,13 +62,11 @@ def encode_tile(
         outputs = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
         places = plan.places(part, count)
-        known = (v // stride % RADIX for v in values[:, part] for stride in strides)
 
-        def choose(rows: NDArray[np.float64], places=places, known=known) -> NDArray[np.int64]:
-            digit, at = next(known), next(places)
-            digits[at] = digit
+        def choose(rows: NDArray[np.float64], places=places) -> NDArray[np.int32]:
+            at = next(places)
             frequencies[at] = rows
-            return digit
+            return digits[at]
 
         run(coding, choose)
         progress(len(plan.order[part]))
@@ -82,7 +77,7 @@ def encode_tile(
 class _KnownDigits:
     """A source of digits that are known, for a decoder that in this way encodes."""
 
-    def __init__(self, digits: NDArray[np.int64], measure: bool):
+    def __init__(self, digits: NDArray[np.int32], measure: bool):
         self._digits, self._measure = digits, measure
         self._place, self._writer, self.bits = 0, DigitWriter(), 0.0
 
@@ -92,7 +87,7 @@ class _KnownDigits:
         self._place += len(known)
         if self._measure:
             self.bits += _bits(known, frequencies)
-        return self._writer.digits(known, frequencies).astype(np.int32)
+        return self._writer.digits(known, frequencies)
 
     def bytes(self, seed: int) -> bytes:
         """What they are coded to; ``seed`` as in ``encode_digits``."""
@@ -118,21 +113,21 @@ def encode_learning(
     return [TileCode(digits.bytes(seed), digits.bits if measure else None) for digits, seed in coded]
 
 
-def _digits(engine: Engine, image: NDArray) -> NDArray[np.int64]:
+def _digits(engine: Engine, image: NDArray) -> NDArray[np.int32]:
     """All digits of a tile (planes, height, width) in the order of the stream."""
     planes, height, width = image.shape
     plan = _plan(height, width, engine.horizon)
     values = image.reshape(planes, -1)[:, plan.order].astype(np.int64)
     strides = engine.mixture.strides
     count = planes * len(strides)
-    digits = np.empty(count * height * width, np.int64)
+    digits = np.empty(count * height * width, np.int32)
     known = (value // stride % RADIX for value in values for stride in strides)
     for place, digit in zip(plan.places(slice(None), count), known, strict=True):
         digits[place] = digit
     return digits
 
 
-def _bits(digits: NDArray[Any], frequencies: NDArray[np.float64]) -> float:
+def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
     """-log2 of the probability of all digits."""
     chosen = frequencies[np.arange(len(digits)), digits]
     return float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())

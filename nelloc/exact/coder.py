@@ -41,7 +41,7 @@ class DigitWriter:
         self._digits: list[NDArray[np.uint8]] = []
         self._frequencies: list[NDArray[np.int32]] = []
 
-    def digits(self, known: NDArray[np.int64] | None, frequencies: NDArray[np.float64]) -> NDArray[np.int64]:
+    def digits(self, known: NDArray[Any] | None, frequencies: NDArray[np.float64]) -> NDArray[Any]:
         """Write the digits ``known`` (N,) of ``frequencies`` (N, RADIX), and return them."""
         assert known is not None
         self._digits.append(known.astype(np.uint8))

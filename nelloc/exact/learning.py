@@ -15,7 +15,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.model import ACTIVATION_MAX, LOGISTIC_BITS, SUM_LIMIT, WEIGHT_BITS, ExactModel
+from nelloc.exact.model import (
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    COEFFICIENT_BITS,
+    LOGISTIC_BITS,
+    MEAN_BITS,
+    SUM_LIMIT,
+    WEIGHT_BITS,
+    ExactModel,
+    output_bits,
+)
 
 # What a change of a weight counts: LEARNED_BITS where it is kept, USED_BITS where the network is corrected.
 LEARNED_BITS, USED_BITS = 22, 10
@@ -23,12 +33,11 @@ ROUNDED_BITS = LEARNED_BITS - USED_BITS
 LARGEST_USED = 127
 LARGEST_LEARNED = LARGEST_USED << ROUNDED_BITS
 # A unit that is always 1, for the biases: activations are in steps of 1/32.
-ONE = 32
-# Fractional bits of a correction, and of the outputs: logits, means, log-scales, coefficients.
-_CORRECTION_BITS = USED_BITS + 5
-_OUTPUT_BITS = (6, 8, 5, 8)
+ONE = 1 << ACTIVATION_BITS
+_CORRECTION_BITS = USED_BITS + ACTIVATION_BITS  # fractional
 # Of a step so many pixels teach, in the order of the step, so that sums stay below 2**24.
 TEACHERS = 256
+# What all tiles that learn at once may keep.
 MOST_BYTES = 1 << 26
 # Mean squares of the units begin as if so many pixels had been seen with this one.
 _FIRST_PIXELS, _FIRST_SQUARE = 64, 51
@@ -117,7 +126,7 @@ def can_learn(model: ExactModel) -> bool:
     last = model.layers[-1]
     correction = LARGEST_USED * ACTIVATION_MAX * (last.weight.shape[1] + 1)
     sums = ACTIVATION_MAX * np.abs(last.weight.astype(np.int64)).sum(axis=1) + np.abs(last.bias.astype(np.int64))
-    outputs = int((sums >> last.shift).max()) + (correction >> _CORRECTION_BITS - max(_OUTPUT_BITS))
+    outputs = int((sums >> last.shift).max()) + (correction >> _CORRECTION_BITS - max(MEAN_BITS, COEFFICIENT_BITS))
     return model.joint and correction < SUM_LIMIT and outputs + 2 < SUM_LIMIT
 
 
@@ -143,9 +152,7 @@ class LastLayer:
         self._used = np.zeros_like(self._learned)
         self._squares = np.full((tiles, width + 1), _FIRST_PIXELS * _FIRST_SQUARE, np.float64)
         self._pixels = np.full(tiles, _FIRST_PIXELS, np.float64)
-        k, c = model.components, model.channels
-        counts = (k, c * k, c * k, rows - k - 2 * c * k)
-        bits = np.repeat(_OUTPUT_BITS, counts)
+        bits = np.array(output_bits(model.components, model.channels))
         self._step = np.ldexp(np.float32(1), bits - _CORRECTION_BITS)[:, None]
 
     def correct(

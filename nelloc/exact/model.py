@@ -39,6 +39,9 @@ COARSE_BITS = 20
 WEIGHT_BITS = 13
 LOGIT_STEPS = 64
 SCALE_FRACTION_BITS = 14
+# Fractional bits of activations, and of outputs: logits, means, log2-scales, channel coefficients.
+ACTIVATION_BITS = 5
+LOGIT_BITS, MEAN_BITS, SCALE_BITS, COEFFICIENT_BITS = 6, 8, 5, 8
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,13 @@ class MixtureTables:
 def output_count(components: int, channels: int) -> int:
     """Number of network outputs: K logits; per channel K means and K log-scales; for RGB 3K coefficients too."""
     return components * (1 + 2 * channels + (3 if channels == 3 else 0))
+
+
+def output_bits(components: int, channels: int = 3) -> list[int]:
+    """Fractional bits of each output: logits K; per channel K means and K log2-scales; for RGB coefficients 3K."""
+    k, c = components, channels
+    coefficients = [COEFFICIENT_BITS] * (3 * k if c == 3 else 0)
+    return [LOGIT_BITS] * k + [MEAN_BITS] * c * k + [SCALE_BITS] * c * k + coefficients
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nelloc.errors import NellocError
 from nelloc.exact.context import SCALE_ORIGIN, SCALE_STEPS, ContextTables
 from nelloc.exact.model import (
+    ACTIVATION_BITS,
     COARSE_BITS,
     COARSE_STEPS,
     LOGISTIC_STEPS,
@@ -20,13 +21,13 @@ from nelloc.exact.model import (
     Layer,
     MixtureTables,
     load_model,
+    output_bits,
     save_model,
 )
 from nelloc.models.local import LocalConfig, LocalNetwork, weight_fraction_bits, weight_limit
-from nelloc.models.mixture import MAX_LOG2_SCALE, output_bits
+from nelloc.models.mixture import MAX_LOG2_SCALE
 
 _INPUT_BITS = 6  # inputs are in steps of 1/64
-_ACTIVATION_BITS = 5  # activations are in steps of 1/32
 # Beyond this the logistic CDF rounds to 0 or 1 at 15 bits.
 _LOGISTIC_END = 11.0
 _LOGIT_END = 10.0
@@ -113,14 +114,14 @@ def sum_fraction_bits(
 
 def _bits_before(layer: int) -> int:
     """Fractional bits of what enters the layer of that number."""
-    return _INPUT_BITS if layer == 0 else _ACTIVATION_BITS
+    return _INPUT_BITS if layer == 0 else ACTIVATION_BITS
 
 
 def _bits_after(config: LocalConfig, layer: int) -> NDArray[np.int64] | int:
     """Fractional bits of what leaves it, for each row."""
     if layer == len(config.layer_sizes) - 1:
         return np.array(output_bits(config.components, config.channels))
-    return _ACTIVATION_BITS
+    return ACTIVATION_BITS
 
 
 def _same(tables: ContextTables | MixtureTables, others: ContextTables | MixtureTables) -> bool:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import INPUT_CLIP, INPUT_STEPS, RAW_ACTIVITY, Inputs, input_count
-from nelloc.exact.model import SUM_LIMIT, output_count
-from nelloc.models.mixture import component_count, output_bits
+from nelloc.exact.model import SUM_LIMIT, output_bits, output_count
+from nelloc.models.mixture import component_count
 
 # Activations are 8-bit unsigned steps of 1/32; the first layer's weights have 10 bits and a sign.
 ACTIVATION_STEPS = 32

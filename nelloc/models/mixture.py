@@ -17,15 +17,6 @@ from nelloc.exact.model import output_count
 # The uniform part of the mixture, as the integer CDF has it: 256 / (2**21 + 256).
 UNIFORM_WEIGHT = 256 / (2**21 + 256)
 MIN_LOG2_SCALE, MAX_LOG2_SCALE = -5.0, 7.0
-# Fractional bits of the integer network's outputs: logits, means, log2-scales, channel coefficients.
-LOGIT_BITS, MEAN_BITS, SCALE_BITS, COEFFICIENT_BITS = 6, 8, 5, 8
-
-
-def output_bits(components: int, channels: int = 3) -> list[int]:
-    """Fractional bits of each output: logits K; per channel K means and K log2-scales; for RGB coefficients 3K."""
-    k, c = components, channels
-    coefficients = [COEFFICIENT_BITS] * (3 * k if c == 3 else 0)
-    return [LOGIT_BITS] * k + [MEAN_BITS] * c * k + [SCALE_BITS] * c * k + coefficients
 
 
 def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor, *, joint: bool = True) -> Tensor:

@@ -25,7 +25,7 @@ from nelloc.exact.context import standard_activity
 from nelloc.exact.engine import Engine
 from nelloc.exact.learning import LastLayer, Lesson, can_learn
 from nelloc.exact.mixture import run
-from nelloc.exact.model import load_model
+from nelloc.exact.model import load_model, output_bits
 
 
 def engine_of(model, learns: bool = True) -> Engine:
@@ -82,7 +82,7 @@ def lesson_of(model, outputs: np.ndarray, values: np.ndarray, base: np.ndarray, 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gradients_are_those_of_the_likelihood_in_floating_point(channels):
     torch = pytest.importorskip("torch")
-    from nelloc.models.mixture import log_likelihood, output_bits
+    from nelloc.models.mixture import log_likelihood
 
     k, n = 4, 300
     model = load_model(small_model_bytes(components=k, channels=channels))

@@ -13,11 +13,11 @@ from nelloc.codec import Options, encode_pixels  # noqa: E402
 from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact import backends  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL, INPUT_CLIP, border_distances, input_count  # noqa: E402
-from nelloc.exact.model import load_model  # noqa: E402
+from nelloc.exact.model import load_model, output_bits  # noqa: E402
 from nelloc.image import from_array  # noqa: E402
 from nelloc.models.export import export  # noqa: E402
 from nelloc.models.local import THESIS, LocalConfig, LocalNetwork, round_outputs  # noqa: E402
-from nelloc.models.mixture import UNIFORM_WEIGHT, log_likelihood, output_bits  # noqa: E402
+from nelloc.models.mixture import UNIFORM_WEIGHT, log_likelihood  # noqa: E402
 from nelloc.training.batches import BatchMaker, evaluate, luma  # noqa: E402
 
 
