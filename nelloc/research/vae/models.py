@@ -67,11 +67,15 @@ def standard_normal_log_prob(latents: Tensor) -> Tensor:
 
 
 class VAE(nn.Module):
-    """Encoder q(z | x), decoder p(x | z), prior N(0, I)."""
+    """Encoder q(z | x), decoder p(x | z), prior N(0, I).
+
+    ``low_precision`` computes the networks' products in bfloat16; likelihoods and divergences stay in float32.
+    """
 
     def __init__(self, architecture: Architecture):
         super().__init__()
         self.architecture = architecture
+        self.low_precision = False
         self.likelihood: Likelihood = _LIKELIHOODS[architecture.kind]()
         outputs = self.likelihood.outputs
         networks = _residual_networks if architecture.kind == "colour" else _perceptrons
@@ -88,12 +92,12 @@ class VAE(nn.Module):
 
     def posterior_of_inputs(self, inputs: Tensor) -> Posterior:
         """The encoder's q for images that are already mapped to [-1, 1], or corrupted there."""
-        mean, deviation = self.encoder(inputs).chunk(2, 1)
+        mean, deviation = self._outputs(self.encoder, inputs).chunk(2, 1)
         return Posterior(mean, functional.softplus(deviation) + 1e-6)
 
     def log_likelihood(self, images: Tensor, latents: Tensor) -> Tensor:
         """log p(x | z) in nats for images (N, ...) and latents (S, N, latent): (S, N)."""
-        outputs = self.decoder(latents.flatten(0, 1))
+        outputs = self._outputs(self.decoder, latents.flatten(0, 1))
         repeated = images.repeat(len(latents), 1, 1, 1)
         return self.likelihood.log_prob(outputs, repeated).reshape(latents.shape[:2])
 
@@ -101,7 +105,12 @@ class VAE(nn.Module):
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents (count, latent) from the prior and an image from p(x | z) for each."""
         latents = torch.randn(count, self.architecture.latent, generator=generator)
-        return latents, self.likelihood.sample(self.decoder(latents), generator)
+        return latents, self.likelihood.sample(self._outputs(self.decoder, latents), generator)
+
+    def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.low_precision):
+            outputs: Tensor = network(inputs)
+        return outputs.float() if self.low_precision else outputs
 
 
 _LIKELIHOODS = {"binary": Bernoulli, "gray": DiscretisedLogistic, "colour": ChannelAutoregressiveLogistic}

@@ -153,7 +153,16 @@ def train(
     path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.pt"
     settings.progress.expect(plan.epochs)
     advance = partial(settings.progress.advance, 1)
-    return fit(vae, images.train, objective, plan, measure=measure, progress=advance, checkpoint=path)
+    return fit(
+        vae,
+        images.train,
+        objective,
+        plan,
+        measure=measure,
+        progress=advance,
+        checkpoint=path,
+        low_precision=not settings.quick,
+    )
 
 
 def measured_images(settings: Settings, kind: Kind, images: Pictures) -> Tensor:

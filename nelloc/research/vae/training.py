@@ -13,10 +13,14 @@ from torch import Tensor
 
 from nelloc import storage
 from nelloc.errors import NellocError
+from nelloc.models.precision import bfloat16_is_faster
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, frozen
 
 Row = dict[str, float]
+
+# The share of the epochs, at least one, that are trained in float32 after those in bfloat16.
+FULL_PRECISION = 0.03
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,15 @@ def fit(
     measure: Callable[[int], Row] = lambda epoch: {},
     progress: Callable[[], None] = lambda: None,
     checkpoint: Path | None = None,
+    low_precision: bool = False,
 ) -> list[Row]:
     """Train ``vae`` in place on images (N, channels, rows, columns), and return a row of measurements for each epoch.
 
     ``measure`` is asked for a row after each epoch, ``progress`` is told of each. With ``checkpoint``, the state after
     each epoch is kept there, and a run that finds one goes on from it; the result is that of an unbroken run, because
     each epoch draws its randomness from ``plan.seed`` and its own number. Raises NellocError for a checkpoint of
-    another plan or a diverged loss.
+    another plan or a diverged loss. With ``low_precision`` all but the last epochs are trained in bfloat16, if this
+    machine is faster at it.
     """
     trained = vae.encoder if plan.encoder_only else vae
     optimiser = torch.optim.Adam(trained.parameters(), lr=plan.learning_rate, fused=True)
@@ -54,9 +60,12 @@ def fit(
         rows = _restore(checkpoint, vae, optimiser, plan)
     for _ in rows:
         progress()
+    low_precision = low_precision and bfloat16_is_faster(images.device)
+    low_epochs = plan.epochs - max(1, round(FULL_PRECISION * plan.epochs)) if low_precision else 0
     for epoch in range(len(rows) + 1, plan.epochs + 1):
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
         vae.train()
+        vae.low_precision = epoch <= low_epochs
         with frozen(vae.decoder if plan.encoder_only else torch.nn.Module()):
             for indices in torch.randperm(len(images), generator=generator).split(plan.batch):
                 loss = objective(vae, images[indices].float(), generator)
@@ -66,6 +75,7 @@ def fit(
         if not torch.isfinite(loss):
             raise NellocError(f"training: the loss of epoch {epoch} is not a number; try another --seed")
         vae.eval()
+        vae.low_precision = False
         rows.append({"epoch": epoch, **measure(epoch)})
         if checkpoint is not None:
             _keep(checkpoint, vae, optimiser, plan, rows)

@@ -128,6 +128,24 @@ def test_half_asleep_beats_the_plain_encoder_on_test_images_with_three_seeds():
     assert min(gains) > 0.01  # bits per dimension, of about 0.7
 
 
+def test_low_precision_trains_as_well(monkeypatch):
+    monkeypatch.setattr("nelloc.research.vae.training.bfloat16_is_faster", lambda device: True)
+    seen, found = [], {}
+    for low in (False, True):
+        vae = small_vae()
+
+        def objective(vae, images, generator):
+            seen.append(vae.low_precision)
+            return wake(vae, images, generator)
+
+        fit(vae, strokes(400), objective, Plan(15, batch=50, learning_rate=3e-3), low_precision=low)
+        found[low] = bits_per_dimension(amortised_elbo(vae, strokes(200, seed=1), samples=5), vae)
+        assert not vae.low_precision
+    assert seen == 15 * 8 * [False] + 14 * 8 * [True] + 8 * [False]
+    assert found[True] != found[False]
+    assert found[True] == pytest.approx(found[False], rel=0.02)
+
+
 def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
     plan = Plan(4, batch=50)
     whole = small_vae()
