@@ -27,7 +27,17 @@ from nelloc.exact.context import (
     Normaliser,
     round_inputs,
 )
-from nelloc.exact.mixture import FREE_FREQUENCY, INNER, MEAN_LIMIT, RADIX, Frequencies, Mixture, Plane, normalise
+from nelloc.exact.mixture import (
+    FREE_FREQUENCY,
+    INNER,
+    MEAN_LIMIT,
+    RADIX,
+    Frequencies,
+    Mixture,
+    Plane,
+    normalise,
+    steps_below,
+)
 from nelloc.exact.model import COARSE_BITS, SCALE_FRACTION_BITS, ExactModel
 
 # The network is told an activity relative to the range of the samples, but not less than that of this level of 8-bit
@@ -117,7 +127,8 @@ class DeepMixture(Mixture):
     def __init__(self, model: ExactModel, bits: int):
         super().__init__(model)
         deep = DeepTables.of(model.context, model.channels, bits)
-        self.bits, self.sample_type = bits, np.dtype(np.uint16)
+        self.sample_type = np.dtype(np.uint16)
+        self._last_value, self._whole = (1 << bits) - 1, 1 << CDF_BITS
         self.strides = tuple(RADIX**power for power in reversed(range(bits // 2)))
         self._mean_scale = deep.mean_scale.astype(np.float64)
         self._scale_offset = deep.scale_offset.astype(np.float32)
@@ -146,15 +157,13 @@ class DeepMixture(Mixture):
         start *= -1 / 64
         return start
 
-    def _logistic_at(self, boundary: Plane, slope: Plane, start: Plane) -> NDArray[np.int64]:
-        """Logistic CDFs (..., K, N), 0 to 2**CDF_BITS, below the values ``boundary`` (..., N)."""
-        position = boundary[..., None, :] * slope
-        position += start
-        np.floor(position, out=position)
+    def _logistic_at(self, steps: Plane) -> NDArray[np.int64]:
+        """Logistic CDFs, 0 to 2**CDF_BITS, at ``steps`` of the table."""
+        position = np.floor(steps)
         np.clip(position, -self._reach, self._reach, out=position)
-        steps = position.astype(np.int64)
-        steps += self._reach
-        entry, fraction = steps >> FRACTION_BITS, steps & ((1 << FRACTION_BITS) - 1)
+        place = position.astype(np.int64)
+        place += self._reach
+        entry, fraction = place >> FRACTION_BITS, place & ((1 << FRACTION_BITS) - 1)
         low = self._coarse.take(entry)
         entry += 1
         fraction *= self._coarse.take(entry) - low
@@ -178,7 +187,7 @@ class DeepMixture(Mixture):
         above[RADIX] = total * np.float64((1 << CDF_BITS) + (1 << UNIFORM_BITS))
         for stride in self.strides:
             boundary = low + INNER * stride
-            logistic = self._logistic_at(boundary, slope, start)
+            logistic = self._logistic_at(steps_below(boundary, slope, start))
             logistic *= weight
             boundary *= uniform
             np.floor(boundary, out=boundary)
@@ -197,13 +206,6 @@ class DeepMixture(Mixture):
             np.subtract(above.take(chosen + n), first, out=above[RADIX])
             lower += first
         return low
-
-    def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The logistic CDFs (K, N) at the lower and the upper edge of the values just coded."""
-        below, above = self._logistic_at(value + np.arange(2)[:, None], slope, start)
-        below[:, value == 0] = 0
-        above[:, value == (1 << self.bits) - 1] = 1 << CDF_BITS
-        return below, above
 
     def _posterior(self, weight: NDArray[np.int32], below: NDArray[Any], above: NDArray[Any]) -> NDArray[np.int32]:
         """Weights given the value of the plane just coded: w_i * (logistic_i + 1), renormalised; below 2**38."""

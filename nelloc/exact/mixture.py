@@ -69,6 +69,8 @@ class Mixture:
         self.components = model.components
         self.joint = model.joint
         self.channels = model.channels
+        # A sample's largest value, and what a logistic CDF reaches there.
+        self._last_value, self._whole = LEVELS - 1, 1 << LOGISTIC_BITS
         self._logistic = model.mixture.logistic_fine
         self._centre = len(self._logistic) // 2
         self._exponential = model.mixture.exponential.astype(np.float64)
@@ -111,11 +113,10 @@ class Mixture:
                 break
             deviations.append(4 * value - base[plane])
             if self.joint:
-                below, above = self._edges(slope[plane], start, value)
+                position, below, above = self._edges(slope[plane], start, value)
                 weight = self._posterior(weight, below, above)
                 if lesson is not None:
-                    position = np.floor((value + _EDGES)[:, None] * slope[plane] + start) - self._centre
-                    lesson.planes.append(PlaneTrace(below, above, position, deviations[-1]))
+                    lesson.planes.append(PlaneTrace(below, above, position - self._centre, deviations[-1]))
         if lesson is not None:
             lesson.posterior = weight
         return values
@@ -152,10 +153,8 @@ class Mixture:
         start += self._centre
         return start
 
-    def _logistic_at(self, boundary: Plane, slope: Plane, start: Plane) -> NDArray[Any]:
-        """Logistic CDFs (..., K, N), 0 to 2**15, below the values ``boundary`` (..., N)."""
-        steps = boundary[..., None, :] * slope
-        steps += start
+    def _logistic_at(self, steps: Plane) -> NDArray[Any]:
+        """Logistic CDFs, 0 to 2**15, at ``steps`` of the table."""
         # Truncation equals floor where it matters: what is below zero is clipped to index 0.
         return self._logistic.take(steps.astype(np.int32), mode="clip")
 
@@ -176,7 +175,7 @@ class Mixture:
         above[RADIX] = total * np.float64(1 << LOGISTIC_BITS) + np.floor(uniform * LEVELS)
         for stride in self.strides:
             boundary = low + INNER * stride
-            logistic = self._logistic_at(boundary, slope, start)
+            logistic = self._logistic_at(steps_below(boundary, slope, start))
             logistic *= weight
             boundary *= uniform
             np.floor(boundary, out=boundary)
@@ -193,15 +192,19 @@ class Mixture:
             lower += first
         return low
 
-    def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The logistic CDFs (K, N) at the lower and the upper edge of the values just coded."""
-        below, above = self._logistic_at(value + _EDGES, slope, start)
-        first, last = value == 0, value == LEVELS - 1
+    def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[Plane, NDArray[Any], NDArray[Any]]:
+        """The lower and the upper edge of the values just coded: whole steps of the table (2, K, N), and the logistic
+        CDFs (K, N) at the lower and at the upper one.
+        """
+        steps = steps_below(value + _EDGES, slope, start)
+        np.floor(steps, out=steps)
+        below, above = self._logistic_at(steps)
+        first, last = value == 0, value == self._last_value
         if first.any():
             below[:, first] = 0
         if last.any():
-            above[:, last] = 1 << LOGISTIC_BITS
-        return below, above
+            above[:, last] = self._whole
+        return steps, below, above
 
     def _posterior(self, weight: NDArray[np.int32], below: NDArray[Any], above: NDArray[Any]) -> NDArray[np.int32]:
         """Weights given the value of the plane just coded: w_i * (64 * logistic_i + 1), renormalised."""
@@ -209,6 +212,13 @@ class Mixture:
         mass += 1
         mass *= weight
         return normalise(mass)
+
+
+def steps_below(boundary: Plane, slope: Plane, start: Plane) -> Plane:
+    """Steps of the logistic table (..., K, N) below the values ``boundary`` (..., N), not rounded."""
+    steps = boundary[..., None, :] * slope
+    steps += start
+    return steps
 
 
 def _add_linear(mean: Plane, coefficients: NDArray[np.float32], deviations: list[Plane]) -> None:
