@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.image import orientation
+from nelloc.image import netpbm, orientation
 from nelloc.image.pixels import Pixels, Samples, from_array
 
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
-_NETPBM_HEAD = re.compile(rb"(P[56])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
 
 
 def read(data: bytes, file_format: str, source: str) -> Pixels:
@@ -61,13 +59,12 @@ def _read_tiff(data: bytes, source: str) -> Samples:
 
 
 def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
-    head = _NETPBM_HEAD.match(data)
-    if head is None:
+    found = netpbm.unpack(data)
+    if found is None:
         raise NellocError(f"{source}: has 16 bits per sample in a form of PPM that is not read; convert it to PNG")
-    channels = 3 if head[1] == b"P6" else 1
-    width, height = int(head[2]), int(head[3])
-    samples = np.frombuffer(data, ">u2", width * height * channels, head.end()).astype(np.uint16)
-    return samples.reshape((height, width, 3) if channels == 3 else (height, width))
+    head, start = found
+    samples = np.frombuffer(data, ">u2", head.width * head.height * head.channels, start).astype(np.uint16)
+    return samples.reshape((head.height, head.width, 3) if head.channels == 3 else (head.height, head.width))
 
 
 def write_png(array: NDArray[np.uint16], source: str, level: int | None = None) -> bytes:
@@ -101,5 +98,5 @@ def write_netpbm(array: NDArray[np.uint16], source: str) -> bytes:
     """A PGM or PPM file of an array (H, W) or (H, W, 3)."""
     if array.ndim == 3 and array.shape[2] != 3:
         raise NellocError(f"{source}: has alpha, which PPM cannot hold; use .png")
-    magic = b"P5" if array.ndim == 2 else b"P6"
-    return b"%s\n%d %d\n65535\n" % (magic, array.shape[1], array.shape[0]) + array.astype(">u2").tobytes()
+    head = netpbm.Head(1 if array.ndim == 2 else 3, array.shape[1], array.shape[0], 65535)
+    return head.pack() + array.astype(">u2").tobytes()

@@ -83,7 +83,7 @@ def _joined(layout: slices.Layout, image: Image.Image, data: bytes, source: str)
     planes, top = np.empty(0), 0
     for part in layout.read(data, layout.heights(), partial(_decode_bytes, source=source)):
         if whole is None:
-            planes = scratch.empty((part.kind.planes, layout.height, layout.width), part.planes.dtype)
+            planes = scratch.empty((part.kind.planes, *layout.size), part.planes.dtype)
             whole = replace(part, groups=split(part.kind, planes))
         np.concatenate(part.groups, out=planes[:, top : top + part.height])
         top += part.height

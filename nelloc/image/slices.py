@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import re
 import struct
 import zlib
 from abc import ABC, abstractmethod
@@ -17,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nelloc.image import png
+from nelloc.image import netpbm, png
 from nelloc.image.pixels import Pixels, to_array
 from nelloc.kinds import Kind
 
@@ -27,7 +26,6 @@ LARGE = 1 << 24
 # Pixels in a slice, about.
 _AT_ONCE = 1 << 21
 _COLOUR_TYPES = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG, and their channels
-_NETPBM_HEAD = re.compile(rb"(P[56])\s+(\d+)\s+(\d+)\s+(255|65535)\s")
 _HEADER = struct.Struct(">IIBBBBB")
 _HEADER_PLACE = len(png.SIGNATURE) + 8
 
@@ -35,8 +33,10 @@ _HEADER_PLACE = len(png.SIGNATURE) + 8
 class Layout(ABC):
     """How the rows of a file lie in it."""
 
-    width: int
-    height: int
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
 
     @abstractmethod
     def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
@@ -44,8 +44,9 @@ class Layout(ABC):
 
     def heights(self) -> Iterator[int]:
         """Numbers of rows that make slices of a good size."""
-        step = _rows_at_once(self.width)
-        return (min(step, self.height - top) for top in range(0, self.height, step))
+        height, width = self.size
+        step = _rows_at_once(width)
+        return (min(step, height - top) for top in range(0, height, step))
 
 
 def cut(pixels: Pixels) -> Iterator[Pixels]:
@@ -64,30 +65,26 @@ def layout_of(data: bytes) -> Layout | None:
         width, height, depth, colour, *methods = _HEADER.unpack_from(data, _HEADER_PLACE)
         plain = depth in (8, 16) and colour in _COLOUR_TYPES and not any(methods)
         return _PngLayout(width, height, depth, colour) if plain else None
-    head = _NETPBM_HEAD.match(data)
-    if head is None:
-        return None
-    stride = int(head[2]) * (3 if head[1] == b"P6" else 1) * (1 if head[4] == b"255" else 2)
-    return _NetpbmLayout(int(head[2]), int(head[3]), head[1], head[4], head.end(), stride)
+    found = netpbm.unpack(data)
+    return None if found is None or found[0].largest not in (255, 65535) else _NetpbmLayout(*found)
 
 
 @dataclass(frozen=True)
 class _NetpbmLayout(Layout):
-    """Rows of ``stride`` bytes from ``start`` on."""
+    """Rows of samples from ``start`` on."""
 
-    width: int
-    height: int
-    magic: bytes
-    largest: bytes
+    head: netpbm.Head
     start: int
-    stride: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.head.height, self.head.width
 
     def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
-        place = self.start
+        place, stride = self.start, self.head.stride
         for height in heights:
-            head = b"%s\n%d %d\n%s\n" % (self.magic, self.width, height, self.largest)
-            yield decode(head + data[place : place + height * self.stride])
-            place += height * self.stride
+            yield decode(self.head._replace(height=height).pack() + data[place : place + height * stride])
+            place += height * stride
 
 
 @dataclass(frozen=True)
@@ -98,6 +95,10 @@ class _PngLayout(Layout):
     height: int
     depth: int
     colour: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.height, self.width
 
     def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
         stride = 1 + self.width * _COLOUR_TYPES[self.colour] * self.depth // 8
@@ -178,9 +179,10 @@ def write_netpbm(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels
     out = io.BytesIO()
     for pixels in slices:
         data = encode(pixels)
-        layout = layout_of(data)
-        assert isinstance(layout, _NetpbmLayout)
+        found = netpbm.unpack(data)
+        assert found is not None
+        head, start = found
         if not out.tell():
-            out.write(b"%s\n%d %d\n%s\n" % (layout.magic, layout.width, height, layout.largest))
-        out.write(memoryview(data)[layout.start :])
+            out.write(head._replace(height=height).pack())
+        out.write(memoryview(data)[start:])
     return out.getvalue()

@@ -125,8 +125,8 @@ def test_what_cannot_be_cut_is_read_whole(sliced, monkeypatch):
     monkeypatch.setattr(reading, "_joined", None)
     for pixels in (sample(Kind.PALETTE), sample(Kind.BILEVEL)):
         assert same_picture(image.read(image.write(pixels, ".png", "photo").data, "photo"), pixels)
-    data = b"P5 # a comment\n2 2 255\n1234"
-    assert image.read(data, "photo").planes.tobytes() == b"1234"
+    assert image.read(b"P2 2 2 255\n1 2 3 4", "photo").planes.tobytes() == b"\1\2\3\4"
+    assert image.read(b"P5 2 1 100\n\x64\x00", "photo").planes.tobytes() == b"\xff\0"
 
 
 def png_file() -> bytes:
