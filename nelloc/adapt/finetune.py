@@ -31,7 +31,10 @@ from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
 
 @dataclass(frozen=True)
 class Plan:
-    """How to adapt. Lengths are in pixels; shifts say by how many bits differences are coarser than weights."""
+    """How to adapt. Lengths are in pixels; shifts say by how many bits differences are coarser than weights.
+
+    Without ``last_layer`` that layer stays as it is.
+    """
 
     pixels: int
     batch: int = 1024
@@ -39,6 +42,7 @@ class Plan:
     warm_up: float = 0.05
     weight_shifts: tuple[int, int, int] = (3, 1, 1)
     bias_bits: int = 2
+    last_layer: bool = True
     seed: int = 1
 
     @property
@@ -96,7 +100,7 @@ def _train(
     network = tuned.network
     network.low_precision = bfloat16_is_faster(device)
     maker = BatchMaker(network.config)
-    optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, betas=_BETAS)
+    optimiser = torch.optim.Adam(tuned.moving.values(), lr=plan.learning_rate, betas=_BETAS)
 
     def draw() -> tuple[Batch, Tensor]:
         drawn = sampler.draw(plan.batch)
@@ -137,7 +141,7 @@ def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Te
 
 
 class _Tuned:
-    """A network under adaptation: its weights, those of its base, and the steps in which they differ."""
+    """A network under adaptation: its ``moving`` weights, those of its base, and the steps in which they differ."""
 
     def __init__(self, network: LocalNetwork, plan: Plan, pixels: int):
         self.network, self.pixels = network, pixels
@@ -147,6 +151,8 @@ class _Tuned:
         fractions = network.fraction_bits
         assert fractions is not None
         last = len(fractions) - 1
+        fixed = () if plan.last_layer else (f"layers.{last}.weight", f"layers.{last}.bias")
+        self.moving = {name: tensor for name, tensor in network.named_parameters() if name not in fixed}
         for index, fraction in enumerate(fractions):
             fine = torch.exp2(-fraction.to(self.base["layers.0.bias"].device).float())[:, None]
             coarse = plan.weight_shifts[0 if index == 0 else 2 if index == last else 1]
@@ -160,20 +166,20 @@ class _Tuned:
         """The rounded weights by name, which hand their gradients on to the weights themselves."""
         return {
             name: tensor + (self._rounded(name, tensor.detach()) - tensor.detach())
-            for name, tensor in self.network.named_parameters()
+            for name, tensor in self.moving.items()
         }
 
     def rounded(self) -> LocalNetwork:
         """The network with its weights rounded for good, on the CPU."""
         with torch.no_grad():
-            for name, tensor in self.network.named_parameters():
+            for name, tensor in self.moving.items():
                 tensor.copy_(self._rounded(name, tensor))
         return self.network.cpu()
 
     def shrink(self, optimiser: torch.optim.Adam, step: int, rate: float) -> None:
         """Pull every weight towards its base as far as the bits of its difference ask for, in Adam's measure."""
         with torch.no_grad():
-            for name, tensor in self.network.named_parameters():
+            for name, tensor in self.moving.items():
                 # The root of the mean squared gradient, which Adam divides gradients by.
                 size = (optimiser.state[tensor]["exp_avg_sq"] / (1 - _BETAS[1] ** (step + 1))).sqrt() + 1e-8
                 change = tensor - self.base[name]

@@ -10,7 +10,6 @@ in float64 below 2**53. The bounds that are named here are for 16 bits.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,17 +26,7 @@ from nelloc.exact.context import (
     Normaliser,
     round_inputs,
 )
-from nelloc.exact.mixture import (
-    FREE_FREQUENCY,
-    INNER,
-    MEAN_LIMIT,
-    RADIX,
-    Frequencies,
-    Mixture,
-    Plane,
-    normalise,
-    steps_below,
-)
+from nelloc.exact.mixture import MEAN_LIMIT, RADIX, Mixture, Plane, normalise
 from nelloc.exact.model import COARSE_BITS, SCALE_FRACTION_BITS, ExactModel
 
 # The network is told an activity relative to the range of the samples, but not less than that of this level of 8-bit
@@ -128,7 +117,8 @@ class DeepMixture(Mixture):
         super().__init__(model)
         deep = DeepTables.of(model.context, model.channels, bits)
         self.sample_type = np.dtype(np.uint16)
-        self._last_value, self._whole = (1 << bits) - 1, 1 << CDF_BITS
+        self._last_value, self._whole, self._uniform = (1 << bits) - 1, 1 << CDF_BITS, 2.0 ** (UNIFORM_BITS - bits)
+        self._sum_type = np.int64
         self.strides = tuple(RADIX**power for power in reversed(range(bits // 2)))
         self._mean_scale = deep.mean_scale.astype(np.float64)
         self._scale_offset = deep.scale_offset.astype(np.float32)
@@ -147,7 +137,6 @@ class DeepMixture(Mixture):
         self._reach = (len(half) - 1) << FRACTION_BITS
         self._least_mean = -float(MEAN_LIMIT << (bits - 8))
         self._largest_mean = float((64 << bits) + (MEAN_LIMIT << (bits - 8)))
-        self._uniform = 2.0 ** (UNIFORM_BITS - bits)  # per value and unit of weight
 
     def _start(self, mean: Plane, slope: Plane) -> Plane:
         """Starts (K, N) in steps: below value b the position is ``b*slope + start``; numerators are below 2**48."""
@@ -171,41 +160,11 @@ class DeepMixture(Mixture):
         fraction >>= COARSE_BITS + FRACTION_BITS - CDF_BITS
         return fraction
 
-    def _code_plane(
-        self, weight: NDArray[np.int32], slope: Plane, start: Plane
-    ) -> Generator[Frequencies, NDArray, Plane]:
-        """Code one plane; returns the values (N,)."""
-        n = weight.shape[1]
-        total = np.add.reduce(weight, axis=0, dtype=np.int64)
-        uniform = total * self._uniform
-        columns = np.arange(n)
-        low, lower = np.zeros(n), np.zeros(n)
-        # As in the 8-bit mixture; sums are below 2**38.
-        above = np.zeros((RADIX + 1, n))
-        cumulative = np.empty((RADIX + 1, n))
-        cumulative[0], cumulative[RADIX] = 0, FREE_FREQUENCY
-        above[RADIX] = total * np.float64((1 << CDF_BITS) + (1 << UNIFORM_BITS))
-        for stride in self.strides:
-            boundary = low + INNER * stride
-            logistic = self._logistic_at(steps_below(boundary, slope, start))
-            logistic *= weight
-            boundary *= uniform
-            np.floor(boundary, out=boundary)
-            boundary += np.add.reduce(logistic, axis=1)
-            inner = np.subtract(boundary, lower, out=above[1:RADIX])
-            _, length = np.frexp(above[RADIX])
-            reduction = np.ldexp(1.0, -np.maximum(length - DIFFERENCE_BITS, 0))
-            scaled = np.floor(inner * reduction)
-            scaled *= FREE_FREQUENCY
-            scaled /= np.floor(above[RADIX] * reduction)
-            np.floor(scaled, out=cumulative[1:RADIX])
-            digit = yield np.ascontiguousarray((cumulative[1:] - cumulative[:-1]).T)
-            low += digit * stride
-            chosen = digit * n + columns
-            first = above.take(chosen)
-            np.subtract(above.take(chosen + n), first, out=above[RADIX])
-            lower += first
-        return low
+    def _scale(self, inner: Plane, whole: Plane, out: Plane) -> None:
+        # Sums are below 2**38: of long ones the last bits are left out, so that products stay below 2**53.
+        _, length = np.frexp(whole)
+        reduction = np.ldexp(1.0, -np.maximum(length - DIFFERENCE_BITS, 0))
+        super()._scale(np.floor(inner * reduction), np.floor(whole * reduction), out)
 
     def _posterior(self, weight: NDArray[np.int32], below: NDArray[Any], above: NDArray[Any]) -> NDArray[np.int32]:
         """Weights given the value of the plane just coded: w_i * (logistic_i + 1), renormalised; below 2**38."""

@@ -37,7 +37,7 @@ MEAN_LIMIT = 64 * 64  # means stay within 64 gray levels of 0..255
 COEFFICIENT_SHIFT = 4
 MEAN_SHIFT = 8
 
-INNER = np.arange(1, RADIX)[:, None]  # inner boundaries of a digit
+_INNER = np.arange(1, RADIX)[:, None]  # inner boundaries of a digit
 _EDGES = np.arange(2)[:, None]  # lower and upper boundary of a value
 
 Plane = NDArray[np.float64]
@@ -69,8 +69,9 @@ class Mixture:
         self.components = model.components
         self.joint = model.joint
         self.channels = model.channels
-        # A sample's largest value, and what a logistic CDF reaches there.
-        self._last_value, self._whole = LEVELS - 1, 1 << LOGISTIC_BITS
+        # A sample's largest value, and what a unit of weight counts: its logistic part, and its uniform part per value.
+        self._last_value, self._whole, self._uniform = LEVELS - 1, 1 << LOGISTIC_BITS, 1 / (1 << UNIFORM_SHIFT)
+        self._sum_type: type = np.int32  # of the CDFs of all components
         self._logistic = model.mixture.logistic_fine
         self._centre = len(self._logistic) // 2
         self._exponential = model.mixture.exponential.astype(np.float64)
@@ -163,8 +164,8 @@ class Mixture:
     ) -> Generator[Frequencies, NDArray, Plane]:
         """Code one plane; returns the values (N,)."""
         n = weight.shape[1]
-        total = np.add.reduce(weight, axis=0, dtype=np.int32)
-        uniform = total * np.float64(1 / (1 << UNIFORM_SHIFT))  # per gray level, before the floor
+        total = np.add.reduce(weight, axis=0, dtype=self._sum_type)
+        uniform = total * self._uniform  # per value, before the floor
         columns = np.arange(n)
         low = np.zeros(n)
         lower = np.zeros(n)
@@ -172,18 +173,16 @@ class Mixture:
         above = np.zeros((RADIX + 1, n))
         cumulative = np.empty((RADIX + 1, n))
         cumulative[0], cumulative[RADIX] = 0, FREE_FREQUENCY
-        above[RADIX] = total * np.float64(1 << LOGISTIC_BITS) + np.floor(uniform * LEVELS)
+        above[RADIX] = total * np.float64(self._whole) + np.floor(uniform * (self._last_value + 1))
         for stride in self.strides:
-            boundary = low + INNER * stride
-            logistic = self._logistic_at(steps_below(boundary, slope, start))
+            boundary = low + _INNER * stride
+            logistic = self._logistic_at(_steps(boundary, slope, start))
             logistic *= weight
             boundary *= uniform
             np.floor(boundary, out=boundary)
-            boundary += np.add.reduce(logistic, axis=1, dtype=np.int32)
+            boundary += np.add.reduce(logistic, axis=1, dtype=self._sum_type)
             inner = np.subtract(boundary, lower, out=above[1:RADIX])
-            scaled = inner * FREE_FREQUENCY
-            scaled /= above[RADIX]
-            np.floor(scaled, out=cumulative[1:RADIX])
+            self._scale(inner, above[RADIX], out=cumulative[1:RADIX])
             digit = yield np.ascontiguousarray((cumulative[1:] - cumulative[:-1]).T)
             low += digit * stride
             chosen = digit * n + columns
@@ -192,11 +191,17 @@ class Mixture:
             lower += first
         return low
 
+    def _scale(self, inner: Plane, whole: Plane, out: Plane) -> None:
+        """Parts (RADIX - 1, N) of ``whole`` (N,), as parts of FREE_FREQUENCY."""
+        scaled = inner * FREE_FREQUENCY
+        scaled /= whole
+        np.floor(scaled, out=out)
+
     def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[Plane, NDArray[Any], NDArray[Any]]:
         """The lower and the upper edge of the values just coded: whole steps of the table (2, K, N), and the logistic
         CDFs (K, N) at the lower and at the upper one.
         """
-        steps = steps_below(value + _EDGES, slope, start)
+        steps = _steps(value + _EDGES, slope, start)
         np.floor(steps, out=steps)
         below, above = self._logistic_at(steps)
         first, last = value == 0, value == self._last_value
@@ -214,7 +219,7 @@ class Mixture:
         return normalise(mass)
 
 
-def steps_below(boundary: Plane, slope: Plane, start: Plane) -> Plane:
+def _steps(boundary: Plane, slope: Plane, start: Plane) -> Plane:
     """Steps of the logistic table (..., K, N) below the values ``boundary`` (..., N), not rounded."""
     steps = boundary[..., None, :] * slope
     steps += start
