@@ -35,7 +35,7 @@ def list_experiments(as_json: bool) -> None:
     """List the experiments."""
     with reporting():
         if as_json:
-            named = ("name", "title", "data", "full_data")
+            named = ("name", "title", "data")
             print_json([{n: getattr(e, n) for n in named} | {"thesis": dict(e.thesis)} for e in EXPERIMENTS])
             return
         width = max((len(experiment.name) for experiment in EXPERIMENTS), default=0)
@@ -48,7 +48,6 @@ def list_experiments(as_json: bool) -> None:
 def command_of(experiment: Experiment) -> click.Command:
     """The command that runs an experiment."""
     data = f" It has {', '.join(experiment.data)}." if experiment.data else "  [not used]"
-    data += f" A full run reads {', '.join(experiment.full_data)} too." if experiment.full_data else ""
     epochs = "" if experiment.trains else "  [not used]"
 
     @click.command(experiment.name, help=f"{experiment.title}.", short_help=experiment.title, epilog=_EPILOG)

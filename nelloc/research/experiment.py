@@ -87,8 +87,8 @@ class Experiment:
 
     ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
     ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` are
-    the thesis's values of what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads,
-    ``full_data`` those that only a full run reads. ``trains`` says if it has epochs.
+    the thesis's values of what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads.
+    ``trains`` says if it has epochs.
     """
 
     name: str
@@ -97,7 +97,6 @@ class Experiment:
     thesis: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     trains: bool = False
-    full_data: tuple[str, ...] = ()
 
     @property
     def run(self) -> Callable[[Settings], Result]:
@@ -108,7 +107,7 @@ class Experiment:
 
 def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
     """Raise NellocError early for a run that could not read its data, or write its result in the end."""
-    for name in (*experiment.data, *settings.choose((), experiment.full_data)):
+    for name in experiment.data:
         settings.folder(name)
     target = result_path(experiment, settings)
     if target.exists() and not force:

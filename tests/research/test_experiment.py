@@ -152,13 +152,6 @@ def test_missing_data_is_said_before_the_run(sample, tmp_path, data):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_quick_run_does_not_ask_for_the_data_of_a_full_one(sample, tmp_path):
-    needy = Experiment("sample", "A sample", sample().module, full_data=("cifar10",))
-    assert perform(needy, Settings(out=tmp_path, quick=True))["experiment"] == "sample"
-    with pytest.raises(NellocError, match="cifar10"):
-        perform(needy, Settings(out=tmp_path), force=True)
-
-
 def test_epochs_are_the_users_or_those_of_the_length():
     assert Settings(epochs=7).epochs_or(1, 2) == 7
     assert Settings(quick=True).epochs_or(1, 2) == 1

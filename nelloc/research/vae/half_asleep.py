@@ -9,12 +9,11 @@ from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import bits_of_test_set, optimal_bits, train_encoder
 from nelloc.research.vae.inference import HalfAsleep, Objective, wake
 from nelloc.research.vae.models import Kind
-from nelloc.research.vae.setup import measured_images, pictures, trained_vae
+from nelloc.research.vae.setup import TITLES, measured_images, pictures, trained_vae
 
 SEEDS = 3
 ALPHA = 0.5
 METHODS: dict[str, Objective] = {"plain": wake, "half-asleep": HalfAsleep(ALPHA)}
-_TITLES = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
 
 
 def binary(settings: Settings) -> Result:
@@ -62,7 +61,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     margin = 0.3 * (highest - lowest)
     axes.set(xlabel="epoch", ylabel="test bits per dimension", ylim=(lowest - margin, highest + 2 * margin))
     axes.set_xlim(left=0.4 * len(rows))
-    axes.set_title(f"{_TITLES[kind]}: black, encoder and decoder; coloured, the encoder alone")
+    axes.set_title(f"{TITLES[kind]}: black, encoder and decoder; coloured, the encoder alone")
     axes.legend()
     numbers = {
         "train images": len(images.train),

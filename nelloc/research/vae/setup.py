@@ -18,6 +18,7 @@ from nelloc.research.vae.inference import Objective, wake
 from nelloc.research.vae.models import VAE, Architecture, Kind
 from nelloc.research.vae.training import Plan, Row, fit
 
+TITLES: dict[Kind, str] = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
 # Of the training images, as many are enough to know the training ELBO.
 TRAIN_MEASURED = 2000
 
