@@ -61,6 +61,14 @@ def without_last_layer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[Ex
     return differences(planes, base, replace(plan, last_layer=False))
 
 
+def dear(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+    return differences(planes, base, replace(plan, price=1.5 * plan.price))
+
+
+def dearer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+    return differences(planes, base, replace(plan, price=2.5 * plan.price))
+
+
 def longer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
     return differences(planes, base, replace(plan, pixels=2 * plan.pixels))
 
@@ -131,6 +139,8 @@ WAYS: dict[str, Way] = {
     "the shipped model": shipped,
     "differences, as the program has them": differences,
     "twice as long": longer,
+    "differences are taken to cost 1.5 times as much": dear,
+    "2.5 times as much": dearer,
     "the last layer stays as it is": without_last_layer,
     "rank 1": LowRank(1),
     "rank 4": LowRank(4),

@@ -33,7 +33,7 @@ from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
 class Plan:
     """How to adapt. Lengths are in pixels; shifts say by how many bits differences are coarser than weights.
 
-    Without ``last_layer`` that layer stays as it is.
+    ``price`` is that of differences, in bits (KNEE); without ``last_layer`` that layer stays as it is.
     """
 
     pixels: int
@@ -42,6 +42,7 @@ class Plan:
     warm_up: float = 0.05
     weight_shifts: tuple[int, int, int] = (3, 1, 1)
     bias_bits: int = 2
+    price: float = 3.0
     last_layer: bool = True
     seed: int = 1
 
@@ -55,8 +56,8 @@ class Plan:
         return self.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
-# What a difference of d steps is taken to cost: PRICE * log2(1 + |d| / KNEE) bits.
-PRICE, KNEE = 3.0, 0.3
+# What a difference of d steps is taken to cost: price * log2(1 + |d| / KNEE) bits.
+KNEE = 0.3
 _BETAS = (0.9, 0.99)
 
 
@@ -144,7 +145,7 @@ class _Tuned:
     """A network under adaptation: its ``moving`` weights, those of its base, and the steps in which they differ."""
 
     def __init__(self, network: LocalNetwork, plan: Plan, pixels: int):
-        self.network, self.pixels = network, pixels
+        self.network, self.pixels, self.price = network, pixels, plan.price
         self.base = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
         self.step: dict[str, Tensor] = {}
         self.limit: dict[str, Tensor] = {}
@@ -183,7 +184,7 @@ class _Tuned:
                 # The root of the mean squared gradient, which Adam divides gradients by.
                 size = (optimiser.state[tensor]["exp_avg_sq"] / (1 - _BETAS[1] ** (step + 1))).sqrt() + 1e-8
                 change = tensor - self.base[name]
-                slope = PRICE / math.log(2) / (change.abs() + KNEE * self.step[name]) / self.pixels
+                slope = self.price / math.log(2) / (change.abs() + KNEE * self.step[name]) / self.pixels
                 tensor.copy_(self.base[name] + change.sign() * (change.abs() - rate * slope / size).clamp_min(0))
 
     def _rounded(self, name: str, tensor: Tensor) -> Tensor:
