@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ class Options:
             return self.threads
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+    @property
+    def processes(self) -> bool:
+        """True if what may be spread over processes is worth it: those of torch take long to begin."""
+        return self.backend == backends.DEFAULT_BACKEND
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -180,15 +186,16 @@ def encode_pixels(
     work = [(piece, model) for own, model in zip(plans, models, strict=True) for plan in own for piece in plan.pieces]
     options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
 
-    def encode_part(part: Sequence[_Work], advance: Advance) -> list[_Coded]:
-        return _encode_pieces(part, options, measure, advance)
-
+    encode_part = partial(_encode_pieces, backend=options.backend, measure=measure)
     for needed in {model.sha256: model for model in models if model is not None}.values():
         backends.prepare(needed, options.backend)  # fails early, and loads the library that is then limited
     codes: list[_Coded] = []
     with single_threaded_products():
         for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
-            codes += spread(encode_part, part, options.workers, options.progress.advance)
+            costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
+            codes += spread(
+                encode_part, part, costs, options.workers, options.progress.advance, processes=options.processes
+            )
     remaining = iter(codes)
     encoded = []
     for image, what, own, model, other in zip(pixels, described, plans, models, changed, strict=True):
@@ -228,7 +235,7 @@ class _Coded:
     code: TileCode
 
 
-def _encode_pieces(work: Sequence[_Work], options: Options, measure: bool, advance: Advance) -> list[_Coded]:
+def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str, measure: bool) -> list[_Coded]:
     """Code pieces in all ways that are tried, and keep the smallest of each."""
     engines: dict[tuple[bytes, int], Engine] = {}
     found: dict[tuple[int, Trial], TileCode] = {}
@@ -245,7 +252,7 @@ def _encode_pieces(work: Sequence[_Work], options: Options, measure: bool, advan
                 continue
             key = (model.sha256, piece.bits)
             if key not in engines:
-                engines[key] = _engine(model, piece.bits, options.backend)
+                engines[key] = _engine(model, piece.bits, backend)
             samples = np.ascontiguousarray(piece.samples)
             seed = pixel_checksum(samples)
             found[number, trial] = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
@@ -253,7 +260,7 @@ def _encode_pieces(work: Sequence[_Work], options: Options, measure: bool, advan
         for part in in_parts(places, lambda place: work[place[0]][0].samples[0].size, LEARNING_AT_ONCE):
             model = work[part[0][0]][1]
             assert model is not None
-            engine = Engine.of(model, backends.prepare(model, options.backend), learns=True)
+            engine = Engine.of(model, backends.prepare(model, backend), learns=True)
             images = [np.ascontiguousarray(work[number][0].samples) for number, _ in part]
             seeds = [pixel_checksum(image) for image in images]
             coded = encode_learning(engine, images, seeds, progress=advance, measure=measure)

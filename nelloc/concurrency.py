@@ -5,20 +5,28 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from typing import TypeVar
+
+from nelloc.errors import NellocError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# In a process of a pool: set when its work is not wanted any more.
+# In a process of a pool: set when its work is not wanted any more; and what it has done, together with the others.
 _stopped: Event | None = None
+_done: Synchronized[int] | None = None
+# Seconds between looks at what was done.
+_PAUSE = 0.1
+_CONTEXT = multiprocessing.get_context("spawn")  # others would copy the state of libraries' threads
 
 
 class StoppedError(BaseException):
@@ -29,6 +37,76 @@ def stop_if_not_wanted() -> None:
     """To be called now and then by work in a pool: raises StoppedError once the pool is given up."""
     if _stopped is not None and _stopped.is_set():
         raise StoppedError
+
+
+class Workers:
+    """Processes that stay until they are closed, for work that is spread over them again and again."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._open = count, ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+        self._done: Synchronized[int] | None = None
+
+    def answers(
+        self,
+        function: Callable[[Item, Callable[[int], None]], Answer],
+        items: Sequence[Item],
+        advance: Callable[[int], None],
+    ) -> list[Answer] | None:
+        """``function`` of the items, side by side, in order; None where the system gives no processes.
+
+        Of the numbers that ``function`` tells its second argument the sums are told to ``advance``. What it raises is
+        raised here, and ends the processes, as Ctrl-C does. Raises NellocError if a process dies.
+        """
+        pool, done = self._started()
+        if pool is None or done is None:
+            return None
+        told = done.value
+        try:
+            with _interrupts_held():
+                futures = [pool.submit(_counted, function, item) for item in items]
+            pending: set[Future[Answer]] = set(futures)
+            while pending:
+                finished, pending = wait(pending, _PAUSE, FIRST_EXCEPTION)
+                now = done.value
+                advance(now - told)
+                told = now
+                for future in finished:
+                    future.result()
+            return [future.result() for future in futures]
+        except BrokenProcessPool as error:
+            self.close()
+            reason = "a process that coded tiles died, perhaps for want of memory; try it with fewer --threads"
+            raise NellocError(reason) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the processes; at once if that is because of an error."""
+        self._pool = None
+        self._open.__exit__(*sys.exc_info())
+
+    def _started(self) -> tuple[ProcessPoolExecutor | None, Synchronized[int] | None]:
+        if self._pool is None:
+            try:
+                self._done = _CONTEXT.Value("Q", 0)
+            except (ImportError, NotImplementedError, OSError):
+                return None, None
+            self._pool = self._open.enter_context(_pool(self._count, self._done))
+        return self._pool, self._done
+
+
+def _counted(function: Callable[[Item, Callable[[int], None]], Answer], item: Item) -> Answer:
+    """``function`` of an item in a process of a pool."""
+
+    def advance(number: int) -> None:
+        stop_if_not_wanted()
+        assert _done is not None
+        with _done.get_lock():
+            _done.value += number
+
+    return function(item, advance)
 
 
 def in_processes(
@@ -84,12 +162,11 @@ def _answers(
 
 
 @contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
-    """A pool of fresh processes, or None where the system gives none."""
-    context = multiprocessing.get_context("spawn")  # others would copy the state of libraries' threads
+def _pool(processes: int, done: Synchronized[int] | None = None) -> Iterator[ProcessPoolExecutor | None]:
+    """A pool of fresh processes, which count in ``done``, or None where the system gives none."""
     try:
-        stopped = context.Event()
-        pool = ProcessPoolExecutor(processes, context, _begin, (stopped,))
+        stopped = _CONTEXT.Event()
+        pool = ProcessPoolExecutor(processes, _CONTEXT, _begin, (stopped, done))
         with _interrupts_held():
             first = pool.submit(os.getpid)
         first.result()
@@ -105,10 +182,10 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(stopped: Event) -> None:
+def _begin(stopped: Event, done: Synchronized[int] | None) -> None:
     """What a process of the pool does first."""
-    global _stopped
-    _stopped = stopped
+    global _stopped, _done
+    _stopped, _done = stopped, done
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the first one stops the others
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -288,29 +289,42 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
     learns = streams[0].record.method is Method.LEARNING
     if learns and not can_learn(model):
         raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {_RESTORE}")
-    walk = DECODERS[options.decoder]
-
-    def decode_part(part: Sequence[EncodedTile], advance: Advance) -> list[Samples]:
-        engine = Engine.of(model, backends.prepare(model, options.backend), bits, learns=learns)
-        return walk(engine, part, advance)
-
+    decode_part = partial(
+        _decode_tiles, model=model, bits=bits, learns=learns, backend=options.backend, decoder=options.decoder
+    )
     whole = _without_problems(streams, options)
     backends.prepare(model, options.backend)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE * options.workers):
-        work = [_encoded(stream) for stream in part]
+        work = [(stream.target.shape, stream.record.data) for stream in part]
         with single_threaded_products():
-            decoded = spread(decode_part, work, options.workers, options.progress.advance)
-        for stream, encoded, samples in zip(part, work, decoded, strict=True):
-            if encoded.digits.ends_with(pixel_checksum(samples)):
+            costs = [stream.target.size for stream in part]
+            decoded = spread(
+                decode_part, work, costs, options.workers, options.progress.advance, processes=options.processes
+            )
+        for stream, samples in zip(part, decoded, strict=True):
+            if samples is not None:
                 stream.target[:] = samples
             else:
                 stream.give_up("has pixels that do not match their checksum, so it is damaged", options)
 
 
+def _decode_tiles(
+    work: Sequence[tuple[tuple[int, ...], bytes]],
+    advance: Advance,
+    *,
+    model: ExactModel,
+    bits: int,
+    learns: bool,
+    backend: str,
+    decoder: str,
+) -> list[Samples | None]:
+    """Tiles of shapes (planes, H, W) from their data; None for one whose checksum does not match."""
+    engine = Engine.of(model, backends.prepare(model, backend), bits, learns=learns)
+    tiles = [EncodedTile(height, width, planes, DigitDecoder(data)) for (planes, height, width), data in work]
+    decoded = DECODERS[decoder](engine, tiles, advance)
+    checked = zip(tiles, decoded, strict=True)
+    return [samples if tile.digits.ends_with(pixel_checksum(samples)) else None for tile, samples in checked]
+
+
 def _pixels(stream: _Stream) -> int:
     return stream.target[0].size
-
-
-def _encoded(stream: _Stream) -> EncodedTile:
-    planes, height, width = stream.target.shape
-    return EncodedTile(height, width, planes, DigitDecoder(stream.record.data))

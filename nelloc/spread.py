@@ -1,4 +1,8 @@
-"""Spreading work over threads: tiles, not rows of a matrix product, which scales better."""
+"""Spreading work over threads and processes: tiles, not rows of a matrix product, which scales better.
+
+Threads share one interpreter, which is what tiles coded side by side soon wait for; large work goes to processes where
+the program that runs says that it may start some.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,52 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import pairwise
+from contextvars import ContextVar
+from functools import partial
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from nelloc.concurrency import Workers
 from nelloc.exact.engine import Advance
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+# Work that costs less is not worth starting processes for.
+LEAST_FOR_PROCESSES = 1 << 19
+
+
+class _Processes:
+    """The processes of a program that may have some, started when they are first needed."""
+
+    def __init__(self) -> None:
+        self._count, self._workers = 0, Workers(0)
+
+    def workers(self, count: int) -> Workers:
+        if count != self._count:
+            self._workers.close()
+            self._count, self._workers = count, Workers(count)
+        return self._workers
+
+    def close(self) -> None:
+        self._workers.close()
+
+
+_processes: ContextVar[_Processes | None] = ContextVar("processes", default=None)
+
+
+@contextmanager
+def processes_allowed() -> Iterator[None]:
+    """Large work inside goes to processes, each of which imports the main module of the program again."""
+    processes = _Processes()
+    token = _processes.set(processes)
+    try:
+        yield
+    finally:
+        _processes.reset(token)
+        processes.close()
 
 
 class _StoppedError(Exception):
@@ -22,15 +63,28 @@ class _StoppedError(Exception):
 
 
 def spread(
-    function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], workers: int, advance: Advance
+    function: Callable[[Sequence[In], Advance], list[Out]],
+    items: Sequence[In],
+    costs: Sequence[int],
+    workers: int,
+    advance: Advance,
+    *,
+    processes: bool = False,
 ) -> list[Out]:
-    """``function`` of the items, in parts side by side on ``workers`` threads; the results in order.
+    """``function`` of the items, side by side on ``workers`` threads; the results in order.
 
+    ``costs`` say how long items take, for one that is coded once its samples. With ``processes`` they may be processes.
     ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
     """
-    parts = min(workers, len(items))
-    if parts < 2:
+    hands = _dealt(costs, min(workers, len(items)))
+    if len(hands) < 2:
         return function(items, advance)
+    parts = [[items[k] for k in hand] for hand in hands]
+    allowed = _processes.get()
+    if allowed is not None and processes and sum(costs) >= LEAST_FOR_PROCESSES:
+        answers = allowed.workers(workers).answers(partial(_alone, function), parts, advance)
+        if answers is not None:
+            return _gathered(answers, hands)
     stop = threading.Event()
 
     def advance_unless_stopped(pixels: int) -> None:
@@ -38,14 +92,38 @@ def spread(
             raise _StoppedError
         advance(pixels)
 
-    cuts = [len(items) * k // parts for k in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
+    with ThreadPoolExecutor(len(parts)) as pool:
         try:
-            futures = [pool.submit(function, items[a:b], advance_unless_stopped) for a, b in pairwise(cuts)]
-            return [result for future in futures for result in future.result()]
+            futures = [pool.submit(function, part, advance_unless_stopped) for part in parts]
+            return _gathered([future.result() for future in futures], hands)
         except BaseException:
             stop.set()
             raise
+
+
+def _dealt(costs: Sequence[int], players: int) -> list[list[int]]:
+    """The places of items, dealt out so that all have about as much to do."""
+    hands: list[list[int]] = [[] for _ in range(players)]
+    load = [0] * players
+    for place in sorted(range(len(costs)), key=lambda k: -costs[k]):
+        least = load.index(min(load))
+        hands[least].append(place)
+        load[least] += costs[place]
+    return [sorted(hand) for hand in hands]
+
+
+def _gathered(answers: Sequence[list[Out]], hands: Sequence[Sequence[int]]) -> list[Out]:
+    """The results of items that were dealt out, in order."""
+    found = {
+        k: result for hand, answer in zip(hands, answers, strict=True) for k, result in zip(hand, answer, strict=True)
+    }
+    return [found[k] for k in range(len(found))]
+
+
+def _alone(function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], advance: Advance) -> list[Out]:
+    """``function`` of the items in a process of its own."""
+    with single_threaded_products():
+        return function(items, advance)
 
 
 def in_parts(items: Iterable[In], size: Callable[[In], int], most: int) -> Iterator[list[In]]:

@@ -51,7 +51,7 @@ def test_only_the_tiles_of_the_region_are_decoded(small_model_path, monkeypatch)
     real = decoding.DigitDecoder
     monkeypatch.setattr(decoding, "DigitDecoder", lambda data: decoded.append(data) or real(data))
     nelloc.decode(file, model=small_model_path, region=region)
-    assert decoded == [container.parse(file).records[number].data for number in met]
+    assert sorted(decoded) == sorted(container.parse(file).records[number].data for number in met)
 
 
 def test_a_region_needs_its_own_tiles_only(small_model_path):
@@ -130,7 +130,7 @@ def test_large_files_are_decoded_part_by_part(small_model_path, monkeypatch):
     monkeypatch.setattr(decoding, "PIXELS_AT_ONCE", 500)
     parts = []
     real = decoding.spread
-    monkeypatch.setattr(decoding, "spread", lambda f, work, *rest: parts.append(len(work)) or real(f, work, *rest))
+    monkeypatch.setattr(decoding, "spread", lambda f, work, *a, **k: parts.append(len(work)) or real(f, work, *a, **k))
     image = picture(70, 50)
     file = nelloc.encode(image, model=small_model_path, tile=TILE, effort=1, threads=1)
     parts.clear()

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(nelloc.__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"}
 # Says when the command itself begins: a signal before that meets Python's own start, not nelloc.
 COMMAND = "from nelloc.cli.main import main\nprint('begin', flush=True)\nmain(prog_name='nelloc')"
+# The same, with threads for small images too, or with processes.
+PROCESSES = "import nelloc.spread as s\ns.LEAST_FOR_PROCESSES = 0\n"
+COMMANDS = {"1": COMMAND, "2": COMMAND, "2 processes": PROCESSES + COMMAND}
 # The same, but the disk takes its time, so that a signal can hit the moment of writing.
 SLOW_DISK = "import os, time\nos.fsync = lambda descriptor: time.sleep(60)\n" + COMMAND
 OLD = b"what the target held before"
@@ -64,7 +67,7 @@ def started(code: str, photo: Path, target: Path, model: Path, *flags: str) -> s
     return process
 
 
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", COMMANDS)
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_at_a_random_moment_leaves_the_target_old_or_new(
     tmp_path, photo, small_model_path, whole, number, threads
@@ -75,8 +78,8 @@ def test_a_signal_at_a_random_moment_leaves_the_target_old_or_new(
         target = tmp_path / f"{attempt}.nlc"
         if force:
             target.write_bytes(OLD)
-        flags = ["--threads", threads, *(["--force"] if force else [])]
-        with started(COMMAND, photo, target, small_model_path, *flags) as process:
+        flags = ["--threads", threads[0], *(["--force"] if force else [])]
+        with started(COMMANDS[threads], photo, target, small_model_path, *flags) as process:
             time.sleep(0.02 + moments.random() * seconds)
             process.send_signal(number)
             _, messages = process.communicate()

@@ -64,7 +64,7 @@ _PARAMETERS = {
         help="How the pixels are walked (sNeLLoC, pNeLLoC, ShearLoC). All give the same pixels.",
     ),
     "threads": click.option(
-        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use.  [default: all cores]"
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Cores to use.  [default: all]"
     ),
     "max_pixels": click.option(
         "--max-pixels", type=click.IntRange(min=1), default=1 << 28, show_default=True, help="Refuse larger images."
@@ -219,6 +219,7 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
     from tqdm import tqdm
 
     from nelloc.codec import Options, Progress
+    from nelloc.spread import processes_allowed
 
     quiet_pillow()
     hidden = True if printer.quiet else None  # None: hidden unless on a terminal
@@ -231,4 +232,5 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
             def advance(self, pixels: int) -> None:
                 bar.update(pixels / 1e6)
 
-        yield Options(progress=Bar(), **fields)
+        with processes_allowed():
+            yield Options(progress=Bar(), **fields)

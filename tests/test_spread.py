@@ -1,0 +1,119 @@
+"""Promises of spreading work: the same results in the same order, however many threads or processes there are."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nelloc import codec, concurrency, container, spread
+from nelloc.errors import NellocError
+from nelloc.spread import processes_allowed
+
+
+def doubled(items, advance):
+    for item in items:
+        advance(item)
+    return [(2 * item, os.getpid()) for item in items]
+
+
+def failing(items, advance):
+    if 3 in items:
+        raise ZeroDivisionError("three")
+    while True:
+        advance(1)
+
+
+def dying(items, advance):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def spread_out(function, items, workers, told=None, **options):
+    advance = (lambda number: None) if told is None else told.append
+    return spread.spread(function, items, [1] * len(items), workers, advance, **options)
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Processes are allowed, also for small work."""
+    monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 0)
+    with processes_allowed():
+        yield
+
+
+@given(st.lists(st.integers(0, 1000)), st.integers(1, 9))
+def test_every_item_is_dealt_to_one_and_none_has_much_more_than_others(costs, players):
+    hands = spread._dealt(costs, players)
+    assert sorted(place for hand in hands for place in hand) == list(range(len(costs)))
+    loads = [sum(costs[place] for place in hand) for hand in hands]
+    assert max(loads) - min(loads) <= max(costs, default=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 9])
+@pytest.mark.parametrize("use_processes", [False, True])
+def test_results_are_in_order_and_all_that_is_done_is_told(processes, workers, use_processes):
+    told = []
+    found = spread_out(doubled, range(7), workers, told, processes=use_processes)
+    assert [result for result, _ in found] == [2 * n for n in range(7)]
+    assert sum(told) == sum(range(7))
+    here = {process == os.getpid() for _, process in found}
+    assert here == {not (use_processes and workers > 1)}
+
+
+def test_processes_stay_for_the_next_work(processes):
+    first, second = ({process for _, process in spread_out(doubled, range(4), 2, processes=True)} for _ in range(2))
+    assert first & second
+
+
+def test_small_work_and_programs_that_did_not_allow_them_get_no_processes(monkeypatch):
+    with processes_allowed():
+        assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+    monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 0)
+    assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+
+
+def test_an_error_ends_the_others_and_is_raised_here(processes):
+    with pytest.raises(ZeroDivisionError, match="three"):
+        spread_out(failing, range(4), 2, processes=True)
+    assert len(spread_out(doubled, range(4), 2, processes=True)) == 4
+
+
+def test_a_process_that_dies_is_told(processes):
+    with pytest.raises(NellocError, match="died, perhaps for want of memory; try it with fewer --threads"):
+        spread_out(dying, range(4), 2, processes=True)
+    assert len(spread_out(doubled, range(4), 2, processes=True)) == 4
+
+
+def test_where_the_system_gives_no_processes_there_are_threads(processes, monkeypatch):
+    def fail(*arguments):
+        raise NotImplementedError("no semaphores")
+
+    monkeypatch.setattr(concurrency, "ProcessPoolExecutor", fail)
+    assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+
+
+@pytest.mark.parametrize("learn", [False, True])
+@pytest.mark.parametrize("decoder", ["sheared", "parallel"])
+def test_images_are_the_same_bytes_and_pixels_in_processes(processes, small_model_path, learn, decoder):
+    image = np.random.default_rng(1).integers(90, 160, (50, 61, 4), dtype=np.uint8)
+    options = {"model": small_model_path, "tile": 16, "learn": learn}
+    data = codec.encode(image, threads=2, **options)
+    assert data == codec.encode(image, threads=1, **options)
+    np.testing.assert_array_equal(codec.decode(data, model=small_model_path, threads=2, decoder=decoder), image)
+
+
+def test_a_damaged_tile_is_named_in_processes_too(processes, small_model_path):
+    rows, columns = np.mgrid[:40, :40]
+    noise = np.random.default_rng(1).normal(size=(40, 40)) * 3
+    image = (120 + 50 * np.sin(rows / 9 + columns / 7) + noise).astype(np.uint8)
+    file = container.parse(codec.encode(image, model=small_model_path, tile=16, threads=2), "file")
+    damaged = replace(file.records[4], data=b"\1\2\3\4" * 60)
+    assert damaged.method.needs_model
+    data = container.pack(replace(file, records=(*file.records[:4], damaged, *file.records[5:])))
+    with pytest.raises(NellocError, match="tile 4 has pixels that do not match their checksum"):
+        codec.decode(data, model=small_model_path, threads=2)
