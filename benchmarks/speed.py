@@ -3,13 +3,14 @@
     python benchmarks/speed.py --out benchmarks/results/speed
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
     python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
+    python benchmarks/speed.py --part workers --out benchmarks/results/speed_workers
     python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-One thread, NumPy backend. Every stream is decoded and compared before anything is timed. Times are
-medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All but
-the part learning is without learning while coding.
+NumPy backend, one thread, but for the part workers. Every stream is decoded and compared before anything is timed.
+Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All but
+the parts learning and workers are without learning while coding.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +27,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+import nelloc
 from nelloc import library
 from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
+from nelloc.codec import Options
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import encode_learning, encode_tile
@@ -35,6 +39,7 @@ from nelloc.exact import backends
 from nelloc.exact.coder import DigitDecoder
 from nelloc.exact.engine import Engine
 from nelloc.schedule import step_count, step_rows
+from nelloc.spread import processes_allowed
 from nelloc.tiling import tiles
 
 WITHOUT = "Without learning while coding (speed_learning.md)."
@@ -164,6 +169,31 @@ def learning() -> list[str]:
     return lines
 
 
+def workers() -> list[str]:
+    """Large images on one thread, and on all cores: threads, or processes, the start of which counts."""
+    cores = Options().workers
+
+    def in_processes(function: Callable[[], object]) -> None:
+        with processes_allowed():
+            function()
+
+    lines = ["| | encode, s | decode, s |", "| --- | --- | --- |"]
+    for side in (1024, 2048):
+        image = photograph(side)
+        data = nelloc.encode(image, verify=False)
+        variants: dict[tuple[str, str], Callable[[], object]] = {}
+        both = {"encode": partial(nelloc.encode, image, verify=False), "decode": partial(nelloc.decode, data)}
+        for way, whole in both.items():
+            variants["one thread", way] = partial(whole, threads=1)
+            variants[f"{cores} threads", way] = whole
+            variants[f"{cores} processes", way] = partial(in_processes, whole)
+        seconds = medians(variants, ROUNDS)
+        for name in dict.fromkeys(name for name, _ in variants):
+            found = [f"{seconds[name, way]:.2f}" for way in ("encode", "decode")]
+            lines.append(f"| {side} x {side}, {name} | {' | '.join(found)} |")
+    return lines
+
+
 # Seconds per image to decode with the thesis author's program (r = 0; sequential, parallel, sheared): the outputs of
 # its published notebooks nelloc_ans and shearloc_ans (github.com/zmtomorrow/ParallelNeLLoC), made on a laptop's CPU.
 AUTHOR_SECONDS = {
@@ -258,14 +288,14 @@ def memory() -> list[str]:
 
 def machine() -> str:
     this = Machine.this()
-    return f"{this.processor}, Python {this.python}, NumPy {this.numpy}, one thread"
+    return f"{this.processor}, Python {this.python}, NumPy {this.numpy}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument(
-        "--part", action="append", choices=("large", "models", "learning", "decoders", "small", "memory")
+        "--part", action="append", choices=("large", "models", "learning", "workers", "decoders", "small", "memory")
     )
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
@@ -277,6 +307,7 @@ def main() -> None:
             "large": lambda: large(engine),
             "models": models,
             "learning": learning,
+            "workers": workers,
             "decoders": lambda: decoders(engine, args.sequential_1024),
             "small": lambda: small_images(engine),
             "memory": memory,
@@ -288,8 +319,9 @@ def main() -> None:
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
-        note = WITH if args.part == ["learning"] else WITHOUT
-        head = f"# Speed\n\nMade by `{command}` on {machine()}; model `default` ({model.id.hex()}).\n{note}\n\n"
+        note = WITH if args.part in (["learning"], ["workers"]) else WITHOUT
+        made = f"Made by `{command}` on {machine()}, one thread but for the part workers"
+        head = f"# Speed\n\n{made}; model `default` ({model.id.hex()}).\n{note}\n\n"
         args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
 
 
