@@ -9,8 +9,8 @@
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
 NumPy backend, one thread, but for the part workers. Every stream is decoded and compared before anything is timed.
-Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All but
-the parts learning and workers are without learning while coding.
+Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All
+but the parts learning and workers are without learning while coding.
 """
 
 from __future__ import annotations
