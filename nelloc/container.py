@@ -27,7 +27,25 @@ MAX_PIXELS = 1 << 28
 # An image within this in both directions is one tile and has the compact layout.
 COMPACT_SIZE = 256
 
-_FLAG_TILED, _FLAG_SECTIONS = 1, 2
+# The models that small files name by a number: the table of docs/FORMAT.md, which only grows.
+MODEL_NUMBERS = {
+    number: bytes.fromhex(model)
+    for number, model in {
+        0: "00000000",
+        1: "b78db935",  # default-1
+        2: "645789db",  # fast-1
+        3: "65eafaaf",  # high-1
+        4: "5b94bb3d",  # fast
+        5: "d946b757",  # default
+        6: "b295b2c0",  # high-2
+        7: "077f88c4",  # fast-gray
+        8: "374eedf9",  # default-gray
+    }.items()
+}
+_NUMBERS_OF_MODELS = {model: number for number, model in MODEL_NUMBERS.items()}
+
+_FLAG_TILED, _FLAG_SECTIONS, _FLAG_SHORT = 1, 2, 4
+_FLAGS = (0, _FLAG_SHORT, _FLAG_TILED, _FLAG_TILED | _FLAG_SECTIONS)
 _KIND_BITS = 5
 _FLAGS_PLACE, _KIND_PLACE = 4, 5
 # The numbers of kinds whose colour and alpha are one group.
@@ -50,6 +68,11 @@ class Method(enum.IntEnum):
     def needs_model(self) -> bool:
         """True if the data cannot be decoded without the file's model."""
         return self in (Method.MIXTURE, Method.LEARNING)
+
+    @property
+    def checks_pixels(self) -> bool:
+        """True if the data ends with a checksum of the samples, from which any damage shows."""
+        return self in (Method.MIXTURE, Method.LEARNING, Method.ADAPTIVE)
 
     @property
     def drops_zeros(self) -> bool:
@@ -135,9 +158,16 @@ class Container:
         one_tile = max(self.width, self.height) <= min(self.tile, COMPACT_SIZE)
         return one_tile and not self.sections
 
+    @property
+    def short(self) -> bool:
+        """True if it has the shortest one: a number for the model, and no checksum but that of the pixels."""
+        return self.compact and _is_short(self.kind, self.records[0].method, self.model_id)
+
 
 def pack(container: Container) -> bytes:
     """The bytes of a file."""
+    if container.short:
+        return _pack_short(container)
     return _pack_compact(container) if container.compact else _pack_tiled(container)
 
 
@@ -194,6 +224,20 @@ def _crc16(data: bytes) -> bytes:
     return struct.pack("<H", binascii.crc_hqx(data, 0xFFFF))
 
 
+def _is_short(kind: Kind, method: Method, model_id: bytes) -> bool:
+    """True if the layout is for one record of this method. Kinds are those of which no other has samples alike."""
+    named = model_id in _NUMBERS_OF_MODELS and method.needs_model == (model_id != NO_MODEL)
+    return kind in (Kind.GRAY, Kind.RGB) and method.checks_pixels and named
+
+
+def _pack_short(container: Container) -> bytes:
+    (record,) = container.records
+    kind = _kind_number(container) | record.method << _KIND_BITS
+    number = _NUMBERS_OF_MODELS[container.model_id]
+    sizes = [container.width - 1, container.height - 1]
+    return SIGNATURE + bytes([VERSION << 4 | _FLAG_SHORT, kind, number, *sizes]) + record.data
+
+
 def _pack_compact(container: Container) -> bytes:
     first, *others = container.records
     kind = _kind_number(container) | first.method << _KIND_BITS
@@ -234,9 +278,11 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool) -> Container:
         raise _DamageError(
             f"it has format version {version} and this nelloc reads version {VERSION}; use a newer nelloc"
         )
-    if flags & ~(_FLAG_TILED | _FLAG_SECTIONS) or flags == _FLAG_SECTIONS:
+    if flags not in _FLAGS:
         raise _DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
     number = reader.byte()
+    if flags & _FLAG_SHORT:
+        return _read_short_head(reader, number, max_pixels)
     model_id = reader.take(MODEL_ID_BYTES)
     if flags & _FLAG_TILED:
         return _read_tiled_head(reader, flags, number, model_id, max_pixels)
@@ -247,6 +293,18 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool) -> Container:
     _check_size(width, height, max_pixels)
     kind, joined = _kind(number % (1 << _KIND_BITS))
     return Container(kind, width, height, DEFAULT_TILE, model_id, (), joined=joined)
+
+
+def _read_short_head(reader: _Reader, number: int, max_pixels: int) -> Container:
+    model_id = MODEL_NUMBERS.get(model := reader.byte())
+    if model_id is None:
+        raise _DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
+    width, height = (size + 1 for size in reader.take(2))
+    kind, joined = _kind(number % (1 << _KIND_BITS))
+    if joined or not _is_short(kind, _method(number >> _KIND_BITS), model_id):
+        raise _DamageError(f"its header has what does not go together, so it is damaged; {_RESTORE}")
+    _check_size(width, height, max_pixels)
+    return Container(kind, width, height, DEFAULT_TILE, model_id, ())
 
 
 def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int) -> Container:

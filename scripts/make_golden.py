@@ -109,6 +109,14 @@ def main() -> None:
         _keep_png(GOLDEN / f"{name}.png", image)
         data = nelloc.encode(image, model=own if own in library.shipped() else model, tile=32)
         _keep(GOLDEN / f"{name}.nlc", data)
+    # Small images whose model has a number, or that need none.
+    for name, image, own in (
+        ("short-default", photograph[31:42, 40:53], "default"),
+        ("short-fast-gray", gray[4:18, 2:15], "fast-gray"),
+        ("short-adaptive", photograph[:12, :16, 0] // 128 * 90, "default"),
+    ):
+        _keep_png(GOLDEN / f"{name}.png", image)
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own))
 
 
 def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:

@@ -21,7 +21,9 @@ from zlib import crc32
 from independent_adaptive import decode_adaptive
 
 SIGNATURE = b"\x8eNL\n"
-TILED, SECTIONS = 1, 2
+TILED, SECTIONS, SHORT = 1, 2, 4
+# The models that the short layout names by a number; with 0 there is none.
+NUMBERED = ["00000000", "b78db935", "645789db", "65eafaaf", "5b94bb3d", "d946b757", "b295b2c0", "077f88c4", "374eedf9"]
 WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
 # Of each kind its groups: planes and bits.
 GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 4: [(1, 8)], 5: [(1, 1)]}
@@ -259,7 +261,9 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
     version, flags = divmod(file.number(1), 16)
     require(version == 1, f"unknown version {version}")
     # Sections belong to the tiled layout, so flag 2 without flag 1 names no layout at all.
-    require(flags in (0, TILED, TILED | SECTIONS), f"unknown flags {flags}")
+    require(flags in (0, SHORT, TILED, TILED | SECTIONS), f"unknown flags {flags}")
+    if flags == SHORT:
+        return read_short_layout(file)
     kind, model_id = file.number(1), file.take(4)
     if flags & TILED:
         require(kind in GROUPS, f"unknown kind {kind}")
@@ -275,6 +279,17 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
     lengths.append(len(data) - file.at - sum(lengths))
     records = [record(method, file.take(length)) for method, length in zip(methods, lengths, strict=True)]
     return kind, model_id, width, height, [((0, height, 0, width), records)], {}
+
+
+def read_short_layout(file: Cursor) -> tuple[int, bytes, int, int, list[Tile], Sections]:
+    """Section 1, the short layout, from the kind on."""
+    method, kind = divmod(file.number(1), 32)
+    number, width, height = file.number(1), file.number(1) + 1, file.number(1) + 1
+    require(number < len(NUMBERED), f"unknown model number {number}")
+    require(kind in (0, 1) and method in (0, 3, 6) and (number == 0) == (method == 3), "not of the short layout")
+    content = file.take(len(file.data) - file.at)
+    tile = ((0, height, 0, width), [record(method, content)])
+    return kind, bytes.fromhex(NUMBERED[number]), width, height, [tile], {}
 
 
 def record(method: int, content: bytes) -> tuple[int, bytes]:

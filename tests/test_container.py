@@ -9,17 +9,34 @@ import hashlib
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import pytest
+from conftest import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nelloc.container import MAX_PIXELS, SIGNATURE, Container, Method, Section, SectionType, TileRecord, pack, parse
+import nelloc
+from nelloc import library
+from nelloc.container import (
+    MAX_PIXELS,
+    MODEL_NUMBERS,
+    NO_MODEL,
+    SIGNATURE,
+    Container,
+    Method,
+    Section,
+    SectionType,
+    TileRecord,
+    pack,
+    parse,
+)
 from nelloc.errors import NellocError
 from nelloc.kinds import Kind
 from nelloc.tiling import MAX_TILE, MIN_TILE, tile_count
 
 MODEL_ID = bytes.fromhex("c0ffee42")
+DEFAULT_ID = MODEL_NUMBERS[5]
 COMPACT = Container(Kind.RGB, 7, 5, 256, MODEL_ID, (TileRecord(Method.MIXTURE, b"the data of one tile"),))
 TILED = Container(
     Kind.GRAY, 40, 20, 16, MODEL_ID, tuple(TileRecord(Method.MIXTURE, b"data of tile %d" % n) for n in range(6))
@@ -65,6 +82,11 @@ def compact_file(kind: int = 1, data: bytes = b"tile", *, version: int = 1, flag
     """A file of the compact layout, 7 x 5 pixels, with a right checksum."""
     head = SIGNATURE + bytes([version << 4 | flags, kind]) + MODEL_ID + bytes([6, 4])
     return head + struct.pack("<H", binascii.crc_hqx(head + data, 0xFFFF)) + data
+
+
+def short_file(kind: int = 1, data: bytes = b"tile", *, flags: int = 4, number: int = 5) -> bytes:
+    """A file of the short layout, 7 x 5 pixels."""
+    return SIGNATURE + bytes([16 | flags, kind, number, 6, 4]) + data
 
 
 def refusal(data: bytes, **options) -> str:
@@ -118,6 +140,70 @@ def test_the_sizes_at_the_edges_of_the_layouts_are_read_back(size):
 def test_the_compact_layout_is_the_one_of_the_specification():
     assert pack(COMPACT) == compact_file(data=b"the data of one tile")
     assert compact_file()[:12].hex() == "8e4e4c0a1001c0ffee420604"
+
+
+def test_the_short_layout_is_the_one_of_the_specification():
+    for method in (Method.MIXTURE, Method.LEARNING):
+        file = dataclasses.replace(COMPACT, model_id=DEFAULT_ID, records=(TileRecord(method, b"tile"),))
+        assert pack(file) == short_file(1 | method << 5)
+        assert parse(short_file(1 | method << 5)) == dataclasses.replace(file, tile=256)
+    plain = dataclasses.replace(COMPACT, kind=Kind.GRAY, model_id=NO_MODEL)
+    assert pack(dataclasses.replace(plain, records=(TileRecord(Method.ADAPTIVE, b"tile"),))) == short_file(96, number=0)
+    assert short_file().hex() == "8e4e4c0a1401050604" + b"tile".hex()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": Kind.GRAY16},
+        {"kind": Kind.PALETTE},
+        {"kind": Kind.LA, "joined": True},
+        {"model_id": MODEL_ID},
+        {"model_id": NO_MODEL},
+        {"records": (TileRecord(Method.ADAPTIVE, b"tile"),)},
+        {"records": (TileRecord(Method.CONSTANT, b"tile"),), "model_id": NO_MODEL},
+        {"records": (TileRecord(Method.ROWS, b"tile"),), "model_id": NO_MODEL},
+        {"sections": (Section(1, b"metadata"),)},
+        {"width": 257},
+    ],
+)
+def test_other_files_do_not_have_the_short_layout(change):
+    file = dataclasses.replace(COMPACT, model_id=DEFAULT_ID)
+    assert file.short
+    file = dataclasses.replace(file, **change)
+    assert not file.short
+    assert pack(file)[4] & 4 == 0
+
+
+def test_what_does_not_go_together_in_the_short_layout_is_refused():
+    for kind in (*range(2, 10), 10, 11):
+        assert "does not go together" in refusal(short_file(kind))
+    for method in (1, 2, 4, 5):
+        assert "does not go together" in refusal(short_file(1 | method << 5, number=0))
+    assert "does not go together" in refusal(short_file(number=0))
+    assert "does not go together" in refusal(short_file(1 | 3 << 5))
+    assert "needs model number 200" in refusal(short_file(number=200))
+    assert "ends too early" in refusal(short_file()[:8])
+
+
+def test_models_keep_their_numbers_and_every_shipped_one_has_one():
+    first = ["00000000", "b78db935", "645789db", "65eafaaf", "5b94bb3d", "d946b757", "b295b2c0", "077f88c4", "374eedf9"]
+    assert [MODEL_NUMBERS[number].hex() for number in range(len(first))] == first
+    assert {library.find(name).id for name in library.shipped()} <= set(MODEL_NUMBERS.values())
+    text = (Path(__file__).parents[1] / "docs" / "FORMAT.md").read_text()
+    for number, model in MODEL_NUMBERS.items():
+        assert number == 0 or f"| {number} | `{model.hex()}` |" in text
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_any_change_of_a_short_file_is_noticed(data):
+    name = data.draw(st.sampled_from(["short-default", "short-fast-gray", "short-adaptive"]))
+    file = bytearray((GOLDEN / f"{name}.nlc").read_bytes())
+    place = data.draw(st.integers(0, len(file) - 1))
+    file[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(NellocError):
+        nelloc.decode(bytes(file))
 
 
 def test_the_tiled_layout_is_the_one_of_the_specification():
@@ -233,8 +319,13 @@ def test_a_later_version_is_refused_and_named(make):
 
 @pytest.mark.parametrize("make", [compact_file, tiled_file])
 def test_a_reserved_flag_is_refused(make):
-    for flag in (4, 8, 12):
+    for flag in (8, 12):
         assert "feature that this nelloc does not know" in refusal(make(flags=flag | (make is tiled_file)))
+
+
+@pytest.mark.parametrize("flags", [5, 6, 7])
+def test_the_short_layout_goes_with_no_other(flags):
+    assert "feature that this nelloc does not know" in refusal(short_file(flags=flags))
 
 
 def test_sections_without_tiles_are_refused():

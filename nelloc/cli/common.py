@@ -63,9 +63,7 @@ _PARAMETERS = {
         show_default=True,
         help="How the pixels are walked (sNeLLoC, pNeLLoC, ShearLoC). All give the same pixels.",
     ),
-    "threads": click.option(
-        "--threads", type=click.IntRange(min=1), metavar="N", help="Cores to use.  [default: all]"
-    ),
+    "threads": click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Cores to use.  [default: all]"),
     "max_pixels": click.option(
         "--max-pixels", type=click.IntRange(min=1), default=1 << 28, show_default=True, help="Refuse larger images."
     ),
