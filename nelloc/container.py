@@ -40,6 +40,7 @@ MODEL_NUMBERS = {
         6: "b295b2c0",  # high-2
         7: "077f88c4",  # fast-gray
         8: "374eedf9",  # default-gray
+        9: "ac217797",  # high
     }.items()
 }
 _NUMBERS_OF_MODELS = {model: number for number, model in MODEL_NUMBERS.items()}
