@@ -46,14 +46,14 @@ NOTES = f"""
 Bits per dimension of whole files, a file each; the smallest that was measured here is bold. nelloc's rates are those of
 `python benchmarks/rate.py`, the peers' of `python benchmarks/peers.py`; both check that every pixel comes back.
 
-What differs from the thesis: its networks saw 400 epochs of ImageNet32; ours far fewer pixels, of photographs and small
-images; `fast` and `default` saw training images of CIFAR-10 and CelebA, `high` did not ([the model
-card](../../weights/MODEL_CARD.md)). Its r = 3 is as published; r = 0 and r = 1 were measured with the author's
-published weights. Our figures are those of files: one of 32 x 32 pixels has about 1.3 % more than its model asks for
-([rate.md](rate.md)). The sets are those of the data folder: the first 1000 test images of CIFAR-10, a stand-in for
-ImageNet32 (Tiny ImageNet, halved), crops of CelebA, an approximation of SVHN, and of {", ".join(IDX)} the first
-{SMALL_LIMIT} images, 28 x 28, of kinds that the gray models were not trained on, some of which go through the adaptive
-coder; `high` has no gray model. "-": not measured.
+What differs from the thesis: its networks saw 400 epochs of ImageNet32; ours far fewer pixels, of photographs and
+small images, with training images of CIFAR-10 and CelebA among them ([the model card](../../weights/MODEL_CARD.md)).
+Its r = 3 is as published; r = 0 and r = 1 were measured with the author's published weights. Our figures are those of
+files: one of 32 x 32 pixels has about 1.0 % more than its model asks for ([rate.md](rate.md)). The sets are those of
+the data folder: the first 1000 test images of CIFAR-10, a stand-in for ImageNet32 (Tiny ImageNet, halved), crops of
+CelebA, an approximation of SVHN, and of {", ".join(IDX)} the first {SMALL_LIMIT} images, 28 x 28, of kinds that the
+gray models were not trained on, some of which go through the adaptive coder; `high` has no gray model. "-": not
+measured.
 """
 
 
