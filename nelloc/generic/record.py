@@ -122,6 +122,8 @@ class _Head:
         """The head of a record's bytes. Raises MalformedError for one that no encoder writes."""
         if 8 * len(data) + CODER_STATE_BITS < _MIN_BITS_PER_PIXEL * shape.height * shape.width:
             raise MalformedError("too few bytes")
+        if data.endswith(b"\0"):
+            raise MalformedError("a zero byte at the end")
         head = data[:2].ljust(2, b"\0")
         order, form = divmod(head[0], 1 << _FORM_BITS)
         if form not in set(Form) or order >= len(orders(shape.planes)) or (form in UNORDERED and order):

@@ -88,6 +88,14 @@ def test_tiles_side_by_side_are_coded_as_one_by_one(tiles, data):
         assert back is None if number == broken else np.array_equal(back, samples)
 
 
+def test_data_that_ends_in_a_zero_byte_are_damaged():
+    samples = np.array([[[1, 0, 1, 1], [0, 0, 1, 1]]], np.uint8)
+    data, shape = encode(samples, 8, Way(Form.PLAIN)), Shape(1, 2, 4, 8)
+    assert np.array_equal(decode(data, shape), samples)
+    for zeros in range(1, 9):
+        assert decode_many([(data + bytes(zeros), shape)]) == [None]
+
+
 def test_memory_for_tables_bounds_how_many_are_side_by_side(monkeypatch):
     random = np.random.default_rng(0)
     work = [(random.integers(0, 3, (1, 4, 5), np.uint8), 8, Way(Form.PLAIN)) for _ in range(5)]

@@ -107,7 +107,7 @@ def test_a_damaged_file_gives_no_pixels():
     with pytest.raises(NellocError, match="damaged"):
         image.load()
     with pytest.raises(NellocError, match="ends too early"):
-        Image.open(io.BytesIO(bytes(data[:9])))
+        Image.open(io.BytesIO(bytes(data[:8])))
 
 
 def test_16_bit_colour_is_refused():
