@@ -260,7 +260,12 @@ def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
     whole = _without_problems(streams, options)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE):
         work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
-        for stream, samples in zip(part, methods.decode_many(work, options.progress.advance), strict=True):
+        # Adaptive tiles are what takes time, and less for one if there are many: threads would gain nothing.
+        costs = [s.target.size if s.record.method is Method.ADAPTIVE else 1 for s in part]
+        decoded = spread(
+            methods.decode_many, work, costs, options.workers, options.progress.advance, processes=True, threads=False
+        )
+        for stream, samples in zip(part, decoded, strict=True):
             if samples is None:
                 stream.give_up("is damaged", options)
             else:

@@ -70,10 +70,12 @@ def spread(
     advance: Advance,
     *,
     processes: bool = False,
+    threads: bool = True,
 ) -> list[Out]:
     """``function`` of the items, side by side on ``workers`` threads; the results in order.
 
-    ``costs`` say how long items take, for one that is coded once its samples. With ``processes`` they may be processes.
+    ``costs`` say how long items take, for one that is coded once its samples. With ``processes`` they may be processes;
+    without ``threads`` it is these or nothing.
     ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
     """
     hands = _dealt(costs, min(workers, len(items)))
@@ -85,6 +87,8 @@ def spread(
         answers = allowed.workers(workers).answers(partial(_alone, function), parts, advance)
         if answers is not None:
             return _gathered(answers, hands)
+    if not threads:
+        return function(items, advance)
     stop = threading.Event()
 
     def advance_unless_stopped(pixels: int) -> None:

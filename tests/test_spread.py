@@ -77,6 +77,13 @@ def test_small_work_and_programs_that_did_not_allow_them_get_no_processes(monkey
     assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
 
 
+def test_without_threads_it_is_processes_or_this_one(processes, monkeypatch):
+    found = {process for _, process in spread_out(doubled, range(4), 2, processes=True, threads=False)}
+    assert os.getpid() not in found
+    monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 100)
+    assert {process for _, process in spread_out(doubled, range(4), 2, processes=True, threads=False)} == {os.getpid()}
+
+
 def test_an_error_ends_the_others_and_is_raised_here(processes):
     with pytest.raises(ZeroDivisionError, match="three"):
         spread_out(failing, range(4), 2, processes=True)
@@ -105,6 +112,15 @@ def test_images_are_the_same_bytes_and_pixels_in_processes(processes, small_mode
     data = codec.encode(image, threads=2, **options)
     assert data == codec.encode(image, threads=1, **options)
     np.testing.assert_array_equal(codec.decode(data, model=small_model_path, threads=2, decoder=decoder), image)
+
+
+def test_drawn_images_are_the_same_in_processes(processes, small_model_path):
+    image = np.random.default_rng(1).integers(0, 3, (61, 70), dtype=np.uint8) * 90
+    data = codec.encode(image, model=small_model_path, tile=16, threads=2)
+    assert {record.method for record in container.parse(data).records} == {container.Method.ADAPTIVE}
+    assert data == codec.encode(image, model=small_model_path, tile=16, threads=1)
+    for threads in (1, 2):
+        np.testing.assert_array_equal(codec.decode(data, threads=threads), image)
 
 
 def test_a_damaged_tile_is_named_in_processes_too(processes, small_model_path):
