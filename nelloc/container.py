@@ -43,7 +43,6 @@ MODEL_NUMBERS = {
         9: "ac217797",  # high
     }.items()
 }
-_NUMBERS_OF_MODELS = {model: number for number, model in MODEL_NUMBERS.items()}
 
 _FLAG_TILED, _FLAG_SECTIONS, _FLAG_SHORT = 1, 2, 4
 _FLAGS = (0, _FLAG_SHORT, _FLAG_TILED, _FLAG_TILED | _FLAG_SECTIONS)
@@ -227,14 +226,14 @@ def _crc16(data: bytes) -> bytes:
 
 def _is_short(kind: Kind, method: Method, model_id: bytes) -> bool:
     """True if the layout is for one record of this method. Kinds are those of which no other has samples alike."""
-    named = model_id in _NUMBERS_OF_MODELS and method.needs_model == (model_id != NO_MODEL)
+    named = model_id in MODEL_NUMBERS.values() and method.needs_model == (model_id != NO_MODEL)
     return kind in (Kind.GRAY, Kind.RGB) and method.checks_pixels and named
 
 
 def _pack_short(container: Container) -> bytes:
     (record,) = container.records
     kind = _kind_number(container) | record.method << _KIND_BITS
-    number = _NUMBERS_OF_MODELS[container.model_id]
+    number = next(number for number, model in MODEL_NUMBERS.items() if model == container.model_id)
     sizes = [container.width - 1, container.height - 1]
     return SIGNATURE + bytes([VERSION << 4 | _FLAG_SHORT, kind, number, *sizes]) + record.data
 

@@ -35,6 +35,8 @@ from nelloc.kinds import Kind
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "fuzz_corpus"
 MODELS = (ROOT / "tests" / "golden" / "model.nlm", ROOT / "tests" / "golden" / "model-gray.nlm")
+# Here the small model has a number too, as shipped ones have, so that there are files of the short layout.
+container.MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
 # So small that decoding what is announced takes far less than SECONDS.
 MAX_PIXELS = 1 << 12
 SECONDS = 1.0
@@ -171,9 +173,11 @@ def fitted(file: Container) -> bytes:
 
 
 def seeds() -> list[Seed]:
-    """The committed corpus."""
-    files = sorted(CORPUS.glob("*.nlc"))
-    return [Seed(path.stem, path.read_bytes(), decoded(path.read_bytes())) for path in files]
+    """The committed corpus, and those of its files that can have the short layout, in it."""
+    files = {path.stem: path.read_bytes() for path in sorted(CORPUS.glob("*.nlc"))}
+    repacked = {f"{name}, short": container.pack(container.parse(data)) for name, data in files.items()}
+    files |= {name: data for name, data in repacked.items() if container.parse(data).short}
+    return [Seed(name, data, decoded(data)) for name, data in files.items()]
 
 
 def one_run(random: Random, corpus: list[Seed], models: list[bytes], folder: Path) -> str:
