@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from images import SETS, load
+from images import IDX, SETS, SHEETS, load
 
 from nelloc import image as images
 from nelloc import library
@@ -49,6 +49,12 @@ def measure(name: str, arrays: dict, options: Options) -> list[Row]:
         model = str(options.model) + ("" if options.learn else " --no-learn")
         rows.append(Row(model, name, key, array.size, len(item.data), item.model_bits))
     return rows
+
+
+def place(row: Row) -> tuple[int, bool, str]:
+    """What rows are sorted by: set, whether the model learns, model."""
+    known = list(dict.fromkeys((*SETS, *SHEETS, *IDX)))
+    return known.index(row.set) if row.set in known else len(known), "--no-learn" in row.model, row.model
 
 
 def summary(rows: list[Row]) -> str:
@@ -99,6 +105,7 @@ def main() -> None:
         path = args.out.with_suffix(".csv")
         measured = {(row.model, row.set) for row in rows}
         rows += [row for row in read(path) if (row.model, row.set) not in measured]
+        rows.sort(key=place)
         command = "`python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET`"
         command += ", or with --no-learn"
         args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by {command}.\n\n{summary(rows)}\n{table(rows)}")
