@@ -23,8 +23,9 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-# Work that costs less is not worth starting processes for.
+# Work that costs less is not worth starting processes for; and with threads, which wait for each other, takes longer.
 LEAST_FOR_PROCESSES = 1 << 19
+LEAST_FOR_THREADS = 1 << 21
 
 
 class _Processes:
@@ -75,7 +76,7 @@ def spread(
     """``function`` of the items, side by side on ``workers`` threads; the results in order.
 
     ``costs`` say how long items take, for one that is coded once its samples. With ``processes`` they may be processes;
-    without ``threads`` it is these or nothing.
+    without ``threads`` it is these or nothing. Little work is done at once.
     ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
     """
     hands = _dealt(costs, min(workers, len(items)))
@@ -87,7 +88,7 @@ def spread(
         answers = allowed.workers(workers).answers(partial(_alone, function), parts, advance)
         if answers is not None:
             return _gathered(answers, hands)
-    if not threads:
+    if not threads or sum(costs) < LEAST_FOR_THREADS:
         return function(items, advance)
     stop = threading.Event()
 

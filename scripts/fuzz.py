@@ -191,7 +191,9 @@ def one_run(random: Random, corpus: list[Seed], models: list[bytes], folder: Pat
     try:
         if sort == "model":
             return f"{sort}, {check_model(data)}"
-        return f"{sort}, {check_file(data, seed.pixels if sort == 'mutated' else None)}"
+        # Spliced files may be whole ones again, of another image.
+        original = next((known.pixels for known in corpus if known.data == data), seed.pixels)
+        return f"{sort}, {check_file(data, original if sort == 'mutated' else None)}"
     except Exception as error:  # whatever it is, it is a finding
         path = folder / f"broken-{sort}"
         path.write_bytes(data)

@@ -23,8 +23,11 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(nelloc.__file__).parents[1]),
 # Says when the command itself begins: a signal before that meets Python's own start, not nelloc.
 COMMAND = "from nelloc.cli.main import main\nprint('begin', flush=True)\nmain(prog_name='nelloc')"
 # The same, with threads for small images too, or with processes.
-PROCESSES = "import nelloc.spread as s\ns.LEAST_FOR_PROCESSES = 0\n"
-COMMANDS = {"1": COMMAND, "2": COMMAND, "2 processes": PROCESSES + COMMAND}
+COMMANDS = {
+    "1": COMMAND,
+    "2 threads": "import nelloc.spread as s\ns.LEAST_FOR_THREADS = 0\n" + COMMAND,
+    "2 processes": "import nelloc.spread as s\ns.LEAST_FOR_PROCESSES = 0\n" + COMMAND,
+}
 # The same, but the disk takes its time, so that a signal can hit the moment of writing.
 SLOW_DISK = "import os, time\nos.fsync = lambda descriptor: time.sleep(60)\n" + COMMAND
 OLD = b"what the target held before"
@@ -150,6 +153,7 @@ def test_work_that_another_thread_gave_up_does_not_hide_its_error(tmp_path, smal
         return real(*arguments, **options)
 
     monkeypatch.setattr("nelloc.codec.encode_tile", fail)
+    monkeypatch.setattr("nelloc.spread.LEAST_FOR_THREADS", 0)
     with pytest.raises(nelloc.NellocError, match="the first tile fails"):
         files.compress(photo, model=small_model_path, tile=16, threads=2, learn=False)
     assert len(calls) < 16

@@ -25,10 +25,11 @@ import hashlib, itertools, sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
-import nelloc, nelloc.encoder
+import nelloc, nelloc.encoder, nelloc.spread
 from nelloc.decoders import interface, parallel, sheared
 from nelloc.exact.backends import BACKENDS
 
+nelloc.spread.LEAST_FOR_THREADS = 0
 golden = Path(sys.argv[1])
 model = golden / "model.nlm"
 images = {name: np.asarray(Image.open(golden / f"{name}.png")) for name in ("photograph", "gray")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +42,9 @@ def spread_out(function, items, workers, told=None, **options):
 
 @pytest.fixture
 def processes(monkeypatch):
-    """Processes are allowed, also for small work."""
+    """Processes are allowed, also for small work, and so are threads."""
     monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 0)
+    monkeypatch.setattr(spread, "LEAST_FOR_THREADS", 0)
     with processes_allowed():
         yield
 
@@ -63,6 +66,19 @@ def test_results_are_in_order_and_all_that_is_done_is_told(processes, workers, u
     assert sum(told) == sum(range(7))
     here = {process == os.getpid() for _, process in found}
     assert here == {not (use_processes and workers > 1)}
+
+
+def test_threads_are_for_much_work(monkeypatch):
+    def named(items, advance):
+        time.sleep(0.05)
+        return [(item, threading.get_ident()) for item in items]
+
+    here = {threading.get_ident()}
+    assert {thread for _, thread in spread_out(named, range(4), 2)} == here
+    monkeypatch.setattr(spread, "LEAST_FOR_THREADS", 0)
+    found = spread_out(named, range(4), 2)
+    assert [item for item, _ in found] == [0, 1, 2, 3]
+    assert len({thread for _, thread in found} - here) == 2
 
 
 def test_processes_stay_for_the_next_work(processes):

@@ -105,7 +105,8 @@ def test_the_shipped_model_with_every_decoder(decoder):
     assert np.array_equal(nelloc.decode(data, decoder=decoder), image)
 
 
-def test_images_of_different_shapes_and_kinds_are_coded_together_as_alone(small_model_path):
+def test_images_of_different_shapes_and_kinds_are_coded_together_as_alone(small_model_path, monkeypatch):
+    monkeypatch.setattr("nelloc.spread.LEAST_FOR_THREADS", 0)
     shapes = [(1, 1), (40, 30), (41, 30), (5, 64), (30, 40), (64, 5), (33, 33)]
     images = [picture(CONTENTS[n % 6], h, w, 1 + 2 * (n % 2), n) for n, (h, w) in enumerate(shapes)]
     together = nelloc.encode_many(images, model=small_model_path, tile=32)
