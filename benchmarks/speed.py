@@ -28,7 +28,7 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 import nelloc
-from nelloc import library
+from nelloc import library, spread
 from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
 from nelloc.codec import Options
@@ -172,6 +172,7 @@ def learning() -> list[str]:
 def workers() -> list[str]:
     """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes, the start of which counts."""
     cores = Options().workers
+    spread.LEAST_FOR_THREADS = 0  # the program itself has no threads for so little work
 
     def in_processes(function: Callable[[], object]) -> None:
         with processes_allowed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import bits_of_test_set, optimal_bits, train_encoder
@@ -18,21 +20,6 @@ METHODS: dict[str, Objective] = {
 }
 
 
-def binary(settings: Settings) -> Result:
-    """Binary MNIST."""
-    return run(settings, "binary")
-
-
-def gray(settings: Settings) -> Result:
-    """Gray MNIST."""
-    return run(settings, "gray")
-
-
-def colour(settings: Settings) -> Result:
-    """CIFAR-10."""
-    return run(settings, "colour")
-
-
 def run(settings: Settings, kind: Kind) -> Result:
     """Each method starts from the encoder of one VAE and leaves its decoder."""
     rates, measured = _rates(settings, kind)
@@ -43,6 +30,9 @@ def run(settings: Settings, kind: Kind) -> Result:
     axes.set_title(TITLES[kind])
     axes.invert_yaxis()
     return Result(rates | measured, {"": figure})
+
+
+binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)
 
 
 def _rates(settings: Settings, kind: Kind) -> tuple[dict[str, float], dict[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from functools import partial
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -14,21 +15,6 @@ from nelloc.research.vae.setup import TITLES, measured_images, pictures, trained
 SEEDS = 3
 ALPHA = 0.5
 METHODS: dict[str, Objective] = {"plain": wake, "half-asleep": HalfAsleep(ALPHA)}
-
-
-def binary(settings: Settings) -> Result:
-    """Figure 4.3: binary MNIST."""
-    return run(settings, "binary")
-
-
-def gray(settings: Settings) -> Result:
-    """Figure 4.4: gray MNIST."""
-    return run(settings, "gray")
-
-
-def colour(settings: Settings) -> Result:
-    """Figure 4.5: CIFAR-10."""
-    return run(settings, "colour")
 
 
 def run(settings: Settings, kind: Kind) -> Result:
@@ -75,3 +61,6 @@ def run(settings: Settings, kind: Kind) -> Result:
         "test bpd by seed": rates,
     }
     return Result(numbers, {"": figure})
+
+
+binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)
