@@ -36,9 +36,12 @@ EVERY = 10_000_000  # pixels between validations, each of which also saves
 POOL_WEIGHTS = (0.68, 0.14, 0.18)  # photographs, photographs at half size, 32x32 images
 # The same, with fewer of the 32x32 images, and the training images of CIFAR-10 and of CelebA.
 THUMBNAIL_WEIGHTS = (0.62, 0.13, 0.10, 0.11, 0.04)
+# ``--thumbnails 2``: more of these, for a model that has seen its fill of the photographs.
+MORE_THUMBNAIL_WEIGHTS = (0.50, 0.10, 0.10, 0.25, 0.05)
+WEIGHTS = (POOL_WEIGHTS, THUMBNAIL_WEIGHTS, MORE_THUMBNAIL_WEIGHTS)
 
 
-def load(data: Path, *, thumbnails: bool = False) -> tuple[list[PixelPool], dict[str, PixelPool]]:
+def load(data: Path, *, thumbnails: int = 0) -> tuple[list[PixelPool], dict[str, PixelPool]]:
     """Training pools and validation pools by source.
 
     The training pools are photographs, halves and small images, and with ``thumbnails`` the
@@ -84,7 +87,13 @@ def main() -> None:
     parser.add_argument("--init", default=None, help="an integer model to start from, instead of random weights")
     parser.add_argument("--borders", action="store_true", help="with --init: let the network see the tile's borders")
     parser.add_argument(
-        "--thumbnails", action="store_true", help="train on CIFAR-10's and CelebA's training images too"
+        "--thumbnails",
+        type=int,
+        choices=range(len(WEIGHTS)),
+        nargs="?",
+        const=1,
+        default=0,
+        help="train on CIFAR-10's and CelebA's training images too; 2: on more of them",
     )
     parser.add_argument("--batch", type=int, default=TrainingConfig.batch)
     parser.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate)
@@ -126,8 +135,8 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         trainer = Trainer(config, network=start, processes=processes)
     network = trainer.config.network
     pools, validation = load(args.data, thumbnails=args.thumbnails)
-    weights = THUMBNAIL_WEIGHTS if args.thumbnails else POOL_WEIGHTS
-    thumbnails = "--thumbnails " if args.thumbnails else ""
+    weights = WEIGHTS[args.thumbnails]
+    thumbnails = f"--thumbnails {args.thumbnails} " if args.thumbnails else ""
     source = PixelSampler(pools, weights, network.horizon, trainer.data_seed)
     run(
         trainer,
