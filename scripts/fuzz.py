@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -35,8 +37,6 @@ from nelloc.kinds import Kind
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "fuzz_corpus"
 MODELS = (ROOT / "tests" / "golden" / "model.nlm", ROOT / "tests" / "golden" / "model-gray.nlm")
-# Here the small model has a number too, as shipped ones have, so that there are files of the short layout.
-container.MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
 # So small that decoding what is announced takes far less than SECONDS.
 MAX_PIXELS = 1 << 12
 SECONDS = 1.0
@@ -54,6 +54,16 @@ class Seed:
     name: str
     data: bytes
     pixels: Pixels
+
+
+@contextmanager
+def numbered() -> Iterator[None]:
+    """A time in which the small model has a number, as shipped ones do, so that there are files of the short layout."""
+    container.MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
+    try:
+        yield
+    finally:
+        del container.MODEL_NUMBERS[255]
 
 
 def options() -> nelloc.Options:
@@ -284,12 +294,13 @@ def main() -> None:
     parser.add_argument("--make-corpus", action="store_true")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for inputs that break a promise")
     args = parser.parse_args()
-    if args.make_corpus:
-        make_corpus()
-    elif args.atheris:
-        run_atheris(args.runs, args.out)
-    else:
-        run_random(args.runs, args.seed, args.out)
+    with numbered():
+        if args.make_corpus:
+            make_corpus()
+        elif args.atheris:
+            run_atheris(args.runs, args.out)
+        else:
+            run_random(args.runs, args.seed, args.out)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,20 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import fuzz
 
+from nelloc import container
+
 
 @pytest.fixture(scope="module")
 def corpus():
-    return fuzz.seeds()
+    with fuzz.numbered():
+        yield fuzz.seeds()
 
 
 def test_the_corpus_has_every_kind_and_method(corpus):
-    files = [fuzz.container.parse(seed.data) for seed in corpus]
+    files = [container.parse(seed.data) for seed in corpus]
     assert {file.kind for file in files} >= {fuzz.Kind(number) for number in range(8)}
     assert any(file.joined for file in files)
+    assert any(file.short and file.model_id != container.NO_MODEL for file in files)
     assert {record.method for file in files for record in file.records} == set(fuzz.Method)
 
 
