@@ -46,6 +46,7 @@ class Workers:
         self._count, self._open = count, ExitStack()
         self._pool: ProcessPoolExecutor | None = None
         self._done: Synchronized[int] | None = None
+        self._refused = False  # by the system, which is asked once
 
     def answers(
         self,
@@ -88,12 +89,14 @@ class Workers:
         self._open.__exit__(*sys.exc_info())
 
     def _started(self) -> tuple[ProcessPoolExecutor | None, Synchronized[int] | None]:
-        if self._pool is None:
+        if self._pool is None and not self._refused:
             try:
                 self._done = _CONTEXT.Value("Q", 0)
             except (ImportError, NotImplementedError, OSError):
+                self._refused = True
                 return None, None
             self._pool = self._open.enter_context(_pool(self._count, self._done))
+            self._refused = self._pool is None
         return self._pool, self._done
 
 

@@ -112,12 +112,17 @@ def test_a_process_that_dies_is_told(processes):
     assert len(spread_out(doubled, range(4), 2, processes=True)) == 4
 
 
-def test_where_the_system_gives_no_processes_there_are_threads(processes, monkeypatch):
+def test_where_the_system_gives_no_processes_there_are_threads_and_it_is_asked_once(processes, monkeypatch):
+    asked = []
+
     def fail(*arguments):
+        asked.append(arguments)
         raise NotImplementedError("no semaphores")
 
     monkeypatch.setattr(concurrency, "ProcessPoolExecutor", fail)
-    assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+    for _ in range(2):
+        assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("learn", [False, True])
