@@ -32,7 +32,7 @@ GOLDEN = ROOT / "tests" / "golden"
 
 def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
-    from conftest import small_model_bytes
+    from materials import small_model_bytes
 
     GOLDEN.mkdir(exist_ok=True)
     model = GOLDEN / "model.nlm"

@@ -116,7 +116,7 @@ def test_progress_is_told_of_every_pixel_twice_when_verifying(small_model_path):
 
 
 def test_a_replaced_model_file_is_another_model(tmp_path, small_model_path):
-    from conftest import small_model_bytes
+    from materials import small_model_bytes
 
     path = tmp_path / "model.nlm"
     path.write_bytes(small_model_path.read_bytes())

@@ -12,9 +12,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from materials import GOLDEN
 
 import nelloc
 from nelloc import library

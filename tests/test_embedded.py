@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from materials import small_model_bytes
 
 import nelloc
 from nelloc import container, library

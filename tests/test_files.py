@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from materials import small_model_bytes
 from PIL import Image
 
 from nelloc import codec, container, files, storage

@@ -3,7 +3,7 @@
 import independent_decoder
 import numpy as np
 import pytest
-from conftest import GOLDEN, small_model_bytes
+from materials import GOLDEN, small_model_bytes
 
 import nelloc
 from nelloc import container, library, methods

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GOLDEN, small_model_bytes
+from materials import GOLDEN, small_model_bytes
 
 import nelloc
 from nelloc import container

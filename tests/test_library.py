@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
+from materials import small_model_bytes
 
 import nelloc
 from nelloc import NellocError, container, library

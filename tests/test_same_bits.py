@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import GOLDEN
+from materials import GOLDEN
 
 # SHA-256 of what every way of running must write.
 HASHES = {

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from materials import small_model_bytes
 
 from nelloc import library
 from nelloc.codec import Options, encode_pixels

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
+from materials import small_model_bytes
 
 pytest.importorskip("torch")
 

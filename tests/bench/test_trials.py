@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
 from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw, Tiring
+from materials import small_model_bytes
 from PIL import Image
 
 from nelloc import codec

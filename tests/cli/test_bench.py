@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from conftest import small_model_bytes
 from fake_peers import Absent, Failing, Lossy, Perfect, Raw
+from materials import small_model_bytes
 from PIL import Image
 
 from nelloc.bench import own, peers

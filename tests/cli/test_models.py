@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import small_model_bytes
+from materials import small_model_bytes
 
 from nelloc import library
 from nelloc.cli.main import main

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small_model_bytes
+from materials import small_model_bytes
 from PIL import Image
 from test_cli import ENVIRONMENT, invoke
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import OTHER_KINDS, small_model_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from materials import OTHER_KINDS, small_model_bytes
 
 import nelloc
 from nelloc import library

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import OTHER_KINDS, small_model_bytes
+from materials import OTHER_KINDS, small_model_bytes
 
 from nelloc import NellocError, library
 from nelloc.exact import backends

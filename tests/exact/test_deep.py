@@ -5,9 +5,9 @@ from __future__ import annotations
 import independent_decoder
 import numpy as np
 import pytest
-from conftest import small_model_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from materials import small_model_bytes
 
 import nelloc
 from nelloc.decoders import DECODERS

@@ -8,9 +8,9 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import OTHER_KINDS, small_model_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from materials import OTHER_KINDS, small_model_bytes
 
 from nelloc.errors import NellocError
 from nelloc.exact import differences

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import GOLDEN, small_model_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from materials import GOLDEN, small_model_bytes
 
 import nelloc
 from nelloc import NellocError, container, library

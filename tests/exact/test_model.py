@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import OTHER_KINDS, small_model_bytes
+from materials import OTHER_KINDS, small_model_bytes
 
 from nelloc import NellocError
 from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, load_model

@@ -1,0 +1,64 @@
+"""What tests are made of: the golden files, and small models of random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nelloc.exact.context import ContextTables, Inputs, input_count
+from nelloc.exact.model import Layer, output_count, save_model
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def small_model_bytes(
+    seed: int = 0,
+    width: int = 16,
+    horizon: int = 3,
+    components: int = 3,
+    channels: int = 3,
+    inputs: Inputs = "normalised",
+    joint: bool = True,
+    borders: bool = False,
+) -> bytes:
+    """A model file with random weights and one residual block, for tests that need speed, not a good rate."""
+    from nelloc.models.export import mixture_tables
+
+    random = np.random.default_rng(seed)
+    first = (input_count(horizon, channels, inputs, borders), width)
+    sizes = [first, *[(width, width)] * 4, (width, output_count(components, channels))]
+    layers = []
+    for index, (columns, rows) in enumerate(sizes):
+        final = index == len(sizes) - 1
+        limit = 400 if index == 0 else 60
+        weight = random.integers(-limit, limit + 1, (rows, columns))
+        bias = random.integers(-3000, 3000, rows)
+        shift = np.full(rows, 10 if index == 0 else 4 if final else 7)
+        skip = 0 if index == 3 else None
+        layers.append(Layer(*(a.astype(np.int32) for a in (weight, bias, shift)), skip))
+    return save_model(
+        horizon=horizon,
+        components=components,
+        joint=joint,
+        layers=tuple(layers),
+        context=ContextTables.of(channels, inputs),
+        mixture=mixture_tables(),
+        channels=channels,
+        inputs=inputs,
+        borders=borders,
+    )
+
+
+# Models of every kind besides the usual one, normalised RGB with a joint mixture: fields of ``small_model_bytes``.
+OTHER_KINDS: dict[str, dict] = {
+    "gray": {"channels": 1},
+    "raw": {"inputs": "raw", "joint": False},
+    "raw gray": {"inputs": "raw", "channels": 1},
+    "raw horizon 1": {"inputs": "raw", "horizon": 1},
+    "raw horizon 5": {"inputs": "raw", "horizon": 5, "joint": False},
+    "separate": {"joint": False},
+    "borders": {"borders": True},
+    "borders gray": {"borders": True, "channels": 1, "horizon": 4},
+    "borders raw": {"borders": True, "inputs": "raw", "horizon": 5},
+}
