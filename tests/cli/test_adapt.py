@@ -5,23 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from materials import small_model_bytes
 from PIL import Image
+from running import invoke, run_without_torch
 
-import nelloc
 from nelloc import codec, container
-from nelloc.cli.main import main
 from nelloc.exact import differences
 from nelloc.exact.model import load_model
 
-PACKAGE = str(Path(nelloc.__file__).parents[1])
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="adapting needs torch")
 BRIEFLY = ("--adapt-minutes", "0.01", "--threads", "1")
 
@@ -48,21 +43,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="nelloc", catch_exceptions=False)
-
-
 def same(first: str, second: str) -> bool:
     return np.array_equal(np.asarray(Image.open(first)), np.asarray(Image.open(second)))
-
-
-def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process in which torch cannot be imported."""
-    script = "import sys; sys.modules['torch'] = None; from nelloc.cli.main import main; main(prog_name='nelloc')"
-    command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": PACKAGE}
-    )
 
 
 # One image
@@ -78,7 +60,7 @@ def test_the_adapted_model_travels_in_the_file_and_decoding_needs_no_torch():
     assert f"adapted model {file.model_id.hex()}: " in result.stderr
     assert "% less" in result.stderr
     assert Path("a.nlc").stat().st_size < Path("plain.nlc").stat().st_size
-    done = without_torch("decompress", "a.nlc", "back.png")
+    done = run_without_torch("decompress", "a.nlc", "back.png")
     assert (done.returncode, done.stderr) == (0, "a.nlc -> back.png: 60 x 48 pixels\n")
     assert same("back.png", "photos/a.png")
     assert invoke("verify", "a.nlc").exit_code == 0
@@ -127,7 +109,7 @@ def test_where_nothing_is_gained_the_model_is_used_as_it_is():
 
 
 def test_without_torch_one_sentence_says_what_to_install():
-    done = without_torch("compress", "photos/a.png", "--adapt")
+    done = run_without_torch("compress", "photos/a.png", "--adapt")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert "nelloc[train]" in done.stderr
@@ -192,7 +174,7 @@ def test_a_folder_shares_one_adapted_model_beside_the_files():
     for file in ("a", "b", "gray"):
         assert container.parse(Path(f"out/{file}.nlc").read_bytes()).model_id.hex() == name
         assert f"{name} ({name}, beside the file)" in invoke("info", f"out/{file}.nlc").stdout
-        done = without_torch("decompress", f"out/{file}.nlc")
+        done = run_without_torch("decompress", f"out/{file}.nlc")
         assert done.returncode == 0, done.stderr
         assert same(f"out/{file}.png", f"photos/{file}.png")
     os.rename(f"out/{name}.nlm", "model.nlm")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+import running
+from click.testing import Result
 from fake_peers import Absent, Failing, Lossy, Perfect, Raw
 from materials import small_model_bytes
 from PIL import Image
@@ -17,7 +19,6 @@ from PIL import Image
 from nelloc.bench import own, peers
 from nelloc.bench.peers.png import Png
 from nelloc.bench.results import COLUMNS
-from nelloc.cli.main import main
 
 # Sizes only, and one peer: fast.
 QUICK = ("--repeat", "0", "--no-memory", "--model", "model.nlm")
@@ -41,8 +42,7 @@ def fakes(monkeypatch) -> None:
     monkeypatch.setattr(peers, "PEERS", (Png, Raw, Lossy, Failing, Absent))
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["bench", *arguments], prog_name="nelloc", catch_exceptions=False)
+invoke = partial(running.invoke, "bench")
 
 
 def trials(result: Result) -> dict[tuple[str, str], dict]:
@@ -56,7 +56,7 @@ def test_the_bytes_of_nelloc_are_those_of_the_files_that_compress_writes():
     found = trials(invoke("photos", *QUICK, "--peer", "png", "--json"))
     for name in ("a", "b"):
         arguments = ["compress", f"photos/{name}.png", f"{name}.nlc", "--model", "model.nlm", "--json"]
-        compressed = json.loads(CliRunner().invoke(main, arguments).stdout)
+        compressed = json.loads(running.invoke(*arguments).stdout)
         own_trial = found["nelloc model.nlm", f"{name}.png"]
         assert own_trial["bytes"] == Path(f"{name}.nlc").stat().st_size == compressed["target_bytes"]
         assert own_trial["bits_per_dimension"] == compressed["bits_per_dimension"]
@@ -76,7 +76,7 @@ def test_images_of_every_kind_and_their_metadata():
         found = trials(result)
         for path in Path("kinds").iterdir():
             arguments = ["compress", str(path), "out.nlc", "--force", "--model", "model.nlm", "--json", *flags]
-            compressed = json.loads(CliRunner().invoke(main, arguments).stdout)
+            compressed = json.loads(running.invoke(*arguments).stdout)
             trial = found["nelloc model.nlm", path.name]
             assert trial["bytes"] == compressed["target_bytes"]
             assert trial["bits_per_dimension"] == compressed["bits_per_dimension"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+import running
 from PIL import Image
-
-from nelloc.cli.main import main
 
 if importlib.util.find_spec("torch") is None:
     pytest.skip("needs nelloc[research]", allow_module_level=True)
@@ -30,8 +29,7 @@ def digits(tmp_path, monkeypatch):
     assert invoke("train", "digits.idx", "model", "--epochs", "1", "--latent", "2", "--seed", "3").exit_code == 0
 
 
-def invoke(*arguments: str):
-    return CliRunner().invoke(main, ["research", "bits-back", *arguments], prog_name="nelloc", catch_exceptions=False)
+invoke = partial(running.invoke, "research", "bits-back")
 
 
 @pytest.mark.parametrize("more", [[], ["--steps", "2"]], ids=str)

@@ -12,17 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from materials import small_model_bytes
 from PIL import Image
+from running import environment, invoke
 
-import nelloc
 from nelloc import codec
 from nelloc.cli import decompress
-from nelloc.cli.main import main
 from nelloc.image import OUTPUT_SUFFIXES
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(nelloc.__file__).parents[1])}
 MODEL = ("--model", "model.nlm")
 TREE = ("photos/a.png", "photos/sub/b.bmp", "photos/sub/deep/c.png", "photos/sub/deep/d.webp")
 
@@ -42,10 +40,6 @@ def folder(tmp_path, monkeypatch) -> Path:
         Image.fromarray(pixels(name)).save(name, **({"lossless": True} if name.endswith("webp") else {}))
         os.utime(name, ns=(10**18, 10**18 + 1234567 * number + 500))
     return tmp_path
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="nelloc", catch_exceptions=False)
 
 
 def files_in(folder: str) -> list[str]:
@@ -180,7 +174,7 @@ def test_names_of_every_kind_are_mirrored():
         os.link("photos/a.png", os.path.join(b"photos/sub", name))
     result = subprocess.run(
         [sys.executable, "-m", "nelloc", "compress", "-r", "photos", "--output-dir", "out", "--json", *MODEL],
-        env=ENVIRONMENT,
+        env=environment(),
         capture_output=True,
         check=False,
     )
@@ -359,7 +353,7 @@ def test_ctrl_c_stops_all_processes_and_leaves_whole_files(jobs):
     arguments = ["compress", "-r", "photos", "--output-dir", "out", "--jobs", jobs, "--threads", "1", *MODEL]
     with subprocess.Popen(
         [sys.executable, "-m", "nelloc", *arguments],
-        env=ENVIRONMENT,
+        env=environment(),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

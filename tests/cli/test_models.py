@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+import running
 from materials import small_model_bytes
 
 from nelloc import library
-from nelloc.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,8 +22,7 @@ def user_folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["models", *arguments], prog_name="nelloc", catch_exceptions=False)
+invoke = partial(running.invoke, "models")
 
 
 def test_shipped_and_own_models_are_listed(user_folder):

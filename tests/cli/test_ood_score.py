@@ -3,14 +3,12 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import ENVIRONMENT, invoke
+from running import invoke, run_without_torch
 
 torch = pytest.importorskip("torch", reason="ood-score needs torch")
 
@@ -188,10 +186,7 @@ def test_threads_change_no_verdict():
 
 
 def test_without_torch_one_line_says_what_to_install():
-    code = "import sys\nsys.modules['torch'] = None\nfrom nelloc.cli.main import main\nmain(prog_name='nelloc')"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "ood-score", "dark"], capture_output=True, text=True, env=ENVIRONMENT
-    )
+    done = run_without_torch("ood-score", "dark")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "nelloc[train]" in done.stderr

@@ -4,12 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
+from running import invoke
 
 import nelloc
 from nelloc import container
-from nelloc.cli.main import main
 
 IMAGE = np.random.default_rng(3).integers(100, 140, (40, 40, 3), dtype=np.uint8)
 
@@ -27,10 +26,6 @@ def folder(tmp_path, small_model_path, monkeypatch):
         changed[len(data) - sum(len(record.data) + 4 for record in records[tile:]) + 2] ^= 1
     (tmp_path / "damaged.nlc").write_bytes(changed)
     return tmp_path
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(main, arguments, prog_name="nelloc", catch_exceptions=False)
 
 
 def test_a_region_is_written():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
+import running
 
-from nelloc.cli.main import main
 from nelloc.cli.research import command_of, research
 from nelloc.research.catalogue import EXPERIMENTS
 from nelloc.research.experiment import Experiment, Result, Settings
@@ -47,8 +47,7 @@ def asked(monkeypatch) -> list[Settings]:
     return seen
 
 
-def invoke(*arguments: str):
-    return CliRunner().invoke(main, ["research", *arguments], prog_name="nelloc", catch_exceptions=False)
+invoke = partial(running.invoke, "research")
 
 
 @installed

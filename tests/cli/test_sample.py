@@ -1,15 +1,13 @@
 """`nelloc sample`."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from materials import small_model_bytes
 from PIL import Image
-from test_cli import ENVIRONMENT, invoke
+from running import invoke, run_without_torch
 
 from nelloc import library
 from nelloc.sampler import sample
@@ -118,15 +116,9 @@ def test_wrong_usage(arguments):
 
 
 def test_an_integer_model_needs_no_torch_and_a_pair_says_so():
-    code = "import sys\nsys.modules['torch'] = None\nfrom nelloc.cli.main import main\nmain(prog_name='nelloc')"
     Path("pair.safetensors").write_bytes(b"")
     for model, status, words in (("gray.nlm", 0, "a.png: 1 of"), ("pair.safetensors", 1, "nelloc[train]")):
-        done = subprocess.run(
-            [sys.executable, "-c", code, "sample", "--model", model, "--out", "a.png", "-f"],
-            capture_output=True,
-            text=True,
-            env=ENVIRONMENT,
-        )
+        done = run_without_torch("sample", "--model", model, "--out", "a.png", "-f")
         assert done.returncode == status, done.stderr
         assert words in done.stderr
         assert done.stderr.count("\n") == 1

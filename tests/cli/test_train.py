@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
+from running import environment, invoke, run_without_torch
 
-import nelloc
 from nelloc import library
 from nelloc.cli import train as command
-from nelloc.cli.main import main
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
@@ -30,7 +29,7 @@ from nelloc.training.folder import AUGMENTATIONS, DEFAULT_MEMORY  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
 from nelloc.training.shapes import SHAPES, parse_shape, spell  # noqa: E402
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(nelloc.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+ONE_THREAD = environment() | {"OMP_NUM_THREADS": "1"}
 TINY = ("--model", "width=8,components=2", "--batch", "500", "--threads", "1")
 SHORT = (*TINY, "--megapixels", "0.01", "--validate-every", "0.005")
 RUN = ["checkpoint.json", "checkpoint.safetensors", "curve.png", "model.nlm"]
@@ -54,13 +53,9 @@ def smooth_image(seed: int, size: int = 48) -> np.ndarray:
     return np.clip(128 + 50 * np.stack(waves, axis=2) + random.normal(size=(size, size, 3)), 0, 255).astype(np.uint8)
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="nelloc", catch_exceptions=False)
-
-
 def started(*arguments: str) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-m", "nelloc", *arguments], env=ENVIRONMENT, **pipes)
+    return subprocess.Popen([sys.executable, "-m", "nelloc", *arguments], env=ONE_THREAD, **pipes)
 
 
 def files(run: str) -> list[str]:
@@ -256,7 +251,7 @@ def test_two_processes_train_one_network():
     arguments = ["train", "--data", "photos", "--out", "run", *TINY, "--megapixels", "0.02"]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
     done = subprocess.run(
-        [*launch, *arguments, "--validate-every", "0.005"], env=ENVIRONMENT, capture_output=True, text=True
+        [*launch, *arguments, "--validate-every", "0.005"], env=ONE_THREAD, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert Path("rank-0").read_text() == Path("rank-1").read_text()
@@ -307,9 +302,8 @@ def test_divergence_keeps_the_last_checkpoint(monkeypatch):
 
 
 def test_without_torch_one_line_says_what_to_install():
-    code = "import sys\nsys.modules['torch'] = None\nfrom nelloc.cli.main import main\nmain(prog_name='nelloc')"
     for arguments in (["train", "--data", "photos", "--out", "run"], ["export", "run", "out.nlm"]):
-        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=ENVIRONMENT)
+        done = run_without_torch(*arguments)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
         assert "nelloc[train]" in done.stderr

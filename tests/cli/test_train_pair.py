@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import invoke
+from running import invoke
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 

@@ -1,0 +1,102 @@
+"""Promises of the help, and of a command line that does not import what it does not need."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from running import COMMANDS, MODEL, assert_failed, environment, invoke
+
+from nelloc import codec, container
+from nelloc.cli import common
+from nelloc.cli.main import main
+from nelloc.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.effort import DEFAULT_EFFORT
+from nelloc.exact.backends import BACKENDS, DEFAULT_BACKEND
+from nelloc.tiling import MAX_TILE, MIN_TILE
+
+pytestmark = pytest.mark.usefixtures("photo_folder")
+
+
+HELP = Path(__file__).parent / "help"
+# What `nelloc --help` must not wait for.
+HEAVY = ("numpy", "torch", "PIL", "constriction", "safetensors", "tqdm")
+
+
+@pytest.mark.parametrize("command", ["nelloc", *main.commands])
+def test_help_is_the_text_in_the_help_folder(command):
+    """To write the files anew after a change: NELLOC_WRITE_HELP=1 python -m pytest tests/cli -k help"""
+    arguments = [] if command == "nelloc" else [command]
+    runner = CliRunner()
+    results = [
+        runner.invoke(main, [*arguments, flag], prog_name="nelloc", terminal_width=80) for flag in ("-h", "--help")
+    ]
+    assert results[0].stdout == results[1].stdout
+    assert [result.exit_code for result in results] == [0, 0]
+    file = HELP / f"{command}.txt"
+    if "NELLOC_WRITE_HELP" in os.environ:
+        file.write_text(results[1].stdout)
+    assert results[1].stdout == file.read_text(), test_help_is_the_text_in_the_help_folder.__doc__
+
+
+def test_every_help_says_the_exit_statuses():
+    for file in HELP.glob("*.txt"):
+        assert "Exit status: 0 " in file.read_text()
+
+
+def test_the_names_that_the_command_line_offers_are_those_of_the_codec():
+    assert tuple(DECODERS) == common.DECODER_NAMES
+    assert tuple(BACKENDS) == common.BACKEND_NAMES
+
+
+def test_the_defaults_of_the_command_line_are_those_of_the_codec():
+    defaults = codec.Options()
+    for command in (main.commands[name] for name in COMMANDS):
+        given = command.make_context(command.name, ["IN"]).params
+        for name in given.keys() & {"model", "backend", "decoder", "threads", "max_pixels", "tile"}:
+            assert given[name] == getattr(defaults, name), f"{command.name}: {name}"
+    tile = next(parameter.type for parameter in main.commands["compress"].params if parameter.name == "tile")
+    assert (tile.min, tile.max) == (MIN_TILE, MAX_TILE)
+    assert (defaults.backend, defaults.decoder, defaults.effort) == (DEFAULT_BACKEND, DEFAULT_DECODER, DEFAULT_EFFORT)
+    assert defaults.max_pixels == container.MAX_PIXELS
+
+
+def imported(script: str) -> set[str]:
+    """The modules that a process has imported after ``script``."""
+    code = f"import sys\n{script}\nprint(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+    return set(done.stderr.split())
+
+
+def test_import_and_help_wait_for_nothing_heavy():
+    script = "import nelloc\nfrom nelloc.cli.main import main\n"
+    for command in ([], *([name] for name in main.commands)):
+        script += f"main({[*command, '--help']}, standalone_mode=False)\n"
+    found = imported(script)
+    assert "nelloc.cli.main" in found
+    assert not found & set(HEAVY)
+
+
+def test_compress_and_decompress_import_no_torch():
+    script = "from nelloc.cli.main import main\n"
+    for command in (
+        ["compress", "photo.png", "-q", *MODEL],
+        ["decompress", "photo.nlc", "back.png", "-q", *MODEL],
+        ["verify", "photo.nlc", "-q", *MODEL],
+    ):
+        script += f"try:\n    main({command})\nexcept SystemExit as end:\n    assert not end.code\n"
+    found = imported(script)
+    assert "numpy" in found
+    assert Path("back.png").exists()
+    assert not {name for name in found if name.split(".")[0] == "torch"}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
+def test_a_torch_backend_without_torch_gives_one_line():
+    assert_failed(invoke("compress", "photo.png", "--backend", "torch-float32", *MODEL), "nelloc[train]")

@@ -1,0 +1,85 @@
+"""Promises of the standard streams: data and reports do not mix, and no end of them gives a traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from running import MODEL, environment, run
+
+from nelloc.cli import common
+
+pytestmark = pytest.mark.usefixtures("photo_folder")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_standard_output_gives_one_line():
+    for arguments in (
+        ["compress", "photo.png", "-", *MODEL],
+        ["info", "file.nlc"],
+        ["verify", "file.nlc", "--json", *MODEL],
+    ):
+        with open("/dev/full", "wb") as full:
+            done = run(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"nelloc: standard output: cannot be written")
+        assert done.stderr.count(b"\n") == 1
+
+
+def test_a_reader_that_goes_away_gives_no_traceback():
+    for arguments in (["compress", "photo.png", "-", "-q", *MODEL], ["info", "file.nlc"]):
+        command = [sys.executable, "-m", "nelloc", *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 1
+
+
+def test_closed_streams_give_one_line():
+    for redirection, arguments, name in ((">&-", ["photo.png", "-"], b"output"), ("<&-", ["-", "-"], b"input")):
+        shell = ["sh", "-c", f'exec "$0" "$@" {redirection}', sys.executable, "-m", "nelloc", "compress"]
+        done = subprocess.run([*shell, *arguments, *MODEL], check=False, capture_output=True, env=environment())
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"nelloc: standard " + name)
+        assert done.stderr.count(b"\n") == 1
+
+
+def test_a_name_that_is_not_text_is_no_problem():
+    name = b"\xff.nlc"
+    try:
+        Path(os.fsdecode(name)).write_bytes(Path("file.nlc").read_bytes())
+    except OSError:
+        pytest.skip("this file system has no such names")
+    for arguments in (["info"], ["info", "--json"], ["verify", *MODEL]):
+        done = run(*arguments, name)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"nlc" in done.stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("quiet", "terminal"), [(False, True), (True, True), (False, False)])
+def test_a_bar_shows_on_a_terminal_once_the_work_has_taken_a_second(monkeypatch, quiet, terminal):
+    stream = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    now = 1000.0
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
+    with common.coding(common.Printer(quiet=quiet), threads=1) as options:
+        options.progress.expect(4_000_000)
+        options.progress.advance(1_000_000)
+        assert stream.getvalue() == ""
+        now += 1.05
+        options.progress.advance(1_000_000)
+        shown = stream.getvalue()
+    if quiet or not terminal:
+        assert shown == ""
+    else:
+        assert "2.00/4.00 Mpx" in shown
+        assert "Mpx/s" in shown
