@@ -47,6 +47,7 @@ def measure(name: str, arrays: dict, options: Options) -> list[Row]:
     for (key, array), item, back in zip(arrays.items(), encoded, decoded, strict=True):
         assert np.array_equal(array, images.to_array(back)), f"{key} came back changed"
         model = str(options.model) + ("" if options.learn else " --no-learn")
+        model += "" if options.tile is None else f" --tile {options.tile}"
         rows.append(Row(model, name, key, array.size, len(item.data), item.model_bits))
     return rows
 
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="may be repeated; default: default")
     parser.add_argument("--backend", default=Options.backend, help="none changes the bytes")
     parser.add_argument("--no-learn", action="store_true", help="as nelloc compress has it")
+    parser.add_argument("--tile", type=int, default=None, help="as nelloc compress has it")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--limit", type=int, default=None, help="only the first images of each set")
     args = parser.parse_args()
@@ -96,7 +98,8 @@ def main() -> None:
     for name in args.sets or SETS:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
         for model in args.model or [library.DEFAULT_MODEL]:
-            own = measure(name, arrays, Options(model=model, backend=args.backend, learn=not args.no_learn))
+            options = Options(model=model, backend=args.backend, learn=not args.no_learn, tile=args.tile)
+            own = measure(name, arrays, options)
             print(table(own).splitlines()[-1], file=sys.stderr, flush=True)
             rows += own
     print(summary(rows), end="")
@@ -107,7 +110,7 @@ def main() -> None:
         rows += [row for row in read(path) if (row.model, row.set) not in measured]
         rows.sort(key=place)
         command = "`python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET`"
-        command += ", or with --no-learn"
+        command += ", or with --no-learn or --tile"
         args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by {command}.\n\n{summary(rows)}\n{table(rows)}")
         with path.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

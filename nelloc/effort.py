@@ -12,6 +12,9 @@ from nelloc.tiling import DEFAULT_TILE
 
 # The side of the tiles that images are coded in as a second try: what repeats far away helps, and fewer tiles.
 LARGE_TILE = 1024
+# The side of the tiles of photographs that the network learns from: the larger a tile, the more it learns, and
+# learning takes longer than what wide steps save.
+PHOTOGRAPH_TILE = 512
 
 
 class Effort(IntEnum):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
 from nelloc import scratch
 from nelloc.container import Method
-from nelloc.effort import LARGE_TILE, Effort
+from nelloc.effort import LARGE_TILE, PHOTOGRAPH_TILE, Effort
 from nelloc.generic import survey
 from nelloc.generic.adaptive import Form
 from nelloc.generic.record import Way, ways
@@ -16,6 +17,9 @@ from nelloc.generic.rows import Filter, likely_filter
 from nelloc.image.pixels import Samples
 from nelloc.kinds import Group, Kind, Role
 from nelloc.tiling import DEFAULT_TILE, tiles
+
+# The share of a photograph's pieces that may look like none.
+MOST_DRAWN = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,13 @@ def plans_for(
     apart = _Planner(kind.groups, samples, bits, effort, learns)
     size = max(samples[0].shape[1:])
     plans = [apart.plan(tile or DEFAULT_TILE)]
-    drawn = sum(
-        piece.trials[0].method not in (Method.MIXTURE, Method.LEARNING, Method.CONSTANT) for piece in plans[0].pieces
-    )
-    large = tile is None and size > DEFAULT_TILE and effort >= Effort.LARGE_TILES
-    if large and (2 * drawn >= len(plans[0].pieces) or effort >= Effort.LARGE_PHOTOGRAPHS):
+    likely = Counter(piece.trials[0].method for piece in plans[0].pieces)
+    drawn = sum(number for method, number in likely.items() if not (method.needs_model or method is Method.CONSTANT))
+    cut = tile is None and size > DEFAULT_TILE
+    if cut and likely[Method.LEARNING] and drawn <= MOST_DRAWN * likely.total():
+        plans = [apart.plan(PHOTOGRAPH_TILE)]
+    large = cut and effort >= Effort.LARGE_TILES
+    if large and (2 * drawn >= likely.total() or effort >= Effort.LARGE_PHOTOGRAPHS):
         plans.append(apart.plan(LARGE_TILE, large=True))
     if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
         together = _Planner(kind.joined_groups, [scratch.joined(samples)], [max(bits)], effort, learns)

@@ -10,10 +10,11 @@ from PIL import Image
 
 import nelloc
 from nelloc.container import Method, parse
-from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
+from nelloc.effort import ADDED, DEFAULT_EFFORT, PHOTOGRAPH_TILE, Effort
 from nelloc.errors import NellocError
 from nelloc.kinds import Kind
 from nelloc.plans import plans_for
+from nelloc.tiling import DEFAULT_TILE
 
 PARROTS = Path(__file__).parents[1] / "docs" / "images" / "parrots.png"
 
@@ -114,3 +115,18 @@ def test_every_level_is_described():
 def test_an_effort_out_of_range_is_refused():
     with pytest.raises(NellocError, match="effort 10"):
         nelloc.encode(IMAGES["bits"], effort=10)
+
+
+def test_photographs_that_are_learned_from_have_larger_tiles():
+    whole = np.asarray(Image.open(PARROTS)).transpose(2, 0, 1)
+
+    def tile(image, given=None, learns=True):
+        (plan,) = plans_for(Kind.RGB, [image], [8], given, DEFAULT_EFFORT, learns=learns)
+        return plan.tile
+
+    assert tile(whole) == PHOTOGRAPH_TILE
+    assert tile(whole, learns=False) == tile(whole[:, :256, :256]) == DEFAULT_TILE
+    assert tile(whole, given=100) == 100
+    captioned = whole.copy()
+    captioned[:, :256, :256] = 255 * (np.indices((256, 256)).sum(0) % 7 < 3)
+    assert tile(captioned) == DEFAULT_TILE

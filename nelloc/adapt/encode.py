@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from nelloc import image as images
 from nelloc.codec import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
+from nelloc.effort import PHOTOGRAPH_TILE
 from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted
+from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.tiling import DEFAULT_TILE
 
@@ -97,7 +99,7 @@ def encode_adapted(
         adapted = adapt(
             _Planes(pixels, members),
             base,
-            options.tile or DEFAULT_TILE,
+            options.tile or (PHOTOGRAPH_TILE if options.learn and can_learn(base) else DEFAULT_TILE),
             plan,
             # One is left for making batches; more than a few do not help with products of this size.
             threads=min(8, max(1, options.workers - 1)),

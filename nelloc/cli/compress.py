@@ -53,7 +53,7 @@ def _effort_table() -> str:
     "--tile",
     type=click.IntRange(16, 4096),
     help="Largest side of a tile, in pixels. Tiles are decoded side by side and checked one by one.  "
-    "[default: 256, and what --effort tries]",
+    "[default: 256, or 512 for photographs that are learned from; and what --effort tries]",
 )
 @click.option(
     "--learn/--no-learn",
