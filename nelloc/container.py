@@ -40,7 +40,7 @@ MODEL_NUMBERS = {
         6: "b295b2c0",  # high-2
         7: "077f88c4",  # fast-gray
         8: "374eedf9",  # default-gray
-        9: "ac217797",  # high
+        9: "32190ca6",  # high
     }.items()
 }
 
