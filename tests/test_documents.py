@@ -1,0 +1,26 @@
+"""Promises of the documents: what they point to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted(
+    path for folder in (".", "docs", "weights", "benchmarks/results") for path in (ROOT / folder).glob("*.md")
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_links_to_is_there(document):
+    links = re.findall(r"\]\(([^)#]+)", document.read_text())
+    missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
+    assert not missing
+
+
+def test_the_files_that_readme_names_are_there():
+    names = re.findall(
+        r"`((?:tests|scripts|benchmarks|docs|weights|nelloc)/[\w./-]+)`", (ROOT / "README.md").read_text()
+    )
+    assert names
+    assert not [name for name in names if not (ROOT / name).exists()]
