@@ -14,7 +14,7 @@ from nelloc.errors import NellocError
 CHANNELS = (3, 4)
 
 
-def encode_chunk(chunk: NDArray[Any], *, model: str | None, tile: int, verify: bool) -> bytes:
+def encode_chunk(chunk: NDArray[Any], *, model: str | None, tile: int | None, verify: bool) -> bytes:
     """The .nlc bytes of an image-shaped chunk: (H, W) or (H, W, channels), any axes of length 1 before them.
 
     Raises NellocError for a chunk of another shape, or of samples that nelloc does not code.

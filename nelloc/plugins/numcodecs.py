@@ -18,7 +18,6 @@ from numcodecs.compat import ensure_bytes, ndarray_copy
 from numpy.typing import NDArray
 
 from nelloc.plugins.chunks import decode_chunk, encode_chunk
-from nelloc.tiling import DEFAULT_TILE
 
 
 class Nelloc(Codec):
@@ -26,7 +25,7 @@ class Nelloc(Codec):
 
     codec_id: ClassVar[str] = "nelloc"
 
-    def __init__(self, model: str | None = None, tile: int = DEFAULT_TILE, verify: bool = True):
+    def __init__(self, model: str | None = None, tile: int | None = None, verify: bool = True):
         self.model, self.tile, self.verify = model, tile, verify
 
     def encode(self, buf: Any) -> bytes:

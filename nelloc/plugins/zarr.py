@@ -21,7 +21,6 @@ from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
 from nelloc.plugins.chunks import decode_chunk, encode_chunk
-from nelloc.tiling import DEFAULT_TILE
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class NellocCodec(ArrayBytesCodec):
     """Codes each chunk as one image; see ``encode_chunk`` for the shapes. Fields are keywords of ``nelloc.encode``."""
 
     model: str | None = None
-    tile: int = DEFAULT_TILE
+    tile: int | None = None
     verify: bool = True
 
     is_fixed_size = False
