@@ -170,19 +170,28 @@ def _pool(processes: int, done: Synchronized[int] | None = None) -> Iterator[Pro
     try:
         stopped = _CONTEXT.Event()
         pool = ProcessPoolExecutor(processes, _CONTEXT, _begin, (stopped, done))
-        with _interrupts_held():
-            first = pool.submit(os.getpid)
-        first.result()
-    except (ImportError, NotImplementedError, OSError, BrokenProcessPool):
+    except (ImportError, NotImplementedError, OSError):
         yield None
         return
     try:
-        yield pool
+        yield pool if _starts(pool) else None
     except BaseException:
         stopped.set()
         raise
     finally:
+        # Ctrl-C can come before this: a process that still starts opens ``stopped``, which goes with this frame.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _starts(pool: ProcessPoolExecutor) -> bool:
+    """Whether the system gives a process to the pool."""
+    try:
+        with _interrupts_held():
+            first = pool.submit(os.getpid)
+        first.result()
+    except (ImportError, NotImplementedError, OSError, BrokenProcessPool):
+        return False
+    return True
 
 
 def _begin(stopped: Event, done: Synchronized[int] | None) -> None:

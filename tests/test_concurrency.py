@@ -60,11 +60,18 @@ def test_an_error_is_raised_here_and_ends_the_rest():
         list(in_processes(fail_of_two, range(100), 2))
 
 
-def test_without_processes_the_work_is_done_here(monkeypatch):
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("nelloc.concurrency.ProcessPoolExecutor", NotImplementedError("no semaphores")),
+        ("multiprocessing.context.SpawnProcess.start", BlockingIOError("no more processes")),
+    ],
+)
+def test_without_processes_the_work_is_done_here(monkeypatch, place, error):
     def fail(*arguments):
-        raise NotImplementedError("no semaphores")
+        raise error
 
-    monkeypatch.setattr(concurrency, "ProcessPoolExecutor", fail)
+    monkeypatch.setattr(place, fail)
     assert dict(in_processes(double, range(3), 2)) == {n: (2 * n, os.getpid()) for n in range(3)}
 
 
@@ -94,29 +101,57 @@ def alive(place: Path) -> list[int]:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are looked up in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_one_that_was_stopped(tmp_path, number):
-    script = (
-        "from test_concurrency import *\n"
-        # A shell without job control starts what is in its background with SIGINT ignored.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"if __name__ == '__main__':\n    list(in_processes(work_until_stopped, [{str(tmp_path)!r}] * 4, 2))\n"
-    )
-    (tmp_path.parent / "script.py").write_text(script)
-    command = [sys.executable, str(tmp_path.parent / "script.py")]
-    with subprocess.Popen(
-        command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        while len(list(tmp_path.iterdir())) < 2:
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.01)
+    with script_running(tmp_path, "") as process:
+        wait_for(2, tmp_path, process)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does
         else:
             process.send_signal(number)
         process.wait(timeout=60)
         messages = process.stderr.read()
-    for _ in range(1000):
-        if not alive(tmp_path):
-            break
+    assert none_is_left_alive(tmp_path)
+    assert "Traceback" not in messages
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("begun", [1, 2])
+def test_ctrl_c_while_a_process_starts_ends_it_quietly(tmp_path, begun):
+    # A process imports the main module before it opens what the first process made for it, which must still be there.
+    slow_start = f"else:\n    Path({str(tmp_path)!r}, str(os.getpid())).touch()\n    time.sleep(2)\n"
+    with script_running(tmp_path, slow_start) as process:
+        wait_for(begun, tmp_path, process)
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+        messages = process.stderr.read()
+    assert none_is_left_alive(tmp_path)
+    assert messages == "Aborted!\n"
+
+
+def script_running(place: Path, rest: str) -> subprocess.Popen[str]:
+    """A program of its own that has work in ``place`` done until it is stopped; ``rest`` ends its main module."""
+    script = place.parent / "script.py"
+    script.write_text(
+        "from test_concurrency import *\n"
+        # A shell without job control starts what is in its background with SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        # Whoever catches Ctrl-C, as a command line does, lets go of what the work held.
+        "if __name__ == '__main__':\n    try:\n"
+        f"        list(in_processes(work_until_stopped, [{str(place)!r}] * 4, 2))\n"
+        f"    except KeyboardInterrupt:\n        print('Aborted!', file=sys.stderr)\n{rest}"
+    )
+    command = [sys.executable, str(script)]
+    return subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for(count: int, place: Path, process: subprocess.Popen[str]) -> None:
+    while len(list(place.iterdir())) < count:
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
-    assert not alive(tmp_path)
-    assert messages.count("Traceback") <= (1 if number == signal.SIGINT else 0), messages
+
+
+def none_is_left_alive(place: Path) -> bool:
+    for _ in range(1000):
+        if not alive(place):
+            return True
+        time.sleep(0.01)
+    return False
