@@ -34,14 +34,14 @@ from nelloc.bench.timing import medians
 from nelloc.codec import Options
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
-from nelloc.effort import PHOTOGRAPH_TILE
+from nelloc.effort import photograph_tile
 from nelloc.encoder import encode_learning, encode_tile
 from nelloc.exact import backends
 from nelloc.exact.coder import DigitDecoder
 from nelloc.exact.engine import Engine
 from nelloc.schedule import step_count, step_rows
 from nelloc.spread import processes_allowed
-from nelloc.tiling import DEFAULT_TILE, tiles
+from nelloc.tiling import tiles
 
 WITHOUT = "Without learning while coding (speed_learning.md)."
 WITH = "The networks learn while they code, but for rows with --no-learn."
@@ -64,7 +64,7 @@ class Stream:
     def __init__(self, engine: Engine, image: NDArray[np.uint8]):
         planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
         # most_tiles: of an engine that learns
-        cut = tiles(*image.shape[:2], DEFAULT_TILE if engine.most_tiles is None else PHOTOGRAPH_TILE)
+        cut = tiles(*image.shape[:2], photograph_tile(engine.most_tiles is not None))
         self.engine = engine
         self.planes = [np.ascontiguousarray(planes[:, tile.rows, tile.columns]) for tile in cut]
         self.data = self.encode()

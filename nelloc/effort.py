@@ -12,9 +12,6 @@ from nelloc.tiling import DEFAULT_TILE
 
 # The side of the tiles that images are coded in as a second try: what repeats far away helps, and fewer tiles.
 LARGE_TILE = 1024
-# The side of the tiles of photographs that the network learns from: the larger a tile, the more it learns, and
-# learning takes longer than what wide steps save.
-PHOTOGRAPH_TILE = 512
 
 
 class Effort(IntEnum):
@@ -44,3 +41,11 @@ ADDED = {
     Effort.ORDERS: "all orders of the channels in it",
     Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too",
 }
+
+
+def photograph_tile(learns: bool) -> int:
+    """The side of the tiles of a photograph, from which the network ``learns`` or not.
+
+    The larger a tile, the more is learned from it, and learning takes longer than what wide steps save.
+    """
+    return 2 * DEFAULT_TILE if learns else DEFAULT_TILE

@@ -9,7 +9,7 @@ from functools import cache, partial
 
 from nelloc import scratch
 from nelloc.container import Method
-from nelloc.effort import LARGE_TILE, PHOTOGRAPH_TILE, Effort
+from nelloc.effort import LARGE_TILE, Effort, photograph_tile
 from nelloc.generic import survey
 from nelloc.generic.adaptive import Form
 from nelloc.generic.record import Way, ways
@@ -66,7 +66,7 @@ def plans_for(
     drawn = sum(number for method, number in likely.items() if not (method.needs_model or method is Method.CONSTANT))
     cut = tile is None and size > DEFAULT_TILE
     if cut and likely[Method.LEARNING] and drawn <= MOST_DRAWN * likely.total():
-        plans = [apart.plan(PHOTOGRAPH_TILE)]
+        plans = [apart.plan(photograph_tile(learns))]
     large = cut and effort >= Effort.LARGE_TILES
     if large and (2 * drawn >= likely.total() or effort >= Effort.LARGE_PHOTOGRAPHS):
         plans.append(apart.plan(LARGE_TILE, large=True))

@@ -10,7 +10,7 @@ from PIL import Image
 
 import nelloc
 from nelloc.container import Method, parse
-from nelloc.effort import ADDED, DEFAULT_EFFORT, PHOTOGRAPH_TILE, Effort
+from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort, photograph_tile
 from nelloc.errors import NellocError
 from nelloc.kinds import Kind
 from nelloc.plans import plans_for
@@ -124,7 +124,7 @@ def test_photographs_that_are_learned_from_have_larger_tiles():
         (plan,) = plans_for(Kind.RGB, [image], [8], given, DEFAULT_EFFORT, learns=learns)
         return plan.tile
 
-    assert tile(whole) == PHOTOGRAPH_TILE
+    assert tile(whole) == photograph_tile(True)
     assert tile(whole, learns=False) == tile(whole[:, :256, :256]) == DEFAULT_TILE
     assert tile(whole, given=100) == 100
     captioned = whole.copy()

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from nelloc import image as images
 from nelloc.codec import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
-from nelloc.effort import PHOTOGRAPH_TILE
+from nelloc.effort import photograph_tile
 from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
-from nelloc.tiling import DEFAULT_TILE
 
 # A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
@@ -99,7 +98,7 @@ def encode_adapted(
         adapted = adapt(
             _Planes(pixels, members),
             base,
-            options.tile or (PHOTOGRAPH_TILE if options.learn and can_learn(base) else DEFAULT_TILE),
+            options.tile or photograph_tile(options.learn and can_learn(base)),
             plan,
             # One is left for making batches; more than a few do not help with products of this size.
             threads=min(8, max(1, options.workers - 1)),
