@@ -271,12 +271,16 @@ def _result(
     verify: bool,
 ) -> Result:
     """What became of an .nlc file. Raises NellocError, with ``verify``, if the format has not all of its metadata."""
-    if verify and written.left_out:
-        lost = ", ".join(written.left_out)
-        raise NellocError(f"{one.source}: {lost} would be lost in {suffix}; choose .png, or --strip")
+    if verify:
+        _refuse_loss(written, one.source, suffix)
     left_out = (*left_out, *written.left_out)
     planes = one.file.kind.planes
     return Result(one.source, "-", one.bytes, len(written.data), *size, planes, left_out, damaged=damaged)
+
+
+def _refuse_loss(written: image.Written, source: str, suffix: str) -> None:
+    if written.left_out:
+        raise NellocError(f"{source}: {', '.join(written.left_out)} would be lost in {suffix}; choose .png, or --strip")
 
 
 def _area(file: container.Container, options: Options) -> int:
@@ -284,14 +288,24 @@ def _area(file: container.Container, options: Options) -> int:
     return file.height * file.width if options.region is None else options.region.height * options.region.width
 
 
-def check_same(opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None) -> None:
-    """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image."""
+def check_same(
+    opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None, *, made: str | None = None
+) -> None:
+    """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image.
+
+    That is, its samples and all of its metadata; an image file with the extension ``made``, which was made of the .nlc
+    file, has them as its format says them.
+    """
     with enough_memory(compressed.source):
         slices = decode_slices(compressed.file, compressed.source, options, folder=folder)
         if not opened.pixels.same_in_slices(slices, image.same_picture):
             raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
-    names = () if options.strip else read_description(compressed.file, compressed.source).metadata.names
-    if set(opened.pixels.metadata.names) != set(names):
+    kept = image.Metadata() if options.strip else read_description(compressed.file, compressed.source).metadata
+    if made is not None:
+        written = image.write(replace(opened.pixels.rows(0, 1), metadata=kept), made, opened.source)
+        _refuse_loss(written, compressed.source, made)
+        kept = image.read(written.data, opened.source).metadata
+    if opened.pixels.metadata != kept:
         raise NellocError(f"{compressed.source}: its metadata and that of the image file differ; keep both files")
 
 

@@ -109,7 +109,8 @@ class Decompression(Conversion):
         self._target(job)
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
-        files.check_same(self._target(ready.job), ready.opened, self.options, ready.job.source.parent)
+        job = ready.job
+        files.check_same(self._target(job), ready.opened, self.options, job.source.parent, made=job.target.suffix)
         return ()
 
     def _target(self, job: Job) -> OpenedImage:

@@ -3,12 +3,14 @@
 Nothing is ever converted: an image whose pixels cannot be kept exactly is refused.
 """
 
+from nelloc.image.metadata import Metadata
 from nelloc.image.pixels import Palette, Pixels, from_array, same_picture, to_array
 from nelloc.image.reading import from_image, read
 from nelloc.image.writing import OUTPUT_SUFFIXES, Written, check_output, in_slices, to_image, write, write_slices
 
 __all__ = [
     "OUTPUT_SUFFIXES",
+    "Metadata",
     "Palette",
     "Pixels",
     "Written",

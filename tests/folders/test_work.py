@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from materials import small_model_bytes
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import nelloc
 from nelloc import files, storage
@@ -177,6 +177,53 @@ def test_an_input_whose_output_lacks_something_is_not_removed(monkeypatch):
     outcomes = compress(remove=True)
     assert {outcome.kept for outcome in outcomes.values()} == {"its output lacks colour profile"}
     assert inputs() == NAMES
+
+
+def with_metadata(path: str, title: str, text: bool = True) -> None:
+    """A photograph with a title, and the modification time that the file had, if there was one."""
+    before = os.stat(path).st_mtime_ns if Path(path).exists() else None
+    texts, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    if text:
+        texts.add_text("Title", title)
+    exif[0x010E] = title
+    image(0).save(path, pnginfo=texts, exif=exif)
+    if before is not None:
+        os.utime(path, ns=(before, before))
+
+
+def test_an_input_whose_metadata_changed_since_is_not_removed():
+    with_metadata("in/a.png", "first version")
+    compress()
+    with_metadata("in/a.png", "edited since")
+    outcome = compress(remove=True)["a"]
+    assert isinstance(outcome, Failed)
+    assert "its metadata and that of the image file differ" in str(outcome.error)
+    assert Path("in/a.png").exists()
+
+
+@pytest.mark.parametrize(("suffix", "text"), [(".png", True), (".tif", False), (".webp", False)])
+def test_a_second_run_removes_inputs_whose_metadata_the_output_has(suffix, text):
+    with_metadata("in/a.png", "a title", text)
+    compress()
+    for remove in (False, True):
+        outcomes = by_stem(decompress_folder(["out/a.nlc"], "back", suffix=suffix, remove=remove))
+    assert isinstance(outcomes["a"], Skipped), outcomes
+    assert not Path("out/a.nlc").exists()
+    assert Image.open(f"back/a{suffix}").getexif()[0x010E] == "a title"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_second_run_keeps_inputs_whose_metadata_the_output_lacks(edited):
+    suffix = ".png" if edited else ".tif"  # TIFF has no such texts
+    with_metadata("in/a.png", "a title")
+    compress()
+    by_stem(decompress_folder(["out/a.nlc"], "back", suffix=suffix))
+    if edited:
+        with_metadata("back/a.png", "another")
+    outcomes = by_stem(decompress_folder(["out/a.nlc"], "back", suffix=suffix, remove=True))
+    assert isinstance(outcomes["a"], Failed)
+    assert ("metadata" if edited else "text would be lost in .tif") in str(outcomes["a"].error)
+    assert Path("out/a.nlc").exists()
 
 
 def test_an_output_that_the_disk_changed_removes_nothing(monkeypatch):
