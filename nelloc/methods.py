@@ -90,7 +90,7 @@ def decode(method: Method, data: bytes, shape: tuple[int, int, int], bits: int) 
         samples = _samples(data, shape, bits)
     elif method is Method.ROWS and bits <= 8:
         samples = rows.decode(data, shape)
-    elif method is Method.DEFLATE:
+    elif method is Method.DEFLATE and bits <= 8:
         samples = _inflate(data, shape)
     else:
         raise MalformedError("method")

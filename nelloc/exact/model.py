@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import safetensors
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import INPUT_CLIP, INPUT_STEPS, ContextTables, Inputs, input_count
+
+T = TypeVar("T", int, bool)
 
 MODEL_FORMAT = "nelloc-model"
 MODEL_VERSION = 1
@@ -129,6 +131,17 @@ def model_id(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()[:ID_BYTES]
 
 
+_UNUSABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    safetensors.SafetensorError,
+)
+
+
 def load_model(data: bytes, source: str = "model") -> ExactModel:
     """Read and check a model file. Raises NellocError naming ``source`` and what is wrong with it."""
     try:
@@ -138,7 +151,7 @@ def load_model(data: bytes, source: str = "model") -> ExactModel:
         tensors = safetensors.numpy.load(data)
         model = _build(about, tensors, data)
         _check(model)
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, safetensors.SafetensorError) as error:
+    except _UNUSABLE as error:
         raise NellocError(f"{source}: not a usable nelloc model ({error}); use a file made by nelloc") from error
     return model
 
@@ -198,8 +211,10 @@ def _about(data: bytes) -> dict:
 
 
 def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
+    left = dict(tensors)
+
     def integers(name: str) -> NDArray[np.int32]:
-        array = tensors[name]
+        array = left.pop(name)
         if array.dtype.kind not in "iu":
             raise ValueError(f"{name} is not made of integers")
         if array.size and (array.min() < -(2**31) or array.max() >= 2**31):
@@ -212,25 +227,33 @@ def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
             integers(f"layer.{i}.weight"),
             integers(f"layer.{i}.bias"),
             integers(f"layer.{i}.shift"),
-            None if skip is None else int(skip),
+            None if skip is None else _typed(int, skip),
         )
         for i, skip in enumerate(skips)
     )
     context = ContextTables(**{name: integers(f"context.{name}") for name in ContextTables.__dataclass_fields__})
     mixture = MixtureTables(**{name: integers(f"mixture.{name}") for name in MixtureTables.__dataclass_fields__})
+    _require(not left, f"it has the unknown tensor {min(left, default='')!r}")
     return ExactModel(
-        horizon=int(about["horizon"]),
-        components=int(about["components"]),
-        joint=bool(about["joint"]),
-        channels=int(about.get("channels", 3)),
+        horizon=_typed(int, about["horizon"]),
+        components=_typed(int, about["components"]),
+        joint=_typed(bool, about["joint"]),
+        channels=_typed(int, about.get("channels", 3)),
         inputs=about.get("inputs", "normalised"),
-        borders=bool(about.get("borders", False)),
+        borders=_typed(bool, about.get("borders", False)),
         layers=layers,
         context=context,
         mixture=mixture,
         sha256=hashlib.sha256(data).digest(),
         size=len(data),
     )
+
+
+def _typed(kind: type[T], value: object) -> T:
+    """A value of the description. Raises ValueError if it is of another kind; true and false are no numbers."""
+    if type(value) is kind:
+        return value
+    raise ValueError(f"its description has {value!r} instead of {'an integer' if kind is int else 'true or false'}")
 
 
 def _check(model: ExactModel) -> None:
@@ -256,7 +279,8 @@ def _check_layers(model: ExactModel) -> None:
         name = f"layer {index}"
         rows = len(layer.bias)
         final = index == len(model.layers) - 1
-        _require(layer.weight.shape == (rows, width) and layer.shift.shape == (rows,), f"{name} has a wrong shape")
+        shapes = layer.weight.shape, layer.bias.shape, layer.shift.shape
+        _require(shapes == ((rows, width), (rows,), (rows,)), f"{name} has a wrong shape")
         _require(rows == outputs if final else 1 <= rows <= MAX_WIDTH, f"{name} has a wrong width")
         _require(bool(((layer.shift >= 0) & (layer.shift <= MAX_SHIFT)).all()), f"{name} has a wrong shift")
         largest = INPUT_CLIP if index == 0 else ACTIVATION_MAX
@@ -270,7 +294,8 @@ def _check_layers(model: ExactModel) -> None:
 
 def _check_context(tables: ContextTables) -> None:
     count = len(tables.thresholds)
-    _require(1 <= count <= 1024 and tables.thresholds[0] == 0, "its activity table is malformed")
+    _require(tables.thresholds.shape == (count,) and 1 <= count <= 1024, "its activity table is malformed")
+    _require(tables.thresholds[0] == 0, "its activity table does not begin with 0")
     _require(bool((_differences(tables.thresholds) > 0).all()), "its activity table is not increasing")
     limits = {
         "input_scale": (1, 16000),

@@ -97,6 +97,18 @@ def put(name, index, value):
         (lambda t: None, {"inputs": "raw"}, "wrong shape"),
         (lambda t: None, {"horizon": 1}, "horizon"),
         (lambda t: None, {"skips": [None, 0, None, None, None, 0]}, "skip"),
+        (lambda t: t.update({"layer.2.bias": t["layer.2.bias"][:, None]}), None, "layer 2 has a wrong shape"),
+        (lambda t: t.update({"layer.1.bias": np.zeros((16, 16), np.int32)}), None, "layer 1 has a wrong shape"),
+        (lambda t: t.update({"context.thresholds": t["context.thresholds"][:, None]}), None, "activity table"),
+        (
+            lambda t: t.update({"layer.6.weight": np.zeros((1 << 40, 0), np.int8)}),
+            None,
+            "unknown tensor 'layer.6.weight'",
+        ),
+        (lambda t: None, {"horizon": 3.0}, "3.0 instead of an integer"),
+        (lambda t: None, {"joint": "false"}, "'false' instead of true or false"),
+        (lambda t: None, {"borders": 0}, "0 instead of"),
+        (lambda t: None, {"skips": [None, None, None, True, None, None]}, "True instead of"),
         (lambda t: None, {"version": 2}, "version 2"),
         (lambda t: None, {"format": "other"}, "format"),
     ],
@@ -104,6 +116,13 @@ def put(name, index, value):
 def test_a_hostile_model_is_refused_with_its_name_and_reason(change, about, reason):
     with pytest.raises(NellocError, match=f"bad.nlm: not a usable nelloc model .*{reason}"):
         load_model(rewrite(change, about), "bad.nlm")
+
+
+def test_a_description_of_endless_brackets_is_refused():
+    deep = "[" * 100_000
+    for header in (f'{{"__metadata__":{{"about":"{deep}"}}}}', deep):
+        with pytest.raises(NellocError, match=r"^bad\.nlm: not a usable nelloc model"):
+            load_model(len(header).to_bytes(8, "little") + header.encode(), "bad.nlm")
 
 
 def test_truncated_and_random_bytes_are_refused():
