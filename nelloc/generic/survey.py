@@ -14,8 +14,8 @@ from nelloc.generic.record import Way, encode, ways
 from nelloc.tiling import tiles
 
 # A photograph has fewer equal neighbours than this share, uses more of the levels between its extremes than this
-# share, and its neighbours differ less than this many times what its pixels differ from their mean.
-EQUAL_SHARE, USED_LEVELS, ROUGHNESS = 0.5, 0.6, 1.0
+# share, and its neighbours differ no more than its pixels differ from their mean.
+EQUAL_SHARE, USED_LEVELS = 0.5, 0.6
 # Where more are equal, of a photograph at least this share of the others differ by no more than this; and unlike a
 # computed gradient, it is somewhere more than this away from what its neighbours let expect.
 SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
@@ -34,15 +34,24 @@ def is_photograph(samples: NDArray) -> bool:
     if not along.size or (along == before).mean() > EQUAL_SHARE:
         return False
     sampled = _sampled(samples).astype(np.int64)
-    spread = np.abs(sampled - sampled.mean(axis=1, keepdims=True)).mean()
-    sampled_pairs = np.abs(_sampled(along).astype(np.int64) - _sampled(before)).mean()
-    if sampled_pairs > ROUGHNESS * spread:
+    steps = np.abs(_sampled(along).astype(np.int64) - _sampled(before))
+    if _is_rough(sampled, steps):
         return False
     if sampled.shape[1] < _SAMPLED:
         return True  # too small to tell by its levels
     if planes > 1 and _colours(sampled) <= MAX_COLOURS:
         return False
     return all(_uses_its_levels(plane) for plane in samples)
+
+
+def _is_rough(pixels: NDArray[np.int64], steps: NDArray[np.int64]) -> bool:
+    """True if the mean of ``steps`` is larger than the mean distance of ``pixels`` (planes, n) to their plane's mean.
+
+    In integers: rounding would depend on the order in which numbers are added, that is, on how they lie in memory.
+    """
+    n = pixels.shape[1]
+    distances = np.abs(n * pixels - pixels.sum(axis=1, keepdims=True))  # n times as large
+    return int(steps.sum()) * n * distances.size > int(distances.sum()) * steps.size
 
 
 def is_smooth(samples: NDArray) -> bool:

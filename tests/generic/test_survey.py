@@ -94,3 +94,11 @@ def test_the_probe_is_the_busiest_part_and_only_what_is_small_is_tried_in_all_wa
     assert expected != min(tried, key=lambda way: len(encode(samples[:, :40, :180], 8, way)))  # of what is plain
     assert survey.best_on_probe(samples, 8) == [expected]
     assert survey.best_on_probe(samples[:, :60, :64], 8) == [way for way in ways(samples, 8) if not way.order]
+
+
+def test_what_is_a_photograph_does_not_depend_on_how_it_lies_in_memory():
+    # Neighbours differ exactly as much as pixels do from the mean, which rounding makes more or less.
+    tie = [[[130, 108], [37, 130], [245, 195]], [[194, 251], [140, 63], [250, 211]], [[25, 67], [48, 88], [125, 133]]]
+    samples = np.array(tie, np.uint8)
+    interleaved = np.ascontiguousarray(samples.transpose(1, 2, 0)).transpose(2, 0, 1)
+    assert survey.is_photograph(samples) == survey.is_photograph(interleaved)
