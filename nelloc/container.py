@@ -121,7 +121,7 @@ class Container:
     """Everything that a file holds.
 
     ``records`` has one for each of the ``groups`` of planes, tile by tile. ``model_id`` is NO_MODEL if none needs one.
-    With ``joined`` colour and alpha are one group.
+    With ``joined`` colour and alpha are one group. ``damage`` names what is not as it was, besides records.
     """
 
     kind: Kind
@@ -132,6 +132,7 @@ class Container:
     records: tuple[TileRecord, ...]
     sections: tuple[Section, ...] = field(default=())
     joined: bool = False
+    damage: tuple[str, ...] = ()
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -174,13 +175,20 @@ def pack(container: Container) -> bytes:
 def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, keep_damaged: bool = False) -> Container:
     """Read a file. Raises NellocError naming ``source`` for anything that is not a whole, supported file.
 
-    With ``keep_damaged``, damage from the first tile on is no error: records that do not match their checksum, or are
-    missing, are ``damaged`` ones.
+    With ``keep_damaged``, damage of what no pixel needs, and from the first tile on, is no error: sections that do not
+    match their checksum are left out, records that do not, or are missing, are ``damaged`` ones.
     """
     with _naming(source, data):
         reader = _Reader(data)
-        head = _read_head(reader, max_pixels, whole=True)
-        return replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
+        head = _read_head(reader, max_pixels, whole=True, keep_damaged=keep_damaged)
+        file = replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
+        excess = len(data) - reader.position
+        if excess and not keep_damaged:
+            raise _DamageError(f"{excess} bytes follow its end; {_RESTORE}")
+        # With a record missing, what is left is no excess.
+        if excess and not any(record.damaged for record in file.records):
+            return replace(file, damage=(*file.damage, f"{excess} bytes after its end"))
+        return file
 
 
 def parse_head(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS) -> Container | None:
@@ -264,7 +272,7 @@ def _pack_tiled(container: Container) -> bytes:
     return b"".join(parts)
 
 
-def _read_head(reader: _Reader, max_pixels: int, *, whole: bool) -> Container:
+def _read_head(reader: _Reader, max_pixels: int, *, whole: bool, keep_damaged: bool = False) -> Container:
     """What comes before the methods of the records. In the compact layout only a ``whole`` file can be checked."""
     data = reader.data
     if len(data) < len(SIGNATURE) and SIGNATURE.startswith(data):
@@ -285,7 +293,7 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool) -> Container:
         return _read_short_head(reader, number, max_pixels)
     model_id = reader.take(MODEL_ID_BYTES)
     if flags & _FLAG_TILED:
-        return _read_tiled_head(reader, flags, number, model_id, max_pixels)
+        return _read_tiled_head(reader, flags, number, model_id, max_pixels, keep_damaged)
     width, height = (size + 1 for size in reader.take(2))
     crc = reader.take(2)
     if whole and crc != _crc16(data[: reader.position - 2] + data[reader.position :]):
@@ -307,7 +315,9 @@ def _read_short_head(reader: _Reader, number: int, max_pixels: int) -> Container
     return Container(kind, width, height, DEFAULT_TILE, model_id, ())
 
 
-def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int) -> Container:
+def _read_tiled_head(
+    reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int, keep_damaged: bool
+) -> Container:
     width, height, tile = reader.varint(), reader.varint(), reader.varint()
     announced = []
     if flags & _FLAG_SECTIONS:
@@ -320,10 +330,17 @@ def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, 
     _check_size(width, height, max_pixels)
     if not MIN_TILE <= tile <= MAX_TILE:
         raise _DamageError(f"its tile size {tile} is out of range; {_RESTORE}")
-    sections = []
+    sections, damage = [], []
     for number, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
-        reader.crc32(f"section {number}", section.data)
+        name = "its metadata" if type_ == SectionType.METADATA else f"section {number}"
+        try:
+            reader.crc32(name, section.data)
+        except _DamageError:
+            if section.critical or not keep_damaged:
+                raise
+            damage.append(name)
+            continue
         if section.critical and section.type not in _KNOWN:
             raise _DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
         sections.append(section)
@@ -332,7 +349,7 @@ def _read_tiled_head(reader: _Reader, flags: int, number: int, model_id: bytes, 
     known = [section.type for section in sections if section.critical or section.type in _KNOWN]
     if len(set(known)) < len(known):
         raise _DamageError(f"it has two sections of one type where only one is meant; {_RESTORE}")
-    return Container(kind, width, height, tile, model_id, (), tuple(sections), joined)
+    return Container(kind, width, height, tile, model_id, (), tuple(sections), joined, tuple(damage))
 
 
 def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
@@ -368,8 +385,6 @@ def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) ->
         role = f" ({groups[group].role.value})" if len(groups) > 1 else ""
         reader.crc32(f"tile {number}{role}", data)
         yield _record(method, data)
-    if reader.position != len(reader.data) and not keep_damaged:
-        raise _DamageError(f"{len(reader.data) - reader.position} bytes follow its end; {_RESTORE}")
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

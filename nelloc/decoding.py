@@ -41,10 +41,13 @@ def open_file(data: bytes, source: str, options: Options) -> Container:
     """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file.
 
     With ``options.allow_damaged`` damaged tiles are no error, nor are they if only a region is wanted: it may not meet
-    them.
+    them. With the former, other damage that costs no pixels is none either, and ``Container.damage`` names it.
     """
     keep_damaged = options.allow_damaged or options.region is not None
-    return parse(data, source, max_pixels=options.max_pixels, keep_damaged=keep_damaged)
+    file = parse(data, source, max_pixels=options.max_pixels, keep_damaged=keep_damaged)
+    if file.damage and not options.allow_damaged:
+        raise NellocError(f"{source}: is damaged ({'; '.join(file.damage)}); {_RESTORE}")
+    return file
 
 
 def decode_files(
@@ -116,14 +119,14 @@ def _wanted(file: Container, source: str, options: Options) -> Rectangle:
 
 def _decode(canvases: Sequence[_Canvas], options: Options, find: _Find) -> None:
     """Fill canvases, those of files that share a model together."""
-    streams: dict[tuple[bytes, Method, int, int], list[_Stream]] = {}
+    streams: dict[tuple[_ModelKey, Method, int, int], list[_Stream]] = {}
     without_model = []
     for canvas in canvases:
         for stream in canvas.streams():
             if stream.record.damaged or not stream.record.method.needs_model:
                 without_model.append(stream)
             else:
-                key = (canvas.file.model_id, stream.record.method, len(stream.target), stream.bits)
+                key = (_model_key(canvas.file), stream.record.method, len(stream.target), stream.bits)
                 streams.setdefault(key, []).append(stream)
     _decode_without_model(without_model, options)
     for members in streams.values():
@@ -131,17 +134,28 @@ def _decode(canvases: Sequence[_Canvas], options: Options, find: _Find) -> None:
         _decode_streams(find(first.file, first.source), members, options)
 
 
+# A model's id, and its bytes if the file has them: another file with the same id need not find it.
+_ModelKey = tuple[bytes, bytes | None]
 _Find = Callable[[Container, str], ExactModel]
+
+
+def _model_key(file: Container) -> _ModelKey:
+    section = file.model_section
+    return file.model_id, None if section is None else section.data
 
 
 def _finder(options: Options, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
     """What gives the model of a file: of ``models``, or looked for once."""
-    found = dict(models or {})
+    given = models or {}
+    found: dict[_ModelKey, ExactModel] = {}
 
     def find(file: Container, source: str) -> ExactModel:
-        if file.model_id not in found:
-            found[file.model_id] = locate_model(file, source, options.model, folder).model
-        return found[file.model_id]
+        if file.model_id in given:
+            return given[file.model_id]
+        key = _model_key(file)
+        if key not in found:
+            found[key] = locate_model(file, source, options.model, folder).model
+        return found[key]
 
     return find
 

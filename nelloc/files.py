@@ -54,7 +54,7 @@ class Gain:
 class Result:
     """What was done: the files, their sizes in bytes, and the image.
 
-    ``left_out`` and ``damaged`` as ``Pixels`` has them.
+    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was.
     """
 
     source: str
@@ -275,6 +275,7 @@ def _result(
         _refuse_loss(written, one.source, suffix)
     left_out = (*left_out, *written.left_out)
     planes = one.file.kind.planes
+    damaged = (*damaged, *one.file.damage)
     return Result(one.source, "-", one.bytes, len(written.data), *size, planes, left_out, damaged=damaged)
 
 
@@ -324,6 +325,11 @@ def verify(data: bytes, source: str, options: Options, folder: Path | None = Non
         raise NellocError(
             f"{source}: has damaged tiles, {len(damaged)} of {count}: {'; '.join(damaged)} (x, y, width, "
             "height); get the file again from a backup, or restore the rest with decompress --allow-damaged"
+        )
+    if file.damage:
+        raise NellocError(
+            f"{source}: is damaged ({'; '.join(file.damage)}); get the file again from a backup, or restore its pixels "
+            "with decompress --allow-damaged"
         )
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
 

@@ -119,7 +119,7 @@ def _shown(result: Result) -> Shown:
         remarks.append(f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}")
     if result.damaged:
         remarks.append(
-            f"nelloc: {result.source}: is damaged; of the output these tiles (x, y, width, height) are not the "
-            f"image's: {'; '.join(result.damaged)}"
+            f"nelloc: {result.source}: is damaged; not as they were are (tiles with x, y, width, height): "
+            f"{'; '.join(result.damaged)}"
         )
     return Shown(line, row, tuple(remarks), detail)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from running import invoke
 
 import nelloc
@@ -96,3 +96,32 @@ def test_a_folder_with_a_damaged_file(folder):
     assert (folder / "out" / "damaged.png").exists()
     again = invoke("decompress", ".", "--output-dir", "out", "--allow-damaged")
     assert (again.exit_code, "damaged.png: exists already, not as the output" in again.stderr) == (1, True)
+
+
+def with_damage(folder, damage: str) -> bytes:
+    """A file whose tiles are whole, but not all else."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "a title that is lost")
+    Image.fromarray(IMAGE).save("titled.png", pnginfo=text)
+    nelloc.compress("titled.png", "titled.nlc", model=folder / "model.nlm", tile=16)
+    data = (folder / "titled.nlc").read_bytes()
+    if damage == "5 bytes after its end":
+        return data + b"junk\n"
+    (section,) = container.parse(data).sections
+    place = data.index(section.data)
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", ["its metadata", "5 bytes after its end"])
+def test_damage_that_costs_no_pixel_is_named_and_the_pixels_are_written(folder, damage):
+    (folder / "hurt.nlc").write_bytes(with_damage(folder, damage))
+    for command in (["verify"], ["decompress", "--region", "0,0,4,4"], ["decompress"]):
+        result = invoke(command[0], "hurt.nlc", *command[1:], *(["back.png"] if command[0] == "decompress" else []))
+        assert result.exit_code == 1
+        assert result.stderr.count("\n") == 1
+        assert damage in result.stderr.replace("bytes follow its end", "bytes after its end")
+        assert not (folder / "back.png").exists()
+    result = invoke("decompress", "hurt.nlc", "back.png", "--allow-damaged")
+    assert result.exit_code == 1
+    assert damage in result.stderr
+    np.testing.assert_array_equal(np.asarray(Image.open("back.png")), IMAGE)
