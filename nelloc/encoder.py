@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,19 +134,28 @@ def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
 
 
 class _Plan:
-    """For one tile shape, in coding order: ``order`` (N,) and ``sources`` (window, N) as ``context_sources`` gives
-    them, ``distances`` (3, N) to the borders, and where a pixel's k-th of n digits stands in the stream:
-    ``n * step_start + k * step_size + rank``.
+    """For one tile shape: ``order`` (N,), the raster indices of its pixels in coding order, and where the k-th of n
+    digits of each stands in the stream: ``n * step_start + k * step_size + rank``.
     """
 
     def __init__(self, height: int, width: int, horizon: int):
-        self.order, self.sources = context_sources(height, width, horizon)
-        self.distances = border_distances(*np.divmod(self.order, width), width, horizon)
-        _, starts = wavefront_order(height, width, horizon)
+        self._shape = height, width, horizon
+        self.order, starts = wavefront_order(height, width, horizon)
         sizes = np.diff(starts)
         self.step_size = np.repeat(sizes, sizes)
         self.step_start = np.repeat(starts[:-1], sizes)
         self.rank = np.arange(height * width) - self.step_start
+
+    @cached_property
+    def sources(self) -> NDArray[np.int32]:
+        """Where each pixel finds its context, (window, N), as ``context_sources`` gives it."""
+        return context_sources(*self._shape)[1].astype(np.int32)
+
+    @cached_property
+    def distances(self) -> NDArray[np.float32]:
+        """How far each pixel is from the tile's borders, (3, N)."""
+        _, width, horizon = self._shape
+        return border_distances(*np.divmod(self.order, width), width, horizon)
 
     def places(self, part: slice, count: int) -> Iterator[NDArray[np.int64]]:
         """Where the first, second, ... digits of the pixels ``part`` stand, if each pixel has ``count``."""

@@ -127,3 +127,14 @@ def test_a_missing_base_and_a_damaged_file_are_named(base_path):
     path.write_bytes(DIFFERENCES[:6])
     with pytest.raises(NellocError, match=r"differences\.nlm: not the differences"):
         library.find(path)
+
+
+def test_a_file_does_not_decode_by_the_model_that_another_brings(tmp_path):
+    (tmp_path / "other.nlm").write_bytes(MODEL)
+    named = nelloc.encode(PIXELS // 64 + np.arange(30, dtype=np.uint8)[:, None], model=tmp_path / "other.nlm")
+    file = container.parse(named)
+    brings = container.pack(dataclasses.replace(file, sections=(Section(SectionType.MODEL, MODEL),)))
+    assert len(nelloc.decode_many([brings, brings])) == 2
+    for several in ([brings, named], [named, brings], [named]):
+        with pytest.raises(NellocError, match="needs model"):
+            nelloc.decode_many(several)
