@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nelloc.research.experiment import Settings  # noqa: E402
-from nelloc.research.stages import kept  # noqa: E402
+from nelloc.research.stages import stage  # noqa: E402
 
 
 class Maker:
@@ -34,7 +34,7 @@ def test_a_stage_is_made_once_and_leaves_other_random_numbers_alone(settings):
     stages = []
     for _ in range(2):
         torch.manual_seed(9)
-        stages.append(kept(settings, "network", make))
+        stages.append(stage(settings, "network", make))
         following.append(torch.rand(()))
     assert make.calls == 1
     torch.testing.assert_close(stages[0], stages[1])
@@ -44,9 +44,9 @@ def test_a_stage_is_made_once_and_leaves_other_random_numbers_alone(settings):
 
 @pytest.mark.parametrize("change", [{"seed": 4}, {"epochs": 2}, {"quick": True}])
 def test_a_stage_of_other_settings_is_not_taken(settings, change):
-    first = kept(settings, "network", Maker())
+    first = stage(settings, "network", Maker())
     make = Maker()
-    second = kept(replace(settings, **change), "network", make)
+    second = stage(replace(settings, **change), "network", make)
     assert make.calls == 1
     assert not torch.equal(first["weights"], second["weights"])
 
@@ -54,17 +54,17 @@ def test_a_stage_of_other_settings_is_not_taken(settings, change):
 def test_a_stage_of_other_details_is_not_taken(settings):
     make = Maker()
     for width in (1, 1, 2):
-        kept(settings, "network", make, width=width)
+        stage(settings, "network", make, width=width)
     assert make.calls == 2
 
 
 def test_a_damaged_stage_is_made_anew(settings):
-    first = kept(settings, "network", Maker())
+    first = stage(settings, "network", Maker())
     path = settings.stages / "network.safetensors"
     for damage in (path.read_bytes()[:-1], b"", b"x" * 100):
         path.write_bytes(damage)
         make = Maker()
-        torch.testing.assert_close(kept(settings, "network", make), first)
+        torch.testing.assert_close(stage(settings, "network", make), first)
         assert make.calls == 1
 
 
@@ -73,12 +73,12 @@ def test_a_stage_that_stops_leaves_nothing(settings):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        kept(settings, "network", stop)
+        stage(settings, "network", stop)
     assert not settings.stages.exists()
 
 
-def test_without_a_folder_nothing_is_kept():
+def test_without_a_folder_nothing_is_stage():
     make = Maker()
-    first, second = (kept(Settings(), "network", make) for _ in range(2))
+    first, second = (stage(Settings(), "network", make) for _ in range(2))
     assert make.calls == 2
     torch.testing.assert_close(first, second)

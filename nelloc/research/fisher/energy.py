@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nelloc.research.experiment import Progress, Settings
 from nelloc.research.fisher.densities import Density
 from nelloc.research.fisher.divergences import Grid, LogDensity
-from nelloc.research.stages import kept
+from nelloc.research.stages import stage
 
 # What is left of a corrected density where the correction says less; see ``corrected``.
 FLOOR = 0.01
@@ -133,7 +133,7 @@ def fitted(settings: Settings, name: str, fit: Callable[[Energy], object], scale
         return energy.state_dict()
 
     energy = Energy(scale, conditions=conditions)
-    energy.load_state_dict(kept(settings, name, make))
+    energy.load_state_dict(stage(settings, name, make))
     return energy
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc import datasets
+from nelloc.research.data import celeba
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.delta_vae import Training, convolutional_vae, train_kept, with_noise
@@ -27,13 +27,7 @@ COMPONENTS = 64
 
 
 def run(settings: Settings) -> Result:
-    folder = settings.folder("celeba")
-    images, test = (
-        torch.from_numpy(datasets.read_sheet(folder / f"crop140_64_{part}_0.webp", SIDE).copy())
-        .permute(0, 3, 1, 2)
-        .flatten(1)
-        for part in ("train", "test")
-    )
+    images, test = celeba(settings, "train").flatten(1), celeba(settings, "test").flatten(1)
     images = torch.cat([images, mirrored(images)])
     epochs = settings.epochs_or(5, 200)
     state = torch.get_rng_state()

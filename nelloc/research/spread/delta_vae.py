@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from nelloc.errors import NellocError
 from nelloc.research.experiment import Progress, Settings
+from nelloc.research.kept import fingerprint
 from nelloc.research.spread.elbo import spread_elbo
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise
-from nelloc.research.stages import kept
+from nelloc.research.stages import stage
 
 # The bound of each point of a batch, in nats.
 Bound = Callable[["DeltaVAE", Tensor], Tensor]
@@ -99,9 +100,11 @@ def train(
     The parameters of ``noise``, if given, are trained to minimise the bound at the same time, that is, to maximise the
     spread KL (thesis 2.4): its other term, the negative entropy of the spread data, is a constant, that of the noise
     and log N, as long as N data are many deviations of the noise from each other. ``images`` are uint8 (N, D). Raises
-    NellocError if the bound is no longer a number.
+    NellocError if there is no batch of them, or if the bound is no longer a number.
     """
     progress = progress or Progress()
+    if len(images) < training.batch:
+        raise NellocError(f"{name}: there are {len(images)} training images, and a batch is {training.batch}; add some")
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
     adversary = None if noise is None else torch.optim.Adam(noise.parameters(), lr=training.noise_rate, maximize=True)
     history = []
@@ -149,7 +152,7 @@ def train_kept(
         tensors = {f"{part}.{key}": value for part in parts for key, value in parts[part].state_dict().items()}
         return {**tensors, "history": torch.tensor(history, dtype=torch.float64), "random": torch.get_rng_state()}
 
-    found = kept(settings, name, make, training=training)
+    found = stage(settings, name, make, training=training, images=fingerprint([images]))
     for part, module in parts.items():
         module.load_state_dict({key: found[f"{part}.{key}"] for key in module.state_dict()})
     torch.set_rng_state(found["random"])

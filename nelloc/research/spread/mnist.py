@@ -8,14 +8,13 @@ samples and test images is taken on the last hidden layer of a classifier traine
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from nelloc import datasets
+from nelloc.research.data import labelled_digits
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.delta_vae import Bound, DeltaVAE, Training, batches, dense_vae, train_kept, with_noise
@@ -63,13 +62,9 @@ def model_noise_elbo(model: DeltaVAE, x: Tensor) -> Tensor:
 
 
 def run(settings: Settings) -> Result:
-    folder = settings.folder("mnist")
-    images = _read(folder / "train-images-idx3-ubyte.gz")
-    labels = torch.from_numpy(datasets.read_idx(folder / "train-labels-idx1-ubyte.gz").copy()).long()
-    if settings.quick:
-        images, labels = images[:QUICK_IMAGES], labels[:QUICK_IMAGES]
-    test = _read(folder / "t10k-images-idx3-ubyte.gz")
-    test_labels = torch.from_numpy(datasets.read_idx(folder / "t10k-labels-idx1-ubyte.gz").copy()).long()
+    images, labels = labelled_digits(settings, "train", settings.choose(QUICK_IMAGES, None))
+    test, test_labels = labelled_digits(settings, "test")
+    images, test = images.flatten(1), test.flatten(1)
     epochs = settings.epochs_or(4, 100)
     state = torch.get_rng_state()
     chosen = methods()
@@ -169,8 +164,3 @@ def _noise_figure(noise: LowRankNoise) -> Figure:
     panel.set_axis_off()
     figure.colorbar(picture, ax=panel)
     return figure
-
-
-def _read(path: Path) -> Tensor:
-    """Images as rows, uint8 (N, 784)."""
-    return torch.from_numpy(datasets.read_idx(path).copy()).reshape(-1, DIMENSIONS)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nelloc.datasets import read_idx
+from nelloc.research.data import labelled_digits
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import train_encoder
@@ -33,13 +33,9 @@ class Part:
 def run(settings: Settings) -> Result:
     """Binary MNIST: the classifier learns from training images and is tested on test images, the same for each."""
     images = pictures(settings, "binary")
-    folder = settings.folder("mnist")
     count = settings.choose(2000, 10_000)
-    parts = []
-    for name, side in (("train", images.train[:count]), ("t10k", images.test[:count])):
-        labels = torch.from_numpy(read_idx(folder / f"{name}-labels-idx1-ubyte.gz").copy()).long()
-        parts.append(Part(side, labels[: len(side)]))
-    train, test = parts
+    train = Part(images.train[:count], labelled_digits(settings, "train", len(images.train[:count]))[1])
+    test = Part(images.test[:count], labelled_digits(settings, "test", len(images.test[:count]))[1])
     vae, _ = trained_vae(settings, "binary", images, settings.seed)
     accuracies = {"as trained": _accuracy(partial(_encoded, vae), train, test)}
     for name, objective in METHODS.items():

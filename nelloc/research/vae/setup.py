@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from nelloc.datasets import read_idx, read_sheet
+from nelloc.research import data
 from nelloc.research.experiment import Settings
 from nelloc.research.vae import gaps
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
@@ -106,18 +105,13 @@ def encoder_epochs(settings: Settings, kind: Kind) -> int:
 
 def pictures(settings: Settings, kind: Kind) -> Pictures:
     """MNIST, gray or with pixels above half set to 1, or CIFAR-10. Raises NellocError if the data are missing."""
-    count = setup(settings, kind).images
     if kind == "colour":
-        folder = settings.folder("cifar10")
-        train = [read_sheet(path, 32) for path in sorted(folder.glob("train_*.png"))]
-        colour = (np.concatenate(train)[:count], read_sheet(folder / "test_0.png", 32))
-        return Pictures(*(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()) for images in colour))
-    folder = settings.folder("mnist")
-    names = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
-    digits = [torch.from_numpy(read_idx(folder / name).copy())[:, None] for name in names]
+        train, test = data.cifar10(settings, "train"), data.cifar10(settings, "test")
+    else:
+        train, test = (data.mnist_images(settings, part)[:, None] for part in ("train", "test"))
     if kind == "binary":
-        digits = [(images > 127).to(torch.uint8) for images in digits]
-    return Pictures(digits[0][:count], digits[1])
+        train, test = ((images > 127).to(torch.uint8) for images in (train, test))
+    return Pictures(train[: setup(settings, kind).images], test)
 
 
 def trained_vae(
@@ -151,7 +145,7 @@ def train(
     parts = (kind, str(vae.architecture.latent), *name.split())
     size = settings.choose("quick", "full")
     epochs = setup(settings, kind).epochs  # of the VAE, also where only its encoder is trained further
-    path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.pt"
+    path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.safetensors"
     settings.progress.expect(plan.epochs)
     advance = partial(settings.progress.advance, 1)
     return fit(

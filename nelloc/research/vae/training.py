@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from nelloc import storage
+from nelloc import __version__
 from nelloc.errors import NellocError
 from nelloc.models.precision import bfloat16_is_faster
+from nelloc.research import kept
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, frozen
 
@@ -50,57 +51,88 @@ def fit(
     ``measure`` is asked for a row after each epoch, ``progress`` is told of each. With ``checkpoint``, the state after
     each epoch is kept there, and a run that finds one goes on from it; the result is that of an unbroken run, because
     each epoch draws its randomness from ``plan.seed`` and its own number. Raises NellocError for a checkpoint of
-    another plan or a diverged loss. With ``low_precision`` all but the last epochs are trained in bfloat16, if this
-    machine is faster at it.
+    another start, plan, objective or of other images, for a damaged one, and for a diverged loss. With
+    ``low_precision`` all but the last epochs are trained in bfloat16, if this machine is faster at it, or if the
+    checkpoint says that the run began so.
     """
     trained = vae.encoder if plan.encoder_only else vae
     optimiser = torch.optim.Adam(trained.parameters(), lr=plan.learning_rate, fused=True)
     rows: list[Row] = []
+    origin = _origin(vae, images, objective, plan) if checkpoint is not None else {}
     if checkpoint is not None and checkpoint.exists():
-        rows = _restore(checkpoint, vae, optimiser, plan)
+        rows, low_precision = _restore(checkpoint, origin, vae, optimiser)
+    else:
+        low_precision = low_precision and bfloat16_is_faster(images.device)
     for _ in rows:
         progress()
-    low_precision = low_precision and bfloat16_is_faster(images.device)
     low_epochs = plan.epochs - max(1, round(FULL_PRECISION * plan.epochs)) if low_precision else 0
     for epoch in range(len(rows) + 1, plan.epochs + 1):
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
         vae.train()
         vae.low_precision = epoch <= low_epochs
-        with frozen(vae.decoder if plan.encoder_only else torch.nn.Module()):
+        losses = []
+        with frozen(vae.decoder) if plan.encoder_only else nullcontext():
             for indices in torch.randperm(len(images), generator=generator).split(plan.batch):
                 loss = objective(vae, images[indices].float(), generator)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-        if not torch.isfinite(loss):
+                losses.append(loss.detach())
+        if not torch.stack(losses).isfinite().all():
             raise NellocError(f"training: the loss of epoch {epoch} is not a number; try another --seed")
         vae.eval()
         vae.low_precision = False
         rows.append({"epoch": epoch, **measure(epoch)})
         if checkpoint is not None:
-            _keep(checkpoint, vae, optimiser, plan, rows)
+            _keep(checkpoint, origin, vae, optimiser, rows, low_precision)
         progress()
     return rows
 
 
-def _keep(path: Path, vae: VAE, optimiser: torch.optim.Optimizer, plan: Plan, rows: list[Row]) -> None:
-    buffer = io.BytesIO()
-    state = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "rows": rows}
-    torch.save({**state, "plan": asdict(plan), "architecture": asdict(vae.architecture)}, buffer)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    storage.write(path, buffer.getvalue(), force=True)
+def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
+    """All that the result depends on, before the first step: the weights too, which an encoder has from its VAE."""
+    return {
+        "nelloc": __version__,
+        "plan": asdict(plan),
+        "architecture": asdict(vae.architecture),
+        "objective": getattr(objective, "__qualname__", repr(objective)),
+        "images": kept.fingerprint([images]),
+        "start": kept.fingerprint(vae.state_dict().values()),
+    }
 
 
-def _restore(path: Path, vae: VAE, optimiser: torch.optim.Optimizer, plan: Plan) -> list[Row]:
-    """The rows of the epochs that were done."""
-    try:
-        state = torch.load(path, weights_only=True)
-        rows: list[Row] = state["rows"]
-        if state["plan"] != asdict(plan) or state["architecture"] != asdict(vae.architecture):
-            raise NellocError(f"{path}: belongs to another run; remove it, or give another --out")
-        vae.load_state_dict(state["vae"])
-        optimiser.load_state_dict(state["optimiser"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise NellocError(f"{path}: not a checkpoint of this command ({error}); remove it") from error
+def _keep(
+    path: Path,
+    origin: dict[str, Any],
+    vae: VAE,
+    optimiser: torch.optim.Optimizer,
+    rows: list[Row],
+    low_precision: bool,
+) -> None:
+    tensors = {f"vae.{name}": tensor for name, tensor in vae.state_dict().items()}
+    for number, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in state.items()}
+    kept.write(path, kept.Kept(tensors, origin, {"rows": rows, "low_precision": low_precision}))
+
+
+def _restore(path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.optim.Optimizer) -> tuple[list[Row], bool]:
+    """The rows of the epochs that were done, and whether they were in low precision."""
+    found = kept.read(path)
+    if found is None:
+        raise NellocError(f"{path}: is damaged; remove it, and its epochs are trained again")
+    if found.origin != origin:
+        differing = ", ".join(sorted(key for key in origin if found.origin.get(key) != origin[key]))
+        raise NellocError(f"{path}: belongs to another run ({differing} differ); remove it, or give another --out")
+    weights: dict[str, Tensor] = {}
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in found.tensors.items():
+        part, _, rest = name.partition(".")
+        if part == "vae":
+            weights[rest] = tensor
+        else:
+            number, _, key = rest.partition(".")
+            states.setdefault(int(number), {})[key] = tensor
+    vae.load_state_dict(weights)
+    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
     vae.eval()
-    return rows
+    return found.notes["rows"], found.notes["low_precision"]

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from nelloc import datasets
+from nelloc.datasets import read_sheet
 from nelloc.errors import NellocError
 from nelloc.research.experiment import Settings
 from nelloc.research.spread import celeba, mnist
@@ -115,8 +115,7 @@ def test_missing_data_is_named(experiment, tmp_path):
 @pytest.mark.parametrize("experiment", [mnist, celeba])
 def test_a_short_run_on_the_data(experiment, monkeypatch, data):
     """An epoch on few images: all numbers are there and finite, and f can be undone."""
-    read = datasets.read_sheet
-    monkeypatch.setattr(datasets, "read_sheet", lambda path, size: read(path, size)[:100])
+    monkeypatch.setattr("nelloc.research.data.read_sheet", lambda path, size: read_sheet(path, size)[:100])
     monkeypatch.setattr(mnist, "QUICK_IMAGES", 3000)
     monkeypatch.setattr(mnist, "SAMPLES", 1000)
     numbers = experiment.run(Settings(quick=True, epochs=1, data=data)).numbers

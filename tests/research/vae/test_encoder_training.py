@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -150,7 +152,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
     plan = Plan(4, batch=50)
     whole = small_vae()
     rows = fit(whole, strokes(100), wake, plan, measure=lambda epoch: {"twice": 2.0 * epoch})
-    path = tmp_path / "run.pt"
+    path = tmp_path / "run.safetensors"
     broken = small_vae()
 
     def stop(epoch: int):
@@ -160,7 +162,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fit(broken, strokes(100), wake, plan, measure=stop, checkpoint=path)
-    resumed = small_vae(seed=9)
+    resumed = small_vae()
     seen = []
     again = fit(
         resumed,
@@ -176,16 +178,57 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
-def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
-    path = tmp_path / "run.pt"
+def test_a_run_goes_on_in_the_precision_that_it_began_with(tmp_path, monkeypatch):
+    seen = []
+
+    def objective(vae, images, generator):
+        seen.append(vae.low_precision)
+        return wake(vae, images, generator)
+
+    def stop(epoch: int):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return {}
+
+    path, plan = tmp_path / "run.safetensors", Plan(4, batch=50)
+    for faster, measure in ((True, stop), (False, lambda epoch: {})):
+        monkeypatch.setattr("nelloc.research.vae.training.bfloat16_is_faster", lambda device, faster=faster: faster)
+        with suppress(KeyboardInterrupt):
+            fit(small_vae(), strokes(50), objective, plan, measure=measure, checkpoint=path, low_precision=True)
+    assert seen == [True] * 2 + [True] * 2 + [False]  # the second epoch twice, as it was not kept
+
+
+CHANGES = {
+    "plan": lambda: fit(small_vae(), strokes(50), wake, Plan(1, seed=2), checkpoint=Path("run")),
+    "images": lambda: fit(small_vae(), strokes(50, seed=1), wake, Plan(1), checkpoint=Path("run")),
+    "objective": lambda: fit(small_vae(), strokes(50), HalfAsleep(), Plan(1), checkpoint=Path("run")),
+    "start": lambda: fit(small_vae(seed=1), strokes(50), wake, Plan(1), checkpoint=Path("run")),
+    "architecture, images, start": lambda: fit(
+        small_vae("gray"), strokes(50, "gray"), wake, Plan(1), checkpoint=Path("run")
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_checkpoints_of_other_runs_are_refused(tmp_path, monkeypatch, what):
+    monkeypatch.chdir(tmp_path)
+    fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=Path("run"))
+    before = Path("run").read_bytes()
+    with pytest.raises(NellocError, match=rf"^run: belongs to another run \({what} differ\);"):
+        CHANGES[what]()
+    assert Path("run").read_bytes() == before
+
+
+def test_damaged_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "run"
     fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
-    with pytest.raises(NellocError, match="belongs to another run"):
-        fit(small_vae(), strokes(50), wake, Plan(1, seed=2), checkpoint=path)
-    with pytest.raises(NellocError, match="belongs to another run"):
-        fit(small_vae("gray"), strokes(50, "gray"), wake, Plan(1), checkpoint=path)
-    path.write_bytes(b"nothing")
-    with pytest.raises(NellocError, match="not a checkpoint"):
-        fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
+    data = path.read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    for damaged in (b"", b"nothing", data[:100], data[:-1], bytes(flipped)):
+        path.write_bytes(damaged)
+        with pytest.raises(NellocError, match="run: is damaged; remove it"):
+            fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
 
 
 def test_a_diverged_run_has_no_result():

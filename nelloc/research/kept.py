@@ -1,0 +1,64 @@
+"""Tensors in a file that says what they are of, and shows if it was damaged: what interrupted runs go on from."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from nelloc import storage
+
+_KEY = "nelloc"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Tensors by name; ``origin`` is all that they depend on, ``notes`` what else is to be known. Both are JSON."""
+
+    tensors: Mapping[str, Tensor]
+    origin: Mapping[str, Any]
+    notes: Mapping[str, Any]
+
+
+def write(path: Path, kept: Kept) -> None:
+    """Write a file, whole or not at all, in place of one that is there. Raises NellocError if that cannot be done."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in kept.tensors.items()}
+    told = json.dumps({"origin": kept.origin, "notes": kept.notes}, sort_keys=True)
+    storage.make_folder(path.parent)
+    storage.write(path, save(tensors, {_KEY: told, "checksum": _checksum(told, tensors)}), force=True)
+
+
+def read(path: Path) -> Kept | None:
+    """What ``write`` wrote; None if it was damaged, or is something else. Raises NellocError if it cannot be read."""
+    data = storage.read(path)
+    try:
+        tensors = load(data)
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        told = metadata[_KEY]
+        if metadata["checksum"] != _checksum(told, tensors):
+            return None
+        return Kept(tensors, **json.loads(told))
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        return None
+
+
+def fingerprint(tensors: Iterable[Tensor]) -> str:
+    """Eight hexadecimal digits that change with the tensors."""
+    crc = 0
+    for tensor in tensors:
+        crc = zlib.crc32(tensor.detach().contiguous().flatten().view(torch.uint8).numpy(), crc)
+    return f"{crc:08x}"
+
+
+def _checksum(told: str, tensors: Mapping[str, Tensor]) -> str:
+    names = sorted(tensors)
+    return f"{zlib.crc32(json.dumps([told, names]).encode()):08x}" + fingerprint(tensors[name] for name in names)
