@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# Between the numbers are spaces and comments; a single space ends the head.
-_HEAD = re.compile(rb"(P[56])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
+# Between the numbers are spaces and comments, which end with their line, at CR or LF; a single space ends the head.
+_BETWEEN = rb"\s(?:\s|#[^\r\n]*[\r\n])*"
+_HEAD = re.compile(rb"(P[56])" + 3 * (_BETWEEN + rb"(\d+)") + rb"\s")
 
 
 class Head(NamedTuple):
