@@ -18,7 +18,7 @@ COMMENT_KEYWORD = "Comment"
 _METRE = 1
 # Text longer than this is deflated.
 _LONG_TEXT = 1024
-# What may be unpacked of one chunk.
+# What may be unpacked of all chunks of a file together.
 _MAX_UNPACKED = 1 << 26
 # Ancillary chunks that say how pixels are stored, or what Pillow animates.
 _NOT_METADATA = (b"tRNS", b"acTL", b"fcTL", b"fdAT")
@@ -42,13 +42,14 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 def describe(data: bytes, pixels: Pixels) -> Pixels:
     """``pixels`` of a PNG file with the metadata and the transparent colour that its chunks tell."""
     depth, items, transparent = 8, [], pixels.transparent
+    inflate = _Inflate()
     for name, body in chunks(data):
         if name == b"IHDR":
             depth = body[8]
         elif name == b"tRNS" and pixels.kind in (Kind.GRAY, Kind.RGB, Kind.GRAY16, Kind.RGB16, Kind.BILEVEL):
             transparent = _transparent(body, pixels.kind, depth)
         elif name[0] & 0x20 and name not in _NOT_METADATA:
-            items.append(_item(name, body, pixels.kind, depth))
+            items.append(_item(name, body, pixels.kind, depth, inflate))
     return replace(pixels, metadata=Metadata(tuple(items)), transparent=transparent)
 
 
@@ -68,10 +69,10 @@ def _scaled(value: int, kind: Kind, depth: int) -> int:
     return value
 
 
-def _item(name: bytes, body: bytes, kind: Kind, depth: int) -> Item:
-    """The item of a chunk; the chunk as it is, if it has no meaning outside PNG or is malformed."""
+def _item(name: bytes, body: bytes, kind: Kind, depth: int, inflate: _Inflate) -> Item:
+    """The item of a chunk; the chunk itself if it means nothing outside PNG, is malformed, or unpacks to too much."""
     try:
-        found = _known_item(name, body)
+        found = _known_item(name, body, inflate)
     except (ValueError, zlib.error, struct.error):
         found = None
     if found is not None:
@@ -81,11 +82,11 @@ def _item(name: bytes, body: bytes, kind: Kind, depth: int) -> Item:
     return Item(ItemType.PNG_CHUNK, name + body)
 
 
-def _known_item(name: bytes, body: bytes) -> Item | None:
+def _known_item(name: bytes, body: bytes, inflate: _Inflate) -> Item | None:
     """The item of a chunk that has a meaning in other formats too."""
     if name == b"iCCP":
         _, rest = body.split(b"\0", 1)
-        return Item(ItemType.ICC, _inflate(rest[1:]))
+        return Item(ItemType.ICC, inflate(rest[1:]))
     if name == b"eXIf" and body:
         return Item(ItemType.EXIF, body)
     if name == b"gAMA" and len(body) == 4:
@@ -102,12 +103,12 @@ def _known_item(name: bytes, body: bytes) -> Item | None:
         return text_item(Text(keyword.decode("latin-1"), text.decode("latin-1")))
     if name == b"zTXt":
         keyword, text = body.split(b"\0", 1)
-        return text_item(Text(keyword.decode("latin-1"), _inflate(text[1:]).decode("latin-1")))
+        return text_item(Text(keyword.decode("latin-1"), inflate(text[1:]).decode("latin-1")))
     if name == b"iTXt":
         keyword, rest = body.split(b"\0", 1)
         language, translated, text = rest[2:].split(b"\0", 2)
         if rest[0]:
-            text = _inflate(text)
+            text = inflate(text)
         if keyword == _XMP_KEYWORD:
             return Item(ItemType.XMP, text)
         return text_item(
@@ -116,12 +117,21 @@ def _known_item(name: bytes, body: bytes) -> Item | None:
     return None
 
 
-def _inflate(data: bytes) -> bytes:
-    decoder = zlib.decompressobj()
-    out = decoder.decompress(data, _MAX_UNPACKED)
-    if not decoder.eof:
-        raise ValueError("compressed data is cut short, or too long")
-    return out
+class _Inflate:
+    """Unpacks what chunks of a file hold, of all of them together a bounded number of bytes."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_UNPACKED
+
+    def __call__(self, data: bytes) -> bytes:
+        """What a zlib stream unpacks to. Raises ValueError if it is cut short, or no room is left for it."""
+        decoder = zlib.decompressobj()
+        out = decoder.decompress(data, self._left + 1)  # 0 would be no limit
+        fits = len(out) <= self._left
+        self._left = max(0, self._left - len(out))  # also of what fails, so that time is bounded too
+        if not decoder.eof or not fits:
+            raise ValueError("compressed data is cut short, or too long")
+        return out
 
 
 def with_chunks(data: bytes, added: Sequence[Chunk]) -> bytes:

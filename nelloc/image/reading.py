@@ -60,6 +60,8 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
                 "raise --max-pixels if the file is trusted"
             )
         layout = slices.layout_of(data) if image.width * image.height >= slices.LARGE else None
+        if layout is not None and layout.size != (image.height, image.width):
+            raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
         pixels = _decode(image, data, source) if layout is None else _joined(layout, image, data, source)
         return png.describe(data, pixels) if image.format == "PNG" else pixels
 

@@ -136,11 +136,13 @@ class _Inflated:
         return bytes(out)
 
     def finish(self) -> None:
-        """Read on to the checksum at the end. Raises zlib.error if it does not match."""
+        """Read on to the checksum at the end. Raises zlib.error if it does not match.
+
+        More data than rows is neither unpacked nor checked: Pillow and libpng ignore it too.
+        """
         for part in itertools.chain([self._pending], self._parts):
-            if self._decoder.eof:
+            if self._decoder.eof or self._decoder.decompress(part, 1):
                 return
-            self._decoder.decompress(part)
 
 
 def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:

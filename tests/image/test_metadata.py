@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -167,6 +168,15 @@ def test_a_malformed_chunk_is_kept_as_it_is():
         pixels = image.read(data, "photo")
         np.testing.assert_array_equal(image.to_array(pixels), as_read(samples, 2, 8))
         assert pixels.metadata.items == (Item(ItemType.PNG_CHUNK, chunk[0] + chunk[1]),)
+
+
+def test_all_chunks_together_unpack_to_a_bounded_size(monkeypatch):
+    from conformance.cases import picture, png
+
+    monkeypatch.setattr("nelloc.image.png._MAX_UNPACKED", 1 << 20)
+    chunk = (b"iCCP", b"a\0\0" + zlib.compress(bytes(300_000)))
+    found = image.read(png(picture(3, 8), 2, 8, [chunk] * 9), "photo").metadata
+    assert [item.type for item in found.items] == [ItemType.ICC] * 3 + [ItemType.PNG_CHUNK] * 6
 
 
 def test_square_pixels_of_no_size_are_no_metadata():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -146,6 +147,26 @@ def test_a_file_with_a_wrong_checksum_or_too_few_rows_is_refused(sliced):
     for bad in (stream[:-1] + bytes([stream[-1] ^ 1]), zlib.compress(rows[: -len(rows) // HEIGHT])):
         with pytest.raises(NellocError, match=r"photo: is damaged"):
             image.read(png.pack([found[0], (b"IDAT", bad), found[-1]]), "photo")
+
+
+def test_more_data_than_rows_is_ignored_as_pillow_does_and_takes_no_memory(sliced):
+    found = list(png.chunks(png_file()))
+    rows = zlib.decompress(b"".join(body for name, body in found if name == b"IDAT"))
+    stream = zlib.compress(rows + bytes(1 << 25))
+    data = png.pack([found[0], (b"IDAT", stream[:900]), (b"IDAT", stream[900:]), found[-1]])
+    tracemalloc.start()
+    pixels = image.read(data, "photo")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(image.to_array(pixels), np.asarray(Image.open(io.BytesIO(data))))
+    assert peak < 1 << 23
+
+
+def test_a_file_of_two_sizes_is_refused(sliced):
+    found = list(png.chunks(png_file()))
+    huge = struct.pack(">IIBBBBB", 1 << 30, 1 << 30, 8, 2, 0, 0, 0)
+    with pytest.raises(NellocError, match=r"^photo: is damaged \(it has two sizes\)"):
+        image.read(png.pack([(b"IHDR", huge), *found]), "photo")
 
 
 def test_more_than_one_frame_is_refused(sliced):
