@@ -53,6 +53,12 @@ def describe(pixels: Pixels) -> Described:
         data = struct.pack(f"<{len(pixels.transparent)}H", *pixels.transparent)
         sections.append(Section(SectionType.TRANSPARENT_COLOUR, data))
     if pixels.metadata:
+        count = len(pixels.metadata.items)
+        if count > metadata.MAX_ITEMS:
+            raise NellocError(
+                f"image: has {count} pieces of metadata, above the limit of {metadata.MAX_ITEMS}; "
+                "use --strip to leave them out"
+            )
         packed = metadata.pack(pixels.metadata)
         if len(packed) > MAX_UNPACKED:
             raise NellocError(f"image: has more than {MAX_UNPACKED} bytes of metadata; use --strip to leave it out")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -14,9 +15,10 @@ from nelloc import container, sections
 from nelloc.codec import Options, decode_files, encode_pixels
 from nelloc.container import Section, SectionType
 from nelloc.errors import NellocError
-from nelloc.image.metadata import Item, Metadata
+from nelloc.image.metadata import MAX_ITEMS, Item, Metadata, pack, parse
 from nelloc.image.pixels import Palette, Pixels, from_array
 from nelloc.kinds import Kind
+from nelloc.numbers import MalformedError
 
 INDICES = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
 
@@ -83,6 +85,29 @@ def test_metadata_that_unpacks_to_too_much_is_refused():
     file = dataclasses.replace(container.parse(nelloc.encode(np.zeros((2, 2), np.uint8))), sections=(Section(1, bomb),))
     with pytest.raises(NellocError, match="makes no sense"):
         decode_files([file], ["file"], Options())
+
+
+def test_more_items_than_there_may_be_are_refused_in_little_memory():
+    items = bytes(1 << 22)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"\1" + deflate.compress(items) + deflate.flush()
+    file = dataclasses.replace(container.parse(nelloc.encode(np.zeros((2, 2), np.uint8))), sections=(Section(1, bomb),))
+    tracemalloc.start()
+    with pytest.raises(NellocError, match="makes no sense"):
+        sections.read_description(file, "file")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * len(items)
+
+
+def test_the_most_items_that_there_may_be_come_back_and_more_are_refused_when_encoding():
+    items = (Item(200, b""),) * MAX_ITEMS
+    assert parse(pack(Metadata(items))).items == items
+    with pytest.raises(MalformedError):
+        parse(pack(Metadata((*items, items[0]))))
+    pixels = from_array(np.zeros((2, 2), np.uint8))
+    with pytest.raises(NellocError, match=r"^image: has 65537 pieces of metadata, .*; use --strip"):
+        sections.describe(dataclasses.replace(pixels, metadata=Metadata((*items, items[0]))))
 
 
 def test_too_much_metadata_is_refused_when_encoding():

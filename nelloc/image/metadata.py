@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from nelloc.numbers import Cursor, MalformedError, varint
 
+# An item takes memory beyond its bytes, so that a few packed bytes must not make many.
+MAX_ITEMS = 1 << 16
+
 
 class ItemType(enum.IntEnum):
     """Kinds of items; docs/FORMAT.md, section 11, says what each one's bytes are."""
@@ -149,19 +152,26 @@ def pack(metadata: Metadata) -> bytes:
 
 def parse(data: bytes) -> Metadata:
     """Items from their bytes. Raises MalformedError for bytes that ``pack`` would not write."""
-    reader, items = Cursor(data), []
+    reader = Cursor(data)
+    items: list[Item] = []
     while not reader.ended:
+        if len(items) == MAX_ITEMS:
+            raise MalformedError("more items than there may be")
         type_ = reader.byte()
         items.append(Item(type_, reader.take(reader.varint())))
-    metadata = Metadata(tuple(items))
     for item in items:
-        if item.type == ItemType.TEXT:
-            _text(item.data)
-        elif item.type == ItemType.RESOLUTION:
-            _resolution(item.data)
-        elif item.type in _SIZES and len(item.data) != _SIZES[ItemType(item.type)]:
-            raise MalformedError("an item of a wrong length")
-    return metadata
+        _check(item)
+    return Metadata(tuple(items))
 
 
 _SIZES = {ItemType.GAMMA: 4, ItemType.CHROMATICITIES: 32, ItemType.SRGB: 1}
+
+
+def _check(item: Item) -> None:
+    """Raise MalformedError if the bytes of an item are not what its type says."""
+    if item.type == ItemType.TEXT:
+        _text(item.data)
+    elif item.type == ItemType.RESOLUTION:
+        _resolution(item.data)
+    elif item.type in _SIZES and len(item.data) != _SIZES[ItemType(item.type)]:
+        raise MalformedError("an item of a wrong length")
