@@ -69,6 +69,10 @@ def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
         (Kind.RGB, SectionType.METADATA, b"\3"),
         (Kind.RGB, SectionType.METADATA, b"\0\1\5abc"),
         (Kind.RGB, SectionType.METADATA, b"\0\6\1a"),
+        (Kind.RGB, SectionType.METADATA, b"\0\x0b\3abc"),
+        (Kind.RGB, SectionType.METADATA, b"\0\x0b\4\x1b[2J"),
+        (Kind.RGB, SectionType.METADATA, b"\0\x0b\5pr0vx"),
+        (Kind.RGB, SectionType.METADATA, b"\0\x0b\4IEND"),
         (Kind.PALETTE, SectionType.METADATA, b"\0"),
     ],
 )

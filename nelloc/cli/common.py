@@ -113,8 +113,17 @@ def needs(command: str, extra: str, *modules: str) -> None:
 
 
 def fail(error: NellocError) -> None:
-    """Print an error as the commands do."""
-    click.echo(f"nelloc: {error}", err=True)
+    """Print an error as the commands do, on one line."""
+    click.echo(printable(f"nelloc: {error}").replace("\n", "\\n"), err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` without what a terminal obeys: names and errors may come out of a file, or be that of one."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+# All control characters (C0, DEL and C1) but tab and the end of a line.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -126,19 +135,19 @@ class Printer:
 
     def remark(self, text: str) -> None:
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
     def detail(self, text: str) -> None:
         if self.verbose and not self.quiet:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
 
 def put(output: str | bytes) -> None:
-    """Write a line, or bytes, to standard output. Raises NellocError if it takes no more."""
+    """Write a line, or bytes as they are, to standard output. Raises NellocError if it takes no more."""
     if sys.stdout is None:
         raise NellocError("standard output: is closed; give an output file")
     try:
-        click.echo(output, nl=isinstance(output, str))
+        click.echo(printable(output) if isinstance(output, str) else output, nl=isinstance(output, str))
     except BrokenPipeError:
         _drop_output()
         raise
@@ -156,7 +165,7 @@ def _drop_output() -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on one line of standard output."""
-    put(json.dumps(value))
+    put(json.dumps(value).replace("\x7f", "\\u007f"))
 
 
 def target_of(source: str, target: str | None, suffix: str) -> str:

@@ -167,11 +167,19 @@ def parse(data: bytes) -> Metadata:
 _SIZES = {ItemType.GAMMA: 4, ItemType.CHROMATICITIES: 32, ItemType.SRGB: 1}
 
 
+def is_chunk_name(name: bytes) -> bool:
+    """True if PNG allows this name of a chunk that can be ignored: four ASCII letters, of which the first is small."""
+    return len(name) == 4 and name.isalpha() and name[:1].islower()
+
+
 def _check(item: Item) -> None:
     """Raise MalformedError if the bytes of an item are not what its type says."""
     if item.type == ItemType.TEXT:
         _text(item.data)
     elif item.type == ItemType.RESOLUTION:
         _resolution(item.data)
+    elif item.type == ItemType.PNG_CHUNK:
+        if not is_chunk_name(item.data[:4]):
+            raise MalformedError("the name of a PNG chunk")
     elif item.type in _SIZES and len(item.data) != _SIZES[ItemType(item.type)]:
         raise MalformedError("an item of a wrong length")

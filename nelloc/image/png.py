@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, is_chunk_name, resolution_item, text_item
 from nelloc.image.pixels import Pixels
 from nelloc.kinds import Kind
 
@@ -16,6 +16,8 @@ _XMP_KEYWORD = b"XML:com.adobe.xmp"
 # What the comment of another format becomes.
 COMMENT_KEYWORD = "Comment"
 _METRE = 1
+# The bit of a chunk's first letter that says that pixels can be read without it.
+_ANCILLARY = 0x20
 # Text longer than this is deflated.
 _LONG_TEXT = 1024
 # What may be unpacked of all chunks of a file together.
@@ -42,15 +44,18 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 def describe(data: bytes, pixels: Pixels) -> Pixels:
     """``pixels`` of a PNG file with the metadata and the transparent colour that its chunks tell."""
     depth, items, transparent = 8, [], pixels.transparent
+    left_out = dict.fromkeys(pixels.left_out)
     inflate = _Inflate()
     for name, body in chunks(data):
         if name == b"IHDR":
             depth = body[8]
         elif name == b"tRNS" and pixels.kind in (Kind.GRAY, Kind.RGB, Kind.GRAY16, Kind.RGB16, Kind.BILEVEL):
             transparent = _transparent(body, pixels.kind, depth)
-        elif name[0] & 0x20 and name not in _NOT_METADATA:
+        elif name[0] & _ANCILLARY and not is_chunk_name(name):
+            left_out["a PNG chunk of a malformed name"] = None
+        elif name[0] & _ANCILLARY and name not in _NOT_METADATA:
             items.append(_item(name, body, pixels.kind, depth, inflate))
-    return replace(pixels, metadata=Metadata(tuple(items)), transparent=transparent)
+    return replace(pixels, metadata=Metadata(tuple(items)), transparent=transparent, left_out=tuple(left_out))
 
 
 def _transparent(body: bytes, kind: Kind, depth: int) -> tuple[int, ...] | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from running import MODEL, environment, run
+from running import MODEL, environment, invoke, run
 
 from nelloc.cli import common
 
@@ -83,3 +84,16 @@ def test_a_bar_shows_on_a_terminal_once_the_work_has_taken_a_second(monkeypatch,
     else:
         assert "2.00/4.00 Mpx" in shown
         assert "Mpx/s" in shown
+
+
+def test_no_control_character_reaches_a_terminal():
+    name = "a\x1b[2J\x9b\x7f\r\nb.nlc"
+    failed = invoke("info", name)
+    assert failed.stderr.startswith(r"nelloc: a\x1b[2J\x9b\x7f\x0d\nb.nlc: cannot be read")
+    Path("file.nlc").rename(name)
+    shown = invoke("info", name).stdout
+    assert shown.splitlines()[0] == r"file   a\x1b[2J\x9b\x7f\x0d"
+    assert json.loads(invoke("info", name, "--json").stdout)["file"] == name
+    done = invoke("decompress", name, "b\x1b.png", *MODEL)
+    assert done.exit_code == 0
+    assert "\x1b" not in done.stderr

@@ -179,6 +179,14 @@ def test_all_chunks_together_unpack_to_a_bounded_size(monkeypatch):
     assert [item.type for item in found.items] == [ItemType.ICC] * 3 + [ItemType.PNG_CHUNK] * 6
 
 
+def test_a_chunk_whose_name_png_does_not_allow_is_left_out_and_named():
+    from conformance.cases import picture, png
+
+    pixels = image.read(png(picture(3, 8), 2, 8, [(b"pr0v", b"x"), (b"prVt", b"y"), (b"p_ov", b"z")]), "photo")
+    assert pixels.metadata.items == (Item(ItemType.PNG_CHUNK, b"prVty"),)
+    assert pixels.left_out == ("a PNG chunk of a malformed name",)
+
+
 def test_square_pixels_of_no_size_are_no_metadata():
     assert image.read(saved("JPEG"), "photo").metadata.items == ()
     assert struct.unpack(">HH", saved("JPEG")[14:18]) == (1, 1)
