@@ -24,6 +24,7 @@ from nelloc.numbers import Cursor, MalformedError, varint
 
 # What a palette or metadata may take when unpacked: a few bytes must not cost memory.
 MAX_UNPACKED = 1 << 26
+_MAX_COLOURS = 256  # of a palette
 _RESTORE = "get the file again from its source or a backup"
 _LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 20}]
 _PLAIN, _ZLIB, _LZMA_RAW = range(3)
@@ -150,8 +151,11 @@ def _parse_palette(data: bytes) -> Palette:
     if form == _INDEX:
         transparency = reader.byte()
     elif form == _TABLE:
-        transparency = reader.take(reader.varint())
-    return Palette("RGBA" if alpha else "RGB", reader.rest(), transparency)
+        transparency = reader.take(reader.varint())[:_MAX_COLOURS]
+    colours, mode = reader.rest(), "RGBA" if alpha else "RGB"
+    if len(colours) % len(mode) or len(colours) > _MAX_COLOURS * len(mode):
+        raise MalformedError("palette")
+    return Palette(mode, colours, transparency)
 
 
 def _squeeze(data: bytes) -> bytes:

@@ -27,10 +27,11 @@ INDICES = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
 @given(
     st.lists(st.builds(Item, st.integers(12, 255), st.binary(max_size=300)), max_size=5).map(tuple),
     st.sampled_from(["RGB", "RGBA"]),
-    st.binary(max_size=1024),
+    st.integers(0, 256),
     st.one_of(st.none(), st.integers(0, 255), st.binary(max_size=256)),
 )
-def test_palette_transparency_and_items_of_unknown_types_come_back(items, mode, colours, transparency):
+def test_palette_transparency_and_items_of_unknown_types_come_back(items, mode, count, transparency):
+    colours = np.random.default_rng(count).bytes(count * len(mode))
     pixels = Pixels(Kind.PALETTE, (INDICES,), Palette(mode, colours, transparency), None, Metadata(items))
     (encoded,) = encode_pixels([pixels], Options(), verify=True)
     (back,) = decode_files([container.parse(encoded.data)], ["file"], Options())
@@ -74,6 +75,14 @@ def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
         (Kind.RGB, SectionType.METADATA, b"\0\x0b\5pr0vx"),
         (Kind.RGB, SectionType.METADATA, b"\0\x0b\4IEND"),
         (Kind.PALETTE, SectionType.METADATA, b"\0"),
+        (Kind.PALETTE, SectionType.PALETTE, b"\0\6" + bytes(3)),
+        (Kind.PALETTE, SectionType.PALETTE, b"\0\0" + bytes(4)),
+        (Kind.PALETTE, SectionType.PALETTE, b"\0\1" + bytes(6)),
+        (Kind.PALETTE, SectionType.PALETTE, b"\0\0" + bytes(3 * 257)),
+        (Kind.PALETTE, SectionType.PALETTE, b"\0\1" + bytes(4 * 257)),
+        (Kind.RGB, SectionType.METADATA, b"\0\5\5\4\1\1\1\1"),
+        (Kind.RGB, SectionType.METADATA, b"\0\5\5\1\1\0\1\1"),
+        (Kind.RGB, SectionType.METADATA, b"\0\5\x09\3\x80\x80\x80\x80\x10\1\1\1"),
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(kind, type_, data):
@@ -81,6 +90,13 @@ def test_a_description_that_makes_no_sense_is_refused(kind, type_, data):
     file = container.Container(kind, 4, 3, 16, container.NO_MODEL, records, (Section(type_, data),))
     with pytest.raises(NellocError, match="file: its description of the image makes no sense"):
         decode_files([file], ["file"], Options())
+
+
+def test_a_table_of_alpha_is_taken_as_far_as_there_are_indices():
+    pixels = Pixels(Kind.PALETTE, (INDICES,), Palette("RGB", bytes(36), bytes(range(256)) * 2))
+    (encoded,) = encode_pixels([pixels], Options(), verify=False)
+    (back,) = decode_files([container.parse(encoded.data)], ["file"], Options())
+    assert back.palette == Palette("RGB", bytes(36), bytes(range(256)))
 
 
 def test_metadata_that_unpacks_to_too_much_is_refused():

@@ -140,7 +140,7 @@ def _resolution(data: bytes) -> Resolution:
     reader = Cursor(data)
     unit = reader.byte()
     numbers = [reader.varint() for _ in range(4)]
-    if unit >= len(_UNITS) or reader.rest() or 0 in (numbers[1], numbers[3]):
+    if unit >= len(_UNITS) or reader.rest() or 0 in (numbers[1], numbers[3]) or max(numbers) >= 1 << 32:
         raise MalformedError("resolution")
     return Resolution((numbers[0], numbers[1]), (numbers[2], numbers[3]), _UNITS[unit])
 

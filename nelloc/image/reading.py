@@ -154,6 +154,8 @@ def _palette(image: Image.Image, transparency: object, source: str) -> Palette:
         raise NellocError(f"{source}: has a transparency that does not fit its palette; remove it first")
     if isinstance(transparency, int) and not 0 <= transparency <= 255:
         transparency = None
+    if isinstance(transparency, bytes):
+        transparency = transparency[:256]  # of more indices than there are it says nothing
     colours = image.im.getpalette(palette.mode, palette.mode)
     return Palette(palette.mode, bytes(colours), transparency)
 

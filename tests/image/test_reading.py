@@ -198,6 +198,11 @@ def test_the_transparent_colour_of_a_png_is_kept(colour):
     assert image.read(data, "photo").transparent == ((1,) if colour == 0 else (1, 1, 1))
 
 
+def test_alpha_of_more_indices_than_there_are_is_left_out():
+    data = png(2, 1, 8, 3, b"\0\0\1", (b"PLTE", bytes(6)), (b"tRNS", bytes(range(256)) * 2))
+    assert image.read(data, "photo").palette.transparency == bytes(range(256))
+
+
 def test_premultiplied_alpha_is_refused():
     # Pillow would divide the colours by their alpha.
     assert "multiplied by their alpha" in refusal(tiff((8,) * 4, bytes(range(16)), (338, 1)))
