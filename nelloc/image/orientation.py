@@ -32,8 +32,12 @@ def upright(array: Samples, orientation: object) -> Samples:
 
 
 def shown(pixels: Pixels) -> Pixels:
-    """The image turned as its EXIF says."""
+    """The image turned as its EXIF says; as it is, if that cannot be read."""
     exif = Image.Exif()
-    exif.load(EXIF_HEAD + (pixels.metadata.get(ItemType.EXIF) or b""))
-    turned = (upright(group.transpose(1, 2, 0), exif.get(TAG)).transpose(2, 0, 1) for group in pixels.groups)
+    try:
+        exif.load(EXIF_HEAD + (pixels.metadata.get(ItemType.EXIF) or b""))
+        orientation = exif.get(TAG)
+    except Exception:  # Pillow raises many kinds for damaged EXIF
+        return pixels
+    turned = (upright(group.transpose(1, 2, 0), orientation).transpose(2, 0, 1) for group in pixels.groups)
     return replace(pixels, groups=tuple(np.ascontiguousarray(group) for group in turned))

@@ -15,7 +15,7 @@ EXIF_HEAD = b"Exif\0\0"
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
 # Tags of a TIFF file that say how its pixels are stored, or that are kept as items of their own.
-_STORAGE_TAGS = (
+STORAGE_TAGS = (
     *range(254, 260), 262, 263, 266, 273, 274, *range(277, 280), *range(280, 282), 284, 317, 320, *range(322, 326),
     330, 338, 339, 347, *range(529, 533),
 )  # fmt: skip
@@ -85,7 +85,7 @@ def _chromaticities(value: Any) -> Item | None:
 def _exif(image: Image.Image) -> Item | None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         exif = image.getexif()
-        for tag in (*_STORAGE_TAGS, *_OWN_TAGS):
+        for tag in (*STORAGE_TAGS, *_OWN_TAGS):
             if tag in exif:
                 del exif[tag]
         data = exif.tobytes() if len(exif) else b""

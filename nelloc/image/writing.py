@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -17,12 +17,14 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from nelloc.errors import NellocError
 from nelloc.image import deep, png, reading, slices
-from nelloc.image.metadata import NAMES, ItemType, Metadata
-from nelloc.image.orientation import shown
+from nelloc.image.metadata import NAMES, Item, ItemType, Metadata
+from nelloc.image.orientation import TAG, shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
-from nelloc.image.reading_metadata import EXIF_HEAD
+from nelloc.image.reading_metadata import EXIF_HEAD, STORAGE_TAGS
 from nelloc.kinds import Kind
 
+# Sides of the corner of an image that metadata is tried with.
+_CORNER = 4
 # Extension to Pillow format.
 _OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -111,6 +113,12 @@ def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Writte
     Raises NellocError if the format cannot hold the pixels as they are.
     """
     name = _format(pixels, suffix, source)
+    data, back = _written(_with_metadata(pixels, _kept(pixels, name)), name, source)
+    return Written(data, _missing(pixels, back))
+
+
+def _written(pixels: Pixels, name: str, source: str) -> tuple[bytes, Pixels]:
+    """The bytes of an image file, and what is read of them. Raises NellocError if that is not the same picture."""
     data = _encoded(pixels, name, source)
     try:
         back = reading.read(data, source, max_pixels=pixels.area)
@@ -119,7 +127,37 @@ def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Writte
     # TIFF files are turned upright when they are read.
     if not (same_picture(pixels, back) or (name == "TIFF" and same_picture(shown(pixels), back))):
         raise _lossy(pixels, name, source)
-    return Written(data, _missing(pixels, back))
+    return data, back
+
+
+def _kept(pixels: Pixels, name: str) -> Metadata:
+    """The metadata with which a file can be written and read again, as a corner of the image shows.
+
+    That of a damaged or forged file may be such that no writer takes it, or no reader what is written.
+    """
+    corner = replace(pixels, groups=tuple(group[:, :_CORNER, :_CORNER] for group in pixels.groups))
+    items = pixels.metadata.items
+    if not items or _works(corner, items, name) or not _works(corner, (), name):
+        return pixels.metadata
+    refused: set[int] = set()
+    for type_ in dict.fromkeys(item.type for item in items):
+        if not _works(corner, [item for item in items if item.type == type_], name):
+            refused.add(type_)
+    kept = tuple(item for item in items if item.type not in refused)
+    return Metadata(kept if _works(corner, kept, name) else ())
+
+
+def _works(pixels: Pixels, items: Sequence[Item], name: str) -> bool:
+    """True if the image can be written with these items."""
+    try:
+        _written(_with_metadata(pixels, Metadata(tuple(items))), name, "image")
+    except NellocError:
+        return False
+    return True
+
+
+def _with_metadata(pixels: Pixels, metadata: Metadata) -> Pixels:
+    return replace(pixels, metadata=metadata)
 
 
 def in_slices(kind: Kind, pixels: int, suffix: str) -> bool:
@@ -131,6 +169,7 @@ def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str)
     """As ``write``, of an image of ``height`` rows given in slices from top to bottom, each of which is forgotten."""
     first = next(parts)
     name, about = _format(first, suffix, source), replace(first, groups=())
+    kept = _kept(first, name)
     parts = chain([first], parts)
     del first  # its samples are to be forgotten too
     hashes: list[tuple[int, bytes]] = []
@@ -138,7 +177,7 @@ def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str)
     def hashed() -> Iterator[Pixels]:
         for part in chain.from_iterable(map(slices.cut, parts)):
             hashes.append((part.height, _hash(part)))
-            yield part
+            yield _with_metadata(part, kept)
 
     encode = partial(_encoded, name=name, source=source, deflated=False)
     writer = slices.write_png if name == "PNG" else slices.write_netpbm
@@ -176,7 +215,9 @@ def _encoded(pixels: Pixels, name: str, source: str, deflated: bool = True) -> b
         if pixels.kind.deep:
             return _deep_bytes(pixels, name, source, level)
         return _pillow_bytes(pixels, name, source, level)
-    except (OSError, ValueError) as error:
+    except (NellocError, MemoryError):
+        raise
+    except Exception as error:  # writers raise many kinds for what they do not take
         raise NellocError(f"{source}: cannot be written as {name} ({error}); use .png") from error
 
 
@@ -271,6 +312,8 @@ def _tiff_tags(metadata: Metadata) -> dict[int, Any]:
     exif = Image.Exif()
     exif.load(EXIF_HEAD + (metadata.get(ItemType.EXIF) or b""))
     tags = {tag: exif.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag] for tag in exif}
+    for tag in set(STORAGE_TAGS) - {TAG}:  # the file says itself how its pixels are stored
+        tags.pop(tag, None)
     for tag, type_ in ((_XMP_TAG, ItemType.XMP), (_PHOTOSHOP_TAG, ItemType.PHOTOSHOP)):
         data = metadata.get(type_)
         if data is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -190,3 +191,51 @@ def test_a_chunk_whose_name_png_does_not_allow_is_left_out_and_named():
 def test_square_pixels_of_no_size_are_no_metadata():
     assert image.read(saved("JPEG"), "photo").metadata.items == ()
     assert struct.unpack(">HH", saved("JPEG")[14:18]) == (1, 1)
+
+
+@pytest.mark.parametrize("suffix", image.OUTPUT_SUFFIXES)
+def test_a_photo_with_broken_exif_is_written_in_every_format(suffix):
+    pixels = image.read(saved("JPEG", exif=b"Exif\0\0broken", icc_profile=PROFILE), "photo")
+    if suffix in (".pbm", ".pgm"):
+        pytest.skip("holds no colour")
+    left_out = {".png": (), ".webp": (), ".tif": ("EXIF",), ".tiff": ("EXIF",)}
+    assert image.write(pixels, suffix).left_out == left_out.get(suffix, ("ICC profile", "EXIF"))
+
+
+@pytest.mark.parametrize("kind", [Kind.RGB, Kind.RGB16, Kind.GRAY16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=4))
+def test_no_exif_costs_the_pixels(kind, suffix, changes):
+    exif = bytearray(camera().tobytes()[6:])
+    for place, value in changes:
+        exif[place % len(exif)] = value
+    groups = (np.zeros((kind.planes, 5, 7), np.uint16 if kind.deep else np.uint8),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image.write(Pixels(kind, groups, metadata=Metadata((Item(ItemType.EXIF, bytes(exif)),))), suffix)
+
+
+@pytest.mark.parametrize("kind", [Kind.RGB, Kind.RGB16, Kind.GRAY16])
+def test_metadata_that_a_format_does_not_take_is_left_out_and_other_metadata_kept(kind):
+    forged = (
+        Item(ItemType.PNG_CHUNK, b"iCCPno profile"),
+        resolution_item(Resolution((1, 2**32 - 1), (2**32 - 1, 7), "metre")),
+        text_item(Text("single", "\ud800")),
+    )
+    xmp = Item(ItemType.XMP, b"<x/>")
+    groups = (np.zeros((kind.planes, 5, 7), np.uint16 if kind.deep else np.uint8),)
+    for item in forged:
+        pixels = Pixels(kind, groups, metadata=Metadata((item, xmp)))
+        for suffix in (".png", ".tif"):
+            assert xmp in image.read(image.write(pixels, suffix).data, "photo").metadata.items
+        data = image.write_slices(iter([pixels]), 5, ".png", "photo").data
+        assert xmp in image.read(data, "photo").metadata.items
+
+
+def test_exif_does_not_say_how_the_pixels_of_a_tiff_file_are_stored():
+    exif = Image.Exif()
+    exif[256], exif[257], exif[278], exif[271] = 4000, 3000, 0, "a camera"
+    written = image.write(image.read(saved("JPEG", exif=exif), "photo"), ".tif")
+    assert written.left_out == ()
+    assert Image.open(io.BytesIO(written.data)).tag_v2[271] == "a camera"
