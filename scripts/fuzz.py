@@ -5,9 +5,10 @@
     python scripts/fuzz.py --make-corpus          # adds what is missing of scripts/fuzz_corpus
 
 Every input must be refused with NellocError, or decode: a file that was only mutated to the pixels that it had, a
-forged one to an image of the announced size. Nothing may take more than a second of processor time, and memory is
-bounded by the pixels that --max-pixels allows. Model files are inputs too. Exit status 1 if a promise was broken; the
-input is then written to --out.
+forged one to an image of the announced size, which every output format holds or refuses. Image files are inputs too:
+they are refused, or read, as a whole and in slices, and written. Nothing may take more than a second of processor
+time, and memory is bounded by the pixels that --max-pixels allows. Model files are inputs too. Exit status 1 if a
+promise was broken; the input is then written to --out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import resource
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+import fuzz_images
 import numpy as np
 from PIL import Image
 
@@ -90,6 +93,28 @@ def check_file(data: bytes, original: Pixels | None) -> str:
             raise BrokenPromiseError("other pixels than the file had, and no error")
         if head is None or (head.width, head.height) != (pixels.width, pixels.height):
             raise BrokenPromiseError("an image of another size than announced")
+    if time.process_time() - start > SECONDS:
+        raise BrokenPromiseError(f"took more than {SECONDS} s")
+    return found
+
+
+def check_described(data: bytes) -> str:
+    """Decode a file with forged metadata, and write every output format of it. Returns what came of it."""
+    start = time.process_time()
+    try:
+        pixels = decoded(data)
+    except NellocError:
+        return "refused"
+    fuzz_images.write_all(pixels)
+    if time.process_time() - start > SECONDS:
+        raise BrokenPromiseError(f"took more than {SECONDS} s")
+    return "written"
+
+
+def check_image(data: bytes) -> str:
+    """Read an image file, and write every output format of it. Returns what came of it."""
+    start = time.process_time()
+    found = fuzz_images.check(data)
     if time.process_time() - start > SECONDS:
         raise BrokenPromiseError(f"took more than {SECONDS} s")
     return found
@@ -190,34 +215,56 @@ def seeds() -> list[Seed]:
     return [Seed(name, data, decoded(data)) for name, data in files.items()]
 
 
-def one_run(random: Random, corpus: list[Seed], models: list[bytes], folder: Path) -> str:
+SORTS = ("mutated", "mutated", "forged", "model", "image", "described")
+
+
+def one_run(random: Random, corpus: list[Seed], models: list[bytes], images: list[bytes], folder: Path) -> str:
     """The sort of an input, and what came of it. One that breaks a promise is written to ``folder``."""
     seed, other = random.choice(corpus), random.choice(corpus)
-    sort = random.choice(("mutated", "mutated", "forged", "model"))
-    if sort == "model":
-        data = mutated(random, random.choice(models), random.choice(models))
-    else:
-        data = (mutated if sort == "mutated" else forged)(random, seed.data, other.data)
+    sort = random.choice(SORTS)
+    match sort:
+        case "model":
+            data = mutated(random, random.choice(models), random.choice(models))
+        case "image":
+            data = mutated(random, random.choice(images), random.choice(images))
+            data = fuzz_images.repaired(data) if random.random() < 0.7 else data
+        case "described":
+            data = fuzz_images.redescribed(random, seed.data, mutated)
+        case _:
+            data = (mutated if sort == "mutated" else forged)(random, seed.data, other.data)
     try:
-        if sort == "model":
-            return f"{sort}, {check_model(data)}"
-        # Spliced files may be whole ones again, of another image.
-        original = next((known.pixels for known in corpus if known.data == data), seed.pixels)
-        return f"{sort}, {check_file(data, original if sort == 'mutated' else None)}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, on damaged metadata
+            return f"{sort}, {check(sort, data, seed, corpus)}"
     except Exception as error:  # whatever it is, it is a finding
         path = folder / f"broken-{sort}"
         path.write_bytes(data)
         raise BrokenPromiseError(f"{sort}: {type(error).__name__}: {error}; the input is {path}") from error
 
 
+def check(sort: str, data: bytes, seed: Seed, corpus: list[Seed]) -> str:
+    """What came of an input that was made from ``seed``."""
+    match sort:
+        case "model":
+            return check_model(data)
+        case "image":
+            return check_image(data)
+        case "described":
+            return check_described(data)
+    # Spliced files may be whole ones again, of another image.
+    original = next((known.pixels for known in corpus if known.data == data), seed.pixels)
+    return check_file(data, original if sort == "mutated" else None)
+
+
 def run_random(runs: int, seed: int, folder: Path) -> None:
     random = Random(seed)
     corpus, models = seeds(), [path.read_bytes() for path in MODELS]
+    images = list(fuzz_images.files().values())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, slowest, counts = time.process_time(), 0.0, Counter[str]()
     for _ in range(runs):
         began = time.process_time()
-        counts[one_run(random, corpus, models, folder)] += 1
+        counts[one_run(random, corpus, models, images, folder)] += 1
         slowest = max(slowest, time.process_time() - began)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     for name, count in sorted(counts.items()):

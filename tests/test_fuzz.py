@@ -18,6 +18,15 @@ def corpus():
         yield fuzz.seeds()
 
 
+@pytest.fixture(scope="module")
+def images():
+    return list(fuzz.fuzz_images.files().values())
+
+
+def test_every_image_file_of_the_corpus_is_read_and_written(images):
+    assert {fuzz.check_image(data) for data in images} == {"read"}
+
+
 def test_the_corpus_has_every_kind_and_method(corpus):
     files = [container.parse(seed.data) for seed in corpus]
     assert {file.kind for file in files} >= {fuzz.Kind(number) for number in range(8)}
@@ -27,10 +36,10 @@ def test_the_corpus_has_every_kind_and_method(corpus):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_nobody_made_on_purpose(corpus, tmp_path, seed):
+def test_what_nobody_made_on_purpose(corpus, images, tmp_path, seed):
     random, models = Random(seed), [path.read_bytes() for path in fuzz.MODELS]
-    found = {fuzz.one_run(random, corpus, models, tmp_path) for _ in range(200)}
-    assert {"mutated, refused", "forged, refused", "model, refused"} <= found
+    found = {fuzz.one_run(random, corpus, models, images, tmp_path) for _ in range(300)}
+    assert {"mutated, refused", "forged, refused", "model, refused", "image, refused", "described, written"} <= found
 
 
 def test_wrong_pixels_are_a_finding(corpus):

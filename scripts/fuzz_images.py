@@ -1,0 +1,173 @@
+"""The part of fuzz.py that reads image files that nobody made on purpose, and writes every output format."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from nelloc import NellocError, container, image
+from nelloc.container import Section, SectionType
+from nelloc.image import Pixels, deep, metadata, png, slices
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+
+# So small that what is read and written of it takes no time.
+MAX_PIXELS = 1 << 12
+
+
+def files() -> dict[str, bytes]:
+    """Small files of every input format and most of their forms, with metadata where there can be some."""
+    random = np.random.default_rng(3)
+    colour, gray = random.integers(0, 256, (6, 9, 3), np.uint8), random.integers(0, 256, (6, 9), np.uint8)
+    rgb, alpha = Image.fromarray(colour), Image.fromarray(np.dstack([colour, gray]))
+    palette, bilevel = rgb.quantize(7), Image.fromarray(gray > 99)
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a photograph")
+    info.add_text("Comment", "words " * 9, zip=True)
+    info.add_itxt("XML:com.adobe.xmp", "<x/>")
+    about = {"exif": camera(), "icc_profile": bytes(range(200))}
+    pictures = {
+        "png": (rgb, {"pnginfo": info, "dpi": (300, 300), **about}),
+        "png palette": (palette, {"transparency": bytes(range(5)), "bits": 4}),
+        "png gray16": (Image.fromarray(gray * np.uint16(257)), {}),
+        "png alpha": (alpha, {}),
+        "jpeg": (rgb, {"comment": b"words", "dpi": (72, 72), **about}),
+        "jpeg gray": (Image.fromarray(gray), {"progressive": True}),
+        "bmp": (rgb, {"dpi": (300, 300)}),
+        "bmp palette": (palette, {}),
+        "bmp bilevel": (bilevel, {}),
+        "gif": (palette, {"transparency": 3, "comment": b"words"}),
+        "tiff": (rgb, {"dpi": (300, 300), **about}),
+        "tiff deflate": (alpha, {"compression": "tiff_adobe_deflate"}),
+        "tiff lzw": (palette, {"compression": "tiff_lzw"}),
+        "tiff group4": (bilevel, {"compression": "group4"}),
+        "webp": (alpha, {"lossless": True, "xmp": b"<x/>", **about}),
+        "webp lossy": (rgb, {}),
+        "ppm": (rgb, {}),
+        "ppm bilevel": (bilevel, {}),
+        "qoi": (alpha, {}),
+    }
+    found = {}
+    for name, (picture, options) in pictures.items():
+        out = io.BytesIO()
+        picture.save(out, name.split()[0].upper(), **options)
+        found[name] = out.getvalue()
+    wide = colour * np.uint16(257)
+    return found | {
+        "png rgb16": deep.write_png(wide, "image"),
+        "tiff rgb16": deep.write_tiff(wide, "image"),
+        "ppm rgb16": deep.write_netpbm(wide, "image"),
+        "ppm plain": b"P2 # gray\n3 2 255\n1 2 3 4 5 6\n",
+        "ppm comments": b"P5\n#one\r#two\n3 2\n255\nabcdef",
+    }
+
+
+def camera() -> bytes:
+    """EXIF as cameras write it, with a directory inside."""
+    exif = Image.Exif()
+    exif[271], exif[274], exif[256] = "a camera", 6, 9
+    exif.get_ifd(0x8769)[33434] = 0.01
+    return exif.tobytes()
+
+
+def repaired(data: bytes) -> bytes:
+    """A PNG file with right checksums, as far as its chunks go; other files as they are."""
+    return png.pack(png.chunks(data)) if data.startswith(png.SIGNATURE) else data
+
+
+def check(data: bytes) -> str:
+    """Read ``data`` and write every format of it. Returns what came of it; raises anything but NellocError."""
+    pixels = _read(data)
+    with _sliced():
+        again = _read(data)
+    if pixels is None:
+        return "refused"
+    if metadata.parse(metadata.pack(pixels.metadata)) != pixels.metadata:
+        raise ValueError("metadata that does not come back")
+    if again is not None and not pixels.same_as(again):
+        raise ValueError("other pixels in slices than whole")
+    write_all(pixels)
+    return "read"
+
+
+def _read(data: bytes) -> Pixels | None:
+    try:
+        return image.read(data, "input", max_pixels=MAX_PIXELS)
+    except NellocError as error:
+        _check_sentence(error)
+        return None
+
+
+@contextmanager
+def _sliced() -> Iterator[None]:
+    """A time in which images are read in slices of a few rows, as big ones are."""
+    known = slices.LARGE, slices._AT_ONCE
+    slices.LARGE, slices._AT_ONCE = 1, 20
+    try:
+        yield
+    finally:
+        slices.LARGE, slices._AT_ONCE = known
+
+
+def write_all(pixels: Pixels) -> int:
+    """Write an image in every output format; returns how many hold it. Raises anything but NellocError."""
+    held = 0
+    for suffix in image.OUTPUT_SUFFIXES:
+        try:
+            image.write(pixels, suffix, "input")
+            if suffix in (".png", ".pnm") and pixels.kind in slices.KINDS:
+                image.write_slices(slices.cut(pixels), pixels.height, suffix, "input")
+            held += 1
+        except NellocError as error:
+            _check_sentence(error)
+    if not held:
+        raise ValueError("no format holds the image")
+    return held
+
+
+def _check_sentence(error: NellocError) -> None:
+    if not str(error).startswith("input: ") or "\n" in str(error):
+        raise ValueError(f"not a sentence: {error}")
+
+
+def items() -> list[Item]:
+    """An item of each type."""
+    return [
+        Item(ItemType.ICC, bytes(30)),
+        Item(ItemType.EXIF, camera().removeprefix(b"Exif\0\0")),
+        Item(ItemType.XMP, b"<x/>"),
+        text_item(Text("Title", "words", "en", "title")),
+        resolution_item(Resolution((300, 1), (11811, 100), "inch")),
+        Item(ItemType.GAMMA, struct.pack("<I", 45455)),
+        Item(ItemType.CHROMATICITIES, bytes(range(32))),
+        Item(ItemType.SRGB, b"\0"),
+        Item(ItemType.COMMENT, b"words"),
+        Item(ItemType.PHOTOSHOP, b"8BIM\4\4\0\0\0\0\0\0"),
+        Item(ItemType.PNG_CHUNK, b"tIME\7\xea\1\2\3\4\5"),
+        Item(99, b"of another version"),
+    ]
+
+
+def redescribed(random: Random, data: bytes, mutate: Callable[[Random, bytes, bytes], bytes]) -> bytes:
+    """A .nlc file whose metadata and palette were changed before they were packed, with right checksums."""
+    file = container.parse(data)
+    sections = {section.type: section.data for section in file.sections}
+    found = items()
+    for place in random.sample(range(len(found)), random.choice((1, 1, 2, 3))):
+        other = random.choice(items()).data
+        found[place] = Item(found[place].type, mutate(random, found[place].data, other))
+    packed = metadata.pack(Metadata(tuple(found)))
+    sections[SectionType.METADATA] = b"\0" + (mutate(random, packed, packed) if random.random() < 0.1 else packed)
+    if SectionType.PALETTE in sections and random.random() < 0.5:
+        palette = bytes([random.randrange(7)]) + random.randbytes(random.choice((1, 3, 12, 768, 771, 1024)))
+        sections[SectionType.PALETTE] = b"\0" + palette
+    if random.random() < 0.1:
+        sections[SectionType.TRANSPARENT_COLOUR] = random.randbytes(random.choice((2, 6)))
+    parts = tuple(Section(type_, body) for type_, body in sections.items())
+    return container.pack(replace(file, sections=parts))
