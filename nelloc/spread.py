@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from nelloc.concurrency import Workers
 from nelloc.exact.engine import Advance
@@ -145,8 +145,53 @@ def in_parts(items: Iterable[In], size: Callable[[In], int], most: int) -> Itera
         yield part
 
 
+class SharedByThreads:
+    """A change to the whole process while any thread is inside: the first one in makes it, the last one out undoes it.
+
+    What is changed and restored by each thread alone stays changed for ever where one enters before another leaves.
+    """
+
+    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
+        self._change, self._undo = change, ExitStack()
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._undo.enter_context(self._change())
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._undo.close()
+
+
 @contextmanager
 def single_threaded_products() -> Iterator[None]:
-    """Keep the matrix products inside to one thread."""
-    with threadpool_limits(limits=1):
+    """Keep the matrix products inside to one thread; also where several threads are inside."""
+    # The number of OpenMP is each thread's own, and that of BLAS the process's.
+    with ThreadpoolController().select(user_api="openmp").limit(limits=1), _single_threaded_blas:
         yield
+
+
+@contextmanager
+def _blas_limited() -> Iterator[None]:
+    limits = ThreadpoolController().select(user_api="blas").limit(limits=1)
+    _let_other_threads_limit()
+    try:
+        yield
+    finally:
+        limits.restore_original_limits()
+        _let_other_threads_limit()
+
+
+def _let_other_threads_limit() -> None:
+    """From version 3.8, threadpoolctl ignores all threads but the first one that sets a limit, until it lets go."""
+    let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if let_go is not None:
+        let_go()
+
+
+_single_threaded_blas = SharedByThreads(_blas_limited)

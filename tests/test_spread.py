@@ -6,16 +6,19 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from nelloc import codec, concurrency, container, spread
 from nelloc.errors import NellocError
-from nelloc.spread import processes_allowed
+from nelloc.spread import processes_allowed, single_threaded_products
 
 
 def doubled(items, advance):
@@ -154,3 +157,55 @@ def test_a_damaged_tile_is_named_in_processes_too(processes, small_model_path):
     data = container.pack(replace(file, records=(*file.records[:4], damaged, *file.records[5:])))
     with pytest.raises(NellocError, match="tile 4 has pixels that do not match their checksum"):
         codec.decode(data, model=small_model_path, threads=2)
+
+
+@pytest.fixture
+def blas_threads():
+    """How many threads the BLAS libraries have, each of which has two before the test."""
+
+    def numbers():
+        return [library.num_threads for library in ThreadpoolController().select(user_api="blas").lib_controllers]
+
+    def limit(number):
+        # In a thread that ends, because threadpoolctl ignores others while one that set a limit is alive.
+        thread = threading.Thread(target=threadpool_limits, kwargs={"limits": number, "user_api": "blas"})
+        thread.start()
+        thread.join()
+
+    before = numbers()
+    limit(2)
+    if not before or set(numbers()) != {2}:
+        pytest.skip("no BLAS library whose threads can be limited")
+    yield lambda: set(numbers())
+    limit(max(before))
+
+
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_products_have_one_thread_until_the_last_of_two_threads_is_done(blas_threads, first_out):
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        places = [(thread, single_threaded_products()) for thread in (one, other)]
+        for thread, place in places:
+            thread.submit(place.__enter__).result()
+            assert blas_threads() == {1}
+        (first, its_place), (last, last_place) = places[first_out], places[1 - first_out]
+        first.submit(its_place.__exit__, None, None, None).result()
+        assert blas_threads() == {1}
+        last.submit(last_place.__exit__, None, None, None).result()
+        assert blas_threads() == {2}
+
+
+def test_the_change_of_the_whole_process_is_made_again_after_the_last_thread_left():
+    told = []
+
+    @contextmanager
+    def change():
+        told.append("made")
+        yield
+        told.append("undone")
+
+    place = spread.SharedByThreads(change)
+    for _ in range(2):
+        with place, place:
+            assert told.pop() == "made"
+        assert told.pop() == "undone"
+    assert not told
