@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -100,6 +100,10 @@ def spread(
     with ThreadPoolExecutor(len(parts)) as pool:
         try:
             futures = [pool.submit(function, part, advance_unless_stopped) for part in parts]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done():  # before anything was stopped, so that an error is of the work
+                    future.result()
             return _gathered([future.result() for future in futures], hands)
         except BaseException:
             stop.set()

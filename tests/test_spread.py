@@ -109,6 +109,25 @@ def test_an_error_ends_the_others_and_is_raised_here(processes):
     assert len(spread_out(doubled, range(4), 2, processes=True)) == 4
 
 
+@pytest.mark.parametrize("failing_item", [0, 1])
+def test_an_error_in_one_thread_stops_the_others_and_is_the_one_that_is_raised(monkeypatch, failing_item):
+    monkeypatch.setattr(spread, "LEAST_FOR_THREADS", 0)
+    both_begun, not_stopped = threading.Barrier(2, timeout=60), []
+
+    def one_fails(items, advance):
+        both_begun.wait()
+        if failing_item in items:
+            raise ZeroDivisionError("one")
+        for _ in range(3000):
+            time.sleep(0.01)
+            advance(1)
+        not_stopped.extend(items)
+
+    with pytest.raises(ZeroDivisionError, match="one"):
+        spread_out(one_fails, range(2), 2)
+    assert not not_stopped
+
+
 def test_a_process_that_dies_is_told(processes):
     with pytest.raises(NellocError, match="died, perhaps for want of memory; try it with fewer --threads"):
         spread_out(dying, range(4), 2, processes=True)
