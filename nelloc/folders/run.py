@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from nelloc.folders.conversion import Compression, Conversion, Decompression
 from nelloc.folders.outcome import Failed, Outcome
 from nelloc.folders.plan import COMPRESS, Job, Plan, batches, decompress_to, make_plan
 from nelloc.folders.work import process
+from nelloc.spread import SharedByThreads
 
 Batch = tuple[Job, ...]
 Spread = Generator[tuple[Batch, list[Outcome] | None], None, None]
@@ -130,10 +131,23 @@ def _elsewhere(conversion: Conversion, threads: int, model: str | Path | None) -
 
 
 def _process_elsewhere(conversion: Conversion, part: Batch) -> list[Outcome]:
-    Image.MAX_IMAGE_PIXELS = None  # the limit is that of the options
-    warnings.simplefilter("ignore")
     options = replace(conversion.options, progress=_Stopping())
-    return process(part, replace(conversion, options=options))
+    with _quiet_pillow:  # for a while only: the process may be one that does other work too
+        return process(part, replace(conversion, options=options))
+
+
+@contextmanager
+def _without_limit_and_warnings() -> Iterator[None]:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the limit is that of the options
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on damaged metadata and the like
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+_quiet_pillow = SharedByThreads(_without_limit_and_warnings)
 
 
 class _Stopping(Progress):
