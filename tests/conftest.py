@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from materials import OTHER_KINDS, small_model_bytes
 
 from nelloc.exact.model import ExactModel, load_model
+
+# A loaded machine takes as long as it likes.
+settings.register_profile("nelloc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nelloc")
 
 
 def data_folder() -> Path | None:

@@ -120,7 +120,7 @@ def containers(draw) -> Container:
     return Container(kind, width, height, tile, model_id, tuple(tiles), tuple(sections))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(containers())
 def test_what_is_packed_is_read_back(container):
     found = parse(pack(container))
@@ -206,7 +206,7 @@ def test_models_keep_their_numbers_and_every_shipped_one_has_one():
         assert number == 0 or f"| {number} | `{model.hex()}` |" in text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_change_of_a_short_file_is_noticed(data):
     name = data.draw(st.sampled_from(["short-default", "short-fast-gray", "short-adaptive"]))
@@ -253,20 +253,20 @@ def test_the_sentence_names_bytes_after_the_end():
     assert "3 bytes follow its end" in refusal(pack(TILED) + b"abc")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_refused(data):
     refusal(data)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from([b"\x10\x00", b"\x10\x01", b"\x11\x00", b"\x11\x01", b"\x13\x01"]), st.binary(max_size=300))
 def test_random_bytes_after_a_good_signature_raise_nothing_but_nelloc_error(start, data):
     with contextlib.suppress(NellocError):
         parse(SIGNATURE + start + data)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.tuples(*[st.integers(0, 2**35 - 1)] * 3),
     st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=8)), max_size=3).map(tuple),

@@ -29,7 +29,7 @@ def damage(data, tile, groups=1):
     return bytes(changed)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 2, 3, 4]), st.data())
 def test_a_region_is_that_part_of_the_image(small_model_path, height, width, channels, data):
     image = picture(height, width, channels)
@@ -139,7 +139,7 @@ def test_large_files_are_decoded_part_by_part(small_model_path, monkeypatch):
     assert max(parts) <= 3
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(1, 40), st.sampled_from([1, 3, 4]), st.integers(1, 900), st.data())
 def test_slices_are_the_image_or_region_from_top_to_bottom(small_model_path, height, width, channels, pixels, data):
     file = nelloc.encode(picture(height, width, channels), model=small_model_path, tile=TILE, verify=False)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -22,7 +22,6 @@ def test_every_sample_of_a_depth_is_found_and_restored(depth):
     assert np.array_equal(depth.reduce(samples).ravel(), coded)
 
 
-@settings(deadline=None)
 @given(arrays(np.uint16, (1, 3, 5)), st.sampled_from([0xFFFF, 0xFFF0, 0xFFC, 0x00FF]))
 def test_any_samples_come_back(samples, mask):
     samples &= np.uint16(mask)

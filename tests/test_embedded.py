@@ -70,7 +70,7 @@ def test_a_section_that_is_not_what_it_announces_is_refused():
 _embedded = functools.cache(embedded)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_a_hostile_section_ends_in_one_sentence(data):
     file = container.parse(_embedded())

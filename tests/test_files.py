@@ -512,7 +512,7 @@ def test_a_changed_size_or_kind_under_right_checksums_is_refused(compressed, tmp
             files.decompress(compressed, model=small_model_path)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=200))
 def test_any_payload_under_right_checksums_is_refused(compressed, small_model_path, payload):
     with pytest.raises(NellocError, match="damaged tiles, 1 of 1"):

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nelloc import methods
@@ -14,7 +14,6 @@ from nelloc.generic.rows import Filter, Predictor, filters, likely_filter
 from nelloc.numbers import MalformedError
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 8), st.integers(0, 9))
 def test_deflated_samples_come_back(height, width, bits, seed):
     samples = np.random.default_rng(seed).integers(0, 1 << bits, (1, height, width)).astype(np.uint8)
@@ -22,7 +21,6 @@ def test_deflated_samples_come_back(height, width, bits, seed):
     assert np.array_equal(methods.decode(Method.DEFLATE, data, samples.shape, 8), samples)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(1, 20), st.integers(1, 20), st.integers(0, 9), st.data())
 def test_filtered_rows_come_back(planes, height, width, seed, data):
     samples = np.random.default_rng(seed).integers(0, 256, (planes, height, width)).astype(np.uint8)
@@ -59,7 +57,6 @@ def test_a_constant_takes_no_more_than_its_samples(planes, value):
     assert np.array_equal(methods.decode(Method.CONSTANT, data, samples.shape, bits), samples)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([Method.CONSTANT, Method.DEFLATE, Method.ROWS]), st.binary(max_size=40), st.sampled_from([1, 8]))
 def test_random_data_is_decoded_or_refused(method, data, bits):
     with contextlib.suppress(MalformedError):

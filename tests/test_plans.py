@@ -46,7 +46,7 @@ def test_a_higher_effort_is_never_larger(name, small_model_path):
     assert sizes == sorted(sizes, reverse=True)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.sampled_from(sorted(IMAGES)), st.sampled_from([None, 16, 64]))
 def test_each_level_tries_all_that_the_one_below_tries(name, tile):
     image = np.asarray(IMAGES[name])

@@ -23,7 +23,7 @@ from nelloc.numbers import MalformedError
 INDICES = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.builds(Item, st.integers(12, 255), st.binary(max_size=300)), max_size=5).map(tuple),
     st.sampled_from(["RGB", "RGBA"]),
@@ -48,7 +48,7 @@ def test_a_file_without_records_that_need_it_names_no_model():
 SHORT = st.binary(max_size=60)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(Kind), st.sampled_from([1, 0x83, 0x84, 0x85]), st.one_of(SHORT, SHORT.map(lambda b: b"\1" + b)))
 def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
     records = tuple(container.TileRecord(container.Method.CONSTANT, b"") for _ in kind.groups)

@@ -53,7 +53,7 @@ def test_every_kind_that_a_peer_takes_comes_back(peer, kind):
 
 
 @pytest.mark.parametrize("peer", [p for p in HERE if p is not AvifOfPillow], ids=lambda peer: peer.__name__)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_small_images_of_any_size_come_back(peer, data):
     shape = data.draw(st.sampled_from([(), (3,)]))

@@ -36,7 +36,7 @@ def picture(content: str, height: int, width: int, planes: int, seed: int = 0) -
     return image[:, :, 0] if planes == 1 else image
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.integers(1, 70),
     st.integers(1, 70),
@@ -52,7 +52,7 @@ def test_any_size_and_content_comes_back(small_model_path, height, width, planes
         assert np.array_equal(nelloc.decode(data, model=small_model_path, decoder=decoder), image)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.integers(1, 14), st.integers(1, 14), st.sampled_from([1, 3]), st.sampled_from(CONTENTS))
 def test_the_sequential_reference_agrees(small_model_path, height, width, planes, content):
     image = picture(content, height, width, planes)
@@ -81,7 +81,7 @@ def test_every_kind_of_model(other_model_path, shape, content):
             assert np.array_equal(nelloc.decode(data, model=other_model_path, decoder=decoder), image)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(CONTENTS), st.sampled_from(list(OTHER_KINDS)))
 def test_any_size_with_every_kind_of_model(tmp_path_factory, height, width, content, kind):
     model = tmp_path_factory.getbasetemp() / f"{kind}.nlm"

@@ -32,7 +32,7 @@ def test_golden_words_never_change():
     assert encode_digits(digits[::-1].copy(), rows[::-1].copy(), seed=0).hex() == "fdffff1000e001"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 400), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_what_is_encoded_is_decoded_and_the_stack_ends_with_the_seed(n, seed, state):
     random = np.random.default_rng(state)

@@ -37,7 +37,7 @@ def deep(content: str, height: int, width: int, channels: int, bits: int, seed: 
     return image[:, :, 0] if channels == 1 else image
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.integers(1, 25),
     st.integers(1, 25),

@@ -64,7 +64,7 @@ def test_models_of_every_kind_have_differences(kind):
     assert restored(encode_differences(base, model), base) == model
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.floats(0, 1), st.sampled_from([1, 2, 5, 24, 60]))
 def test_any_model_of_the_same_shape_comes_back(seed, share, largest):
     model = moved(BASE, seed, share, largest)
@@ -112,7 +112,7 @@ def test_every_flipped_bit_and_every_truncation_is_refused():
     refusal(DATA + b"\0")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_damage_with_a_right_checksum_is_refused_too(data):
     body = bytearray(DATA[:-4])

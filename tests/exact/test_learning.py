@@ -45,7 +45,7 @@ def decoded(engine: Engine, images, codes, decoder: str) -> list[np.ndarray]:
     return DECODERS[decoder](engine, tiles, lambda pixels: None)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=4), st.sampled_from([1, 3]))
 def test_every_decoder_walks_one_stream(small_model, shapes, planes):
     images = [picture(*shape, planes, seed) for seed, shape in enumerate(shapes)]

@@ -21,7 +21,7 @@ def samples_and_bits(draw):
     return samples.astype(np.uint16 if bits > 8 else np.uint8), bits
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(samples_and_bits(), st.data())
 def test_every_way_gives_the_samples_back(given_samples, data):
     samples, bits = given_samples
@@ -31,7 +31,7 @@ def test_every_way_gives_the_samples_back(given_samples, data):
     assert np.array_equal(back, samples)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from(Form), st.integers(0, 2**32), st.integers(0, 200))
 def test_a_changed_byte_is_refused(form, seed, place):
     random = np.random.default_rng(seed)
@@ -42,7 +42,7 @@ def test_a_changed_byte_is_refused(form, seed, place):
         decode(bytes(data), Shape(3, 5, 5, 8))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.binary(max_size=60), st.sampled_from([1, 8, 12]), st.sampled_from([1, 3]))
 def test_any_bytes_are_refused(data, bits, planes):
     with pytest.raises(MalformedError):
@@ -72,7 +72,7 @@ def test_repeated_noise_costs_once():
     assert len(encode(repeated, 8, Way(Form.CANDIDATES_PLAIN))) < 1.5 * once
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(samples_and_bits(), min_size=2, max_size=4), st.data())
 def test_tiles_side_by_side_are_coded_as_one_by_one(tiles, data):
     tiles = [*tiles, *((samples[:, ::-1, ::-1], bits) for samples, bits in tiles)]  # of the same shapes

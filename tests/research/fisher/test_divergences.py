@@ -81,14 +81,14 @@ def test_denoising_is_the_fisher_divergence_of_the_noised_density_but_for_a_cons
     assert found[0] - found[1] == pytest.approx(exact[0] - exact[1], abs=0.02)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.floats(0.05, 0.95))
 def test_fisher_divergence_does_not_see_proportions(proportion):
     """Figure 3.1: modes ten standard deviations apart. KL would see a factor of two at once."""
     assert fisher_divergence(two_gaussians(0.2), two_gaussians(proportion), GRID) < 1e-4
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.floats(0.05, 0.95), st.floats(0.05, 0.95))
 def test_fisher_divergence_is_zero_on_disconnected_supports(first, second):
     """Equation 3.3; KL is that of two Bernoulli variables, and the bridged divergence sees the difference."""
