@@ -72,14 +72,19 @@ def test_results_are_in_order_and_all_that_is_done_is_told(processes, workers, u
 
 
 def test_threads_are_for_much_work(monkeypatch):
+    all_here = threading.Barrier(2, timeout=60)
+
     def named(items, advance):
-        time.sleep(0.05)
         return [(item, threading.get_ident()) for item in items]
+
+    def named_together(items, advance):
+        all_here.wait()
+        return named(items, advance)
 
     here = {threading.get_ident()}
     assert {thread for _, thread in spread_out(named, range(4), 2)} == here
     monkeypatch.setattr(spread, "LEAST_FOR_THREADS", 0)
-    found = spread_out(named, range(4), 2)
+    found = spread_out(named_together, range(4), 2)
     assert [item for item, _ in found] == [0, 1, 2, 3]
     assert len({thread for _, thread in found} - here) == 2
 
