@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for_end, wait_until
 
 import nelloc
 from nelloc import concurrency
@@ -78,9 +79,7 @@ def test_without_processes_the_work_is_done_here(monkeypatch, place, error):
 def test_closing_the_iterator_stops_the_work(tmp_path):
     answers = in_processes(double_or_work, [0, str(tmp_path)], 2)
     assert next(answers)[0] == 0
-    start = time.monotonic()
     answers.close()
-    assert time.monotonic() - start < 60
     assert not alive(tmp_path)
 
 
@@ -107,9 +106,8 @@ def test_no_process_outlives_the_one_that_was_stopped(tmp_path, number):
             os.killpg(process.pid, number)  # as a terminal does
         else:
             process.send_signal(number)
-        process.wait(timeout=60)
-        messages = process.stderr.read()
-    assert none_is_left_alive(tmp_path)
+        _, messages = wait_for_end(process)
+    wait_until(lambda: not alive(tmp_path))
     assert "Traceback" not in messages
 
 
@@ -121,9 +119,8 @@ def test_ctrl_c_while_a_process_starts_ends_it_quietly(tmp_path, begun):
     with script_running(tmp_path, slow_start) as process:
         wait_for(begun, tmp_path, process)
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=60)
-        messages = process.stderr.read()
-    assert none_is_left_alive(tmp_path)
+        _, messages = wait_for_end(process)
+    wait_until(lambda: not alive(tmp_path))
     assert messages == "Aborted!\n"
 
 
@@ -144,14 +141,4 @@ def script_running(place: Path, rest: str) -> subprocess.Popen[str]:
 
 
 def wait_for(count: int, place: Path, process: subprocess.Popen[str]) -> None:
-    while len(list(place.iterdir())) < count:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-
-
-def none_is_left_alive(place: Path) -> bool:
-    for _ in range(1000):
-        if not alive(place):
-            return True
-        time.sleep(0.01)
-    return False
+    wait_until(lambda: len(list(place.iterdir())) >= count, process)

@@ -18,6 +18,7 @@ import pytest
 from click.testing import Result
 from PIL import Image
 from running import environment, invoke, run_without_torch
+from waiting import wait_for_end, wait_until
 
 from nelloc import library
 from nelloc.cli import train as command
@@ -202,11 +203,7 @@ def test_a_kill_at_any_moment_leaves_a_checkpoint_that_resumes():
 
 def wait_for(path: str, process: subprocess.Popen, other_than: int) -> None:
     """Until ``path`` is a checkpoint of more than so many pixels."""
-    while True:
-        assert process.poll() is None, process.stderr.read()
-        if Path(path).exists() and Trainer.resume(Path(path).parent).seen > other_than:
-            return
-        time.sleep(0.05)
+    wait_until(lambda: Path(path).exists() and Trainer.resume(Path(path).parent).seen > other_than, process)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -215,7 +212,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number):
     with started("train", *arguments, "--out", "run") as process:
         wait_for("run/checkpoint.safetensors", process, other_than=0)
         process.send_signal(number)
-        _, messages = process.communicate(timeout=60)
+        _, messages = wait_for_end(process)
     assert process.returncode == 1
     assert "Traceback" not in messages
     assert messages.splitlines()[-1].startswith("nelloc: run: stopped and saved after ")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from materials import small_model_bytes
 from PIL import Image
+from waiting import SECONDS, wait_until
 
 import nelloc
 from nelloc.cli.main import main
@@ -29,6 +29,12 @@ ENVIRONMENT = os.environ | {
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A loaded machine may take longer to answer than users are to wait."""
+    monkeypatch.setattr("nelloc.folders.cluster.SECONDS", SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +53,22 @@ def started_cluster(folder: Path, *flags: str, workers: int = 2) -> Iterator[str
     worker = ["worker", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder), *place, *flags]
     started = [started_dask(*scheduler, folder=folder)]
     try:
-        while not file.exists():
-            assert started[0].poll() is None, (folder / "scheduler.log").read_text()
-            time.sleep(0.02)
+        address = wait_until(lambda: address_in(file), started[0])
         started += [started_dask(*worker, folder=folder) for _ in range(workers)]
-        address = json.loads(file.read_text())["address"]
         wait_for_workers(address, workers)
         yield address
     finally:
         for process in started:
             process.kill() if "--no-nanny" in flags else process.terminate()
-            process.wait()
+            process.wait(timeout=SECONDS)
+
+
+def address_in(file: Path) -> str | None:
+    """The address in a scheduler's file; None until it is written, which is not done at once."""
+    try:
+        return json.loads(file.read_text())["address"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
 
 
 def started_dask(command: str, *arguments: str, folder: Path) -> subprocess.Popen[bytes]:
@@ -73,7 +84,7 @@ def wait_for_workers(address: str, count: int) -> None:
     if not count:
         return
     with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(count, timeout=60)
+        client.wait_for_workers(count, timeout=SECONDS)
 
 
 @pytest.fixture
@@ -93,8 +104,11 @@ def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, prog_name="nelloc", catch_exceptions=False)
 
 
-def own_process(item: int) -> int:
-    time.sleep(0.1)
+def own_process(item: str) -> int:
+    """The process, once there are two of them that have an item of this folder."""
+    folder = Path(item).parent
+    Path(folder, str(os.getpid())).touch()
+    wait_until(lambda: len(os.listdir(folder)) == 2)
     return os.getpid()
 
 
@@ -108,9 +122,10 @@ def fail(item: int) -> int:
     raise ModuleNotFoundError("no module")
 
 
-def test_two_workers_share_the_items(cluster):
-    answers = dict(on_cluster(own_process, range(8), cluster))
-    assert sorted(answers) == list(range(8))
+def test_two_workers_share_the_items(cluster, tmp_path):
+    items = [f"{tmp_path}/{number}" for number in range(8)]
+    answers = dict(on_cluster(own_process, items, cluster))
+    assert sorted(answers) == items
     assert len(set(answers.values())) == 2
     assert os.getpid() not in answers.values()
 
@@ -153,7 +168,10 @@ def test_workers_that_cannot_do_it_give_one_sentence(cluster):
 
 
 def test_a_cluster_without_workers_gives_one_line(tmp_path, photos, monkeypatch):
-    monkeypatch.setattr("nelloc.folders.cluster.SECONDS", 1)
+    from distributed import Client
+
+    wait_for_workers = Client.wait_for_workers
+    monkeypatch.setattr(Client, "wait_for_workers", lambda self, count, timeout: wait_for_workers(self, count, 0.1))
     (tmp_path / "cluster").mkdir()
     with started_cluster(tmp_path / "cluster", "--no-nanny", workers=0) as address:
         result = invoke("compress", "-r", "photos", "--output-dir", "out", "--dask", address)
