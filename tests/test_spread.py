@@ -90,8 +90,10 @@ def test_threads_are_for_much_work(monkeypatch):
 
 
 def test_processes_stay_for_the_next_work(processes):
-    first, second = ({process for _, process in spread_out(doubled, range(4), 2, processes=True)} for _ in range(2))
-    assert first & second
+    # More often than there are processes, one of which may do all at a time.
+    found = {process for _ in range(3) for _, process in spread_out(doubled, range(4), 2, processes=True)}
+    assert os.getpid() not in found
+    assert len(found) <= 2
 
 
 def test_small_work_and_programs_that_did_not_allow_them_get_no_processes(monkeypatch):
