@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from materials import OTHER_KINDS, small_model_bytes
+from PIL import Image
 
 from nelloc.exact.model import ExactModel, load_model
 
 # A loaded machine takes as long as it likes.
 settings.register_profile("nelloc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nelloc")
+
+
+@pytest.fixture(autouse=True)
+def same_start(monkeypatch) -> None:
+    """What a test leaves behind in the process, and the order of tests, are nothing to the next one."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # commands set it
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 def data_folder() -> Path | None:
