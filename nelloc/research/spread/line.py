@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -86,6 +87,7 @@ class Fits:
 
 
 def run(settings: Settings) -> Result:
+    """RUNS models for each of the three bounds, from the same starts and on the same data (Figure 2.5)."""
     epochs = settings.epochs_or(20, 100)
     settings.progress.expect(len(METHODS) * epochs)
     state = torch.get_rng_state()
@@ -168,22 +170,46 @@ def _network(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _figure(fits: dict[str, Fits]) -> Figure:
-    figure = new_figure(12, 6.5)
-    (bounds, distances, recovered), scatter = figure.subplots(2, 3)
+    figure = new_figure(12, 7.2)
+    above, scatter = figure.subplots(2, 3)
+    bounds, distances, recovered = above
+    for method in METHODS:
+        found = fits[method.key]
+        epochs = range(1, len(found.bounds) + 1)
+        bounds.plot(epochs, found.bounds.median(1).values, label=method.title)
+        distances.semilogy(epochs, found.distances.median(1).values)
+        recovered.plot(epochs, found.recovered)
+    distances.axhline(RECOVERED, color="gray", linestyle=":", label=f"x1 counts as recovered below {RECOVERED}")
+    for panel in (distances, recovered):
+        panel.set_xlabel("epochs")
+    _limit(bounds, torch.stack([found.bounds.median(1).values for found in fits.values()]))
+    bounds.set(title="bound (spread ELBO: of spread data)", ylabel="nats, median run")
+    distances.set(title="Wasserstein distance of x1", ylabel="in units of x1, median run")
+    recovered.set(title="runs that recovered x1", ylabel=f"share of {RUNS} runs", ylim=(-0.02, 1.02))
+    nearest = min(float(found.distances.median(1).values.min()) for found in fits.values())
+    distances.set_ylim(min(0.01, 0.8 * nearest), 1)
+    handles = [*bounds.get_lines(), *distances.get_lines()[-1:]]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+
     data = draw(400)
     for method, panel in zip(METHODS, scatter, strict=True):
         found = fits[method.key]
-        bounds.plot(found.bounds.median(1).values, label=method.title)
-        distances.semilogy(found.distances.median(1).values, label=method.title)
-        recovered.plot(found.recovered, label=method.title)
         middle = int(found.distances[-1].argsort()[RUNS // 2])  # neither the best nor the worst run
         panel.plot(data[:, 0], data[:, 1], "k.", markersize=3, alpha=0.4, label="data")
-        panel.plot(*found.samples[middle, :400].T, "C1.", markersize=3, alpha=0.6, label="model")
-        panel.set(title=f"{method.title}: median run", xlabel="x1", ylabel="x2", xlim=(-2.2, 2.2), ylim=(-1, 1))
-        panel.legend(fontsize=8, loc="upper right")
-    bounds.set(title="bound, median run", xlabel="epochs", ylabel="nats")
-    distances.set(title="Wasserstein distance of x1, median run", xlabel="epochs")
-    recovered.set(title=f"share of {RUNS} runs that recovered x1", xlabel="epochs", ylim=(-0.02, 1.02))
-    for panel in (bounds, distances, recovered):
-        panel.legend(fontsize=8)
+        panel.plot(*found.samples[middle, :400].T, "C3.", markersize=3, alpha=0.6, label="model")
+        panel.set(title=f"{method.title}: median run", xlabel="x1", ylabel="x2", xlim=(-2.2, 2.2), ylim=(-0.5, 0.5))
+    figure.legend(*scatter[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=4)
     return figure
+
+
+def _limit(panel: Axes, curves: Tensor) -> None:
+    """Limit a panel to what matters of its curves (methods, epochs), and say what is below.
+
+    A twentieth of each may be: the start, and the moment at which a model has lost the noise that it relied on.
+    """
+    low, high = float(curves.quantile(0.05, dim=1).min()), float(curves.max())
+    bottom, top = low - 0.1 * (high - low), high + 0.05 * (high - low)
+    if bottom < top:
+        panel.set_ylim(bottom, top)
+    lowest = float(curves[:, 1:].min()) if curves.shape[1] > 1 else low
+    panel.set_xlabel("epochs" if lowest >= bottom else f"epochs (lowest after the first, not shown: {lowest:.0f})")
