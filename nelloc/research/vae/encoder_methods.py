@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from nelloc.research.experiment import Result, Settings
-from nelloc.research.plots import new_figure
+from nelloc.research.plots import new_figure, show_values
 from nelloc.research.vae.encoders import bits_of_test_set, optimal_bits, train_encoder
 from nelloc.research.vae.inference import Denoising, HalfAsleep, Objective, wake
 from nelloc.research.vae.models import Kind
-from nelloc.research.vae.setup import TITLES, measured_images, pictures, trained_vae
+from nelloc.research.vae.setup import TITLES, Pictures, measured_images, pictures, trained_vae
 
 METHODS: dict[str, Objective] = {
     "plain": wake,
@@ -21,23 +21,29 @@ METHODS: dict[str, Objective] = {
 
 
 def run(settings: Settings, kind: Kind) -> Result:
-    """Each method starts from the encoder of one VAE and leaves its decoder."""
-    rates, measured = _rates(settings, kind)
-    figure = new_figure(6, 4)
+    """Each method starts from the encoder of one VAE and leaves its decoder (Table 4.1)."""
+    images = pictures(settings, kind)
+    rates, measured, count = _rates(settings, kind, images)
+    figure = new_figure(8, 4.5)
     axes = figure.subplots()
-    axes.barh(list(rates), list(rates.values()), color="tab:blue")
-    axes.set(xlim=(0.97 * min(rates.values()), 1.01 * max(rates.values())), xlabel="test bits per dimension")
-    axes.set_title(TITLES[kind])
-    axes.invert_yaxis()
-    return Result(rates | measured, {"": figure})
+    rows = [*rates, "optimal inference"]
+    if count == len(images.test):
+        show_values(axes, rows, {**rates, "optimal inference": measured["optimal inference"]})
+    else:
+        show_values(axes, rows, rates, shift=-0.15, label=f"all {len(images.test):,} test images")
+        show_values(axes, rows, measured, label=f"the first {count:,}", shift=0.15, hollow=True)
+        figure.legend(loc="outside lower center", ncols=2)
+    axes.set(xlabel="test bits per dimension, less is better", title=TITLES[kind])
+    return Result(
+        rates | {f"{name}, first {count} test images": value for name, value in measured.items()}, {"": figure}
+    )
 
 
 binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)
 
 
-def _rates(settings: Settings, kind: Kind) -> tuple[dict[str, float], dict[str, float]]:
-    """Rates of the whole test set; and, of the measured images, those of two methods beside optimal inference."""
-    images = pictures(settings, kind)
+def _rates(settings: Settings, kind: Kind, images: Pictures) -> tuple[dict[str, float], dict[str, float], int]:
+    """Rates of the whole test set; of the measured images, those of two methods beside optimal inference; how many."""
     vae, _ = trained_vae(settings, kind, images, settings.seed)
     rates, measured = {"as trained": bits_of_test_set(vae, images)}, {}
     for name, objective in METHODS.items():
@@ -46,4 +52,4 @@ def _rates(settings: Settings, kind: Kind) -> tuple[dict[str, float], dict[str, 
     chosen = measured_images(settings, kind, images)
     best = optimal_bits(settings, kind, vae, chosen)
     ends = {"plain": measured["plain"], "half-asleep": measured["half-asleep"], "optimal inference": best}
-    return rates, {f"{name}, first {len(chosen)} test images": value for name, value in ends.items()}
+    return rates, ends, len(chosen)

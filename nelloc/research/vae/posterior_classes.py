@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from nelloc.research.data import labelled_digits
 from nelloc.research.experiment import Result, Settings
-from nelloc.research.plots import new_figure
+from nelloc.research.plots import new_figure, show_values
 from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep, Objective, reverse_sleep, wake
 from nelloc.research.vae.models import VAE
@@ -44,15 +45,12 @@ def run(settings: Settings) -> Result:
     steps = setup(settings, "binary").optimal_steps // 2
     accuracies["optimal inference"] = _accuracy(partial(_fitted, vae, steps), train, test)
 
+    errors = {name: math.sqrt(value * (1 - value) / len(test.images)) for name, value in accuracies.items()}
     figure = new_figure(7, 3.5)
     axes = figure.subplots()
-    axes.barh(list(accuracies), list(accuracies.values()), color="tab:blue")
-    axes.set(
-        xlim=(0.95 * min(accuracies.values()), 1.02 * max(accuracies.values())),
-        xlabel="test accuracy",
-        title="Linear classifier of E_q[z]",
-    )
-    axes.invert_yaxis()
+    show_values(axes, list(accuracies), accuracies, errors, digits=3)
+    title = f"Linear classifier of E_q[z], {len(test.images):,} test images"
+    axes.set(xlabel="test accuracy ± standard error, more is better", title=title)
     numbers = {"images to learn from": len(train.images), "test images": len(test.images), **accuracies}
     return Result(numbers, {"": figure})
 
