@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from functools import partial
+from itertools import zip_longest
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -15,6 +21,8 @@ from nelloc.research.vae.setup import TITLES, measured_images, pictures, trained
 SEEDS = 3
 ALPHA = 0.5
 METHODS: dict[str, Objective] = {"plain": wake, "half-asleep": HalfAsleep(ALPHA)}
+COLOURS = {"as trained": "black", "plain": "tab:red", "half-asleep": "tab:blue", "optimal inference": "tab:green"}
+MARKERS = ("o", "s", "^")  # one for each seed
 
 
 def run(settings: Settings, kind: Kind) -> Result:
@@ -24,31 +32,29 @@ def run(settings: Settings, kind: Kind) -> Result:
     rates: dict[str, list[float]] = {name: [] for name in ("as trained", *METHODS)}
     # Of the measured images, as optimal inference takes long: the curves' ends, and below them the best there is.
     ends: dict[str, list[float]] = {name: [] for name in (*rates, "optimal inference")}
-    figure = new_figure(7, 4.5)
+    figure = new_figure(9, 5)
     axes = figure.subplots()
-    colours = {"plain": "tab:red", "half-asleep": "tab:blue"}
-    for seed in range(settings.seed, settings.seed + SEEDS):
-        first = seed == settings.seed
+    seeds = range(settings.seed, settings.seed + SEEDS)
+    for seed, marker in zip(seeds, MARKERS, strict=True):
         vae, rows = trained_vae(settings, kind, images, seed)
         rates["as trained"].append(bits_of_test_set(vae, images))
         best = optimal_bits(settings, kind, vae, measured)
         ends["as trained"].append(rows[-1]["test"])
         ends["optimal inference"].append(best)
-        axes.plot(range(1, len(rows) + 1), [row["test"] for row in rows], color="black", alpha=0.5)
+        _draw(axes, range(1, len(rows) + 1), [row["test"] for row in rows], "as trained", marker)
         for name, objective in METHODS.items():
             found = train_encoder(settings, kind, images, vae, name, objective, seed)
             rates[name].append(found.test)
             ends[name].append(found.curve[-1])
             epochs = range(len(rows), len(rows) + len(found.curve))
-            axes.plot(epochs, found.curve, color=colours[name], label=name if first else None)
-        axes.axhline(best, color="gray", linestyle=":", label="optimal inference" if first else None)
+            _draw(axes, epochs, found.curve, name, marker)
+        _draw(axes, epochs, [best] * len(epochs), "optimal inference", marker)
     lowest = min(min(values) for values in ends.values())
     highest = max(max(ends[name]) for name in ("as trained", *METHODS))
-    margin = 0.3 * (highest - lowest)
-    axes.set(xlabel="epoch", ylabel="test bits per dimension", ylim=(lowest - margin, highest + 2 * margin))
-    axes.set_xlim(left=0.4 * len(rows))
-    axes.set_title(f"{TITLES[kind]}: black, encoder and decoder; coloured, the encoder alone")
-    axes.legend()
+    margin = 0.15 * (highest - lowest)
+    axes.set(xlabel="epoch", ylabel="test bits per dimension", ylim=(lowest - margin, highest + margin))
+    axes.set(xlim=(0.4 * len(rows), None), title=TITLES[kind])
+    _legend(figure, seeds)
     numbers = {
         "train images": len(images.train),
         "epochs": len(rows),
@@ -64,3 +70,22 @@ def run(settings: Settings, kind: Kind) -> Result:
 
 
 binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)
+
+
+def _draw(axes: Axes, epochs: Sequence[int], values: Sequence[float], name: str, marker: str) -> None:
+    """A curve in the colour of what it is of, with a few markers of its seed."""
+    every = max(1, len(epochs) // 5)
+    axes.plot(epochs, values, color=COLOURS[name], linewidth=1, marker=marker, markersize=6, markevery=every, alpha=0.8)
+
+
+def _legend(figure: Figure, seeds: Sequence[int]) -> None:
+    """Beside the curves: colours are methods, markers are seeds."""
+    titles = {"as trained": "encoder and decoder", **{name: f"encoder alone: {name}" for name in METHODS}}
+    methods = [Line2D([], [], color=colour, label=titles.get(name, name)) for name, colour in COLOURS.items()]
+    marked = [
+        Line2D([], [], color="gray", marker=marker, linestyle="none", label=f"seed {seed}")
+        for seed, marker in zip(seeds, MARKERS, strict=True)
+    ]
+    # Legends are filled by columns: methods above, seeds below.
+    pairs = [handle for pair in zip_longest(methods, marked) for handle in pair if handle]
+    figure.legend(handles=pairs, loc="outside lower center", ncols=len(methods))
