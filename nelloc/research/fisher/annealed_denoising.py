@@ -24,7 +24,16 @@ from nelloc.research.fisher.divergences import (
     kl_monte_carlo,
 )
 from nelloc.research.fisher.energy import Energy, Training, fitted, normalised, train
-from nelloc.research.fisher.energy_density import POINTS, SCALE, TEST_POINTS, draw, four_gaussians, weights_of
+from nelloc.research.fisher.energy_density import (
+    POINTS,
+    SCALE,
+    TEST_POINTS,
+    draw,
+    four_gaussians,
+    label_axes,
+    peak,
+    weights_of,
+)
 from nelloc.research.plots import new_figure
 
 TRUE, MODEL, DISTANCE = 0.2, 0.8, 5.0
@@ -45,8 +54,9 @@ def run(settings: Settings) -> Result:
     training = Training(settings.epochs_or(60, 200))
     points = target.density.sample(torch.Size((POINTS,))).float()
     fits = {"annealed": LEVELS, "least_alone": LEVELS[-1:]}
-    figure = new_figure(12, 6)
-    columns = iter(figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True).T)
+    figure = new_figure(12, 7.3)
+    panels = figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True)
+    columns = iter(panels.T)
     for name, levels in fits.items():
         energy = fit(settings, name, points, levels, training)
         rows = []
@@ -56,11 +66,16 @@ def run(settings: Settings) -> Result:
             kl, _ = kl_monte_carlo(noised.density, estimate, noised.density.sample(torch.Size((TEST_POINTS,))))
             rows.append({"level": level, "kl": kl, "weights": weights_of(target, estimate, GRID)})
             if level in DRAWN:
-                above, below = next(columns)
-                draw(above, noised.density.log_prob, f"true, noise {level}", GRID)
-                draw(below, estimate, f"{name.replace('_', ' ')}: KL {kl:.2g}", GRID)
+                column = next(columns)
+                top = peak(noised.density.log_prob, GRID)
+                draw(column[0], noised.density.log_prob, top, f"true, noise {level}", GRID)
+                title = f"{name.replace('_', ' ')}: KL {kl:.2g} nats"
+                image = draw(column[1], estimate, top, title, GRID)
+                scale = figure.colorbar(image, ax=column, location="bottom", extend="max")
+                scale.set_label("density, up to the true maximum")
         numbers[name] = rows
         numbers[f"{name}_kl"] = rows[-1]["kl"]
+    label_axes(panels)
     return Result(numbers, {"divergence": figure_seen, "energies": figure})
 
 
@@ -80,7 +95,8 @@ def divergences_by_noise() -> tuple[dict[str, Any], Any]:
     axes = figure.subplots()
     axes.loglog(scales, kl, label="KL")
     axes.loglog(scales, fisher, "--", label="FD")
-    axes.set(xlabel="scale of the noise", ylabel="divergence of the noised mixtures", ylim=(1e-6, 3))
+    axes.set(xlabel="scale of the noise, in units of x", ylabel="KL in nats, FD per squared unit of x", ylim=(1e-6, 3))
+    axes.set_title("divergence of the noised mixtures")
     axes.legend()
     return {"noise": scales, "fisher_by_noise": fisher, "kl_by_noise": kl}, figure
 

@@ -34,12 +34,17 @@ def run(settings: Settings) -> Result:
     for density, label, style in ((p, f"p, {TRUE} on the left", "-"), (q, f"q, {MODEL} on the left", "--")):
         densities.plot(line.axis, density.log_prob(points).exp(), style, label=label)
         scores.plot(line.axis, score(density.log_prob)(points).squeeze(-1), style, label=label)
-    densities.set(title="densities", xlabel="x", ylim=(-0.01, 0.45))
-    scores.set(title="scores: equal but near 0", xlabel="x", ylim=(-8, 6))
+    densities.set(title="densities", xlabel="x", ylabel="density, per unit of x", ylim=(-0.01, 0.45))
+    scores.set(title="scores: equal but near 0", xlabel="x", ylabel="d log p / dx, per unit of x", ylim=(-8, 6))
     divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in kl], "-", label="KL(p || q)")
     divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in fisher], "--", label="FD(p || q)")
-    divergences.axvline(TRUE, color="gray", linestyle=":")
-    divergences.set(title="divergence from p", xlabel="q's proportion on the left", ylim=(1e-8, 10))
+    divergences.axvline(TRUE, color="gray", linestyle=":", label="p's proportion")
+    divergences.set(
+        title="divergence from p",
+        xlabel="q's proportion on the left",
+        ylabel="KL in nats, FD per squared unit of x",
+        ylim=(1e-8, 10),
+    )
     densities.legend(loc="upper center")
     scores.legend(loc="lower left")
     divergences.legend(loc="lower right")

@@ -38,16 +38,25 @@ def run(settings: Settings) -> Result:
         densities.plot(line.axis, Bumps(proportion).log_prob(line.points).exp(), style, label=label)
         mixed = Bridged(Bumps(proportion), bridge, BETA)
         bridged.plot(line.axis, mixed.log_prob(line.points).exp(), style, label=label)
-    densities.set(title="disjoint supports", xlabel="x", ylim=(-0.03, 1.1))
-    bridged.set(title=f"{BETA} of it and {1 - BETA:.1f} of the bridge", xlabel="x", ylim=(-0.03, 0.9))
+    densities.set(title="disjoint supports", xlabel="x", ylabel="density, per unit of x", ylim=(-0.03, 1.1))
+    bridged.set(
+        title=f"{BETA} of it and {1 - BETA:.1f} of the bridge",
+        xlabel="x",
+        ylabel="density, per unit of x",
+        ylim=(-0.03, 0.9),
+    )
     divergences.plot(PROPORTIONS, kl, "-", label="KL(p || q)")
     divergences.plot(PROPORTIONS, mixture, "-.", label="MFD(p || q)")
     divergences.plot(PROPORTIONS, fisher, "--", label="FD(p || q), zero")
-    divergences.axvline(TRUE, color="gray", linestyle=":")
-    divergences.set(title="divergence from p", xlabel="q's proportion on the left")
+    divergences.axvline(TRUE, color="gray", linestyle=":", label="p's proportion")
+    divergences.set(
+        title="divergence from p",
+        xlabel="q's proportion on the left",
+        ylabel="KL in nats, MFD and FD per squared unit of x",
+    )
     densities.legend(loc="upper center")
     bridged.legend(loc="upper center")
-    divergences.legend(loc="upper left")
+    divergences.legend(loc="upper center")
     model = PROPORTIONS.index(MODEL)
     return Result(
         {

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
@@ -76,7 +79,7 @@ def run(settings: Settings) -> Result:
     """Both targets, by FD and by MFD."""
     training = Training(settings.epochs_or(50, 200))
     bridge = gaussian((0.0, 0.0), SCALE)
-    figure = new_figure(9, 6)
+    figure = new_figure(10, 6)
     panels = figure.subplots(2, 3, sharex=True, sharey=True)
     numbers: dict[str, Any] = {}
     for row, target in zip(panels, (four_gaussians(), three_rings()), strict=True):
@@ -103,9 +106,12 @@ def run(settings: Settings) -> Result:
             "fd": weights_of(target, by_fisher),
             "mfd": weights_of(target, by_mixture),
         }
-        draw(row[0], target.density.log_prob, f"{target.name}: true")
-        draw(row[1], by_fisher, f"FD: KL {kl['fd']:.3g}")
-        draw(row[2], by_mixture, f"MFD: KL {kl['mfd']:.3g}")
+        top = peak(target.density.log_prob)
+        draw(row[0], target.density.log_prob, top, f"{target.name}: true")
+        draw(row[1], by_fisher, top, f"FD: KL {kl['fd']:.3g} nats")
+        image = draw(row[2], by_mixture, top, f"MFD: KL {kl['mfd']:.3g} nats")
+        figure.colorbar(image, ax=row, extend="max", label="density, up to the true maximum")
+    label_axes(panels)
     return Result(numbers, {"": figure})
 
 
@@ -116,9 +122,22 @@ def weights_of(target: Target, log_density: LogDensity, grid: Grid = GRID) -> li
     return [grid.integral(mass * (parts == part)) for part in range(len(target.weights))]
 
 
-def draw(axes: Any, log_density: LogDensity, title: str, grid: Grid = GRID) -> None:
-    """The density as an image; x goes right, y goes up."""
+def peak(log_density: LogDensity, grid: Grid = GRID) -> float:
+    """The highest density on the grid."""
+    return float(log_density(grid.points).max().exp())
+
+
+def draw(axes: Axes, log_density: LogDensity, top: float, title: str, grid: Grid = GRID) -> AxesImage:
+    """The density as an image, with colours from 0 to ``top``; x1 goes right, x2 goes up."""
     values = log_density(grid.points).exp().reshape(grid.size, grid.size).T
     limits = (-grid.limit, grid.limit) * 2
-    axes.imshow(values, origin="lower", extent=limits, cmap="viridis")
     axes.set(title=title, xlim=(-11, 11), ylim=(-11, 11))
+    return axes.imshow(values, origin="lower", extent=limits, cmap="viridis", vmin=0, vmax=top)
+
+
+def label_axes(panels: np.ndarray) -> None:
+    """Label the outer axes of ``panels`` (rows, columns), which share them."""
+    for axes in panels[:, 0]:
+        axes.set_ylabel("x2")
+    for axes in panels[-1]:
+        axes.set_xlabel("x1")

@@ -56,12 +56,15 @@ def run(settings: Settings) -> Result:
             path.plot(torch.linspace(0, 1, len(values)), values, label=f"{length} steps")
     path.axhline(truth, color="black", linestyle=":")
     path.set(
-        title="EM while the model's noise is annealed", xlabel="part of the steps", ylabel="largest variance of W z"
+        title="EM while the model's noise is annealed",
+        xlabel="part of the steps",
+        ylabel="largest variance of W z",
+        ylim=(0, 1.1 * truth),
     )
-    path.legend(fontsize=8)
+    path.legend(fontsize=8, loc="lower right", ncols=2)
     error.loglog(lengths, annealed_errors, "o-", label="annealed noise in the model")
     error.loglog(lengths, [max(value, 1e-16) for value in spread_errors], "s-", label="spread EM, fixed noise")
-    error.set(title="relative error in the end", xlabel="steps of EM")
+    error.set(title="error in the end", xlabel="steps of EM", ylabel="relative error of the largest variance")
     error.legend(fontsize=8)
 
     at_half = int((variances - 0.5).abs().argmin())

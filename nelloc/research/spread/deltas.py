@@ -69,8 +69,13 @@ def run(settings: Settings) -> Result:
     divergences.legend(fontsize=8)
     for name, transform in transforms.items():
         characteristic.plot(frequencies, transform(frequencies), label=name)
-    characteristic.set(title="characteristic functions of the noise", xlabel="frequency")
-    characteristic.legend(fontsize=8)
+    characteristic.set(
+        title="characteristic functions of the noise",
+        xlabel="frequency, radians per unit of y",
+        ylabel="expectation of cos(frequency y)",
+        ylim=(-0.05, 1.5),
+    )
+    characteristic.legend(fontsize=8, loc="upper center")
 
     at_one = int((distances - 1).abs().argmin())
     return Result(

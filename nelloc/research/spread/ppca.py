@@ -40,14 +40,14 @@ def run(settings: Settings) -> Result:
 
     figure = new_figure(10, 4)
     panels = figure.subplots(1, 2)
-    for panel, index, title in (
-        (panels[0], 0, "subspace: largest difference of the projections"),
-        (panels[1], 1, "deviations: largest error"),
+    for panel, index, title, unit in (
+        (panels[0], 0, "subspace", "largest difference of the projections, no unit"),
+        (panels[1], 1, "deviations along the components", "largest error, in units of x"),
     ):
         for name, values in errors.items():
             panel.semilogy([max(value[index], ROUNDING) for value in values], label=name)
-        panel.set(title=title, xlabel="steps of EM")
-        panel.legend(fontsize=8)
+        panel.set(title=title, xlabel="steps of EM", ylabel=unit)
+        panel.legend()
     return Result(
         numbers={
             "pca_deviations": truth[0].tolist(),
