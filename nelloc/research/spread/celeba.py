@@ -24,9 +24,11 @@ DEVIATION = 0.3
 WIDTH, LATENT, BATCH, LEARNING_RATE = 32, 64, 50, 1e-3
 BLOCKS, NOISE_WIDTH, BOUND, NOISE_RATE = 2, 8, 0.9, 1e-3
 COMPONENTS = 64
+SHOWN = 16  # samples of each model, in rows of 8
 
 
 def run(settings: Settings) -> Result:
+    """The delta-VAE on faces with fixed noise and with a learned mean transformation (Figure 2.7, A.7)."""
     images, test = celeba(settings, "train").flatten(1), celeba(settings, "test").flatten(1)
     images = torch.cat([images, mirrored(images)])
     epochs = settings.epochs_or(5, 200)
@@ -41,15 +43,15 @@ def run(settings: Settings) -> Result:
     centre, components = principal_features(images.float() / 255)
     test_features = (test.float() / 255 - centre) @ components
 
-    figure = new_figure(10, 5.6)
+    figure = new_figure(10, 6)
     histories, distances = {}, {}
-    for panel, (key, (title, noise, adversary)) in zip(figure.subplots(1, 2), chosen.items(), strict=True):
+    for panel, (key, (title, noise, adversary)) in zip(figure.subplots(len(chosen), 1), chosen.items(), strict=True):
         torch.set_rng_state(state)  # the same start and the same order of the data for both
         model = convolutional_vae(CHANNELS, SIDE, WIDTH, LATENT)
         histories[key] = train_kept(settings, key, model, images, with_noise(noise), training, adversary)
         samples = model.sample(len(test))
         distances[key] = frechet_distance((samples - centre) @ components, test_features)
-        show(panel, samples[:64], f"{title}: {distances[key]:.1f}")
+        show(panel, samples[:SHOWN], f"{title}: {distances[key]:.1f}")
     figure.suptitle("samples g(z), and their Frechet distance on principal components")
 
     learned.iterate(200)
