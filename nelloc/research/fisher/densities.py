@@ -55,6 +55,7 @@ class Rings:
     scale: float
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """Log densities (n,) of points (n, 2), in nats."""
         radius = value.norm(dim=-1)
         rings = Normal(torch.tensor(self.radii, dtype=value.dtype), self.scale)
         weights = torch.tensor(self.weights, dtype=value.dtype)
@@ -63,6 +64,7 @@ class Rings:
         return along - (2 * math.pi * radius.clamp_min(self.scale)).log()
 
     def sample(self, sample_shape: torch.Size) -> Tensor:
+        """Points of shape (*sample_shape, 2), in float64."""
         ring = torch.multinomial(torch.tensor(self.weights), sample_shape.numel(), replacement=True)
         radius = torch.tensor(self.radii, dtype=torch.float64)[ring]
         radius = radius + self.scale * torch.randn_like(radius)
@@ -82,7 +84,7 @@ class Bumps:
     centre: float = 2.0
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log densities, -inf outside the support."""
+        """Log densities (n,) of points (n, 1), in nats; -inf outside the support."""
         x = value.squeeze(-1)
         offset = torch.where(x < 0, x + self.centre, x - self.centre)
         weight = torch.where(x < 0, self.proportion, 1 - self.proportion)
@@ -91,6 +93,7 @@ class Bumps:
         return torch.where(offset.abs() < 1, weight.log() + Beta(3.0, 3.0).log_prob(share) - math.log(2), -math.inf)
 
     def sample(self, sample_shape: torch.Size) -> Tensor:
+        """Points of shape (*sample_shape, 1), in float64."""
         centre = torch.where(torch.rand(sample_shape) < self.proportion, -self.centre, self.centre)
         return (centre.double() + 2 * Beta(3.0, 3.0).sample(sample_shape) - 1).unsqueeze(-1)
 
@@ -104,10 +107,12 @@ class Bridged:
     beta: float
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """Log densities (n,) of points (n, dimensions), in nats."""
         return torch.logaddexp(
             math.log(self.beta) + self.density.log_prob(value), math.log1p(-self.beta) + self.bridge.log_prob(value)
         )
 
     def sample(self, sample_shape: torch.Size) -> Tensor:
+        """Points of shape (*sample_shape, dimensions)."""
         chosen = torch.rand(sample_shape) < self.beta
         return torch.where(chosen.unsqueeze(-1), self.density.sample(sample_shape), self.bridge.sample(sample_shape))

@@ -17,11 +17,14 @@ from torch import Tensor
 
 from nelloc.research.fisher.densities import Bridged, Density
 
+# From points (n, d) to log densities (n,), in nats.
 LogDensity = Callable[[Tensor], Tensor]
+# From points (n, d) to gradients of a log density, (n, d).
+Score = Callable[[Tensor], Tensor]
 
 
-def score(log_density: LogDensity) -> LogDensity:
-    """The gradient of a log density, which may be unnormalised: a function from (n, d) to (n, d)."""
+def score(log_density: LogDensity) -> Score:
+    """The gradient of a log density, which may be unnormalised."""
     return torch.func.grad(lambda points: log_density(points).sum())
 
 
@@ -65,6 +68,7 @@ class Grid:
 
     @property
     def axis(self) -> Tensor:
+        """The points of one dimension, (size,), from -limit to limit."""
         return torch.linspace(-self.limit, self.limit, self.size, dtype=torch.float64)
 
     @property

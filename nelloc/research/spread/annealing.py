@@ -20,6 +20,7 @@ START_VARIANCE, END_VARIANCE = 0.5, 1e-8
 
 
 def run(settings: Settings) -> Result:
+    """Noise in the model only, fixed (eq. 2.9) or annealed (Figure A.1), against noise in data and model (eq. 2.23)."""
     x = plane(POINTS)
     data = covariance(x)
     truth = float(torch.linalg.eigvalsh(data)[-1])

@@ -40,6 +40,7 @@ class Line:
 
 
 def run(settings: Settings) -> Result:
+    """The direction of the noise that separates two lines best, by gradient ascent and on a grid (Figure 2.3)."""
     settings.progress.expect(STEPS)
     p = Line(_vector(0.0, 0.0), _vector(1.5, 0.3))
     q = Line(_vector(0.3, 1.2), _vector(1.5, 0.7))

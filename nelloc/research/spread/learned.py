@@ -33,6 +33,7 @@ class LowRankNoise(nn.Module):
         return self.deviation**2 * identity + self.strength**2 * directions @ directions.T
 
     def forward(self, x: Tensor) -> LowRankMultivariateNormal:
+        """The noise p(y | x) of points (..., dimensions): batch shape (...), event shape (dimensions,)."""
         variance = torch.full((x.shape[-1],), self.deviation**2, dtype=x.dtype)
         return LowRankMultivariateNormal(x, self.strength * self.directions(), variance)
 
@@ -89,6 +90,7 @@ class InvertibleResidual(nn.Module):
             self.second.weight.mul_(0.1)  # start near the identity
 
     def residual(self, x: Tensor) -> Tensor:
+        """h(x) of images (N, channels, size, size), of the same shape."""
         return self.second(F.elu(self.first(x)))
 
     def forward(self, x: Tensor) -> Tensor:

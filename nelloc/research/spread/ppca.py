@@ -22,6 +22,7 @@ ROUNDING = 1e-16  # what a zero error is plotted as
 
 
 def run(settings: Settings) -> Result:
+    """EM with noise in data and model, and in the model only, against PCA of the same points (section 2.5.1)."""
     settings.progress.expect(2 * STEPS)
     x = points()
     _, singular, directions = torch.linalg.svd(x, full_matrices=False)
