@@ -1,8 +1,14 @@
-"""Two deltas: spread KL grows with their distance, other divergences do not (Figure 2.2, eq. 2.21, A.4)."""
+"""Two deltas: spread KL grows with their distance, other divergences do not (Figure 2.2, eq. 2.21, A.4).
+
+Not any noise will do: where its characteristic function is zero, it takes away what distributions differ in (the
+condition before eq. 2.16). Of two densities that differ only there, noise without high frequencies makes one.
+"""
 
 from __future__ import annotations
 
 import torch
+from matplotlib.axes import Axes
+from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -13,6 +19,7 @@ from nelloc.research.spread.divergences import (
 )
 from nelloc.research.spread.noise import (
     Noise,
+    band_limited_density,
     band_limited_transform,
     gaussian_noise,
     gaussian_transform,
@@ -50,8 +57,8 @@ def run(settings: Settings) -> Result:
         "band-limited (not valid)": lambda w: band_limited_transform(w, CUTOFF),
     }
 
-    figure = new_figure(11, 3.7)
-    densities, divergences, characteristic = figure.subplots(1, 3)
+    figure = new_figure(10, 8)
+    (densities, divergences), (characteristic, twins) = figure.subplots(2, 2)
     grid = torch.linspace(-3, 5, 401, dtype=torch.float64)
     for name, noise, line in (("Gaussian", gaussian, "-"), ("Laplace", laplace, "--")):
         for at, colour in ((0.0, "C0"), (2.0, "C1")):
@@ -77,6 +84,7 @@ def run(settings: Settings) -> Result:
         ylim=(-0.05, 1.5),
     )
     characteristic.legend(fontsize=8, loc="upper center")
+    differences = _draw_twins(twins)
 
     at_one = int((distances - 1).abs().argmin())
     return Result(
@@ -91,12 +99,53 @@ def run(settings: Settings) -> Result:
             "spread_kl_laplace_at_1": float(curves["Laplace noise"][at_one]),
             "spread_kl_laplace_at_1_from_samples": float(estimates["Laplace noise"][at_one]),
             "valid_noise": {name: is_valid(transform, frequencies) for name, transform in transforms.items()},
+            "largest_difference_of_two_densities": differences,
         },
         figures={"deltas": figure},
     )
 
 
-def _estimate(noise: Noise, distance: float) -> torch.Tensor:
+def twin_densities(grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Two densities K(y) (1 +- cos(w y)) on the ``grid``, of the band-limited noise's own density K.
+
+    The cosine moves K's frequencies, at most CUTOFF, to those around w = 2.2 CUTOFF, at which alone they differ.
+    """
+    kernel, ripple = band_limited_density(grid, CUTOFF), torch.cos(2.2 * CUTOFF * grid)
+    return kernel * (1 + ripple), kernel * (1 - ripple)
+
+
+def after_noise(density: Tensor, noise: Tensor, step: float) -> Tensor:
+    """The convolution of two densities on the same grid about zero, of an odd number of points ``step`` apart."""
+    size = 2 * len(density)
+    both = torch.fft.irfft(torch.fft.rfft(density, size) * torch.fft.rfft(noise, size), size) * step
+    middle = len(density) // 2
+    return both[middle : middle + len(density)]
+
+
+def _draw_twins(panel: Axes) -> dict[str, float]:
+    """Draw both densities before and after band-limited noise; how far they are apart, by the noise."""
+    grid = torch.linspace(-200, 200, 16_001, dtype=torch.float64)  # wide, as K falls like 1 / y^2
+    step = float(grid[1] - grid[0])
+    zero = torch.zeros(1, dtype=torch.float64)
+    noises = {
+        "Gaussian": gaussian_noise(VARIANCE**0.5)(zero).log_prob(grid[:, None]).exp(),
+        "Laplace": laplace_noise(LAPLACE_SCALE)(zero).log_prob(grid[:, None]).exp(),
+        "band-limited (not valid)": band_limited_density(grid, CUTOFF),
+    }
+    before = twin_densities(grid)
+    after = {name: [after_noise(density, noise, step) for density in before] for name, noise in noises.items()}
+    near = grid.abs() <= 5
+    for density, name, colour in zip(before, ("first", "second"), ("C0", "C1"), strict=True):
+        panel.plot(grid[near], density[near], color=colour, linewidth=1, label=f"the {name}")
+    for density, name, line in zip(after["band-limited (not valid)"], ("first", "second"), ("k-", "C2--"), strict=True):
+        panel.plot(grid[near], density[near], line, linewidth=2, label=f"the {name} after the noise")
+    panel.set(title="two densities that band-limited noise makes one", xlabel="y", ylabel="density", ylim=(0, 1.4))
+    panel.legend(fontsize=8, ncols=2, loc="upper center")
+    pairs = {"none": before, **after}
+    return {name: float((first - second).abs().max()) for name, (first, second) in pairs.items()}
+
+
+def _estimate(noise: Noise, distance: float) -> Tensor:
     """The spread KL of deltas at 0 and at ``distance``, from samples."""
     first, second = (noise(torch.tensor([at], dtype=torch.float64)) for at in (0.0, distance))
     y = first.sample((SAMPLES,))

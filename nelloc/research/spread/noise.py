@@ -39,7 +39,7 @@ def laplace_transform(frequency: Tensor, scale: float) -> Tensor:
 
 
 def band_limited_density(offset: Tensor, cutoff: float) -> Tensor:
-    """The density (1 - cos(cutoff t)) / (pi cutoff t^2) of one-dimensional noise that is *not* valid."""
+    """The density (1 - cos(cutoff t)) / (pi cutoff t^2) of one-dimensional noise that is *not* valid (thesis 2.2)."""
     # sinc(s) = sin(pi s) / (pi s), and 1 - cos a = 2 sin^2(a / 2)
     return cutoff / (2 * torch.pi) * torch.sinc(cutoff * offset / (2 * torch.pi)) ** 2
 

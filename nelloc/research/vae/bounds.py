@@ -18,12 +18,13 @@ def elbo(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -> Tenso
     return vae.log_likelihood(images, posterior.at(noise)).mean(0) - posterior.divergence()
 
 
-def iwae(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:
-    """Importance-weighted bound in nats, (N,): log of the mean of p(x, z) / q(z) over S samples (Burda et al. 2016).
+def iwae(weights: Tensor) -> Tensor:
+    """Importance-weighted bound in nats, (..., N), of ``log_weights`` (..., S, N) (Burda et al. 2016).
 
-    In expectation it is at least the ELBO, grows with S, and never exceeds log p(x).
+    It is the log of the mean of p(x, z) / q(z) over S samples. In expectation it is at least the ELBO, grows with S,
+    and never exceeds log p(x).
     """
-    return torch.logsumexp(log_weights(vae, images, posterior, noise), 0) - math.log(len(noise))
+    return torch.logsumexp(weights, -2) - math.log(weights.shape[-2])
 
 
 def log_weights(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
-from nelloc.research.vae.bounds import log_weights, standard_noise
+from nelloc.research.vae.bounds import iwae, log_weights, standard_noise
 from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep
 from nelloc.research.vae.models import VAE, Posterior
@@ -65,6 +65,5 @@ def _bounds(vae: VAE, images: torch.Tensor, posterior: Posterior, counts: list[i
         1,
     ).double()
     # With k samples: the mean over all disjoint groups of k.
-    groups = [weights.reshape(-1, count, len(images)) for count in counts]
-    bounds = [torch.logsumexp(group, 1).mean().item() - math.log(group.shape[1]) for group in groups]
+    bounds = [iwae(weights.reshape(-1, count, len(images))).mean().item() for count in counts]
     return -weights.mean().item(), [-bound for bound in bounds]

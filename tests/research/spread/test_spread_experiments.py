@@ -19,6 +19,11 @@ def test_deltas():
     assert numbers["spread_kl_laplace_at_1_from_samples"] == pytest.approx(numbers["spread_kl_laplace_at_1"], abs=0.03)
     assert len({round(value, 9) for value in numbers["mixture_kl"][1:]}) == 1
     assert [*numbers["valid_noise"].values()] == [True, True, False]
+    differences = numbers["largest_difference_of_two_densities"]
+    assert differences["none"] > 0.5
+    assert differences["Laplace"] > 0.01
+    assert differences["Gaussian"] > 5e-4
+    assert differences["band-limited (not valid)"] < 1e-4
 
 
 def test_noise_in_the_model_alone_is_inconsistent_and_annealing_does_not_heal_it():
