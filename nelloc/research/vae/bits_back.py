@@ -6,7 +6,7 @@ average an image costs its negative ELBO. Algorithm 2 is the same with a q that 
 improved, which the decoder repeats once it knows the image.
 
 Both sides must compute the same floating-point numbers: the same model, torch, processor and number of threads. Unlike
-the .nlc format this promises nothing between machines; ``codec`` notices when it went wrong.
+the .nlc format this promises nothing between machines; ``archive`` notices when it went wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from nelloc.errors import NellocError
 from nelloc.research.vae.models import VAE, Posterior
-from nelloc.research.vae.optimal import optimal_posterior
+from nelloc.research.vae.optimal import LEARNING_RATE, optimal_posterior
 
 # Latents are coded in 2**LATENT_BITS bins of equal mass under the prior.
 LATENT_BITS = 12
@@ -104,7 +104,7 @@ class Coder:
 
     vae: VAE
     steps: int = 0
-    learning_rate: float = 0.03
+    learning_rate: float = LEARNING_RATE
 
     def push(self, stack: Stack, image: Tensor, index: int) -> None:
         """Code an image, uint8 (channels, rows, columns). Raises NellocError if the stack runs empty."""

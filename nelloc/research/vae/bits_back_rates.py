@@ -17,7 +17,7 @@ from nelloc.research.vae.bounds import bits_per_dimension, elbo, standard_noise
 from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep
 from nelloc.research.vae.models import VAE, Posterior
-from nelloc.research.vae.optimal import optimal_posterior
+from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import pictures, trained_vae
 
 # Steps of the rows of the table, and of the curve. A quick run codes fewer images with steps.
@@ -93,12 +93,12 @@ def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:
     }
 
 
-def _rate(vae: VAE, images: Tensor, steps: int, learning_rate: float = 0.03, together: bool = True) -> float:
+def _rate(vae: VAE, images: Tensor, steps: int, learning_rate: float = LEARNING_RATE, together: bool = True) -> float:
     """Bits per dimension by the ELBO after K steps, images fitted together or, as in the coder, one by one."""
     with one_thread():
         parts = [images] if together or steps == 0 else images.split(1)
         posteriors = [optimal_posterior(vae, part, steps, learning_rate) for part in parts]
     posterior = Posterior(torch.cat([p.mean for p in posteriors]), torch.cat([p.deviation for p in posteriors]))
     with torch.no_grad():
-        nats = elbo(vae, images, posterior, standard_noise(SAMPLES, len(images), vae, seed=0))
+        nats = elbo(vae, images, posterior, standard_noise(SAMPLES, len(images), vae, MEASURING_SEED))
     return bits_per_dimension(nats, vae)

@@ -12,7 +12,7 @@ from nelloc.research.experiment import Settings
 from nelloc.research.vae.bounds import bits_per_dimension, elbo, standard_noise
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, Kind
-from nelloc.research.vae.optimal import optimal_posterior
+from nelloc.research.vae.optimal import MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import Pictures, bits, encoder_epochs, measured_images, setup, train
 from nelloc.research.vae.training import Plan
 
@@ -58,5 +58,5 @@ def optimal_bits(settings: Settings, kind: Kind, vae: VAE, images: Tensor) -> fl
     for part in images.float().split(AT_ONCE):
         posterior = optimal_posterior(vae, part, steps)
         with torch.no_grad():
-            nats.append(elbo(vae, part, posterior, standard_noise(SAMPLES, len(part), vae, seed=0)))
+            nats.append(elbo(vae, part, posterior, standard_noise(SAMPLES, len(part), vae, MEASURING_SEED)))
     return bits_per_dimension(torch.cat(nats), vae)

@@ -44,7 +44,7 @@ def measure(vae: VAE, train: Tensor, test: Tensor, steps: int, samples: int = 8,
     """The gaps on given training and test images, with ``steps`` of optimal inference and ``samples`` per image."""
 
     def pair(images: Tensor) -> tuple[float, float]:
-        # Noise for measuring is not the noise that the posteriors were fitted with.
+        # As MEASURING_SEED: not the noise that the posteriors were fitted with.
         amortised = amortised_elbo(vae, images, seed + 1, samples, batch=len(images))
         posterior = optimal_posterior(vae, images, steps, seed=seed)
         with torch.no_grad():

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+from torch import Tensor
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
+from nelloc.research.vae.bounds import amortised_elbo
 from nelloc.research.vae.gaps import Gaps
-from nelloc.research.vae.setup import pictures, trained_vae
+from nelloc.research.vae.models import VAE
+from nelloc.research.vae.setup import pictures, setup, trained_vae
 from nelloc.research.vae.training import Row
 
 
@@ -16,14 +20,20 @@ def run(settings: Settings) -> Result:
     images = pictures(settings, "binary")
     vae, rows = trained_vae(settings, "binary", images, settings.seed)
     nats = math.log(2) * vae.dimensions
+    chosen = setup(settings, "binary").gap_images
     measured = [row for row in rows if "elbo_test" in row]
     gaps = [_gaps(row) for row in measured]
     last = gaps[-1]
     numbers = {
         "train images": len(images.train),
         "epochs": len(rows),
+        "images measured on each side": chosen,
         "train bpd": -last.train / nats,
         "test bpd": -last.test / nats,
+        **{
+            f"standard error of {name} bpd": _standard_error(vae, side[:chosen]) / nats
+            for name, side in (("train", images.train), ("test", images.test))
+        },
         "train bpd, optimal inference": -last.train_optimal / nats,
         "test bpd, optimal inference": -last.test_optimal / nats,
         "EGG": last.whole / nats,
@@ -39,12 +49,12 @@ def run(settings: Settings) -> Result:
     }
     figure = new_figure(10, 4)
     left, right = figure.subplots(1, 2)
-    epochs, at = [row["epoch"] for row in rows], [row["epoch"] for row in measured]
+    at = [row["epoch"] for row in measured]
     for key in ("train", "test"):
-        (line,) = left.plot(epochs, [row[key] for row in rows], label=key)
+        (line,) = left.plot(at, [-row[f"elbo_{key}"] / nats for row in measured], "o-", markersize=3, label=key)
         optimal = [-row[f"elbo_{key}_optimal"] / nats for row in measured]
         left.plot(at, optimal, "o--", color=line.get_color(), markersize=3, label=f"{key}, optimal inference")
-    left.set(xlabel="epoch", ylabel="bits per dimension", title="Negative ELBO, binary MNIST")
+    left.set(xlabel="epoch", ylabel="bits per dimension", title=f"Negative ELBO of {chosen} images each, binary MNIST")
     left.legend()
     right.plot(at, [g.whole / nats for g in gaps], "o-", markersize=3, label="EGG: the whole gap")
     right.stackplot(
@@ -58,6 +68,12 @@ def run(settings: Settings) -> Result:
     right.margins(y=0.3)
     right.legend(loc="upper left")
     return Result(numbers, {"": figure})
+
+
+def _standard_error(vae: VAE, images: Tensor) -> float:
+    """Of the mean ELBO of images, in nats: how far other images of the same sort may be from it."""
+    nats = amortised_elbo(vae, images.float(), samples=8)
+    return float(nats.std() / math.sqrt(len(nats)))
 
 
 def _gaps(row: Row) -> Gaps:

@@ -161,7 +161,7 @@ def train(
 
 
 def measured_images(settings: Settings, kind: Kind, images: Pictures) -> Tensor:
-    """The test images that curves are drawn from: the first 1000 in a quick run, all in a full one."""
+    """The first test images, as many as curves are drawn from."""
     return images.test[: setup(settings, kind).measured]
 
 

@@ -12,7 +12,7 @@ from nelloc.research.vae.bounds import iwae, log_weights, standard_noise
 from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep
 from nelloc.research.vae.models import VAE, Posterior
-from nelloc.research.vae.optimal import optimal_posterior
+from nelloc.research.vae.optimal import MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import pictures, setup, trained_vae
 
 QUICK_SAMPLES, FULL_SAMPLES = 512, 4096
@@ -58,7 +58,7 @@ def _bounds(vae: VAE, images: torch.Tensor, posterior: Posterior, counts: list[i
                 vae,
                 images[at : at + AT_ONCE],
                 Posterior(posterior.mean[at : at + AT_ONCE], posterior.deviation[at : at + AT_ONCE]),
-                standard_noise(counts[-1], len(images[at : at + AT_ONCE]), vae, seed=at),
+                standard_noise(counts[-1], len(images[at : at + AT_ONCE]), vae, MEASURING_SEED + at),
             )
             for at in range(0, len(images), AT_ONCE)
         ],

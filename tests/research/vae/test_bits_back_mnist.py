@@ -31,3 +31,4 @@ def test_algorithm_2_gains_on_mnist(data, tmp_path):
     vae, _ = trained_vae(settings, "binary", images, seed=1)
     plain, improved = (code(settings, Coder(vae, steps), images.test[:200]) for steps in (0, 10))
     assert improved["net bpd"] < plain["net bpd"]
+    assert improved["net over negative ELBO"] == pytest.approx(1, abs=0.01)

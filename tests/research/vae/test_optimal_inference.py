@@ -10,7 +10,8 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from strokes import small_vae, strokes, trained_vae  # noqa: E402
 
-from nelloc.research.vae import gaps  # noqa: E402
+from nelloc.research.experiment import Settings  # noqa: E402
+from nelloc.research.vae import bits_back_rates, encoders, gaps  # noqa: E402
 from nelloc.research.vae.bounds import amortised_elbo, elbo, standard_noise  # noqa: E402
 from nelloc.research.vae.gaps import Gaps  # noqa: E402
 from nelloc.research.vae.models import Posterior  # noqa: E402
@@ -56,6 +57,29 @@ def test_steps_improve_on_the_encoder_and_more_steps_more():
 def optimal_posterior_without_grad(vae, images, steps):
     with torch.enable_grad():
         return optimal_posterior(vae, images, steps)
+
+
+MEASURES = {
+    "bits_back_rates": lambda vae, images: bits_back_rates._rate(vae, images, 8),
+    "encoders": lambda vae, images: encoders.optimal_bits(Settings(quick=True), "binary", vae, images),
+    "gaps": lambda vae, images: gaps.measure(vae, images, images, 8),
+}
+
+
+@pytest.mark.parametrize("module", MEASURES)
+def test_rates_are_not_measured_with_the_noise_that_posteriors_were_fitted_with(monkeypatch, module):
+    """With that noise they would be too low: it is what the posteriors were made good for."""
+    seen = {}
+    for place in ("optimal", module):
+
+        def recorded(vae, images, posterior, noise, place=place):
+            seen.setdefault(place, []).append(noise.detach().reshape(-1, *noise.shape[1:]))
+            return elbo(vae, images, posterior, noise)
+
+        monkeypatch.setattr(f"nelloc.research.vae.{place}.elbo", recorded)
+    MEASURES[module](trained_vae(epochs=1), strokes(16, seed=5))
+    fitted, measured = (torch.cat(seen[place]) for place in ("optimal", module))
+    assert not any(torch.equal(a, b) for a in fitted for b in measured)
 
 
 def test_images_do_not_influence_each_other():
