@@ -1,34 +1,25 @@
-"""Which products are faster on this machine: those of bfloat16 or those of float32."""
+"""Where products of bfloat16 are faster than those of float32."""
 
 from __future__ import annotations
 
-import time
-from functools import cache
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
-# Rows of contexts and the width of a layer, about as in training.
-_ROWS, _WIDTH, _TRIES = 2048, 256, 5
+# What torch calls the instructions of x86 processors that multiply matrices of bfloat16.
+_CPU_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
 
-@cache
 def bfloat16_is_faster(device: torch.device) -> bool:
-    """True if a layer's product takes less time in bfloat16 on ``device``, measured once.
+    """True if ``device`` multiplies matrices of bfloat16 itself; others emulate it, and take up to three times as long.
 
-    CPUs differ by a factor of three either way: those with AMX, or Zen 4's units, are fast at it, and others emulate
-    it. On other devices it always is.
+    What processor and torch say decides, and no clock, so that the answer is the same whatever else the machine does.
+    False where nothing is known of the device, as with a torch that does not say what the processor can.
     """
-    if device.type != "cpu":
-        return True
-    return _seconds(torch.bfloat16) < _seconds(torch.float32)
-
-
-def _seconds(dtype: torch.dtype) -> float:
-    """The shortest of some products, so that other work on the machine does not decide."""
-    rows, weight = torch.ones(_ROWS, _WIDTH, dtype=dtype), torch.ones(_WIDTH, _WIDTH, dtype=dtype)
-    times = []
-    for _ in range(_TRIES):
-        start = time.perf_counter()
-        torch.nn.functional.linear(rows, weight)
-        times.append(time.perf_counter() - start)
-    return min(times)
+    if device.type == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name, False) for name in _CPU_INSTRUCTIONS)

@@ -40,7 +40,9 @@ Network = LocalNetwork | FullNetwork
 class TrainingConfig:
     """What a checkpoint records: the network and how it is trained. Lengths are in pixels.
 
-    ``learning_rate`` and ``matrix_rate`` are the peaks of AdamW's and Muon's; see ``Optimisers``.
+    ``learning_rate`` and ``matrix_rate`` are the peaks of AdamW's and Muon's; see ``Optimisers``. ``bfloat16`` says
+    whether products are computed in it but for the last ``full_precision`` of the run; None: as the devices that the
+    run begins on are faster.
     """
 
     network: LocalConfig | FullConfig = field(default_factory=LocalConfig)
@@ -55,6 +57,7 @@ class TrainingConfig:
     clip_gradient: float = 1.0
     full_precision: float = 0.03
     seed: int = 1
+    bfloat16: bool | None = None
 
     def share_at(self, seen: int) -> float:
         """Share of the peak rates after ``seen`` pixels: linear warm-up, plateau, cosine over the last ``decay``."""
@@ -69,7 +72,8 @@ class Trainer:
     """A network, its averaged weights and its optimiser, resumable from a folder.
 
     ``network``, if given, is what training starts from, and has the shape that ``config`` says. ``data`` is what the
-    checkpoint remembers of the images, None if they were not given as folders.
+    checkpoint remembers of the images, None if they were not given as folders. Where ``config`` leaves open whether
+    products are in bfloat16, that is settled here, for this run and all that resume it.
     """
 
     def __init__(
@@ -81,19 +85,22 @@ class Trainer:
         processes: Processes | None = None,
     ):
         torch.manual_seed(config.seed)
-        self.config, self.data, self.processes = config, data, processes or Processes()
+        self.data, self.processes = data, processes or Processes()
         if config.batch % self.processes.count:
             raise NellocError(
                 f"a batch of {config.batch} pixels cannot be shared by {self.processes.count} processes; "
                 "give a multiple with --batch"
             )
+        if config.bfloat16 is None:  # in all processes or in none
+            slower = self.processes.any(not bfloat16_is_faster(self.processes.device))
+            config = replace(config, bfloat16=not slower)
+        self.config = config
         self.network: Network = _new(config.network)
         if network is not None:
             self.network.load_state_dict(network.state_dict())
         self.network.to(self.processes.device)
         self.averaged = copy.deepcopy(self.network)
         self.optimisers = Optimisers(self.network, config.learning_rate, config.matrix_rate, config.weight_decay)
-        self._bfloat16 = bfloat16_is_faster(self.processes.device)
         self.seen = 0
         self.history: list[dict[str, float]] = []
 
@@ -113,7 +120,7 @@ class Trainer:
         Raises NellocError, and changes no weight, if the loss or its gradient is not finite.
         """
         config = self.config
-        self.network.low_precision = self.seen < config.pixels * (1 - config.full_precision) and self._bfloat16
+        self.network.low_precision = bool(config.bfloat16) and self.seen < config.pixels * (1 - config.full_precision)
         self.network.zero_grad(set_to_none=True)
         loss = 0.0
         batch = batch.to(self.processes.device)

@@ -1,29 +1,55 @@
-"""Training uses bfloat16 where its products are faster, and only there."""
+"""Training uses bfloat16 where the processor multiplies it itself, and only there."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
-import torch
 
-from nelloc.models import precision
+torch = pytest.importorskip("torch", reason="training needs torch")
 
+from nelloc.models.precision import bfloat16_is_faster  # noqa: E402
 
-@pytest.fixture(autouse=True)
-def forgotten():
-    precision.bfloat16_is_faster.cache_clear()
-    yield
-    precision.bfloat16_is_faster.cache_clear()
+CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("faster", [True, False])
-def test_the_faster_of_the_two_is_taken(monkeypatch, faster):
-    seconds = {torch.bfloat16: 1.0 if faster else 3.0, torch.float32: 2.0}
-    monkeypatch.setattr(precision, "_seconds", seconds.__getitem__)
-    assert precision.bfloat16_is_faster(torch.device("cpu")) is faster
-    assert precision.bfloat16_is_faster(torch.device("cuda"))
+def processor(monkeypatch, **capabilities):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
 
 
-def test_the_answer_stays_the_same(monkeypatch):
-    first = precision.bfloat16_is_faster(torch.device("cpu"))
-    monkeypatch.setattr(precision, "_seconds", lambda dtype: pytest.fail("measured again"))
-    assert precision.bfloat16_is_faster(torch.device("cpu")) is first
+@pytest.mark.parametrize(
+    ("capabilities", "faster"),
+    [
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True, "avx512_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True, "amx_tile": True}, False),
+        ({}, False),
+    ],
+)
+def test_what_the_processor_says_decides(monkeypatch, capabilities, faster):
+    processor(monkeypatch, **capabilities)
+    assert bfloat16_is_faster(CPU) is faster
+
+
+def test_no_clock_decides(monkeypatch):
+    """However long products take, the answer stays."""
+    first = bfloat16_is_faster(CPU)
+    monkeypatch.setattr(time, "perf_counter", lambda: pytest.fail("measured"))
+    assert [bfloat16_is_faster(CPU) for _ in range(3)] == [first] * 3
+
+
+def test_where_nothing_is_known_it_is_not(monkeypatch):
+    processor(monkeypatch, avx512_bf16=True)
+    assert not bfloat16_is_faster(torch.device("meta"))
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not bfloat16_is_faster(CPU)
+    monkeypatch.undo()
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not bfloat16_is_faster(CPU)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_gpu_is_asked(monkeypatch, supported):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    assert bfloat16_is_faster(torch.device("cuda")) is supported

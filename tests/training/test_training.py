@@ -1,5 +1,6 @@
 """Training sees what the codec sees, learns, and resumes where it stopped."""
 
+import json
 import sys
 
 import numpy as np
@@ -96,6 +97,30 @@ def test_one_seed_gives_one_model():
             trainer.step(batch)
         results.append(evaluate(trainer.averaged, batches[0]))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_a_run_keeps_the_precision_it_began_with(tmp_path, monkeypatch, began):
+    """On the machine that resumes it the other one may be faster."""
+    batch = BatchMaker(LocalConfig())(*sampler().draw(1000))
+    monkeypatch.setattr("nelloc.training.loop.bfloat16_is_faster", lambda device: began)
+    trainer = Trainer(small_config())
+    trainer.step(batch)
+    trainer.save(tmp_path)
+    assert json.loads((tmp_path / "checkpoint.json").read_text())["config"]["bfloat16"] is began
+    monkeypatch.setattr("nelloc.training.loop.bfloat16_is_faster", lambda device: not began)
+    resumed = Trainer.resume(tmp_path)
+    assert resumed.step(batch) == trainer.step(batch)
+    assert resumed.network.low_precision is trainer.network.low_precision is began
+
+
+def test_processes_agree_on_a_precision(monkeypatch):
+    """One that is slower at bfloat16 is enough for none to use it."""
+    asked = []
+    monkeypatch.setattr("nelloc.training.loop.bfloat16_is_faster", lambda device: True)
+    monkeypatch.setattr(Processes, "any", lambda self, flag: asked.append(flag) or True)
+    assert Trainer(small_config(), processes=Processes(count=2)).config.bfloat16 is False
+    assert asked == [False]
 
 
 def test_bad_data_and_divergence_are_named(tmp_path):
