@@ -11,10 +11,11 @@ from nelloc.exact.model import MAX_COMPONENTS, MAX_HORIZON, MAX_LAYERS, MAX_WIDT
 from nelloc.models.full import FullConfig
 from nelloc.models.local import THESIS, LocalConfig
 
+# Named as the shipped models of these shapes are; what those were before saw no borders.
 SHAPES = {
-    "fast": LocalConfig(width=128),
-    "default": LocalConfig(),
-    "high": LocalConfig(width=416, depth=3, components=20),
+    "fast": LocalConfig(width=128, borders=True),
+    "default": LocalConfig(borders=True),
+    "high": LocalConfig(width=416, depth=3, components=20, borders=True),
     "fast-gray": LocalConfig(width=160, channels=1),
     "default-gray": LocalConfig(width=160, depth=3, channels=1),
     **THESIS,
@@ -32,8 +33,8 @@ _LIMITS = {
 def parse_shape(text: str) -> LocalConfig:
     """The shape that ``text`` names or spells: a name, or ``key=value`` pairs, or both, with commas between.
 
-    Keys are the fields of LocalConfig; those not given are the named shape's, or the default's. Raises NellocError
-    naming the part that is wrong.
+    Keys are the fields of LocalConfig; those not given are the named shape's or, without a name, as LocalConfig has
+    them. Raises NellocError naming the part that is wrong.
     """
     first, *rest = text.split(",")
     if "=" in first:

@@ -25,6 +25,7 @@ from nelloc.cli import train as command
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from nelloc.models.export import restore  # noqa: E402
 from nelloc.models.local import LocalConfig  # noqa: E402
 from nelloc.training.folder import AUGMENTATIONS, DEFAULT_MEMORY  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
@@ -342,6 +343,19 @@ def test_shapes_are_named_or_spelled():
     assert parse_shape("channels=1,inputs=raw,joint=false") == LocalConfig(channels=1, inputs="raw", joint=False)
     for shape in SHAPES.values():
         assert parse_shape(spell(shape)) == shape
+
+
+@pytest.mark.parametrize("name", ["fast", "default", "high", "fast-gray", "default-gray"])
+def test_a_name_is_the_shape_of_the_shipped_model(name):
+    assert SHAPES[name] == restore(library.find(name)).config
+
+
+@pytest.mark.parametrize(
+    ("retired", "text"),
+    [("fast-1", "fast,borders=false"), ("fast-1", "width=128"), ("default-1", "width=256"), ("high-2", "high")],
+)
+def test_the_card_s_shapes_of_retired_models_are_theirs(retired, text):
+    assert parse_shape(text) == restore(library.find(retired)).config
 
 
 @pytest.mark.parametrize(
