@@ -48,6 +48,11 @@ class Asked:
     validate_every: float | None
     workers: int
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """``data`` as a run remembers it: it may be resumed from elsewhere."""
+        return tuple(str(Path(folder).absolute()) for folder in self.data)
+
     def check(self) -> None:
         """Raise click.UsageError for options that do not go together."""
         fixed = {"--model": self.model, "--init": self.init, "--batch": self.batch, "--seed": self.seed}
@@ -199,7 +204,7 @@ def _trainer(asked: Asked, processes: Processes) -> Trainer:
         if trainer.data is not None:
             trainer.data = replace(
                 trainer.data,
-                folders=asked.data or trainer.data.folders,
+                folders=asked.folders or trainer.data.folders,
                 memory=memory or trainer.data.memory,
                 augment=asked.augment or trainer.data.augment,
             )
@@ -223,8 +228,7 @@ def _trainer(asked: Asked, processes: Processes) -> Trainer:
         warm_up=min(defaults.warm_up, pixels // 20),
         seed=defaults.seed if asked.seed is None else asked.seed,
     )
-    folders = tuple(str(Path(folder).absolute()) for folder in asked.data)
-    data = DataConfig(folders, memory or DEFAULT_MEMORY << 20, tuple(sorted(set(asked.augment))))
+    data = DataConfig(asked.folders, memory or DEFAULT_MEMORY << 20, tuple(sorted(set(asked.augment))))
     return Trainer(config, network=network, data=data, processes=processes)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nelloc.cli.common import Printer, print_json
@@ -79,8 +78,8 @@ def _config(asked: Any, size: tuple[int, int] | None) -> PairConfig:
         changes["learning_rate"] = asked.learning_rate
     if asked.resume:
         config = load_settings(asked.out)
-        return replace(config, **changes, folders=asked.data or config.folders)
-    folders = tuple(str(Path(folder).absolute()) for folder in asked.data)
+        return replace(config, **changes, folders=asked.folders or config.folders)
+    folders = asked.folders
     height, width, channels = image_shape(folders)
     if channels not in (1, 3):
         raise NellocError(f"{folders[0]}: its images are neither gray nor RGB; convert them")

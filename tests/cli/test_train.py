@@ -180,6 +180,18 @@ def test_a_checkpoint_without_folders_asks_for_them():
     assert invoke("train", "--resume", "--out", "run", "--data", "photos", "-q").exit_code == 0
 
 
+def test_a_run_that_is_resumed_on_other_data_remembers_where_it_is(folder, monkeypatch):
+    """Not relative to the folder that the command was given in."""
+    assert invoke("train", "--data", "photos", "--out", "run", *SHORT, "-q").exit_code == 0
+    Path("photos").rename("moved")
+    assert invoke("train", "--resume", "--out", "run", "--data", "moved", "--megapixels", "0.011", "-q").exit_code == 0
+    log = json.loads(Path("run/checkpoint.json").read_text())
+    assert log["data"]["folders"] == [str(folder / "moved")]
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert invoke("train", "--resume", "--out", "../run", "--megapixels", "0.012", "-q").exit_code == 0
+
+
 def test_a_kill_at_any_moment_leaves_a_checkpoint_that_resumes():
     """SIGKILL at random moments of runs that save all the time; the last one is left to end."""
     moments = random.Random(1)

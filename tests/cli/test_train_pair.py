@@ -96,6 +96,7 @@ def test_resume_goes_on_where_a_run_stopped(run):
     for part in ("local", "full"):
         assert Trainer.resume(Path("run", part)).seen >= 9000
     assert find("run").shape == "8x6 gray"
+    assert find("run").about["trained_on"] == [str(Path("images").absolute())]
 
 
 def test_a_size_resizes_and_without_it_all_must_be_alike():
