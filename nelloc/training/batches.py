@@ -184,8 +184,8 @@ def reading_images() -> Iterator[None]:
         if "DataLoader worker" not in str(error):
             raise
         raise NellocError(
-            "the process that reads training images has died, perhaps of too little memory; the last checkpoint is "
-            "as it was: resume it with a smaller --memory"
+            "the process that reads training images has died, perhaps of too little memory; a checkpoint that was "
+            "saved is as it was: resume it, or start again, with a smaller --memory"
         ) from error
 
 

@@ -102,6 +102,7 @@ class Trainer:
         self.averaged = copy.deepcopy(self.network)
         self.optimisers = Optimisers(self.network, config.learning_rate, config.matrix_rate, config.weight_decay)
         self.seen = 0
+        self.saved = False  # whether there is a checkpoint
         self.history: list[dict[str, float]] = []
 
     @property
@@ -153,9 +154,12 @@ class Trainer:
         self.history.append(row)
 
     def _diverged(self, why: str) -> NellocError:
+        advice = (
+            "the last checkpoint is as it was: resume it" if self.saved else "nothing was saved yet: start again"
+        )
         return NellocError(
-            f"training diverged after {self.seen} pixels ({why}); the last checkpoint is as it was: "
-            f"resume it with a lower --learning-rate than {self.config.learning_rate:g}"
+            f"training diverged after {self.seen} pixels ({why}); {advice} with a lower --learning-rate "
+            f"than {self.config.learning_rate:g}"
         )
 
     def parent(self) -> Network:
@@ -194,6 +198,7 @@ class Trainer:
             raise NellocError(
                 f"{folder}: the checkpoint cannot be written ({error.strerror}); check its permissions and free space"
             ) from error
+        self.saved = True
 
     @classmethod
     def resume(
@@ -227,6 +232,7 @@ class Trainer:
             trainer = cls(config, data=data, processes=processes)
             trainer.seen, trainer.history = int(about["seen"]), list(about["history"])
             trainer._load(tensors)
+            trainer.saved = True
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise NellocError(f"{path}: no checkpoint to resume there ({error})") from error
         return trainer
@@ -302,6 +308,7 @@ def train(
                     trainer.record(row)
                     trainer.save(folder)
                     report(row)
+                trainer.saved = True  # by the process that writes
                 loss, since, start = 0.0, 0, time.monotonic()
     processes.wait()
     return True

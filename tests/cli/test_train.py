@@ -304,11 +304,19 @@ def test_divergence_keeps_the_last_checkpoint(monkeypatch):
     assert invoke("train", "--data", "photos", "--out", "run", *SHORT, "-q").exit_code == 0
     before = Path("run/checkpoint.safetensors").read_bytes()
     more = ("train", "--resume", "--out", "run", "--megapixels", "0.5")
-    assert_failed(invoke(*more, "--learning-rate", "1e9"), "diverged", "--learning-rate")
+    assert_failed(invoke(*more, "--learning-rate", "1e9"), "diverged", "resume it with a lower --learning-rate")
     assert Path("run/checkpoint.safetensors").read_bytes() == before
     monkeypatch.setattr("nelloc.training.batches.bits_per_dimension", lambda nats, channels: nats.mean() * float("nan"))
     assert_failed(invoke(*more), "diverged", "nan")
     assert Path("run/checkpoint.safetensors").read_bytes() == before
+
+
+def test_divergence_before_the_first_checkpoint_says_that_nothing_is_there(monkeypatch):
+    monkeypatch.setattr("nelloc.training.batches.bits_per_dimension", lambda nats, channels: nats.mean() * float("nan"))
+    result = invoke("train", "--data", "photos", "--out", "run", *SHORT)
+    assert_failed(result, "diverged", "nothing was saved yet: start again with a lower --learning-rate than 0.002")
+    assert "checkpoint" not in result.stderr
+    assert not Path("run").exists()
 
 
 def test_without_torch_one_line_says_what_to_install():
