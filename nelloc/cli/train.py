@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,23 @@ DEFAULT_MEMORY = 4096
 DEFAULT_MEGAPIXELS = 100.0
 # Validations of a run, if not asked for otherwise, and the most pixels between two of them.
 _VALIDATIONS, _MOST_BETWEEN = 20, 20_000_000
+
+
+# What torch takes for a seed, and a batch of which the inputs still fit into some gigabytes.
+_MOST_SEED, _MOST_BATCH = 2**63 - 1, 1 << 24
+
+
+class Positive(click.FloatRange):
+    """A finite number above 0; a FloatRange takes "nan" and "inf" for some."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
 
 
 @dataclass(frozen=True)
@@ -91,12 +109,14 @@ class Asked:
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
 @click.option(
     "--megapixels",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Positive(),
     help=f"Length of the run, in millions of pixels drawn.  [default: {DEFAULT_MEGAPIXELS:g}]",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Pixels per step, of all processes.  [default: 4096]")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: 0.002]")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 1]")
+@click.option(
+    "--batch", type=click.IntRange(1, _MOST_BATCH), help="Pixels per step, of all processes.  [default: 4096]"
+)
+@click.option("--learning-rate", type=Positive(), help="[default: 0.002]")
+@click.option("--seed", type=click.IntRange(0, _MOST_SEED), help="Seed of everything random.  [default: 1]")
 @click.option(
     "--augment",
     type=click.Choice(AUGMENTATION_NAMES),
@@ -113,7 +133,7 @@ class Asked:
 @click.option(
     "--validate-every",
     metavar="MPX",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Positive(),
     help="Millions of pixels between validations, each of which also saves.  "
     "[default: a twentieth of the run, at most 20]",
 )

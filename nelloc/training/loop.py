@@ -154,9 +154,7 @@ class Trainer:
         self.history.append(row)
 
     def _diverged(self, why: str) -> NellocError:
-        advice = (
-            "the last checkpoint is as it was: resume it" if self.saved else "nothing was saved yet: start again"
-        )
+        advice = "the last checkpoint is as it was: resume it" if self.saved else "nothing was saved yet: start again"
         return NellocError(
             f"training diverged after {self.seen} pixels ({why}); {advice} with a lower --learning-rate "
             f"than {self.config.learning_rate:g}"

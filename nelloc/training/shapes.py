@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from nelloc.errors import NellocError
-from nelloc.exact.model import MAX_COMPONENTS, MAX_HORIZON, MAX_LAYERS, MAX_WIDTH
+from nelloc.exact.context import input_count
+from nelloc.exact.model import MAX_COMPONENTS, MAX_FILE_BYTES, MAX_HORIZON, MAX_LAYERS, MAX_WIDTH, output_count
 from nelloc.models.full import FullConfig
 from nelloc.models.local import THESIS, LocalConfig
 
@@ -20,6 +21,8 @@ SHAPES = {
     "default-gray": LocalConfig(width=160, depth=3, channels=1),
     **THESIS,
 }
+# A model file has no room for more, a byte each; training takes about 20 times as much memory.
+MAX_WEIGHTS = MAX_FILE_BYTES
 Shape = TypeVar("Shape", LocalConfig, FullConfig)
 _LIMITS = {
     "horizon": (1, MAX_HORIZON),
@@ -60,7 +63,25 @@ def _with_fields(shape: Shape, parts: Sequence[str], text: str) -> Shape:
     for part in parts:
         key, _, value = part.partition("=")
         changes[key] = _value(text, key, value, shape)
-    return replace(shape, **changes)
+    shape = replace(shape, **changes)
+    if isinstance(shape, LocalConfig) and len(shape.layer_sizes) > MAX_LAYERS:
+        raise NellocError(f"model {text}: {len(shape.layer_sizes)} layers are too many; choose at most {MAX_LAYERS}")
+    if weight_count(shape) > MAX_WEIGHTS:
+        raise NellocError(
+            f"model {text}: has {weight_count(shape):,} weights, more than the {MAX_WEIGHTS:,} that a model may have; "
+            "choose fewer or narrower layers"
+        )
+    return shape
+
+
+def weight_count(shape: LocalConfig | FullConfig) -> int:
+    """How many weights the layers of a network of this shape have, without their biases."""
+    if isinstance(shape, LocalConfig):
+        return sum(inputs * outputs for inputs, outputs in shape.layer_sizes)
+    width = shape.width
+    first = input_count(shape.horizon, shape.channels, shape.inputs)
+    middle = shape.blocks * (2 + shape.kernel**2 // 2 + 1) + 1
+    return width * (first + middle * width + output_count(shape.components, shape.channels))
 
 
 def spell(shape: LocalConfig) -> str:

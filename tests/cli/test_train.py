@@ -26,10 +26,11 @@ from nelloc.cli import train as command
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from nelloc.models.export import restore  # noqa: E402
-from nelloc.models.local import LocalConfig  # noqa: E402
+from nelloc.models.full import FullConfig, FullNetwork  # noqa: E402
+from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
 from nelloc.training.folder import AUGMENTATIONS, DEFAULT_MEMORY  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
-from nelloc.training.shapes import SHAPES, parse_shape, spell  # noqa: E402
+from nelloc.training.shapes import SHAPES, parse_shape, spell, weight_count  # noqa: E402
 
 ONE_THREAD = environment() | {"OMP_NUM_THREADS": "1"}
 TINY = ("--model", "width=8,components=2", "--batch", "500", "--threads", "1")
@@ -339,7 +340,14 @@ def test_a_device_that_is_not_there_is_named():
         ["--out", "run"],
         ["--data", "photos"],
         ["--data", "photos", "--out", "run", "--megapixels", "0"],
+        *(
+            ["--data", "photos", "--out", "run", option, number]
+            for option in ("--megapixels", "--learning-rate", "--validate-every")
+            for number in ("nan", "inf", "-inf")
+        ),
+        ["--data", "photos", "--out", "run", "--seed", str(2**63)],
         ["--data", "photos", "--out", "run", "--batch", "0"],
+        ["--data", "photos", "--out", "run", "--batch", str(10**15)],
         ["--data", "photos", "--out", "run", "--augment", "noise"],
         ["--data", "photos", "--out", "run", "--model", "fast", "--init", "default"],
         ["--resume", "--out", "run", "--model", "fast"],
@@ -387,6 +395,31 @@ def test_a_wrong_shape_is_named(text):
         invoke("train", "--data", "photos", "--out", "run", "--model", text),
         "inputs x" if "inputs" in text else f"model {text}",
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "width=4096,blocks=9,depth=30"], ("957,", "weights", "narrower")),
+        (["--model", "width=8,blocks=20,depth=62"], ("124 layers are too many",)),
+        (["--ood", "--model", "width=4096,blocks=9"], ("weights", "narrower")),
+        (["--ood", "--model", "width=64,blocks=1,kernel=4095"], ("weights", "narrower")),
+    ],
+    ids=str,
+)
+def test_a_shape_that_no_memory_or_file_holds_is_refused(options, words):
+    assert_failed(invoke("train", "--data", "photos", "--out", "run", *options), f"model {options[-1]}: ", *words)
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [LocalConfig(width=8, blocks=1, borders=True), FullConfig(width=8), FullConfig(width=8, inputs="normalised")],
+    ids=str,
+)
+def test_weights_are_counted(shape):
+    network = LocalNetwork(shape) if isinstance(shape, LocalConfig) else FullNetwork(shape)
+    assert weight_count(shape) == sum(p.numel() for p in network.parameters() if p.ndim == 2)
 
 
 def test_what_the_help_says_is_true():
