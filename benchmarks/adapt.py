@@ -1,13 +1,15 @@
 """Sizes with a model adapted to the images, the model counted, every round trip verified.
 
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt
-    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 camera
+    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 -- camera
+    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt-no-learn --no-learn
 
 Sets: kodak, camera, new-camera and unsplash are folders that share one model beside the files; each image of
 thesis-1024 has its own, inside the file. camera (169 photographs of 96 cameras) and unsplash (26 portraits) are
 training images, so `default` has seen most of them; new-camera are those of camera that were held out.
 The sizes are those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of
-sets and minutes that are not measured this time are kept), OUT.md and OUT.png.
+sets and minutes that are not measured this time are kept, so that files with and without learning need an OUT each),
+OUT.md and OUT.png.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import csv
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
@@ -141,7 +143,22 @@ def kept(path: Path, sets: list[str], minutes: list[float]) -> list[Row]:
     return [row for row in rows if row.set not in sets or row.minutes not in minutes]
 
 
-def main() -> None:
+def report(rows: list[Row], args: argparse.Namespace) -> str:
+    """All rows as a Markdown document that names the command."""
+    learning = "" if args.learn else "Without learning while coding. "
+    given = {"--model": args.model, "--threads": args.threads}
+    words = [f"{option} {value}" for option, value in given.items() if value is not None]
+    words += [] if args.learn else ["--no-learn"]
+    return (
+        f"# Adaptation\n\n{learning}Made by `python benchmarks/adapt.py --data {args.data} --out {args.out} "
+        f"{' '.join([*words, '--minutes MINUTES -- SET'])}`, a set at a time, with other work on the machine. A minute "
+        "is that of one fast core; seconds are what it took, with the compression before and after. camera, unsplash: "
+        "photographs that the shipped model was mostly trained on.\n\n"
+        f"{table(rows)}\n![size over minutes]({args.out.name}.png)\n"
+    )
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     parser.add_argument("--data", type=Path, required=True)
@@ -149,8 +166,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+", action="extend", help="default: 0.25 1 3")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    options = {"model": args.model, "threads": args.threads}
+    parser.add_argument("--no-learn", dest="learn", action="store_false", help="without learning while coding")
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    args = arguments()
+    options = {"model": args.model, "threads": args.threads, "learn": args.learn}
     names = args.sets or list(SETS)
     times = sorted(args.minutes or [0.25, 1.0, 3.0])
     rows = kept(args.out.with_suffix(".csv"), names, times)
@@ -167,13 +189,7 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(asdict(rows[0]))
         writer.writerows([*astuple(row)[:-1], round(row.seconds, 1)] for row in rows)
-    text = (
-        "# Adaptation\n\nMade by `python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt "
-        "--threads 1 --minutes MINUTES -- SET`, a set at a time, with other work on the machine. A minute is that of "
-        "one fast core; seconds are what it took, with the compression before and after. camera, unsplash: photographs "
-        "that the shipped model was mostly trained on.\n\n"
-    )
-    args.out.with_suffix(".md").write_text(f"{text}{table(rows)}\n![size over minutes](adapt.png)\n")
+    args.out.with_suffix(".md").write_text(report(rows, args))
     draw(rows, args.out.with_suffix(".png"))
     print(table(rows), end="")
 

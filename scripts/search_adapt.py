@@ -28,16 +28,17 @@ from nelloc.adapt.encode import PIXELS_PER_MINUTE
 from nelloc.adapt.finetune import Plan, adapt, bits
 from nelloc.adapt.pixels import TilePool, TileSampler
 from nelloc.codec import Options, encode_pixels
+from nelloc.effort import photograph_tile
 from nelloc.exact.differences import Adapted
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.image import from_array
 from nelloc.models.export import export, restore
 from nelloc.models.precision import bfloat16_is_faster
-from nelloc.tiling import DEFAULT_TILE
 from nelloc.training.batches import BatchMaker
 from nelloc.training.data import image_paths
 
 SOURCES = ("cam", "unsplash")
+TILE = photograph_tile(True)  # as the program adapts and, where the network learns, codes
 # Factors of a product are whole numbers of these steps.
 LEFT_STEP, RIGHT_STEP = 2.0**-3, 2.0**-9
 
@@ -52,7 +53,7 @@ def shipped(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, f
 
 def differences(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
     """As the program does it."""
-    adapted = adapt([planes], base, DEFAULT_TILE, plan)
+    adapted = adapt([planes], base, TILE, plan)
     return adapted.model, len(adapted.differences)
 
 
@@ -104,7 +105,7 @@ class LowRank:
         numbers = [*biases.values(), *(factor for pair in factors.values() for factor in pair)]
         optimiser = torch.optim.Adam(numbers, betas=(0.9, 0.99))
         sampler, maker = (
-            TileSampler(TilePool.of([planes], DEFAULT_TILE), base.horizon, plan.seed),
+            TileSampler(TilePool.of([planes], TILE), base.horizon, plan.seed),
             BatchMaker(network.config),
         )
         for step in range(plan.steps):
