@@ -1,11 +1,12 @@
 """The search for rate: small trainings that differ in one thing, in one table (docs/MODELS.md).
 
-    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search
-    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --only width-160-deep
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2 --only r1
 
 Every variant is trained from the same seed on the same pixels in the same order, in floating point (nothing is
 rounded after the integer front end), and is judged on the validation pixels of scripts/train_shipped.py. Variants
-that are in the file already are left out, so that the search can be stopped and continued. Writes OUT.csv and OUT.md.
+that are in the file already are left out, so that the search can be stopped and continued, unless --only names them.
+Writes OUT.csv and OUT.md.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import copy
 import csv
 import math
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +29,7 @@ from nelloc import library
 from nelloc.exact.context import FIRST_PIXEL
 from nelloc.models.export import restore
 from nelloc.models.local import LocalConfig, LocalNetwork
-from nelloc.models.mixture import MAX_LOG2_SCALE, MIN_LOG2_SCALE, bits_per_dimension, log_likelihood
+from nelloc.models.mixture import bits_per_dimension, draw, log_likelihood
 from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
 from nelloc.training.data import Drawn, PixelPool, PixelSampler
 from nelloc.training.run import VALIDATION_PIXELS
@@ -155,7 +157,7 @@ class VariantNetwork(nn.Module):
         super().__init__()
         self.variant, k = variant, variant.components
         gate = 2 if variant.activation == "gated" else 1
-        # Gated units: the width is halved and doubled, so that multiply-adds stay near the base's.
+        # Gated units: three quarters of the width, twice, so that multiply-adds stay near the base's.
         sizes = [features]
         self.hidden = nn.ModuleList()
         for index, width in enumerate(variant.hidden):
@@ -173,20 +175,26 @@ class VariantNetwork(nn.Module):
             for known in (1, 2):
                 self.second.append(nn.ModuleList([_Dense(sizes[-1] + 2 * known, w), _Dense(w, 2 * k)]))
         with torch.no_grad():
-            self.head.weight.mul_(0.1)
+            for weight in self.head.weights:
+                weight.mul_(0.1)
             planes = 1 if variant.second_layer else 3
             self.head.bias[..., k : k + planes * k] = torch.linspace(-1, 1, k).repeat(planes)
             self.head.bias[..., k + planes * k : k + 2 * planes * k] = torch.linspace(-1.5, 0.5, k).repeat(planes)
             for _, last in self.second:
-                last.weight.mul_(0.1)
+                last.weights[0].mul_(0.1)
                 last.bias[:k], last.bias[k:] = torch.linspace(-1, 1, k), torch.linspace(-1.5, 0.5, k)
         self.register_buffer("levels", torch.zeros(max(0, variant.experts - 1)))
 
     @property
     def multiply_adds(self) -> int:
         """Per pixel; of several sets of weights a pixel uses one."""
-        layers = [m for m in self.modules() if isinstance(m, _Dense)]
-        return sum(layer.weight.numel() // layer.copies for layer in layers)
+        return sum(layer.weights[0].numel() for layer in self.modules() if isinstance(layer, _Dense))
+
+    @property
+    def matrices(self) -> list[Tensor]:
+        """The weights of the hidden layers, as LocalNetwork has them: all but those of layers that end in outputs."""
+        layers = [*self.hidden, *(layer for block in self.residual for layer in block), *(a for a, _ in self.second)]
+        return [weight for layer in layers for weight in layer.weights]
 
     def log_likelihood(self, batch: Batch) -> Tensor:
         """(N,) nats."""
@@ -233,17 +241,19 @@ class VariantNetwork(nn.Module):
 
 
 class _Dense(nn.Module):
+    """A dense layer, or ``copies`` of one of which each row of the input uses one; each has a matrix of its own."""
+
     def __init__(self, inputs: int, outputs: int, copies: int = 1):
         super().__init__()
-        self.copies = copies
         shape = (copies,) if copies > 1 else ()
-        self.weight = nn.Parameter(torch.randn(*shape, outputs, inputs) * math.sqrt(2 / inputs))
+        weights = torch.randn(copies, outputs, inputs) * math.sqrt(2 / inputs)
+        self.weights = nn.ParameterList(weight.clone() for weight in weights)
         self.bias = nn.Parameter(torch.zeros(*shape, outputs))
 
     def forward(self, x: Tensor, counts: list[int] | None = None, *, exact: bool = False) -> Tensor:
-        if self.copies == 1:
-            return _product(x, self.weight, self.bias, exact)
-        parts = zip(x.split(counts), self.weight, self.bias, strict=True)
+        if len(self.weights) == 1:
+            return _product(x, self.weights[0], self.bias, exact)
+        parts = zip(x.split(counts), self.weights, self.bias, strict=True)
         return torch.cat([_product(part, w, b, exact) for part, w, b in parts])
 
 
@@ -253,12 +263,12 @@ def _product(x, weight, bias, exact):
     return nn.functional.linear(x.bfloat16(), weight.bfloat16()).float() + bias
 
 
-def optimisers(network: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
+def optimisers(network: VariantNetwork, kind: str) -> list[torch.optim.Optimizer]:
     """AdamW for everything, or Muon for the hidden layers' matrices and AdamW for the rest."""
     parameters = list(network.parameters())
     if kind == "adamw":
         return [torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4)]
-    matrices = [layer.weight for layer in network.hidden if layer.weight.ndim == 2]
+    matrices = network.matrices
     rest = [p for p in parameters if all(p is not m for m in matrices)]
     return [
         torch.optim.Muon(matrices, lr=2e-2, weight_decay=1e-4),
@@ -276,27 +286,12 @@ def evaluate(network: VariantNetwork, validation: dict[str, Batch]) -> dict[str,
     return rates
 
 
-def taught(batch: Batch, teacher: LocalNetwork, share: float) -> Batch:
+def taught(batch: Batch, teacher: LocalNetwork, share: float, random: torch.Generator) -> Batch:
     """``batch`` with a ``share`` of its values replaced by what ``teacher`` draws given their contexts."""
     with torch.no_grad():
-        outputs = teacher(batch.inputs)
-        n, k = len(outputs), outputs.shape[1] // 10
-        component = torch.distributions.Categorical(logits=outputs[:, :k]).sample()
-        chosen = outputs[:, k:].reshape(n, 3, 3, k)[torch.arange(n), :, :, component]
-        mean, log2_scale, coefficient = chosen.unbind(1)
-        scale = torch.exp2((log2_scale + torch.log2(batch.activity)[:, None]).clamp(MIN_LOG2_SCALE, MAX_LOG2_SCALE))
-        noise = torch.logit(torch.rand(n, 3).clamp(1e-6, 1 - 1e-6)) * scale + mean * batch.activity[:, None]
-        value = torch.empty_like(batch.value)
-        linear = torch.zeros(n)
-        for plane in range(3):
-            value[:, plane] = (batch.base[:, plane] + noise[:, plane] + linear).round().clamp(0, 255)
-            deviation = value - batch.base
-            if plane == 0:
-                linear = coefficient[:, 0] * deviation[:, 0]
-            else:
-                linear = coefficient[:, 1] * deviation[:, 0] + coefficient[:, 2] * deviation[:, 1]
-        own = torch.rand(n, 1) < share
-        return replace(batch, value=torch.where(own, value, batch.value))
+        value = draw(teacher(batch.inputs), batch.base, batch.activity, random, joint=teacher.config.joint)
+    drawn = torch.rand(len(value), 1, generator=random) < share
+    return replace(batch, value=torch.where(drawn, value, batch.value))
 
 
 def run(
@@ -314,6 +309,7 @@ def run(
         sampler = VariantSampler(variant, [pool], (1.0,), 0, tile_sizes=[tile], gray=0, flip=0)
         validation[name] = make(*sampler.draw(VALIDATION_PIXELS))
     torch.manual_seed(1)
+    random = torch.Generator().manual_seed(1)
     sampler = VariantSampler(variant, training, variant.pools, 1)
     first = make(*sampler.draw(BATCH))
     network = VariantNetwork(variant, first.inputs.shape[1])
@@ -328,7 +324,7 @@ def run(
     for step in range(steps):
         batch = make(*sampler.draw(BATCH))
         if variant.teacher:
-            batch = taught(batch, teacher, variant.teacher)
+            batch = taught(batch, teacher, variant.teacher, random)
         share = min(1, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * max(0, step / steps - 0.3) / 0.7))
         for o, own in zip(optimiser, rates, strict=True):
             for group, rate in zip(o.param_groups, own, strict=True):
@@ -361,35 +357,57 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--megapixels", type=float, default=4)
-    parser.add_argument("--teacher", help="the model that distillation learns from")
-    parser.add_argument("--only", action="append", help="names of variants to run")
+    parser.add_argument("--teacher", help="the model that distillation learns from; without it, that is left out")
+    parser.add_argument(
+        "--only", action="append", choices=[v.name for v in VARIANTS], help="variants to run, again too"
+    )
     args = parser.parse_args()
+    if args.teacher is None and any(v.teacher for v in VARIANTS if v.name in (args.only or ())):
+        parser.error("distillation needs --teacher")
     torch.set_num_threads(1)
     path = args.out.with_suffix(".csv")
-    rows = read(path)
+    rows = read(path, args.megapixels)
     training, held_out = load(args.data)
+    done = {row["variant"] for row in rows}
     for variant in VARIANTS:
-        if variant.name in {row["variant"] for row in rows} or (args.only and variant.name not in args.only):
+        if variant.name not in args.only if args.only else variant.name in done:
             continue
         if variant.teacher and args.teacher is None:
             continue
         teacher = restore(library.find(args.teacher), args.teacher) if variant.teacher else None
         row = run(variant, training, held_out, args.megapixels, teacher)
         print(row, flush=True)
+        rows = [other for other in rows if other["variant"] != variant.name]
         rows.append({key: str(value) for key, value in row.items()})
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(row), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-    args.out.with_suffix(".md").write_text("# The search for rate\n\n" + table(rows))
+    args.out.with_suffix(".md").write_text(report(rows, args))
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows of an earlier search, if there was one."""
+def read(path: Path, megapixels: float) -> list[dict[str, str]]:
+    """The rows of an earlier search, if there was one. Raises SystemExit for rows of another number of megapixels."""
     if not path.exists():
         return []
     with path.open() as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if float(row["megapixels"]) != megapixels:
+            sys.exit(
+                f"search_rate: {path} has rows of {row['megapixels']} megapixels, which {megapixels:g} cannot be "
+                f"compared with; give --megapixels {row['megapixels']}, or another --out"
+            )
+    return rows
+
+
+def report(rows: list[dict[str, str]], args: argparse.Namespace) -> str:
+    """The table as a Markdown document that names the command."""
+    teacher = f" --teacher {args.teacher}" if args.teacher else ""
+    return (
+        f"# The search for rate\n\nMade by `python scripts/search_rate.py --data {args.data} --out {args.out} "
+        f"--megapixels {args.megapixels:g}{teacher}`.\n\n{table(rows)}"
+    )
 
 
 def table(rows: list[dict[str, str]]) -> str:

@@ -1,12 +1,14 @@
 """Promises of the programs in benchmarks/ and scripts/: their reports name the commands that make them."""
 
+import argparse
 import importlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,3 +47,67 @@ def test_the_search_for_adaptation_uses_the_program_s_tiles(program, monkeypatch
     monkeypatch.setattr(search, "adapt", lambda images, base, tile, plan: tiles.append(tile) or Done)
     search.differences(None, None, search.Plan(1000))
     assert tiles == [photograph_tile(True)]
+
+
+def test_the_search_for_rate_moves_the_matrices_that_a_local_network_moves(program):
+    """Muon has all but those of layers that end in outputs; AdamW those and the biases."""
+    search = program("search_rate")
+    for variant in search.VARIANTS:
+        network = search.VariantNetwork(variant, 72)
+        muon, adamw = (
+            [p for group in o.param_groups for p in group["params"]] for o in search.optimisers(network, "muon")
+        )
+        outputs = [network.head.weights, *(last.weights for _, last in network.second)]
+        last = {id(weight) for weights in outputs for weight in weights}
+        assert all(p.ndim == 2 and id(p) not in last for p in muon), variant.name
+        assert all(p.ndim < 2 or id(p) in last or (variant.experts > 1 and p.shape[0] == 8) for p in adamw)
+        assert len(muon) + len(adamw) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("name", ["base", "r1", "second-layer", "experts-8", "gated"])
+def test_the_networks_of_the_search_train(program, name):
+    search = program("search_rate")
+    torch.manual_seed(0)
+    (variant,) = (v for v in search.VARIANTS if v.name == name)
+    pixels, generator = 64, np.random.default_rng(0)
+    context = generator.integers(0, 256, (24, 3, pixels), np.uint8)
+    batch = search.VariantBatchMaker(variant)(context, context[0], np.full((3, pixels), 9))
+    network = search.VariantNetwork(variant, batch.inputs.shape[1])
+    optimisers = search.optimisers(network, "muon")
+    losses = []
+    for _ in range(5):
+        network.zero_grad()
+        loss = -network.log_likelihood(batch).mean()
+        loss.backward()
+        losses.append(loss.item())
+        for optimiser in optimisers:
+            optimiser.step()
+    assert losses[-1] < losses[0]
+
+
+def test_values_that_a_teacher_draws_are_those_of_the_mixture(program):
+    from nelloc.models.local import LocalConfig, LocalNetwork
+    from nelloc.models.mixture import draw
+    from nelloc.training.batches import BatchMaker
+
+    search = program("search_rate")
+    teacher = LocalNetwork(LocalConfig(width=8, components=2))
+    context = np.random.default_rng(0).integers(0, 256, (24, 3, 50), np.uint8)
+    batch = BatchMaker(teacher.config)(context, context[0], np.full((3, 50), 9))
+    taught = search.taught(batch, teacher, 1.0, torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        random = torch.Generator().manual_seed(3)
+        expected = draw(teacher(batch.inputs), batch.base, batch.activity, random)
+    assert torch.equal(taught.value, expected)
+    kept = search.taught(batch, teacher, 0.0, torch.Generator())
+    assert torch.equal(kept.value, batch.value)
+
+
+def test_the_report_of_the_search_is_what_its_command_writes(program):
+    search = program("search_rate")
+    out = Path("benchmarks/results/search")
+    teacher = "weights/checkpoints/high-long.nlm"
+    args = argparse.Namespace(data="../shared/data", out=out, megapixels=2.0, teacher=teacher)
+    assert search.report(search.read(ROOT / f"{out}.csv", 2.0), args) == (ROOT / f"{out}.md").read_text()
+    with pytest.raises(SystemExit, match=r"2\.0 megapixels"):
+        search.read(ROOT / f"{out}.csv", 4.0)
