@@ -30,7 +30,7 @@ from nelloc.exact.context import FIRST_PIXEL
 from nelloc.models.export import restore
 from nelloc.models.local import LocalConfig, LocalNetwork
 from nelloc.models.mixture import bits_per_dimension, draw, log_likelihood
-from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
+from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
 from nelloc.training.data import Drawn, PixelPool, PixelSampler
 from nelloc.training.run import VALIDATION_PIXELS
 
@@ -281,7 +281,7 @@ def evaluate(network: VariantNetwork, validation: dict[str, Batch]) -> dict[str,
     rates = {}
     with torch.no_grad():
         for name, batch in validation.items():
-            parts = [network.log_likelihood(part) for part in batch.split(4 * PIXELS_PER_PASS)]
+            parts = [network.log_likelihood(part) for part in batch.split(4 * LOCAL_PASS_PIXELS)]
             rates[name] = float(bits_per_dimension(torch.cat(parts)))
     return rates
 
@@ -330,7 +330,7 @@ def run(
             for group, rate in zip(o.param_groups, own, strict=True):
                 group["lr"] = rate * share
             o.zero_grad(set_to_none=True)
-        for part in batch.split(PIXELS_PER_PASS):
+        for part in batch.split(LOCAL_PASS_PIXELS):
             (bits_per_dimension(network.log_likelihood(part)) * (len(part.value) / BATCH)).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for o in optimiser:

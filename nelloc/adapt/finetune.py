@@ -24,9 +24,9 @@ from nelloc.exact.differences import Adapted, apply_differences, encode_differen
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.models.export import export, restore, sum_fraction_bits
 from nelloc.models.local import LocalConfig, LocalNetwork, weight_limit
-from nelloc.models.mixture import channel_log_likelihood, component_count
+from nelloc.models.mixture import channel_log_likelihood, mixed
 from nelloc.models.precision import bfloat16_is_faster
-from nelloc.training.batches import PIXELS_PER_PASS, Batch, BatchMaker
+from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _train(
             for group in optimiser.param_groups:
                 group["lr"] = rate
             optimiser.zero_grad(set_to_none=True)
-            for part, is_gray in zip(batch.split(PIXELS_PER_PASS), gray.split(PIXELS_PER_PASS), strict=True):
+            for part, is_gray in zip(batch.split(LOCAL_PASS_PIXELS), gray.split(LOCAL_PASS_PIXELS), strict=True):
                 outputs = functional_call(network, tuned.straight_through(), (part.inputs,))
                 (bits(outputs, part, is_gray, network.config).sum() / len(gray)).backward()
             optimiser.step()
@@ -131,13 +131,9 @@ def _train(
 def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Tensor:
     """Bits of each pixel (N,): of all its channels, or of the first alone where it is ``gray`` (N,)."""
     nats = channel_log_likelihood(outputs, batch.value, batch.base, batch.activity)
-    log_weight = torch.log_softmax(outputs[:, : component_count(outputs.shape[1], config.channels)], dim=1)
-    if config.joint:
-        total = torch.logsumexp(log_weight + nats.sum(1), dim=1)
-    else:
-        total = torch.logsumexp(log_weight[:, None] + nats, dim=2).sum(1)
+    total = mixed(outputs, nats, joint=config.joint)
     if gray.any():
-        total = torch.where(gray, torch.logsumexp(log_weight + nats[:, 0], dim=1), total)
+        total = torch.where(gray, mixed(outputs, nats[:, :1]), total)
     return total / -math.log(2)
 
 

@@ -27,7 +27,11 @@ def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tenso
     B's on R and G (thesis Appendix D.1.3; Salimans et al. 2017, section 2.2). Without ``joint`` the components of
     the three channels are independent of each other.
     """
-    channel_nats = channel_log_likelihood(outputs, value, base, activity)
+    return mixed(outputs, channel_log_likelihood(outputs, value, base, activity), joint=joint)
+
+
+def mixed(outputs: Tensor, channel_nats: Tensor, *, joint: bool = True) -> Tensor:
+    """Natural log-likelihood (N,) of pixels from that of some of their channels in each component, (N, C, K)."""
     log_weight = torch.log_softmax(outputs[:, : channel_nats.shape[2]], dim=1)
     if joint:
         return torch.logsumexp(log_weight + channel_nats.sum(1), dim=1)

@@ -23,8 +23,8 @@ from nelloc.models.mixture import bits_per_dimension, log_likelihood
 from nelloc.training.data import PixelSource
 from nelloc.training.images import ImageBatch, ImageSampler
 
-# Pixels per pass through the network: small enough for activations to stay in cache.
-PIXELS_PER_PASS = 4096
+# Pixels per pass through a local network: few enough for activations to stay in cache.
+LOCAL_PASS_PIXELS = 4096
 
 
 class TrainingBatch(Protocol):
@@ -72,8 +72,8 @@ class Batch:
         return len(self.value)
 
     def passes(self) -> Iterator[Batch]:
-        """Parts of PIXELS_PER_PASS."""
-        return self.split(PIXELS_PER_PASS)
+        """Parts of LOCAL_PASS_PIXELS."""
+        return self.split(LOCAL_PASS_PIXELS)
 
     def bits(self, network: LocalNetwork) -> Tensor:
         """Mean bits per dimension, with gradients."""
@@ -133,7 +133,7 @@ def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> f
     total = 0.0
     with torch.no_grad():
         device = network.linear[0].weight.device
-        for part in batch.split(4 * PIXELS_PER_PASS):
+        for part in batch.split(4 * LOCAL_PASS_PIXELS):
             outputs = network(part.inputs.to(device)).cpu()
             outputs = round_outputs(outputs, config.channels) if rounding else outputs
             nats = log_likelihood(outputs, part.value, part.base, part.activity, joint=config.joint)
@@ -187,11 +187,6 @@ def reading_images() -> Iterator[None]:
             "the process that reads training images has died, perhaps of too little memory; a checkpoint that was "
             "saved is as it was: resume it, or start again, with a smaller --memory"
         ) from error
-
-
-def batches_from(source: PixelSource, config: LocalConfig, size: int) -> Iterator[TrainingBatch]:
-    """Endless batches made in one worker process; see ``BatchStream``."""
-    return iter(BatchStream(source, config, size))
 
 
 class _Dataset(IterableDataset):

@@ -17,7 +17,8 @@ from nelloc.models.local import LocalNetwork
 from nelloc.tiling import tiles
 from nelloc.training.batches import BatchMaker, evaluate, luma
 
-PIXELS_PER_PASS = 1 << 16
+# Pixels whose contexts are gathered at once; their passes through the network are shorter.
+CONTEXTS_IN_MEMORY = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def parent_bits(network: LocalNetwork, image: NDArray[np.uint8]) -> float:
         order, sources = context_sources(tile.height, tile.width, config.horizon)
         distances = border_distances(*np.divmod(order, tile.width), tile.width, config.horizon)
         known = np.concatenate([pixels, np.full((1, 3), FIRST_PIXEL, np.uint8)])
-        for start in range(0, len(order), PIXELS_PER_PASS):
-            part = slice(start, start + PIXELS_PER_PASS)
+        for start in range(0, len(order), CONTEXTS_IN_MEMORY):
+            part = slice(start, start + CONTEXTS_IN_MEMORY)
             batch = make(known[sources[:, part]].transpose(0, 2, 1), pixels[order[part]].T, distances[:, part])
             total += evaluate(network, batch, rounding=False) * config.channels * len(order[part])
     return total

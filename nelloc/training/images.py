@@ -15,7 +15,7 @@ from nelloc.models.full import FullNetwork
 from nelloc.models.mixture import bits_per_dimension
 
 # Pixels per pass through the network, as far as whole images allow: few enough for a CPU's cache.
-PIXELS_PER_PASS = 1 << 14
+IMAGE_PASS_PIXELS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class ImageBatch:
         return n * height * width
 
     def passes(self) -> Iterator[ImageBatch]:
-        """Parts of about PIXELS_PER_PASS pixels, and at least one image."""
-        size = max(1, PIXELS_PER_PASS * len(self.images) // self.pixels)
+        """Parts of about IMAGE_PASS_PIXELS pixels, and at least one image."""
+        size = max(1, IMAGE_PASS_PIXELS * len(self.images) // self.pixels)
         return (ImageBatch(part) for part in self.images.split(size))
 
     def to(self, device: torch.device) -> ImageBatch:

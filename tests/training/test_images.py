@@ -65,7 +65,7 @@ def test_a_batch_has_the_networks_bits_per_dimension(channels):
 
 
 def test_passes_hold_all_images(monkeypatch):
-    monkeypatch.setattr("nelloc.training.images.PIXELS_PER_PASS", 140)
+    monkeypatch.setattr("nelloc.training.images.IMAGE_PASS_PIXELS", 140)
     batch = ImageBatch.of(waves(5))
     parts = [part.images for part in batch.passes()]
     assert [len(part) for part in parts] == [2, 2, 1]
