@@ -39,7 +39,7 @@ class Gain:
     """What adapting the model brought.
 
     ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
-    none if nothing was gained, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
+    none if they saved too little, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
     it, ``adapted_bytes`` of all files made with the adapted ones and of these; ``gain`` is the share of bytes saved.
     """
 

@@ -1,4 +1,4 @@
-"""Compressing with models adapted to the images; they are kept only if files and models get smaller together."""
+"""Compressing with models adapted to the images; they are kept only where files and models get smaller together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from nelloc.exact.model import ExactModel
 PIXELS_PER_MINUTE = 6_000_000
 # Images are coded together up to so many pixels.
 PART_PIXELS = 1 << 20
+# The least share of the bytes that an adapted model must save, itself counted: files that need a model beside them to
+# be decoded are a bad trade for a few bytes.
+LEAST_GAIN = 0.001
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What adaptation came to: ``models`` used (none if nothing was gained), and sizes in bytes of all files.
+    """What adaptation came to: ``models`` used (none if they save too little), and sizes in bytes of all files.
 
     ``shipped_bytes`` are those of the files made with the models as they were, ``adapted_bytes`` those of the files
     as they are now, with their models, or as they would be if none was used. ``pixels`` were trained on.
@@ -38,7 +41,7 @@ class Adaptation:
 
     @property
     def gain(self) -> float:
-        """The share of ``shipped_bytes`` that the adapted models save; negative if they cost."""
+        """The share of ``shipped_bytes`` that the adapted models save, or would have saved; negative if they cost."""
         return 1 - self.adapted_bytes / self.shipped_bytes
 
 
@@ -59,8 +62,8 @@ def encode_adapted(
     ``pixels`` may make each image when it is asked for; each is asked for several times, and few are kept at a time.
 
     With ``embed``, each file holds its model; without, files name it by id, and its differences are to be kept beside
-    them. Where a model and the files that need it are not smaller than the files without it, the model as it was is
-    used. Raises NellocError without torch.
+    them. Where a model and the files that need it are not smaller than the files without it by LEAST_GAIN, the model
+    as it was is used. Raises NellocError without torch.
     """
     try:
         from nelloc.adapt.finetune import Plan, adapt
@@ -89,7 +92,7 @@ def encode_adapted(
     area = sum(areas) - sum(areas[number] for number in plain)
     minutes = options.adapt_minutes or default_minutes(area)
     encoded = dict(zip(plain, coded(plain), strict=True))
-    shipped_bytes = adapted_bytes = smaller_bytes = sum(len(file.data) for file in encoded.values())
+    shipped_bytes = adapted_bytes = kept_bytes = sum(len(file.data) for file in encoded.values())
     models, visits = [], 0
     for base, members in groups.values():
         share = sum(areas[number] for number in members) / area
@@ -110,17 +113,18 @@ def encode_adapted(
         size_before = sum(len(file.data) for file in before)
         size_after = sum(len(file.data) for file in after) + (0 if embed else len(adapted.differences))
         shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
-        smaller_bytes += min(size_before, size_after)
-        if size_after < size_before:
+        worth_it = size_after <= (1 - LEAST_GAIN) * size_before
+        kept_bytes += size_after if worth_it else size_before
+        if worth_it:
             models.append(adapted)
-        encoded.update(zip(members, after if size_after < size_before else before, strict=True))
+        encoded.update(zip(members, after if worth_it else before, strict=True))
     done = [encoded[number] for number in range(len(pixels))]
     if verify:
         used += [*(model.model for model in models), *(model for model, _ in groups.values())]
         by_id = {model.id: model for model in used}
         for part in cut(range(len(pixels))):
             verify_encoded([done[k] for k in part], [pixels[k] for k in part], options, by_id)
-    return done, Adaptation(tuple(models), shipped_bytes, smaller_bytes if models else adapted_bytes, visits)
+    return done, Adaptation(tuple(models), shipped_bytes, kept_bytes if models else adapted_bytes, visits)
 
 
 class _Planes(Sequence[NDArray]):

@@ -66,9 +66,10 @@ def export(run, target, data, force, as_json, quiet, verbose):
             from nelloc.training.cost import measure_cost
 
             cost = measure_cost(network, target, images)
+            measured = f"{cost.images} held-out image{'' if cost.images == 1 else 's'} ({cost.pixels / 1e6:.2f} Mpx)"
             printer.remark(
                 f"{line}\n{cost.model_bpd:.4f} bpd, {cost.bpd:+.4f} against its float parent's {cost.parent_bpd:.4f}, "
-                f"on {cost.images} held-out images ({cost.pixels / 1e6:.2f} Mpx) of {', '.join(map(str, folders))}"
+                f"on {measured} of {', '.join(map(str, folders))}"
             )
         if as_json:
             print_json(facts | {"data": list(map(str, folders)), "cost": None if cost is None else asdict(cost)})

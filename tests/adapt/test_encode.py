@@ -1,6 +1,7 @@
 """Compressing with adapted models: each kind of image has its own, kept only where it is worth its bytes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ pytest.importorskip("torch")
 
 from nelloc import container, library
 from nelloc import image as images
+from nelloc.adapt import encode
 from nelloc.adapt.encode import encode_adapted
 from nelloc.codec import Options, Progress
 
@@ -53,6 +55,24 @@ def test_rgb_and_gray_images_have_models_of_their_own(tmp_path, monkeypatch):
     (encoded,), found = encode_adapted(pixels[:1], silent, verify=True, embed=True)
     assert (found.models, found.gain < 0) == ((), True)
     assert found.shipped_bytes == len(encoded.data) < found.adapted_bytes
+
+
+@pytest.mark.parametrize(("after", "kept"), [(998_000, True), (998_001, False), (1_000_001, False)])
+def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, kept):
+    """Its own 1000 bytes counted."""
+    assert encode.LEAST_GAIN == 0.001
+    adapted = SimpleNamespace(differences=bytes(1000))
+
+    def coded(pixels, options, *, verify, adapted=None, **_):
+        return [SimpleNamespace(data=bytes(1_000_000 if adapted is None else after)) for _ in pixels]
+
+    monkeypatch.setattr(encode, "encode_pixels", coded)
+    monkeypatch.setattr("nelloc.adapt.finetune.adapt", lambda *_, **__: adapted)
+    (file,), found = encode_adapted(
+        [images.from_array(smooth(60, 70), "x")], Options(adapt=True, adapt_minutes=0.01), verify=False, embed=False
+    )
+    assert (found.models, len(file.data)) == (((adapted,), after) if kept else ((), 1_000_000))
+    assert (found.shipped_bytes, found.adapted_bytes) == (1_000_000, after + 1000)
 
 
 def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_path):

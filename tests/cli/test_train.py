@@ -439,7 +439,7 @@ def test_export_gives_the_model_of_the_run_and_says_what_it_cost():
     assert (result.exit_code, result.stdout) == (0, "")
     assert Path("out.nlm").read_bytes() == Path("run/model.nlm").read_bytes()
     assert "against its float parent's" in result.stderr
-    assert "1 held-out images (0.00 Mpx)" in result.stderr
+    assert "on 1 held-out image (0.00 Mpx)" in result.stderr
     assert_failed(invoke("export", "run", "out.nlm"), "out.nlm: exists already")
     cost = json.loads(invoke("export", "run", "out.nlm", "--force", "--json").stdout)["cost"]
     assert cost["pixels"] == 48 * 48
@@ -454,7 +454,9 @@ def test_export_measures_on_other_data_and_says_where_there_is_none():
     result = invoke("export", "run", "out.nlm")
     assert result.exit_code == 0
     assert "was not measured" in result.stderr
-    assert "on 1 held-out images" in invoke("export", "run", "other.nlm", "--data", "moved").stderr
+    assert "on 1 held-out image (" in invoke("export", "run", "other.nlm", "--data", "moved").stderr
+    twice = invoke("export", "run", "fourth.nlm", "--data", "moved", "--data", "moved")
+    assert "on 2 held-out images (" in twice.stderr
     assert_failed(invoke("export", "run", "third.nlm", "--data", "photos"), "photos: no such folder")
     assert_failed(invoke("export", "absent", "third.nlm"), "absent", "no checkpoint")
     assert not Path("third.nlm").exists()
