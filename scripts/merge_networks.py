@@ -1,27 +1,38 @@
 """Put two models side by side into one, from which a larger network is trained.
 
-python scripts/merge_networks.py weights/default.nlm runs/other/model.nlm merged.nlm
-python scripts/train_shipped.py --data ../shared/data --out runs/high --init merged.nlm --matrix-rate 0
+Both must have the same kind of inputs, with borders or without, and of outputs (weights/MODEL_CARD.md, high-1):
+
+    python scripts/train_shipped.py --data ../shared/data --out runs/other --model width=160,depth=3 --megapixels 120
+    python scripts/merge_networks.py weights/default-1.nlm runs/other/model.nlm merged.nlm
+    python scripts/train_shipped.py --data ../shared/data --out runs/high --init merged.nlm --matrix-rate 0 \\
+        --learning-rate 7e-4 --megapixels 13
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from nelloc import library
+from nelloc import library, storage
+from nelloc.errors import NellocError
 from nelloc.models.export import export, restore
 from nelloc.models.grow import merge
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("out", type=Path)
-    args = parser.parse_args()
-    networks = [restore(library.find(path), str(path)) for path in (args.first, args.second)]
-    args.out.write_bytes(export(merge(*networks)))
+    args = parser.parse_args(words)
+    try:
+        networks = [restore(library.find(path), str(path)) for path in (args.first, args.second)]
+        merged = export(merge(*networks))
+        storage.write(args.out, merged, force=True)
+    except NellocError as error:
+        sys.exit(f"merge_networks: {error}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """Train a model that is shipped in weights/: the exact data, split and settings.
 
-    python scripts/train_shipped.py --data ../shared/data --out runs/default
-    python scripts/train_shipped.py --data ../shared/data --out runs/default --resume
+The commands of every model are in weights/MODEL_CARD.md: most go on from a model before with --init. One from random
+weights, and going on with it where it was stopped:
 
-The integer model is runs/default/model.nlm then; `nelloc export runs/default weights/default.nlm` makes it too.
+    python scripts/train_shipped.py --data ../shared/data --out runs/gray --model default-gray --megapixels 40
+    python scripts/train_shipped.py --data ../shared/data --out runs/gray --resume
+
+The integer model is runs/gray/model.nlm then; `nelloc export runs/gray gray.nlm` makes it at any time.
 """
 
 from __future__ import annotations

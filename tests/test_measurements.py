@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from nelloc.exact.model import load_model  # noqa: E402
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -111,3 +113,16 @@ def test_the_report_of_the_search_is_what_its_command_writes(program):
     assert search.report(search.read(ROOT / f"{out}.csv", 2.0), args) == (ROOT / f"{out}.md").read_text()
     with pytest.raises(SystemExit, match=r"2\.0 megapixels"):
         search.read(ROOT / f"{out}.csv", 4.0)
+
+
+def test_networks_that_cannot_be_merged_are_named_in_one_line(program, tmp_path, capsys):
+    """Those of different kinds: `default` sees borders, `default-1` does not."""
+    merge = program("merge_networks")
+    first, second, out = str(ROOT / "weights/default-1.nlm"), str(ROOT / "weights/default.nlm"), tmp_path / "out.nlm"
+    with pytest.raises(SystemExit, match="merge_networks: these networks have not the same kind of inputs"):
+        merge.main([first, second, str(out)])
+    with pytest.raises(SystemExit, match=r"merge_networks: .*no such model"):
+        merge.main([first, "absent.nlm", str(out)])
+    assert not out.exists()
+    merge.main([first, first, str(out)])
+    assert load_model(out.read_bytes()).components == 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict
 
@@ -10,6 +11,9 @@ import click
 from nelloc.cli.common import fail, options, print_json, put, reporting
 from nelloc.errors import NellocError
 
+# What a shipped model was before has its name and a number.
+_RETIRED = re.compile(r"-\d+$")
+_MARK = "*"
 _HEADS = ("name", "id", "kodak bpd", "decodes Mpx/s", "multiply-adds/pixel", "bytes", "file")
 
 
@@ -19,7 +23,8 @@ def models(as_json):
     """List the installed models: those shipped with nelloc and your own.
 
     The rate is that of whole files on the 24 Kodak photographs, the speed that of one core; both are measured, and
-    "-" where nobody has. With --json also the commands that measured them.
+    "-" where nobody has. With --json also the commands that measured them. What a shipped model was before, which stays
+    so that its files decode, comes last.
 
     Exit status: 0 done, 1 a model cannot be read, 2 wrong usage.
     """
@@ -27,7 +32,10 @@ def models(as_json):
 
     with reporting():
         entries, failed = [], False
-        for name, path in library.available().items():
+        shipped = library.shipped()
+        available = library.available()
+        for name in sorted(available, key=lambda name: name in shipped and _RETIRED.search(name) is not None):
+            path = available[name]
             try:
                 entries.append(catalogue.entry(name, path))
             except NellocError as error:
@@ -61,7 +69,12 @@ def _table(entries) -> None:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         put("  ".join(cells).rstrip())
+    if any(_MARK in cell for row in rows for cell in row[2:4]):
+        put(f"{_MARK} with --no-learn")
 
 
 def _number(fact, form: str) -> str:
-    return "-" if fact is None else format(fact.value, form)
+    """A fact's value with the mark of those that were measured with --no-learn, or the space it takes."""
+    if fact is None:
+        return "- "
+    return format(fact.value, form) + (_MARK if "--no-learn" in fact.on else " ")

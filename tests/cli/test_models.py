@@ -29,12 +29,33 @@ def test_shipped_and_own_models_are_listed(user_folder):
     (user_folder / "mine.nlm").write_bytes(small_model_bytes())
     result = invoke()
     assert (result.exit_code, result.stderr) == (0, "")
-    heads, *rows = result.stdout.splitlines()
+    heads, *rows, note = result.stdout.splitlines()
     assert heads.split()[:2] == ["name", "id"]
+    assert note == "* with --no-learn"
     assert {row.split()[0] for row in rows} == {*library.shipped(), "mine"}
     mine = next(row for row in rows if row.startswith("mine"))
     assert library.find(user_folder / "mine.nlm").id.hex() in mine
     assert mine.split()[2:4] == ["-", "-"]
+
+
+def test_what_models_were_before_comes_last(user_folder):
+    (user_folder / "mine-1.nlm").write_bytes(small_model_bytes())
+    names = [entry["name"] for entry in json.loads(invoke("--json").stdout)]
+    assert set(names[:6]) == {"fast", "default", "high", "fast-gray", "default-gray", "mine-1"}
+    assert names[6:] == ["default-1", "fast-1", "high-1", "high-2"]
+
+
+def test_rates_and_speeds_without_learning_are_marked(user_folder):
+    rows = {row.split()[0]: row.split() for row in invoke().stdout.splitlines()}
+    facts = json.loads((ROOT / "weights" / "models.json").read_text())
+    for name in library.shipped():
+        row = rows[name]
+        of_model = facts[row[1]]
+        for cell, kind in zip(row[2:4], ("kodak_bpd", "decode_megapixels_per_second"), strict=True):
+            if kind in of_model:
+                assert cell.endswith("*") is ("--no-learn" in of_model[kind]["on"]), (name, kind)
+    assert rows["default"][2] == "2.696"
+    assert rows["default-1"][2] == "2.818*"
 
 
 def test_json_has_the_commands_that_measured(user_folder):
