@@ -62,5 +62,6 @@ def read_sheet(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 def _unreadable(path: Path, error: Exception) -> NellocError:
-    reason = getattr(error, "strerror", None) or str(error).split("\n")[0] or type(error).__name__
-    return NellocError(f"{path}: cannot be read ({reason}); get it again")
+    system = getattr(error, "strerror", None)
+    reason = system or str(error).split("\n")[0] or type(error).__name__
+    return NellocError(f"{path}: cannot be read ({reason}); {'check the path' if system else 'get it again'}")

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from nelloc.cli.common import Printer, needs, options, print_json, reporting
+from nelloc.errors import NellocError
 
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
 _FILE = click.Path(path_type=Path)
+SEED = click.IntRange(0, 2**32 - 1)
 _MODEL = click.option("--model", metavar="FILE", type=_FILE, required=True, help="Model that bits-back train wrote.")
 
 
@@ -30,7 +32,7 @@ def bits_back() -> None:
 @click.argument("model", type=_FILE)
 @click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True, help="Length of the training.")
 @click.option("--latent", type=click.IntRange(1, 4096), default=20, show_default=True, help="Number of latents.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of everything random.")
 @click.option("--half-asleep", is_flag=True, help="Train the encoder on the model's own images too.")
 @options("force", "quiet")
 def train(source: Path, model: Path, epochs: int, latent: int, seed: int, half_asleep: bool, force, quiet) -> None:
@@ -61,7 +63,7 @@ def train(source: Path, model: Path, epochs: int, latent: int, seed: int, half_a
 )
 @click.option(
     "--initial-words",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 2**32 - 1),
     metavar="N",
     help="32-bit words that the stack begins with.  [default: what the model can need]",
 )
@@ -106,9 +108,11 @@ def decompress(source: Path, target: Path, model: Path, force: bool, quiet: bool
 
         printer = Printer(quiet)
         data = storage.read(source)
-        count = archive.image_count(data, str(source))
-        if not target.is_dir():
+        count, named = archive.contents(data, str(source))
+        if not named:
             storage.check_target(source, target, force)
+        elif target.exists() and not target.is_dir():
+            raise NellocError(f"{target}: is a file, and {source} holds files with names; give the name of a folder")
         vae = models.load(model)
         with _bar(printer, count, "images") as advance:
             found = archive.decompress(data, vae, progress=lambda: advance(1), source=str(source))

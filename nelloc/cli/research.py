@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,12 +11,12 @@ from typing import Any
 
 import click
 
-from nelloc.cli.bits_back import bits_back
+from nelloc.cli.bits_back import SEED, bits_back
 from nelloc.cli.common import Printer, needs, options, print_json, put, reporting
 from nelloc.research.catalogue import AREAS, EXPERIMENTS
 from nelloc.research.experiment import Experiment, Progress, Settings, perform
 
-_BAR = "{percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{postfix}]"
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{postfix}]"
 
 
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
@@ -51,7 +52,7 @@ def command_of(experiment: Experiment) -> click.Command:
     epochs = "" if experiment.trains else "  [not used]"
 
     @click.command(experiment.name, help=f"{experiment.title}.", short_help=experiment.title, epilog=_EPILOG)
-    @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+    @click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of everything random.")
     @click.option("--epochs", type=click.IntRange(min=1), help=f"Length of the training.{epochs}")
     @click.option(
         "--data",
@@ -78,7 +79,12 @@ def command_of(experiment: Experiment) -> click.Command:
             if settings.epochs is not None and not experiment.trains:
                 printer.remark(f"nelloc: {experiment.name} trains nothing; --epochs does nothing")
             with showing(experiment.name, printer) as progress:
-                report = perform(experiment, replace(settings, progress=progress), force=force)
+                try:
+                    report = perform(experiment, replace(settings, progress=progress), force=force)
+                except KeyboardInterrupt:
+                    if experiment.trains:
+                        printer.remark(f"nelloc: {experiment.name}: stopped; the same command goes on from there")
+                    raise
         if as_json:
             print_json(report)
             return
@@ -92,15 +98,20 @@ def command_of(experiment: Experiment) -> click.Command:
 
 @contextmanager
 def showing(name: str, printer: Printer) -> Iterator[Progress]:
-    """Progress as a bar on standard error, on a terminal only."""
+    """Progress as a bar on standard error if that is a terminal; elsewhere a line for each phase."""
     from tqdm import tqdm
 
     hidden = True if printer.quiet else None  # None: hidden unless on a terminal
     with tqdm(total=0, desc=name, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:
 
         class Bar(Progress):
-            def expect(self, steps: int) -> None:
-                bar.total += steps
+            def expect(self, steps: int, phase: str = "") -> None:
+                bar.reset(total=steps)
+                bar.set_postfix_str("", refresh=False)
+                if phase:
+                    bar.set_description_str(f"{name}: {phase}")
+                    if not sys.stderr.isatty():
+                        printer.remark(f"nelloc: {name}: {phase}")
 
             def advance(self, steps: int = 1, remark: str = "") -> None:
                 if remark:
@@ -119,7 +130,7 @@ def table(report: dict[str, Any]) -> list[str]:
     ]
     if not rows:
         return []
-    rows = [("", "here", "thesis"), *rows]
+    rows = [("", "here", report["values_are_of"]), *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return [f"{row[0]:{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}".rstrip() for row in rows]
 

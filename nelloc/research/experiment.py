@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,8 @@ DATA_HINT = "give the folder that has it with --data"
 class Progress:
     """What is told of the work done; this one does nothing with it."""
 
-    def expect(self, steps: int) -> None:
-        """So many more steps will be done."""
+    def expect(self, steps: int, phase: str = "") -> None:
+        """So many steps come next; ``phase`` says what they are part of, where there are several."""
 
     def advance(self, steps: int = 1, remark: str = "") -> None:
         """So many steps were done since the last call; ``remark`` says how it stands, a loss perhaps."""
@@ -87,7 +86,7 @@ class Experiment:
 
     ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
     ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` are
-    the thesis's values of what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads.
+    the values of ``source`` for what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads.
     ``trains`` says if it has epochs.
     """
 
@@ -97,6 +96,7 @@ class Experiment:
     thesis: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     trains: bool = False
+    source: str = "thesis"
 
     @property
     def run(self) -> Callable[[Settings], Result]:
@@ -113,6 +113,13 @@ def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
     if target.exists() and not force:
         raise NellocError(f"{target}: exists already; use --force to replace it")
     storage.make_folder(settings.out)
+    for folder in (settings.out, settings.out / "checkpoints", _stages(experiment, settings)):
+        storage.remove_leftovers(folder)
+    # What is written last is tried first: a run may take hours.
+    trial = settings.out / f"{experiment.name}.trial"
+    storage.check_target(trial, target, force=True)
+    storage.write(trial, b"", force=True)
+    trial.unlink()
 
 
 def perform(experiment: Experiment, settings: Settings, *, force: bool = False) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
 
     torch.manual_seed(settings.seed)
     start = time.perf_counter()
-    stages = settings.out / f"{experiment.name}.stages"
+    stages = _stages(experiment, settings)
     result = experiment.run(replace(settings, stages=stages))
     report = {
         "experiment": experiment.name,
@@ -138,9 +145,10 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
             "quick": settings.quick,
         },
         "versions": versions(),
-        "seconds": round(time.perf_counter() - start, 2),
+        "seconds_of_this_run": round(time.perf_counter() - start, 2),
         "numbers": result.numbers,
         "thesis": dict(experiment.thesis),
+        "values_are_of": experiment.source,
         "plots": sorted(_plot_names(experiment, result)),
     }
     _save(experiment, settings, result, report)
@@ -155,6 +163,8 @@ def result_path(experiment: Experiment, settings: Settings) -> Path:
 
 def versions() -> dict[str, str]:
     """Of nelloc, Python, and the libraries that numbers may depend on."""
+    from importlib import metadata
+
     found = {"nelloc": __version__, "python": platform.python_version()}
     for name in ("numpy", "scipy", "torch"):
         try:
@@ -162,6 +172,11 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _stages(experiment: Experiment, settings: Settings) -> Path:
+    """The folder of what an interrupted run has finished."""
+    return settings.out / f"{experiment.name}.stages"
 
 
 def _plot_names(experiment: Experiment, result: Result) -> dict[str, Figure]:

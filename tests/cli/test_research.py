@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -90,11 +91,55 @@ def test_missing_data_is_one_line(arguments, asked):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--seed", "-1"], ["--out"], ["--slow"], ["x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--epochs", "0"], ["--seed", "-1"], ["--seed", str(2**32)], ["--out"], ["--slow"], ["x"]],
+    ids=" ".join,
+)
 def test_wrong_usage_has_exit_status_2(arguments, asked):
     result = invoke("sample", *arguments)
     assert (result.exit_code, asked) == (2, [])
     assert invoke("no-such-experiment").exit_code == 2
+
+
+@installed
+@pytest.mark.parametrize("where", ["a file", "a folder in its place"])
+def test_a_result_that_could_not_be_written_is_refused_before_the_run(tmp_path, asked, where):
+    if where == "a file":
+        (tmp_path / "results").touch()
+    else:
+        (tmp_path / "results" / "sample.json").mkdir(parents=True)
+    result = invoke("sample", "--data", "data", "--force")
+    assert (result.exit_code, result.stdout, asked) == (1, "", [])
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("results/*.trial"))
+
+
+@installed
+@pytest.mark.parametrize("trains", [True, False])
+def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch, trains):
+    def run(settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, SAMPLE.module, SimpleNamespace(run=run))
+    monkeypatch.setitem(research.commands, SAMPLE.name, command_of(replace(SAMPLE, trains=trains)))
+    result = invoke("sample", "--data", "data")
+    assert result.exit_code == 1
+    assert ("sample: stopped; the same command goes on from there" in result.stderr) == trains
+    assert "Aborted!" in result.stderr
+
+
+@installed
+def test_without_a_terminal_each_phase_is_a_line(monkeypatch):
+    def run(settings):
+        settings.progress.expect(2, "the first network")
+        settings.progress.expect(3, "the second network")
+        return Result({"value": 1.0}, {})
+
+    monkeypatch.setitem(sys.modules, SAMPLE.module, SimpleNamespace(run=run))
+    lines = invoke("sample", "--data", "data").stderr.splitlines()
+    assert lines[:2] == ["nelloc: sample: the first network", "nelloc: sample: the second network"]
+    assert invoke("sample", "--data", "data", "--force", "-q").stderr == ""
 
 
 def test_a_missing_library_is_named_with_the_extra(monkeypatch):

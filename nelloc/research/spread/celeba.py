@@ -39,7 +39,6 @@ def run(settings: Settings) -> Result:
         "learned": ("learned mean transformation", learned, learned),
     }
     training = Training(epochs, BATCH, LEARNING_RATE, NOISE_RATE)
-    settings.progress.expect(len(chosen) * epochs)
     centre, components = principal_features(images.float() / 255)
     test_features = (test.float() / 255 - centre) @ components
 

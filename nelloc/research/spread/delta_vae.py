@@ -146,13 +146,20 @@ def train_kept(
     start = torch.get_rng_state()
     parts = {"model": model} if noise is None else {"model": model, "noise": noise}
 
+    settings.progress.expect(training.epochs, name)
+    made = False
+
     def make() -> dict[str, Tensor]:
+        nonlocal made
+        made = True
         torch.set_rng_state(start)
         history = train(name, model, images, bound, training, noise, settings.progress)
         tensors = {f"{part}.{key}": value for part in parts for key, value in parts[part].state_dict().items()}
         return {**tensors, "history": torch.tensor(history, dtype=torch.float64), "random": torch.get_rng_state()}
 
     found = stage(settings, name, make, training=training, images=fingerprint([images]))
+    if not made:
+        settings.progress.advance(training.epochs)
     for part, module in parts.items():
         module.load_state_dict({key: found[f"{part}.{key}"] for key in module.state_dict()})
     torch.set_rng_state(found["random"])

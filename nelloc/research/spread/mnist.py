@@ -70,7 +70,7 @@ def run(settings: Settings) -> Result:
     state = torch.get_rng_state()
     chosen = methods()
     training = Training(epochs, BATCH, LEARNING_RATE, NOISE_RATE)
-    settings.progress.expect(len(chosen) * epochs + 1)
+    settings.progress.expect(1, "classifier")
 
     classifier = train_classifier(images, labels, settings.choose(2, 3))
     settings.progress.advance()

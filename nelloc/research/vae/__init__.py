@@ -30,9 +30,9 @@ def _experiment(
     title: str,
     module: str,
     data: str = "mnist",
-    thesis: Mapping[str, Any] | None = None,
+    code: Mapping[str, Any] | None = None,
 ) -> Experiment:
-    return Experiment(name, title, f"{_ROOM}.{module}", thesis or {}, (data,), trains=True)
+    return Experiment(name, title, f"{_ROOM}.{module}", code or {}, (data,), trains=True, source="public code")
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -52,7 +52,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "bits-back-rates",
         "Bits-back coding of test images (Figure 4.6, Table 4.2)",
         "bits_back_rates",
-        thesis=_TABLE_4_2,
+        code=_TABLE_4_2,
     ),
     _experiment("iwae", "Tightness of the ELBO against the IWAE (Figure C.1)", "tightness"),
     _experiment("posterior-classes", "Digits told from the posterior (Figure C.2)", "posterior_classes"),

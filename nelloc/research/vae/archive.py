@@ -92,9 +92,13 @@ def compress(
     return data, summary
 
 
-def image_count(data: bytes, source: str) -> int:
-    """The number of images in an archive. Raises NellocError if it is none, or damaged before its words."""
-    return _parse(data, source).images
+def contents(data: bytes, source: str) -> tuple[int, bool]:
+    """The number of images in an archive, and whether they are files with names.
+
+    Raises NellocError if it is none, or damaged before its words.
+    """
+    found = _parse(data, source)
+    return found.images, found.names is not None
 
 
 def decompress(

@@ -40,12 +40,12 @@ def run(settings: Settings) -> Result:
     coded_images = {
         steps: chosen[: settings.choose(QUICK_IMAGES, IMAGES)] if steps else chosen for steps in CODED_STEPS
     }
-    settings.progress.expect(2 * 2 * sum(len(part) for part in coded_images.values()))
 
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
     numbers: dict[str, Any] = {f"test images, K={steps}": len(part) for steps, part in coded_images.items()}
     for name, model in (("baseline", vae), ("half-asleep", half)):
+        settings.progress.expect(2 * sum(map(len, coded_images.values())), f"{name}: images coded and decoded")
         rows = {steps: code(settings, Coder(model, steps), part) for steps, part in coded_images.items()}
         numbers |= {f"{name}, K={steps}: {key}": value for steps, row in rows.items() for key, value in row.items()}
         curve = [_rate(model, chosen.float(), steps) for steps in CURVE_STEPS]

@@ -55,8 +55,11 @@ def optimal_bits(settings: Settings, kind: Kind, vae: VAE, images: Tensor) -> fl
     """Bits per dimension of images (N, channels, rows, columns) with optimal inference for each."""
     steps = setup(settings, kind).optimal_steps
     nats = []
-    for part in images.float().split(AT_ONCE):
+    parts = images.float().split(AT_ONCE)
+    settings.progress.expect(len(parts), f"optimal inference for {len(images)} images")
+    for part in parts:
         posterior = optimal_posterior(vae, part, steps)
         with torch.no_grad():
             nats.append(elbo(vae, part, posterior, standard_noise(SAMPLES, len(part), vae, MEASURING_SEED)))
+        settings.progress.advance()
     return bits_per_dimension(torch.cat(nats), vae)

@@ -42,12 +42,18 @@ def read(source: Path) -> ImageSet:
         values = read_idx(source)
         if values.ndim != 3 or not len(values):
             raise NellocError(f"{source}: holds no images; give an idx file of images, (N, rows, columns)")
+        if values.max() == 1:
+            raise NellocError(f"{source}: has the values 0 and 1 only; make them 0 and 255, as binary images have")
         return ImageSet(values[:, None])
     paths = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not paths:
         raise NellocError(f"{source}: has no image files; give a folder that has")
+    targets: dict[str, str] = {}
     images: list[NDArray[np.uint8]] = []
     for path in paths:
+        if other := targets.get(_png_name(path.name)):
+            raise NellocError(f"{path}: would be decompressed to the file of {other}; rename one of them")
+        targets[_png_name(path.name)] = path.name
         pixels = image.read(storage.read(path), str(path))
         if pixels.kind.name not in ("GRAY", "RGB"):
             raise NellocError(f"{path}: is neither 8-bit gray nor RGB; leave it out")
@@ -75,5 +81,9 @@ def write(found: ImageSet, target: Path, force: bool) -> None:
         raise NellocError(f"{target}: cannot be made ({error.strerror}); choose another name") from error
     for name, planes in zip(found.names, found.images, strict=True):
         array = planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0)
-        file = target / (name if name.lower().endswith(".png") else f"{name}.png")
-        storage.write(file, image.write(image.from_array(array), ".png", name).data, force)
+        storage.write(target / _png_name(name), image.write(image.from_array(array), ".png", name).data, force)
+
+
+def _png_name(name: str) -> str:
+    """What a file is decompressed to."""
+    return name if name.lower().endswith(".png") else f"{name}.png"

@@ -146,7 +146,7 @@ def train(
     size = settings.choose("quick", "full")
     epochs = setup(settings, kind).epochs  # of the VAE, also where only its encoder is trained further
     path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.safetensors"
-    settings.progress.expect(plan.epochs)
+    settings.progress.expect(plan.epochs, f"{name or 'VAE'} of seed {plan.seed}, {plan.epochs} epochs")
     advance = partial(settings.progress.advance, 1)
     return fit(
         vae,

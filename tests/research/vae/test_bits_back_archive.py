@@ -31,7 +31,8 @@ def test_a_data_set_comes_back(kind, steps):
     back = archive.decompress(data, vae)
     assert np.array_equal(back.images, found.images)
     assert back.names is None
-    assert (archive.image_count(data, "x"), summary.images, summary.bytes) == (6, 6, len(data))
+    assert archive.contents(data, "x") == (6, found.names is not None)
+    assert (summary.images, summary.bytes) == (6, len(data))
     assert summary.gross_bpd == pytest.approx(8 * len(data) / found.images.size)
     initial = 32 * summary.initial_words / found.images.size
     assert summary.net_bpd + initial < summary.gross_bpd
@@ -129,3 +130,17 @@ def test_model_files_come_back_and_others_are_refused(tmp_path):
             models.load(path)
     with pytest.raises(NellocError, match="cannot be read"):
         models.load(tmp_path / "missing")
+
+
+def test_images_that_would_become_one_file_are_refused(tmp_path):
+    for name in ("a.bmp", "a.bmp.png"):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name)
+    with pytest.raises(NellocError, match=r"a.bmp.png: would be decompressed to the file of a.bmp; rename one of them"):
+        image_set.read(tmp_path)
+
+
+def test_images_of_zeros_and_ones_are_not_taken_for_gray_ones(tmp_path):
+    path = tmp_path / "digits.idx"
+    path.write_bytes(b"\0\0\x08\x03" + np.array([2, 4, 4], ">u4").tobytes() + bytes([0, 1] * 16))
+    with pytest.raises(NellocError, match=r"digits.idx: has the values 0 and 1 only; make them 0 and 255"):
+        image_set.read(path)
