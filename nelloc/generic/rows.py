@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.concurrency import stop_if_not_wanted
 from nelloc.generic.neighbourhood import median
 from nelloc.numbers import MalformedError
 
@@ -70,7 +71,12 @@ def filters(planes: int) -> Iterator[Filter]:
 
 def likely_filter(samples: Samples) -> Filter:
     """The filter after which samples (planes, H, W) are smallest when they are packed at little effort."""
-    return min(filters(len(samples)), key=lambda filter_: len(_packed(_filtered(samples, filter_), preset=1)))
+
+    def size(filter_: Filter) -> int:
+        stop_if_not_wanted()  # all of them may take seconds
+        return len(_packed(_filtered(samples, filter_), preset=1))
+
+    return min(filters(len(samples)), key=size)
 
 
 def encode(samples: Samples, filter_: Filter) -> bytes:
