@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from nelloc.errors import NellocError
+from nelloc.errors import RESTORE, NellocError
 from nelloc.kinds import Group, Kind
 from nelloc.numbers import Cursor, EndError, MalformedError, varint
 from nelloc.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tile_count
@@ -184,7 +184,7 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, ke
         file = replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
         excess = len(data) - reader.position
         if excess and not keep_damaged:
-            raise _DamageError(f"{excess} bytes follow its end; {_RESTORE}")
+            raise _DamageError(f"{excess} bytes follow its end; {RESTORE}")
         # With a record missing, what is left is no excess.
         if excess and not any(record.damaged for record in file.records):
             return replace(file, damage=(*file.damage, f"{excess} bytes after its end"))
@@ -207,9 +207,9 @@ def _naming(source: str, data: bytes) -> Iterator[None]:
     try:
         yield
     except EndError:
-        raise NellocError(f"{source}: it ends too early, at byte {len(data)}; {_RESTORE}") from None
+        raise NellocError(f"{source}: it ends too early, at byte {len(data)}; {RESTORE}") from None
     except MalformedError:
-        raise NellocError(f"{source}: its header has a malformed number; {_RESTORE}") from None
+        raise NellocError(f"{source}: its header has a malformed number; {RESTORE}") from None
     except _DamageError as damage:
         raise NellocError(f"{source}: {damage}") from None
 
@@ -218,13 +218,10 @@ class _DamageError(Exception):
     """What is wrong with the bytes, and what to do."""
 
 
-_RESTORE = "get the file again from its source or a backup"
-
-
 class _Reader(Cursor):
     def crc32(self, what: str, data: bytes) -> None:
         if struct.unpack("<I", self.take(4))[0] != zlib.crc32(data):
-            raise _DamageError(f"the checksum of {what} does not match, so it is damaged; {_RESTORE}")
+            raise _DamageError(f"the checksum of {what} does not match, so it is damaged; {RESTORE}")
 
 
 def _crc16(data: bytes) -> bytes:
@@ -297,7 +294,7 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool, keep_damaged: b
     width, height = (size + 1 for size in reader.take(2))
     crc = reader.take(2)
     if whole and crc != _crc16(data[: reader.position - 2] + data[reader.position :]):
-        raise _DamageError(f"its checksum does not match, so it is damaged; {_RESTORE}")
+        raise _DamageError(f"its checksum does not match, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
     kind, joined = _kind(number % (1 << _KIND_BITS))
     return Container(kind, width, height, DEFAULT_TILE, model_id, (), joined=joined)
@@ -310,7 +307,7 @@ def _read_short_head(reader: _Reader, number: int, max_pixels: int) -> Container
     width, height = (size + 1 for size in reader.take(2))
     kind, joined = _kind(number % (1 << _KIND_BITS))
     if joined or not _is_short(kind, _method(number >> _KIND_BITS), model_id):
-        raise _DamageError(f"its header has what does not go together, so it is damaged; {_RESTORE}")
+        raise _DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
     return Container(kind, width, height, DEFAULT_TILE, model_id, ())
 
@@ -325,11 +322,11 @@ def _read_tiled_head(
             announced.append((reader.byte(), reader.varint()))
     head = reader.data[: reader.position]
     if reader.take(2) != _crc16(head):
-        raise _DamageError(f"the checksum of its header does not match, so it is damaged; {_RESTORE}")
+        raise _DamageError(f"the checksum of its header does not match, so it is damaged; {RESTORE}")
     kind, joined = _kind(number)
     _check_size(width, height, max_pixels)
     if not MIN_TILE <= tile <= MAX_TILE:
-        raise _DamageError(f"its tile size {tile} is out of range; {_RESTORE}")
+        raise _DamageError(f"its tile size {tile} is out of range; {RESTORE}")
     sections, damage = [], []
     for number, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
@@ -345,10 +342,10 @@ def _read_tiled_head(
             raise _DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
         sections.append(section)
     if sum(section.type in _MODELS for section in sections) > 1:
-        raise _DamageError(f"it holds more than one model; {_RESTORE}")
+        raise _DamageError(f"it holds more than one model; {RESTORE}")
     known = [section.type for section in sections if section.critical or section.type in _KNOWN]
     if len(set(known)) < len(known):
-        raise _DamageError(f"it has two sections of one type where only one is meant; {_RESTORE}")
+        raise _DamageError(f"it has two sections of one type where only one is meant; {RESTORE}")
     return Container(kind, width, height, tile, model_id, (), tuple(sections), joined, tuple(damage))
 
 
@@ -389,7 +386,7 @@ def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) ->
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if not width or not height:
-        raise _DamageError(f"its header announces an empty image; {_RESTORE}")
+        raise _DamageError(f"its header announces an empty image; {RESTORE}")
     if width * height > max_pixels:
         raise _DamageError(
             f"its header announces {width} x {height} pixels, above the limit of {max_pixels}; "
@@ -418,7 +415,7 @@ def _kind(number: int) -> tuple[Kind, bool]:
 def _record(number: int, data: bytes) -> TileRecord:
     method = _method(number)
     if method.drops_zeros and data.endswith(b"\0"):
-        raise _DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {_RESTORE}")
+        raise _DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {RESTORE}")
     return TileRecord(method, data)
 
 

@@ -15,7 +15,7 @@ from nelloc import library, methods
 from nelloc.container import Container, Method, SectionType, TileRecord, parse
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
-from nelloc.errors import NellocError
+from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, pixel_checksum
 from nelloc.exact.differences import is_differences
@@ -32,7 +32,6 @@ from nelloc.tiling import Rectangle, cuts, tiles
 if TYPE_CHECKING:
     from nelloc.codec import Options
 
-_RESTORE = "get the file again from its source or a backup"
 # Pixels that a thread codes at once: more make no step wider, and what is being decoded is in memory twice.
 PIXELS_AT_ONCE = 1 << 22
 
@@ -46,7 +45,7 @@ def open_file(data: bytes, source: str, options: Options) -> Container:
     keep_damaged = options.allow_damaged or options.region is not None
     file = parse(data, source, max_pixels=options.max_pixels, keep_damaged=keep_damaged)
     if file.damage and not options.allow_damaged:
-        raise NellocError(f"{source}: is damaged ({'; '.join(file.damage)}); {_RESTORE}")
+        raise NellocError(f"{source}: is damaged ({'; '.join(file.damage)}); {RESTORE}")
     return file
 
 
@@ -165,7 +164,7 @@ def locate_model(file: Container, source: str, given: str | Path | None, folder:
     section = file.model_section
     embedded = None if section is None else section.data
     if section is not None and is_differences(section.data) != (section.type == SectionType.DIFFERENCES):
-        raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {_RESTORE}")
+        raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {RESTORE}")
     return library.locate(file.model_id, source, given, embedded=embedded, folder=folder)
 
 
@@ -264,7 +263,7 @@ class _Stream:
         """Mark the place, or raise NellocError."""
         if not options.allow_damaged:
             several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
-            raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {_RESTORE}")
+            raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {RESTORE}")
         mark(self.group, self.target, self.bits)
         self.canvas.damaged[self.number] = self.tile
 
@@ -304,10 +303,10 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
     planes, bits = len(streams[0].target), streams[0].bits
     if planes > model.channels:
         source = streams[0].canvas.source
-        raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {_RESTORE}")
+        raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {RESTORE}")
     learns = streams[0].record.method is Method.LEARNING
     if learns and not can_learn(model):
-        raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {_RESTORE}")
+        raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {RESTORE}")
     decode_part = partial(
         _decode_tiles, model=model, bits=bits, learns=learns, backend=options.backend, decoder=options.decoder
     )

@@ -28,11 +28,6 @@ class Group:
     planes: int
     bits: int
 
-    @property
-    def bytes_per_sample(self) -> int:
-        """As samples are held in memory, and as the checksum of the pixels sees them."""
-        return 2 if self.bits > 8 else 1
-
 
 class Kind(enum.IntEnum):
     """What the pixels are. Numbers beyond these are reserved in docs/FORMAT.md."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from nelloc.container import Container, Section, SectionType
 from nelloc.depth import Depth, find
-from nelloc.errors import NellocError
+from nelloc.errors import RESTORE, NellocError
 from nelloc.image import metadata
 from nelloc.image.pixels import Palette, Pixels, Samples
 from nelloc.kinds import Kind
@@ -25,7 +25,6 @@ from nelloc.numbers import Cursor, MalformedError, varint
 # What a palette or metadata may take when unpacked: a few bytes must not cost memory.
 MAX_UNPACKED = 1 << 26
 _MAX_COLOURS = 256  # of a palette
-_RESTORE = "get the file again from its source or a backup"
 _LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 20}]
 _PLAIN, _ZLIB, _LZMA_RAW = range(3)
 _NOTHING, _INDEX, _TABLE = range(3)
@@ -97,7 +96,7 @@ def read_description(file: Container, source: str) -> Description:
             read_metadata(file.section(SectionType.METADATA)),
         )
     except (MalformedError, zlib.error, lzma.LZMAError, EOFError, struct.error):
-        raise NellocError(f"{source}: its description of the image makes no sense; {_RESTORE}") from None
+        raise NellocError(f"{source}: its description of the image makes no sense; {RESTORE}") from None
 
 
 def read_metadata(data: bytes | None) -> metadata.Metadata:

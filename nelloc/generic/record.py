@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
@@ -10,7 +9,7 @@ from itertools import pairwise, permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter
+from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter, pixel_checksum
 from nelloc.generic.adaptive import MAX_COLOURS, Form, Numbers, Shape, code, count_colours, palette_digits, table_bytes
 from nelloc.numbers import MalformedError
 
@@ -68,7 +67,7 @@ def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _
         planes = first.way.planes(first.shape.planes)
         code(writer, first.way.form, planes, first.shape, [heads[n].colours for n in batch], members)
         for n, own, samples in zip(batch, writer.writers, members, strict=True):
-            found[n] = (heads[n].bytes() + own.bytes(_checksum(samples))).rstrip(b"\0")
+            found[n] = (heads[n].bytes() + own.bytes(pixel_checksum(samples))).rstrip(b"\0")
         done(len(batch) * first.shape.height * first.shape.width)
     return [found[n] for n in range(len(tiles))]
 
@@ -99,7 +98,7 @@ def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes], done: Done) -> 
             return [None]
         return [_decode_batch([head], [own], done)[0] for head, own in zip(heads, data, strict=True)]
     tiles = decoded.astype(np.uint16 if first.shape.bits > 8 else np.uint8)
-    right = [own.ends_with(_checksum(samples)) for own, samples in zip(reader.decoders, tiles, strict=True)]
+    right = [own.ends_with(pixel_checksum(samples)) for own, samples in zip(reader.decoders, tiles, strict=True)]
     return [samples if whole else None for samples, whole in zip(tiles, right, strict=True)]
 
 
@@ -186,11 +185,6 @@ class _Reader:
         for tile, part in _parts(tiles, len(self.decoders)):
             digits[part] = self.decoders[tile].decode(frequencies[part])
         return digits
-
-
-def _checksum(samples: NDArray) -> int:
-    """CRC-32 of the samples, plane after plane in raster order, little-endian."""
-    return zlib.crc32(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")))
 
 
 def ways(samples: NDArray, bits: int) -> Iterator[Way]:
