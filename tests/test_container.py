@@ -425,7 +425,7 @@ def test_data_that_ends_in_a_zero_byte_is_refused():
 
 def test_the_damaged_part_is_named():
     data = tiled_file(flags=3, sections=((1, b"section"),), tiles=((0, b"tile"),))
-    for part, name in ((b"section", "section 0"), (b"tile", "tile 0"), (b"\0\x04", "tile index")):
+    for part, name in ((b"section", "its metadata"), (b"tile", "tile 0"), (b"\0\x04", "tile index")):
         place = data.rindex(part)
         damaged = data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
         assert name in refusal(damaged)
