@@ -40,8 +40,8 @@ def train(source: Path, model: Path, epochs: int, latent: int, seed: int, half_a
     with _starting(source, model, force, quiet) as printer:
         from nelloc import storage
         from nelloc.research.vae import image_set
+        from nelloc.research.vae.model_file import identity, to_bytes
         from nelloc.research.vae.model_training import epochs_of, train_model
-        from nelloc.research.vae.models import identity, to_bytes
 
         found = image_set.read(source)
         with _bar(printer, epochs_of(epochs, half_asleep), "epochs") as advance:
@@ -72,9 +72,9 @@ def compress(source: Path, target: Path, model: Path, steps: int, initial_words,
     """Compress the images of SOURCE to the archive TARGET."""
     with _starting(source, target, force, quiet) as printer:
         from nelloc import storage
-        from nelloc.research.vae import archive, image_set, models
+        from nelloc.research.vae import archive, image_set, model_file
 
-        vae, found = models.load(model), image_set.read(source)
+        vae, found = model_file.load(model), image_set.read(source)
         with _bar(printer, len(found.images), "images") as advance:
             data, summary = archive.compress(
                 found,
@@ -104,7 +104,7 @@ def decompress(source: Path, target: Path, model: Path, force: bool, quiet: bool
     with reporting():
         needs("nelloc research bits-back", "research", "torch")
         from nelloc import storage
-        from nelloc.research.vae import archive, image_set, models
+        from nelloc.research.vae import archive, image_set, model_file
 
         printer = Printer(quiet)
         data = storage.read(source)
@@ -113,7 +113,7 @@ def decompress(source: Path, target: Path, model: Path, force: bool, quiet: bool
             storage.check_target(source, target, force)
         elif target.exists() and not target.is_dir():
             raise NellocError(f"{target}: is a file, and {source} holds files with names; give the name of a folder")
-        vae = models.load(model)
+        vae = model_file.load(model)
         with _bar(printer, count, "images") as advance:
             found = archive.decompress(data, vae, progress=lambda: advance(1), source=str(source))
         image_set.write(found, target, force)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from nelloc.errors import NellocError
 from nelloc.research.vae.bits_back import Coder, Message, decode, encode
 from nelloc.research.vae.image_set import ImageSet
-from nelloc.research.vae.models import VAE, Architecture, identity
+from nelloc.research.vae.model_file import identity
+from nelloc.research.vae.models import VAE, Architecture
 
 SUFFIX = ".nbb"
 SIGNATURE = b"\x8eNB\n"

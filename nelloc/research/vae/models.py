@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -176,40 +171,3 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for weight in weights:
             weight.requires_grad_(True)
-
-
-_FORMAT = "nelloc-vae"
-
-
-def to_bytes(vae: VAE) -> bytes:
-    """A model file: safetensors with the architecture as metadata."""
-    tensors = {name: value.detach().contiguous() for name, value in vae.state_dict().items()}
-    return safetensors.torch.save(tensors, {_FORMAT: json.dumps(asdict(vae.architecture))})
-
-
-def from_bytes(data: bytes, source: str) -> VAE:
-    """The model of ``to_bytes``, for evaluation. Raises NellocError for anything else; ``source`` names it."""
-    try:
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        architecture = Architecture(**json.loads(metadata[_FORMAT]))
-        if architecture.kind not in get_args(Kind):
-            raise ValueError(f"kind {architecture.kind}")
-        vae = VAE(architecture)
-        vae.load_state_dict(safetensors.torch.load(data))
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise NellocError(f"{source}: not a VAE of nelloc; give one that nelloc research wrote") from error
-    return vae.eval()
-
-
-def load(path: Path) -> VAE:
-    """The model in a file. Raises NellocError if it cannot be read."""
-    try:
-        return from_bytes(path.read_bytes(), str(path))
-    except OSError as error:
-        raise NellocError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-
-
-def identity(vae: VAE) -> bytes:
-    """Eight bytes that name a model: the first of the SHA-256 of its file."""
-    return hashlib.sha256(to_bytes(vae)).digest()[:8]

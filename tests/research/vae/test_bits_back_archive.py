@@ -14,7 +14,7 @@ from strokes import small_vae, strokes  # noqa: E402
 
 from nelloc.datasets import read_idx  # noqa: E402
 from nelloc.errors import NellocError  # noqa: E402
-from nelloc.research.vae import archive, image_set, models  # noqa: E402
+from nelloc.research.vae import archive, image_set, model_file  # noqa: E402
 from nelloc.research.vae.image_set import ImageSet  # noqa: E402
 
 
@@ -59,7 +59,7 @@ def test_no_truncation_and_no_changed_byte_passes_for_whole():
 
 def test_another_model_is_named():
     data, _ = archive.compress(image_set_of("gray"), small_vae("gray"))
-    with pytest.raises(NellocError, match=models.identity(small_vae("gray")).hex()):
+    with pytest.raises(NellocError, match=model_file.identity(small_vae("gray")).hex()):
         archive.decompress(data, small_vae("gray", seed=1))
 
 
@@ -122,14 +122,14 @@ def test_what_is_no_data_set_is_refused(tmp_path):
 def test_model_files_come_back_and_others_are_refused(tmp_path):
     vae = small_vae("colour")
     path = tmp_path / "model.vae"
-    path.write_bytes(models.to_bytes(vae))
-    assert models.identity(models.load(path)) == models.identity(vae)
-    for data in (b"", b"x" * 100, models.to_bytes(vae)[:-10]):
+    path.write_bytes(model_file.to_bytes(vae))
+    assert model_file.identity(model_file.load(path)) == model_file.identity(vae)
+    for data in (b"", b"x" * 100, model_file.to_bytes(vae)[:-10]):
         path.write_bytes(data)
         with pytest.raises(NellocError, match="not a VAE of nelloc"):
-            models.load(path)
+            model_file.load(path)
     with pytest.raises(NellocError, match="cannot be read"):
-        models.load(tmp_path / "missing")
+        model_file.load(tmp_path / "missing")
 
 
 def test_images_that_would_become_one_file_are_refused(tmp_path):
