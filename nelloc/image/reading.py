@@ -184,7 +184,7 @@ def _is_deep(image: Image.Image) -> bool:
         rawmode = str(arguments[0])
         if ";16" in rawmode and rawmode != "BGR;16":  # that one is 5, 6 and 5 bits
             return True
-        if name.startswith("ppm") and int(arguments[1]) > 255:
+        if _largest(name, arguments) > 255:
             return True
     bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
     return max(bits if isinstance(bits, tuple) else (bits,)) == 16
@@ -196,10 +196,15 @@ def _decoders(image: Image.Image) -> Iterator[tuple]:
         yield tile[0], *(tile[3] if isinstance(tile[3], tuple) else (tile[3],))
 
 
+def _largest(name: str, arguments: list) -> int:
+    """What white is to a decoder, by its arguments: those of PPM files say so, unless the file is of one bit."""
+    return int(arguments[1]) if name.startswith("ppm") and len(arguments) > 1 else 255
+
+
 def _check_samples(image: Image.Image, source: str) -> None:
     """Raise NellocError for a file whose samples Pillow would silently scale, convert or drop; before it is loaded."""
     for name, *arguments in _decoders(image):
-        if name.startswith("ppm") and int(arguments[1]) not in (255, 65535):
+        if _largest(name, arguments) not in (255, 65535):
             raise NellocError(f"{source}: has samples of 0 to {arguments[1]}; only 0 to 255 or 65535 can be compressed")
         if str(arguments[0]) in ("RGBa", "La", "RGBa;16L", "RGBa;16B", "RGBa;16N"):
             raise NellocError(f"{source}: has colours multiplied by their alpha; convert it to plain alpha first")

@@ -96,6 +96,20 @@ def test_a_jpeg_is_read_as_its_decoded_pixels(array):
     np.testing.assert_array_equal(image.to_array(found), np.asarray(Image.open(io.BytesIO(data))))
 
 
+def test_plain_netpbm_files_are_read_as_their_samples():
+    bits = image.read(b"P1\n# a comment\n3 2\n1 0 1\n011\n", "photo")
+    assert bits.kind is Kind.BILEVEL
+    np.testing.assert_array_equal(image.to_array(bits), [[False, True, False], [True, False, False]])
+    same = io.BytesIO(b"P4\n3 2\n\xa0\x60")
+    np.testing.assert_array_equal(image.to_array(bits), np.asarray(Image.open(same)))
+    gray = image.read(b"P2 3 1 255\n0 255\n7", "photo")
+    np.testing.assert_array_equal(image.to_array(gray), [[0, 255, 7]])
+    colour = image.read(b"P3\n1 2\n255\n1 2 3 250 251 252\n", "photo")
+    np.testing.assert_array_equal(image.to_array(colour), [[[1, 2, 3]], [[250, 251, 252]]])
+    for data in (b"P1 2 2\n1 0 1", b"P1 1 1\n2", b"P2 2 1 255\n9", b"P3 1 1 255\n1 2"):
+        assert "is damaged" in refusal(data)
+
+
 @pytest.mark.parametrize("depth", [2, 4])
 def test_a_gray_png_of_fewer_bits_is_read_as_its_gray_levels(depth):
     levels = 1 << depth
