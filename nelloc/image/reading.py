@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from nelloc import scratch
 from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import deep, png, slices
+from nelloc.image import beside, deep, slices
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
 from nelloc.kinds import Kind
@@ -63,7 +63,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         if layout is not None and layout.size != (image.height, image.width):
             raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
         pixels = _decode(image, data, source) if layout is None else _joined(layout, image, data, source)
-        return png.describe(data, pixels) if image.format == "PNG" else pixels
+        return beside.describe(data, image.format or "", pixels)
 
 
 def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pixels]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from nelloc.image.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
 
-EXIF_HEAD = b"Exif\0\0"
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
 # Tags of a TIFF file that say how its pixels are stored, or that are kept as items of their own.
@@ -40,7 +40,7 @@ def metadata_of(image: Image.Image) -> Metadata:
         _number_item(ItemType.GAMMA, info.get("gamma"), 100_000, "<I"),
         _chromaticities(info.get("chromaticity")),
         _number_item(ItemType.SRGB, info.get("srgb"), 1, "<B"),
-        _bytes_item(ItemType.COMMENT, info.get("comment")),
+        *_comments(image),
         _photoshop(image),
     ]
     return Metadata(tuple(item for item in items if item is not None))
@@ -106,6 +106,12 @@ def _texts(image: Image.Image) -> list[Item]:
     return items
 
 
+def _comments(image: Image.Image) -> list[Item | None]:
+    """The comments, each an item; Pillow itself tells the last of a JPEG file only."""
+    found: list[Any] = _segments(image, "COM") or [image.info.get("comment")]
+    return [_bytes_item(ItemType.COMMENT, comment) for comment in found]
+
+
 def _resolution(image: Image.Image) -> Item | None:
     info = image.info
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -146,6 +152,10 @@ def _photoshop(image: Image.Image) -> Item | None:
     """The image resources that Photoshop keeps, from a TIFF tag or the segments of a JPEG file."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return _bytes_item(ItemType.PHOTOSHOP, image.tag_v2.get(_PHOTOSHOP_TAG))
-    head = b"Photoshop 3.0\0"
-    segments = [data for name, data in getattr(image, "applist", ()) if name == "APP13" and data.startswith(head)]
-    return _bytes_item(ItemType.PHOTOSHOP, b"".join(data.removeprefix(head) for data in segments))
+    found = [data for data in _segments(image, "APP13") if data.startswith(PHOTOSHOP_HEAD)]
+    return _bytes_item(ItemType.PHOTOSHOP, b"".join(data.removeprefix(PHOTOSHOP_HEAD) for data in found))
+
+
+def _segments(image: Image.Image, name: str) -> list[bytes]:
+    """What the segments of a name hold, if the image is of a JPEG file."""
+    return [data for own, data in getattr(image, "applist", ()) if own == name]
