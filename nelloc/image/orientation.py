@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from nelloc.image.jpeg import EXIF_HEAD
 from nelloc.image.metadata import ItemType
 from nelloc.image.pixels import Pixels, Samples
-from nelloc.image.reading_metadata import EXIF_HEAD
 
 TAG = 274
 # What makes stored rows upright, by the value of the tag (TIFF 6.0, page 36), as Pillow does when it reads a TIFF file.

@@ -63,7 +63,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         if layout is not None and layout.size != (image.height, image.width):
             raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
         pixels = _decode(image, data, source) if layout is None else _joined(layout, image, data, source)
-        return beside.describe(data, image.format or "", pixels)
+        return beside.describe(data, image, pixels)
 
 
 def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pixels]:

@@ -9,18 +9,12 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from nelloc.image import tiff
 from nelloc.image.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
-# Tags of a TIFF file that say how its pixels are stored, or that are kept as items of their own.
-STORAGE_TAGS = (
-    *range(254, 260), 262, 263, 266, 273, 274, *range(277, 280), *range(280, 282), 284, 317, 320, *range(322, 326),
-    330, 338, 339, 347, *range(529, 533),
-)  # fmt: skip
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG, _ICC_TAG = 282, 283, 296, 700, 34377, 34675
-_OWN_TAGS = (_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG, _ICC_TAG)
 _TIFF_UNITS = {1: "", 2: "inch", 3: "cm"}
 _JFIF_UNITS = {0: "", 1: "inch", 2: "cm"}
 
@@ -85,9 +79,10 @@ def _chromaticities(value: Any) -> Item | None:
 def _exif(image: Image.Image) -> Item | None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         exif = image.getexif()
-        for tag in (*STORAGE_TAGS, *_OWN_TAGS):
+        for tag in (*tiff.STORAGE_TAGS, *tiff.OWN_TAGS):
             if tag in exif:
                 del exif[tag]
+        tiff.keep_text(exif)
         data = exif.tobytes() if len(exif) else b""
     else:
         data = image.info.get("exif") or b""
@@ -116,10 +111,10 @@ def _resolution(image: Image.Image) -> Item | None:
     info = image.info
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
-        if _X_RESOLUTION not in tags or _Y_RESOLUTION not in tags:
+        if tiff.X_RESOLUTION not in tags or tiff.Y_RESOLUTION not in tags:
             return None
-        x, y = (_fraction(tags[tag]) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
-        return _resolution_item(x, y, _TIFF_UNITS.get(tags.get(_RESOLUTION_UNIT, 2), ""))
+        x, y = (_fraction(tags[tag]) for tag in (tiff.X_RESOLUTION, tiff.Y_RESOLUTION))
+        return _resolution_item(x, y, _TIFF_UNITS.get(tags.get(tiff.RESOLUTION_UNIT, 2), ""))
     if "jfif_density" in info:
         x, y = info["jfif_density"]
         return _resolution_item(Fraction(x), Fraction(y), _JFIF_UNITS.get(info.get("jfif_unit", 0), ""))
@@ -151,7 +146,7 @@ def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
 def _photoshop(image: Image.Image) -> Item | None:
     """The image resources that Photoshop keeps, from a TIFF tag or the segments of a JPEG file."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _bytes_item(ItemType.PHOTOSHOP, image.tag_v2.get(_PHOTOSHOP_TAG))
+        return _bytes_item(ItemType.PHOTOSHOP, image.tag_v2.get(tiff.PHOTOSHOP_TAG))
     found = [data for data in _segments(image, "APP13") if data.startswith(PHOTOSHOP_HEAD)]
     return _bytes_item(ItemType.PHOTOSHOP, b"".join(data.removeprefix(PHOTOSHOP_HEAD) for data in found))
 

@@ -17,10 +17,11 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from nelloc.errors import NellocError
 from nelloc.image import deep, png, reading, slices
+from nelloc.image.jpeg import EXIF_HEAD
 from nelloc.image.metadata import NAMES, Item, ItemType, Metadata
 from nelloc.image.orientation import TAG, shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
-from nelloc.image.reading_metadata import EXIF_HEAD, STORAGE_TAGS
+from nelloc.image.tiff import STORAGE_TAGS
 from nelloc.kinds import Kind
 
 # Sides of the corner of an image that metadata is tried with.

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from nelloc import image
-from nelloc.image.metadata import ItemType
+from nelloc.image.metadata import ItemType, Resolution
+from nelloc.image.png import pack_chunk
 
 RGB = np.random.default_rng(7).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
@@ -83,3 +84,100 @@ def test_segments_between_the_scans_of_a_jpeg_are_seen():
     place = data.rindex(b"\xff\xda")
     data = data[:place] + segment(0xFE, b"late") + segment(0xE7, b"\0") + data[place:]
     assert image.read(data, "photo").left_out == ("comment", "APP7 segment")
+
+
+# Other formats
+
+
+def test_the_comments_profile_and_xmp_of_a_gif_are_kept():
+    data = saved("GIF", RGB[:, :, 0])
+    place = 13 + (3 << ((data[10] & 7) + 1))
+    long = bytes(range(1, 251)) * 2
+    trailer = b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    added = b"!\xfe\3one\0!\xfe\3two\3 2 \0"
+    added += b"!\xff\x0bICCRGBG1012" + b"\xfa" + long[:250] + b"\xfa" + long[250:] + b"\0"
+    added += b"!\xff\x0bXMP DataXMP<x/>" + trailer
+    added += b"!\xff\x0bNETSCAPE2.0\3\1\0\0\0!\xf9\4\0\0\0\0\0"
+    pixels = image.read(data[:12] + b"\x31" + data[13:place] + added + data[place:-1] + b"!\xfe\4late\0;", "photo")
+    np.testing.assert_array_equal(image.to_array(pixels), np.asarray(Image.open(io.BytesIO(data))))
+    assert comments(pixels) == [b"one", b"two 2 ", b"late"]
+    assert pixels.metadata.get(ItemType.ICC) == long
+    assert pixels.metadata.get(ItemType.XMP) == b"<x/>"
+    assert pixels.left_out == ()
+    other = b"!\xff\x0bMGK8BIM0000\3abc\0!\x01\x0c" + bytes(12) + b"\3abc\0"
+    pixels = image.read(data[:12] + b"\x11" + data[13:place] + other + data[place:], "photo")
+    assert pixels.left_out == ("extension of MGK8BIM0000", "plain text")
+    assert pixels.metadata.resolution == Resolution((64, 1), (32, 1), "")
+
+
+def test_the_unknown_chunks_of_a_webp_are_named():
+    data = saved("WEBP", lossless=True, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0", xmp=b"<x/>", icc_profile=b"profile")
+    assert image.read(data, "photo").left_out == ()
+    data += b"PRVT\3\0\0\0abc\0" + b"XMP \4\0\0\0<y/>"
+    data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+    assert image.read(data, "photo").left_out == ("WebP chunk PRVT", "WebP chunk XMP")
+
+
+def test_chunks_of_a_png_that_are_no_metadata_are_named():
+    from conformance.cases import picture, png
+
+    chunks = [(b"PLTE", bytes(12)), (b"prVt", b"kept"), (b"PrVT", b"critical")]
+    frame = struct.pack(">IIIIIHHBB", 0, 29, 23, 0, 0, 1, 1, 0, 0)
+    chunks += [(b"acTL", struct.pack(">II", 1, 0)), (b"fcTL", frame)]
+    data = png(picture(3, 8), 2, 8, chunks)
+    more = pack_chunk(b"fdAT", struct.pack(">I", 1) + b"frame")
+    pixels = image.read(data[:-12] + more + data[-12:], "photo")
+    assert pixels.left_out == ("PNG chunk PLTE", "PNG chunk PrVT", "PNG chunk fdAT")
+    assert pixels.metadata.names == ("PNG chunk prVt",)
+
+
+def tiff(*tags: tuple) -> bytes:
+    tifffile = pytest.importorskip("tifffile")
+    out = io.BytesIO()
+    tifffile.imwrite(out, RGB, photometric="rgb", metadata=None, software=False, extratags=tags)
+    return out.getvalue()
+
+
+def test_tags_of_a_tiff_that_cannot_be_kept_are_named():
+    text = (270, 2, 0, "Füße ☃".encode(), True)
+    pixels = image.read(tiff(text, (40001, 1, 3, b"\1\2\3", True), (40002, 5, 1, (0, 0), True)), "photo")
+    assert pixels.left_out == ()
+    exif = Image.Exif()
+    exif.load(b"Exif\0\0" + pixels.metadata.get(ItemType.EXIF))
+    assert exif[270].encode("latin-1").decode() == "Füße ☃"
+    data = tiff((40013, 2, 0, "é".encode("latin-1"), True), (340, 4, 1, 8, True))
+    pixels = image.read(data.replace(struct.pack("<HH", 340, 4), struct.pack("<HH", 330, 4)), "photo")
+    assert pixels.left_out == ("TIFF tag 330 (SubIFDs)",)
+    exif.load(b"Exif\0\0" + pixels.metadata.get(ItemType.EXIF))
+    assert exif[40013] == "é".encode("latin-1")
+    # Pillow skips a tag of a type that it does not know.
+    odd = tiff((40001, 1, 3, b"\1\2\3", True)).replace(struct.pack("<HH", 40001, 1), struct.pack("<HH", 40001, 99))
+    assert image.read(odd, "photo").left_out == ("TIFF tag 40001",)
+
+
+def bmp(space: bytes, *, profile: bytes = b"", calibration: bytes = bytes(48)) -> bytes:
+    """A BMP file with a header of version 5."""
+    data = saved("BMP")
+    header = (
+        data[14:54]
+        + bytes(16)
+        + space[::-1]
+        + calibration
+        + struct.pack("<IIII", 4, 124 + len(data) - 54, len(profile), 0)
+    )
+    header = struct.pack("<I", 124) + header[4:]
+    return data[:10] + struct.pack("<I", 138) + header + data[54:] + profile
+
+
+def test_the_profile_of_a_bmp_is_kept():
+    assert image.read(bmp(b"MBED", profile=b"profile"), "photo").metadata.get(ItemType.ICC) == b"profile"
+    assert image.read(bmp(b"sRGB"), "photo").left_out == ()
+    assert image.read(bmp(b"LINK", profile=b"c:\\x"), "photo").left_out == ("ICC profile",)
+    assert image.read(bmp(bytes(4), calibration=b"\1" * 48), "photo").left_out == ("calibrated colours",)
+    np.testing.assert_array_equal(image.to_array(image.read(bmp(b"MBED", profile=b"profile"), "photo")), RGB)
+
+
+def test_the_comments_of_a_ppm_are_kept():
+    assert comments(image.read(b"P6\n# one\n1 1 #two\n255\n#\nb", "photo")) == [b" one", b"two"]
+    assert comments(image.read(b"P2 1 # one\n1 255\n9 # two\n", "photo")) == [b" one", b" two"]
+    assert comments(image.read(b"P4\n#one\n1 1\n#", "photo")) == [b"one"]

@@ -1,0 +1,95 @@
+"""The blocks of a GIF file: metadata, of which Pillow tells comments only, and joins those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from nelloc.image.metadata import Item, ItemType, Resolution, resolution_item
+
+_EXTENSION, _IMAGE = 0x21, 0x2C
+_PLAIN_TEXT, _GRAPHIC_CONTROL, _COMMENT, _APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
+_TABLE_FLAG = 0x80
+# Name and code of applications: an ICC profile; XMP, which is no chain of blocks, but ends so that it reads as one; and
+# how often an animation is repeated, which says nothing of a single frame.
+_ICC, _XMP, _LOOPS = b"ICCRGBG1012", b"XMP DataXMP", (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_XMP_END = b"\1" + bytes(range(255, -1, -1)) + b"\0"
+# The aspect ratio of a pixel is (this + 15) / 64; 0 says nothing.
+_ASPECT_PLACE, _ASPECT_MORE, _ASPECT_UNIT = 12, 15, 64
+
+
+class Block(NamedTuple):
+    """An extension: its label and, of an application, its name; what it holds, and the bytes that this takes."""
+
+    label: int
+    application: bytes
+    content: bytes
+    raw: bytes
+
+
+def blocks(data: bytes) -> Iterator[Block]:
+    """The extensions of a GIF file, up to where it ends or is damaged."""
+    place = 13 + _table_bytes(data, 10)
+    while place + 1 < len(data):
+        kind = data[place]
+        if kind == _IMAGE:
+            place += 10 + _table_bytes(data, place + 9) + 1  # after it the size of codes
+            place = _skip(data, place)
+        elif kind == _EXTENSION:
+            label, start, application = data[place + 1], place + 2, b""
+            if label == _APPLICATION:
+                application = data[start + 1 : start + 1 + data[start]] if start < len(data) else b""
+                start += 1 + len(application)
+            place = _skip(data, start)
+            yield Block(label, application, _joined(data[start:place]), data[start:place])
+        else:
+            return
+
+
+def _table_bytes(data: bytes, place: int) -> int:
+    """The size of the colours that the flags at a place announce."""
+    flags = data[place] if place < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & _TABLE_FLAG else 0
+
+
+def _skip(data: bytes, place: int) -> int:
+    """Where a chain of blocks ends."""
+    while place < len(data) and data[place]:
+        place += 1 + data[place]
+    return place + 1
+
+
+def _joined(chain: bytes) -> bytes:
+    """What the blocks of a chain hold together."""
+    out, place = bytearray(), 0
+    while place < len(chain) and chain[place]:
+        out += chain[place + 1 : place + 1 + chain[place]]
+        place += 1 + chain[place]
+    return bytes(out)
+
+
+def metadata(data: bytes) -> tuple[list[Item], list[str]]:
+    """The items that the blocks of a GIF file are, and names of the blocks that are none."""
+    items, left_out = [], []
+    if len(data) > _ASPECT_PLACE and data[_ASPECT_PLACE] not in (0, _ASPECT_UNIT - _ASPECT_MORE):
+        tall = data[_ASPECT_PLACE] + _ASPECT_MORE
+        items.append(resolution_item(Resolution((_ASPECT_UNIT, 1), (tall, 1), "")))
+    for block in blocks(data):
+        item = _item(block)
+        if item is not None and item.data:
+            items.append(item)
+        elif item is None and block.label == _APPLICATION and block.application not in _LOOPS:
+            left_out.append(f"extension of {block.application.decode('ascii', 'replace')}")
+        elif item is None and block.label not in (_APPLICATION, _GRAPHIC_CONTROL):
+            left_out.append("plain text" if block.label == _PLAIN_TEXT else f"extension {block.label:02X}")
+    return items, left_out
+
+
+def _item(block: Block) -> Item | None:
+    if block.label == _COMMENT:
+        return Item(ItemType.COMMENT, block.content)
+    if block.application == _ICC:
+        return Item(ItemType.ICC, block.content)
+    if block.application == _XMP and block.raw.endswith(_XMP_END):
+        return Item(ItemType.XMP, block.raw.removesuffix(_XMP_END))
+    return None
