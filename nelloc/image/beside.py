@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from PIL import Image
 
-from nelloc.image import bmp, gif, jpeg, png, tiff, webp
+from nelloc.image import bmp, gif, jpeg, netpbm_text, png, tiff, webp
 from nelloc.image.metadata import Item, ItemType, Metadata
 from nelloc.image.pixels import Pixels
 from nelloc.kinds import Kind
 
 # Of a PNG file what says how samples are stored or shown; the colours of a palette are kept where there are indices.
 _STORAGE_CHUNKS = (b"IHDR", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL")
-_NETPBM_COMMENT = re.compile(rb"#([^\r\n]*)")
-# Magic, size and, but of one bit, what white is; between them spaces and comments.
-_NETPBM_HEAD = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]*)+\d+){3})")
+_QOI_END = bytes(7) + b"\1"
+# What may follow an image without being named: it says nothing.
+_PADDING = b"\0\r\n"
 
 
 def describe(data: bytes, image: Image.Image, pixels: Pixels) -> Pixels:
@@ -26,24 +25,31 @@ def describe(data: bytes, image: Image.Image, pixels: Pixels) -> Pixels:
     ``left_out`` then names what the file has and ``metadata`` has not.
     """
     names: list[str] = []
+    end = _end_of(data, image.format or "")
+    if end is not None and end < len(data):
+        after, data = data[end:], data[:end]
+        if after.strip(_PADDING):
+            names.append("data after the image")
     if image.format == "PNG":
         pixels = png.describe(data, pixels)
         names += _png_left_out(data, pixels.kind)
     elif image.format == "JPEG":
         names += jpeg.left_out(data, pixels.metadata)
     elif image.format == "GIF":
-        items, names = gif.metadata(data)
+        items, more = gif.metadata(data)
+        names += more
         pixels = replace(pixels, metadata=Metadata(tuple(items)))
     elif image.format == "WEBP":
         names += webp.left_out(data, pixels.metadata)
     elif image.format == "TIFF":
         names += tiff.left_out(data, image, pixels.metadata)
     elif image.format == "BMP":
-        profile, names = bmp.colours(data)
+        profile, more = bmp.colours(data)
+        names += more
         if profile:
             pixels = _with(pixels, [Item(ItemType.ICC, profile)])
     elif image.format == "PPM":
-        pixels = _with(pixels, [Item(ItemType.COMMENT, comment) for comment in _netpbm_comments(data)])
+        pixels = _with(pixels, [Item(ItemType.COMMENT, comment) for comment in netpbm_text.comments(data)])
     return replace(pixels, left_out=tuple(dict.fromkeys((*pixels.left_out, *names))))
 
 
@@ -59,10 +65,28 @@ def _png_left_out(data: bytes, kind: Kind) -> Iterator[str]:
             yield f"PNG chunk {name.decode('latin-1')}"
 
 
-def _netpbm_comments(data: bytes) -> list[bytes]:
-    """The comments of a PBM, PGM or PPM file: in its head and, where samples are text, among them."""
-    head = _NETPBM_HEAD.match(data)
-    if head is None:
-        return []
-    end = len(data) if data[:2] in (b"P1", b"P2", b"P3") else head.end()
-    return [found[1] for found in _NETPBM_COMMENT.finditer(data, 0, end) if found[1]]
+def _end_of(data: bytes, file_format: str) -> int | None:
+    """Where the image of a file ends; None if the format, or the file, does not say so."""
+    if file_format == "PNG":
+        return _png_end(data)
+    if file_format == "QOI":
+        last = len(data.rstrip(_PADDING)) - len(_QOI_END)
+        place = last if data.startswith(_QOI_END, max(0, last)) else data.find(_QOI_END)
+        return None if place < 0 else place + len(_QOI_END)
+    find = {
+        "JPEG": jpeg.end_of,
+        "GIF": gif.end_of,
+        "WEBP": webp.end_of,
+        "BMP": bmp.end_of,
+        "PPM": netpbm_text.end_of,
+    }.get(file_format)
+    return None if find is None else find(data)
+
+
+def _png_end(data: bytes) -> int | None:
+    place = len(png.SIGNATURE)
+    for name, body in png.chunks(data):
+        place += 12 + len(body)
+        if name == b"IEND":
+            return place
+    return None

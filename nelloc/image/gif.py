@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nelloc.image.metadata import Item, ItemType, Resolution, resolution_item
 
-_EXTENSION, _IMAGE = 0x21, 0x2C
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _PLAIN_TEXT, _GRAPHIC_CONTROL, _COMMENT, _APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
 _TABLE_FLAG = 0x80
 # Name and code of applications: an ICC profile; XMP, which is no chain of blocks, but ends so that it reads as one; and
@@ -29,21 +29,33 @@ class Block(NamedTuple):
 
 def blocks(data: bytes) -> Iterator[Block]:
     """The extensions of a GIF file, up to where it ends or is damaged."""
-    place = 13 + _table_bytes(data, 10)
-    while place + 1 < len(data):
-        kind = data[place]
-        if kind == _IMAGE:
-            place += 10 + _table_bytes(data, place + 9) + 1  # after it the size of codes
-            place = _skip(data, place)
-        elif kind == _EXTENSION:
+    for kind, place, end in _parts(data):
+        if kind == _EXTENSION:
             label, start, application = data[place + 1], place + 2, b""
             if label == _APPLICATION:
-                application = data[start + 1 : start + 1 + data[start]] if start < len(data) else b""
+                application = data[start + 1 : start + 1 + data[start]]
                 start += 1 + len(application)
-            place = _skip(data, start)
-            yield Block(label, application, _joined(data[start:place]), data[start:place])
-        else:
+            yield Block(label, application, _joined(data[start:end]), data[start:end])
+
+
+def end_of(data: bytes) -> int | None:
+    """Where a GIF file ends; None if it does not say so."""
+    return next((end for kind, _, end in _parts(data) if kind == _TRAILER), None)
+
+
+def _parts(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """What there is after the header: of each its kind, where it begins and where it ends."""
+    place = 13 + _table_bytes(data, 10)
+    while place < len(data) and (kind := data[place]) in (_IMAGE, _EXTENSION):
+        # An image has a chain of blocks after its place, its size, its colours and the size of its codes.
+        chain = place + 2 if kind == _EXTENSION else place + 11 + _table_bytes(data, place + 9)
+        end = _skip(data, chain)
+        if end > len(data):
             return
+        yield kind, place, end
+        place = end
+    if data[place : place + 1] == bytes([_TRAILER]):
+        yield _TRAILER, place, place + 1
 
 
 def _table_bytes(data: bytes, place: int) -> int:

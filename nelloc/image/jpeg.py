@@ -44,6 +44,11 @@ def segments(data: bytes) -> Iterator[Segment]:
             return
 
 
+def end_of(data: bytes) -> int | None:
+    """Where the image of a JPEG file ends; None if it does not say so."""
+    return next((segment.end for segment in segments(data) if segment.marker == _EOI), None)
+
+
 def left_out(data: bytes, metadata: Metadata) -> Iterator[str]:
     """Names of the segments of a JPEG file that tell of the image what ``metadata`` does not."""
     for marker, body, _ in segments(data):

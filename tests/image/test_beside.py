@@ -181,3 +181,45 @@ def test_the_comments_of_a_ppm_are_kept():
     assert comments(image.read(b"P6\n# one\n1 1 #two\n255\n#\nb", "photo")) == [b" one", b"two"]
     assert comments(image.read(b"P2 1 # one\n1 255\n9 # two\n", "photo")) == [b" one", b" two"]
     assert comments(image.read(b"P4\n#one\n1 1\n#", "photo")) == [b"one"]
+
+
+# After the image
+
+FORMATS = {
+    "JPEG": saved("JPEG"),
+    "PNG": saved("PNG"),
+    "GIF": saved("GIF", RGB[:, :, 0]),
+    "WEBP": saved("WEBP", lossless=True),
+    "BMP": saved("BMP"),
+    "BMP, one bit": saved("BMP", RGB[:, :, 0] > 99),
+    "BMP with a profile": bmp(b"MBED", profile=b"profile"),
+    "QOI": saved("QOI"),
+    "PPM": saved("PPM"),
+    "PBM": saved("PPM", RGB[:, :, 0] > 99),
+    "PGM, 16 bits": b"P5\n2 1 65535\nabcd",
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_data_after_the_image_is_named(name):
+    data = FORMATS[name]
+    pixels = image.read(data, "photo")
+    assert pixels.left_out == ()
+    for more in (b"\0\0\0ftypmp42", b"\nP5 1 1 255\na", saved("PNG")):
+        found = image.read(data + more, "photo")
+        assert found.left_out == ("data after the image",)
+        assert found.same_as(pixels)
+    for padding in (b"\0", b"\r\n", bytes(999)):
+        assert image.read(data + padding, "photo").left_out == ()
+
+
+def test_numbers_after_a_plain_image_are_named():
+    for data, more in ((b"P1 2 2\n10\n01", b"\n1"), (b"P2 2 1 255\n9 9", b" 9"), (b"P3 1 1 255 1 2 3", b"\n4")):
+        assert image.read(data + b"\n \n", "photo").left_out == ()
+        assert image.read(data + more, "photo").left_out == ("data after the image",)
+
+
+def test_chunks_after_the_end_of_a_png_are_not_taken_for_its_own():
+    pixels = image.read(saved("PNG") + pack_chunk(b"tEXt", b"Title\0late"), "photo")
+    assert not pixels.metadata
+    assert pixels.left_out == ("data after the image",)
