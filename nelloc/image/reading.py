@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -35,17 +35,54 @@ _MODES = "1, L, LA, P, RGB, RGBA and I;16"
 # The formats that are read. Of others Pillow cuts deep samples to 8 bits and does not say so, or
 # runs another program. Pillow is asked in this order; those it has loaded already come first.
 _INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
+# Of these Pillow may change samples when it loads them, and what they were does not show afterwards.
+CHANGED_FORMATS = ("PNG", "PPM", "TIFF")
+_REMEMBERED = "nelloc_problem"
 # Tags of TIFF files.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _WHITE_IS_ZERO = 258, 262, 277, 0
 
 
 def from_image(image: Image.Image, source: str = "image") -> Pixels:
-    """A Pillow image of mode 1, L, LA, P, RGB, RGBA or I;16. Raises NellocError for any other."""
+    """A Pillow image of mode 1, L, LA, P, RGB, RGBA or I;16. Raises NellocError for any other.
+
+    Also for one whose samples Pillow changed when it loaded them, of a PNG, TIFF or PPM file, as far as that can be
+    known: until it is loaded, while its file still has its name, and always if it was opened after
+    ``nelloc.register``. Images that Pillow made of others, and files of other formats, are taken as Pillow holds them.
+    """
     with _reading(source):
-        _check_samples(image, source)
-        if _is_deep(image) and image.mode not in _KIND_OF_MODE_16:
-            raise NellocError(f"{source}: has 16 bits per sample, which Pillow cuts to 8; give the file itself")
+        problem = _problem_of_pillow(image) or _problem_before_loading(image)
+        if problem is not None:
+            raise NellocError(f"{source}: {problem}")
         return _from_pillow(image, source)
+
+
+def remember_problem(image: Image.Image) -> None:
+    """Let an image that is not loaded remember why ``from_image`` would refuse it, which does not show later."""
+    problem = _problem_of_pillow(image)
+    if problem is not None:
+        setattr(image, _REMEMBERED, problem)
+
+
+def _problem_of_pillow(image: Image.Image) -> str | None:
+    """Why the samples of a file that Pillow opened are not as it gives them, as far as that shows now."""
+    if _is_deep(image) and image.mode not in _KIND_OF_MODE_16:
+        return (
+            "has 16 bits per sample, which Pillow cuts to 8; give the file itself to nelloc.compress, or a copy of "
+            "the image (image.copy()) if 8 bits are enough"
+        )
+    return _problem_of_samples(image)
+
+
+def _problem_before_loading(image: Image.Image) -> str | None:
+    """Why an image would have been refused before it was loaded: remembered, or found in its file."""
+    remembered = getattr(image, _REMEMBERED, None)
+    name = getattr(image, "filename", "")
+    if remembered is not None or not name or image.format not in CHANGED_FORMATS:
+        return remembered
+    with suppress(OSError, SyntaxError, ValueError), Image.open(name, formats=[image.format]) as again:
+        if (again.size, again.mode) == (image.size, image.mode):
+            return _problem_of_pillow(again)
+    return None
 
 
 def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
@@ -203,13 +240,20 @@ def _largest(name: str, arguments: list) -> int:
 
 def _check_samples(image: Image.Image, source: str) -> None:
     """Raise NellocError for a file whose samples Pillow would silently scale, convert or drop; before it is loaded."""
+    problem = _problem_of_samples(image)
+    if problem is not None:
+        raise NellocError(f"{source}: {problem}")
+
+
+def _problem_of_samples(image: Image.Image) -> str | None:
     for name, *arguments in _decoders(image):
         if _largest(name, arguments) not in (255, 65535):
-            raise NellocError(f"{source}: has samples of 0 to {arguments[1]}; only 0 to 255 or 65535 can be compressed")
+            return f"has samples of 0 to {arguments[1]}; only 0 to 255 or 65535 can be compressed"
         if str(arguments[0]) in ("RGBa", "La", "RGBa;16L", "RGBa;16B", "RGBa;16N"):
-            raise NellocError(f"{source}: has colours multiplied by their alpha; convert it to plain alpha first")
+            return "has colours multiplied by their alpha; convert it to plain alpha first"
     tags = getattr(image, "tag_v2", {})  # of a TIFF file
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
-        raise NellocError(f"{source}: has extra channels; only gray and RGB, with or without alpha, can be compressed")
+        return "has extra channels; only gray and RGB, with or without alpha, can be compressed"
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):
-        raise NellocError(f"{source}: has 16-bit samples whose 0 is white; convert it to black is zero first")
+        return "has 16-bit samples whose 0 is white; convert it to black is zero first"
+    return None

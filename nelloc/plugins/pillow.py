@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from PIL import Image, ImageFile, ImagePalette
@@ -27,11 +28,43 @@ _HEAD_BYTES = 1 << 16
 
 
 def register() -> None:
-    """Make Pillow open and save .nlc files. Saving takes the keywords of ``nelloc.encode``."""
+    """Make Pillow open and save .nlc files. Saving takes the keywords of ``nelloc.encode``.
+
+    Files of 16-bit colour, which Pillow cuts to 8 bits when it loads them, remember that from now on, so that saving
+    them is refused. It is not known of images made of them, as by ``copy``, ``crop`` and ``convert``, nor of formats
+    other than PNG, PPM and TIFF.
+    """
     Image.register_open(FORMAT, NellocImageFile, _accept)
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, EXTENSION)
     Image.register_mime(FORMAT, MIME)
+    _remember_problems()
+
+
+def _remember_problems() -> None:
+    """Let images of the formats that Pillow changes remember, when they are opened, why they are refused."""
+    from PIL import PngImagePlugin, PpmImagePlugin, TiffImagePlugin  # noqa: F401 - each registers its format
+
+    from nelloc.image.reading import CHANGED_FORMATS
+
+    for name in CHANGED_FORMATS:
+        factory, accept = Image.OPEN[name]
+        if not isinstance(factory, _Remembering):
+            Image.register_open(name, _Remembering(factory), accept)
+
+
+@dataclass(frozen=True)
+class _Remembering:
+    """What opens files of a format, and lets them remember."""
+
+    factory: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        from nelloc.image.reading import remember_problem
+
+        image = self.factory(*arguments)
+        remember_problem(image)
+        return image
 
 
 def _accept(prefix: bytes) -> bool:

@@ -116,6 +116,42 @@ def test_16_bit_colour_is_refused():
         Image.open(io.BytesIO(data))
 
 
+def files_that_pillow_changes():
+    from image.test_reading import png, tiff
+
+    yield "16 bits", png(1, 1, 16, 2, b"\0\1\2\3\4\5\6")
+    yield "16 bits", b"P6 1 1 65535\n\1\2\3\4\5\6"
+    yield "samples of 0 to 100", b"P6 1 1 100\nabc"
+    yield "multiplied by their alpha", tiff((8,) * 4, bytes(16), (338, 1))
+
+
+def test_a_file_whose_samples_pillow_changes_is_not_saved(tmp_path):
+    for reason, data in files_that_pillow_changes():
+        with pytest.raises(NellocError, match=reason):
+            saved(Image.open(io.BytesIO(data)))
+        (tmp_path / "a").write_bytes(data)
+        image = Image.open(tmp_path / "a")
+        image.load()
+        with pytest.raises(NellocError, match=reason):
+            image.save(tmp_path / "a.nlc")
+        assert not (tmp_path / "a.nlc").exists()
+        assert saved(image.copy()).getvalue()
+
+
+def test_a_file_that_pillow_changed_before_registering_is_known_by_its_name(tmp_path, monkeypatch):
+    for name in ("PNG", "PPM", "TIFF"):
+        factory, accept = Image.OPEN[name]
+        monkeypatch.setitem(Image.OPEN, name, (factory.factory, accept))
+    for reason, data in files_that_pillow_changes():
+        (tmp_path / "a").write_bytes(data)
+        image = Image.open(tmp_path / "a")
+        image.load()
+        with pytest.raises(NellocError, match=reason):
+            nelloc.encode(image)
+        (tmp_path / "a").unlink()
+        nelloc.encode(image)
+
+
 def test_an_image_that_cannot_be_kept_is_not_saved(tmp_path):
     with pytest.raises(NellocError, match="mode CMYK"):
         Image.new("CMYK", (3, 3)).save(tmp_path / "a.nlc")
