@@ -11,8 +11,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image, ImageFile, ImagePalette
@@ -22,6 +25,8 @@ from nelloc.errors import NellocError
 FORMAT = "NLC"
 EXTENSION = ".nlc"
 MIME = "image/x-nelloc"
+# What nelloc.library says of a model that is missing.
+_ADVICE_OF_COMMAND = "give its file with --model"
 _SIGNATURE = b"\x8eNL\n"
 # What is read of a file to know its head; more of it only if it holds much metadata, or a model.
 _HEAD_BYTES = 1 << 16
@@ -85,7 +90,7 @@ class NellocImageFile(ImageFile.ImageFile):
         from nelloc.image.writing import image_info, mode_of
 
         assert self.fp is not None
-        self._source = str(self.filename or "file")
+        self._source = os.fsdecode(self.filename) or "file"
         # Pillow checks the size itself, once it is known.
         data = self.fp.read(_HEAD_BYTES)
         head = container.parse_head(data, self._source, max_pixels=1 << 62)
@@ -113,7 +118,9 @@ class NellocImageFile(ImageFile.ImageFile):
             self.fp.seek(0)
             options = codec.Options(max_pixels=self.width * self.height)
             file = decoding.open_file(self.fp.read(), self._source, options)
-            (pixels,) = decoding.decode_files([file], [self._source], options)
+            folder = Path(self._source).parent if self.filename else None
+            with _advice_for_python(folder):
+                (pixels,) = decoding.decode_files([file], [self._source], options, folder=folder)
             self._loaded = to_image(pixels, self._source)
             self.im, self.palette = self._loaded.im, self._loaded.palette
             self.info.update(self._loaded.info)
@@ -125,13 +132,46 @@ class NellocImageFile(ImageFile.ImageFile):
     _loaded: Image.Image | None = None
 
 
+@contextmanager
+def _advice_for_python(folder: Path | None) -> Iterator[None]:
+    """Let errors say what helps where there is no command line."""
+    try:
+        yield
+    except NellocError as error:
+        from nelloc.library import user_folder
+
+        beside = "beside the image" if folder is not None else "where the image is, and open that by its name"
+        advice = f"put its file {beside}, or into the folder {user_folder()}"
+        raise NellocError(str(error).replace(_ADVICE_OF_COMMAND, advice)) from error
+
+
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """Write an .nlc file, all at once when it is coded.
+
+    Pillow empties an existing file before it calls this, so a save that fails leaves it empty; ``nelloc.compress`` and
+    ``nelloc.encode`` do not.
+    """
     from nelloc import codec
     from nelloc.image.reading import from_image
     from nelloc.image.reading_metadata import with_given
 
     given = dict(image.encoderinfo)
     metadata = {name: given.pop(name, None) for name in ("icc_profile", "exif", "xmp", "dpi")}
-    pixels = from_image(image, str(filename) or "image")
+    source = os.fsdecode(filename) or "image"
+    _check_keywords(given, source)
+    pixels = from_image(image, source)
     pixels = replace(pixels, metadata=with_given(pixels.metadata, metadata))
     file.write(codec.encode(pixels, **given))
+
+
+def _check_keywords(given: Mapping[str, Any], source: str) -> None:
+    """Raise NellocError for keywords that mean nothing to an .nlc file."""
+    from nelloc.codec import Options
+
+    known = {"verify", "options", *(field.name for field in fields(Options))}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise NellocError(
+            f"{source}: {', '.join(unknown)} means nothing to .nlc files, which are always exact; leave it out, or "
+            "choose among the keywords of nelloc.encode, such as effort and model"
+        )

@@ -9,7 +9,8 @@ from PIL import Image
 
 import nelloc
 import nelloc.plugins.pillow
-from nelloc import NellocError, decoding
+from nelloc import NellocError, decoding, plans
+from nelloc.container import Method
 
 nelloc.register()
 
@@ -156,6 +157,34 @@ def test_an_image_that_cannot_be_kept_is_not_saved(tmp_path):
     with pytest.raises(NellocError, match="mode CMYK"):
         Image.new("CMYK", (3, 3)).save(tmp_path / "a.nlc")
     assert not (tmp_path / "a.nlc").exists()
+
+
+def test_the_model_beside_a_file_is_found(tmp_path, small_model_path, monkeypatch):
+    monkeypatch.setattr(plans, "_trials", lambda *_: iter([plans.Trial(Method.MIXTURE)]))
+    image = picture("RGB")
+    path = tmp_path / "a.nlc"
+    image.save(path, model=small_model_path)
+    needed = r"needs model \w+, which is not installed; put its file "
+    with pytest.raises(NellocError, match=needed + "beside the image, or into the folder /"):
+        Image.open(path).load()
+    with pytest.raises(NellocError, match=needed + "where the image is, and open that by its name, or into the"):
+        Image.open(io.BytesIO(path.read_bytes())).load()
+    (tmp_path / "model.nlm").write_bytes(small_model_path.read_bytes())
+    for name in (path, str(path), str(path).encode()):
+        assert Image.open(name).tobytes() == image.tobytes()
+
+
+def test_keywords_of_other_formats_are_refused_with_a_sentence(tmp_path):
+    with pytest.raises(NellocError, match=r"a.nlc: quality, optimize means nothing to .nlc files, .*leave it out"):
+        picture("L").save(tmp_path / "a.nlc", quality=95, optimize=True, effort=1)
+    assert not (tmp_path / "a.nlc").exists()
+
+
+def test_a_save_that_fails_writes_nothing_to_an_open_file():
+    file = io.BytesIO()
+    with pytest.raises(NellocError):
+        Image.new("CMYK", (3, 3)).save(file, "NLC")
+    assert file.getvalue() == b""
 
 
 def test_the_documented_example():
