@@ -45,7 +45,7 @@ def describe(data: bytes, image: Image.Image, pixels: Pixels) -> Pixels:
         names += tiff.left_out(data, image, pixels.metadata)
     elif image.format == "BMP":
         profile, more = bmp.colours(data)
-        names += more
+        names += [*more, *bmp.left_out(data)]
         if profile:
             pixels = _with(pixels, [Item(ItemType.ICC, profile)])
     elif image.format == "PPM":

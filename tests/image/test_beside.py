@@ -177,6 +177,21 @@ def test_the_profile_of_a_bmp_is_kept():
     np.testing.assert_array_equal(image.to_array(image.read(bmp(b"MBED", profile=b"profile"), "photo")), RGB)
 
 
+def test_the_unused_byte_of_a_32_bit_bmp_is_named_where_it_differs():
+    head = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 0, 0, 54, 40, 2, 1, 1, 32, 0, 0, 0, 0, 0, 0)
+    for fourth, names in ((b"\0\0", ()), (b"\xff\xff", ()), (b"\0\xff", ("the unused byte of each pixel",))):
+        pixels = image.read(head + b"abc" + fourth[:1] + b"def" + fourth[1:], "photo")
+        assert pixels.left_out == names
+        assert image.to_array(pixels).tobytes() == b"cbafed"
+    masks = struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00)
+    head = head[:10] + struct.pack("<I", 66) + head[14:30] + struct.pack("<I", 3) + head[34:] + masks
+    assert image.read(head + b"\1abc\2def", "photo").left_out == ("the unused byte of each pixel",)
+    assert image.read(head + b"\0abc\0def", "photo").left_out == ()
+    # Pillow writes alpha there, and does not say so.
+    rgba = image.read(saved("BMP", np.dstack([RGB, RGB[:, :, :1]])), "photo")
+    assert (rgba.kind.name, rgba.left_out) == ("RGB", ("the unused byte of each pixel",))
+
+
 def test_the_comments_of_a_ppm_are_kept():
     assert comments(image.read(b"P6\n# one\n1 1 #two\n255\n#\nb", "photo")) == [b" one", b"two"]
     assert comments(image.read(b"P2 1 # one\n1 255\n9 # two\n", "photo")) == [b" one", b" two"]
