@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from nelloc import scratch
 from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import beside, deep, slices
+from nelloc.image import beside, deep, long_texts, slices
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
 from nelloc.kinds import Kind
@@ -90,7 +90,8 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
 
     Raises NellocError if it cannot be read, if its kind is not supported, or if it has more than ``max_pixels``.
     """
-    with _reading(source), Image.open(io.BytesIO(data), formats=_INPUT_FORMATS) as image:
+    readable = long_texts.leave_out(data)
+    with _reading(source), Image.open(io.BytesIO(readable), formats=_INPUT_FORMATS) as image:
         if image.width * image.height > max_pixels:
             raise NellocError(
                 f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
@@ -99,7 +100,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         layout = slices.layout_of(data) if image.width * image.height >= slices.LARGE else None
         if layout is not None and layout.size != (image.height, image.width):
             raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
-        pixels = _decode(image, data, source) if layout is None else _joined(layout, image, data, source)
+        pixels = _decode(image, readable, source) if layout is None else _joined(layout, image, data, source)
         return beside.describe(data, image, pixels)
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from nelloc import image
+from nelloc.errors import NellocError
 from nelloc.image.metadata import ItemType, Resolution
 from nelloc.image.png import pack_chunk
 
@@ -190,6 +191,24 @@ def test_the_unused_byte_of_a_32_bit_bmp_is_named_where_it_differs():
     # Pillow writes alpha there, and does not say so.
     rgba = image.read(saved("BMP", np.dstack([RGB, RGB[:, :, :1]])), "photo")
     assert (rgba.kind.name, rgba.left_out) == ("RGB", ("the unused byte of each pixel",))
+
+
+def test_long_texts_and_profiles_of_a_png_are_kept():
+    import zlib
+
+    data, text = saved("PNG"), bytes(range(32, 127)) * 40_000
+    chunks = [(b"zTXt", b"Title\0\0" + zlib.compress(text)), (b"iTXt", b"T\0\1\0\0\0" + zlib.compress(text))]
+    chunks += [(b"iCCP", b"p\0\0" + zlib.compress(text)), (b"tEXt", b"short\0text")]
+    for some in (chunks, chunks[:1], chunks[2:]):
+        pixels = image.read(data[:33] + b"".join(pack_chunk(*chunk) for chunk in some) + data[33:], "photo")
+        np.testing.assert_array_equal(image.to_array(pixels), RGB)
+        assert len(pixels.metadata.items) == len(some)
+        assert all(len(found.text) == len(text) for found in pixels.metadata.texts if found.keyword != "short")
+    assert image.read(data[:33] + pack_chunk(*chunks[2]) + data[33:], "photo").metadata.get(ItemType.ICC) == text
+    damaged = bytearray(pack_chunk(*chunks[0]))
+    damaged[-1] ^= 1
+    with pytest.raises(NellocError, match="is damaged"):
+        image.read(data[:33] + bytes(damaged) + data[33:], "photo")
 
 
 def test_the_comments_of_a_ppm_are_kept():
