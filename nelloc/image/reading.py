@@ -90,6 +90,8 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
 
     Raises NellocError if it cannot be read, if its kind is not supported, or if it has more than ``max_pixels``.
     """
+    if not data:
+        raise NellocError(f"{source}: is empty; get it again from its source")
     readable = long_texts.leave_out(data)
     with _reading(source), Image.open(io.BytesIO(readable), formats=_INPUT_FORMATS) as image:
         if image.width * image.height > max_pixels:
@@ -203,7 +205,8 @@ def _check_supported(image: Image.Image, source: str) -> None:
     _check_frames(image, source)
     if image.mode not in _KIND_OF_MODE:
         raise NellocError(
-            f"{source}: is of mode {image.mode}; only the modes {_MODES} can be compressed, and 16-bit RGB"
+            f"{source}: is of mode {image.mode}; only the modes {_MODES} can be compressed, and 16-bit RGB; convert it "
+            "to one of them first"
         )
 
 

@@ -140,7 +140,9 @@ def test_a_tiled_tiff_is_read_as_its_pixels():
 
 @pytest.mark.parametrize("mode", ["PA", "I", "F", "CMYK", "YCbCr", "LAB", "HSV", "RGBa", "La", "RGBX"])
 def test_another_mode_is_refused_and_named(mode):
-    with pytest.raises(NellocError, match=rf"^photo: is of mode {mode}; only the modes 1, L, LA, P, RGB, RGBA"):
+    with pytest.raises(
+        NellocError, match=rf"^photo: is of mode {mode}; only the modes 1, L, LA, P, RGB, RGBA.*; convert it to"
+    ):
         image.from_image(Image.new(mode, (3, 2)), "photo")
 
 
@@ -303,8 +305,12 @@ def test_a_damaged_image_file_raises_nothing_but_nelloc_error(file_format, chang
 
 
 def test_another_kind_of_file_is_named_as_such():
-    for data in (b"", b"text", b"\0" * 100, b"\x8eNL\n\x10"):
+    for data in (b"text", b"\0" * 100, b"\x8eNL\n\x10"):
         assert "is not an image that can be read" in refusal(data)
+
+
+def test_an_empty_file_is_named_as_such():
+    assert refusal(b"") == "photo.xyz: is empty; get it again from its source"
 
 
 def test_a_damaged_image_object_raises_nelloc_error_too():
