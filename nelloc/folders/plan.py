@@ -84,7 +84,8 @@ class _Search:
     output: Path | None
     recursive: bool
     links: bool
-    jobs: dict[Path, list[Job]] = field(default_factory=dict)
+    jobs: dict[Path, list[Job]] = field(default_factory=dict)  # by the real path of their output
+    real: dict[Path, Path] = field(default_factory=dict)  # folders without links
     outcomes: list[Outcome] = field(default_factory=list)
     others: int = 0
     taken: int = 0
@@ -111,13 +112,13 @@ class _Search:
     def plan(self) -> Plan:
         """All that was taken; inputs with one output between them fail."""
         jobs = []
-        for target, rivals in self.jobs.items():
+        for rivals in self.jobs.values():
             if len(rivals) == 1:
                 jobs += rivals
                 continue
             for job in rivals:
                 other = next(rival.source for rival in rivals if rival is not job)
-                error = f"{job.source}: its output {target} would also be that of {other}; rename one of them"
+                error = f"{job.source}: its output {job.target} would also be that of {other}; rename one of them"
                 self.outcomes.append(Failed(str(job.source), NellocError(error)))
         return Plan(tuple(jobs), tuple(self.outcomes), self.others)
 
@@ -164,9 +165,15 @@ class _Search:
             return
         beside = default_target(source, self.direction.suffix)
         target = beside if self.output is None else self.output / beside.relative_to(root)
-        rivals = self.jobs.setdefault(target, [])
-        if all(rival.source != source for rival in rivals):  # named twice, it is still one
+        rivals = self.jobs.setdefault(self._real(target), [])
+        if all(self._real(rival.source) != self._real(source) for rival in rivals):  # named twice, it is still one
             rivals.append(Job(source, target, status.st_size))
+
+    def _real(self, path: Path) -> Path:
+        """The one spelling of a path: that of its folder without links, which may not be there yet."""
+        if path.parent not in self.real:
+            self.real[path.parent] = Path(os.path.realpath(path.parent))
+        return self.real[path.parent] / path.name
 
     def _fail(self, source: Path, error: OSError | ValueError) -> None:
         self.taken += 1

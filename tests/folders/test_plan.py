@@ -129,6 +129,23 @@ def test_three_inputs_of_one_output_all_fail():
     assert all("rename one of them" in str(outcome.error) for outcome in plan.outcomes)
 
 
+@pytest.mark.parametrize("output", [None, "out"])
+def test_inputs_of_one_output_fail_however_it_is_spelled(output, folder):
+    touch("in/a.png", "in/a.jpg", "in/a.webp")
+    os.symlink("in", "link")
+    named = ["in/a.png", folder / "in/a.jpg", "link/a.webp", "in/../in/a.png"]
+    plan = make_plan(named, output, COMPRESS, recursive=True)
+    assert plan.jobs == ()
+    assert [outcome.source for outcome in plan.outcomes] == [str(name) for name in named[:3]]
+    assert all("rename one of them" in str(outcome.error) for outcome in plan.outcomes)
+
+
+def test_output_folders_of_two_spellings_are_one_folder(folder):
+    touch("in/a.png")
+    os.symlink("in", "link")
+    assert targets(make_plan(["in", "link", folder / "in"], None, COMPRESS)) == {"in/a.png": "in/a.nlc"}
+
+
 def test_a_folder_without_images_is_an_error_unless_trees_are_searched():
     os.makedirs("in/below")
     with pytest.raises(NellocError, match="in: no images there"):
