@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Printer, fail, options, print_json, put, quiet_pillow, reporting
+from nelloc.cli.common import Name, Printer, fail, options, print_json, put, quiet_pillow, reporting
 from nelloc.errors import NellocError
 
 REPORT = "index.html"
@@ -28,11 +28,12 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 
 
 @click.command()
-@click.argument("sources", metavar="FOLDER...", type=click.Path(), nargs=-1, required=True)
+@click.argument("sources", metavar="FOLDER...", type=Name(), nargs=-1, required=True)
 @click.option(
     "--model",
     "models",
     metavar="NAME|PATH",
+    type=Name(),
     multiple=True,
     default=("default",),
     show_default=True,
@@ -80,7 +81,7 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 @click.option(
     "--report",
     metavar="DIR",
-    type=click.Path(),
+    type=Name(),
     help=f"Write a page with plots, {REPORT}, into this folder, which is made if it is not there.",
 )
 @click.option("-f", "--force", is_flag=True, help="Replace an existing page.")

@@ -28,6 +28,16 @@ DECODER_NAMES = ("sequential", "parallel", "sheared")
 BACKEND_NAMES = ("numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
 
 
+class Name(click.Path):
+    """The name of a file, a folder or a model. An empty one, which is what an unset variable of a shell leaves, is
+    refused: as a path it would be the current folder."""
+
+    def convert(self, value, param, ctx):
+        if not os.fspath(value):
+            self.fail("the name is empty; give one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Size(click.ParamType):
     """WIDTHxHEIGHT, as a pair of numbers."""
 
@@ -44,10 +54,16 @@ class Size(click.ParamType):
 
 _PARAMETERS = {
     "model": click.option(
-        "--model", metavar="NAME|PATH", help="Model to use: a shipped name or a model file.  [default: default]"
+        "--model",
+        metavar="NAME|PATH",
+        type=Name(),
+        help="Model to use: a shipped name or a model file.  [default: default]",
     ),
     "needed_model": click.option(
-        "--model", metavar="NAME|PATH", help="Model file to use, if the one the file needs is not installed."
+        "--model",
+        metavar="NAME|PATH",
+        type=Name(),
+        help="Model file to use, if the one the file needs is not installed.",
     ),
     "backend": click.option(
         "--backend",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Printer, needs_torch, options, print_json, reporting
+from nelloc.cli.common import Name, Printer, needs_torch, options, print_json, reporting
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ _IMAGES, _PIXELS = 8, 1 << 19
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=Name(path_type=Path))
+@click.argument("target", metavar="OUT", type=Name(path_type=Path))
 @click.option(
     "--data",
     metavar="FOLDER",
+    type=Name(),
     multiple=True,
     help="Folder on whose held-out images the cost is measured. May be repeated.  [default: what RUN was trained on]",
 )

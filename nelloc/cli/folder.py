@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nelloc.cli.common import STDIO, Printer, fail, print_json
+from nelloc.cli.common import STDIO, Name, Printer, fail, print_json
 
 if TYPE_CHECKING:
     from nelloc.files import Result
@@ -26,12 +26,12 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{re
 _DELAY = 1
 
 _PARAMETERS = (
-    click.argument("names", metavar="IN... [OUT]", type=click.Path(), nargs=-1, required=True),
+    click.argument("names", metavar="IN... [OUT]", type=Name(), nargs=-1, required=True),
     click.option("-r", "--recursive", is_flag=True, help="Take folders with all that is below them."),
     click.option(
         "--output-dir",
         metavar="FOLDER",
-        type=click.Path(),
+        type=Name(),
         help="Write into this folder, which is made if it is not there; with -r it mirrors the folders of IN. Every IN "
         "is a file or a folder then.  [default: each output beside its input]",
     ),

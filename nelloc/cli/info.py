@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from nelloc.cli.common import folder_of, options, print_json, put, read_input, reporting
+from nelloc.cli.common import Name, folder_of, options, print_json, put, read_input, reporting
 
 
 @click.command()
-@click.argument("file", metavar="FILE", type=click.Path())
+@click.argument("file", metavar="FILE", type=Name())
 @options("max_pixels", "json")
 def info(file, max_pixels, as_json):
     """Show what FILE holds, from its header, without decoding it.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Printer, fail, needs_torch, options, print_json, put, reporting
+from nelloc.cli.common import Name, Printer, fail, needs_torch, options, print_json, put, reporting
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -22,22 +22,27 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} images [{elapsed}<{remaining
 
 
 @click.command(name="ood-score")
-@click.argument("images", metavar="IMAGES...", nargs=-1)
+@click.argument("images", metavar="IMAGES...", type=Name(), nargs=-1)
 @click.option(
-    "--model", metavar="PAIR", default="fashion", show_default=True,
+    "--model", metavar="PAIR", type=Name(), default="fashion", show_default=True,
     help="Pair of models: a shipped name, a file, or the folder of a run of train --ood.",
 )  # fmt: skip
 @click.option("--threshold", type=float, metavar="SCORE", help="Call images of lower scores out of distribution.")
 @click.option(
-    "--calibrate", metavar="FOLDER", help="Set the threshold by these images, which are taken to be in distribution."
+    "--calibrate",
+    metavar="FOLDER",
+    type=Name(),
+    help="Set the threshold by these images, which are taken to be in distribution.",
 )
 @click.option(
     "--fpr", type=click.FloatRange(0, 1, max_open=True), metavar="RATE",
     help="Share of the images of --calibrate to be called out of distribution.  [default: 0.05]",
 )  # fmt: skip
-@click.option("--id", "inside", metavar="FOLDER", help="With --ood: how well scores tell these images from others.")
-@click.option("--ood", "outside", metavar="FOLDER", help="The others.")
-@click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), help="Write histograms of the scores as PNG.")
+@click.option(
+    "--id", "inside", metavar="FOLDER", type=Name(), help="With --ood: how well scores tell these images from others."
+)
+@click.option("--ood", "outside", metavar="FOLDER", type=Name(), help="The others.")
+@click.option("--plot", metavar="FILE", type=Name(path_type=Path), help="Write histograms of the scores as PNG.")
 @click.option("--resize", is_flag=True, help="Resize and convert images of another size or mode; else they are errors.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @options("threads", "force", "json", "quiet")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import BACKEND_NAMES, Printer, Size, needs_torch, options, print_json, reporting
+from nelloc.cli.common import BACKEND_NAMES, Name, Printer, Size, needs_torch, options, print_json, reporting
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 @click.option(
     "--model",
     metavar="NAME|PATH",
+    type=Name(),
     default="default",
     show_default=True,
     help="Model to draw from: one that compress takes, or a pair that ood-score takes.",
@@ -33,7 +34,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 @click.option("--columns", type=click.IntRange(min=1), help="Images in a row.  [default: as a square]")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
 @click.option("--part", type=click.Choice(("local", "full")), help="Which model of a pair.  [default: local]")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The PNG file to write.")
+@click.option("--out", metavar="FILE", type=Name(path_type=Path), required=True, help="The PNG file to write.")
 @click.option(
     "--backend",
     type=click.Choice(BACKEND_NAMES),

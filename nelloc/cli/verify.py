@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from nelloc.cli.common import Printer, coding, fail, folder_of, options, print_json, put, read_input, reporting
+from nelloc.cli.common import Name, Printer, coding, fail, folder_of, options, print_json, put, read_input, reporting
 from nelloc.errors import NellocError
 
 
 @click.command()
-@click.argument("names", metavar="FILE...", type=click.Path(), nargs=-1, required=True)
+@click.argument("names", metavar="FILE...", type=Name(), nargs=-1, required=True)
 @options("needed_model", "decoder", "backend", "threads", "max_pixels", "json", "quiet", "verbose")
 def verify(names, as_json, quiet, verbose, **fields):
     """Decode each FILE completely and check every checksum. Nothing is written.

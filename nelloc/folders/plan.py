@@ -70,8 +70,10 @@ def make_plan(
     A file goes into the folder ``output``, by default beside itself. The files in a folder go there too; with
     ``recursive`` also those below it, each into the folder of ``output`` that has the place of its own. Symbolic links
     to files are followed, or skipped without ``links``; those to folders are never followed. Raises NellocError for a
-    folder that has no inputs, unless ``recursive``.
+    folder that has no inputs, unless ``recursive``, and for an empty name, which as a path is the current folder.
     """
+    if "" in sources:
+        raise NellocError("the name of an input is empty; give a file or a folder")
     search = _Search(direction, None if output is None else Path(output), recursive, links)
     for source in sources:
         search.add(Path(source))

@@ -154,6 +154,12 @@ def test_a_folder_without_images_is_an_error_unless_trees_are_searched():
     assert (skipped.source, skipped.reason) == ("in", "no images there")
 
 
+def test_an_empty_name_is_not_the_current_folder():
+    touch("a.png")
+    with pytest.raises(NellocError, match="empty"):
+        make_plan([""], "out", COMPRESS, recursive=True)
+
+
 def test_a_deep_tree_is_no_problem():
     folder = Path("in", *["d"] * 1200)
     made = Path("in")
