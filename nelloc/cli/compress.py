@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
-from nelloc.cli.folder import Shown, convert_many, convert_one, select
+from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, select
 from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
 
 if TYPE_CHECKING:
     from nelloc.files import Gain, Result
     from nelloc.folders.conversion import Compression
+
+
+# Extensions of image formats that are not compressed, and yet no names for .nlc files.
+_OTHER_IMAGES = (".jpe", ".jfif", ".jp2", ".jxl", ".jls", ".avif", ".heic", ".heif", ".tga", ".pam", ".pfm", ".dng")
 
 
 def _effort_table() -> str:
@@ -79,6 +84,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     fields |= {"adapt": adapt or adapt_minutes is not None, "adapt_minutes": adapt_minutes}
     if selection.remove and not verify:
         raise click.UsageError("--rm deletes only what was verified; leave out --no-verify")
+    _check_output(selection)
     if selection.many and fields["adapt"] and (selection.output_dir is None or selection.spread):
         raise click.UsageError("--adapt makes one model for --output-dir FOLDER, in one process")
     printer = Printer(quiet, verbose)
@@ -93,6 +99,18 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
             convert_many(selection, COMPRESS, conversion, printer, as_json, show)
         else:
             _compress_one(*selection.names, conversion=conversion, printer=printer, as_json=as_json)
+
+
+def _check_output(selection: Selection) -> None:
+    """Raise UsageError where OUT is an image, as the second of two that a shell found for a pattern is."""
+    from nelloc.files import IMAGE_SUFFIXES
+
+    if selection.many or len(selection.names) < 2:
+        return
+    suffix = Path(selection.names[1]).suffix.lower()
+    if suffix in IMAGE_SUFFIXES or suffix in _OTHER_IMAGES:
+        reason = f"OUT is {selection.names[1]}, and {suffix} files are images; choose a name that ends in .nlc"
+        raise click.UsageError(f"{reason}, or to compress several images give --output-dir or -r")
 
 
 def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:

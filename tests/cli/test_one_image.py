@@ -38,6 +38,18 @@ def test_the_output_name_may_be_given(pixels):
     np.testing.assert_array_equal(np.asarray(Image.open("back.ppm")), pixels)
 
 
+@pytest.mark.parametrize("force", [[], ["--force"], ["--rm", "-f"]])
+@pytest.mark.parametrize("target", ["second.png", "new.JPG", "new.avif"])
+def test_a_second_image_is_not_taken_for_the_output(target, force):
+    Path("second.png").write_bytes(Path("photo.png").read_bytes())
+    result = invoke("compress", "photo.png", target, *force, *MODEL)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"OUT is {target}" in result.stderr
+    assert "to compress several images give --output-dir or -r" in " ".join(result.stderr.split())
+    assert Path("second.png").read_bytes() == Path("photo.png").read_bytes()
+    assert names() == sorted([*BEFORE, "second.png"])
+
+
 def test_dash_reads_standard_input_and_writes_standard_output():
     compressed = run("compress", "-", *MODEL, data=Path("photo.png").read_bytes())
     assert (compressed.returncode, compressed.stdout) == (0, Path("file.nlc").read_bytes())
