@@ -137,6 +137,21 @@ def locate(
     raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
 
 
+def is_found(model_id: bytes, folder: Path | None) -> bool:
+    """True if files in ``folder`` find this model, and the base that it may need, without being told where."""
+    try:
+        locate(model_id, "", folder=folder)
+    except NellocError:
+        return False
+    return True
+
+
+def whole_file(model: str | Path) -> bytes:
+    """A model by name or path as the bytes of a model file that needs no other. Raises NellocError if there is none."""
+    path = _path(model)
+    return _plain(_read(path), str(path), None, path.parent)
+
+
 def name_of(model_id: bytes) -> str | None:
     """The name of a model id, shipped or installed, or None."""
     return next((path.stem for _, path in _places(model_id, None)), None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nelloc.cli import private_model
 from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, select
 from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
@@ -79,6 +80,10 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     input or output. Nothing is written unless everything went well. With -r or --output-dir
     every IN is an image or a folder of images; what is done already is skipped.
 
+    A model of your own is needed to decode as well; files find it beside themselves, in a folder above, or in your
+    model folder. Where outputs in --output-dir FOLDER would not find it, it is copied there as ID.nlm; elsewhere that
+    is said, and with --rm refused.
+
     Exit status: 0 done, 1 a file failed, 2 wrong usage.
     """
     fields |= {"adapt": adapt or adapt_minutes is not None, "adapt_minutes": adapt_minutes}
@@ -96,7 +101,9 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
             from nelloc.folders.plan import COMPRESS
 
             show = partial(_shown, folder=selection.output_dir)
-            convert_many(selection, COMPRESS, conversion, printer, as_json, show)
+            output = None if selection.output_dir is None else Path(selection.output_dir)
+            prepare = partial(private_model.prepare, model=fields["model"], output=output, remove=selection.remove)
+            convert_many(selection, COMPRESS, conversion, printer, as_json, show, prepare)
         else:
             _compress_one(*selection.names, conversion=conversion, printer=printer, as_json=as_json)
 
@@ -114,19 +121,31 @@ def _check_output(selection: Selection) -> None:
 
 
 def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:
-    from nelloc import files
+    from nelloc import files, storage
+
+    model = conversion.options.model
 
     target = target_of(source, target, files.SUFFIX)
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the compressed data goes to standard output")
     if STDIO not in (source, target):
+        if conversion.remove:
+            private_model.check_one(Path(target), model)
         convert_one(source, target, conversion, printer, as_json, _shown)
-        return
+        remark = private_model.remark(target, lambda: storage.read(Path(target)), model, Path(target).parent)
+    else:
+        remark = None
 
-    def compressed(data: bytes, name: str) -> tuple[Result, bytes]:
-        return files.compress_bytes(data, name, conversion.options, verify=conversion.verify)
+        def compressed(data: bytes, name: str) -> tuple[Result, bytes]:
+            nonlocal remark
+            result, output = files.compress_bytes(data, name, conversion.options, verify=conversion.verify)
+            name, folder = ("standard output", None) if target == STDIO else (target, Path(target).parent)
+            remark = private_model.remark(name, lambda: output, model, folder)
+            return result, output
 
-    _shown(pipe(source, target, conversion.force, compressed)).put(printer, as_json)
+        _shown(pipe(source, target, conversion.force, compressed)).put(printer, as_json)
+    if remark is not None:
+        printer.remark(remark)
 
 
 def _shown(result: Result, folder: str | None = None) -> Shown:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nelloc.files import Result
     from nelloc.folders.conversion import Conversion
     from nelloc.folders.outcome import Done, Failed, Skipped
-    from nelloc.folders.plan import Direction
+    from nelloc.folders.plan import Direction, Plan
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
 # Bars show once a run has taken so many seconds.
@@ -143,8 +143,12 @@ def convert_many(
     printer: Printer,
     as_json: bool,
     show: Callable[[Result], Shown],
+    prepare: Callable[[Plan], str | None] = lambda plan: None,
 ) -> None:
-    """Run over many files, print what becomes of each, and exit."""
+    """Run over many files, print what becomes of each, and exit.
+
+    ``prepare`` is called with the plan before anything is written, and returns what is to be said in the end.
+    """
     from tqdm import tqdm
 
     from nelloc.folders.outcome import Done, Failed, Summary
@@ -154,6 +158,7 @@ def convert_many(
 
     output = None if selection.output_dir is None else Path(selection.output_dir)
     plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
+    last = prepare(plan)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
     summary, began = Summary(), time.monotonic()
     # None: hidden unless on a terminal. Work in this process shows its pixels instead.
@@ -172,6 +177,8 @@ def convert_many(
     if plan.count > 1 and not as_json:
         others = f"; {plan.others} other files left alone" if plan.others else ""
         printer.remark(f"{summary}{others}")
+    if last is not None:
+        printer.remark(last)
     sys.exit(summary.exit_status)
 
 
