@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Name, Printer, fail, options, print_json, put, quiet_pillow, reporting
+from nelloc.cli.common import Name, Printer, fail, options, print_json, progress_bar, put, quiet_pillow, reporting
 from nelloc.errors import NellocError
 
 REPORT = "index.html"
@@ -214,14 +214,11 @@ def _write_page(page: Path, results, found, force: bool) -> None:
 
 @contextmanager
 def _progress(printer: Printer, images: int, codecs: int):
-    """A bar on standard error that counts images through codecs; on a terminal only, after a second."""
-    from tqdm import tqdm
-
+    """A bar on standard error that counts images through codecs."""
     from nelloc.bench.measure import Progress
 
-    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
     form = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}]"
-    with tqdm(total=images * codecs, delay=1, leave=False, disable=hidden, bar_format=form) as bar:
+    with progress_bar(printer, total=images * codecs, bar_format=form) as bar:
 
         class Bar(Progress):
             def image(self, name: str) -> None:

@@ -11,17 +11,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from nelloc.codec import Options
     from nelloc.files import Result
 
 STDIO = "-"
+# Bars show once the work has taken so many seconds.
+BAR_DELAY = 1
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 # Written out so that --help does not import the codec; a test keeps them true.
 DECODER_NAMES = ("sequential", "parallel", "sheared")
@@ -130,7 +134,17 @@ def needs(command: str, extra: str, *modules: str) -> None:
 
 def fail(error: NellocError) -> None:
     """Print an error as the commands do, on one line."""
-    click.echo(printable(f"nelloc: {error}").replace("\n", "\\n"), err=True)
+    say(f"nelloc: {error}".replace("\n", "\\n"))
+
+
+def say(text: str) -> None:
+    """Write a line to standard error. Where that is closed or takes no more, the work goes on without."""
+    if sys.stderr is None:
+        return
+    try:
+        click.echo(printable(text), err=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def printable(text: str) -> str:
@@ -151,11 +165,11 @@ class Printer:
 
     def remark(self, text: str) -> None:
         if not self.quiet:
-            click.echo(printable(text), err=True)
+            say(text)
 
     def detail(self, text: str) -> None:
         if self.verbose and not self.quiet:
-            click.echo(printable(text), err=True)
+            say(text)
 
 
 def put(output: str | bytes) -> None:
@@ -165,17 +179,17 @@ def put(output: str | bytes) -> None:
     try:
         click.echo(printable(output) if isinstance(output, str) else output, nl=isinstance(output, str))
     except BrokenPipeError:
-        _drop_output()
+        _drop(sys.stdout)
         raise
     except OSError as error:
-        _drop_output()
+        _drop(sys.stdout)
         raise NellocError(f"standard output: cannot be written ({error.strerror}); check its free space") from error
 
 
-def _drop_output() -> None:
-    """Send what standard output still holds nowhere: Python would write it at exit, fail again, and say so."""
+def _drop(stream: TextIO) -> None:
+    """Send what a standard stream still holds nowhere: Python would write it at exit, fail again, and say so."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
@@ -233,20 +247,22 @@ def quiet_pillow() -> None:
     warnings.simplefilter("ignore")  # on damaged metadata and the like: no message of ours
 
 
-@contextmanager
-def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
-    """Codec options whose progress is a bar on standard error.
-
-    The bar shows on a terminal only, and only once the work has taken a second.
-    """
+def progress_bar(printer: Printer, **settings: Any) -> tqdm:
+    """A bar of tqdm on standard error, where that is a terminal, once the work has taken a second."""
     from tqdm import tqdm
 
+    hidden = True if printer.quiet or sys.stderr is None else None  # None: hidden unless on a terminal
+    return tqdm(delay=BAR_DELAY, leave=False, disable=hidden, **settings)
+
+
+@contextmanager
+def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
+    """Codec options whose progress is a bar on standard error."""
     from nelloc.codec import Options, Progress
     from nelloc.spread import processes_allowed
 
     quiet_pillow()
-    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
-    with tqdm(total=0, unit="Mpx", unit_scale=False, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:
+    with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):
             def expect(self, pixels: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nelloc.cli.common import STDIO, Name, Printer, fail, print_json
+from nelloc.cli.common import BAR_DELAY, STDIO, Name, Printer, fail, print_json, progress_bar
 
 if TYPE_CHECKING:
     from nelloc.files import Result
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from nelloc.folders.plan import Direction, Plan
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
-# Bars show once a run has taken so many seconds.
-_DELAY = 1
 
 _PARAMETERS = (
     click.argument("names", metavar="IN... [OUT]", type=Name(), nargs=-1, required=True),
@@ -161,12 +159,12 @@ def convert_many(
     last = prepare(plan)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
     summary, began = Summary(), time.monotonic()
-    # None: hidden unless on a terminal. Work in this process shows its pixels instead.
-    hidden = True if printer.quiet or not selection.spread else None
-    with closing(run), tqdm(total=plan.count, delay=_DELAY, leave=False, disable=hidden, bar_format=_BAR) as files_done:
+    # Work in this process shows its pixels instead.
+    shown_to = printer if selection.spread else Printer(quiet=True)
+    with closing(run), progress_bar(shown_to, total=plan.count, bar_format=_BAR) as files_done:
         for outcome in run:
             summary.add(outcome)
-            shown = time.monotonic() - began > _DELAY
+            shown = time.monotonic() - began > BAR_DELAY
             with tqdm.external_write_mode(sys.stderr) if shown else nullcontext():
                 if isinstance(outcome, Failed):
                     _put_failed(outcome, printer, as_json)

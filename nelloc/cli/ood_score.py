@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Name, Printer, fail, needs_torch, options, print_json, put, reporting
+from nelloc.cli.common import Name, Printer, fail, needs_torch, options, print_json, progress_bar, put, reporting
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ def _check(images, threshold, calibrate, fpr, inside, outside, as_csv, as_json) 
 def _scored(pair: Pair, inputs, resize: bool, printer: Printer) -> tuple[list[str], Scores, bool]:
     """Names and scores of the images that can be scored, and whether some cannot: each of those is named."""
     import numpy as np
-    from tqdm import tqdm
 
     from nelloc.bench.pictures import find
     from nelloc.ood.images import read
@@ -135,7 +134,7 @@ def _scored(pair: Pair, inputs, resize: bool, printer: Printer) -> tuple[list[st
         fail(problem)
     shape = (len(arrays), pair.channels, pair.height, pair.width)
     stacked = np.stack(arrays) if arrays else np.empty(shape, np.uint8)
-    with tqdm(total=len(arrays), delay=1, leave=False, bar_format=_BAR, disable=True if printer.quiet else None) as bar:
+    with progress_bar(printer, total=len(arrays), bar_format=_BAR) as bar:
         return names, score(pair, stacked, bar.update), bool(errors)
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import BACKEND_NAMES, Name, Printer, Size, needs_torch, options, print_json, reporting
+from nelloc.cli.common import (
+    BACKEND_NAMES,
+    Name,
+    Printer,
+    Size,
+    needs_torch,
+    options,
+    print_json,
+    progress_bar,
+    reporting,
+)
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -52,8 +62,6 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
 
     Exit status: 0 done, 1 failed, 2 wrong usage.
     """
-    from tqdm import tqdm
-
     printer = Printer(quiet)
     width, height = size
     with reporting():
@@ -62,10 +70,7 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
         storage.check_target(Path(model), out, force)
         if out.suffix.lower() != ".png":
             raise NellocError(f"{out}: samples are written as PNG; give a name that ends in .png")
-        with tqdm(
-            total=count * width * height / 1e6, unit="Mpx", delay=1, leave=False, bar_format=_BAR,
-            disable=True if quiet else None,
-        ) as bar:  # fmt: skip
+        with progress_bar(printer, total=count * width * height / 1e6, unit="Mpx", bar_format=_BAR) as bar:
 
             def progress(pixels: int) -> None:
                 bar.update(pixels / 1e6)

@@ -61,6 +61,24 @@ def test_a_name_that_is_not_text_is_no_problem():
         assert b"nlc" in done.stdout
 
 
+def test_without_standard_error_the_work_is_done():
+    for redirection in ("2>&-", *(["2>/dev/full"] if Path("/dev/full").exists() else [])):
+        for arguments, status in ((["photo.png", "-vf"], 0), (["photo.png"], 1)):
+            shell = ["sh", "-c", f'exec "$0" "$@" {redirection}', sys.executable, "-m", "nelloc", "compress"]
+            done = subprocess.run([*shell, *arguments, *MODEL], check=False, capture_output=True, env=environment())
+            assert (done.returncode, done.stdout, done.stderr) == (status, b"", b"")
+
+
+def test_without_standard_error_no_bar_shows(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    now = 1000.0
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
+    with common.coding(common.Printer(), threads=1) as options:
+        options.progress.expect(4_000_000)
+        now += 1.05
+        options.progress.advance(1_000_000)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
