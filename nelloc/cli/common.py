@@ -177,13 +177,27 @@ def put(output: str | bytes) -> None:
     if sys.stdout is None:
         raise NellocError("standard output: is closed; give an output file")
     try:
-        click.echo(printable(output) if isinstance(output, str) else output, nl=isinstance(output, str))
+        click.echo(_encodable(f"{printable(output)}\n") if isinstance(output, str) else output, nl=False)
     except BrokenPipeError:
         _drop(sys.stdout)
         raise
     except OSError as error:
         _drop(sys.stdout)
         raise NellocError(f"standard output: cannot be written ({error.strerror}); check its free space") from error
+
+
+def _encodable(text: str) -> str | bytes:
+    """Text as standard output takes it: names that are not text as the bytes that they are, and what else its encoding
+    lacks with backslashes."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding, getattr(sys.stdout, "errors", None) or "strict")
+    except UnicodeEncodeError:
+        try:
+            return text.encode(encoding, "surrogateescape")
+        except UnicodeEncodeError:
+            return text.encode(encoding, "backslashreplace")
+    return text
 
 
 def _drop(stream: TextIO) -> None:

@@ -55,10 +55,20 @@ def test_a_name_that_is_not_text_is_no_problem():
         Path(os.fsdecode(name)).write_bytes(Path("file.nlc").read_bytes())
     except OSError:
         pytest.skip("this file system has no such names")
-    for arguments in (["info"], ["info", "--json"], ["verify", *MODEL]):
-        done = run(*arguments, name)
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert b"nlc" in done.stdout
+    for encoding in ("utf-8", "utf-8:surrogateescape", "ascii"):
+        for arguments in (["info"], ["info", "--json"], ["verify", *MODEL], ["verify", "--json", *MODEL]):
+            done = run(*arguments, name, env=environment() | {"PYTHONIOENCODING": encoding})
+            assert (done.returncode, done.stderr) == (0, b"")
+            if "--json" in arguments:
+                assert os.fsencode(json.loads(done.stdout)["file"]) == name
+            else:
+                assert name in done.stdout
+
+
+def test_a_name_that_standard_output_cannot_write_is_no_problem():
+    Path("\u00e4.nlc").write_bytes(Path("file.nlc").read_bytes())
+    done = run("verify", "\u00e4.nlc", *MODEL, env=environment() | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe4.nlc: whole, 20 x 5 pixels\n", b"")
 
 
 def test_without_standard_error_the_work_is_done():
