@@ -183,7 +183,26 @@ def put(output: str | bytes) -> None:
         raise
     except OSError as error:
         _drop(sys.stdout)
-        raise NellocError(f"standard output: cannot be written ({error.strerror}); check its free space") from error
+        raise _unwritable(error) from error
+
+
+class Output(click.Group):
+    """A group of commands whose help and version end in one line where standard output takes no more."""
+
+    def main(self, *arguments, **settings):
+        try:
+            return super().main(*arguments, **settings)
+        except OSError as error:
+            # The commands say themselves what they cannot read or write, and errors of open files name one.
+            if error.filename is not None or sys.stdout is None:
+                raise
+            _drop(sys.stdout)
+            fail(_unwritable(error))
+            sys.exit(1)
+
+
+def _unwritable(error: OSError) -> NellocError:
+    return NellocError(f"standard output: cannot be written ({error.strerror}); check its free space")
 
 
 def _encodable(text: str) -> str | bytes:

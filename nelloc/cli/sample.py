@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BAR = "{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}]"
+_MAX_PIXELS = 1 << 28  # of all images together, as --max-pixels of compress
+_MAX_SEED = (1 << 64) - 1  # torch takes no more
 _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 
 
@@ -42,7 +44,9 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 )
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many images to draw.")
 @click.option("--columns", type=click.IntRange(min=1), help="Images in a row.  [default: as a square]")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--seed", type=click.IntRange(0, _MAX_SEED), default=1, show_default=True, help="Seed of everything random."
+)
 @click.option("--part", type=click.Choice(("local", "full")), help="Which model of a pair.  [default: local]")
 @click.option("--out", metavar="FILE", type=Name(path_type=Path), required=True, help="The PNG file to write.")
 @click.option(
@@ -64,13 +68,20 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
     """
     printer = Printer(quiet)
     width, height = size
+    if count * width * height > _MAX_PIXELS:
+        asked = f"--size {width}x{height} --count {count}"
+        raise click.UsageError(f"{asked} asks for more than {_MAX_PIXELS} pixels; choose smaller or fewer images")
     with reporting():
         from nelloc import library, storage
+        from nelloc.files import enough_memory
 
         storage.check_target(Path(model), out, force)
         if out.suffix.lower() != ".png":
             raise NellocError(f"{out}: samples are written as PNG; give a name that ends in .png")
-        with progress_bar(printer, total=count * width * height / 1e6, unit="Mpx", bar_format=_BAR) as bar:
+        with (
+            enough_memory(str(out)),
+            progress_bar(printer, total=count * width * height / 1e6, unit="Mpx", bar_format=_BAR) as bar,
+        ):
 
             def progress(pixels: int) -> None:
                 bar.update(pixels / 1e6)
@@ -83,7 +94,8 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
                 images = draw(library.find(model), height, width, count, seed, backend=backend, progress=progress)
             else:
                 images = _from_pair(model, part or "local", height, width, count, seed, progress)
-        storage.write(out, _png(_sheet(images, columns)), force)
+            data = _png(_sheet(images, columns))
+        storage.write(out, data, force)
         if as_json:
             facts = {"file": str(out), "model": model, "seed": seed}
             print_json(facts | {"width": width, "height": height, "count": count})

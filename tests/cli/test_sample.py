@@ -100,6 +100,14 @@ def test_what_cannot_be_drawn_or_written():
     assert not Path("a.png").exists()
 
 
+def test_what_does_not_fit_in_memory(monkeypatch):
+    def too_large(*arguments, **settings):
+        raise MemoryError
+
+    monkeypatch.setattr("nelloc.sampler.sample", too_large)
+    assert_failed(invoke("sample", "--model", "gray.nlm", "--out", "a.png"), "a.png: does not fit in memory")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -108,6 +116,9 @@ def test_what_cannot_be_drawn_or_written():
         ["--out", "a.png", "--size", "0x4"],
         ["--out", "a.png", "--count", "0"],
         ["--out", "a.png", "--seed", "-1"],
+        ["--out", "a.png", "--seed", "99999999999999999999999"],
+        ["--out", "a.png", "--size", "99999x99999"],
+        ["--out", "a.png", "--size", "4096x4096", "--count", "17"],
         ["--out", "a.png", "--columns", "0"],
     ],
 )

@@ -23,6 +23,9 @@ def test_a_full_standard_output_gives_one_line():
         ["compress", "photo.png", "-", *MODEL],
         ["info", "file.nlc"],
         ["verify", "file.nlc", "--json", *MODEL],
+        ["--version"],
+        ["--help"],
+        ["compress", "--help"],
     ):
         with open("/dev/full", "wb") as full:
             done = run(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
