@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -40,6 +41,13 @@ class Name(click.Path):
         if not os.fspath(value):
             self.fail("the name is empty; give one", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """A callback for options that are numbers: neither nan, which no range keeps out, nor infinity."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number", context, parameter)
+    return value
 
 
 class Size(click.ParamType):
@@ -228,7 +236,16 @@ def _drop(stream: TextIO) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on one line of standard output."""
-    put(json.dumps(value).replace("\x7f", "\\u007f"))
+    put(json.dumps(_finite(value), allow_nan=False).replace("\x7f", "\\u007f"))
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for numbers that JSON has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def target_of(source: str, target: str | None, suffix: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nelloc.cli import private_model
-from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
+from nelloc.cli.common import STDIO, Printer, coding, finite, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, select
 from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
 
@@ -45,6 +45,7 @@ def _effort_table() -> str:
 @click.option(
     "--adapt-minutes",
     type=click.FloatRange(min=0, min_open=True, max=10_000),
+    callback=finite,
     metavar="M",
     help="How long, in minutes of a fast core; implies --adapt.  [default: 1 for a megapixel, 3 for ten]",
 )

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Name, Printer, fail, needs_torch, options, print_json, progress_bar, put, reporting
+from nelloc.cli.common import (
+    Name,
+    Printer,
+    fail,
+    finite,
+    needs_torch,
+    options,
+    print_json,
+    progress_bar,
+    put,
+    reporting,
+)
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -27,7 +38,9 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} images [{elapsed}<{remaining
     "--model", metavar="PAIR", type=Name(), default="fashion", show_default=True,
     help="Pair of models: a shipped name, a file, or the folder of a run of train --ood.",
 )  # fmt: skip
-@click.option("--threshold", type=float, metavar="SCORE", help="Call images of lower scores out of distribution.")
+@click.option(
+    "--threshold", type=float, callback=finite, metavar="SCORE", help="Call images of lower scores out of distribution."
+)
 @click.option(
     "--calibrate",
     metavar="FOLDER",
@@ -35,7 +48,7 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} images [{elapsed}<{remaining
     help="Set the threshold by these images, which are taken to be in distribution.",
 )
 @click.option(
-    "--fpr", type=click.FloatRange(0, 1, max_open=True), metavar="RATE",
+    "--fpr", callback=finite, type=click.FloatRange(0, 1, max_open=True), metavar="RATE",
     help="Share of the images of --calibrate to be called out of distribution.  [default: 0.05]",
 )  # fmt: skip
 @click.option(
@@ -73,6 +86,8 @@ def ood_score(
 
         if plot is not None:
             storage.check_target(Path(model), plot, force)
+            if plot.suffix.lower() != ".png":
+                raise NellocError(f"{plot}: histograms are written as PNG; give a name that ends in .png")
         if threads:
             torch.set_num_threads(threads)
         pair = find(model)
@@ -86,6 +101,8 @@ def ood_score(
             from nelloc.ood.metrics import calibrate as set_threshold
 
             names, sets[calibrate], failed = _scored(pair, [calibrate], resize, printer)
+            if failed and not names:
+                sys.exit(1)  # each was named
             if failed:
                 raise NellocError(f"{calibrate}: not all of its images can be scored; remove those that cannot")
             rate = 0.05 if fpr is None else fpr

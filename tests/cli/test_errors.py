@@ -111,6 +111,7 @@ def test_a_missing_or_wrong_model_gives_one_line(command):
         ["bench", ".", "--report", ""],
         *([command, "file.nlc", "--unknown"] for command in COMMANDS),
         *(["compress", "photo.png", "--effort", level] for level in ("0", "10", "x")),
+        *(["compress", "photo.png", "--adapt-minutes", minutes] for minutes in ("0", "nan", "inf", "x")),
         *(["compress", "photo.png", "--tile", size] for size in ("15", "4097", "0", "-1", "x")),
         *([command, "file.nlc", "--threads", "0"] for command in ("compress", "decompress", "verify")),
         *([command, "file.nlc", "--max-pixels", "0"] for command in COMMANDS),

@@ -125,6 +125,22 @@ def test_plots_are_drawn():
     assert_failed(invoke("ood-score", *MODEL, "dark", "--plot", "absent/a.png"), "absent/a.png")
 
 
+def test_plots_have_the_extension_of_what_they_are():
+    assert_failed(invoke("ood-score", *MODEL, "dark", "--plot", "a.jpg"), "a.jpg: ", ".png")
+    assert not Path("a.jpg").exists()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_threshold_is_a_number(value):
+    for options in (["--threshold", value], ["--calibrate", "dark", "--fpr", value]):
+        assert invoke("ood-score", *MODEL, "dark", *options).exit_code == 2
+
+
+def test_an_empty_folder_to_calibrate_with_is_named_once():
+    Path("empty").mkdir()
+    assert_failed(invoke("ood-score", *MODEL, "dark", "--calibrate", "empty"), "empty: no images there", lines=1)
+
+
 def test_other_sizes_and_modes_are_refused_unless_resized():
     Image.fromarray(np.zeros((10, 12, 3), np.uint8)).save("large.png")
     Image.new("L", (6, 6)).save("square.png")

@@ -92,6 +92,11 @@ def test_without_standard_error_no_bar_shows(monkeypatch):
         options.progress.advance(1_000_000)
 
 
+def test_numbers_that_json_has_not_are_null(capsys):
+    common.print_json({"a": [float("nan"), 1.5], "b": {"c": float("-inf")}, "d": True})
+    assert json.loads(capsys.readouterr().out) == {"a": [None, 1.5], "b": {"c": None}, "d": True}
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
