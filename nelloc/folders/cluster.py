@@ -25,10 +25,11 @@ def on_cluster(
     """
     try:
         from distributed import Client, KilledWorker, as_completed
-        from distributed.comm import CommClosedError
+        from distributed.comm import CommClosedError, resolve_address
     except ImportError as error:
         raise NellocError("--dask needs distributed, which is not installed; pip install 'nelloc[dask]'") from error
     try:
+        resolve_address(address)  # a client of an address that is none waits 20 s in the end, and prints a traceback
         client = Client(address, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError) as error:
         reason = f"no Dask scheduler answers there ({_first_line(error)})"

@@ -153,6 +153,15 @@ def test_a_tree_becomes_the_same_files_as_here_and_comes_back(cluster, photos):
         np.testing.assert_array_equal(np.asarray(found), np.asarray(Image.open(name)))
 
 
+@pytest.mark.parametrize("address", ["foo", "nonsense://x"])
+def test_what_is_no_address_gives_one_line_and_no_traceback_at_exit(photos, address):
+    arguments = ["compress", "-r", "photos", "--output-dir", "out", "--dask", address]
+    command = [sys.executable, "-m", "nelloc", *arguments]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"nelloc: {address}: no Dask scheduler answers there")
+
+
 def test_an_address_where_nothing_is_gives_one_line(photos, monkeypatch):
     monkeypatch.setattr("nelloc.folders.cluster.SECONDS", 0.5)
     for address in ("127.0.0.1:9", "nonsense://x", "nowhere.invalid:1"):
