@@ -44,3 +44,8 @@ def __getattr__(name: str):
     from importlib import import_module
 
     return getattr(import_module(f"nelloc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """What is there, and what is imported when it is first used."""
+    return sorted({*globals(), *__all__})

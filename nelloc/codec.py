@@ -35,6 +35,7 @@ from nelloc.sections import Described, describe
 from nelloc.spread import in_parts, single_threaded_products, spread
 from nelloc.tiling import MAX_TILE, MIN_TILE, Rectangle
 
+Buffer = bytes | bytearray | memoryview
 Source = Image.Image | NDArray[np.uint8] | NDArray[np.uint16] | Pixels
 
 
@@ -141,7 +142,7 @@ def encode_many(
     return [encode_adapted([item], options, verify=verify, embed=True)[0][0].data for item in pixels]
 
 
-def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDArray[Any]:
+def decode(data: Buffer, *, options: Options | None = None, **fields: Any) -> NDArray[Any]:
     """The samples of .nlc bytes, as ``numpy.asarray`` gives those of a Pillow image.
 
     (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA, uint8 or uint16; (H, W)
@@ -151,11 +152,11 @@ def decode(data: bytes, *, options: Options | None = None, **fields: Any) -> NDA
     return decode_many([data], options=options, **fields)[0]
 
 
-def decode_many(data: Sequence[bytes], *, options: Options | None = None, **fields: Any) -> list[NDArray[Any]]:
+def decode_many(data: Sequence[Buffer], *, options: Options | None = None, **fields: Any) -> list[NDArray[Any]]:
     """The samples of each of several files, decoded together: much faster for small images. See ``decode``."""
     options = options or Options(**fields)
-    names = [f"file {number}" for number in range(len(data))] if len(data) > 1 else ["data"]
-    files = [open_file(item, name, options) for item, name in zip(data, names, strict=True)]
+    names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
+    files = [open_file(bytes(memoryview(item)), name, options) for item, name in zip(data, names, strict=True)]
     return [images.to_array(pixels) for pixels in decode_files(files, names, options)]
 
 

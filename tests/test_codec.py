@@ -155,3 +155,17 @@ def test_the_emptiest_tile_costs_more_than_the_bound_that_readers_use():
 def test_the_documented_example_runs():
     assert doctest.testmod(nelloc).failed == 0
     assert doctest.testmod(nelloc).attempted > 0
+
+
+def test_files_are_bytes_of_any_kind_and_may_be_none():
+    image = np.zeros((4, 6, 3), np.uint8)
+    data = nelloc.encode(image)
+    for given in (bytearray(data), memoryview(data), memoryview(b"--" + data)[2:]):
+        assert np.array_equal(nelloc.decode(given), image)
+    with pytest.raises(TypeError):
+        nelloc.decode(5)
+    assert nelloc.decode_many([]) == nelloc.encode_many([]) == []
+
+
+def test_what_is_imported_late_is_listed():
+    assert set(nelloc.__all__) <= set(dir(nelloc))
