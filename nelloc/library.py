@@ -146,10 +146,13 @@ def is_found(model_id: bytes, folder: Path | None) -> bool:
     return True
 
 
-def whole_file(model: str | Path) -> bytes:
-    """A model by name or path as the bytes of a model file that needs no other. Raises NellocError if there is none."""
+def whole_file(model: str | Path) -> tuple[bytes, int]:
+    """A model by name or path as the bytes of a model file that needs no other; when it was modified, in nanoseconds.
+
+    Raises NellocError if there is none.
+    """
     path = _path(model)
-    return _plain(_read(path), str(path), None, path.parent)
+    return _plain(_read(path), str(path), None, path.parent), path.stat().st_mtime_ns
 
 
 def name_of(model_id: bytes) -> str | None:

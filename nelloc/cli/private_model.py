@@ -76,7 +76,8 @@ def _copy(model: str | Path, folder: Path) -> Path | None:
     storage.make_folder(folder)
     if os.path.lexists(path):
         return None
-    storage.write(path, library.whole_file(model), force=False)
+    data, modified = library.whole_file(model)
+    storage.write(path, data, force=False, modified=modified)
     return path
 
 

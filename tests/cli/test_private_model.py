@@ -42,6 +42,7 @@ def test_the_model_goes_along_into_the_output_folder(options, pixels):
     copy = Path("out", f"{model_id()}.nlm")
     assert f"nelloc: {copy}: is a copy of runs/model.nlm" in result.stderr
     assert copy.read_bytes() == Path("runs/model.nlm").read_bytes()
+    assert copy.stat().st_mtime_ns == Path("runs/model.nlm").stat().st_mtime_ns
     shutil.rmtree("runs")
     os.rename("out", "elsewhere")
     assert invoke("decompress", "-r", "elsewhere").exit_code == 0
