@@ -11,7 +11,7 @@ import click
 
 from nelloc.cli import private_model
 from nelloc.cli.common import STDIO, Printer, coding, finite, options, pipe, reporting, target_of
-from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, select
+from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, remark_growth, select
 from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _check_output(selection: Selection) -> None:
 
 def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:
     from nelloc import files, storage
+    from nelloc.folders.lossy import grown
 
     model = conversion.options.model
 
@@ -140,6 +141,9 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
         def compressed(data: bytes, name: str) -> tuple[Result, bytes]:
             nonlocal remark
             result, output = files.compress_bytes(data, name, conversion.options, verify=conversion.verify)
+            form = grown(data, len(output))
+            if form is not None:
+                remark_growth(name, target, form, printer)
             name, folder = ("standard output", None) if target == STDIO else (target, Path(target).parent)
             remark = private_model.remark(name, lambda: output, model, folder)
             return result, output

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nelloc.folders.plan import Direction, Plan
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
+_PIXELS_ONLY = "nelloc keeps the pixels, not the bytes that a lossy format made of them"
 
 _PARAMETERS = (
     click.argument("names", metavar="IN... [OUT]", type=Name(), nargs=-1, required=True),
@@ -123,7 +124,7 @@ def convert_one(
     source: str, target: str, conversion: Conversion, printer: Printer, as_json: bool, show: Callable[[Result], Shown]
 ) -> Done | Skipped:
     """Convert one file to another, and print what was done. Raises NellocError if that cannot be done."""
-    from nelloc.folders.outcome import Failed
+    from nelloc.folders.outcome import Done, Failed
     from nelloc.folders.plan import Job
     from nelloc.folders.work import process
 
@@ -131,7 +132,14 @@ def convert_one(
     if isinstance(outcome, Failed):
         raise outcome.error
     _put(outcome, printer, as_json, show, {})
+    if isinstance(outcome, Done) and outcome.grown is not None:
+        remark_growth(source, target, outcome.grown, printer)
     return outcome
+
+
+def remark_growth(source: str, target: str, form: str, printer: Printer) -> None:
+    """Say that an output is larger than its input, which is in a lossy format."""
+    printer.remark(f"nelloc: {source}: {target} is larger than the {form} file; {_PIXELS_ONLY}")
 
 
 def convert_many(
@@ -175,6 +183,8 @@ def convert_many(
     if plan.count > 1 and not as_json:
         others = f"; {plan.others} other files left alone" if plan.others else ""
         printer.remark(f"{summary}{others}")
+    if summary.grown:
+        printer.remark(f"nelloc: {summary.grown} outputs are larger than their JPEG or WebP files; {_PIXELS_ONLY}")
     if last is not None:
         printer.remark(last)
     sys.exit(summary.exit_status)

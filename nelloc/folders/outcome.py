@@ -10,11 +10,15 @@ from nelloc.files import Result
 
 @dataclass(frozen=True)
 class Done:
-    """A file was written. ``removed``: its input was then deleted; ``kept`` says why not, where that was asked for."""
+    """A file was written. ``removed``: its input was then deleted; ``kept`` says why not, where that was asked for.
+
+    ``grown`` names the lossy format of an input that is smaller than its output.
+    """
 
     result: Result
     removed: bool = False
     kept: str | None = None
+    grown: str | None = None
 
     @property
     def source(self) -> str:
@@ -58,14 +62,16 @@ class Summary:
     failed: int = 0
     skipped: int = 0
     removed: int = 0
+    grown: int = 0
     source_bytes: int = 0
     target_bytes: int = 0
 
     def add(self, outcome: Outcome) -> None:
         match outcome:
-            case Done(result):
+            case Done(result=result):
                 self.done += 1
                 self.damaged += bool(result.damaged)
+                self.grown += outcome.grown is not None
                 self.source_bytes += result.source_bytes
                 self.target_bytes += result.target_bytes
             case Failed():

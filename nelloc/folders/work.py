@@ -13,6 +13,7 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.files import Result
 from nelloc.folders.conversion import Conversion, Ready
+from nelloc.folders.lossy import grown
 from nelloc.folders.outcome import Done, Failed, Outcome, Skipped
 from nelloc.folders.plan import Job
 
@@ -99,7 +100,8 @@ def _done_already(job: Job, conversion: Conversion) -> Skipped:
     with _writing(job):
         storage.sync_file(job.target)
         storage.sync_path(job.target.parent)
-    return Skipped(source, target, "done already", *_remove(ready, lacking))
+        larger = grown(ready.file.data, job.target.stat().st_size)
+    return Skipped(source, target, "done already", *_remove(ready, lacking, None if conversion.force else larger))
 
 
 @contextmanager
@@ -143,7 +145,11 @@ def finish(
                 with _writing(ready.job):
                     (storage.sync_path if conversion.remove else storage.sync_folder)(ready.job.target.parent)
                 synced.add(ready.job.target.parent)
-            outcomes[ready.job] = Done(result, *(_remove(ready, result.left_out) if conversion.remove else ()))
+            larger = grown(ready.file.data, result.target_bytes)
+            removed: tuple[bool, str | None] = (False, None)
+            if conversion.remove:
+                removed = _remove(ready, result.left_out, None if conversion.force else larger)
+            outcomes[ready.job] = Done(result, *removed, larger)
 
 
 def _converted(
@@ -162,11 +168,16 @@ def _converted(
             yield ready, output
 
 
-def _remove(ready: Ready, lacking: Sequence[str]) -> tuple[bool, str | None]:
-    """Delete an input; returns whether, and why not. Raises NellocError if it cannot be deleted."""
+def _remove(ready: Ready, lacking: Sequence[str], larger: str | None) -> tuple[bool, str | None]:
+    """Delete an input; returns whether, and why not. Raises NellocError if it cannot be deleted.
+
+    Its output lacks what ``lacking`` names, and is larger than the input, in the lossy format ``larger``.
+    """
     source = ready.job.source
     if lacking:
         return False, f"its output lacks {', '.join(lacking)}"
+    if larger:
+        return False, f"its output is larger than the {larger} file; --force removes it all the same"
     try:
         if not ready.file.is_still(source):
             return False, "it changed meanwhile"

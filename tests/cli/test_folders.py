@@ -319,6 +319,47 @@ def test_rm_leaves_symbolic_links_alone():
     assert Path("out/link.nlc").read_bytes() == codec.encode(pixels(TREE[2]), model="model.nlm")
 
 
+# Files of lossy formats
+
+
+@pytest.fixture
+def lossy() -> None:
+    """A folder of a JPEG and a lossy WebP file, which are smaller than what is made of them."""
+    Path("lossy").mkdir()
+    smooth = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)).resize((90, 90))
+    smooth.save("lossy/a.jpg", quality=20)
+    smooth.save("lossy/b.webp", quality=5)
+
+
+@pytest.mark.usefixtures("lossy")
+def test_outputs_that_are_larger_than_lossy_files_are_said():
+    for name, form in (("lossy/a.jpg", "JPEG"), ("lossy/b.webp", "lossy WebP")):
+        result = invoke("compress", name, *MODEL)
+        target = Path(name).with_suffix(".nlc")
+        assert (result.exit_code, result.stderr.count("\n")) == (0, 2)
+        assert f"nelloc: {name}: {target} is larger than the {form} file; nelloc keeps the pixels" in result.stderr
+    piped = invoke("compress", "-", "-", *MODEL, data=Path("lossy/a.jpg").read_bytes())
+    assert "standard input: - is larger than the JPEG file" in piped.stderr
+    result = invoke("compress", "lossy", "--output-dir", "out", *MODEL)
+    assert result.stderr.count("larger than") == 1
+    assert "nelloc: 2 outputs are larger than their JPEG or WebP files" in result.stderr
+    assert "larger" not in invoke("compress", "photos/sub/deep/d.webp", *MODEL).stderr
+
+
+@pytest.mark.usefixtures("lossy")
+@pytest.mark.parametrize("earlier", [False, True])
+def test_rm_keeps_lossy_files_that_are_smaller_unless_forced(earlier):
+    arguments = ["compress", "lossy", "--output-dir", "out", *MODEL]
+    if earlier:
+        assert invoke(*arguments).exit_code == 0
+    result = invoke(*arguments, "--rm", "--json")
+    assert (result.exit_code, [row["removed"] for row in rows(result)]) == (0, [False, False])
+    assert "nelloc: lossy/a.jpg: not removed: its output is larger than the JPEG file; --force" in result.stderr
+    assert files_in("lossy") == ["a.jpg", "b.webp"]
+    assert invoke(*arguments, "--rm", "--force").exit_code == 0
+    assert files_in("lossy") == []
+
+
 # Several processes
 
 
