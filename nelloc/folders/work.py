@@ -67,7 +67,7 @@ def _failing(job: Job, conversion: Conversion, outcomes: dict[Job, Outcome]) -> 
 
 def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
     """The input, read and parsed, or the reason why nothing is to be done."""
-    if conversion.remove and job.source.is_symlink():
+    if conversion.remove and conversion.resume and job.source.is_symlink():
         return Skipped(str(job.source), None, "a symbolic link, and not the file to be removed")
     if conversion.resume:
         storage.make_folder(job.target.parent)
@@ -174,6 +174,8 @@ def _remove(ready: Ready, lacking: Sequence[str], larger: str | None) -> tuple[b
     Its output lacks what ``lacking`` names, and is larger than the input, in the lossy format ``larger``.
     """
     source = ready.job.source
+    if source.is_symlink():
+        return False, "it is a symbolic link, and what it points to is kept as well"
     if lacking:
         return False, f"its output lacks {', '.join(lacking)}"
     if larger:

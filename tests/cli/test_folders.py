@@ -319,6 +319,15 @@ def test_rm_leaves_symbolic_links_alone():
     assert Path("out/link.nlc").read_bytes() == codec.encode(pixels(TREE[2]), model="model.nlm")
 
 
+def test_rm_of_one_link_compresses_it_and_keeps_link_and_file():
+    Path("link.png").symlink_to("photos/a.png")
+    result = invoke("compress", "--rm", "link.png", "new.nlc", *MODEL)
+    assert result.exit_code == 0
+    assert "nelloc: link.png: not removed: it is a symbolic link" in result.stderr
+    assert (Path("link.png").is_symlink(), Path("photos/a.png").exists()) == (True, True)
+    assert Path("new.nlc").read_bytes() == codec.encode(pixels(TREE[0]), model="model.nlm")
+
+
 # Files of lossy formats
 
 
