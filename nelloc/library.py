@@ -14,7 +14,7 @@ import click
 
 from nelloc.errors import NellocError
 from nelloc.exact import differences
-from nelloc.exact.model import MAX_FILE_BYTES, ExactModel, load_model
+from nelloc.exact.model import MAX_FILE_BYTES, MODEL_FORMAT, ExactModel, load_model
 from nelloc.exact.model import model_id as model_id_of
 
 DEFAULT_MODEL = "default"
@@ -23,6 +23,8 @@ MODEL_SUFFIX = ".nlm"
 GRAY = "-gray"
 # A model may be differences to one that is differences itself, up to so many times.
 MAX_CHAIN = 4
+# In so many bytes a model file says that it is one.
+_HEADER_BYTES = 1 << 16
 
 
 def shipped() -> dict[str, Path]:
@@ -131,9 +133,10 @@ def locate(
         for model in models:
             if model.id == model_id:
                 return Located(model, "given", Path(given))
-        raise NellocError(f"{source}: was made with model {needed}, but {given} is model {models[0].id.hex()}")
     for place, path in _places(model_id, folder):
         return Located(_load(path), place, path)
+    if given is not None:
+        raise NellocError(f"{source}: was made with model {needed}, but {given} is model {models[0].id.hex()}")
     raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
 
 
@@ -190,6 +193,9 @@ def _id_of(data: bytes) -> bytes | None:
 
 def _load(path: Path) -> ExactModel:
     data = _read(path)
+    # The header of a model says so; what is none has no better reason than that.
+    if not differences.is_differences(data) and MODEL_FORMAT.encode() not in data[:_HEADER_BYTES]:
+        raise NellocError(f"{path}: is no nelloc model; give a {MODEL_SUFFIX} file, made by nelloc export or train")
     return _checked(_plain(data, str(path), None, path.parent), str(path))
 
 

@@ -43,7 +43,8 @@ def test_a_missing_model_is_named(tmp_path):
     other = tmp_path / "other.nlm"
     other.write_bytes(small_model_bytes())
     with pytest.raises(NellocError, match="was made with model"):
-        library.find_by_id(library.find().id, "photo.nlc", other)
+        library.find_by_id(bytes([1, 2, 3, 4]), "photo.nlc", other)
+    assert library.find_by_id(library.find().id, "photo.nlc", other) is library.find()
 
 
 @pytest.fixture

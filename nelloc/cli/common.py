@@ -249,8 +249,16 @@ def _finite(value: Any) -> Any:
 
 
 def target_of(source: str, target: str | None, suffix: str) -> str:
-    """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe."""
+    """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe.
+
+    Raises NellocError for a folder, and where the output is to be below a file.
+    """
+    if source != STDIO and os.path.isdir(source):
+        raise NellocError(f"{source}: is a folder; give a file, or -r to take all files that are below it")
     if target is not None:
+        parent = os.path.dirname(target)
+        if os.path.exists(parent) and not os.path.isdir(parent):
+            raise NellocError(f"{target}: {parent} is no folder; give another output name")
         return target
     if source == STDIO:
         return STDIO
@@ -272,6 +280,8 @@ def read_input(name: str) -> tuple[bytes, str]:
         if sys.stdin is None:
             raise NellocError("standard input: is closed; give an input file")
         return sys.stdin.buffer.read(), "standard input"
+    if os.path.isdir(name):
+        raise NellocError(f"{name}: is a folder; give the name of a file")
     return storage.read(Path(name)), name
 
 

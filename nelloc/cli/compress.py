@@ -13,6 +13,7 @@ from nelloc.cli import private_model
 from nelloc.cli.common import STDIO, Printer, coding, finite, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, remark_growth, select
 from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
+from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from nelloc.files import Gain, Result
@@ -126,6 +127,8 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
     from nelloc.folders.lossy import grown
 
     model = conversion.options.model
+    if target is None and Path(source).suffix.lower() == files.SUFFIX and Path(source).is_file():
+        raise NellocError(f"{source}: is an {files.SUFFIX} file already; give an image")
 
     target = target_of(source, target, files.SUFFIX)
     if target == STDIO and as_json:

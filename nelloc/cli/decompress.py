@@ -11,6 +11,7 @@ import click
 
 from nelloc.cli.common import STDIO, Printer, coding, folder_of, options, pipe, reporting, target_of
 from nelloc.cli.folder import Shown, convert_many, convert_one, select
+from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from nelloc.files import Result
@@ -94,8 +95,12 @@ def _decompress_one(
     target = target_of(source, target, f".{suffix}")
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the image goes to standard output")
+    if target == source != STDIO and Path(source).is_file():
+        raise NellocError(f"{source}: is no .nlc file; give a file made by nelloc compress")
     ending = f".{suffix}"
-    if target != STDIO:
+    if target != STDIO and not Path(target).suffix:
+        conversion = _in_format(conversion, ending)
+    elif target != STDIO:
         image.check_output(Path(target))
         ending = Path(target).suffix
     if STDIO not in (source, target):
@@ -108,6 +113,23 @@ def _decompress_one(
     result = pipe(source, target, conversion.force, decompressed)
     _shown(result).put(printer, as_json)
     sys.exit(1 if result.damaged else 0)
+
+
+def _in_format(conversion: Decompression, suffix: str) -> Decompression:
+    """The same for one output whose name does not say its format."""
+    from nelloc import files
+    from nelloc.folders.conversion import Decompression
+
+    class InFormat(Decompression):
+        def open(self, data, job):
+            return files.open_compressed(data, str(job.source), self.options)
+
+        def convert(self, group):
+            (ready,) = group
+            folder = ready.job.source.parent
+            return files.decode_images([ready.opened], self.options, suffix, folder, verify=self.remove)
+
+    return InFormat(conversion.options, conversion.force, conversion.verify, conversion.remove, conversion.resume)
 
 
 def _shown(result: Result) -> Shown:

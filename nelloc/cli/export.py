@@ -45,6 +45,8 @@ def export(run, target, data, force, as_json, quiet, verbose):
         from nelloc.models.export import export as exported
         from nelloc.training.loop import Trainer
 
+        if not (run / "checkpoint.safetensors").is_file():
+            raise NellocError(f"{run}: has no checkpoint.safetensors; give the folder of a run of nelloc train")
         storage.check_target(run / "checkpoint.safetensors", target, force)
         trainer = Trainer.resume(run)
         folders = data or (trainer.data.folders if trainer.data else ())

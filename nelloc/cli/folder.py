@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nelloc.cli.common import BAR_DELAY, STDIO, Name, Printer, fail, print_json, progress_bar
+from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from nelloc.files import Result
@@ -163,6 +164,8 @@ def convert_many(
     from nelloc.folders.run import run as start
 
     output = None if selection.output_dir is None else Path(selection.output_dir)
+    if output is not None and output.exists() and not output.is_dir():
+        raise NellocError(f"{output}: is a file; --output-dir takes a folder, or the name of one to be made")
     plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
     last = prepare(plan)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)

@@ -92,6 +92,9 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
                 from nelloc.sampler import sample as draw
 
                 images = draw(library.find(model), height, width, count, seed, backend=backend, progress=progress)
+            elif model not in library.shipped_pairs() and not Path(model).exists():
+                known = ", ".join([*library.available(), *library.shipped_pairs()])
+                raise NellocError(f"{model}: no such model; give one of these, or a file: {known}")
             else:
                 images = _from_pair(model, part or "local", height, width, count, seed, progress)
             data = _png(_sheet(images, columns))

@@ -78,6 +78,27 @@ def test_a_name_of_no_file_gives_one_line(command, name):
     assert_failed(invoke(command, name, *MODEL), "is a folder")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_is_told_from_a_file(command):
+    remedy = "; give a file, or -r" if "compress" in command else "; give the name of a file"
+    assert_failed(invoke(command, "."), f"nelloc: .: is a folder{remedy}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compress", "file.nlc"], "file.nlc: is an .nlc file already; "),
+        (["decompress", "photo.png"], "photo.png: is no .nlc file; "),
+        (["compress", "photo.png", "photo.png/x.nlc"], "photo.png/x.nlc: photo.png is no folder; "),
+        (["decompress", "file.nlc", "photo.png/x.png"], "photo.png/x.png: photo.png is no folder; "),
+        (["compress", "photo.png", "--output-dir", "photo.png"], "photo.png: is a file; --output-dir takes a folder"),
+        (["compress", "photo.png", "--model", "photo.png"], "photo.png: is no nelloc model; give a .nlm file"),
+    ],
+)
+def test_what_is_mistaken_for_something_else_is_called_by_its_name(arguments, words):
+    assert_failed(invoke(*arguments), f"nelloc: {words}")
+
+
 @pytest.mark.parametrize("command", ["compress", "decompress", "verify"])
 def test_a_missing_or_wrong_model_gives_one_line(command):
     name = "photo.png" if command == "compress" else "file.nlc"

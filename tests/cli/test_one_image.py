@@ -38,6 +38,16 @@ def test_the_output_name_may_be_given(pixels):
     np.testing.assert_array_equal(np.asarray(Image.open("back.ppm")), pixels)
 
 
+@pytest.mark.parametrize("form", ["png", "ppm"])
+def test_the_format_is_that_of_the_option_where_the_output_has_no_extension(form, pixels):
+    assert invoke("decompress", "file.nlc", "back", "--format", form, *MODEL).exit_code == 0
+    assert invoke("decompress", "file.nlc", f"back.{form}", *MODEL).exit_code == 0
+    assert Path("back").read_bytes() == Path(f"back.{form}").read_bytes()
+    result = invoke("decompress", "file.nlc", "back", "--rm", "-f", "--format", form, *MODEL)
+    assert (result.exit_code, Path("file.nlc").exists()) == (0, False)
+    np.testing.assert_array_equal(np.asarray(Image.open("back")), pixels)
+
+
 @pytest.mark.parametrize("force", [[], ["--force"], ["--rm", "-f"]])
 @pytest.mark.parametrize("target", ["second.png", "new.JPG", "new.avif"])
 def test_a_second_image_is_not_taken_for_the_output(target, force):

@@ -97,6 +97,9 @@ def test_what_cannot_be_drawn_or_written():
     assert_failed(invoke(*common, "a.jpg"), "a.jpg", ".png")
     assert_failed(invoke(*common, "a.png", "--part", "full"), "--part is for a pair")
     assert_failed(invoke("sample", "--model", "absent.nlm", "--out", "a.png"), "absent.nlm", "no such model")
+    assert_failed(
+        invoke("sample", "--model", "nosuch", "--out", "a.png"), "nosuch: no such model; ", "default", "cifar10"
+    )
     assert not Path("a.png").exists()
 
 

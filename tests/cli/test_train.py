@@ -460,3 +460,10 @@ def test_export_measures_on_other_data_and_says_where_there_is_none():
     assert_failed(invoke("export", "run", "third.nlm", "--data", "photos"), "photos: no such folder")
     assert_failed(invoke("export", "absent", "third.nlm"), "absent", "no checkpoint")
     assert not Path("third.nlm").exists()
+
+
+def test_a_folder_that_is_no_run_cannot_be_exported():
+    result = invoke("export", "nosuch", "m.nlm")
+    assert (result.exit_code, result.stdout) == (1, "")
+    reason = "has no checkpoint.safetensors; give the folder of a run of nelloc train"
+    assert result.stderr == f"nelloc: nosuch: {reason}\n"
