@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Printer, needs, options, print_json, reporting
+from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, reporting
 from nelloc.errors import NellocError
 
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
@@ -134,10 +134,7 @@ def _starting(source: Path, target: Path, force: bool, quiet: bool) -> Iterator[
 @contextmanager
 def _bar(printer: Printer, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """A bar on standard error, on a terminal only; gives what is told of the work done."""
-    from tqdm import tqdm
-
-    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
-    with tqdm(total=total, unit=f" {unit}", delay=1, leave=False, disable=hidden) as bar:
+    with progress_bar(printer, total=total, unit=f" {unit}") as bar:
 
         def advance(steps: int) -> None:
             bar.update(steps)

@@ -308,11 +308,14 @@ def quiet_pillow() -> None:
 
 
 def progress_bar(printer: Printer, **settings: Any) -> tqdm:
-    """A bar of tqdm on standard error, where that is a terminal, once the work has taken a second."""
+    """A bar of tqdm on standard error, where that is a terminal, once the work has taken a second; it goes in the end.
+
+    ``settings`` are tqdm's, for another bar than that.
+    """
     from tqdm import tqdm
 
     hidden = True if printer.quiet or sys.stderr is None else None  # None: hidden unless on a terminal
-    return tqdm(delay=BAR_DELAY, leave=False, disable=hidden, **settings)
+    return tqdm(**{"delay": BAR_DELAY, "leave": False, "disable": hidden} | settings)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from nelloc.cli.bits_back import SEED, bits_back
-from nelloc.cli.common import Printer, needs, options, print_json, put, reporting
+from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, put, reporting
 from nelloc.research.catalogue import AREAS, EXPERIMENTS
 from nelloc.research.experiment import Experiment, Progress, Settings, perform
 
@@ -99,10 +98,7 @@ def command_of(experiment: Experiment) -> click.Command:
 @contextmanager
 def showing(name: str, printer: Printer) -> Iterator[Progress]:
     """Progress as a bar on standard error if that is a terminal; elsewhere a line for each phase."""
-    from tqdm import tqdm
-
-    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
-    with tqdm(total=0, desc=name, delay=1, leave=False, disable=hidden, bar_format=_BAR) as bar:
+    with progress_bar(printer, total=0, desc=name, bar_format=_BAR) as bar:
 
         class Bar(Progress):
             def expect(self, steps: int, phase: str = "") -> None:
@@ -110,7 +106,7 @@ def showing(name: str, printer: Printer) -> Iterator[Progress]:
                 bar.set_postfix_str("", refresh=False)
                 if phase:
                     bar.set_description_str(f"{name}: {phase}")
-                    if not sys.stderr.isatty():
+                    if bar.disable:
                         printer.remark(f"nelloc: {name}: {phase}")
 
             def advance(self, steps: int = 1, remark: str = "") -> None:

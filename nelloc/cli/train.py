@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Printer, Size, needs_torch, options, print_json, reporting
+from nelloc.cli.common import (
+    Printer,
+    Size,
+    needs_torch,
+    options,
+    print_json,
+    printable,
+    progress_bar,
+    reporting,
+)
 from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
 
@@ -264,15 +273,13 @@ def _every(asked: Asked, trainer: Trainer) -> int:
 @contextmanager
 def _listening(trainer: Trainer, printer: Printer) -> Iterator[Listener]:
     """A bar on a terminal, and a line for each validation; both on standard error."""
-    from tqdm import tqdm
-
     from nelloc.training.run import Listener
 
-    hidden = True if printer.quiet else None  # None: hidden unless on a terminal
-    total = trainer.config.pixels / 1e6
-    with tqdm(
-        total=total, initial=trainer.seen / 1e6, unit="Mpx", disable=hidden, bar_format=_BAR, mininterval=0.5
-    ) as bar:
+    total, seen = trainer.config.pixels / 1e6, trainer.seen / 1e6
+    bar = progress_bar(
+        printer, total=total, initial=seen, unit="Mpx", bar_format=_BAR, mininterval=0.5, leave=True, delay=0
+    )
+    with bar:
         smooth = 0.0
 
         def progress(seen: int, loss: float) -> None:
@@ -282,8 +289,8 @@ def _listening(trainer: Trainer, printer: Printer) -> Iterator[Listener]:
             bar.update(min(seen / 1e6, total) - bar.n)
 
         def say(text: str) -> None:
-            if not printer.quiet:
-                bar.write(text, file=sys.stderr)
+            if not printer.quiet and sys.stderr is not None:
+                bar.write(printable(text), file=sys.stderr)
 
         def report(row: dict[str, float]) -> None:
             rates = [f"{name.removesuffix('_bpd')} {row[name]:.4f}" for name in row if name.endswith("_bpd")]
