@@ -156,7 +156,7 @@ def learning() -> list[str]:
     """1024 x 1024 with networks that learn while they code, and as they are."""
     variants: dict[tuple[str, bool, str], Callable[[], object]] = {}
     bits: dict[tuple[str, bool], float] = {}
-    for name in ("fast", "default"):
+    for name in ("fast", "default", "high"):
         model = library.find(name)
         for learns in (False, True):
             stream = Stream(Engine.of(model, backends.prepare(model), learns=learns), photograph(1024))
