@@ -155,34 +155,38 @@ class SharedByThreads:
     What is changed and restored by each thread alone stays changed for ever where one enters before another leaves.
     """
 
-    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
-        self._change, self._undo = change, ExitStack()
+    def __init__(self) -> None:
+        self._undo = ExitStack()
         self._lock, self._inside = threading.Lock(), 0
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def made(self, change: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+        """Inside, the change is made: by ``change`` of the first thread in."""
         with self._lock:
             if not self._inside:
-                self._undo.enter_context(self._change())
+                self._undo.enter_context(change())
             self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._undo.close()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._undo.close()
 
 
 @contextmanager
 def single_threaded_products() -> Iterator[None]:
     """Keep the matrix products inside to one thread; also where several threads are inside."""
+    libraries = ThreadpoolController()
     # The number of OpenMP is each thread's own, and that of BLAS the process's.
-    with ThreadpoolController().select(user_api="openmp").limit(limits=1), _single_threaded_blas:
+    with libraries.select(user_api="openmp").limit(limits=1), _blas.made(partial(_blas_limited, libraries)):
         yield
 
 
 @contextmanager
-def _blas_limited() -> Iterator[None]:
-    limits = ThreadpoolController().select(user_api="blas").limit(limits=1)
+def _blas_limited(libraries: ThreadpoolController) -> Iterator[None]:
+    limits = libraries.select(user_api="blas").limit(limits=1)
     _let_other_threads_limit()
     try:
         yield
@@ -198,4 +202,4 @@ def _let_other_threads_limit() -> None:
         let_go()
 
 
-_single_threaded_blas = SharedByThreads(_blas_limited)
+_blas = SharedByThreads()

@@ -229,9 +229,9 @@ def test_the_change_of_the_whole_process_is_made_again_after_the_last_thread_lef
         yield
         told.append("undone")
 
-    place = spread.SharedByThreads(change)
+    place = spread.SharedByThreads()
     for _ in range(2):
-        with place, place:
+        with place.made(change), place.made(change):
             assert told.pop() == "made"
         assert told.pop() == "undone"
     assert not told

@@ -132,7 +132,7 @@ def _elsewhere(conversion: Conversion, threads: int, model: str | Path | None) -
 
 def _process_elsewhere(conversion: Conversion, part: Batch) -> list[Outcome]:
     options = replace(conversion.options, progress=_Stopping())
-    with _quiet_pillow:  # for a while only: the process may be one that does other work too
+    with _pillow.made(_without_limit_and_warnings):  # for a while only: the process may be one that does other work too
         return process(part, replace(conversion, options=options))
 
 
@@ -147,7 +147,7 @@ def _without_limit_and_warnings() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-_quiet_pillow = SharedByThreads(_without_limit_and_warnings)
+_pillow = SharedByThreads()
 
 
 class _Stopping(Progress):
