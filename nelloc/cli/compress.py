@@ -124,7 +124,7 @@ def _check_output(selection: Selection) -> None:
 
 def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:
     from nelloc import files, storage
-    from nelloc.folders.lossy import grown
+    from nelloc.image.lossy import grown
 
     model = conversion.options.model
     if target is None and Path(source).suffix.lower() == files.SUFFIX and Path(source).is_file():

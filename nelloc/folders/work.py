@@ -13,9 +13,9 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.files import Result
 from nelloc.folders.conversion import Conversion, Ready
-from nelloc.folders.lossy import grown
 from nelloc.folders.outcome import Done, Failed, Outcome, Skipped
 from nelloc.folders.plan import Job
+from nelloc.image.lossy import grown
 
 # Images are coded together, in one wavefront, up to so many pixels.
 GROUP_PIXELS = 1 << 18

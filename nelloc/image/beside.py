@@ -68,7 +68,7 @@ def _png_left_out(data: bytes, kind: Kind) -> Iterator[str]:
 def _end_of(data: bytes, file_format: str) -> int | None:
     """Where the image of a file ends; None if the format, or the file, does not say so."""
     if file_format == "PNG":
-        return _png_end(data)
+        return next((end for name, _, end in png.places(data) if name == b"IEND"), None)
     if file_format == "QOI":
         last = len(data.rstrip(_PADDING)) - len(_QOI_END)
         place = last if data.startswith(_QOI_END, max(0, last)) else data.find(_QOI_END)
@@ -81,12 +81,3 @@ def _end_of(data: bytes, file_format: str) -> int | None:
         "PPM": netpbm_text.end_of,
     }.get(file_format)
     return None if find is None else find(data)
-
-
-def _png_end(data: bytes) -> int | None:
-    place = len(png.SIGNATURE)
-    for name, body in png.chunks(data):
-        place += 12 + len(body)
-        if name == b"IEND":
-            return place
-    return None

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 
 from PIL import PngImagePlugin
 
-from nelloc.image.png import SIGNATURE
+from nelloc.image import png
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 def leave_out(data: bytes) -> bytes:
     """The bytes of an image file, those of a PNG file without texts and profile if Pillow may find them too long."""
-    if not data.startswith(SIGNATURE):
+    if not data.startswith(png.SIGNATURE):
         return data
     limit, total = PngImagePlugin.MAX_TEXT_CHUNK, 0
-    texts = [(start, end) for name, start, end in _chunks(data) if name in _TEXTS]
+    texts = [(start, end) for name, start, end in png.places(data) if name in _TEXTS and end <= len(data)]
     for start, end in texts:
         total += _size(data[start + 4 : start + 8], data[start + 8 : end - 4], limit + 1)
         if total > limit:
@@ -30,17 +29,6 @@ def leave_out(data: bytes) -> bytes:
             parts.append(data[place:start])
             place = end
     return b"".join([*parts, data[place:]])
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name of each chunk, and where it begins and ends."""
-    place = len(SIGNATURE)
-    while place + 12 <= len(data):
-        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
-        if end > len(data):
-            return
-        yield data[place + 4 : place + 8], place, end
-        place = end
 
 
 def _size(name: bytes, body: bytes, limit: int) -> int:

@@ -31,14 +31,20 @@ Chunk = tuple[bytes, bytes]
 
 def chunks(data: bytes) -> Iterator[Chunk]:
     """Name and content of each chunk of a PNG file, up to where it ends or is damaged."""
-    place = len(SIGNATURE)
-    while place + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, place)
-        body = data[place + 8 : place + 8 + length]
-        if len(body) < length:
+    for name, start, end in places(data):
+        yield name, data[start + 8 : end - 4]
+
+
+def places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name of each chunk of a PNG file, where it begins, and where it ends with its checksum, which may be cut off."""
+    start = len(SIGNATURE)
+    while start + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, start)
+        end = start + 12 + length
+        if end - 4 > len(data):
             return
-        yield data[place + 4 : place + 8], body
-        place += 12 + length
+        yield data[start + 4 : start + 8], start, end
+        start = end
 
 
 def describe(data: bytes, pixels: Pixels) -> Pixels:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from nelloc.image import webp
+
 
 def lossy_format(data: bytes) -> str | None:
     """The name of the lossy format that an image file's bytes are in, JPEG or WebP, or None."""
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        place = 12
-        while place + 8 <= len(data):
-            if data[place : place + 4] == b"VP8 ":
-                return "lossy WebP"
-            size = int.from_bytes(data[place + 4 : place + 8], "little")
-            place += 8 + size + size % 2
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and any(name == b"VP8 " for name, _ in webp.chunks(data)):
+        return "lossy WebP"
     return None
 
 
