@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +99,7 @@ def _decompress_one(
         raise NellocError(f"{source}: is no .nlc file; give a file made by nelloc compress")
     ending = f".{suffix}"
     if target != STDIO and not Path(target).suffix:
-        conversion = _in_format(conversion, ending)
+        conversion = replace(conversion, suffix=ending)
     elif target != STDIO:
         image.check_output(Path(target))
         ending = Path(target).suffix
@@ -113,23 +113,6 @@ def _decompress_one(
     result = pipe(source, target, conversion.force, decompressed)
     _shown(result).put(printer, as_json)
     sys.exit(1 if result.damaged else 0)
-
-
-def _in_format(conversion: Decompression, suffix: str) -> Decompression:
-    """The same for one output whose name does not say its format."""
-    from nelloc import files
-    from nelloc.folders.conversion import Decompression
-
-    class InFormat(Decompression):
-        def open(self, data, job):
-            return files.open_compressed(data, str(job.source), self.options)
-
-        def convert(self, group):
-            (ready,) = group
-            folder = ready.job.source.parent
-            return files.decode_images([ready.opened], self.options, suffix, folder, verify=self.remove)
-
-    return InFormat(conversion.options, conversion.force, conversion.verify, conversion.remove, conversion.resume)
 
 
 def _shown(result: Result) -> Shown:

@@ -86,11 +86,15 @@ class Compression(Conversion):
         return files.open_compressed(storage.read(job.target), str(job.target), self.options)
 
 
+@dataclass(frozen=True)
 class Decompression(Conversion):
-    """.nlc files to image files, in the format of the output's extension."""
+    """.nlc files to image files, in the format of the output's extension, or of ``suffix`` if there is one."""
+
+    suffix: str | None = None
 
     def open(self, data: bytes, job: Job) -> OpenedFile:
-        image.check_output(job.target)
+        if self.suffix is None:
+            image.check_output(job.target)
         return files.open_compressed(data, str(job.source), self.options)
 
     def area(self, ready: Ready) -> int:
@@ -101,7 +105,7 @@ class Decompression(Conversion):
         # Files beside each other share the models beside them.
         for folder, found in groupby(group, key=lambda ready: ready.job.source.parent):
             members = list(found)
-            opened, suffix = [ready.opened for ready in members], members[0].job.target.suffix
+            opened, suffix = [ready.opened for ready in members], self._suffix(members[0].job)
             done += files.decode_images(opened, self.options, suffix, folder, verify=self.remove)
         return done
 
@@ -110,8 +114,11 @@ class Decompression(Conversion):
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
         job = ready.job
-        files.check_same(self._target(job), ready.opened, self.options, job.source.parent, made=job.target.suffix)
+        files.check_same(self._target(job), ready.opened, self.options, job.source.parent, made=self._suffix(job))
         return ()
+
+    def _suffix(self, job: Job) -> str:
+        return self.suffix or job.target.suffix
 
     def _target(self, job: Job) -> OpenedImage:
         return files.open_image(storage.read(job.target), str(job.target), self.options)
