@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from nelloc import __version__
-from nelloc.research import kept
+from nelloc.research import tensor_file
 from nelloc.research.experiment import Settings
+from nelloc.research.tensor_file import TensorFile
 
 
 def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], **details: object) -> dict[str, Tensor]:
@@ -31,7 +32,7 @@ def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], 
     }
     path = settings.stages / f"{name}.safetensors" if settings.stages else None
     if path is not None and path.is_file():
-        found = kept.read(path)
+        found = tensor_file.read(path)
         if found is not None and found.origin == origin:  # else made anew
             return dict(found.tensors)
     with torch.random.fork_rng(devices=[]):
@@ -39,5 +40,5 @@ def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], 
         torch.manual_seed(int.from_bytes(seed, "big"))
         tensors = {key: tensor.detach().contiguous() for key, tensor in make().items()}
     if path is not None:
-        kept.write(path, kept.Kept(tensors, origin, {}))
+        tensor_file.write(path, TensorFile(tensors, origin, {}))
     return tensors

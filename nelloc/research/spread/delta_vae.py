@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from nelloc.errors import NellocError
 from nelloc.research.experiment import Progress, Settings
-from nelloc.research.kept import fingerprint
 from nelloc.research.spread.elbo import spread_elbo
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise
 from nelloc.research.stages import stage
+from nelloc.research.tensor_file import fingerprint
 
 # The bound of each point of a batch, in nats.
 Bound = Callable[["DeltaVAE", Tensor], Tensor]

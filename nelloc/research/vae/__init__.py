@@ -32,7 +32,9 @@ def _experiment(
     data: str = "mnist",
     code: Mapping[str, Any] | None = None,
 ) -> Experiment:
-    return Experiment(name, title, f"{_ROOM}.{module}", code or {}, (data,), trains=True, source="public code")
+    return Experiment(
+        name, title, f"{_ROOM}.{module}", code or {}, (data,), trains=True, source="public code" if code else "thesis"
+    )
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (

@@ -14,7 +14,8 @@ from torch import Tensor
 from nelloc import __version__
 from nelloc.errors import NellocError
 from nelloc.models.precision import bfloat16_is_faster
-from nelloc.research import kept
+from nelloc.research import tensor_file
+from nelloc.research.tensor_file import TensorFile
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, frozen
 
@@ -96,8 +97,8 @@ def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[
         "plan": asdict(plan),
         "architecture": asdict(vae.architecture),
         "objective": getattr(objective, "__qualname__", repr(objective)),
-        "images": kept.fingerprint([images]),
-        "start": kept.fingerprint(vae.state_dict().values()),
+        "images": tensor_file.fingerprint([images]),
+        "start": tensor_file.fingerprint(vae.state_dict().values()),
     }
 
 
@@ -112,12 +113,12 @@ def _keep(
     tensors = {f"vae.{name}": tensor for name, tensor in vae.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in state.items()}
-    kept.write(path, kept.Kept(tensors, origin, {"rows": rows, "low_precision": low_precision}))
+    tensor_file.write(path, TensorFile(tensors, origin, {"rows": rows, "low_precision": low_precision}))
 
 
 def _restore(path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.optim.Optimizer) -> tuple[list[Row], bool]:
     """The rows of the epochs that were done, and whether they were in low precision."""
-    found = kept.read(path)
+    found = tensor_file.read(path)
     if found is None:
         raise NellocError(f"{path}: is damaged; remove it, and its epochs are trained again")
     if found.origin != origin:

@@ -20,7 +20,7 @@ _KEY = "nelloc"
 
 
 @dataclass(frozen=True)
-class Kept:
+class TensorFile:
     """Tensors by name; ``origin`` is all that they depend on, ``notes`` what else is to be known. Both are JSON."""
 
     tensors: Mapping[str, Tensor]
@@ -28,15 +28,15 @@ class Kept:
     notes: Mapping[str, Any]
 
 
-def write(path: Path, kept: Kept) -> None:
+def write(path: Path, file: TensorFile) -> None:
     """Write a file, whole or not at all, in place of one that is there. Raises NellocError if that cannot be done."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in kept.tensors.items()}
-    told = json.dumps({"origin": kept.origin, "notes": kept.notes}, sort_keys=True)
+    tensors = {name: tensor.detach().contiguous() for name, tensor in file.tensors.items()}
+    told = json.dumps({"origin": file.origin, "notes": file.notes}, sort_keys=True)
     storage.make_folder(path.parent)
     storage.write(path, save(tensors, {_KEY: told, "checksum": _checksum(told, tensors)}), force=True)
 
 
-def read(path: Path) -> Kept | None:
+def read(path: Path) -> TensorFile | None:
     """What ``write`` wrote; None if it was damaged, or is something else. Raises NellocError if it cannot be read."""
     data = storage.read(path)
     try:
@@ -46,7 +46,7 @@ def read(path: Path) -> Kept | None:
         told = metadata[_KEY]
         if metadata["checksum"] != _checksum(told, tensors):
             return None
-        return Kept(tensors, **json.loads(told))
+        return TensorFile(tensors, **json.loads(told))
     except (SafetensorError, ValueError, KeyError, TypeError):
         return None
 
