@@ -124,7 +124,7 @@ def test_photographs_that_are_learned_from_have_larger_tiles():
         (plan,) = plans_for(Kind.RGB, [image], [8], given, DEFAULT_EFFORT, learns=learns)
         return plan.tile
 
-    assert tile(whole) == photograph_tile(True)
+    assert tile(whole) == photograph_tile(True) == 2 * DEFAULT_TILE
     assert tile(whole, learns=False) == tile(whole[:, :256, :256]) == DEFAULT_TILE
     assert tile(whole, given=100) == 100
     captioned = whole.copy()

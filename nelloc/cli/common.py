@@ -194,7 +194,7 @@ def put(output: str | bytes) -> None:
         raise _unwritable(error) from error
 
 
-class Output(click.Group):
+class Commands(click.Group):
     """A group of commands whose help and version end in one line where standard output takes no more."""
 
     def main(self, *arguments, **settings):

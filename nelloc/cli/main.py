@@ -6,7 +6,7 @@ import click
 
 from nelloc import __version__
 from nelloc.cli.bench import bench
-from nelloc.cli.common import Output
+from nelloc.cli.common import Commands
 from nelloc.cli.compress import compress
 from nelloc.cli.decompress import decompress
 from nelloc.cli.export import export
@@ -20,7 +20,7 @@ from nelloc.cli.verify import verify
 
 
 @click.group(
-    cls=Output,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 all done, 1 a file failed, 2 wrong usage.",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import click
 from nelloc.cli.common import (
     Printer,
     Size,
+    finite,
     needs_torch,
     options,
     print_json,
@@ -44,17 +44,7 @@ _VALIDATIONS, _MOST_BETWEEN = 20, 20_000_000
 _MOST_SEED, _MOST_BATCH = 2**63 - 1, 1 << 24
 
 
-class Positive(click.FloatRange):
-    """A finite number above 0; a FloatRange takes "nan" and "inf" for some."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
-
-    def convert(self, value, param, ctx):
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number", param, ctx)
-        return number
+_POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 @dataclass(frozen=True)
@@ -118,13 +108,14 @@ class Asked:
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
 @click.option(
     "--megapixels",
-    type=Positive(),
+    type=_POSITIVE,
+    callback=finite,
     help=f"Length of the run, in millions of pixels drawn.  [default: {DEFAULT_MEGAPIXELS:g}]",
 )
 @click.option(
     "--batch", type=click.IntRange(1, _MOST_BATCH), help="Pixels per step, of all processes.  [default: 4096]"
 )
-@click.option("--learning-rate", type=Positive(), help="[default: 0.002]")
+@click.option("--learning-rate", type=_POSITIVE, callback=finite, help="[default: 0.002]")
 @click.option("--seed", type=click.IntRange(0, _MOST_SEED), help="Seed of everything random.  [default: 1]")
 @click.option(
     "--augment",
@@ -142,7 +133,8 @@ class Asked:
 @click.option(
     "--validate-every",
     metavar="MPX",
-    type=Positive(),
+    type=_POSITIVE,
+    callback=finite,
     help="Millions of pixels between validations, each of which also saves.  "
     "[default: a twentieth of the run, at most 20]",
 )
