@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,18 @@ def list_experiments(as_json: bool) -> None:
                 put(f"  {experiment.name:{width}}  {experiment.title}")
 
 
+def _width(experiment: Experiment) -> Callable[[Any], Any]:
+    """Its option, for the experiments that have one."""
+    if not experiment.has_width:
+        return lambda command: command
+    return click.option(
+        "--width",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Units or channels of the hidden layers, for a machine that is too slow for the thesis's networks.",
+    )
+
+
 def command_of(experiment: Experiment) -> click.Command:
     """The command that runs an experiment."""
     data = f" It has {', '.join(experiment.data)}." if experiment.data else "  [not used]"
@@ -68,6 +80,7 @@ def command_of(experiment: Experiment) -> click.Command:
         show_default=True,
         help="Folder of the result.",
     )
+    @_width(experiment)
     @click.option("--quick", is_flag=True, help="A short run that shows the effect, in less than two minutes.")
     @options("force", "json", "quiet")
     def command(force: bool, as_json: bool, quiet: bool, **fields: Any) -> None:

@@ -38,13 +38,14 @@ class Progress:
 class Settings:
     """What a user asks of an experiment.
 
-    ``epochs`` is None for the experiment's own number of them. ``data`` is the folder of data sets. ``quick`` asks for
-    a run of less than two minutes on two cores that shows the effect; the full setting is the thesis's. ``stages``
-    is the folder of what an interrupted run has finished; see ``stages.kept``.
+    ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks. ``data`` is the folder
+    of data sets. ``quick`` asks for a run of less than two minutes on two cores that shows the effect; the full setting
+    is the thesis's. ``stages`` is the folder of what an interrupted run has finished; see ``stages.kept``.
     """
 
     seed: int = 1
     epochs: int | None = None
+    width: int | None = None
     data: Path | None = None
     out: Path = Path()
     quick: bool = False
@@ -87,7 +88,7 @@ class Experiment:
     ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
     ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` are
     the values of ``source`` for what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads.
-    ``trains`` says if it has epochs.
+    ``trains`` says if it has epochs, ``has_width`` if its networks can be made wider or narrower.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Experiment:
     thesis: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     trains: bool = False
+    has_width: bool = False
     source: str = "thesis"
 
     @property
@@ -142,6 +144,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
         "settings": {
             "seed": settings.seed,
             "epochs": settings.epochs,
+            "width": settings.width,
             "quick": settings.quick,
         },
         "versions": versions(),

@@ -33,7 +33,14 @@ def _experiment(
     code: Mapping[str, Any] | None = None,
 ) -> Experiment:
     return Experiment(
-        name, title, f"{_ROOM}.{module}", code or {}, (data,), trains=True, source="public code" if code else "thesis"
+        name,
+        title,
+        f"{_ROOM}.{module}",
+        code or {},
+        (data,),
+        trains=True,
+        has_width=True,
+        source="public code" if code else "thesis",
     )
 
 

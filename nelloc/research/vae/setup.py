@@ -93,9 +93,13 @@ QUICK = {
 
 
 def setup(settings: Settings, kind: Kind) -> Setup:
-    """The network and training of a run, with the user's number of epochs if there is one."""
-    chosen = settings.choose(QUICK, FULL)[kind]
-    return replace(chosen, epochs=settings.epochs_or(chosen.epochs, chosen.epochs))
+    """The network and training of a run, with the user's number of epochs and width if there are any."""
+    chosen: Setup = settings.choose(QUICK, FULL)[kind]
+    return replace(
+        chosen,
+        architecture=replace(chosen.architecture, width=settings.width or chosen.architecture.width),
+        epochs=settings.epochs_or(chosen.epochs, chosen.epochs),
+    )
 
 
 def encoder_epochs(settings: Settings, kind: Kind) -> int:
@@ -143,7 +147,7 @@ def train(
 ) -> list[Row]:
     """``training.fit`` with the user's progress, kept between epochs; ``name`` tells the objective's checkpoint."""
     parts = (kind, str(vae.architecture.latent), *name.split())
-    size = settings.choose("quick", "full")
+    size = settings.choose("quick", "full") + (f"-width{settings.width}" if settings.width else "")
     epochs = setup(settings, kind).epochs  # of the VAE, also where only its encoder is trained further
     path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.safetensors"
     settings.progress.expect(plan.epochs, f"{name or 'VAE'} of seed {plan.seed}, {plan.epochs} epochs")
