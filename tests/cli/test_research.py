@@ -64,6 +64,15 @@ def test_options_reach_the_experiment(asked, tmp_path):
 
 
 @installed
+def test_networks_can_be_made_narrower_where_there_are_any(asked, monkeypatch):
+    assert invoke("sample", "--width", "8", "--data", "data").exit_code == 2
+    monkeypatch.setitem(research.commands, SAMPLE.name, command_of(replace(SAMPLE, has_width=True)))
+    result = invoke("sample", "--width", "8", "--data", "data")
+    assert result.exit_code == 0, result.stderr
+    assert [settings.width for settings in asked] == [8]
+
+
+@installed
 def test_json_goes_to_standard_output_and_quiet_says_nothing():
     result = invoke("sample", "--data", "data", "--json", "-q")
     assert json.loads(result.stdout)["numbers"]["value"] == 1.5

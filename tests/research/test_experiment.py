@@ -46,7 +46,7 @@ def test_a_result_is_a_json_file_and_a_plot(sample, tmp_path):
     report = perform(sample(), Settings(out=tmp_path / "new", seed=5, quick=True))
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sample.json", "sample.png"]
     saved = json.loads((tmp_path / "new" / "sample.json").read_text())
-    assert saved["settings"] == {"seed": 5, "epochs": None, "quick": True}
+    assert saved["settings"] == {"seed": 5, "epochs": None, "width": None, "quick": True}
     assert saved["thesis"] == {"value": 2.0}
     assert saved["numbers"] == report["numbers"] | {"limit": "inf"}
     assert saved["plots"] == ["sample.png"]

@@ -72,6 +72,14 @@ def test_experiments_share_the_vae_they_begin_with(tiny):
     assert kept.stat().st_mtime_ns == before
 
 
+def test_a_vae_of_the_users_width_is_another_one(tiny):
+    images = setup.pictures(tiny, "colour")
+    for width in (None, 3):
+        vae, _ = setup.trained_vae(replace(tiny, width=width), "colour", images, seed=1)
+        assert vae.architecture.width == (width or 4)
+    assert len(list((tiny.out / "checkpoints").iterdir())) == 2
+
+
 def test_missing_data_are_named(tiny, tmp_path):
     (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").unlink()
     with pytest.raises(NellocError, match="train-images-idx3-ubyte"):
