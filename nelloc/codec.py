@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -174,58 +174,43 @@ def encode_pixels(
     ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them. Raises
     NellocError if the model cannot code an image, and if ``verify`` finds that one does not decode to itself.
     """
-    used = [model_for(image, options) if has_colour(image) else None for image in pixels]
-    changed = [None if model is None else (adapted or {}).get(model.id) for model in used]
-    models = [model if other is None else other.model for model, other in zip(used, changed, strict=True)]
-    described = []
-    for image in pixels:
-        if image.area > options.max_pixels:
-            raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
-        described.append(describe(image))
-    each = zip(pixels, described, models, strict=True)
-    plans = [_plans(image, what, model, options) for image, what, model in each]
-    work = [(piece, model) for own, model in zip(plans, models, strict=True) for plan in own for piece in plan.pieces]
-    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
-
-    encode_part = partial(_encode_pieces, backend=options.backend, measure=measure)
-    for needed in {model.sha256: model for model in models if model is not None}.values():
-        backends.prepare(needed, options.backend)  # fails early, and loads the library that is then limited
-    codes: list[_Coded] = []
-    with single_threaded_products():
-        for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
-            costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
-            codes += spread(
-                encode_part, part, costs, options.workers, options.progress.advance, processes=options.processes
-            )
-    remaining = iter(codes)
-    encoded = []
-    for image, what, own, model, other in zip(pixels, described, plans, models, changed, strict=True):
-        results = []
-        for plan in own:
-            coded = [next(remaining) for _ in plan.pieces]
-            records = tuple(TileRecord(best.method, best.code.data) for best in coded)
-            file = Container(
-                image.kind, image.width, image.height, plan.tile, NO_MODEL, records, what.sections, plan.joined
-            )
-            if model is not None and file.needs_model:
-                file = replace(file, model_id=model.id)
-                if embed and other is not None:
-                    file = replace(file, sections=(Section(SectionType.DIFFERENCES, other.differences), *file.sections))
-            bits = sum(best.code.model_bits or 0.0 for best in coded) if measure else None
-            results.append(Encoded(nlc.pack(file), bits))
-        encoded.append(min(results, key=lambda result: len(result.data)))
+    jobs = [_job(image, options, adapted or {}) for image in pixels]
+    models = {job.model.id: job.model for job in jobs if job.model is not None}
+    for model in models.values():
+        backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
+    work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]
+    coded = iter(_encode_all(work, options, measure=measure))
+    encoded = [_smallest_file(job, coded, embed=embed, measure=measure) for job in jobs]
     if verify:
-        verify_encoded(encoded, pixels, options, {model.id: model for model in models if model is not None})
+        verify_encoded(encoded, pixels, options, models)
     return encoded
 
 
-_Work = tuple[Piece, ExactModel | None]
+@dataclass(frozen=True)
+class _Job:
+    """An image, the ways to code it, and the model if it has colour: that of ``adapted`` if there is one."""
+
+    image: Pixels
+    described: Described
+    plans: list[Plan]
+    model: ExactModel | None
+    adapted: Adapted | None
 
 
-def _plans(image: Pixels, what: Described, model: ExactModel | None, options: Options) -> list[Plan]:
+def _job(image: Pixels, options: Options, adapted: Mapping[bytes, Adapted]) -> _Job:
+    if image.area > options.max_pixels:
+        raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
+    model = model_for(image, options) if has_colour(image) else None
+    other = None if model is None else adapted.get(model.id)
+    model = model if other is None else other.model
+    what = describe(image)
     bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
     learns = options.learn and model is not None and can_learn(model)
-    return plans_for(image.kind, what.groups, bits, options.tile, options.effort, learns=learns)
+    plans = plans_for(image.kind, what.groups, bits, options.tile, options.effort, learns=learns)
+    return _Job(image, what, plans, model, other)
+
+
+_Work = tuple[Piece, ExactModel | None]
 
 
 @dataclass(frozen=True)
@@ -234,6 +219,37 @@ class _Coded:
 
     method: Method
     code: TileCode
+
+
+def _smallest_file(job: _Job, coded: Iterator[_Coded], *, embed: bool, measure: bool) -> Encoded:
+    """The smallest of the files that the plans of a job make; ``coded`` has their pieces next, in order."""
+    image, results = job.image, []
+    for plan in job.plans:
+        pieces = [next(coded) for _ in plan.pieces]
+        records = tuple(TileRecord(piece.method, piece.code.data) for piece in pieces)
+        sections = job.described.sections
+        file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, sections, plan.joined)
+        if job.model is not None and file.needs_model:
+            file = replace(file, model_id=job.model.id)
+            if embed and job.adapted is not None:
+                file = replace(file, sections=(Section(SectionType.DIFFERENCES, job.adapted.differences), *sections))
+        bits = sum(piece.code.model_bits or 0.0 for piece in pieces) if measure else None
+        results.append(Encoded(nlc.pack(file), bits))
+    return min(results, key=lambda result: len(result.data))
+
+
+def _encode_all(work: Sequence[_Work], options: Options, *, measure: bool) -> list[_Coded]:
+    """Code pieces, spread over workers, few enough at once to be held in memory."""
+    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
+    encode_part = partial(_encode_pieces, backend=options.backend, measure=measure)
+    codes: list[_Coded] = []
+    with single_threaded_products():
+        for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
+            costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
+            codes += spread(
+                encode_part, part, costs, options.workers, options.progress.advance, processes=options.processes
+            )
+    return codes
 
 
 def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str, measure: bool) -> list[_Coded]:
