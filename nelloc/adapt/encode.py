@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from numpy.typing import NDArray
 
-from nelloc import image as images
 from nelloc.codec import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
 from nelloc.effort import photograph_tile
 from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
+from nelloc.image import Pixels
 
 # A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
@@ -51,7 +52,7 @@ def default_minutes(pixels: int) -> float:
 
 
 def encode_adapted(
-    pixels: Sequence[images.Pixels],
+    pixels: Sequence[Pixels],
     options: Options,
     *,
     verify: bool,
@@ -65,53 +66,18 @@ def encode_adapted(
     them. Where a model and the files that need it are not smaller than the files without it by LEAST_GAIN, the model
     as it was is used. Raises NellocError without torch.
     """
-    try:
-        from nelloc.adapt.finetune import Plan, adapt
-    except ImportError as error:
-        raise NellocError("adapting needs torch, which is not installed; install nelloc[train]") from error
-    groups: dict[bytes, tuple[ExactModel, list[int]]] = {}
-    plain: list[int] = []
-    areas: list[int] = []
-    used: list[ExactModel] = []
-    for number, image in enumerate(pixels):
-        areas.append(image.area)
-        if image.photographic:
-            model = model_for(image, options)
-            groups.setdefault(model.id, (model, []))[1].append(number)
-        else:  # indices, bits and deep samples are not what a model is adapted to
-            plain.append(number)
-            used += [model_for(image, options)] if has_colour(image) else []
-
-    def coded(members: Sequence[int], **keywords: Any) -> list[Encoded]:
-        parts = (encode_pixels([pixels[k] for k in part], options, verify=False, **keywords) for part in cut(members))
-        return [file for part in parts for file in part]
-
-    def cut(members: Sequence[int]) -> Iterator[list[int]]:
-        return _parts(members, areas)
-
-    area = sum(areas) - sum(areas[number] for number in plain)
-    minutes = options.adapt_minutes or default_minutes(area)
-    encoded = dict(zip(plain, coded(plain), strict=True))
-    shipped_bytes = adapted_bytes = kept_bytes = sum(len(file.data) for file in encoded.values())
+    _finetune()  # fails early
+    images = _Images.of(pixels, options)
+    encoded = dict(zip(images.plain, images.coded(images.plain), strict=True))
+    shipped_bytes = adapted_bytes = kept_bytes = _size(encoded.values())
     models, visits = [], 0
-    for base, members in groups.values():
-        share = sum(areas[number] for number in members) / area
-        plan = Plan(max(1, round(minutes * share * PIXELS_PER_MINUTE)))
-        options.progress.expect(plan.steps * plan.batch)
-        adapted = adapt(
-            _Planes(pixels, members),
-            base,
-            options.tile or photograph_tile(options.learn and can_learn(base)),
-            plan,
-            # One is left for making batches; more than a few do not help with products of this size.
-            threads=min(8, max(1, options.workers - 1)),
-            advance=options.progress.advance,
-        )
-        visits += plan.steps * plan.batch
-        before = coded(members)
-        after = coded(members, adapted={base.id: adapted}, embed=embed)
-        size_before = sum(len(file.data) for file in before)
-        size_after = sum(len(file.data) for file in after) + (0 if embed else len(adapted.differences))
+    for base, members in images.groups:
+        adapted, trained_on = _adapted(images, base, members)
+        visits += trained_on
+        before = images.coded(members)
+        after = images.coded(members, adapted={base.id: adapted}, embed=embed)
+        size_before = _size(before)
+        size_after = _size(after) + (0 if embed else len(adapted.differences))
         shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
         worth_it = size_after <= (1 - LEAST_GAIN) * size_before
         kept_bytes += size_after if worth_it else size_before
@@ -120,17 +86,95 @@ def encode_adapted(
         encoded.update(zip(members, after if worth_it else before, strict=True))
     done = [encoded[number] for number in range(len(pixels))]
     if verify:
-        used += [*(model.model for model in models), *(model for model, _ in groups.values())]
-        by_id = {model.id: model for model in used}
-        for part in cut(range(len(pixels))):
-            verify_encoded([done[k] for k in part], [pixels[k] for k in part], options, by_id)
+        images.verify(done, [adapted.model for adapted in models])
     return done, Adaptation(tuple(models), shipped_bytes, kept_bytes if models else adapted_bytes, visits)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What is coded: the images' ``areas`` in pixels, the photographs by the model that is to be adapted, the others.
+
+    Indices, bits and deep samples are not what a model is adapted to: they are ``plain``. ``models`` are all that
+    code an image where none is adapted.
+    """
+
+    pixels: Sequence[Pixels]
+    options: Options
+    areas: list[int]
+    groups: list[tuple[ExactModel, list[int]]]
+    plain: list[int]
+    models: list[ExactModel]
+
+    @classmethod
+    def of(cls, pixels: Sequence[Pixels], options: Options) -> _Images:
+        """Asks for each image once."""
+        areas: list[int] = []
+        members: dict[bytes, list[int]] = {}
+        plain: list[int] = []
+        models: dict[bytes, ExactModel] = {}
+        for number, image in enumerate(pixels):
+            areas.append(image.area)
+            model = model_for(image, options) if has_colour(image) else None
+            if model is not None:
+                models[model.id] = model
+            (members.setdefault(model.id, []) if model is not None and image.photographic else plain).append(number)
+        groups = [(models[identity], numbers) for identity, numbers in members.items()]
+        return cls(pixels, options, areas, groups, plain, list(models.values()))
+
+    def area(self, members: Sequence[int]) -> int:
+        """Pixels of some of the images."""
+        return sum(self.areas[number] for number in members)
+
+    def coded(self, members: Sequence[int], **keywords: Any) -> list[Encoded]:
+        """Their files, as ``encode_pixels`` makes them."""
+        files: list[Encoded] = []
+        for part in _parts(members, self.areas):
+            files += encode_pixels([self.pixels[k] for k in part], self.options, verify=False, **keywords)
+        return files
+
+    def verify(self, files: Sequence[Encoded], adapted: Sequence[ExactModel]) -> None:
+        """Raises NellocError if the file of an image does not decode to it."""
+        by_id = {model.id: model for model in (*self.models, *adapted)}
+        for part in _parts(range(len(self.pixels)), self.areas):
+            verify_encoded([files[k] for k in part], [self.pixels[k] for k in part], self.options, by_id)
+
+
+def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple[Adapted, int]:
+    """The model adapted to the members, for their share of the time, and the pixels that it was trained on."""
+    finetune = _finetune()
+    options = images.options
+    area = sum(images.area(group) for _, group in images.groups)
+    minutes = options.adapt_minutes or default_minutes(area)
+    plan = finetune.Plan(max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE)))
+    options.progress.expect(plan.steps * plan.batch)
+    adapted = finetune.adapt(
+        _Planes(images.pixels, members),
+        base,
+        options.tile or photograph_tile(options.learn and can_learn(base)),
+        plan,
+        # One is left for making batches; more than a few do not help with products of this size.
+        threads=min(8, max(1, options.workers - 1)),
+        advance=options.progress.advance,
+    )
+    return adapted, plan.steps * plan.batch
+
+
+def _finetune() -> ModuleType:
+    try:
+        from nelloc.adapt import finetune
+    except ImportError as error:
+        raise NellocError("adapting needs torch, which is not installed; install nelloc[train]") from error
+    return finetune
+
+
+def _size(files: Iterable[Encoded]) -> int:
+    return sum(len(file.data) for file in files)
 
 
 class _Planes(Sequence[NDArray]):
     """The planes of some of the images, each asked for when it is needed."""
 
-    def __init__(self, pixels: Sequence[images.Pixels], members: Sequence[int]):
+    def __init__(self, pixels: Sequence[Pixels], members: Sequence[int]):
         self._pixels, self._members = pixels, members
 
     def __len__(self) -> int:
