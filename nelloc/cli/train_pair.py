@@ -37,8 +37,8 @@ def train_pair(
 
     config = _config(asked, size)
     images = load_images(config, lambda text: printer.remark(f"nelloc: {text}"))
-    if not asked.resume and processes.writes:
-        save_settings(config, asked.out)
+    if processes.writes:
+        save_settings(config, asked.out, resume=asked.resume)
     trainers = {}
     for part in ("local", "full"):
         trainer = trainer_of(config, part, asked.out, learning_rate=asked.learning_rate, processes=processes)

@@ -92,9 +92,12 @@ def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
     raise NellocError(f"{folders[0]}: none of its images can be read; the first: {problem}")
 
 
-def save_settings(config: PairConfig, folder: Path) -> None:
-    """Begin a run in ``folder``. Raises NellocError if it has one already."""
-    if (folder / SETTINGS).exists() or (folder / CHECKPOINT).exists():
+def save_settings(config: PairConfig, folder: Path, *, resume: bool = False) -> None:
+    """Begin a run in ``folder``, or remember what is new where one goes on.
+
+    Raises NellocError if there is one that is not to be resumed.
+    """
+    if not resume and ((folder / SETTINGS).exists() or (folder / CHECKPOINT).exists()):
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
     storage.make_folder(folder)
     storage.write(folder / SETTINGS, (json.dumps(asdict(config), indent=1) + "\n").encode(), force=True)

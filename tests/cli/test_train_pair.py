@@ -95,6 +95,8 @@ def test_resume_goes_on_where_a_run_stopped(run):
     assert (result.exit_code, result.stdout) == (0, "")
     for part in ("local", "full"):
         assert Trainer.resume(Path("run", part)).seen >= 9000
+    remembered = json.loads(Path("run/pair.json").read_text())
+    assert (remembered["pixels"], remembered["folders"]) == (9000, [str(Path("images").absolute())])
     assert find("run").shape == "8x6 gray"
     assert find("run").about["trained_on"] == [str(Path("images").absolute())]
 
