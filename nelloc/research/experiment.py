@@ -40,7 +40,7 @@ class Settings:
 
     ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks. ``data`` is the folder
     of data sets. ``quick`` asks for a run of less than two minutes on two cores that shows the effect; the full setting
-    is the thesis's. ``stages`` is the folder of what an interrupted run has finished; see ``stages.kept``.
+    is the thesis's. ``stages`` is the folder of what an interrupted run has finished; see ``stages.stage``.
     """
 
     seed: int = 1

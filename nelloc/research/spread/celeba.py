@@ -40,8 +40,8 @@ def run(settings: Settings) -> Result:
     learned = TransformedNoise(CHANNELS, SIDE, wide, blocks=BLOCKS, width=NOISE_WIDTH, bound=BOUND)
     chosen: dict[str, tuple[str, Noise, TransformedNoise | None]] = {
         "fixed": (f"fixed Gaussian noise of deviation {DEVIATION}", gaussian_noise(DEVIATION), None),
-        "learned": (f"learned mean transformation and noise of {wide:.2f}", learned, learned),
-        "fixed_wide": (f"fixed Gaussian noise of {wide:.2f}", gaussian_noise(wide), None),
+        "learned": (f"learned mean transformation, noise of deviation {wide:.2f}", learned, learned),
+        "fixed_wide": (f"fixed Gaussian noise of deviation {wide:.2f}", gaussian_noise(wide), None),
     }
     training = Training(epochs, BATCH, LEARNING_RATE, NOISE_RATE)
     centre, components = principal_features(images.float() / 255)
@@ -50,7 +50,7 @@ def run(settings: Settings) -> Result:
     figure = new_figure(10, 8.6)
     histories, distances = {}, {}
     for panel, (key, (title, noise, adversary)) in zip(figure.subplots(len(chosen), 1), chosen.items(), strict=True):
-        torch.set_rng_state(state)  # the same start and the same order of the data for both
+        torch.set_rng_state(state)  # the same start and the same order of the data for all
         model = convolutional_vae(CHANNELS, SIDE, WIDTH, LATENT)
         histories[key] = train_kept(settings, key, model, images, with_noise(noise), training, adversary)
         samples = model.sample(len(test))
