@@ -90,15 +90,16 @@ def test_resume_goes_on_where_a_run_stopped(run):
     before = Path("run/pair.safetensors")
     before.unlink()
     Path("images/broken.png").write_bytes(b"no image")
+    shutil.copytree("images", "moved")
     assert_failed(invoke("ood-score", "--model", "run", "images"), "run: has no pair.safetensors", "--resume")
-    result = invoke("train", "--ood", "--resume", "--out", "run", "--data", "images", "--megapixels", "0.009", "-q")
+    result = invoke("train", "--ood", "--resume", "--out", "run", "--data", "moved", "--megapixels", "0.009", "-q")
     assert (result.exit_code, result.stdout) == (0, "")
     for part in ("local", "full"):
         assert Trainer.resume(Path("run", part)).seen >= 9000
     remembered = json.loads(Path("run/pair.json").read_text())
-    assert (remembered["pixels"], remembered["folders"]) == (9000, [str(Path("images").absolute())])
+    assert (remembered["pixels"], remembered["folders"]) == (9000, [str(Path("moved").absolute())])
     assert find("run").shape == "8x6 gray"
-    assert find("run").about["trained_on"] == [str(Path("images").absolute())]
+    assert find("run").about["trained_on"] == [str(Path("moved").absolute())]
 
 
 def test_a_size_resizes_and_without_it_all_must_be_alike():

@@ -63,7 +63,7 @@ def run(settings: Settings) -> Result:
     with torch.no_grad():
         moved = learned.mean(probe)
         found = learned.invert(moved)
-        stretched = float((spread_of(moved) / spread_of(probe)).sqrt())
+        stretched = float((moved.var(0).sum() / probe.var(0).sum()).sqrt())
     return Result(
         numbers={
             "epochs": epochs,
@@ -91,11 +91,6 @@ def principal_features(x: Tensor) -> tuple[Tensor, Tensor]:
     centre = x.mean(0)
     _, _, directions = torch.svd_lowrank(x - centre, COMPONENTS + 16, niter=4)
     return centre, directions[:, :COMPONENTS]
-
-
-def spread_of(x: Tensor) -> Tensor:
-    """The variance of points (N, D) over N, summed over D."""
-    return x.var(0).sum()
 
 
 def show(panel: Axes, images: Tensor, title: str, columns: int = 8) -> None:
