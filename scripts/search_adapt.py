@@ -32,8 +32,8 @@ from nelloc.effort import photograph_tile
 from nelloc.exact.differences import Adapted
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.image import from_array
+from nelloc.models.devices import bfloat16_is_faster
 from nelloc.models.export import export, restore
-from nelloc.models.precision import bfloat16_is_faster
 from nelloc.training.batches import BatchMaker
 from nelloc.training.data import image_paths
 

@@ -22,10 +22,10 @@ from nelloc.adapt.pixels import TilePool, TileSampler
 from nelloc.errors import NellocError
 from nelloc.exact.differences import Adapted, apply_differences, encode_differences, parse_differences
 from nelloc.exact.model import ExactModel, load_model
+from nelloc.models.devices import bfloat16_is_faster
 from nelloc.models.export import export, restore, sum_fraction_bits
 from nelloc.models.local import LocalConfig, LocalNetwork, weight_limit
 from nelloc.models.mixture import channel_log_likelihood, mixed
-from nelloc.models.precision import bfloat16_is_faster
 from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
 
 

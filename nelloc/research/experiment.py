@@ -38,14 +38,16 @@ class Progress:
 class Settings:
     """What a user asks of an experiment.
 
-    ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks. ``data`` is the folder
-    of data sets. ``quick`` asks for a run of less than two minutes on two cores that shows the effect; the full setting
-    is the thesis's. ``stages`` is the folder of what an interrupted run has finished; see ``stages.stage``.
+    ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks, ``device`` for a GPU if
+    there is one, and is else a torch device. ``data`` is the folder of data sets. ``quick`` asks for a run of less than
+    two minutes on two cores that shows the effect; the full setting is the thesis's. ``stages`` is the folder of what
+    an interrupted run has finished; see ``stages.stage``.
     """
 
     seed: int = 1
     epochs: int | None = None
     width: int | None = None
+    device: str | None = None
     data: Path | None = None
     out: Path = Path()
     quick: bool = False
@@ -88,7 +90,8 @@ class Experiment:
     ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
     ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` are
     the values of ``source`` for what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads.
-    ``trains`` says if it has epochs, ``has_width`` if its networks can be made wider or narrower.
+    ``trains`` says if it has epochs, ``has_width`` if its networks can be made wider or narrower, ``has_device`` if a
+    GPU can train them.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Experiment:
     data: tuple[str, ...] = ()
     trains: bool = False
     has_width: bool = False
+    has_device: bool = False
     source: str = "thesis"
 
     @property
@@ -129,11 +133,14 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
 
     The JSON is written last, so that where it is, the result is whole. Everything random follows ``settings.seed``.
     An interrupted run leaves at most NAME.stages, from which the next one goes on.
-    Raises NellocError as ``check`` does, and before anything is computed.
+    Raises NellocError as ``check`` does, and for a device that cannot be used, before anything is computed.
     """
     check(experiment, settings, force=force)
     import torch
 
+    from nelloc.models.devices import device_title, find_device
+
+    device = find_device(settings.device if experiment.has_device else "cpu")
     torch.manual_seed(settings.seed)
     start = time.perf_counter()
     stages = _stages(experiment, settings)
@@ -147,6 +154,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
             "width": settings.width,
             "quick": settings.quick,
         },
+        "device": device_title(device),
         "versions": versions(),
         "seconds_of_this_run": round(time.perf_counter() - start, 2),
         "numbers": result.numbers,

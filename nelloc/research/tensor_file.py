@@ -30,7 +30,7 @@ class TensorFile:
 
 def write(path: Path, file: TensorFile) -> None:
     """Write a file, whole or not at all, in place of one that is there. Raises NellocError if that cannot be done."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in file.tensors.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in file.tensors.items()}
     told = json.dumps({"origin": file.origin, "notes": file.notes}, sort_keys=True)
     storage.make_folder(path.parent)
     storage.write(path, save(tensors, {_KEY: told, "checksum": _checksum(told, tensors)}), force=True)
@@ -55,7 +55,7 @@ def fingerprint(tensors: Iterable[Tensor]) -> str:
     """Eight hexadecimal digits that change with the tensors."""
     crc = 0
     for tensor in tensors:
-        crc = zlib.crc32(tensor.detach().contiguous().flatten().view(torch.uint8).numpy(), crc)
+        crc = zlib.crc32(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), crc)
     return f"{crc:08x}"
 
 

@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from nelloc.errors import NellocError
+from nelloc.models.devices import bfloat16_is_faster
 from nelloc.models.full import FullConfig, FullNetwork
 from nelloc.models.local import LocalConfig, LocalNetwork
-from nelloc.models.precision import bfloat16_is_faster
 from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
 from nelloc.training.folder import DataConfig

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, distributed
 
 from nelloc.errors import NellocError
+from nelloc.models.devices import find_device
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def joined(device: str | None = None) -> Iterator[Processes]:
     ``device`` is a torch device name, by default a CUDA GPU if there is one. Raises NellocError if it cannot be used.
     """
     count = int(os.environ.get("WORLD_SIZE", 1))
-    chosen = _device(device, int(os.environ.get("LOCAL_RANK", 0)) if count > 1 else 0)
+    chosen = find_device(device, int(os.environ.get("LOCAL_RANK", 0)) if count > 1 else 0)
     if count == 1:
         yield Processes(device=chosen)
         return
@@ -82,15 +83,3 @@ def joined(device: str | None = None) -> Iterator[Processes]:
         yield Processes(distributed.get_rank(), count, chosen)
     finally:
         distributed.destroy_process_group()
-
-
-def _device(name: str | None, local_rank: int) -> torch.device:
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise NellocError(f"device {name}: cannot be used ({reason}); choose another with --device") from error
-    return device

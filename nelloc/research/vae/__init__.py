@@ -40,6 +40,7 @@ def _experiment(
         (data,),
         trains=True,
         has_width=True,
+        has_device=True,
         source="public code" if code else "thesis",
     )
 

@@ -35,7 +35,8 @@ def run(settings: Settings) -> Result:
     images = pictures(settings, "binary")
     vae, _ = trained_vae(settings, "binary", images, settings.seed)
     half = train_encoder(settings, "binary", images, vae, "half-asleep", HalfAsleep(), settings.seed).vae
-    chosen = images.test[:IMAGES]
+    # The coder's arithmetic is that of one thread of the processor.
+    vae, half, chosen = vae.cpu(), half.cpu(), images.test[:IMAGES].cpu()
 
     figure = new_figure(7, 4.5)
     axes = figure.subplots()

@@ -39,7 +39,7 @@ def log_weights(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -
 def standard_noise(samples: int, images: int, vae: VAE, seed: int) -> Tensor:
     """Noise (samples, images, latent) that depends on ``seed`` alone, so that methods are compared with the same."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(samples, images, vae.architecture.latent, generator=generator)
+    return torch.randn(samples, images, vae.architecture.latent, generator=generator).to(vae.device)
 
 
 @torch.no_grad()

@@ -89,10 +89,10 @@ class DiscretisedLogistic:
         return log_mass(mean, log_scale, images).flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        images = torch.zeros(len(outputs), self.channels, *outputs.shape[2:])
+        images = outputs.new_zeros(len(outputs), self.channels, *outputs.shape[2:])
         for channel in range(self.channels):
             mean, log_scale = (part[:, channel] for part in self._mean_and_log_scale(outputs, images))
-            uniform = torch.rand(mean.shape, generator=generator).clamp(1e-7, 1 - 1e-7)
+            uniform = torch.rand(mean.shape, generator=generator, device=generator.device).clamp(1e-7, 1 - 1e-7)
             point = mean + log_scale.exp() * torch.logit(uniform)
             images[:, channel] = ((point + 1) * 127.5).round().clamp(0, 255)
         return images

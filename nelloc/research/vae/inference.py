@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from nelloc.research.vae.bounds import elbo
-from nelloc.research.vae.models import VAE, frozen
+from nelloc.research.vae.models import VAE, Posterior, frozen
 
-# A loss on a batch of training images, in nats per image.
+# A loss on a batch of training images, in nats per image. The generator is of the device that images and VAE are on.
 Objective = Callable[[VAE, Tensor, torch.Generator], Tensor]
 
 
@@ -72,20 +72,25 @@ class Denoising:
     def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
         inputs = vae.likelihood.inputs(images)
         # Inputs reach from -1 to 1, twice as far.
-        noisy = inputs + 2 * self.deviation * torch.randn(inputs.shape, generator=generator)
+        noisy = inputs + 2 * self.deviation * torch.randn(inputs.shape, generator=generator, device=generator.device)
         posterior = vae.posterior_of_inputs(torch.cat([inputs, noisy]))
-        noise = torch.randn(1, *posterior.mean.shape, generator=generator)
+        noise = _noise(posterior, generator)
         return -elbo(vae, images.repeat(2, 1, 1, 1), posterior, noise).mean()
 
 
 def _elbo(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
     posterior = vae.posterior(images)
-    return elbo(vae, images, posterior, torch.randn(1, *posterior.mean.shape, generator=generator))
+    return elbo(vae, images, posterior, _noise(posterior, generator))
 
 
 def _decoder_loss(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
     """The negative ELBO of training images as the decoder sees it: for latents that its encoder has drawn."""
     with torch.no_grad():
         posterior = vae.posterior(images)
-        latents = posterior.at(torch.randn(1, *posterior.mean.shape, generator=generator))
+        latents = posterior.at(_noise(posterior, generator))
     return -vae.log_likelihood(images, latents).mean()
+
+
+def _noise(posterior: Posterior, generator: torch.Generator) -> Tensor:
+    """One sample for each image, (1, N, latent)."""
+    return torch.randn(1, *posterior.mean.shape, generator=generator, device=generator.device)

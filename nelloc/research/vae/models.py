@@ -77,6 +77,11 @@ class VAE(nn.Module):
         self.encoder, self.decoder = networks(architecture, outputs)
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights are, and what it is asked of must be."""
+        return next(self.parameters()).device
+
+    @property
     def dimensions(self) -> int:
         """Samples per image."""
         return self.likelihood.channels * self.architecture.rows * self.architecture.columns
@@ -99,7 +104,7 @@ class VAE(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents (count, latent) from the prior and an image from p(x | z) for each."""
-        latents = torch.randn(count, self.architecture.latent, generator=generator)
+        latents = torch.randn(count, self.architecture.latent, generator=generator, device=generator.device)
         return latents, self.likelihood.sample(self._outputs(self.decoder, latents), generator)
 
     def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:

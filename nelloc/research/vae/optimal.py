@@ -32,13 +32,13 @@ def optimal_posterior(
         return start
     mean = start.mean.clone().requires_grad_()
     raw = inverse_softplus(start.deviation).requires_grad_()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(images.device).manual_seed(seed)
     optimiser = torch.optim.Adam([mean, raw], lr=learning_rate)
     with frozen(vae):
         for step in range(steps):
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-            noise = torch.randn(1, *mean.shape, generator=generator)
+            noise = torch.randn(1, *mean.shape, generator=generator, device=generator.device)
             loss = -elbo(vae, images, Posterior(mean, functional.softplus(raw)), noise).sum()
             optimiser.zero_grad()
             loss.backward()

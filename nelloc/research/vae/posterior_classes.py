@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nelloc.research.data import labelled_digits
+from nelloc.research import data
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure, show_values
 from nelloc.research.vae.encoders import train_encoder
@@ -35,8 +35,8 @@ def run(settings: Settings) -> Result:
     """Binary MNIST: the classifier learns from training images and is tested on test images, the same for each."""
     images = pictures(settings, "binary")
     count = settings.choose(2000, 10_000)
-    train = Part(images.train[:count], labelled_digits(settings, "train", len(images.train[:count]))[1])
-    test = Part(images.test[:count], labelled_digits(settings, "test", len(images.test[:count]))[1])
+    train = _part(settings, "train", images.train[:count])
+    test = _part(settings, "test", images.test[:count])
     vae, _ = trained_vae(settings, "binary", images, settings.seed)
     accuracies = {"as trained": _accuracy(partial(_encoded, vae), train, test)}
     for name, objective in METHODS.items():
@@ -55,11 +55,17 @@ def run(settings: Settings) -> Result:
     return Result(numbers, {"": figure})
 
 
+def _part(settings: Settings, name: data.Part, images: Tensor) -> Part:
+    """The first images with their labels."""
+    _, labels = data.labelled_digits(settings, name, len(images))
+    return Part(images, labels.to(images.device))
+
+
 def fit_linear(features: Tensor, labels: Tensor, steps: int = 100) -> tuple[Tensor, Tensor]:
     """Weights (D, classes) and biases (classes,) of softmax regression on features (N, D), by L-BFGS."""
     classes = int(labels.max()) + 1
-    weight = torch.zeros(features.shape[1], classes, requires_grad=True)
-    bias = torch.zeros(classes, requires_grad=True)
+    weight = features.new_zeros(features.shape[1], classes, requires_grad=True)
+    bias = features.new_zeros(classes, requires_grad=True)
     optimiser = torch.optim.LBFGS([weight, bias], max_iter=steps, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:

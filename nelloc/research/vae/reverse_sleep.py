@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import bits_of_test_set, optimal_bits, train_encoder
 from nelloc.research.vae.inference import Objective, reverse_sleep, reverse_wake_sleep, sleep, wake, wake_sleep
-from nelloc.research.vae.models import VAE
-from nelloc.research.vae.setup import Pictures, bits, measured_images, pictures, setup, train, trained_vae
+from nelloc.research.vae.setup import Pictures, bits, measured_images, new_vae, pictures, setup, train, trained_vae
 from nelloc.research.vae.training import Plan
 
 ENCODERS: dict[str, Objective] = {"plain": wake, "sleep": sleep, "reverse sleep": reverse_sleep}
@@ -65,8 +62,7 @@ def _train_whole(settings: Settings, images: Pictures, name: str, objective: Obj
     """Test bits per dimension of a VAE trained by ``objective``: of all, and of the measured after each epoch."""
     chosen = setup(settings, "binary")
     measured = measured_images(settings, "binary", images)
-    torch.manual_seed(settings.seed)
-    vae = VAE(chosen.architecture)
+    vae = new_vae(chosen.architecture, images, settings.seed)
     plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, settings.seed)
     rows = train(settings, "binary", vae, images, name, objective, plan, lambda epoch: {"test": bits(vae, measured)})
     return bits_of_test_set(vae, images), [row["test"] for row in rows]

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from nelloc.models.devices import find_device
 from nelloc.research import data
 from nelloc.research.experiment import Settings
 from nelloc.research.vae import gaps
@@ -24,7 +25,10 @@ TRAIN_MEASURED = 2000
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of a data set, uint8 (N, channels, rows, columns): to train on, and its test set with nothing left out."""
+    """Images of a data set, uint8 (N, channels, rows, columns): to train on, and its test set with nothing left out.
+
+    They are on the device that networks are trained on.
+    """
 
     train: Tensor
     test: Tensor
@@ -108,14 +112,28 @@ def encoder_epochs(settings: Settings, kind: Kind) -> int:
 
 
 def pictures(settings: Settings, kind: Kind) -> Pictures:
-    """MNIST, gray or with pixels above half set to 1, or CIFAR-10. Raises NellocError if the data are missing."""
+    """MNIST, gray or with pixels above half set to 1, or CIFAR-10.
+
+    Raises NellocError if the data are missing, or the device cannot be used.
+    """
     if kind == "colour":
         train, test = data.cifar10(settings, "train"), data.cifar10(settings, "test")
     else:
         train, test = (data.mnist_images(settings, part)[:, None] for part in ("train", "test"))
     if kind == "binary":
         train, test = ((images > 127).to(torch.uint8) for images in (train, test))
-    return Pictures(train[: setup(settings, kind).images], test)
+    device = find_device(settings.device)
+    return Pictures(train[: setup(settings, kind).images].to(device), test.to(device))
+
+
+def new_vae(architecture: Architecture, images: Pictures, seed: int) -> VAE:
+    """A VAE that begins as ``seed`` says, whatever the device, which is that of ``images``."""
+    torch.manual_seed(seed)
+    vae = VAE(architecture)
+    device = images.train.device
+    # A GPU's convolutions take images with channels last, and would turn them round each time.
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return vae.to(device, memory_format=layout)
 
 
 def trained_vae(
@@ -128,8 +146,7 @@ def trained_vae(
     an interrupted run goes on.
     """
     chosen = setup(settings, kind)
-    torch.manual_seed(seed)
-    vae = VAE(architecture or chosen.architecture)
+    vae = new_vae(architecture or chosen.architecture, images, seed)
     plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, seed)
     rows = train(settings, kind, vae, images, "", wake, plan, partial(_measure, vae, images, chosen))
     return vae, rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from nelloc import __version__
 from nelloc.errors import NellocError
-from nelloc.models.precision import bfloat16_is_faster
+from nelloc.models.devices import bfloat16_is_faster
 from nelloc.research import tensor_file
 from nelloc.research.tensor_file import TensorFile
 from nelloc.research.vae.inference import Objective
@@ -23,6 +24,9 @@ Row = dict[str, float]
 
 # The share of the epochs, at least one, that are trained in float32 after those in bfloat16.
 FULL_PRECISION = 0.03
+
+# The most of a run's time that goes into writing checkpoints, which may have hundreds of megabytes.
+WRITING_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,9 @@ def fit(
     """Train ``vae`` in place on images (N, channels, rows, columns), and return a row of measurements for each epoch.
 
     ``measure`` is asked for a row after each epoch, ``progress`` is told of each. With ``checkpoint``, the state after
-    each epoch is kept there, and a run that finds one goes on from it; the result is that of an unbroken run, because
-    each epoch draws its randomness from ``plan.seed`` and its own number. Raises NellocError for a checkpoint of
+    an epoch is kept there, of as many as WRITING_SHARE allows and of the last, and a run that finds one goes on from
+    it; the result is that of an unbroken run, because each epoch draws its randomness from ``plan.seed`` and its own
+    number. Raises NellocError for a checkpoint of
     another start, plan, objective or of other images, for a damaged one, and for a diverged loss. With
     ``low_precision`` all but the last epochs are trained in bfloat16, if this machine is faster at it, or if the
     checkpoint says that the run began so.
@@ -66,14 +71,15 @@ def fit(
         low_precision = low_precision and bfloat16_is_faster(images.device)
     for _ in rows:
         progress()
+    next_writing = 0.0
     low_epochs = plan.epochs - max(1, round(FULL_PRECISION * plan.epochs)) if low_precision else 0
     for epoch in range(len(rows) + 1, plan.epochs + 1):
-        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
+        generator = torch.Generator(images.device).manual_seed(plan.seed * 1_000_003 + epoch)
         vae.train()
         vae.low_precision = epoch <= low_epochs
         losses = []
         with frozen(vae.decoder) if plan.encoder_only else nullcontext():
-            for indices in torch.randperm(len(images), generator=generator).split(plan.batch):
+            for indices in torch.randperm(len(images), generator=generator, device=images.device).split(plan.batch):
                 loss = objective(vae, images[indices].float(), generator)
                 optimiser.zero_grad()
                 loss.backward()
@@ -84,8 +90,10 @@ def fit(
         vae.eval()
         vae.low_precision = False
         rows.append({"epoch": epoch, **measure(epoch)})
-        if checkpoint is not None:
+        if checkpoint is not None and (epoch == plan.epochs or time.monotonic() >= next_writing):
+            start = time.monotonic()
             _keep(checkpoint, origin, vae, optimiser, rows, low_precision)
+            next_writing = time.monotonic() + (time.monotonic() - start) / WRITING_SHARE
         progress()
     return rows
 
@@ -135,5 +143,7 @@ def _restore(path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.opti
             states.setdefault(int(number), {})[key] = tensor
     vae.load_state_dict(weights)
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+    for weight, state in optimiser.state.items():  # in the weight's memory layout, which a file does not have
+        state |= {name: torch.empty_like(weight).copy_(state[name]) for name in ("exp_avg", "exp_avg_sq")}
     vae.eval()
     return found.notes["rows"], found.notes["low_precision"]

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from nelloc.models.precision import bfloat16_is_faster  # noqa: E402
+from nelloc.models.devices import bfloat16_is_faster  # noqa: E402
 
 CPU = torch.device("cpu")
 
