@@ -35,7 +35,6 @@ from nelloc.training.shapes import parse_shape
 HOLD_OUT = 22
 # Small images: the last 200 of the last training sheet validate.
 SMALL_HELD_OUT = 200
-EVERY = 10_000_000  # pixels between validations, each of which also saves
 POOL_WEIGHTS = (0.68, 0.14, 0.18)  # photographs, photographs at half size, 32x32 images
 # The same, with fewer of the 32x32 images, and the training images of CIFAR-10 and of CelebA.
 THUMBNAIL_WEIGHTS = (0.62, 0.13, 0.10, 0.11, 0.04)
@@ -106,6 +105,8 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw the pixels; a GPU needs several")
+    parser.add_argument("--every", type=float, default=10, help="megapixels between validations, each of which saves")
     parser.add_argument("--device", default=None)
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
@@ -146,7 +147,8 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         source,
         validation_batches(validation, network),
         args.out,
-        every=EVERY,
+        every=int(args.every * 1e6),
+        workers=args.workers,
         listener=Listener(report=lambda row: print(_line(row), flush=True)),
         again=f"python scripts/train_shipped.py --data {args.data} --out {args.out} {thumbnails}--resume",
     )
