@@ -40,7 +40,14 @@ def train_encoder(
     chosen = setup(settings, kind)
     copied = copy.deepcopy(vae)
     measured = measured_images(settings, kind, images)
-    plan = Plan(encoder_epochs(settings, kind), chosen.batch, chosen.learning_rate, seed, encoder_only=True)
+    plan = Plan(
+        encoder_epochs(settings, kind),
+        chosen.batch,
+        chosen.learning_rate,
+        seed,
+        encoder_only=True,
+        warm_up=chosen.warm_up,
+    )
     start = bits(copied, measured)
     rows = train(settings, kind, copied, images, name, objective, plan, lambda epoch: {"test": bits(copied, measured)})
     return TrainedEncoder(copied, [start, *(row["test"] for row in rows)], bits_of_test_set(copied, images))

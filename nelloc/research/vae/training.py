@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -31,13 +32,17 @@ WRITING_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how to train. ``encoder_only`` leaves the decoder as it is."""
+    """How long and how to train.
+
+    The learning rate rises linearly over the first ``warm_up`` steps. ``encoder_only`` leaves the decoder as it is.
+    """
 
     epochs: int
     batch: int = 100
     learning_rate: float = 1e-3
     seed: int = 0
     encoder_only: bool = False
+    warm_up: int = 0
 
 
 def fit(
@@ -72,14 +77,17 @@ def fit(
     for _ in rows:
         progress()
     next_writing = 0.0
+    steps = math.ceil(len(images) / plan.batch)
     low_epochs = plan.epochs - max(1, round(FULL_PRECISION * plan.epochs)) if low_precision else 0
     for epoch in range(len(rows) + 1, plan.epochs + 1):
         generator = torch.Generator(images.device).manual_seed(plan.seed * 1_000_003 + epoch)
         vae.train()
         vae.low_precision = epoch <= low_epochs
         losses = []
+        order = torch.randperm(len(images), generator=generator, device=images.device)
         with frozen(vae.decoder) if plan.encoder_only else nullcontext():
-            for indices in torch.randperm(len(images), generator=generator, device=images.device).split(plan.batch):
+            for step, indices in enumerate(order.split(plan.batch), (epoch - 1) * steps + 1):
+                _set_rate(optimiser, plan.learning_rate * min(1.0, step / max(1, plan.warm_up)))
                 loss = objective(vae, images[indices].float(), generator)
                 optimiser.zero_grad()
                 loss.backward()
@@ -96,6 +104,11 @@ def fit(
             next_writing = time.monotonic() + (time.monotonic() - start) / WRITING_SHARE
         progress()
     return rows
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
 
 
 def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
