@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nelloc import __version__
 from nelloc.errors import NellocError
@@ -25,6 +25,9 @@ Row = dict[str, float]
 
 # The share of the epochs, at least one, that are trained in float32 after those in bfloat16.
 FULL_PRECISION = 0.03
+
+# The share of an epoch's losses that must be finite: a single one that is not is skipped.
+LEAST_FINITE = 0.9
 
 # The most of a run's time that goes into writing checkpoints, which may have hundreds of megabytes.
 WRITING_SHARE = 0.05
@@ -91,9 +94,10 @@ def fit(
                 loss = objective(vae, images[indices].float(), generator)
                 optimiser.zero_grad()
                 loss.backward()
+                _skip_unless_finite(optimiser, trained)
                 optimiser.step()
                 losses.append(loss.detach())
-        if not torch.stack(losses).isfinite().all():
+        if torch.stack(losses).isfinite().double().mean() < LEAST_FINITE:
             raise NellocError(f"training: the loss of epoch {epoch} is not a number; try another --seed")
         vae.eval()
         vae.low_precision = False
@@ -109,6 +113,13 @@ def fit(
 def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def _skip_unless_finite(optimiser: torch.optim.Optimizer, trained: nn.Module) -> None:
+    """Let the next step of a fused optimiser do nothing if a gradient is not finite."""
+    gradients = [weight.grad for weight in trained.parameters() if weight.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    optimiser.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
 
 
 def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
