@@ -143,7 +143,7 @@ def new_vae(architecture: Architecture, images: Pictures, seed: int) -> VAE:
     device = images.train.device
     # A GPU's convolutions take images with channels last, and would turn them round each time.
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    return vae.to(device, memory_format=layout)
+    return vae.to(device, memory_format=layout)  # type: ignore[call-overload]
 
 
 def trained_vae(

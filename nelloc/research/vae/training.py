@@ -26,6 +26,10 @@ Row = dict[str, float]
 # The share of the epochs, at least one, that are trained in float32 after those in bfloat16.
 FULL_PRECISION = 0.03
 
+# A gradient so many times the average of about so many steps is not followed; ordinary ones reach ten times that.
+OUTLIER = 20.0
+AVERAGED_STEPS = 100
+
 # The share of an epoch's losses that must be finite: a single one that is not is skipped.
 LEAST_FINITE = 0.9
 
@@ -46,6 +50,28 @@ class Plan:
     seed: int = 0
     encoder_only: bool = False
     warm_up: int = 0
+
+
+class OutlierGuard:
+    """Lets the next step of a fused optimiser do nothing if the gradient is not finite, or far larger than usual.
+
+    A single such batch is enough to throw a wide network out of what it has learned. ``usual`` is the average of the
+    gradient's norm, float32 (), infinite before the first step; what is more than OUTLIER times as large counts as so
+    many times.
+    """
+
+    def __init__(self, optimiser: torch.optim.Optimizer, trained: nn.Module):
+        self._optimiser, self._weights = optimiser, list(trained.parameters())
+        self.usual = torch.full((), torch.inf, device=self._weights[0].device)
+
+    def judge(self) -> None:
+        """Look at the gradients that are there, and tell the optimiser."""
+        norm = torch.nn.utils.get_total_norm([weight.grad for weight in self._weights if weight.grad is not None])
+        limit = OUTLIER * self.usual
+        skipped = ~(norm.isfinite() & (norm <= limit))
+        self._optimiser.found_inf = skipped.float()  # type: ignore[attr-defined] # what GradScaler sets, too
+        counted = torch.where(skipped, limit, norm)
+        self.usual = torch.where(self.usual.isfinite(), self.usual.lerp(counted, 1 / AVERAGED_STEPS), counted)
 
 
 def fit(
@@ -71,10 +97,11 @@ def fit(
     """
     trained = vae.encoder if plan.encoder_only else vae
     optimiser = torch.optim.Adam(trained.parameters(), lr=plan.learning_rate, fused=True)
+    guard = OutlierGuard(optimiser, trained)
     rows: list[Row] = []
     origin = _origin(vae, images, objective, plan) if checkpoint is not None else {}
     if checkpoint is not None and checkpoint.exists():
-        rows, low_precision = _restore(checkpoint, origin, vae, optimiser)
+        rows, low_precision = _restore(checkpoint, origin, vae, optimiser, guard)
     else:
         low_precision = low_precision and bfloat16_is_faster(images.device)
     for _ in rows:
@@ -94,7 +121,7 @@ def fit(
                 loss = objective(vae, images[indices].float(), generator)
                 optimiser.zero_grad()
                 loss.backward()
-                _skip_unless_finite(optimiser, trained)
+                guard.judge()
                 optimiser.step()
                 losses.append(loss.detach())
         if torch.stack(losses).isfinite().double().mean() < LEAST_FINITE:
@@ -104,7 +131,7 @@ def fit(
         rows.append({"epoch": epoch, **measure(epoch)})
         if checkpoint is not None and (epoch == plan.epochs or time.monotonic() >= next_writing):
             start = time.monotonic()
-            _keep(checkpoint, origin, vae, optimiser, rows, low_precision)
+            _keep(checkpoint, origin, vae, optimiser, guard, rows, low_precision)
             next_writing = time.monotonic() + (time.monotonic() - start) / WRITING_SHARE
         progress()
     return rows
@@ -113,13 +140,6 @@ def fit(
 def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = rate
-
-
-def _skip_unless_finite(optimiser: torch.optim.Optimizer, trained: nn.Module) -> None:
-    """Let the next step of a fused optimiser do nothing if a gradient is not finite."""
-    gradients = [weight.grad for weight in trained.parameters() if weight.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    optimiser.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
 
 
 def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
@@ -139,16 +159,19 @@ def _keep(
     origin: dict[str, Any],
     vae: VAE,
     optimiser: torch.optim.Optimizer,
+    guard: OutlierGuard,
     rows: list[Row],
     low_precision: bool,
 ) -> None:
-    tensors = {f"vae.{name}": tensor for name, tensor in vae.state_dict().items()}
+    tensors = {f"vae.{name}": tensor for name, tensor in vae.state_dict().items()} | {"guard.usual": guard.usual}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in state.items()}
     tensor_file.write(path, TensorFile(tensors, origin, {"rows": rows, "low_precision": low_precision}))
 
 
-def _restore(path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.optim.Optimizer) -> tuple[list[Row], bool]:
+def _restore(
+    path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.optim.Optimizer, guard: OutlierGuard
+) -> tuple[list[Row], bool]:
     """The rows of the epochs that were done, and whether they were in low precision."""
     found = tensor_file.read(path)
     if found is None:
@@ -162,6 +185,8 @@ def _restore(path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.opti
         part, _, rest = name.partition(".")
         if part == "vae":
             weights[rest] = tensor
+        elif part == "guard":
+            guard.usual = tensor.to(guard.usual.device)
         else:
             number, _, key = rest.partition(".")
             states.setdefault(int(number), {})[key] = tensor
