@@ -73,6 +73,17 @@ def test_networks_can_be_made_narrower_where_there_are_any(asked, monkeypatch):
 
 
 @installed
+def test_networks_are_trained_where_the_user_says(asked, monkeypatch):
+    assert invoke("sample", "--device", "cpu", "--data", "data").exit_code == 2
+    monkeypatch.setitem(research.commands, SAMPLE.name, command_of(replace(SAMPLE, has_device=True)))
+    assert invoke("sample", "--device", "cpu", "--data", "data").exit_code == 0
+    assert [settings.device for settings in asked] == ["cpu"]
+    refused = invoke("sample", "--device", "nonsense", "--data", "data", "--force")
+    assert refused.exit_code == 1
+    assert "device nonsense: cannot be used" in refused.stderr
+
+
+@installed
 def test_json_goes_to_standard_output_and_quiet_says_nothing():
     result = invoke("sample", "--data", "data", "--json", "-q")
     assert json.loads(result.stdout)["numbers"]["value"] == 1.5

@@ -1,4 +1,4 @@
-"""Training uses bfloat16 where the processor multiplies it itself, and only there."""
+"""The device that is asked for, or the fastest; and bfloat16 where it multiplies that itself, and only there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from nelloc.models.devices import bfloat16_is_faster  # noqa: E402
+from nelloc.errors import NellocError  # noqa: E402
+from nelloc.models.devices import bfloat16_is_faster, device_title, find_device  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -53,3 +54,20 @@ def test_a_gpu_is_asked(monkeypatch, supported):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
     assert bfloat16_is_faster(torch.device("cuda")) is supported
+
+
+def test_the_processor_is_used_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert find_device(None) == CPU
+    assert device_title(CPU) == "cpu"
+
+
+@pytest.mark.parametrize("name", ["nonsense", "cpu:x", "meta"])
+def test_a_device_that_cannot_compute_is_refused(name):
+    with pytest.raises(NellocError, match=f"^device {name}: cannot be used .*choose another with --device$"):
+        find_device(name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_gpu_is_used_where_there_is_one():
+    assert find_device(None) == torch.device("cuda:0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,10 +48,24 @@ def test_a_result_is_a_json_file_and_a_plot(sample, tmp_path):
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sample.json", "sample.png"]
     saved = json.loads((tmp_path / "new" / "sample.json").read_text())
     assert saved["settings"] == {"seed": 5, "epochs": None, "width": None, "quick": True}
+    assert saved["device"] == "cpu"
     assert saved["thesis"] == {"value": 2.0}
     assert saved["numbers"] == report["numbers"] | {"limit": "inf"}
     assert saved["plots"] == ["sample.png"]
     assert {"nelloc", "torch", "scipy", "numpy", "python"} <= saved["versions"].keys()
+
+
+def test_a_device_that_cannot_be_used_is_refused_before_anything_is_done(sample, tmp_path):
+    runs = []
+    experiment = replace(sample(runs.append), has_device=True)
+    with pytest.raises(NellocError, match=r"^device nonsense: cannot be used .*; choose another with --device$"):
+        perform(experiment, Settings(out=tmp_path / "new", device="nonsense"))
+    assert not runs
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_an_experiment_without_networks_asks_for_no_device(sample, tmp_path):
+    assert perform(sample(), Settings(out=tmp_path, device="nonsense"))["device"] == "cpu"
 
 
 def test_several_plots_have_their_own_names(sample, tmp_path):

@@ -21,6 +21,8 @@ from nelloc.research.vae.training import Plan, Row, fit
 TITLES: dict[Kind, str] = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
 # Of the training images, as many are enough to know the training ELBO.
 TRAIN_MEASURED = 2000
+# What networks of less than the full width learn with at most.
+MOST_LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,17 @@ QUICK = {
 
 
 def setup(settings: Settings, kind: Kind) -> Setup:
-    """The network and training of a run, with the user's number of epochs and width if there are any."""
+    """The network and training of a run, with the user's number of epochs and width if there are any.
+
+    The rate of another width goes with its inverse, as a step of Adam moves what a layer gives by rate times width.
+    """
     chosen: Setup = settings.choose(QUICK, FULL)[kind]
+    width = settings.width or chosen.architecture.width
+    limit = max(MOST_LEARNING_RATE, chosen.learning_rate)
     return replace(
         chosen,
-        architecture=replace(chosen.architecture, width=settings.width or chosen.architecture.width),
+        architecture=replace(chosen.architecture, width=width),
+        learning_rate=min(limit, chosen.learning_rate * chosen.architecture.width / width),
         epochs=settings.epochs_or(chosen.epochs, chosen.epochs),
     )
 

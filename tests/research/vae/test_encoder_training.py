@@ -6,6 +6,7 @@ import copy
 import math
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +26,7 @@ from nelloc.research.vae.inference import (  # noqa: E402
     wake_sleep,
 )
 from nelloc.research.vae.models import VAE, Posterior  # noqa: E402
-from nelloc.research.vae.training import Plan, fit  # noqa: E402
+from nelloc.research.vae.training import OutlierGuard, Plan, fit  # noqa: E402
 
 OBJECTIVES = {
     "wake": wake,
@@ -176,6 +177,74 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
     assert again == rows
     assert len(seen) == 4
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+def test_the_rate_rises_over_the_first_steps(monkeypatch):
+    rates = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self)))
+    fit(small_vae(), strokes(100), wake, Plan(2, batch=50, learning_rate=0.3, warm_up=3))
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.3])
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e4])
+def test_a_batch_whose_gradient_is_out_of_all_bounds_changes_nothing(factor):
+    """But Adam's next step is one that it would have taken without it."""
+    trained = {}
+    for broken in (None, 3):
+        calls = []
+
+        def objective(vae, images, generator, calls=calls, broken=broken):
+            calls.append(1)
+            loss = wake(vae, strokes(20), torch.Generator().manual_seed(0))
+            return factor * loss if len(calls) == broken else loss
+
+        vae = small_vae()
+        fit(vae, strokes(400 if broken else 380), objective, Plan(1, batch=20))
+        trained[broken] = torch.cat([weight.detach().flatten() for weight in vae.parameters()])
+    assert trained[3].isfinite().all()
+    # Twenty steps of which one was skipped, and nineteen.
+    assert torch.equal(trained[3], trained[None])
+
+
+def test_gradients_that_stay_large_are_followed_in_the_end():
+    weight = torch.nn.Parameter(torch.zeros(()))
+    optimiser = torch.optim.Adam([weight], fused=True)
+    guard = OutlierGuard(optimiser, torch.nn.ParameterList([weight]))
+    taken = []
+    for gradient in [1.0] * 5 + [1000.0] * 40:
+        weight.grad = torch.tensor(gradient)
+        guard.judge()
+        taken.append(optimiser.found_inf.item() == 0)
+    assert all(taken[:5])
+    assert not taken[5]
+    assert all(taken[-10:])
+
+
+def test_a_run_with_too_many_bad_losses_ends():
+    def objective(vae, images, generator):
+        return wake(vae, images, generator) * torch.nan
+
+    with pytest.raises(NellocError, match="epoch 1 is not a number; try another --seed"):
+        fit(small_vae(), strokes(50), objective, Plan(1))
+
+
+def test_large_checkpoints_are_written_seldom(tmp_path, monkeypatch):
+    """Writing takes a second here, after which there is none for twenty; the last epoch is always kept."""
+    now, kept = [0.0], []
+
+    def keep(path, origin, vae, optimiser, guard, rows, low_precision):
+        now[0] += 1
+        kept.append(len(rows))
+
+    def measure(epoch):
+        now[0] += 7
+        return {}
+
+    monkeypatch.setattr("nelloc.research.vae.training._keep", keep)
+    monkeypatch.setattr("nelloc.research.vae.training.time", SimpleNamespace(monotonic=lambda: now[0]))
+    fit(small_vae(), strokes(20), wake, Plan(8), measure=measure, checkpoint=tmp_path / "run")
+    assert kept == [1, 4, 7, 8]
 
 
 def test_a_run_goes_on_in_the_precision_that_it_began_with(tmp_path, monkeypatch):

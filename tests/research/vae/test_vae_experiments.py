@@ -80,6 +80,32 @@ def test_a_vae_of_the_users_width_is_another_one(tiny):
     assert len(list((tiny.out / "checkpoints").iterdir())) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "width", "rate"),
+    [("colour", None, 1e-4), ("colour", 800, 5e-5), ("colour", 100, 4e-4), ("colour", 8, 1e-3), ("gray", 50, 1e-3)],
+)
+def test_the_rate_goes_with_the_inverse_of_the_width_up_to_a_limit(kind, width, rate):
+    assert setup.setup(Settings(width=width), kind).learning_rate == pytest.approx(rate)
+
+
+def test_every_training_of_an_experiment_warms_up_as_its_setup_says(tiny, monkeypatch):
+    monkeypatch.setitem(setup.QUICK, "colour", replace(setup.QUICK["colour"], warm_up=7))
+    plans = []
+    real = setup.fit
+    monkeypatch.setattr(setup, "fit", lambda *args, **named: plans.append(args[3]) or real(*args, **named))
+    perform(BY_NAME["encoder-methods-colour"], tiny)
+    assert [plan.warm_up for plan in plans] == [7] * 6  # the VAE, and five encoders
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("name", ["half-asleep-colour", "posterior-classes", "bits-back-rates"])
+def test_a_gpu_trains_and_goes_on(tiny, name):
+    report = perform(BY_NAME[name], replace(tiny, epochs=2))
+    assert report["device"] == torch.cuda.get_device_name()
+    again = perform(BY_NAME[name], replace(tiny, epochs=2), force=True)  # from the checkpoints
+    assert again["numbers"].keys() == report["numbers"].keys()
+
+
 def test_missing_data_are_named(tiny, tmp_path):
     (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").unlink()
     with pytest.raises(NellocError, match="train-images-idx3-ubyte"):
