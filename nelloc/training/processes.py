@@ -52,7 +52,7 @@ class Processes:
         """Replace ``tensors`` by those of the process that writes."""
         if self.count > 1:
             for tensor in tensors:
-                distributed.broadcast(tensor, src=0)
+                distributed.broadcast(tensor.detach(), src=0)
 
     def wait(self) -> None:
         """Wait until all processes are here."""
