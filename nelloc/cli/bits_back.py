@@ -34,8 +34,8 @@ def bits_back() -> None:
 @click.option("--latent", type=click.IntRange(1, 4096), default=20, show_default=True, help="Number of latents.")
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of everything random.")
 @click.option("--half-asleep", is_flag=True, help="Train the encoder on the model's own images too.")
-@options("force", "quiet")
-def train(source: Path, model: Path, epochs: int, latent: int, seed: int, half_asleep: bool, force, quiet) -> None:
+@options("device", "force", "quiet")
+def train(source: Path, model: Path, force: bool, quiet: bool, **fields) -> None:
     """Train a VAE on the images of SOURCE and write it to MODEL."""
     with _starting(source, model, force, quiet) as printer:
         from nelloc import storage
@@ -44,8 +44,8 @@ def train(source: Path, model: Path, epochs: int, latent: int, seed: int, half_a
         from nelloc.research.vae.model_training import epochs_of, train_model
 
         found = image_set.read(source)
-        with _bar(printer, epochs_of(epochs, half_asleep), "epochs") as advance:
-            vae = train_model(found, epochs=epochs, latent=latent, seed=seed, half_asleep=half_asleep, progress=advance)
+        with _bar(printer, epochs_of(fields["epochs"], fields["half_asleep"]), "epochs") as advance:
+            vae = train_model(found, **fields, progress=advance)
         storage.write(model, to_bytes(vae), force)
         printer.remark(f"{model}: {found.kind} images, id {identity(vae).hex()}")
 

@@ -92,6 +92,9 @@ _PARAMETERS = {
         help="How the pixels are walked (sNeLLoC, pNeLLoC, ShearLoC). All give the same pixels.",
     ),
     "threads": click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Cores to use.  [default: all]"),
+    "device": click.option(
+        "--device", metavar="NAME", help="Torch device: cpu, cuda, cuda:1.  [default: cuda if there is one]"
+    ),
     "max_pixels": click.option(
         "--max-pixels", type=click.IntRange(min=1), default=1 << 28, show_default=True, help="Refuse larger images."
     ),

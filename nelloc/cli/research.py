@@ -57,15 +57,6 @@ def _width(experiment: Experiment) -> Callable[[Any], Any]:
     )
 
 
-def _device(experiment: Experiment) -> Callable[[Any], Any]:
-    """Its option, for the experiments that have one."""
-    if not experiment.has_device:
-        return lambda command: command
-    return click.option(
-        "--device", metavar="NAME", help="Torch device: cpu, cuda, cuda:1.  [default: cuda if there is one]"
-    )
-
-
 def command_of(experiment: Experiment) -> click.Command:
     """The command that runs an experiment."""
     data = f" It has {', '.join(experiment.data)}." if experiment.data else "  [not used]"
@@ -90,7 +81,7 @@ def command_of(experiment: Experiment) -> click.Command:
         help="Folder of the result.",
     )
     @_width(experiment)
-    @_device(experiment)
+    @options(*(["device"] if experiment.has_device else []))
     @click.option("--quick", is_flag=True, help="A short run that shows the effect, in less than two minutes.")
     @options("force", "json", "quiet")
     def command(force: bool, as_json: bool, quiet: bool, **fields: Any) -> None:

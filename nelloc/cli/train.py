@@ -153,8 +153,7 @@ class Asked:
     metavar="WIDTHxHEIGHT",
     help="With --ood: resize all images, and convert them to the mode of the first; else they must be alike.",
 )
-@click.option("--device", metavar="NAME", help="Torch device: cpu, cuda, cuda:1.  [default: cuda if there is one]")
-@options("threads", "json", "quiet", "verbose")
+@options("device", "threads", "json", "quiet", "verbose")
 def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
     """Train a model on folders of images.
 

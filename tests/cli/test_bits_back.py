@@ -79,6 +79,7 @@ def test_training_follows_the_seed_and_the_kind_of_encoder():
     [
         (["train", "missing", "new"], "missing: cannot be read"),
         (["train", "digits.idx", "model"], "model: exists already"),
+        (["train", "digits.idx", "new", "--device", "nonsense"], "device nonsense: cannot be used"),
         (["compress", "digits.idx", "a.nbb", "--model", "missing"], "missing: cannot be read"),
         (["compress", "digits.idx", "a.nbb", "--model", "digits.idx"], "not a VAE of nelloc"),
         (["compress", "digits.idx", "a.nbb", "--model", "model", "--initial-words", "0"], "ran empty"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
+from nelloc.models.devices import find_device
 from nelloc.research.vae.image_set import ImageSet
 from nelloc.research.vae.inference import HalfAsleep, wake
-from nelloc.research.vae.models import VAE, Architecture
+from nelloc.research.vae.models import VAE, Architecture, new_vae
 from nelloc.research.vae.training import Plan, fit
 
 
@@ -20,24 +20,25 @@ def train_model(
     latent: int,
     seed: int,
     half_asleep: bool = False,
+    device: str | None = None,
     progress: Callable[[int], None] = lambda steps: None,
 ) -> VAE:
     """A VAE of ``latent`` latents trained by the ELBO; with ``half_asleep``, its encoder for a third as long again.
 
+    ``device`` is the torch device that trains it, None a GPU if there is one; the VAE comes back on the processor.
     ``progress`` is told of the epochs that were done. Raises NellocError if the images have a size that the network
-    cannot have.
+    cannot have, or the device cannot be used.
     """
     kind = found.kind
     _, _, rows, columns = found.images.shape
     width, depth = (32, 3) if kind == "colour" else (300, 2)
-    torch.manual_seed(seed)
-    vae = VAE(Architecture(kind, rows, columns, latent, width, depth))
-    images: Tensor = torch.tensor(found.images // 255 if kind == "binary" else found.images)
+    images = torch.tensor(found.images // 255 if kind == "binary" else found.images).to(find_device(device))
+    vae = new_vae(Architecture(kind, rows, columns, latent, width, depth), seed, images.device)
     fit(vae, images, wake, Plan(epochs, seed=seed), progress=lambda: progress(1))
     if half_asleep:
         plan = Plan(max(1, epochs // 3), seed=seed, encoder_only=True)
         fit(vae, images, HalfAsleep(), plan, progress=lambda: progress(1))
-    return vae.eval()
+    return vae.cpu().eval()
 
 
 def epochs_of(epochs: int, half_asleep: bool) -> int:

@@ -113,6 +113,14 @@ class VAE(nn.Module):
         return outputs.float() if self.low_precision else outputs
 
 
+def new_vae(architecture: Architecture, seed: int, device: torch.device) -> VAE:
+    """A VAE on ``device``, whose first weights are those of ``seed`` on every device."""
+    torch.manual_seed(seed)
+    # A GPU's convolutions take images with channels last, and would turn them round each time.
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return VAE(architecture).to(device, memory_format=layout)  # type: ignore[call-overload,no-any-return]
+
+
 _LIKELIHOODS = {"binary": Bernoulli, "gray": DiscretisedLogistic, "colour": ChannelAutoregressiveLogistic}
 
 

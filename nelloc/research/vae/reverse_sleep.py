@@ -12,7 +12,8 @@ from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import bits_of_test_set, optimal_bits, train_encoder
 from nelloc.research.vae.inference import Objective, reverse_sleep, reverse_wake_sleep, sleep, wake, wake_sleep
-from nelloc.research.vae.setup import Pictures, bits, measured_images, new_vae, pictures, setup, train, trained_vae
+from nelloc.research.vae.models import new_vae
+from nelloc.research.vae.setup import Pictures, bits, measured_images, pictures, setup, train, trained_vae
 from nelloc.research.vae.training import Plan
 
 ENCODERS: dict[str, Objective] = {"plain": wake, "sleep": sleep, "reverse sleep": reverse_sleep}
@@ -62,7 +63,7 @@ def _train_whole(settings: Settings, images: Pictures, name: str, objective: Obj
     """Test bits per dimension of a VAE trained by ``objective``: of all, and of the measured after each epoch."""
     chosen = setup(settings, "binary")
     measured = measured_images(settings, "binary", images)
-    vae = new_vae(chosen.architecture, images, settings.seed)
+    vae = new_vae(chosen.architecture, settings.seed, images.train.device)
     plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, settings.seed)
     rows = train(settings, "binary", vae, images, name, objective, plan, lambda epoch: {"test": bits(vae, measured)})
     return bits_of_test_set(vae, images), [row["test"] for row in rows]

@@ -15,7 +15,7 @@ from nelloc.research.experiment import Settings
 from nelloc.research.vae import gaps
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
 from nelloc.research.vae.inference import Objective, wake
-from nelloc.research.vae.models import VAE, Architecture, Kind
+from nelloc.research.vae.models import VAE, Architecture, Kind, new_vae
 from nelloc.research.vae.training import Plan, Row, fit
 
 TITLES: dict[Kind, str] = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
@@ -144,16 +144,6 @@ def pictures(settings: Settings, kind: Kind) -> Pictures:
     return Pictures(train[: setup(settings, kind).images].to(device), test.to(device))
 
 
-def new_vae(architecture: Architecture, images: Pictures, seed: int) -> VAE:
-    """A VAE that begins as ``seed`` says, whatever the device, which is that of ``images``."""
-    torch.manual_seed(seed)
-    vae = VAE(architecture)
-    device = images.train.device
-    # A GPU's convolutions take images with channels last, and would turn them round each time.
-    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    return vae.to(device, memory_format=layout)  # type: ignore[call-overload]
-
-
 def trained_vae(
     settings: Settings, kind: Kind, images: Pictures, seed: int, architecture: Architecture | None = None
 ) -> tuple[VAE, list[Row]]:
@@ -164,7 +154,7 @@ def trained_vae(
     an interrupted run goes on.
     """
     chosen = setup(settings, kind)
-    vae = new_vae(architecture or chosen.architecture, images, seed)
+    vae = new_vae(architecture or chosen.architecture, seed, images.train.device)
     plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, seed, warm_up=chosen.warm_up)
     rows = train(settings, kind, vae, images, "", wake, plan, partial(_measure, vae, images, chosen))
     return vae, rows
