@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -90,10 +89,9 @@ def fit(
     ``measure`` is asked for a row after each epoch, ``progress`` is told of each. With ``checkpoint``, the state after
     an epoch is kept there, of as many as WRITING_SHARE allows and of the last, and a run that finds one goes on from
     it; the result is that of an unbroken run, because each epoch draws its randomness from ``plan.seed`` and its own
-    number. Raises NellocError for a checkpoint of
-    another start, plan, objective or of other images, for a damaged one, and for a diverged loss. With
-    ``low_precision`` all but the last epochs are trained in bfloat16, if this machine is faster at it, or if the
-    checkpoint says that the run began so.
+    number. Raises NellocError for a checkpoint of another start, plan, objective or of other images, for a damaged one,
+    and for a diverged loss. With ``low_precision`` all but the last epochs are trained in bfloat16, if this machine is
+    faster at it, or if the checkpoint says that the run began so.
     """
     trained = vae.encoder if plan.encoder_only else vae
     optimiser = torch.optim.Adam(trained.parameters(), lr=plan.learning_rate, fused=True)
@@ -107,24 +105,12 @@ def fit(
     for _ in rows:
         progress()
     next_writing = 0.0
-    steps = math.ceil(len(images) / plan.batch)
     low_epochs = plan.epochs - max(1, round(FULL_PRECISION * plan.epochs)) if low_precision else 0
     for epoch in range(len(rows) + 1, plan.epochs + 1):
-        generator = torch.Generator(images.device).manual_seed(plan.seed * 1_000_003 + epoch)
         vae.train()
         vae.low_precision = epoch <= low_epochs
-        losses = []
-        order = torch.randperm(len(images), generator=generator, device=images.device)
-        with frozen(vae.decoder) if plan.encoder_only else nullcontext():
-            for step, indices in enumerate(order.split(plan.batch), (epoch - 1) * steps + 1):
-                _set_rate(optimiser, plan.learning_rate * min(1.0, step / max(1, plan.warm_up)))
-                loss = objective(vae, images[indices].float(), generator)
-                optimiser.zero_grad()
-                loss.backward()
-                guard.judge()
-                optimiser.step()
-                losses.append(loss.detach())
-        if torch.stack(losses).isfinite().double().mean() < LEAST_FINITE:
+        losses = _train_epoch(vae, images, objective, plan, optimiser, guard, epoch)
+        if losses.isfinite().double().mean() < LEAST_FINITE:
             raise NellocError(f"training: the loss of epoch {epoch} is not a number; try another --seed")
         vae.eval()
         vae.low_precision = False
@@ -137,9 +123,30 @@ def fit(
     return rows
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+def _train_epoch(
+    vae: VAE,
+    images: Tensor,
+    objective: Objective,
+    plan: Plan,
+    optimiser: torch.optim.Optimizer,
+    guard: OutlierGuard,
+    epoch: int,
+) -> Tensor:
+    """See each image once; returns the losses of the steps, in nats per image, (steps,)."""
+    generator = torch.Generator(images.device).manual_seed(plan.seed * 1_000_003 + epoch)
+    batches = torch.randperm(len(images), generator=generator, device=images.device).split(plan.batch)
+    losses = []
+    with frozen(vae.decoder) if plan.encoder_only else nullcontext():
+        for step, indices in enumerate(batches, (epoch - 1) * len(batches) + 1):
+            for group in optimiser.param_groups:
+                group["lr"] = plan.learning_rate * min(1.0, step / max(1, plan.warm_up))
+            loss = objective(vae, images[indices].float(), generator)
+            optimiser.zero_grad()
+            loss.backward()
+            guard.judge()
+            optimiser.step()
+            losses.append(loss.detach())
+    return torch.stack(losses)
 
 
 def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
