@@ -38,9 +38,11 @@ MODEL_NUMBERS = {
         4: "5b94bb3d",  # fast
         5: "d946b757",  # default
         6: "b295b2c0",  # high-2
-        7: "077f88c4",  # fast-gray
-        8: "374eedf9",  # default-gray
+        7: "077f88c4",  # fast-1-gray
+        8: "374eedf9",  # default-1-gray
         9: "32190ca6",  # high
+        10: "430dd05d",  # fast-gray
+        11: "e7a6f68c",  # default-gray
     }.items()
 }
 

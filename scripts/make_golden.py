@@ -102,7 +102,7 @@ def main() -> None:
         "learning-model-gray": gray,
         "learning-model-borders": small,
         "learning-default": photograph[20:31, 30:47],
-        "learning-fast-gray": gray[:15, :17],
+        "learning-fast-1-gray": gray[:15, :17],
     }.items():
         own = name.removeprefix("learning-")
         model = GOLDEN / (f"{own}.nlm" if own.startswith("model") else "model.nlm")
@@ -112,7 +112,7 @@ def main() -> None:
     # Small images whose model has a number, or that need none.
     for name, image, own in (
         ("short-default", photograph[31:42, 40:53], "default"),
-        ("short-fast-gray", gray[4:18, 2:15], "fast-gray"),
+        ("short-fast-1-gray", gray[4:18, 2:15], "fast-1-gray"),
         ("short-adaptive", photograph[:12, :16, 0] // 128 * 90, "default"),
     ):
         _keep_png(GOLDEN / f"{name}.png", image)

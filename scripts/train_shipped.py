@@ -3,7 +3,7 @@
 The commands of every model are in weights/MODEL_CARD.md: most go on from a model before with --init. One from random
 weights, and going on with it where it was stopped:
 
-    python scripts/train_shipped.py --data ../shared/data --out runs/gray --model default-gray --megapixels 40
+    python scripts/train_shipped.py --data ../shared/data --out runs/gray --model default-gray --megapixels 350
     python scripts/train_shipped.py --data ../shared/data --out runs/gray --resume
 
 The integer model is runs/gray/model.nlm then; `nelloc export runs/gray gray.nlm` makes it at any time.

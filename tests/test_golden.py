@@ -55,7 +55,7 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray", "model-borders-photograph"} <= set(FILES)
     assert {"differences-photograph", "embedded"} <= set(FILES)
     assert {f"shipped-{name}" for name in library.shipped()} <= set(FILES)
-    assert {"short-default", "short-fast-gray", "short-adaptive"} <= set(FILES)
+    assert {"short-default", "short-fast-1-gray", "short-adaptive"} <= set(FILES)
     layouts = {(GOLDEN / f"{name}.nlc").read_bytes()[4] for name in FILES}
     assert layouts == {16, 17, 19, 20}
 

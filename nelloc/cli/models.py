@@ -12,7 +12,7 @@ from nelloc.cli.common import fail, options, print_json, put, reporting
 from nelloc.errors import NellocError
 
 # What a shipped model was before has its name and a number.
-_RETIRED = re.compile(r"-\d+$")
+_RETIRED = re.compile(r"-\d+(-gray)?$")
 _MARK = "*"
 _HEADS = ("name", "id", "kodak bpd", "decodes Mpx/s", "multiply-adds/pixel", "bytes", "file")
 

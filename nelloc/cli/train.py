@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 
 _BAR = "{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 # Written out so that --help does not import torch; a test keeps them true.
-SHAPE_NAMES = ("fast", "default", "high", "fast-gray", "default-gray", "thesis-r0", "thesis-r1", "thesis-r3")
+SHAPE_NAMES = (
+    "fast",
+    "default",
+    "high",
+    "fast-gray",
+    "default-gray",
+    "thesis-r0",
+    "thesis-r1",
+    "thesis-r3",
+)
 AUGMENTATION_NAMES = ("rotate", "channels", "brightness")
 DEFAULT_MEMORY = 4096
 DEFAULT_MEGAPIXELS = 100.0

@@ -17,8 +17,8 @@ SHAPES = {
     "fast": LocalConfig(width=128, borders=True),
     "default": LocalConfig(borders=True),
     "high": LocalConfig(width=416, depth=3, components=20, borders=True),
-    "fast-gray": LocalConfig(width=160, channels=1),
-    "default-gray": LocalConfig(width=160, depth=3, channels=1),
+    "fast-gray": LocalConfig(width=160, channels=1, borders=True),
+    "default-gray": LocalConfig(channels=1, borders=True),
     **THESIS,
 }
 # A model file has no room for more, a byte each; training takes about 20 times as much memory.

@@ -380,7 +380,14 @@ def test_a_name_is_the_shape_of_the_shipped_model(name):
 
 @pytest.mark.parametrize(
     ("retired", "text"),
-    [("fast-1", "fast,borders=false"), ("fast-1", "width=128"), ("default-1", "width=256"), ("high-2", "high")],
+    [
+        ("fast-1", "fast,borders=false"),
+        ("fast-1", "width=128"),
+        ("default-1", "width=256"),
+        ("high-2", "high"),
+        ("fast-1-gray", "fast-gray,borders=false"),
+        ("default-1-gray", "width=160,depth=3,channels=1"),
+    ],
 )
 def test_the_card_s_shapes_of_retired_models_are_theirs(retired, text):
     assert parse_shape(text) == restore(library.find(retired)).config
