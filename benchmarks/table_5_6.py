@@ -52,8 +52,7 @@ Its r = 3 is as published; r = 0 and r = 1 were measured with the author's publi
 files: one of 32 x 32 pixels has about 1.0 % more than its model asks for ([rate.md](rate.md)). The sets are those of
 the data folder: the first 1000 test images of CIFAR-10, a stand-in for ImageNet32 (Tiny ImageNet, halved), crops of
 CelebA, an approximation of SVHN, and of {", ".join(IDX)} the first {SMALL_LIMIT} images, 28 x 28, of kinds that the
-gray models were not trained on, some of which go through the adaptive coder; `high` has no gray model. "-": not
-measured.
+gray models were not trained on, some of which go through the adaptive coder. "-": not measured.
 """
 
 

@@ -43,6 +43,7 @@ MODEL_NUMBERS = {
         9: "32190ca6",  # high
         10: "430dd05d",  # fast-gray
         11: "e7a6f68c",  # default-gray
+        12: "ce8add88",  # high-gray
     }.items()
 }
 

@@ -24,7 +24,7 @@ SIGNATURE = b"\x8eNL\n"
 TILED, SECTIONS, SHORT = 1, 2, 4
 # The models that the short layout names by a number; with 0 there is none.
 NUMBERED = ["00000000", "b78db935", "645789db", "65eafaaf", "5b94bb3d", "d946b757", "b295b2c0", "077f88c4", "374eedf9"]
-NUMBERED += ["32190ca6", "430dd05d", "e7a6f68c"]
+NUMBERED += ["32190ca6", "430dd05d", "e7a6f68c", "ce8add88"]
 WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
 # Of each kind its groups: planes and bits.
 GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 4: [(1, 8)], 5: [(1, 1)]}

@@ -38,6 +38,7 @@ SHAPE_NAMES = (
     "high",
     "fast-gray",
     "default-gray",
+    "high-gray",
     "thesis-r0",
     "thesis-r1",
     "thesis-r3",

@@ -19,6 +19,7 @@ SHAPES = {
     "high": LocalConfig(width=416, depth=3, components=20, borders=True),
     "fast-gray": LocalConfig(width=160, channels=1, borders=True),
     "default-gray": LocalConfig(channels=1, borders=True),
+    "high-gray": LocalConfig(width=416, components=20, channels=1, borders=True),
     **THESIS,
 }
 # A model file has no room for more, a byte each; training takes about 20 times as much memory.

@@ -41,8 +41,8 @@ def test_shipped_and_own_models_are_listed(user_folder):
 def test_what_models_were_before_comes_last(user_folder):
     (user_folder / "mine-1.nlm").write_bytes(small_model_bytes())
     names = [entry["name"] for entry in json.loads(invoke("--json").stdout)]
-    assert set(names[:6]) == {"fast", "default", "high", "fast-gray", "default-gray", "mine-1"}
-    assert names[6:] == ["default-1-gray", "default-1", "fast-1-gray", "fast-1", "high-1", "high-2"]
+    assert set(names[:7]) == {"fast", "default", "high", "fast-gray", "default-gray", "high-gray", "mine-1"}
+    assert names[7:] == ["default-1-gray", "default-1", "fast-1-gray", "fast-1", "high-1", "high-2"]
 
 
 def test_rates_and_speeds_without_learning_are_marked(user_folder):

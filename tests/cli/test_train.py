@@ -373,7 +373,7 @@ def test_shapes_are_named_or_spelled():
         assert parse_shape(spell(shape)) == shape
 
 
-@pytest.mark.parametrize("name", ["fast", "default", "high", "fast-gray", "default-gray"])
+@pytest.mark.parametrize("name", ["fast", "default", "high", "fast-gray", "default-gray", "high-gray"])
 def test_a_name_is_the_shape_of_the_shipped_model(name):
     assert SHAPES[name] == restore(library.find(name)).config
 
