@@ -13,8 +13,7 @@ from nelloc.research.vae.bounds import bits_per_dimension, elbo, standard_noise
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, Kind
 from nelloc.research.vae.optimal import MEASURING_SEED, optimal_posterior
-from nelloc.research.vae.setup import Pictures, bits, encoder_epochs, measured_images, setup, train
-from nelloc.research.vae.training import Plan
+from nelloc.research.vae.setup import Pictures, bits, measured_images, setup, train
 
 # Of the ELBO with optimal inference, and the images that it fits at once.
 SAMPLES = 4
@@ -37,17 +36,9 @@ def train_encoder(
     settings: Settings, kind: Kind, images: Pictures, vae: VAE, name: str, objective: Objective, seed: int
 ) -> TrainedEncoder:
     """Train a copy of the encoder of ``vae`` with ``objective``; the decoder stays."""
-    chosen = setup(settings, kind)
     copied = copy.deepcopy(vae)
     measured = measured_images(settings, kind, images)
-    plan = Plan(
-        encoder_epochs(settings, kind),
-        chosen.batch,
-        chosen.learning_rate,
-        seed,
-        encoder_only=True,
-        warm_up=chosen.warm_up,
-    )
+    plan = setup(settings, kind).plan(seed, encoder_only=True)
     start = bits(copied, measured)
     rows = train(settings, kind, copied, images, name, objective, plan, lambda epoch: {"test": bits(copied, measured)})
     return TrainedEncoder(copied, [start, *(row["test"] for row in rows)], bits_of_test_set(copied, images))

@@ -14,7 +14,6 @@ from nelloc.research.vae.encoders import bits_of_test_set, optimal_bits, train_e
 from nelloc.research.vae.inference import Objective, reverse_sleep, reverse_wake_sleep, sleep, wake, wake_sleep
 from nelloc.research.vae.models import new_vae
 from nelloc.research.vae.setup import Pictures, bits, measured_images, pictures, setup, train, trained_vae
-from nelloc.research.vae.training import Plan
 
 ENCODERS: dict[str, Objective] = {"plain": wake, "sleep": sleep, "reverse sleep": reverse_sleep}
 WHOLE: dict[str, Objective] = {"wake-sleep": wake_sleep, "reverse wake-sleep": reverse_wake_sleep}
@@ -64,6 +63,6 @@ def _train_whole(settings: Settings, images: Pictures, name: str, objective: Obj
     chosen = setup(settings, "binary")
     measured = measured_images(settings, "binary", images)
     vae = new_vae(chosen.architecture, settings.seed, images.train.device)
-    plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, settings.seed)
+    plan = chosen.plan(settings.seed)
     rows = train(settings, "binary", vae, images, name, objective, plan, lambda epoch: {"test": bits(vae, measured)})
     return bits_of_test_set(vae, images), [row["test"] for row in rows]

@@ -57,6 +57,11 @@ class Setup:
     gap_images: int = 500
     gap_steps: int = 100
 
+    def plan(self, seed: int, *, encoder_only: bool = False) -> Plan:
+        """How a VAE is trained, or, for a third of its epochs, another encoder for its decoder."""
+        epochs = max(1, self.epochs // 3) if encoder_only else self.epochs
+        return Plan(epochs, self.batch, self.learning_rate, seed, encoder_only, self.warm_up)
+
 
 _DIGITS = {"rows": 28, "columns": 28, "latent": 10}
 _COLOUR = {"rows": 32, "columns": 32, "depth": 3}
@@ -124,11 +129,6 @@ def setup(settings: Settings, kind: Kind) -> Setup:
     )
 
 
-def encoder_epochs(settings: Settings, kind: Kind) -> int:
-    """How long encoders are trained for the decoder of a VAE: a third of its epochs."""
-    return max(1, setup(settings, kind).epochs // 3)
-
-
 def pictures(settings: Settings, kind: Kind) -> Pictures:
     """MNIST, gray or with pixels above half set to 1, or CIFAR-10.
 
@@ -155,8 +155,7 @@ def trained_vae(
     """
     chosen = setup(settings, kind)
     vae = new_vae(architecture or chosen.architecture, seed, images.train.device)
-    plan = Plan(chosen.epochs, chosen.batch, chosen.learning_rate, seed, warm_up=chosen.warm_up)
-    rows = train(settings, kind, vae, images, "", wake, plan, partial(_measure, vae, images, chosen))
+    rows = train(settings, kind, vae, images, "", wake, chosen.plan(seed), partial(_measure, vae, images, chosen))
     return vae, rows
 
 

@@ -207,6 +207,39 @@ def test_a_batch_whose_gradient_is_out_of_all_bounds_changes_nothing(factor):
     assert torch.equal(trained[3], trained[None])
 
 
+def test_a_run_that_goes_on_remembers_what_gradients_are_usual(tmp_path, monkeypatch):
+    """Its first gradient is far too large: unbroken runs do not follow it, so it must not either."""
+    monkeypatch.setattr("nelloc.research.vae.training.WRITING_SHARE", math.inf)  # each epoch is kept
+    trained = {}
+    for name, broken in (("whole", False), ("broken", True)):
+        state = {"epoch": 0, "spoil": True}
+
+        def objective(vae, images, generator, state=state):
+            spoilt = state["epoch"] == 2 and state["spoil"]
+            state["spoil"] &= not spoilt
+            return wake(vae, images, generator) * (1e4 if spoilt else 1)
+
+        def measure(epoch, state=state):
+            state["epoch"] = epoch
+            return {}
+
+        path, plan = tmp_path / name, Plan(3, batch=10)
+        if broken:
+
+            def stop(epoch, measure=measure):
+                if epoch == 3:
+                    raise KeyboardInterrupt
+                return measure(epoch)
+
+            with pytest.raises(KeyboardInterrupt):
+                fit(small_vae(), strokes(100), objective, plan, measure=stop, checkpoint=path)
+            state["spoil"] = True
+        vae = small_vae()
+        fit(vae, strokes(100), objective, plan, measure=measure, checkpoint=path)
+        trained[name] = torch.cat([weight.detach().flatten() for weight in vae.parameters()])
+    assert torch.equal(trained["whole"], trained["broken"])
+
+
 def test_gradients_that_stay_large_are_followed_in_the_end():
     weight = torch.nn.Parameter(torch.zeros(()))
     optimiser = torch.optim.Adam([weight], fused=True)

@@ -89,12 +89,15 @@ def test_the_rate_goes_with_the_inverse_of_the_width_up_to_a_limit(kind, width, 
 
 
 def test_every_training_of_an_experiment_warms_up_as_its_setup_says(tiny, monkeypatch):
-    monkeypatch.setitem(setup.QUICK, "colour", replace(setup.QUICK["colour"], warm_up=7))
+    for kind in ("colour", "binary"):
+        monkeypatch.setitem(setup.QUICK, kind, replace(setup.QUICK[kind], warm_up=7))
     plans = []
     real = setup.fit
     monkeypatch.setattr(setup, "fit", lambda *args, **named: plans.append(args[3]) or real(*args, **named))
     perform(BY_NAME["encoder-methods-colour"], tiny)
     assert [plan.warm_up for plan in plans] == [7] * 6  # the VAE, and five encoders
+    perform(BY_NAME["reverse-sleep"], tiny)
+    assert [plan.warm_up for plan in plans[6:]] == [7] * 6  # three VAEs, and three encoders
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
