@@ -12,7 +12,7 @@ from nelloc.datasets import read_idx, read_sheet
 
 SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024", "imagenet32-like", "celeba32", "celeba64", "held-out")
 # In gray, as Pillow converts to mode L.
-GRAY_SETS = {"kodak-gray": "kodak", "cifar10-gray": "cifar10"}
+GRAY_SETS = {"kodak-gray": "kodak", "cifar10-gray": "cifar10", "held-out-gray": "held-out"}
 # Sheets of small images: file below the data folder, side.
 SHEETS = {
     "cifar10": ("cifar10/test_0.png", 32),
