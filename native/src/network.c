@@ -58,10 +58,7 @@ void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int
                 product_long(wide, stride, pixels, layer, space->sums);
         }
         if (index + 1 == model->layer_count) {
-            const size_t width = vectors * NLC_LANES;
-            for (size_t pixel = 0; pixel < pixels; pixel++)
-                for (size_t k = 0; k < width; k++)
-                    outputs[pixel * width + k] = (space->sums[pixel * width + k] + layer->bias[k]) >> layer->shift[k];
+            kernels->finish(layer, space->sums, pixels, outputs);
             if (last)
                 memcpy(last, seen, pixels * narrow);
         } else {
