@@ -2,7 +2,7 @@
 #include "plain_products.h"
 
 #define NLC_NARROW 0
-#define NLC_WIDE_GROUP 2
+#define NLC_WIDE_GROUP NLC_ROW
 #define NLC_LOOKUP lookup
 #include "pixel_kernels.h"
 
