@@ -1,5 +1,6 @@
 /* Products and a transposition in plain C, which every machine has. */
 #include "../core.h"
+#include "target.h"
 
 /* Products of four rows by two outputs, whose weights stand one after the other: compilers turn the loop into
  * multiplications of pairs that are added together, where the machine has them. */
@@ -8,6 +9,7 @@ static void product_4_by_2(const int16_t *restrict a, size_t a_stride, const int
     const int16_t *restrict a1 = a + a_stride, *restrict a2 = a1 + a_stride, *restrict a3 = a2 + a_stride;
     const int16_t *restrict other = b + columns;
     int32_t s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0;
+    NLC_EIGHT_AT_A_TIME
     for (size_t k = 0; k < columns; k++) {
         s00 += a[k] * b[k];
         s01 += a[k] * other[k];
@@ -31,6 +33,7 @@ static void product_4_by_2(const int16_t *restrict a, size_t a_stride, const int
 static void product_1_by_2(const int16_t *restrict a, const int16_t *restrict b, size_t columns, int32_t *restrict c) {
     const int16_t *restrict other = b + columns;
     int32_t s0 = 0, s1 = 0;
+    NLC_EIGHT_AT_A_TIME
     for (size_t k = 0; k < columns; k++) {
         s0 += a[k] * b[k];
         s1 += a[k] * other[k];
