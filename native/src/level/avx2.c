@@ -3,7 +3,7 @@
 
 #if NLC_X86_64
 NLC_TARGET_BEGIN("avx2")
-#include "vex_vectors.h"
+#include "avx2_vectors.h"
 
 static inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {
     return _mm256_add_epi32(sums, _mm256_madd_epi16(a, b));

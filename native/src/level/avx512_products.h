@@ -1,4 +1,4 @@
-/* Products with the VNNI instructions of AVX-512: four bytes, or two 16-bit integers, by their weights in a cycle. */
+/* Wide products with the VNNI instructions of AVX-512, and table entries. */
 #include <immintrin.h>
 
 static inline __m512i load_weights(const void *from) { return _mm512_loadu_si512(from); }
@@ -8,6 +8,11 @@ static inline __m512i spread_group(const void *from) {
     int32_t group;
     memcpy(&group, from, sizeof group);
     return _mm512_set1_epi32(group);
+}
+
+static inline void lookup(const int16_t *table, const int32_t *index, int32_t *found) {
+    const __m512i pair = _mm512_i32gather_epi32(_mm512_loadu_si512(index), (const void *)table, 2);
+    _mm512_storeu_si512(found, _mm512_srai_epi32(_mm512_slli_epi32(pair, 16), 16));
 }
 
 #define NLC_VECTOR __m512i

@@ -1,4 +1,4 @@
-/* Products and a transposition in plain C, which every machine has. */
+/* Products in plain C, which every machine has. */
 #include "../core.h"
 #include "target.h"
 
@@ -53,22 +53,4 @@ static void product16(const int16_t *a, size_t a_stride, size_t rows, const int1
         for (; row < rows; row++)
             product_1_by_2(a + row * a_stride, b + output * columns, columns, c + row * c_stride + output);
     }
-}
-
-static void transpose8(const uint8_t *in, size_t in_stride, size_t rows, size_t columns, uint8_t *out,
-                       size_t out_stride) {
-    for (size_t row = 0; row < nlc_round_up(rows, 16); row++)
-        for (size_t column = 0; column < nlc_round_up(columns, 16); column++)
-            out[column * out_stride + row] = in[row * in_stride + column];
-}
-
-static void turn(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out) {
-    for (size_t output = 0; output < count; output++)
-        for (size_t l = 0; l < NLC_LANES; l++)
-            out[output][l] = outputs[l * stride + output];
-}
-
-static inline void lookup(const int16_t *table, const int32_t *index, int32_t *found) {
-    for (int l = 0; l < NLC_LANES; l++)
-        found[l] = table[index[l]];
 }
