@@ -6,6 +6,8 @@
 
 #if NLC_X86_64
 #ifdef NLC_EMULATED_TILES
+#include <immintrin.h>
+
 #include NLC_EMULATED_TILES
 NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #else
