@@ -13,6 +13,13 @@
 #define NLC_MAX_TABLES 8     /* of a model */
 #define NLC_HASH_PARTS 16
 
+/* Bring memory that will be needed soon closer. */
+#if defined(__GNUC__) || defined(__clang__)
+#define NLC_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define NLC_PREFETCH(address) ((void)(address))
+#endif
+
 struct nlc_adaptive_tables {
     int32_t squash[2 * NLC_SQUASH_LIMIT + 1]; /* of -NLC_SQUASH_LIMIT and up; 0 to 2^22 */
     int16_t stretch[NLC_STRETCHED];           /* -3327 to 3327 */
@@ -30,25 +37,31 @@ typedef struct {
     size_t count;    /* of pairs */
 } nlc_digits;
 
-/* How often each digit occurred in a context, in 1/32. */
-typedef struct {
-    uint32_t counts[4];
-} nlc_counts;
-
-/* A model of digits: `tables` tables of contexts, each 2^`bits` of them, and sets of weights.
+/* The shape of a model of digits: `tables` tables of 2^`bits` contexts, and `sets` sets of weights.
  *
- * Weights are -2^19 to 2^19, those of a set for each table and decision.
+ * A steady one takes what it sees for the same all over the tile: it hardly forgets, and trusts its counts. At most
+ * `most` digits are coded at once.
  */
 typedef struct {
     int tables, bits;
+    uint32_t sets;
+    int steady;
+    size_t most;
+} nlc_model_shape;
+
+/* A model of digits. A context has four counts, of 32 bits each if `wide`, else of 16: how often each digit occurred
+ * there, in 1/32. A set has a weight of -2^19 to 2^19 for each decision and table.
+ */
+typedef struct {
+    int tables, bits, wide;
     uint32_t limit; /* counts of a larger sum are halved */
-    nlc_counts *counts;
+    void *counts;
     int32_t *weights;
 } nlc_digit_model;
 
 /* A digit of a step: where it is coded, and what it was predicted from, which learning needs. */
 typedef struct {
-    uint32_t at[NLC_MAX_TABLES]; /* its context in each table */
+    uint32_t at[NLC_MAX_TABLES]; /* its context in each table, by its number in all of them */
     uint32_t set;
     uint32_t digit; /* known when writing */
     uint32_t sums[NLC_MAX_TABLES];
@@ -70,16 +83,22 @@ typedef struct {
     uint32_t value;
 } nlc_number;
 
-/* Bytes of memory of a model, of a tree; each is a multiple of 64. */
-size_t nlc_digit_model_size(int tables, int bits, uint32_t sets);
-size_t nlc_tree_size(int tables, int table_bits, uint32_t sets, int bits);
+/* Bytes of memory of a model, and of a tree of numbers of `bits` bits that has `shape.sets` sets of them. */
+size_t nlc_digit_model_size(nlc_model_shape shape);
+size_t nlc_tree_size(nlc_model_shape shape, int bits);
 
-/* Make a model, or a tree of numbers of `bits` bits, in zeroed memory of its size.
- *
- * A steady one takes what it sees for the same all over the tile: it hardly forgets, and trusts its counts.
- */
-void nlc_digit_model_make(nlc_digit_model *model, void *memory, int tables, int bits, uint32_t sets, int steady);
-void nlc_tree_make(nlc_tree *tree, void *memory, int tables, int table_bits, uint32_t sets, int bits, int steady);
+/* Make a model or a tree in zeroed memory of its size. */
+void nlc_digit_model_make(nlc_digit_model *model, nlc_model_shape shape, void *memory);
+void nlc_tree_make(nlc_tree *tree, nlc_model_shape shape, int bits, void *memory);
+
+/* Say where a plan's digit is coded: in these contexts of the tables, and with this set of weights. */
+static inline void nlc_plan_digit(const nlc_digit_model *model, nlc_plan *plan, const uint32_t *contexts, uint32_t set) {
+    for (int t = 0; t < model->tables; t++) {
+        plan->at[t] = ((uint32_t)t << model->bits) + contexts[t];
+        NLC_PREFETCH((const char *)model->counts + (size_t)plan->at[t] * (model->wide ? 16 : 8));
+    }
+    plan->set = set;
+}
 
 /* Code the digits of `count` plans, and learn from all of them. */
 void nlc_code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder, nlc_plan *plans,

@@ -3,12 +3,12 @@
  * A digit is up to three decisions: is it 0; if not, is it 1; if not, is it 2. The counts of each context give a
  * probability for each, and these are mixed in the logistic domain.
  *
- * Ranges: a context gets at most 32 a pixel of a step, and a step has at most 1366 pixels, so a sum of counts is below
- * 2^20 + 2^17. Inputs are -3327 to 3327, weights -2^19 to 2^19, errors -4096 to 4096.
+ * Ranges: if `most` digits are coded at once, a sum S of counts, halved above the limit, grows by 32 * most at most, so
+ * that it stays below limit + 32 * most and 64 * most + 4. With `most` up to 1366 that is below 2^21, and with the
+ * limit of models that are not steady and `most` up to 1023 below 2^16. Inputs are -3327 to 3327, weights -2^19 to
+ * 2^19, errors -4096 to 4096.
  */
 #include "adaptive.h"
-
-#include <string.h>
 
 #define COUNT_STEP 32
 #define COUNT_PRIOR 12
@@ -21,7 +21,12 @@
 #define STEADY_FIRST_WEIGHTS 10
 #define GRADIENT_SHIFT 14
 #define ERROR_BITS 12
-#define NODE_STEP 40503u /* spreads the nodes of a tree over a table */
+#define MOST_NARROW 1023
+
+/* A number's context, plus this for each node of its tree, is the context of a digit, modulo the table's size. Tables
+ * have contexts at that times the inverse modulo 2^32, so that those of a number's nodes lie side by side.
+ */
+#define NODE_STEP_INVERSE 1650947975u
 
 #define CERTAIN ((int32_t)1 << NLC_CHANCE_BITS)
 #define FREE_FREQUENCY (RANS_TOTAL - 4)
@@ -29,35 +34,51 @@
 /* Shifts of negative numbers round down everywhere that nelloc is built. */
 _Static_assert((-3 >> 1) == -2, "right shifts must be arithmetic");
 
-size_t nlc_digit_model_size(int tables, int bits, uint32_t sets) {
-    const size_t counts = ((size_t)tables << bits) * sizeof(nlc_counts);
-    return counts + nlc_whole_lines((size_t)tables * NLC_DECISIONS * sets * sizeof(int32_t));
+static int is_wide(nlc_model_shape shape) { return shape.steady || shape.most > MOST_NARROW; }
+
+static size_t counts_size(nlc_model_shape shape) {
+    return ((size_t)shape.tables << shape.bits) * 4 * (is_wide(shape) ? sizeof(uint32_t) : sizeof(uint16_t));
 }
 
-void nlc_digit_model_make(nlc_digit_model *model, void *memory, int tables, int bits, uint32_t sets, int steady) {
-    const int32_t first = (steady ? STEADY_FIRST_WEIGHTS : FIRST_WEIGHTS) * (1 << WEIGHT_BITS) / (10 * tables);
-    model->tables = tables;
-    model->bits = bits;
-    model->limit = steady ? STEADY_COUNT_LIMIT : COUNT_LIMIT;
+static size_t weights_of(nlc_model_shape shape) { return (size_t)shape.tables * NLC_DECISIONS * shape.sets; }
+
+size_t nlc_digit_model_size(nlc_model_shape shape) {
+    return counts_size(shape) + weights_of(shape) * sizeof(int32_t);
+}
+
+void nlc_digit_model_make(nlc_digit_model *model, nlc_model_shape shape, void *memory) {
+    const int32_t tenths = shape.steady ? STEADY_FIRST_WEIGHTS : FIRST_WEIGHTS;
+    model->tables = shape.tables;
+    model->bits = shape.bits;
+    model->wide = is_wide(shape);
+    model->limit = shape.steady ? STEADY_COUNT_LIMIT : COUNT_LIMIT;
     model->counts = memory;
-    model->weights = (int32_t *)(model->counts + ((size_t)tables << bits));
-    for (size_t k = 0; k < (size_t)tables * NLC_DECISIONS * sets; k++)
-        model->weights[k] = first;
+    model->weights = (int32_t *)((uint8_t *)memory + counts_size(shape));
+    for (size_t k = 0; k < weights_of(shape); k++)
+        model->weights[k] = tenths * (1 << WEIGHT_BITS) / (10 * shape.tables);
+}
+
+static inline int32_t *weights_at(const nlc_digit_model *model, uint32_t set, const int count) {
+    return model->weights + (size_t)set * (size_t)(count * NLC_DECISIONS);
 }
 
 /* Code the digit of a plan; returns whether a sum of counts is above the limit. */
 static inline int code_digit(const nlc_adaptive_tables *tables, const nlc_digit_model *model, nlc_digits *coder,
-                             nlc_plan *plan, const int count) {
-    const int32_t *weights = model->weights + (size_t)plan->set * (size_t)(count * NLC_DECISIONS);
-    const nlc_counts *seen[NLC_MAX_TABLES];
-    double rest[NLC_MAX_TABLES];
+                             nlc_plan *plan, const int count, const int wide) {
+    const int32_t *weights = weights_at(model, plan->set, count);
+    double counts[4][NLC_MAX_TABLES], rest[NLC_MAX_TABLES];
     int full = 0;
     for (int t = 0; t < count; t++) {
-        seen[t] = &model->counts[((size_t)t << model->bits) + plan->at[t]];
-        const uint32_t *c = seen[t]->counts;
-        plan->sums[t] = c[0] + c[1] + c[2] + c[3];
-        full |= plan->sums[t] > model->limit;
-        rest[t] = (double)(int32_t)(plan->sums[t] + 2 * COUNT_PRIOR);
+        int32_t c[4];
+        for (int k = 0; k < 4; k++)
+            c[k] = wide ? (int32_t)((const uint32_t *)model->counts)[4 * (size_t)plan->at[t] + (size_t)k]
+                        : ((const uint16_t *)model->counts)[4 * (size_t)plan->at[t] + (size_t)k];
+        const int32_t sum = c[0] + c[1] + c[2] + c[3];
+        plan->sums[t] = (uint32_t)sum;
+        full |= (uint32_t)sum > model->limit;
+        rest[t] = sum + 2 * COUNT_PRIOR;
+        for (int k = 0; k < NLC_DECISIONS; k++)
+            counts[k][t] = c[k];
     }
     const int writes = coder->pairs != NULL;
     const uint32_t known = writes ? plan->digit : 0, place = writes ? 0 : rans_peek(&coder->reader);
@@ -66,10 +87,9 @@ static inline int code_digit(const nlc_adaptive_tables *tables, const nlc_digit_
     for (; digit < NLC_DECISIONS; digit++) {
         int32_t share[NLC_MAX_TABLES];
         for (int t = 0; t < count; t++) {
-            /* The quotient of integers below 2^33 rounds to no other integer than the exact one does. */
-            const double counted = (double)(int32_t)seen[t]->counts[digit];
-            share[t] = (int32_t)((counted + COUNT_PRIOR) * (1 << STRETCH_BITS) / rest[t]);
-            rest[t] -= counted;
+            /* Of integers below 2^33 the quotient rounds to an integer from below only if it is one. */
+            share[t] = (int32_t)((counts[digit][t] + COUNT_PRIOR) * (1 << STRETCH_BITS) / rest[t]);
+            rest[t] -= counts[digit][t];
         }
         int64_t mixed = 0;
         for (int t = 0; t < count; t++) {
@@ -99,23 +119,37 @@ static inline int code_digit(const nlc_adaptive_tables *tables, const nlc_digit_
     return full;
 }
 
-/* Halve each of the contexts that were above the limit, once. */
+/* Halve each of the contexts that were above the limit, once: a halved sum is below the one that was seen. */
 static void halve(nlc_digit_model *model, const nlc_plan *plans, size_t n) {
     for (size_t i = 0; i < n; i++)
         for (int t = 0; t < model->tables; t++) {
-            uint32_t *c = model->counts[((size_t)t << model->bits) + plans[i].at[t]].counts;
-            /* A halved sum is below the one that was seen. */
-            if (plans[i].sums[t] > model->limit && c[0] + c[1] + c[2] + c[3] == plans[i].sums[t])
-                for (int k = 0; k < 4; k++)
-                    c[k] = (c[k] + 1) >> 1;
+            const uint32_t sum = plans[i].sums[t];
+            if (sum <= model->limit)
+                continue;
+            if (model->wide) {
+                uint32_t *c = (uint32_t *)model->counts + 4 * (size_t)plans[i].at[t];
+                if (c[0] + c[1] + c[2] + c[3] == sum)
+                    for (int k = 0; k < 4; k++)
+                        c[k] = (c[k] + 1) >> 1;
+            } else {
+                uint16_t *c = (uint16_t *)model->counts + 4 * (size_t)plans[i].at[t];
+                if ((uint32_t)c[0] + c[1] + c[2] + c[3] == sum)
+                    for (int k = 0; k < 4; k++)
+                        c[k] = (uint16_t)((c[k] + 1) >> 1);
+            }
         }
 }
 
 /* Add what the digit of a plan teaches; weights are clamped when all of a step are added. */
-static inline void learn_digit(nlc_digit_model *model, const nlc_plan *plan, const int count) {
-    int32_t *weights = model->weights + (size_t)plan->set * (size_t)(count * NLC_DECISIONS);
-    for (int t = 0; t < count; t++)
-        model->counts[((size_t)t << model->bits) + plan->at[t]].counts[plan->digit] += COUNT_STEP;
+static inline void learn_digit(nlc_digit_model *model, const nlc_plan *plan, const int count, const int wide) {
+    int32_t *weights = weights_at(model, plan->set, count);
+    for (int t = 0; t < count; t++) {
+        const size_t at = 4 * (size_t)plan->at[t] + plan->digit;
+        if (wide)
+            ((uint32_t *)model->counts)[at] += COUNT_STEP;
+        else
+            ((uint16_t *)model->counts)[at] = (uint16_t)(((uint16_t *)model->counts)[at] + COUNT_STEP);
+    }
     for (uint32_t k = 0; k < NLC_DECISIONS && k <= plan->digit; k++) {
         const int32_t error = ((plan->digit == k ? CERTAIN : 0) - plan->chances[k]) >> (NLC_CHANCE_BITS - ERROR_BITS);
         for (int t = 0; t < count; t++)
@@ -125,21 +159,21 @@ static inline void learn_digit(nlc_digit_model *model, const nlc_plan *plan, con
 }
 
 static inline void clamp_weights(nlc_digit_model *model, uint32_t set, const int count) {
-    int32_t *weights = model->weights + (size_t)set * (size_t)(count * NLC_DECISIONS);
+    int32_t *weights = weights_at(model, set, count);
     for (int k = 0; k < count * NLC_DECISIONS; k++)
         weights[k] = weights[k] < -WEIGHT_LIMIT ? -WEIGHT_LIMIT : weights[k] > WEIGHT_LIMIT ? WEIGHT_LIMIT : weights[k];
 }
 
-/* With a constant `count` of tables the compiler makes straight code of its loops. */
+/* With a constant `count` of tables, and `wide`, the compiler makes straight code of the loops. */
 static inline void code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder,
-                               nlc_plan *plans, size_t n, const int count) {
+                               nlc_plan *plans, size_t n, const int count, const int wide) {
     int full = 0;
     for (size_t i = 0; i < n; i++)
-        full |= code_digit(tables, model, coder, &plans[i], count);
+        full |= code_digit(tables, model, coder, &plans[i], count, wide);
     if (full)
         halve(model, plans, n);
     for (size_t i = 0; i < n; i++)
-        learn_digit(model, &plans[i], count);
+        learn_digit(model, &plans[i], count, wide);
     for (size_t i = 0; i < n; i++)
         if (!i || plans[i].set != plans[i - 1].set)
             clamp_weights(model, plans[i].set, count);
@@ -147,19 +181,16 @@ static inline void code_digits(const nlc_adaptive_tables *tables, nlc_digit_mode
 
 void nlc_code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder, nlc_plan *plans,
                      size_t count) {
-    switch (model->tables) {
-    case 8: /* samples */
-        code_digits(tables, model, coder, plans, count, 8);
-        break;
-    case 7: /* choices */
-        code_digits(tables, model, coder, plans, count, 7);
-        break;
-    case 6: /* places in a palette */
-        code_digits(tables, model, coder, plans, count, 6);
-        break;
-    default: /* palettes, and what depends on nothing */
-        code_digits(tables, model, coder, plans, count, model->tables);
-    }
+    if (model->wide)
+        code_digits(tables, model, coder, plans, count, model->tables, 1);
+    else if (model->tables == 8) /* samples */
+        code_digits(tables, model, coder, plans, count, 8, 0);
+    else if (model->tables == 7) /* choices */
+        code_digits(tables, model, coder, plans, count, 7, 0);
+    else if (model->tables == 6) /* places in a palette */
+        code_digits(tables, model, coder, plans, count, 6, 0);
+    else /* palettes */
+        code_digits(tables, model, coder, plans, count, model->tables, 0);
 }
 
 static uint32_t nodes_of(int digits) {
@@ -171,14 +202,17 @@ static uint32_t nodes_of(int digits) {
 
 static int digits_of(int bits) { return bits > 2 ? (bits + 1) / 2 : 1; }
 
-size_t nlc_tree_size(int tables, int table_bits, uint32_t sets, int bits) {
-    return nlc_digit_model_size(tables, table_bits, sets * nodes_of(digits_of(bits)));
+static nlc_model_shape of_digits(nlc_model_shape shape, int bits) {
+    shape.sets *= nodes_of(digits_of(bits));
+    return shape;
 }
 
-void nlc_tree_make(nlc_tree *tree, void *memory, int tables, int table_bits, uint32_t sets, int bits, int steady) {
+size_t nlc_tree_size(nlc_model_shape shape, int bits) { return nlc_digit_model_size(of_digits(shape, bits)); }
+
+void nlc_tree_make(nlc_tree *tree, nlc_model_shape shape, int bits, void *memory) {
     tree->digits = digits_of(bits);
     tree->nodes = nodes_of(tree->digits);
-    nlc_digit_model_make(&tree->model, memory, tables, table_bits, sets * tree->nodes, steady);
+    nlc_digit_model_make(&tree->model, of_digits(shape, bits), memory);
 }
 
 void nlc_code_numbers(const nlc_adaptive_tables *tables, nlc_tree *tree, nlc_digits *coder, nlc_number *numbers,
@@ -189,14 +223,13 @@ void nlc_code_numbers(const nlc_adaptive_tables *tables, nlc_tree *tree, nlc_dig
         const int below = 2 * (tree->digits - k); /* bits of this digit and those after it */
         for (size_t i = 0; i < count; i++) {
             const nlc_number *number = &numbers[i];
-            nlc_plan *plan = &plans[i];
+            uint32_t contexts[NLC_MAX_TABLES];
             /* When writing the whole is known, when reading what came before. */
-            const uint32_t before = coder->pairs ? number->value >> below : number->value;
-            const uint32_t node = first + before;
+            const uint32_t node = first + (coder->pairs ? number->value >> below : number->value);
             for (int t = 0; t < tree->model.tables; t++)
-                plan->at[t] = (number->hashes[t] + node * NODE_STEP) & mask;
-            plan->set = number->set * tree->nodes + (k < 4 ? node : 81u + (uint32_t)k);
-            plan->digit = number->value >> (below - 2) & 3;
+                contexts[t] = (number->hashes[t] * NODE_STEP_INVERSE + node) & mask;
+            nlc_plan_digit(&tree->model, &plans[i], contexts, number->set * tree->nodes + (k < 4 ? node : 81u + (uint32_t)k));
+            plans[i].digit = number->value >> (below - 2) & 3;
         }
         nlc_code_digits(tables, &tree->model, coder, plans, count);
         if (!coder->pairs)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLES 3
 #define TABLE_BITS 10
 /* Places for colours that are looked for, a power of 2 above twice as many as there may be. */
 #define PLACE_BITS 10
@@ -62,14 +61,16 @@ int32_t nlc_palette_find(const nlc_adaptive_shape *shape, const void *samples, u
     return count;
 }
 
-size_t nlc_palette_size(const nlc_adaptive_shape *shape) { return nlc_tree_size(TABLES, TABLE_BITS, 1, shape->bits); }
+static const nlc_model_shape model_shape = {.tables = 3, .bits = TABLE_BITS, .sets = 1, .steady = 0, .most = 1};
+
+size_t nlc_palette_size(const nlc_adaptive_shape *shape) { return nlc_tree_size(model_shape, shape->bits); }
 
 void nlc_palette_code(const nlc_adaptive_tables *tables, const nlc_adaptive_shape *shape, nlc_digits *coder,
                       uint64_t *palette, int32_t count, void *memory) {
     const uint32_t mask = ((uint32_t)1 << shape->bits) - 1;
     uint32_t before[NLC_ADAPTIVE_MAX_PLANES] = {0}; /* what was coded last for each plane */
     nlc_tree tree;
-    nlc_tree_make(&tree, memory, TABLES, TABLE_BITS, 1, shape->bits, 0);
+    nlc_tree_make(&tree, model_shape, shape->bits, memory);
     for (int32_t k = 0; k < count; k++) {
         const uint64_t previous = k ? palette[k - 1] : 0;
         uint64_t colour = 0;

@@ -22,16 +22,19 @@ static int area_bits(const nlc_adaptive_shape *shape) {
     return bits < 8 ? 8 : bits;
 }
 
-typedef struct {
-    int tables, bits;
-    uint32_t sets;
-} tree_shape;
+static nlc_model_shape choice_shape(const nlc_tile_walk *tile) {
+    return (nlc_model_shape){CHOICE_TABLES, least(area_bits(&tile->shape), 16), CHOICE_SETS, 0, step_pixels(&tile->shape)};
+}
 
-static tree_shape tree_of(const nlc_tile_walk *tile) {
-    const tree_shape places = {PLACE_TABLES, nlc_bit_length((uint32_t)tile->colours - 1), 1};
-    const tree_shape samples = {tile->form == NLC_ADAPTIVE_STEADY ? 1 : SAMPLE_TABLES, tile->shape.bits,
-                                (uint32_t)tile->shape.planes};
-    return tile->form == NLC_ADAPTIVE_PALETTE ? places : samples;
+/* The shape of the tree that codes samples or places in the palette, and the bits of these numbers. */
+static nlc_model_shape tree_shape(const nlc_tile_walk *tile, int *bits) {
+    const int places = tile->form == NLC_ADAPTIVE_PALETTE, steady = tile->form == NLC_ADAPTIVE_STEADY;
+    *bits = places ? nlc_bit_length((uint32_t)tile->colours - 1) : tile->shape.bits;
+    return (nlc_model_shape){places   ? PLACE_TABLES
+                             : steady ? 1
+                                      : SAMPLE_TABLES,
+                             least(area_bits(&tile->shape) + 2, 18), (uint32_t)tile->shape.planes, steady,
+                             step_pixels(&tile->shape)};
 }
 
 /* Take `size` bytes of the memory that is left, or with no memory count them. */
@@ -46,14 +49,13 @@ static void *take(uint8_t **memory, size_t *total, size_t size) {
 /* Give a walk its parts of `memory`; with NULL it gets none, and only the size is found. */
 static size_t divide(nlc_walk_state *walk, const nlc_tile_walk *tile, uint8_t *memory) {
     const size_t planes = (size_t)tile->shape.planes, count = step_pixels(&tile->shape);
-    const int area = area_bits(&tile->shape), candidates = nlc_has_candidates(tile->form);
-    const int sample_bits = least(area + 2, 18);
-    const tree_shape shape = tree_of(tile);
+    const int candidates = nlc_has_candidates(tile->form);
+    int number_bits;
+    const nlc_model_shape choices = choice_shape(tile), numbers = tree_shape(tile, &number_bits);
     size_t total = 0;
     walk->tile = tile;
     walk->rows = (size_t)tile->shape.height + 2;
-    walk->hash_bits = least(area, 16);
-    walk->memory_bits = least(area + 1, 20);
+    walk->memory_bits = least(area_bits(&tile->shape) + 1, 20);
     const size_t field = NLC_RING * walk->rows;
     walk->samples = take(&memory, &total, planes * field * sizeof *walk->samples);
     walk->residuals = take(&memory, &total, planes * field * sizeof *walk->residuals);
@@ -61,7 +63,7 @@ static size_t divide(nlc_walk_state *walk, const nlc_tile_walk *tile, uint8_t *m
     walk->plans = take(&memory, &total, count * sizeof *walk->plans);
     walk->numbers = take(&memory, &total, count * sizeof *walk->numbers);
     walk->others = take(&memory, &total, count * sizeof *walk->others);
-    void *tree = take(&memory, &total, nlc_tree_size(shape.tables, sample_bits, shape.sets, shape.bits));
+    void *tree = take(&memory, &total, nlc_tree_size(numbers, number_bits));
     void *model = NULL;
     if (candidates) {
         walk->colours = take(&memory, &total, field * sizeof *walk->colours);
@@ -70,13 +72,12 @@ static size_t divide(nlc_walk_state *walk, const nlc_tile_walk *tile, uint8_t *m
         walk->above = take(&memory, &total, field);
         for (int m = 0; m < NLC_MEMORIES; m++)
             walk->memories[m] = take(&memory, &total, sizeof(nlc_memory_slot) << walk->memory_bits);
-        model = take(&memory, &total, nlc_digit_model_size(CHOICE_TABLES, walk->hash_bits, CHOICE_SETS));
+        model = take(&memory, &total, nlc_digit_model_size(choices));
     }
     if (memory) {
-        const int steady = tile->form == NLC_ADAPTIVE_STEADY;
-        nlc_tree_make(&walk->tree, tree, shape.tables, sample_bits, shape.sets, shape.bits, steady);
+        nlc_tree_make(&walk->tree, numbers, number_bits, tree);
         if (candidates)
-            nlc_digit_model_make(&walk->choice_model, model, CHOICE_TABLES, walk->hash_bits, CHOICE_SETS, 0);
+            nlc_digit_model_make(&walk->choice_model, choices, model);
     }
     return total;
 }

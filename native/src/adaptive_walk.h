@@ -47,7 +47,7 @@ typedef struct {
     int32_t *samples, *residuals;
     int64_t *colours;
     uint8_t *choices, *left, *above; /* `left` and `above` are the lengths of runs of equal pixels */
-    int hash_bits, memory_bits;
+    int memory_bits;
     nlc_memory_slot *memories[NLC_MEMORIES];
     nlc_digit_model choice_model;
     nlc_tree tree;
