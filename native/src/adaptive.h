@@ -13,11 +13,15 @@
 #define NLC_MAX_TABLES 8     /* of a model */
 #define NLC_HASH_PARTS 16
 
-/* Bring memory that will be needed soon closer. */
+/* NLC_PREFETCH brings memory that will be needed soon closer. NLC_INLINE is for functions with arguments that are
+ * constants where they are called, which is worth a copy for each.
+ */
 #if defined(__GNUC__) || defined(__clang__)
 #define NLC_PREFETCH(address) __builtin_prefetch(address)
+#define NLC_INLINE static inline __attribute__((always_inline))
 #else
 #define NLC_PREFETCH(address) ((void)(address))
+#define NLC_INLINE static inline
 #endif
 
 struct nlc_adaptive_tables {
@@ -61,7 +65,7 @@ typedef struct {
 
 /* A digit of a step: where it is coded, and what it was predicted from, which learning needs. */
 typedef struct {
-    uint32_t at[NLC_MAX_TABLES]; /* its context in each table, by its number in all of them */
+    uint32_t at[NLC_MAX_TABLES]; /* its context in each table */
     uint32_t set;
     uint32_t digit; /* known when writing */
     uint32_t sums[NLC_MAX_TABLES];
@@ -90,15 +94,6 @@ size_t nlc_tree_size(nlc_model_shape shape, int bits);
 /* Make a model or a tree in zeroed memory of its size. */
 void nlc_digit_model_make(nlc_digit_model *model, nlc_model_shape shape, void *memory);
 void nlc_tree_make(nlc_tree *tree, nlc_model_shape shape, int bits, void *memory);
-
-/* Say where a plan's digit is coded: in these contexts of the tables, and with this set of weights. */
-static inline void nlc_plan_digit(const nlc_digit_model *model, nlc_plan *plan, const uint32_t *contexts, uint32_t set) {
-    for (int t = 0; t < model->tables; t++) {
-        plan->at[t] = ((uint32_t)t << model->bits) + contexts[t];
-        NLC_PREFETCH((const char *)model->counts + (size_t)plan->at[t] * (model->wide ? 16 : 8));
-    }
-    plan->set = set;
-}
 
 /* Code the digits of `count` plans, and learn from all of them. */
 void nlc_code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder, nlc_plan *plans,

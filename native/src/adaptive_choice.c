@@ -98,18 +98,17 @@ static void plan_choice(const nlc_walk_state *walk, const nlc_pixel *pixel, cons
     const size_t at_west = nlc_place(walk, pixel->row, 0, -1), at_north = nlc_place(walk, pixel->row, -1, 0);
     const int left_west = walk->left[at_west], left_north = walk->left[at_north];
     const int above_west = walk->above[at_west], above_north = walk->above[at_north];
-    uint32_t contexts[7];
     uint64_t sum = nlc_hash_part(walk->tables, 5, agree) + nlc_hash_part(walk->tables, 4, a);
     for (int k = 0; k < 4; k++)
         sum += nlc_hash_part(walk->tables, k, choices[k]);
-    contexts[0] = hash5(walk, 5, a, b, c, agree, flat);
-    contexts[1] = nlc_hash_of_sum(walk->tables, sum, walk->choice_model.bits);
-    contexts[2] = hash5(walk, 4, first, second, third, agree, 0);
-    contexts[3] = hash5(walk, 4, first, west, north, choices[0], 0);
-    contexts[4] = hash5(walk, 3, known[1].at, first, a, 0, 0);
-    contexts[5] = hash5(walk, 5, first == west, first == north, left_west, left_north, above_north);
-    contexts[6] = hash5(walk, 5, first == west, second == west, above_north, above_west, left_west);
-    nlc_plan_digit(&walk->choice_model, plan, contexts, (uint32_t)(a * 5 + b));
+    plan->at[0] = hash5(walk, 5, a, b, c, agree, flat);
+    plan->at[1] = nlc_hash_of_sum(walk->tables, sum, walk->choice_model.bits);
+    plan->at[2] = hash5(walk, 4, first, second, third, agree, 0);
+    plan->at[3] = hash5(walk, 4, first, west, north, choices[0], 0);
+    plan->at[4] = hash5(walk, 3, known[1].at, first, a, 0, 0);
+    plan->at[5] = hash5(walk, 5, first == west, first == north, left_west, left_north, above_north);
+    plan->at[6] = hash5(walk, 5, first == west, second == west, above_north, above_west, left_west);
+    plan->set = (uint32_t)(a * 5 + b);
 }
 
 /* The colour of a pixel whose samples are known. */

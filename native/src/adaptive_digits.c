@@ -22,6 +22,7 @@
 #define GRADIENT_SHIFT 14
 #define ERROR_BITS 12
 #define MOST_NARROW 1023
+#define AHEAD 6 /* digits whose counts are fetched before they are needed */
 
 /* A number's context, plus this for each node of its tree, is the context of a digit, modulo the table's size. Tables
  * have contexts at that times the inverse modulo 2^32, so that those of a number's nodes lie side by side.
@@ -62,17 +63,28 @@ static inline int32_t *weights_at(const nlc_digit_model *model, uint32_t set, co
     return model->weights + (size_t)set * (size_t)(count * NLC_DECISIONS);
 }
 
+/* Where the counts of a plan's context in table `t` are, by the number of them before it. */
+static inline size_t counts_at(const nlc_digit_model *model, const nlc_plan *plan, int t) {
+    return 4 * (((size_t)t << model->bits) + plan->at[t]);
+}
+
+NLC_INLINE void prefetch(const nlc_digit_model *model, const nlc_plan *plan, const int count, const int wide) {
+    for (int t = 0; t < count; t++)
+        NLC_PREFETCH((const char *)model->counts + counts_at(model, plan, t) * (wide ? sizeof(uint32_t) : sizeof(uint16_t)));
+}
+
 /* Code the digit of a plan; returns whether a sum of counts is above the limit. */
-static inline int code_digit(const nlc_adaptive_tables *tables, const nlc_digit_model *model, nlc_digits *coder,
+NLC_INLINE int code_digit(const nlc_adaptive_tables *tables, const nlc_digit_model *model, nlc_digits *coder,
                              nlc_plan *plan, const int count, const int wide) {
     const int32_t *weights = weights_at(model, plan->set, count);
     double counts[4][NLC_MAX_TABLES], rest[NLC_MAX_TABLES];
     int full = 0;
     for (int t = 0; t < count; t++) {
+        const size_t at = counts_at(model, plan, t);
         int32_t c[4];
         for (int k = 0; k < 4; k++)
-            c[k] = wide ? (int32_t)((const uint32_t *)model->counts)[4 * (size_t)plan->at[t] + (size_t)k]
-                        : ((const uint16_t *)model->counts)[4 * (size_t)plan->at[t] + (size_t)k];
+            c[k] = wide ? (int32_t)((const uint32_t *)model->counts)[at + (size_t)k]
+                        : ((const uint16_t *)model->counts)[at + (size_t)k];
         const int32_t sum = c[0] + c[1] + c[2] + c[3];
         plan->sums[t] = (uint32_t)sum;
         full |= (uint32_t)sum > model->limit;
@@ -127,12 +139,12 @@ static void halve(nlc_digit_model *model, const nlc_plan *plans, size_t n) {
             if (sum <= model->limit)
                 continue;
             if (model->wide) {
-                uint32_t *c = (uint32_t *)model->counts + 4 * (size_t)plans[i].at[t];
+                uint32_t *c = (uint32_t *)model->counts + counts_at(model, &plans[i], t);
                 if (c[0] + c[1] + c[2] + c[3] == sum)
                     for (int k = 0; k < 4; k++)
                         c[k] = (c[k] + 1) >> 1;
             } else {
-                uint16_t *c = (uint16_t *)model->counts + 4 * (size_t)plans[i].at[t];
+                uint16_t *c = (uint16_t *)model->counts + counts_at(model, &plans[i], t);
                 if ((uint32_t)c[0] + c[1] + c[2] + c[3] == sum)
                     for (int k = 0; k < 4; k++)
                         c[k] = (uint16_t)((c[k] + 1) >> 1);
@@ -141,10 +153,10 @@ static void halve(nlc_digit_model *model, const nlc_plan *plans, size_t n) {
 }
 
 /* Add what the digit of a plan teaches; weights are clamped when all of a step are added. */
-static inline void learn_digit(nlc_digit_model *model, const nlc_plan *plan, const int count, const int wide) {
+NLC_INLINE void learn_digit(nlc_digit_model *model, const nlc_plan *plan, const int count, const int wide) {
     int32_t *weights = weights_at(model, plan->set, count);
     for (int t = 0; t < count; t++) {
-        const size_t at = 4 * (size_t)plan->at[t] + plan->digit;
+        const size_t at = counts_at(model, plan, t) + plan->digit;
         if (wide)
             ((uint32_t *)model->counts)[at] += COUNT_STEP;
         else
@@ -158,18 +170,23 @@ static inline void learn_digit(nlc_digit_model *model, const nlc_plan *plan, con
     }
 }
 
-static inline void clamp_weights(nlc_digit_model *model, uint32_t set, const int count) {
+NLC_INLINE void clamp_weights(nlc_digit_model *model, uint32_t set, const int count) {
     int32_t *weights = weights_at(model, set, count);
     for (int k = 0; k < count * NLC_DECISIONS; k++)
         weights[k] = weights[k] < -WEIGHT_LIMIT ? -WEIGHT_LIMIT : weights[k] > WEIGHT_LIMIT ? WEIGHT_LIMIT : weights[k];
 }
 
 /* With a constant `count` of tables, and `wide`, the compiler makes straight code of the loops. */
-static inline void code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder,
+NLC_INLINE void code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder,
                                nlc_plan *plans, size_t n, const int count, const int wide) {
     int full = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < AHEAD; i++)
+        prefetch(model, &plans[i], count, wide);
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            prefetch(model, &plans[i + AHEAD], count, wide);
         full |= code_digit(tables, model, coder, &plans[i], count, wide);
+    }
     if (full)
         halve(model, plans, n);
     for (size_t i = 0; i < n; i++)
@@ -223,12 +240,11 @@ void nlc_code_numbers(const nlc_adaptive_tables *tables, nlc_tree *tree, nlc_dig
         const int below = 2 * (tree->digits - k); /* bits of this digit and those after it */
         for (size_t i = 0; i < count; i++) {
             const nlc_number *number = &numbers[i];
-            uint32_t contexts[NLC_MAX_TABLES];
             /* When writing the whole is known, when reading what came before. */
             const uint32_t node = first + (coder->pairs ? number->value >> below : number->value);
             for (int t = 0; t < tree->model.tables; t++)
-                contexts[t] = (number->hashes[t] * NODE_STEP_INVERSE + node) & mask;
-            nlc_plan_digit(&tree->model, &plans[i], contexts, number->set * tree->nodes + (k < 4 ? node : 81u + (uint32_t)k));
+                plans[i].at[t] = (number->hashes[t] * NODE_STEP_INVERSE + node) & mask;
+            plans[i].set = number->set * tree->nodes + (k < 4 ? node : 81u + (uint32_t)k);
             plans[i].digit = number->value >> (below - 2) & 3;
         }
         nlc_code_digits(tables, &tree->model, coder, plans, count);
