@@ -1,0 +1,16 @@
+/* What the files of the Python module share. */
+#ifndef NLC_BINDING_H
+#define NLC_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "../include/nelloc_core.h"
+
+/* As many layers as a model may have. */
+#define NLC_BINDING_LAYERS 64
+
+/* Set the exception of a status that is not NLC_OK; returns NULL. */
+PyObject *nlc_error(int status);
+
+#endif

@@ -1,0 +1,191 @@
+/* What the files of the core share: a prepared model, blocks of pixels, and the table of kernels of a CPU level. */
+#ifndef NLC_CORE_H
+#define NLC_CORE_H
+
+#include "../include/nelloc_core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Pixels of a block of the mixture, and integers of a vector of outputs: 16 integers of 32 bits. */
+#define NLC_LANES 16
+/* A quantity of each pixel of a block. */
+typedef int32_t nlc_lanes[NLC_LANES];
+
+#define NLC_MAX_CHANNELS 3
+#define NLC_MAX_HORIZON 8
+#define NLC_MAX_COMPONENTS 32
+#define NLC_MAX_WIDTH 4096
+#define NLC_MAX_LAYERS 64
+#define NLC_WINDOW(h) (2 * (h) * ((h) + 1))
+#define NLC_MAX_INPUTS (NLC_MAX_CHANNELS * NLC_WINDOW(NLC_MAX_HORIZON) + NLC_MAX_CHANNELS + 1 + 3)
+
+#define NLC_INPUT_STEPS 64
+#define NLC_INPUT_CLIP 384
+#define NLC_INPUT_SCALE_BITS 10
+#define NLC_ACTIVATION_MAX 255
+#define NLC_SUM_LIMIT (1 << 24)
+#define NLC_RAW_BASE 510
+#define NLC_LEVELS_PER_OCTAVE 8
+#define NLC_SCALE_STEPS 32
+#define NLC_LEAST_ACTIVITY_LEVEL 16
+
+#define NLC_RADIX 4
+#define NLC_FREQUENCY_BITS 24
+/* The digits' frequencies less one each sum to this. */
+#define NLC_FREE_FREQUENCY ((1 << NLC_FREQUENCY_BITS) - NLC_RADIX)
+#define NLC_WEIGHT_BITS 13
+#define NLC_LOGISTIC_BITS 15
+#define NLC_COARSE_BITS 20
+#define NLC_SCALE_FRACTION_BITS 14
+#define NLC_UNIFORM_SHIFT 6
+#define NLC_MEAN_LIMIT 4096
+
+/* Learning (section 14). */
+#define NLC_TEACHERS 256
+#define NLC_LARGEST_USED 127
+#define NLC_ROUNDED_BITS 12
+#define NLC_LARGEST_LEARNED (NLC_LARGEST_USED << NLC_ROUNDED_BITS)
+#define NLC_ONE 32 /* the activation of the constant unit */
+#define NLC_FIRST_PIXELS 64
+#define NLC_FIRST_SQUARE 51
+
+/* How a layer's products are computed. */
+enum nlc_products {
+    NLC_NARROW, /* uint8_t activations by int8_t weights, four at a time */
+    NLC_WIDE,   /* int16_t activations by int16_t weights, two at a time */
+    NLC_LONG    /* int16_t activations by int32_t weights */
+};
+
+/* A dense layer, packed for the model's CPU level.
+ *
+ * `packed` has, for each vector of NLC_LANES outputs, for each group of `group` inputs (4 narrow, 2 wide, 1 long): the
+ * weights of the group for the first output, for the second, ... Inputs and outputs that do not exist weigh 0.
+ * `bias` and `shift` have vectors * NLC_LANES entries.
+ */
+typedef struct {
+    int rows, columns, vectors, groups;
+    int skip; /* -1 if there is none */
+    enum nlc_products products;
+    void *packed;
+    int32_t *bias, *shift;
+} nlc_layer;
+
+typedef struct nlc_kernels nlc_kernels;
+
+struct nlc_model {
+    const nlc_kernels *kernels;
+    int horizon, components, channels, joint, raw, borders, bits;
+    int window;       /* neighbours of a pixel */
+    int inputs;       /* of the first layer */
+    int outputs;      /* of the last layer */
+    int digits;       /* of a sample */
+    int first_sample; /* the value of every neighbour of a tile's first pixel */
+    int can_learn;
+    int layer_count;
+    nlc_layer *layers;
+    size_t wide_stride;   /* int16_t from one pixel's inputs, or widened activations, to the next's */
+    size_t narrow_stride; /* uint8_t from one pixel's activations to the next's */
+    size_t output_stride; /* int32_t from one pixel's outputs to the next's */
+    /* Activity levels, with those of deep samples (section 9). */
+    int activity_levels;
+    int32_t *thresholds, *input_scale, *octaves, *activity_input, *mean_scale, *scale_offset;
+    /* Of the mixture. `logistic`: U - 2^14 of section 6, `logistic_last` its last index, and one entry more. */
+    int16_t *logistic;
+    int logistic_last;
+    int32_t *coarse; /* W of section 9, and its last entry twice */
+    int coarse_half; /* entries of the model's own table */
+    int32_t *exponential;
+    int exponential_count;
+    int scale_count;              /* entries of the slopes, with those of deep samples */
+    int32_t *slope_high, *slope_low; /* inverse_scale >> 14, inverse_scale mod 2^14 */
+    int32_t *inverse_scale, *slope_shift; /* of deep samples: s, and 6 + f of section 9 */
+};
+
+/* How one plane of a block was coded, in each component: logistic CDFs at the edges of the values, and the steps there. */
+typedef struct {
+    nlc_lanes *below, *above, *step_below, *step_above;
+} nlc_trace;
+
+/* A block of NLC_LANES pixels while it is coded; `outputs`, `weight`, ... have an entry for each output or component. */
+typedef struct {
+    nlc_lanes *outputs;
+    nlc_lanes *weight, *prior;
+    nlc_lanes *mean, *slope_high, *slope_low; /* of the plane that is being coded; deep samples: s and its shift */
+    nlc_trace trace[NLC_MAX_CHANNELS];
+    nlc_lanes base[NLC_MAX_CHANNELS], level, deviation[NLC_MAX_CHANNELS];
+    nlc_lanes total;  /* of the weights */
+    nlc_lanes value;  /* of the plane, as far as its digits are known */
+    /* The mixture's CDF at the boundaries of the digit, above the lowest one; at the highest; and at the lowest. */
+    nlc_lanes cdf[NLC_RADIX + 1], whole, lowest;
+    int64_t deep_cdf[NLC_RADIX + 1][NLC_LANES], deep_whole[NLC_LANES], deep_lowest[NLC_LANES];
+    uint32_t cumulative[NLC_RADIX + 1][NLC_LANES]; /* of the digit's frequencies */
+} nlc_block;
+
+/* What a tile has learned: `learned` (units + 1 rows of outputs), `used` packed as a layer of the same shape. */
+typedef struct {
+    int32_t *learned;
+    void *used;
+    int64_t *squares;
+    int64_t pixels;
+} nlc_learner;
+
+/* The kernels of a CPU level. Each has a plain twin, and gives the same integers. */
+struct nlc_kernels {
+    const char *name;
+    int narrow; /* 1 if there are narrow products, which then serve the layers that allow it */
+
+    /* c (rows x 16*vectors) = a (rows x 4*groups) * b, as packed in a layer. Strides are in elements. */
+    void (*product8)(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
+                     int32_t *c, size_t c_stride);
+    /* The same for groups of two. */
+    void (*product16)(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
+                      int32_t *c, size_t c_stride);
+    /* out (columns x rows) = in (rows x columns), bytes; strides are multiples of 16 and rows and columns rounded up. */
+    void (*transpose8)(const uint8_t *in, size_t in_stride, size_t rows, size_t columns, uint8_t *out,
+                       size_t out_stride);
+    /* The sums of a layer to its activations: (sum + bias) >> shift, clamped to 0..255, after `skip` if not NULL. */
+    void (*activate)(const nlc_layer *layer, const int32_t *sums, size_t rows, const uint8_t *skip, uint8_t *out,
+                     size_t stride);
+    void (*widen)(const uint8_t *in, size_t count, int16_t *out);
+    /* The network's inputs of one pixel, from the samples that it sees (window x channels): see context.c. */
+    void (*normalise)(const nlc_model *model, const uint16_t *seen, int16_t *inputs, int32_t *base, int32_t *level);
+    /* Of a block: the weights of its components; a plane; the CDF at the inner boundaries of its next digit, and the
+     * digit's frequencies; the digit's consequence; what follows from a whole plane. */
+    void (*start_block)(const nlc_model *model, nlc_block *block);
+    void (*start_plane)(const nlc_model *model, nlc_block *block, int plane);
+    void (*digit)(const nlc_model *model, nlc_block *block, int32_t stride);
+    void (*end_plane)(const nlc_model *model, nlc_block *block, int plane, int traced);
+    /* The gradients of a block's outputs, (outputs) x lanes; planes that are not coded have none. */
+    void (*gradients)(const nlc_model *model, const nlc_block *block, int planes, nlc_lanes *gradient);
+    /* Add the correction to the outputs of pixels: sums are those of what is used, `shifts` for each output. */
+    void (*correct)(const int32_t *sums, const int32_t *shifts, size_t count, int32_t *outputs);
+    /* Follow `sums` (4 units x outputs): what is learned, and what is used of it, packed as the level packs layers. */
+    void (*follow)(const int32_t *sums, size_t stride, const int32_t *reduction, int32_t *learned, size_t vectors,
+                   size_t groups, void *used);
+};
+
+/* The kernels of a level that is available, else NULL. */
+const nlc_kernels *nlc_kernels_of(int level);
+
+/* network.c: activations and outputs of `pixels` pixels, at most NLC_CHUNK of them. */
+#define NLC_CHUNK 48
+typedef struct {
+    uint8_t *activations; /* of each layer but the last: layer_count - 1 times NLC_CHUNK * narrow_stride */
+    int16_t *wide;        /* NLC_CHUNK * wide_stride */
+    int32_t *sums;        /* NLC_CHUNK * the widest layer */
+} nlc_network_space;
+
+int nlc_network_space_new(const nlc_model *model, nlc_network_space *space);
+void nlc_network_space_free(nlc_network_space *space);
+/* `inputs` has wide_stride between pixels, `outputs` output_stride; `last`, if not NULL, gets what the last layer saw. */
+void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
+                     int32_t *outputs, uint8_t *last);
+
+static inline size_t nlc_round_up(size_t number, size_t multiple) { return (number + multiple - 1) / multiple * multiple; }
+
+/* Memory aligned to 64 bytes and zeroed, or NULL; freed by nlc_release. */
+void *nlc_allocate(size_t count, size_t size);
+void nlc_release(void *memory);
+
+#endif

@@ -1,0 +1,34 @@
+/* Learning while coding: the last layer follows the pixels of a tile (docs/FORMAT.md, section 14). */
+#ifndef NLC_LEARNER_H
+#define NLC_LEARNER_H
+
+#include "core.h"
+
+/* Working storage that the tiles of a walk share. */
+typedef struct {
+    uint8_t *units;      /* activations, unit by unit: UNITS_STRIDE bytes each */
+    int16_t *wide_units; /* those of NLC_LANES units, widened */
+    void *gradient;      /* packed as a layer whose inputs are pixels */
+    int8_t *excess;      /* what gradients have above 127, packed likewise, for narrow products */
+    int32_t *sums, *more;
+    int16_t *wide;   /* activations of NLC_CHUNK pixels, widened */
+    int32_t *shifts; /* of the correction, for each output */
+} nlc_learner_space;
+
+int nlc_learner_space_new(const nlc_model *model, nlc_learner_space *space);
+void nlc_learner_space_free(nlc_learner_space *space);
+
+int nlc_learner_new(const nlc_model *model, nlc_learner *learner);
+void nlc_learner_free(nlc_learner *learner);
+/* Bytes of what one tile learns. */
+size_t nlc_learner_size(const nlc_model *model);
+
+/* Correct the outputs (pixels x output_stride) of a tile, given what the last layer saw (pixels x narrow_stride). */
+void nlc_learner_correct(const nlc_model *model, nlc_learner_space *space, const nlc_learner *learner,
+                         const uint8_t *seen, size_t pixels, int32_t *outputs);
+
+/* Learn from the pixels of a step: those of `blocks` of gradients (outputs x lanes each) from the lane `first` on. */
+void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_learner *learner, const uint8_t *seen,
+                       size_t pixels, nlc_lanes *gradients, size_t first);
+
+#endif

@@ -1,0 +1,344 @@
+/* The kernels that work pixel by pixel or number by number: one source for every CPU level.
+ *
+ * A level's file (plain.c, avx2.c, ...) chooses the instructions that the compiler may use, defines
+ *   NLC_NARROW         1 if the level has narrow products, else 0
+ *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
+ * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
+ */
+#include "../core.h"
+
+/* floor(number), for numbers within 32 bits. */
+static inline int32_t floor_of(double number) {
+    const int32_t towards_zero = (int32_t)number;
+    return towards_zero - (towards_zero > number);
+}
+
+/* floor(numerator / denominator) for integers in float64 below 2^53, denominator > 0, quotient within 32 bits.
+ *
+ * A quotient of such integers that is no integer differs from the next one by more than it can be rounded. */
+static inline int32_t floor_divided(double numerator, double denominator) { return floor_of(numerator / denominator); }
+
+static inline int32_t clamped(int32_t number, int32_t least, int32_t most) {
+    return number < least ? least : number > most ? most : number;
+}
+
+static void widen(const uint8_t *restrict in, size_t count, int16_t *restrict out) {
+    for (size_t k = 0; k < count; k++)
+        out[k] = in[k];
+}
+
+static void activate(const nlc_layer *layer, const int32_t *restrict sums, size_t rows, const uint8_t *restrict skip,
+                     uint8_t *restrict out, size_t stride) {
+    const size_t width = (size_t)layer->vectors * NLC_LANES;
+    const int32_t *restrict bias = layer->bias, *restrict shift = layer->shift;
+    for (size_t row = 0; row < rows; row++, sums += width, out += stride) {
+        if (skip) {
+            for (size_t k = 0; k < width; k++) {
+                const int32_t sum = ((sums[k] + bias[k]) >> shift[k]) + skip[k];
+                out[k] = (uint8_t)clamped(sum, 0, NLC_ACTIVATION_MAX);
+            }
+            skip += stride;
+        } else {
+            for (size_t k = 0; k < width; k++)
+                out[k] = (uint8_t)clamped((sums[k] + bias[k]) >> shift[k], 0, NLC_ACTIVATION_MAX);
+        }
+    }
+}
+
+/* The largest level whose threshold is at most `sum`. */
+static inline int32_t level_of(const int32_t *thresholds, int32_t count, int32_t sum) {
+    int32_t first = 0;
+    for (int32_t left = count; left > 1;) { /* without branches that depend on `sum` */
+        const int32_t half = left / 2;
+        first += thresholds[first + half] <= sum ? half : 0;
+        left -= half;
+    }
+    return first;
+}
+
+static void normalise(const nlc_model *model, const uint16_t *restrict seen, int16_t *restrict inputs,
+                      int32_t *restrict base, int32_t *restrict level) {
+    const int channels = model->channels, horizon = model->horizon, window = model->window;
+    const size_t values = (size_t)(window * channels);
+    int32_t pattern[2 * NLC_MAX_INPUTS];
+    if (model->raw) {
+        for (int c = 0; c < channels; c++)
+            base[c] = NLC_RAW_BASE;
+        *level = 0;
+    } else {
+        const uint16_t *west = seen + channels * (window - 1), *west_west = west - channels;
+        const uint16_t *north = seen + channels * ((horizon - 1) * (2 * horizon + 1) + horizon);
+        const uint16_t *north_north = north - channels * (2 * horizon + 1);
+        int32_t sum = 0;
+        for (int c = 0; c < channels; c++) {
+            const int32_t middle = 2 * west[c] + north[c] + north[channels + c];
+            base[c] = middle;
+            sum += abs(4 * west[c] - middle) + abs(4 * north[c] - middle) + abs(4 * north[channels + c] - middle) +
+                   abs(4 * north[c - channels] - middle) + abs(4 * west_west[c] - middle) +
+                   abs(4 * north_north[c] - middle);
+        }
+        *level = level_of(model->thresholds, model->activity_levels, sum);
+    }
+    for (int c = 0; c < channels; c++)
+        pattern[c] = base[c];
+    for (size_t filled = (size_t)channels; filled < values; filled *= 2)
+        memcpy(pattern + filled, pattern, (2 * filled <= values ? filled : values - filled) * sizeof *pattern);
+    const int32_t scale = model->input_scale[*level], octaves = model->octaves[*level];
+    /* Beyond this, differences are clipped whatever they are, and products would not fit 32 bits. */
+    const int32_t most = ((NLC_INPUT_CLIP + 1) << NLC_INPUT_SCALE_BITS) / scale + 1;
+    for (size_t k = 0; k < values; k++) {
+        const int32_t difference = clamped((4 * seen[k] - pattern[k]) >> octaves, -most, most);
+        const int32_t input = (difference * scale + (1 << (NLC_INPUT_SCALE_BITS - 1))) >> NLC_INPUT_SCALE_BITS;
+        inputs[k] = (int16_t)clamped(input, -NLC_INPUT_CLIP, NLC_INPUT_CLIP);
+    }
+    if (!model->raw) {
+        for (int c = 0; c < channels; c++)
+            inputs[values + (size_t)c] = (int16_t)((base[c] >> (model->bits - 6)) - 128);
+        inputs[values + (size_t)channels] = (int16_t)model->activity_input[*level];
+    }
+}
+
+/* Make weights of numbers: floor(number * 2^13 / their sum). Numbers are integers below 2^34. */
+static inline void share_out(double (*restrict number)[NLC_LANES], int count, nlc_lanes *restrict weight) {
+    double sum[NLC_LANES] = {0};
+    for (int i = 0; i < count; i++)
+        for (int l = 0; l < NLC_LANES; l++)
+            sum[l] += number[i][l];
+    for (int i = 0; i < count; i++)
+        for (int l = 0; l < NLC_LANES; l++)
+            weight[i][l] = (int32_t)(number[i][l] * (1 << NLC_WEIGHT_BITS) / sum[l]);
+}
+
+static void start_block(const nlc_model *model, nlc_block *block) {
+    const int count = model->components, last = model->exponential_count - 1;
+    const int32_t *restrict exponential = model->exponential;
+    const nlc_lanes *restrict logit = (const nlc_lanes *)block->outputs;
+    double number[NLC_MAX_COMPONENTS][NLC_LANES];
+    nlc_lanes largest;
+    memcpy(largest, logit[0], sizeof largest);
+    for (int i = 1; i < count; i++)
+        for (int l = 0; l < NLC_LANES; l++)
+            largest[l] = logit[i][l] > largest[l] ? logit[i][l] : largest[l];
+    for (int i = 0; i < count; i++)
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int32_t distance = largest[l] - logit[i][l];
+            number[i][l] = exponential[distance < last ? distance : last];
+        }
+    share_out(number, count, block->weight);
+    memcpy(block->prior, block->weight, (size_t)count * sizeof(nlc_lanes));
+}
+
+/* Add up the weights, and begin a sample at its first digit. */
+static inline void sum_weights(const nlc_model *model, nlc_block *block) {
+    nlc_lanes total = {0};
+    for (int i = 0; i < model->components; i++)
+        for (int l = 0; l < NLC_LANES; l++)
+            total[l] += block->weight[i][l];
+    for (int l = 0; l < NLC_LANES; l++) {
+        block->total[l] = total[l];
+        block->value[l] = block->lowest[l] = 0;
+        block->whole[l] = (total[l] << NLC_LOGISTIC_BITS) + (total[l] << 8 >> NLC_UNIFORM_SHIFT);
+    }
+}
+
+static void start_plane(const nlc_model *model, nlc_block *block, int plane) {
+    const int count = model->components, channels = model->channels, last = model->scale_count - 1;
+    const nlc_lanes *mean = (const nlc_lanes *)block->outputs + count + plane * count;
+    const nlc_lanes *scale = mean + channels * count;
+    /* The coefficients of the planes that are known: there are none for the first. */
+    const nlc_lanes *linear = scale + channels * count - plane * count;
+    const nlc_lanes *first = plane ? linear + (plane == 2 ? count : 0) : mean, *second = plane == 2 ? first + count : mean;
+    nlc_lanes mean_scale, offset, base;
+    for (int l = 0; l < NLC_LANES; l++) {
+        mean_scale[l] = model->mean_scale[block->level[l]];
+        offset[l] = model->scale_offset[block->level[l]];
+        base[l] = 16 * block->base[plane][l];
+    }
+    for (int i = 0; i < count; i++) {
+        int64_t found[NLC_LANES];
+        for (int l = 0; l < NLC_LANES; l++)
+            found[l] = ((int64_t)mean[i][l] * mean_scale[l] >> 8) + base[l];
+        if (plane == 1)
+            for (int l = 0; l < NLC_LANES; l++)
+                found[l] += (int64_t)first[i][l] * block->deviation[0][l] >> 4;
+        if (plane == 2)
+            for (int l = 0; l < NLC_LANES; l++)
+                found[l] += ((int64_t)first[i][l] * block->deviation[0][l] +
+                             (int64_t)second[i][l] * block->deviation[1][l]) >> 4;
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int64_t least = -NLC_MEAN_LIMIT, most = (64 << 8) + NLC_MEAN_LIMIT;
+            block->mean[i][l] = (int32_t)(found[l] < least ? least : found[l] > most ? most : found[l]);
+            const int32_t index = clamped(scale[i][l] + offset[l], 0, last);
+            block->slope_high[i][l] = model->slope_high[index];
+            block->slope_low[i][l] = model->slope_low[index];
+        }
+    }
+    sum_weights(model, block);
+}
+
+/* The steps of the logistic table that `distance`, within 2^15, is from the mean: distance * slope >> 14. */
+static inline int32_t steps_of(int32_t distance, int32_t slope_high, int32_t slope_low) {
+    return distance * slope_high + (distance * slope_low >> NLC_SCALE_FRACTION_BITS);
+}
+
+/* The logistic CDF less a half, in 1/2^15, at `steps` of the table, which has the upper half. */
+static inline void logistic_at(const nlc_model *model, const int32_t *restrict steps, int32_t *restrict found) {
+    const int32_t last = model->logistic_last;
+    nlc_lanes index;
+    for (int l = 0; l < NLC_LANES; l++) {
+        const int32_t upper = steps[l] ^ (steps[l] >> 31);
+        index[l] = upper < last ? upper : last;
+    }
+    NLC_LOOKUP(model->logistic, index, found);
+    for (int l = 0; l < NLC_LANES; l++) {
+        const int32_t sign = steps[l] >> 31;
+        found[l] = (found[l] ^ sign) - sign;
+    }
+}
+
+static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
+    const int count = model->components;
+    int32_t sum[NLC_RADIX - 1][NLC_LANES];
+    for (int k = 0; k < NLC_RADIX - 1; k++)
+        memset(sum[k], 0, sizeof sum[k]);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < NLC_RADIX - 1; k++) {
+            nlc_lanes steps, logistic;
+            for (int l = 0; l < NLC_LANES; l++) {
+                const int32_t distance = 64 * (block->value[l] + (k + 1) * stride) - 32 - block->mean[i][l];
+                steps[l] = steps_of(distance, block->slope_high[i][l], block->slope_low[i][l]);
+            }
+            logistic_at(model, steps, logistic);
+            for (int l = 0; l < NLC_LANES; l++)
+                sum[k][l] += block->weight[i][l] * logistic[l];
+        }
+    for (int k = 1; k < NLC_RADIX; k++)
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int32_t boundary = block->value[l] + k * stride;
+            const int32_t half = block->total[l] << (NLC_LOGISTIC_BITS - 1);
+            const int32_t uniform = block->total[l] * boundary >> NLC_UNIFORM_SHIFT;
+            const int32_t above = sum[k - 1][l] + half + uniform - block->lowest[l];
+            block->cdf[k][l] = above;
+            /* Below 2^52. */
+            const double part = (double)above * NLC_FREE_FREQUENCY;
+            block->cumulative[k][l] = (uint32_t)(int32_t)(part / (double)block->whole[l]);
+        }
+    memcpy(block->cdf[NLC_RADIX], block->whole, sizeof block->whole);
+}
+
+static void end_plane(const nlc_model *model, nlc_block *block, int plane, int traced) {
+    const int count = model->components;
+    const nlc_trace *trace = &block->trace[plane];
+    double number[NLC_MAX_COMPONENTS][NLC_LANES];
+    for (int l = 0; l < NLC_LANES; l++)
+        block->deviation[plane][l] = 4 * block->value[l] - block->base[plane][l];
+    if (!model->joint)
+        return;
+    for (int i = 0; i < count; i++) {
+        nlc_lanes steps_below, steps_above, below, above;
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int32_t distance = 64 * block->value[l] - 32 - block->mean[i][l];
+            steps_below[l] = steps_of(distance, block->slope_high[i][l], block->slope_low[i][l]);
+            steps_above[l] = steps_of(distance + 64, block->slope_high[i][l], block->slope_low[i][l]);
+        }
+        logistic_at(model, steps_below, below);
+        logistic_at(model, steps_above, above);
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int32_t half = 1 << (NLC_LOGISTIC_BITS - 1);
+            below[l] = block->value[l] == 0 ? 0 : below[l] + half;
+            above[l] = block->value[l] == 255 ? 2 * half : above[l] + half;
+            number[i][l] = (double)block->weight[i][l] * (64 * (above[l] - below[l]) + 1);
+        }
+        if (traced) {
+            memcpy(trace->below[i], below, sizeof below);
+            memcpy(trace->above[i], above, sizeof above);
+            memcpy(trace->step_below[i], steps_below, sizeof steps_below);
+            memcpy(trace->step_above[i], steps_above, sizeof steps_above);
+        }
+    }
+    share_out(number, count, block->weight);
+}
+
+static void gradients(const nlc_model *model, const nlc_block *block, int planes, nlc_lanes *gradient) {
+    const int count = model->components, channels = model->channels;
+    const int32_t whole = 1 << NLC_LOGISTIC_BITS;
+    nlc_lanes *means = gradient + count, *scales = means + channels * count, *linear = scales + channels * count;
+    nlc_lanes relative[NLC_MAX_CHANNELS];
+    memset(gradient, 0, (size_t)model->outputs * sizeof *gradient);
+    for (int p = 0; p < planes; p++)
+        for (int l = 0; l < NLC_LANES; l++) {
+            const double scale = model->mean_scale[block->level[l]];
+            relative[p][l] = clamped(floor_divided(256.0 * block->deviation[p][l], scale), -64, 64);
+        }
+    for (int i = 0; i < count; i++)
+        for (int l = 0; l < NLC_LANES; l++)
+            gradient[i][l] = (block->weight[i][l] - block->prior[i][l] + 32) >> 6;
+    for (int p = 0; p < planes; p++)
+        for (int i = 0; i < count; i++) {
+            const nlc_trace *trace = &block->trace[p];
+            const int32_t *below = trace->below[i], *above = trace->above[i], *weight = block->weight[i];
+            nlc_lanes pull;
+            for (int l = 0; l < NLC_LANES; l++) {
+                pull[l] = weight[l] * (below[l] + above[l] - whole);
+                means[p * count + i][l] = (pull[l] + (1 << 21)) >> 22;
+                /* Where steps are beyond the table's end, below * (whole - below) is 0: numerators are below 2^47. */
+                const double numerator =
+                    (double)trace->step_below[i][l] * ((double)below[l] * (whole - below[l])) -
+                    (double)trace->step_above[i][l] * ((double)above[l] * (whole - above[l]));
+                const int32_t width = above[l] - below[l] > 1 ? above[l] - below[l] : 1;
+                double share = numerator / ((double)width * (1 << 19));
+                share = share < -64 ? -64 : share > 192 ? 192 : share;
+                scales[p * count + i][l] = (weight[l] * floor_of(share) + (1 << 12)) >> 13;
+            }
+            for (int q = 0; q < p; q++) {
+                int32_t *found = linear[(p + q - 1) * count + i];
+                for (int l = 0; l < NLC_LANES; l++)
+                    found[l] = floor_of((double)pull[l] * relative[q][l] / (1 << 27) + 0.5);
+            }
+        }
+}
+
+static void correct(const int32_t *restrict sums, const int32_t *restrict shifts, size_t count,
+                    int32_t *restrict outputs) {
+    for (size_t k = 0; k < count; k++)
+        outputs[k] += (sums[k] + (1 << shifts[k] >> 1)) >> shifts[k];
+}
+
+/* Follow the sums of one unit. */
+static inline void follow_unit(const int32_t *restrict sums, int32_t reduction, int32_t *restrict learned,
+                               size_t outputs) {
+    const int32_t half = 1 << reduction >> 1;
+    for (size_t k = 0; k < outputs; k++)
+        learned[k] = clamped(learned[k] + ((4 * sums[k] + half) >> reduction), -NLC_LARGEST_LEARNED,
+                             NLC_LARGEST_LEARNED);
+}
+
+static inline int32_t used_of(int32_t learned) {
+    return (learned + (1 << (NLC_ROUNDED_BITS - 1))) >> NLC_ROUNDED_BITS;
+}
+
+static void follow(const int32_t *restrict sums, size_t stride, const int32_t *restrict reduction,
+                   int32_t *restrict learned, size_t vectors, size_t groups, void *restrict used) {
+    const size_t outputs = vectors * NLC_LANES;
+    for (size_t unit = 0; unit < 4; unit++)
+        follow_unit(sums + unit * stride, reduction[unit], learned + unit * outputs, outputs);
+    for (size_t vector = 0; vector < vectors; vector++, learned += NLC_LANES) {
+#if NLC_NARROW
+        int8_t *restrict to = (int8_t *)used + vector * groups * NLC_LANES * 4;
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            to[4 * l] = (int8_t)used_of(learned[l]);
+            to[4 * l + 1] = (int8_t)used_of(learned[outputs + l]);
+            to[4 * l + 2] = (int8_t)used_of(learned[2 * outputs + l]);
+            to[4 * l + 3] = (int8_t)used_of(learned[3 * outputs + l]);
+        }
+#else
+        int16_t *restrict to = (int16_t *)used + vector * groups * NLC_LANES * 2;
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            to[2 * l] = (int16_t)used_of(learned[l]);
+            to[2 * l + 1] = (int16_t)used_of(learned[outputs + l]);
+            to[2 * (NLC_LANES + l)] = (int16_t)used_of(learned[2 * outputs + l]);
+            to[2 * (NLC_LANES + l) + 1] = (int16_t)used_of(learned[3 * outputs + l]);
+        }
+#endif
+    }
+}

@@ -1,0 +1,9 @@
+/* The plain level: portable C, which every other level is compared with. */
+#include "plain_products.h"
+
+#define NLC_NARROW 0
+#define NLC_LOOKUP lookup
+#include "pixel_kernels.h"
+
+#include "shared_table.h"
+const nlc_kernels nlc_plain_kernels = NLC_KERNELS("plain");

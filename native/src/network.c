@@ -1,0 +1,94 @@
+/* The network (section 5): dense layers of a few pixels at a time, so that sums stay in the nearest cache. */
+#include "core.h"
+
+int nlc_network_space_new(const nlc_model *model, nlc_network_space *space) {
+    size_t widest = model->output_stride;
+    for (int index = 0; index < model->layer_count; index++) {
+        const size_t width = (size_t)model->layers[index].vectors * NLC_LANES;
+        widest = width > widest ? width : widest;
+    }
+    space->activations =
+        nlc_allocate((size_t)(model->layer_count - 1) * NLC_CHUNK, model->narrow_stride * sizeof(uint8_t));
+    space->wide = nlc_allocate(NLC_CHUNK, model->wide_stride * sizeof(int16_t));
+    space->sums = nlc_allocate(NLC_CHUNK, widest * sizeof(int32_t));
+    return space->activations && space->wide && space->sums ? NLC_OK : NLC_NO_MEMORY;
+}
+
+void nlc_network_space_free(nlc_network_space *space) {
+    nlc_release(space->activations);
+    nlc_release(space->wide);
+    nlc_release(space->sums);
+}
+
+/* Products by weights of more than 16 bits, which no shipped model has. */
+static void product_long(const int16_t *a, size_t stride, size_t rows, const nlc_layer *layer, int32_t *c) {
+    const int32_t *b = layer->packed;
+    for (size_t row = 0; row < rows; row++, a += stride)
+        for (int vector = 0; vector < layer->vectors; vector++, c += NLC_LANES) {
+            const int32_t *weights = b + (size_t)vector * (size_t)layer->groups * NLC_LANES;
+            memset(c, 0, NLC_LANES * sizeof *c);
+            for (int column = 0; column < layer->columns; column++, weights += NLC_LANES)
+                for (int l = 0; l < NLC_LANES; l++)
+                    c[l] += weights[l] * a[column];
+        }
+}
+
+void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
+                     int32_t *outputs, uint8_t *last) {
+    const nlc_kernels *kernels = model->kernels;
+    const size_t narrow = model->narrow_stride, each = NLC_CHUNK * narrow;
+    for (int index = 0; index < model->layer_count; index++) {
+        const nlc_layer *layer = &model->layers[index];
+        const uint8_t *seen = index ? space->activations + (size_t)(index - 1) * each : NULL;
+        const size_t groups = (size_t)layer->groups, vectors = (size_t)layer->vectors;
+        if (layer->products == NLC_NARROW) {
+            kernels->product8(seen, narrow, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
+        } else {
+            const int16_t *wide = inputs;
+            size_t stride = model->wide_stride;
+            if (index) {
+                kernels->widen(seen, pixels * narrow, space->wide);
+                wide = space->wide;
+                stride = narrow;
+            }
+            if (layer->products == NLC_WIDE)
+                kernels->product16(wide, stride, pixels, layer->packed, groups, vectors, space->sums,
+                                   vectors * NLC_LANES);
+            else
+                product_long(wide, stride, pixels, layer, space->sums);
+        }
+        if (index + 1 == model->layer_count) {
+            const size_t width = vectors * NLC_LANES;
+            for (size_t pixel = 0; pixel < pixels; pixel++)
+                for (size_t k = 0; k < width; k++)
+                    outputs[pixel * width + k] = (space->sums[pixel * width + k] + layer->bias[k]) >> layer->shift[k];
+            if (last)
+                memcpy(last, seen, pixels * narrow);
+        } else {
+            const uint8_t *skip = layer->skip < 0 ? NULL : space->activations + (size_t)layer->skip * each;
+            kernels->activate(layer, space->sums, pixels, skip, space->activations + (size_t)index * each, narrow);
+        }
+    }
+}
+
+int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs) {
+    nlc_network_space space;
+    int16_t *own = nlc_allocate(NLC_CHUNK, model->wide_stride * sizeof *own);
+    int32_t *found = nlc_allocate(NLC_CHUNK, model->output_stride * sizeof *found);
+    int status = nlc_network_space_new(model, &space);
+    if (!own || !found)
+        status = NLC_NO_MEMORY;
+    const size_t width = (size_t)model->inputs, rows = (size_t)model->outputs;
+    for (size_t first = 0; status == NLC_OK && first < pixels; first += NLC_CHUNK) {
+        const size_t count = pixels - first < NLC_CHUNK ? pixels - first : NLC_CHUNK;
+        for (size_t k = 0; k < count; k++)
+            memcpy(own + k * model->wide_stride, inputs + (first + k) * width, width * sizeof *own);
+        nlc_network_run(model, &space, own, count, found, NULL);
+        for (size_t k = 0; k < count; k++)
+            memcpy(outputs + (first + k) * rows, found + k * model->output_stride, rows * sizeof *outputs);
+    }
+    nlc_network_space_free(&space);
+    nlc_release(own);
+    nlc_release(found);
+    return status;
+}

@@ -1,0 +1,33 @@
+"""Build nelloc: its packages, the shipped models, and the compiled core where there is a C compiler.
+
+Everything else is in pyproject.toml. Where the core cannot be compiled the installation goes on without it, and nelloc
+runs on NumPy.
+"""
+
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+
+NATIVE = Path("native")
+SOURCES = sorted(path.as_posix() for folder in ("src", "src/level", "binding") for path in (NATIVE / folder).glob("*.c"))
+HEADERS = sorted(path.as_posix() for path in NATIVE.rglob("*.h"))
+
+core = Extension(
+    "nelloc._native",
+    SOURCES,
+    depends=HEADERS,
+    # The stable ABI of Python 3.11, the first whose buffers are part of it: one wheel serves all later ones.
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+    py_limited_api=True,
+    extra_compile_args=["-std=c11", "-O3"],
+    optional=True,
+)
+
+setup(
+    packages=[*find_packages(include=["nelloc", "nelloc.*"]), "nelloc.weights"],
+    package_dir={"nelloc.weights": "weights"},
+    package_data={"nelloc.weights": ["*.nlm", "models.json", "MODEL_CARD.md", "ood/*.safetensors"]},
+    include_package_data=False,
+    ext_modules=[core],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
