@@ -4,6 +4,7 @@
 
 #include "../include/nelloc_adaptive.h"
 #include "crc32.h"
+#include "level/target.h"
 #include "rans.h"
 
 #define NLC_STRETCHED 4096   /* entries of the table of stretched probabilities */
@@ -13,15 +14,11 @@
 #define NLC_MAX_TABLES 8     /* of a model */
 #define NLC_HASH_PARTS 16
 
-/* NLC_PREFETCH brings memory that will be needed soon closer. NLC_INLINE is for functions with arguments that are
- * constants where they are called, which is worth a copy for each.
- */
-#if defined(__GNUC__) || defined(__clang__)
+/* Bring memory that will be needed soon closer. */
+#if defined(__GNUC__)
 #define NLC_PREFETCH(address) __builtin_prefetch(address)
-#define NLC_INLINE static inline __attribute__((always_inline))
 #else
 #define NLC_PREFETCH(address) ((void)(address))
-#define NLC_INLINE static inline
 #endif
 
 struct nlc_adaptive_tables {
@@ -51,7 +48,7 @@ typedef struct {
     uint32_t sets;
     int steady;
     size_t most;
-} nlc_model_shape;
+} nlc_digit_shape;
 
 /* A model of digits. A context has four counts, of 32 bits each if `wide`, else of 16: how often each digit occurred
  * there, in 1/32. A set has a weight of -2^19 to 2^19 for each decision and table.
@@ -88,12 +85,12 @@ typedef struct {
 } nlc_number;
 
 /* Bytes of memory of a model, and of a tree of numbers of `bits` bits that has `shape.sets` sets of them. */
-size_t nlc_digit_model_size(nlc_model_shape shape);
-size_t nlc_tree_size(nlc_model_shape shape, int bits);
+size_t nlc_digit_model_size(nlc_digit_shape shape);
+size_t nlc_tree_size(nlc_digit_shape shape, int bits);
 
 /* Make a model or a tree in zeroed memory of its size. */
-void nlc_digit_model_make(nlc_digit_model *model, nlc_model_shape shape, void *memory);
-void nlc_tree_make(nlc_tree *tree, nlc_model_shape shape, int bits, void *memory);
+void nlc_digit_model_make(nlc_digit_model *model, nlc_digit_shape shape, void *memory);
+void nlc_tree_make(nlc_tree *tree, nlc_digit_shape shape, int bits, void *memory);
 
 /* Code the digits of `count` plans, and learn from all of them. */
 void nlc_code_digits(const nlc_adaptive_tables *tables, nlc_digit_model *model, nlc_digits *coder, nlc_plan *plans,
@@ -125,11 +122,11 @@ typedef struct {
     int order[NLC_ADAPTIVE_MAX_PLANES];
     int32_t colours;
     void *samples;
-} nlc_tile_walk;
+} nlc_adaptive_tile;
 
-/* Walk over a tile, in zeroed memory of nlc_walk_size bytes; returns an nlc_adaptive_status. */
-size_t nlc_walk_size(const nlc_tile_walk *tile);
-int nlc_walk_code(const nlc_adaptive_tables *tables, const nlc_tile_walk *tile, nlc_digits *coder, void *memory,
+/* Walk over a tile, in zeroed memory of nlc_adaptive_walk_size bytes; returns an nlc_adaptive_status. */
+size_t nlc_adaptive_walk_size(const nlc_adaptive_tile *tile);
+int nlc_adaptive_walk(const nlc_adaptive_tables *tables, const nlc_adaptive_tile *tile, nlc_digits *coder, void *memory,
                   const nlc_adaptive_watch *watch);
 
 /* The hash of a tuple of numbers is that of their sum, each + 1 and times its own multiplier; it has `bits` bits. */

@@ -16,7 +16,7 @@ enum { WEST, NORTH, NORTHWEST, NORTHEAST };
 
 static const uint8_t confidence_class[MOST_CONFIDENT + 1] = {0, 1, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4};
 
-static void recall(const nlc_walk_state *walk, const int64_t *seen, nlc_recalled *recalled) {
+static void recall(const nlc_adaptive_state *walk, const int64_t *seen, nlc_recalled *recalled) {
     uint64_t sum = 0;
     int known = 0;
     for (int m = NLC_MEMORIES - 1; m >= 0; m--) {
@@ -47,7 +47,7 @@ static void learn(nlc_memory_slot *slot, const nlc_recalled *recalled, int64_t c
     slot->second = (uint64_t)second;
 }
 
-static void find_candidates(const nlc_walk_state *walk, nlc_pixel *pixel, const int64_t *seen) {
+static void find_candidates(const nlc_adaptive_state *walk, nlc_pixel *pixel, const int64_t *seen) {
     const nlc_recalled *a = &pixel->recalled[0], *b = &pixel->recalled[1], *c = &pixel->recalled[2];
     const int64_t west = seen[WEST];
     int64_t likely[10], extra = c->second;
@@ -75,7 +75,7 @@ static void find_candidates(const nlc_walk_state *walk, nlc_pixel *pixel, const 
 }
 
 /* The hash of up to five numbers. */
-static uint32_t hash5(const nlc_walk_state *walk, int count, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e) {
+static uint32_t hash5(const nlc_adaptive_state *walk, int count, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e) {
     const int64_t numbers[5] = {a, b, c, d, e};
     uint64_t sum = 0;
     for (int k = 0; k < count; k++)
@@ -83,7 +83,7 @@ static uint32_t hash5(const nlc_walk_state *walk, int count, int64_t a, int64_t 
     return nlc_hash_of_sum(walk->tables, sum, walk->choice_model.bits);
 }
 
-static void plan_choice(const nlc_walk_state *walk, const nlc_pixel *pixel, const int64_t *seen, nlc_plan *plan) {
+static void plan_choice(const nlc_adaptive_state *walk, const nlc_pixel *pixel, const int64_t *seen, nlc_plan *plan) {
     const nlc_recalled *known = pixel->recalled;
     const int64_t first = pixel->candidates[0], second = pixel->candidates[1], third = pixel->candidates[2];
     const int64_t west = seen[WEST], north = seen[NORTH], northwest = seen[NORTHWEST], northeast = seen[NORTHEAST];
@@ -112,15 +112,15 @@ static void plan_choice(const nlc_walk_state *walk, const nlc_pixel *pixel, cons
 }
 
 /* The colour of a pixel whose samples are known. */
-static int64_t colour_in_tile(const nlc_tile_walk *tile, const nlc_pixel *pixel) {
+static int64_t colour_in_tile(const nlc_adaptive_tile *tile, const nlc_pixel *pixel) {
     int64_t colour = 0;
     for (int p = 0; p < tile->shape.planes; p++)
         colour |= (int64_t)nlc_tile_sample(tile, p, pixel->row, pixel->column) << tile->shape.bits * p;
     return colour;
 }
 
-int nlc_code_choices(nlc_walk_state *walk) {
-    const nlc_tile_walk *tile = walk->tile;
+int nlc_code_choices(nlc_adaptive_state *walk) {
+    const nlc_adaptive_tile *tile = walk->tile;
     const size_t count = (size_t)(walk->bottom - walk->top);
     for (size_t i = 0; i < count; i++) {
         nlc_pixel *pixel = &walk->pixels[i];
@@ -158,8 +158,8 @@ static uint8_t run(uint8_t before, int equal) {
     return (uint8_t)(!equal ? 0 : before < LONGEST_RUN ? before + 1 : LONGEST_RUN);
 }
 
-void nlc_settle(nlc_walk_state *walk) {
-    const nlc_tile_walk *tile = walk->tile;
+void nlc_settle(nlc_adaptive_state *walk) {
+    const nlc_adaptive_tile *tile = walk->tile;
     const size_t count = (size_t)(walk->bottom - walk->top);
     for (size_t i = 0; i < count; i++) {
         const nlc_pixel *pixel = &walk->pixels[i];

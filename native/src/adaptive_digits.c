@@ -35,19 +35,19 @@
 /* Shifts of negative numbers round down everywhere that nelloc is built. */
 _Static_assert((-3 >> 1) == -2, "right shifts must be arithmetic");
 
-static int is_wide(nlc_model_shape shape) { return shape.steady || shape.most > MOST_NARROW; }
+static int is_wide(nlc_digit_shape shape) { return shape.steady || shape.most > MOST_NARROW; }
 
-static size_t counts_size(nlc_model_shape shape) {
+static size_t counts_size(nlc_digit_shape shape) {
     return ((size_t)shape.tables << shape.bits) * 4 * (is_wide(shape) ? sizeof(uint32_t) : sizeof(uint16_t));
 }
 
-static size_t weights_of(nlc_model_shape shape) { return (size_t)shape.tables * NLC_DECISIONS * shape.sets; }
+static size_t weights_of(nlc_digit_shape shape) { return (size_t)shape.tables * NLC_DECISIONS * shape.sets; }
 
-size_t nlc_digit_model_size(nlc_model_shape shape) {
+size_t nlc_digit_model_size(nlc_digit_shape shape) {
     return counts_size(shape) + weights_of(shape) * sizeof(int32_t);
 }
 
-void nlc_digit_model_make(nlc_digit_model *model, nlc_model_shape shape, void *memory) {
+void nlc_digit_model_make(nlc_digit_model *model, nlc_digit_shape shape, void *memory) {
     const int32_t tenths = shape.steady ? STEADY_FIRST_WEIGHTS : FIRST_WEIGHTS;
     model->tables = shape.tables;
     model->bits = shape.bits;
@@ -219,14 +219,14 @@ static uint32_t nodes_of(int digits) {
 
 static int digits_of(int bits) { return bits > 2 ? (bits + 1) / 2 : 1; }
 
-static nlc_model_shape of_digits(nlc_model_shape shape, int bits) {
+static nlc_digit_shape of_digits(nlc_digit_shape shape, int bits) {
     shape.sets *= nodes_of(digits_of(bits));
     return shape;
 }
 
-size_t nlc_tree_size(nlc_model_shape shape, int bits) { return nlc_digit_model_size(of_digits(shape, bits)); }
+size_t nlc_tree_size(nlc_digit_shape shape, int bits) { return nlc_digit_model_size(of_digits(shape, bits)); }
 
-void nlc_tree_make(nlc_tree *tree, nlc_model_shape shape, int bits, void *memory) {
+void nlc_tree_make(nlc_tree *tree, nlc_digit_shape shape, int bits, void *memory) {
     tree->digits = digits_of(bits);
     tree->nodes = nodes_of(tree->digits);
     nlc_digit_model_make(&tree->model, of_digits(shape, bits), memory);

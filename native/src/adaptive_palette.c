@@ -61,7 +61,7 @@ int32_t nlc_palette_find(const nlc_adaptive_shape *shape, const void *samples, u
     return count;
 }
 
-static const nlc_model_shape model_shape = {.tables = 3, .bits = TABLE_BITS, .sets = 1, .steady = 0, .most = 1};
+static const nlc_digit_shape model_shape = {.tables = 3, .bits = TABLE_BITS, .sets = 1, .steady = 0, .most = 1};
 
 size_t nlc_palette_size(const nlc_adaptive_shape *shape) { return nlc_tree_size(model_shape, shape->bits); }
 

@@ -70,7 +70,7 @@ static uint32_t checksum(const nlc_adaptive_tables *tables, const nlc_adaptive_s
 
 /* The walk over a tile, of samples or of places in a palette; returns 0 if there is no such order. */
 static int plan_walk(const nlc_adaptive_shape *shape, const head *found, void *samples, uint8_t *places,
-                     nlc_tile_walk *walk) {
+                     nlc_adaptive_tile *walk) {
     const nlc_adaptive_shape table = {1, shape->height, shape->width, 8};
     const int palette = found->form == NLC_ADAPTIVE_PALETTE;
     walk->shape = palette ? table : *shape;
@@ -103,7 +103,7 @@ static int in_range(const nlc_adaptive_shape *shape, const void *samples) {
 }
 
 /* Digits that are coded at most. */
-static size_t most_digits(const nlc_adaptive_shape *shape, const nlc_tile_walk *walk) {
+static size_t most_digits(const nlc_adaptive_shape *shape, const nlc_adaptive_tile *walk) {
     const size_t of_sample = (size_t)(shape->bits + 1) / 2;
     const size_t planes = (size_t)walk->shape.planes, of_number = (size_t)(walk->shape.bits + 1) / 2;
     return area_of(shape) * (1 + planes * of_number) + (size_t)walk->colours * (size_t)shape->planes * of_sample;
@@ -135,7 +135,7 @@ static uint8_t *finish(const head *found, const nlc_digits *coder, uint32_t seed
 int nlc_adaptive_encode(const nlc_adaptive_tables *tables, const nlc_adaptive_shape *shape, int form, int order,
                         const void *samples, const nlc_adaptive_watch *watch, uint8_t **record, size_t *size) {
     head found = {form, order, 0};
-    nlc_tile_walk walk;
+    nlc_adaptive_tile walk;
     uint64_t palette[NLC_ADAPTIVE_MAX_COLOURS];
     if (!nlc_adaptive_fits(shape) || order < 0 || !is_known(&found) || !in_range(shape, samples))
         return NLC_ADAPTIVE_BAD_ARGUMENT;
@@ -148,7 +148,7 @@ int nlc_adaptive_encode(const nlc_adaptive_tables *tables, const nlc_adaptive_sh
     if (!plan_walk(shape, &found, (void *)(uintptr_t)samples, NULL, &walk))
         return NLC_ADAPTIVE_BAD_ARGUMENT;
     const size_t places = places_size(shape, &found), colours = palette_size(shape, &found);
-    const size_t walked = nlc_walk_size(&walk);
+    const size_t walked = nlc_adaptive_walk_size(&walk);
     uint8_t *memory = calloc(places + colours + walked, 1);
     nlc_digits coder = {.pairs = malloc(2 * sizeof(uint32_t) * most_digits(shape, &walk)), .count = 0};
     int status = memory && coder.pairs ? NLC_ADAPTIVE_OK : NLC_ADAPTIVE_NO_MEMORY;
@@ -158,7 +158,7 @@ int nlc_adaptive_encode(const nlc_adaptive_tables *tables, const nlc_adaptive_sh
             nlc_palette_code(tables, shape, &coder, palette, found.colours, memory + places);
             walk.samples = memory;
         }
-        status = nlc_walk_code(tables, &walk, &coder, memory + places + colours, watch);
+        status = nlc_adaptive_walk(tables, &walk, &coder, memory + places + colours, watch);
     }
     if (status == NLC_ADAPTIVE_OK) {
         *record = finish(&found, &coder, checksum(tables, shape, samples), size);
@@ -202,7 +202,7 @@ static void fill_in(const nlc_adaptive_shape *shape, const uint64_t *palette, co
 int nlc_adaptive_decode(const nlc_adaptive_tables *tables, const nlc_adaptive_shape *shape, const uint8_t *record,
                         size_t size, void *samples, const nlc_adaptive_watch *watch) {
     head found;
-    nlc_tile_walk walk;
+    nlc_adaptive_tile walk;
     uint64_t palette[NLC_ADAPTIVE_MAX_COLOURS];
     if (!nlc_adaptive_fits(shape))
         return NLC_ADAPTIVE_BAD_ARGUMENT;
@@ -210,7 +210,7 @@ int nlc_adaptive_decode(const nlc_adaptive_tables *tables, const nlc_adaptive_sh
     if (!before || !plan_walk(shape, &found, samples, NULL, &walk))
         return NLC_ADAPTIVE_DAMAGED;
     const size_t places = places_size(shape, &found), colours = palette_size(shape, &found);
-    uint8_t *memory = calloc(places + colours + nlc_walk_size(&walk), 1);
+    uint8_t *memory = calloc(places + colours + nlc_adaptive_walk_size(&walk), 1);
     if (!memory)
         return NLC_ADAPTIVE_NO_MEMORY;
     nlc_digits coder = {.pairs = NULL, .count = 0};
@@ -219,7 +219,7 @@ int nlc_adaptive_decode(const nlc_adaptive_tables *tables, const nlc_adaptive_sh
         nlc_palette_code(tables, shape, &coder, palette, found.colours, memory + places);
         walk.samples = memory;
     }
-    int status = nlc_walk_code(tables, &walk, &coder, memory + places + colours, watch);
+    int status = nlc_adaptive_walk(tables, &walk, &coder, memory + places + colours, watch);
     if (status == NLC_ADAPTIVE_OK && found.form == NLC_ADAPTIVE_PALETTE)
         fill_in(shape, palette, memory, samples);
     free(memory);

@@ -5,7 +5,7 @@ static int32_t between(int32_t x, int32_t least, int32_t most) { return x < leas
 
 static uint32_t magnitude(int32_t x) { return x < 0 ? 0u - (uint32_t)x : (uint32_t)x; }
 
-int nlc_code_places(nlc_walk_state *walk, size_t count) {
+int nlc_code_places(nlc_adaptive_state *walk, size_t count) {
     const nlc_adaptive_tables *tables = walk->tables;
     const int bits = walk->tree.model.bits;
     for (size_t i = 0; i < count; i++) {
@@ -37,7 +37,7 @@ int nlc_code_places(nlc_walk_state *walk, size_t count) {
 }
 
 /* The contexts of a sample, the `z`-th of its pixel in the order, of plane `p`. */
-static void hash_contexts(const nlc_walk_state *walk, const nlc_pixel *pixel, int z, int p, nlc_number *number) {
+static void hash_contexts(const nlc_adaptive_state *walk, const nlc_pixel *pixel, int z, int p, nlc_number *number) {
     const nlc_adaptive_tables *tables = walk->tables;
     const int bits = walk->tree.model.bits;
     const uint64_t place = nlc_hash_part(tables, 0, z);
@@ -71,7 +71,7 @@ static void hash_contexts(const nlc_walk_state *walk, const nlc_pixel *pixel, in
     }
 }
 
-static void measure_activity(const nlc_walk_state *walk, nlc_pixel *pixel) {
+static void measure_activity(const nlc_adaptive_state *walk, nlc_pixel *pixel) {
     uint32_t total = 0;
     for (int p = 0; p < walk->tile->shape.planes; p++) {
         const int32_t *samples = nlc_samples_of(walk, p);
@@ -86,8 +86,8 @@ static void measure_activity(const nlc_walk_state *walk, nlc_pixel *pixel) {
     pixel->total = nlc_bit_length(total);
 }
 
-int nlc_code_samples(nlc_walk_state *walk, size_t count) {
-    const nlc_tile_walk *tile = walk->tile;
+int nlc_code_samples(nlc_adaptive_state *walk, size_t count) {
+    const nlc_adaptive_tile *tile = walk->tile;
     const int32_t whole = 1 << tile->shape.bits, half = whole >> 1;
     const int predicts = nlc_predicts(tile->form);
     for (size_t i = 0; i < count; i++) {

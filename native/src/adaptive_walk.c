@@ -22,15 +22,15 @@ static int area_bits(const nlc_adaptive_shape *shape) {
     return bits < 8 ? 8 : bits;
 }
 
-static nlc_model_shape choice_shape(const nlc_tile_walk *tile) {
-    return (nlc_model_shape){CHOICE_TABLES, least(area_bits(&tile->shape), 16), CHOICE_SETS, 0, step_pixels(&tile->shape)};
+static nlc_digit_shape choice_shape(const nlc_adaptive_tile *tile) {
+    return (nlc_digit_shape){CHOICE_TABLES, least(area_bits(&tile->shape), 16), CHOICE_SETS, 0, step_pixels(&tile->shape)};
 }
 
 /* The shape of the tree that codes samples or places in the palette, and the bits of these numbers. */
-static nlc_model_shape tree_shape(const nlc_tile_walk *tile, int *bits) {
+static nlc_digit_shape tree_shape(const nlc_adaptive_tile *tile, int *bits) {
     const int places = tile->form == NLC_ADAPTIVE_PALETTE, steady = tile->form == NLC_ADAPTIVE_STEADY;
     *bits = places ? nlc_bit_length((uint32_t)tile->colours - 1) : tile->shape.bits;
-    return (nlc_model_shape){places   ? PLACE_TABLES
+    return (nlc_digit_shape){places   ? PLACE_TABLES
                              : steady ? 1
                                       : SAMPLE_TABLES,
                              least(area_bits(&tile->shape) + 2, 18), (uint32_t)tile->shape.planes, steady,
@@ -47,11 +47,11 @@ static void *take(uint8_t **memory, size_t *total, size_t size) {
 }
 
 /* Give a walk its parts of `memory`; with NULL it gets none, and only the size is found. */
-static size_t divide(nlc_walk_state *walk, const nlc_tile_walk *tile, uint8_t *memory) {
+static size_t divide(nlc_adaptive_state *walk, const nlc_adaptive_tile *tile, uint8_t *memory) {
     const size_t planes = (size_t)tile->shape.planes, count = step_pixels(&tile->shape);
     const int candidates = nlc_has_candidates(tile->form);
     int number_bits;
-    const nlc_model_shape choices = choice_shape(tile), numbers = tree_shape(tile, &number_bits);
+    const nlc_digit_shape choices = choice_shape(tile), numbers = tree_shape(tile, &number_bits);
     size_t total = 0;
     walk->tile = tile;
     walk->rows = (size_t)tile->shape.height + 2;
@@ -82,8 +82,8 @@ static size_t divide(nlc_walk_state *walk, const nlc_tile_walk *tile, uint8_t *m
     return total;
 }
 
-size_t nlc_walk_size(const nlc_tile_walk *tile) {
-    nlc_walk_state walk;
+size_t nlc_adaptive_walk_size(const nlc_adaptive_tile *tile) {
+    nlc_adaptive_state walk;
     return divide(&walk, tile, NULL);
 }
 
@@ -97,7 +97,7 @@ static void find_rows(const nlc_adaptive_shape *shape, int32_t step, int32_t *to
 }
 
 /* Fill the place of the oldest step's numbers with zeros. */
-static void forget(nlc_walk_state *walk) {
+static void forget(nlc_adaptive_state *walk) {
     int32_t top, bottom;
     if (walk->step < FORGOTTEN)
         return;
@@ -113,7 +113,7 @@ static void forget(nlc_walk_state *walk) {
     }
 }
 
-static void begin_pixels(nlc_walk_state *walk) {
+static void begin_pixels(nlc_adaptive_state *walk) {
     for (int32_t row = walk->top; row < walk->bottom; row++) {
         nlc_pixel *pixel = &walk->pixels[row - walk->top];
         pixel->row = row;
@@ -127,7 +127,7 @@ static void begin_pixels(nlc_walk_state *walk) {
 }
 
 /* Code the present step; returns 0 if the record is damaged. */
-static int code_step(nlc_walk_state *walk) {
+static int code_step(nlc_adaptive_state *walk) {
     const int form = walk->tile->form, candidates = nlc_has_candidates(form);
     if (candidates && !nlc_code_choices(walk))
         return 0;
@@ -142,9 +142,9 @@ static int code_step(nlc_walk_state *walk) {
     return 1;
 }
 
-int nlc_walk_code(const nlc_adaptive_tables *tables, const nlc_tile_walk *tile, nlc_digits *coder, void *memory,
+int nlc_adaptive_walk(const nlc_adaptive_tables *tables, const nlc_adaptive_tile *tile, nlc_digits *coder, void *memory,
                   const nlc_adaptive_watch *watch) {
-    nlc_walk_state walk = {0};
+    nlc_adaptive_state walk = {0};
     divide(&walk, tile, memory);
     walk.tables = tables;
     walk.coder = coder;

@@ -40,7 +40,7 @@ typedef struct {
 /* The steps of a tile, and its fields: arrays of NLC_RING x (H + 2), those of samples and residuals for each plane. */
 typedef struct {
     const nlc_adaptive_tables *tables;
-    const nlc_tile_walk *tile;
+    const nlc_adaptive_tile *tile;
     nlc_digits *coder;
     size_t rows;
     int32_t step, top, bottom; /* pixels of the present step: (row, step - 3 * row) for rows from top to bottom - 1 */
@@ -55,30 +55,30 @@ typedef struct {
     nlc_plan *plans;
     nlc_number *numbers;
     nlc_pixel **others; /* pixels that are none of their candidates */
-} nlc_walk_state;
+} nlc_adaptive_state;
 
 /* Of the pixel at `row` of the present step: where a field has the number of its neighbour, down and right of it. */
-static inline size_t nlc_place(const nlc_walk_state *walk, int32_t row, int down, int right) {
+static inline size_t nlc_place(const nlc_adaptive_state *walk, int32_t row, int down, int right) {
     const uint32_t slot = (uint32_t)(walk->step + right + 3 * down) % NLC_RING;
     return slot * walk->rows + (size_t)(row + 2 + down);
 }
 
-static inline int32_t *nlc_samples_of(const nlc_walk_state *walk, int plane) {
+static inline int32_t *nlc_samples_of(const nlc_adaptive_state *walk, int plane) {
     return walk->samples + (size_t)plane * NLC_RING * walk->rows;
 }
 
-static inline int32_t *nlc_residuals_of(const nlc_walk_state *walk, int plane) {
+static inline int32_t *nlc_residuals_of(const nlc_adaptive_state *walk, int plane) {
     return walk->residuals + (size_t)plane * NLC_RING * walk->rows;
 }
 
 /* A sample of the tile, which is known when writing; and a sample that was found. */
-static inline int32_t nlc_tile_sample(const nlc_tile_walk *tile, int plane, int32_t row, int32_t column) {
+static inline int32_t nlc_tile_sample(const nlc_adaptive_tile *tile, int plane, int32_t row, int32_t column) {
     const size_t at = ((size_t)plane * (size_t)tile->shape.height + (size_t)row) * (size_t)tile->shape.width + (size_t)column;
     return tile->shape.bits > 8 ? ((const uint16_t *)tile->samples)[at] : ((const uint8_t *)tile->samples)[at];
 }
 
-static inline void nlc_found_sample(const nlc_walk_state *walk, int plane, const nlc_pixel *pixel, int32_t sample) {
-    const nlc_tile_walk *tile = walk->tile;
+static inline void nlc_found_sample(const nlc_adaptive_state *walk, int plane, const nlc_pixel *pixel, int32_t sample) {
+    const nlc_adaptive_tile *tile = walk->tile;
     nlc_samples_of(walk, plane)[nlc_place(walk, pixel->row, 0, 0)] = sample;
     if (walk->coder->pairs)
         return;
@@ -104,11 +104,11 @@ static inline int32_t nlc_median(int32_t west, int32_t north, int32_t northwest)
 }
 
 /* Find the candidates of the step's pixels and code which one each is; returns 0 if one is not there. */
-int nlc_code_choices(nlc_walk_state *walk);
+int nlc_code_choices(nlc_adaptive_state *walk);
 /* Learn from the step, all of whose samples are known. */
-void nlc_settle(nlc_walk_state *walk);
+void nlc_settle(nlc_adaptive_state *walk);
 /* Code the places in the palette, or the samples, of the first `count` of the others; 0 if one is out of range. */
-int nlc_code_places(nlc_walk_state *walk, size_t count);
-int nlc_code_samples(nlc_walk_state *walk, size_t count);
+int nlc_code_places(nlc_adaptive_state *walk, size_t count);
+int nlc_code_samples(nlc_adaptive_state *walk, size_t count);
 
 #endif
