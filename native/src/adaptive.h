@@ -84,7 +84,7 @@ typedef struct {
     uint32_t value;
 } nlc_number;
 
-/* Bytes of memory of a model, and of a tree of numbers of `bits` bits that has `shape.sets` sets of them. */
+/* Bytes of memory of a model, and of a tree of numbers of `bits` bits that has `shape.sets` sets of them: whole lines. */
 size_t nlc_digit_model_size(nlc_digit_shape shape);
 size_t nlc_tree_size(nlc_digit_shape shape, int bits);
 
@@ -151,6 +151,7 @@ static inline int nlc_bit_length(uint32_t x) {
     return length + (x != 0);
 }
 
+/* The next multiple of 64, which everything may begin at. */
 static inline size_t nlc_whole_lines(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 #endif

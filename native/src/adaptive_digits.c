@@ -44,7 +44,7 @@ static size_t counts_size(nlc_digit_shape shape) {
 static size_t weights_of(nlc_digit_shape shape) { return (size_t)shape.tables * NLC_DECISIONS * shape.sets; }
 
 size_t nlc_digit_model_size(nlc_digit_shape shape) {
-    return counts_size(shape) + weights_of(shape) * sizeof(int32_t);
+    return counts_size(shape) + nlc_whole_lines(weights_of(shape) * sizeof(int32_t));
 }
 
 void nlc_digit_model_make(nlc_digit_model *model, nlc_digit_shape shape, void *memory) {

@@ -25,7 +25,12 @@ _KNOWN_ANSWER = 0xB5D13C8A
 _KNOWN_FORMS, _KNOWN_BITS = range(1, 7), (8, 12)
 
 
-def codes(shape: tuple[int, ...], bits: int) -> bool:
+def codes(samples: NDArray[Any], bits: int) -> bool:
+    """True if the core codes ``samples`` (planes, H, W) of at most ``bits`` bits."""
+    return samples.dtype == _sample_type(bits) and decodes(samples.shape, bits)
+
+
+def decodes(shape: tuple[int, ...], bits: int) -> bool:
     """True if the core codes tiles of ``shape`` (planes, H, W), of samples of at most ``bits`` bits."""
     if _native is None or os.environ.get("NELLOC_CPU") == NO_CORE or not _native.adaptive_fits(*shape, bits):
         return False

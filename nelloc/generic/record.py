@@ -67,7 +67,7 @@ def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _
     heads: dict[int, _Head] = {}
     found: dict[int, bytes] = {}
     for n, (samples, bits, way) in enumerate(tiles):
-        if native.codes(samples.shape, bits) and samples.dtype == (np.uint16 if bits > 8 else np.uint8):
+        if native.codes(samples, bits):
             found[n] = native.encode(samples, bits, way.form, way.order, partial(done, 0))
             done(samples[0].size)
         else:
@@ -89,7 +89,7 @@ def decode_many(tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: Non
     found: dict[int, NDArray | None] = {}
     for n, (data, shape) in enumerate(tiles):
         size = shape.planes, shape.height, shape.width
-        if native.codes(size, shape.bits):
+        if native.decodes(size, shape.bits):
             found[n] = native.decode(data, size, shape.bits, partial(done, 0))
             done(shape.height * shape.width)
             continue
