@@ -9,7 +9,9 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 NATIVE = Path("native")
-SOURCES = sorted(path.as_posix() for folder in ("src", "src/level", "binding") for path in (NATIVE / folder).glob("*.c"))
+SOURCES = sorted(
+    path.as_posix() for folder in ("src", "src/level", "binding") for path in (NATIVE / folder).glob("*.c")
+)
 HEADERS = sorted(path.as_posix() for path in NATIVE.rglob("*.h"))
 
 core = Extension(

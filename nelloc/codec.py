@@ -17,22 +17,22 @@ from nelloc import container as nlc
 from nelloc import image as images
 from nelloc import library, methods
 from nelloc.container import NO_MODEL, Container, Method, Section, SectionType, TileRecord
-from nelloc.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.decoders import DECODERS
 from nelloc.decoding import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.effort import DEFAULT_EFFORT, Effort
-from nelloc.encoder import TileCode, encode_learning, encode_tile
+from nelloc.encoder import TileCode
 from nelloc.errors import NellocError
 from nelloc.exact import backends
-from nelloc.exact.coder import pixel_checksum
 from nelloc.exact.differences import Adapted
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Advance
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
+from nelloc.exact.tile_coder import tile_coder
 from nelloc.image import Pixels
 from nelloc.kinds import Role
 from nelloc.plans import Piece, Plan, Trial, plans_for
 from nelloc.sections import Described, describe
-from nelloc.spread import in_parts, single_threaded_products, spread
+from nelloc.spread import in_parts, pool_for, single_threaded_products, spread
 from nelloc.tiling import MAX_TILE, MIN_TILE, Rectangle
 
 Buffer = bytes | bytearray | memoryview
@@ -50,8 +50,6 @@ class Progress:
 
 
 MAX_MINUTES = 10_000
-# Pixels that a thread encodes at once while it learns: their digits' frequencies are kept until the last is known.
-LEARNING_AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,8 @@ class Options:
     model: str | Path | None = None
     tile: int | None = None
     effort: int = DEFAULT_EFFORT
-    backend: str = backends.DEFAULT_BACKEND
-    decoder: str = DEFAULT_DECODER
+    backend: str | None = None
+    decoder: str | None = None
     threads: int | None = None
     max_pixels: int = nlc.MAX_PIXELS
     progress: Progress = field(default_factory=Progress)
@@ -88,7 +86,7 @@ class Options:
             raise NellocError(f"tile size {self.tile}: out of range; choose {MIN_TILE} to {MAX_TILE}")
         if self.effort not in set(Effort):
             raise NellocError(f"effort {self.effort}: choose {min(Effort)} to {max(Effort)}")
-        if self.decoder not in DECODERS:
+        if self.decoder is not None and self.decoder not in DECODERS:
             raise NellocError(f"decoder {self.decoder}: unknown; choose one of {', '.join(DECODERS)}")
         if self.threads is not None and self.threads < 1:
             raise NellocError(f"{self.threads} threads: choose at least 1")
@@ -101,11 +99,6 @@ class Options:
         if self.threads is not None:
             return self.threads
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-    @property
-    def processes(self) -> bool:
-        """True if what may be spread over processes is worth it: those of torch take long to begin."""
-        return self.backend == backends.DEFAULT_BACKEND
 
 
 @dataclass(frozen=True)
@@ -177,7 +170,7 @@ def encode_pixels(
     jobs = [_job(image, options, adapted or {}) for image in pixels]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
     for model in models.values():
-        backends.prepare(model, options.backend)  # fails early, and loads the library that is then limited
+        backends.chosen(model, options.backend)  # fails early, and loads the library that is then limited
     work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]
     coded = iter(_encode_all(work, options, measure=measure))
     encoded = [_smallest_file(job, coded, embed=embed, measure=measure) for job in jobs]
@@ -246,42 +239,30 @@ def _encode_all(work: Sequence[_Work], options: Options, *, measure: bool) -> li
     with single_threaded_products():
         for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
             costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
-            codes += spread(
-                encode_part, part, costs, options.workers, options.progress.advance, processes=options.processes
-            )
+            pool = pool_for(options.backend)
+            codes += spread(encode_part, part, costs, options.workers, options.progress.advance, pool)
     return codes
 
 
-def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str, measure: bool) -> list[_Coded]:
+def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool) -> list[_Coded]:
     """Code pieces in all ways that are tried, and keep the smallest of each."""
-    engines: dict[tuple[bytes, int], Engine] = {}
     found: dict[tuple[int, Trial], TileCode] = {}
-    learning: dict[tuple[bytes, int], list[tuple[int, Trial]]] = {}
+    modelled: dict[tuple[bytes, int, int, Method], list[tuple[int, Trial]]] = {}
     without_model = []
     for number, (piece, model) in enumerate(work):
         for trial in piece.trials:
-            if not trial.method.needs_model:
+            if trial.method.needs_model:
+                assert model is not None, "only images with colour are coded with a model"
+                key = (model.sha256, piece.bits, len(piece.samples), trial.method)
+                modelled.setdefault(key, []).append((number, trial))
+            else:
                 without_model.append((number, trial))
-                continue
-            assert model is not None, "only images with colour are coded with a model"
-            if trial.method is Method.LEARNING:
-                learning.setdefault((model.sha256, len(piece.samples)), []).append((number, trial))
-                continue
-            key = (model.sha256, piece.bits)
-            if key not in engines:
-                engines[key] = _engine(model, piece.bits, backend)
-            samples = np.ascontiguousarray(piece.samples)
-            seed = pixel_checksum(samples)
-            found[number, trial] = encode_tile(engines[key], samples, seed, progress=advance, measure=measure)
-    for places in learning.values():
-        for part in in_parts(places, lambda place: work[place[0]][0].samples[0].size, LEARNING_AT_ONCE):
-            model = work[part[0][0]][1]
-            assert model is not None
-            engine = Engine.of(model, backends.prepare(model, backend), learns=True)
-            images = [np.ascontiguousarray(work[number][0].samples) for number, _ in part]
-            seeds = [pixel_checksum(image) for image in images]
-            coded = encode_learning(engine, images, seeds, progress=advance, measure=measure)
-            found |= zip(part, coded, strict=True)
+    for (_, bits, _, method), places in modelled.items():
+        model = work[places[0][0]][1]
+        assert model is not None
+        coder = tile_coder(model, bits, learns=method is Method.LEARNING, backend=backend)
+        coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
+        found |= zip(places, coded, strict=True)
     tiles = [(trial.method, work[n][0].samples, work[n][0].bits, trial.way) for n, trial in without_model]
     for place, data in zip(without_model, methods.encode_many(tiles, advance), strict=True):
         found[place] = TileCode(data, 8.0 * len(data) if measure else None)
@@ -327,8 +308,3 @@ def _pixels(image: Source, source: str) -> Pixels:
     if isinstance(image, Pixels):
         return image
     return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)
-
-
-def _engine(model: ExactModel, bits: int, backend: str) -> Engine:
-    """A fresh engine: engines hold working storage, so each thread has its own."""
-    return Engine.of(model, backends.prepare(model, backend), bits)

@@ -13,20 +13,19 @@ import numpy as np
 
 from nelloc import library, methods
 from nelloc.container import Container, Method, SectionType, TileRecord, parse
-from nelloc.decoders import DECODERS
-from nelloc.decoders.interface import EncodedTile
 from nelloc.errors import RESTORE, NellocError
-from nelloc.exact import backends
-from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, pixel_checksum
+from nelloc.exact import backends, native
+from nelloc.exact.coder import CODER_STATE_BITS
 from nelloc.exact.differences import is_differences
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Advance
 from nelloc.exact.learning import can_learn
 from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
+from nelloc.exact.tile_coder import tile_coder
 from nelloc.image.pixels import Pixels, Samples
 from nelloc.kinds import Group, Role
 from nelloc.sections import Description, read_description, samples_type
-from nelloc.spread import in_parts, single_threaded_products, spread
+from nelloc.spread import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.tiling import Rectangle, cuts, tiles
 
 if TYPE_CHECKING:
@@ -273,11 +272,10 @@ def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
     whole = _without_problems(streams, options)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE):
         work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
-        # Adaptive tiles are what takes time, and less for one if there are many: threads would gain nothing.
+        # Adaptive tiles are what takes time.
         costs = [s.target.size if s.record.method is Method.ADAPTIVE else 1 for s in part]
-        decoded = spread(
-            methods.decode_many, work, costs, options.workers, options.progress.advance, processes=True, threads=False
-        )
+        pool = Pool.PROCESSES if native.missing() else Pool.CORE_THREADS
+        decoded = spread(methods.decode_many, work, costs, options.workers, options.progress.advance, pool)
         for stream, samples in zip(part, decoded, strict=True):
             if samples is None:
                 stream.give_up("is damaged", options)
@@ -311,14 +309,13 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Opti
         _decode_tiles, model=model, bits=bits, learns=learns, backend=options.backend, decoder=options.decoder
     )
     whole = _without_problems(streams, options)
-    backends.prepare(model, options.backend)
+    backends.chosen(model, options.backend)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE * options.workers):
         work = [(stream.target.shape, stream.record.data) for stream in part]
         with single_threaded_products():
             costs = [stream.target.size for stream in part]
-            decoded = spread(
-                decode_part, work, costs, options.workers, options.progress.advance, processes=options.processes
-            )
+            pool = pool_for(options.backend, options.decoder)
+            decoded = spread(decode_part, work, costs, options.workers, options.progress.advance, pool)
         for stream, samples in zip(part, decoded, strict=True):
             if samples is not None:
                 stream.target[:] = samples
@@ -333,15 +330,11 @@ def _decode_tiles(
     model: ExactModel,
     bits: int,
     learns: bool,
-    backend: str,
-    decoder: str,
+    backend: str | None,
+    decoder: str | None,
 ) -> list[Samples | None]:
     """Tiles of shapes (planes, H, W) from their data; None for one whose checksum does not match."""
-    engine = Engine.of(model, backends.prepare(model, backend), bits, learns=learns)
-    tiles = [EncodedTile(height, width, planes, DigitDecoder(data)) for (planes, height, width), data in work]
-    decoded = DECODERS[decoder](engine, tiles, advance)
-    checked = zip(tiles, decoded, strict=True)
-    return [samples if tile.digits.ends_with(pixel_checksum(samples)) else None for tile, samples in checked]
+    return tile_coder(model, bits, learns=learns, backend=backend, decoder=decoder).decode(work, advance)
 
 
 def _pixels(stream: _Stream) -> int:

@@ -1,4 +1,4 @@
-"""Images drawn from a model: one more use of the decoders, whose digits are drawn instead of decoded.
+"""Images drawn from a model: coding whose digits are drawn instead of decoded.
 
 The arithmetic is that of decoding, and the random numbers are integers too, so that a model and a seed give the same
 image on every machine and with every decoder (thesis Figures 5.4 and D.1b).
@@ -7,32 +7,26 @@ image on every machine and with every decoder (thesis Figures 5.4 and D.1b).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders import DECODERS
-from nelloc.decoders.interface import EncodedTile
-from nelloc.exact import backends
-from nelloc.exact.engine import Engine
 from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.model import ExactModel
+from nelloc.exact.tile_coder import tile_coder
 
 
-class DrawnDigits:
-    """Digits drawn with the frequencies that a decoder would decode them by.
+def random_numbers(seed: int, image: int) -> Callable[[int], NDArray[np.uint32]]:
+    """Give what draws so many numbers of FREQUENCY_BITS bits for one image.
 
     The raw output of NumPy's bit generators is the same in every version and on every machine.
     """
+    return partial(_numbers, np.random.PCG64(np.random.SeedSequence([seed, image])))
 
-    def __init__(self, seed: int, image: int):
-        self._bits = np.random.PCG64(np.random.SeedSequence([seed, image]))
 
-    def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Digits (N,), given their frequencies (N, RADIX) as the entropy coder takes them: less one each."""
-        numbers = self._bits.random_raw(len(frequencies)) >> np.uint64(64 - FREQUENCY_BITS)
-        upper = np.cumsum(frequencies + 1, axis=1)
-        return (numbers.astype(np.float64)[:, None] >= upper[:, :-1]).sum(axis=1, dtype=np.int32)
+def _numbers(bits: np.random.PCG64, count: int) -> NDArray[np.uint32]:
+    return (bits.random_raw(count) >> np.uint64(64 - FREQUENCY_BITS)).astype(np.uint32)
 
 
 def sample(
@@ -42,15 +36,15 @@ def sample(
     count: int,
     seed: int,
     *,
-    decoder: str = "sheared",
-    backend: str = backends.DEFAULT_BACKEND,
+    decoder: str | None = None,
+    backend: str | None = None,
     progress: Callable[[int], None] = lambda pixels: None,
 ) -> NDArray[np.uint8]:
-    """``count`` images of the model's channels, (count, height, width, channels) uint8, each one tile.
+    """Draw ``count`` images of the model's channels, (count, height, width, channels) uint8, each one tile.
 
     Image k depends on the model, the size, ``seed`` and k alone. ``progress`` is told how many pixels were drawn since
     it was last told. Raises NellocError for a backend that cannot be used.
     """
-    engine = Engine.of(model, backends.prepare(model, backend))
-    tiles = [EncodedTile(height, width, engine.channels, DrawnDigits(seed, image)) for image in range(count)]
-    return np.stack(DECODERS[decoder](engine, tiles, progress)).transpose(0, 2, 3, 1)
+    draws = [random_numbers(seed, image) for image in range(count)]
+    images = tile_coder(model, backend=backend, decoder=decoder).draw((model.channels, height, width), draws, progress)
+    return np.stack(images).transpose(0, 2, 3, 1)

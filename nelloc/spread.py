@@ -1,7 +1,7 @@
 """Spreading work over threads and processes: tiles, not rows of a matrix product, which scales better.
 
-Threads share one interpreter, which is what tiles coded side by side soon wait for; large work goes to processes where
-the program that runs says that it may start some.
+The compiled core lets go of the interpreter's lock, so that its work goes to threads. The walks in Python soon wait for
+each other in threads; large work of theirs goes to processes where the program that runs says that it may start some.
 """
 
 from __future__ import annotations
@@ -11,21 +11,41 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from functools import partial
 from typing import TypeVar
 
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from nelloc.concurrency import Workers
+from nelloc.exact import native
 from nelloc.exact.engine import Advance
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+class Pool(Enum):
+    """Where work goes: threads of the core; processes, or threads that wait for each other; processes or nothing."""
+
+    CORE_THREADS = "core threads"
+    PROCESSES_OR_THREADS = "processes or threads"
+    PROCESSES = "processes"
+    THREADS = "threads"
+
+
 # Work that costs less is not worth starting processes for; and with threads, which wait for each other, takes longer.
 LEAST_FOR_PROCESSES = 1 << 19
 LEAST_FOR_THREADS = 1 << 21
+LEAST_FOR_CORE_THREADS = 1 << 15
+
+
+def pool_for(backend: str | None, decoder: str | None = None) -> Pool:
+    """Where the work of a backend goes, and of a walk in Python if ``decoder`` names one."""
+    if backend is not None and backend.startswith("torch"):
+        return Pool.THREADS  # processes of torch take long to begin
+    core = backend == "native" or (backend is None and native.missing() is None)
+    return Pool.CORE_THREADS if core and decoder is None else Pool.PROCESSES_OR_THREADS
 
 
 class _Processes:
@@ -69,14 +89,12 @@ def spread(
     costs: Sequence[int],
     workers: int,
     advance: Advance,
-    *,
-    processes: bool = False,
-    threads: bool = True,
+    pool: Pool = Pool.THREADS,
 ) -> list[Out]:
-    """``function`` of the items, side by side on ``workers`` threads; the results in order.
+    """``function`` of the items, side by side on ``workers`` threads or processes, as the ``pool`` says; the results
+    in order.
 
-    ``costs`` say how long items take, for one that is coded once its samples. With ``processes`` they may be processes;
-    without ``threads`` it is these or nothing. Little work is done at once.
+    ``costs`` say how long items take, for one that is coded once its samples. Little work is done at once.
     ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
     """
     hands = _dealt(costs, min(workers, len(items)))
@@ -84,11 +102,13 @@ def spread(
         return function(items, advance)
     parts = [[items[k] for k in hand] for hand in hands]
     allowed = _processes.get()
+    processes = pool in (Pool.PROCESSES, Pool.PROCESSES_OR_THREADS)
     if allowed is not None and processes and sum(costs) >= LEAST_FOR_PROCESSES:
         answers = allowed.workers(workers).answers(partial(_alone, function), parts, advance)
         if answers is not None:
             return _gathered(answers, hands)
-    if not threads or sum(costs) < LEAST_FOR_THREADS:
+    least = LEAST_FOR_CORE_THREADS if pool is Pool.CORE_THREADS else LEAST_FOR_THREADS
+    if pool is Pool.PROCESSES or sum(costs) < least:
         return function(items, advance)
     stop = threading.Event()
 
@@ -97,9 +117,9 @@ def spread(
             raise _StoppedError
         advance(pixels)
 
-    with ThreadPoolExecutor(len(parts)) as pool:
+    with ThreadPoolExecutor(len(parts)) as executor:
         try:
-            futures = [pool.submit(function, part, advance_unless_stopped) for part in parts]
+            futures = [executor.submit(function, part, advance_unless_stopped) for part in parts]
             wait(futures, return_when=FIRST_EXCEPTION)
             for future in futures:
                 if future.done():  # before anything was stopped, so that an error is of the work

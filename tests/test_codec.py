@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 import nelloc
+from nelloc import codec
 from nelloc import image as images
 from nelloc.codec import Options, Progress, encode_pixels
+from nelloc.exact.tile_coder import tile_coder
 
 
 def photograph(height, width, planes=3):
@@ -82,18 +84,20 @@ def test_wrong_options_are_refused_with_a_sentence(options, reason):
         nelloc.encode(np.zeros((4, 4), np.uint8), **options)
 
 
-def test_verification_catches_an_encoder_that_goes_wrong(small_model_path, monkeypatch):
-    from nelloc import codec
+@pytest.mark.parametrize("backend", [None, "numpy"])
+def test_verification_catches_an_encoder_that_goes_wrong(small_model_path, monkeypatch, backend):
+    class Wrong:
+        def __init__(self, coder):
+            self.coder = coder
 
-    def wrong(engine, planes, seed, **options):
-        changed = planes.copy()
-        changed[0, 0, 0] ^= 1
-        return codec_encode_tile(engine, changed, codec.pixel_checksum(changed))
+        def encode(self, images, progress, **options):
+            changed = [image.copy() for image in images]
+            changed[0][0, 0, 0] ^= 1
+            return self.coder.encode(changed, progress, **options)
 
-    codec_encode_tile = codec.encode_tile
-    monkeypatch.setattr(codec, "encode_tile", wrong)
+    monkeypatch.setattr(codec, "tile_coder", lambda *a, **b: Wrong(tile_coder(*a, **b)))
     with pytest.raises(nelloc.NellocError, match="does not decode to the same pixels"):
-        nelloc.encode(photograph(9, 9), model=small_model_path, learn=False)
+        nelloc.encode(photograph(9, 9), model=small_model_path, backend=backend)
 
 
 def test_progress_is_told_of_every_pixel_twice_when_verifying(small_model_path):
@@ -147,7 +151,7 @@ def test_the_emptiest_tile_costs_more_than_the_bound_that_readers_use():
     from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 
     model = library.find_for(1)
-    engine = Engine.of(model, backends.prepare(model))
+    engine = Engine.of(model, backends.prepare(model, "numpy"))
     code = encode_tile(engine, np.zeros((1, 256, 256), np.uint8), 0, measure=True)
     assert code.model_bits > MIN_BITS_PER_SAMPLE * 256 * 256
 

@@ -1,7 +1,6 @@
 """Models are found by name, path and id, and all of them are installed."""
 
 import dataclasses
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,9 @@ pytestmark = pytest.mark.usefixtures("model_only")
 ROOT = Path(__file__).parents[1]
 
 
-def test_every_shipped_model_is_in_the_wheel_and_described():
-    included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+def test_every_shipped_model_is_described():
     card = (ROOT / "weights" / "MODEL_CARD.md").read_text()
     for path in (ROOT / "weights").glob("*.nlm"):
-        name = f"weights/{path.name}"
-        assert included["force-include"][name] == f"nelloc/{name}"
         assert library.find(path).id.hex() in card
 
 

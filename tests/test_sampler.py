@@ -15,14 +15,19 @@ from nelloc.decoders import DECODERS
 from nelloc.exact import backends
 from nelloc.exact.mixture import FREE_FREQUENCY, FREQUENCY_BITS, RADIX
 from nelloc.exact.model import load_model
+from nelloc.exact.tile_coder import DrawnDigits
 from nelloc.image import from_array
-from nelloc.sampler import DrawnDigits, sample
+from nelloc.sampler import random_numbers, sample
+
+
+def drawn_digits(seed, image):
+    return DrawnDigits(random_numbers(seed, image))
 
 
 def test_digits_are_drawn_as_often_as_their_frequencies_say():
     frequencies = np.array([100_000, 0, FREE_FREQUENCY - 5_100_000, 5_000_000], np.float64)
     n = 200_000
-    digits = DrawnDigits(1, 0).decode(np.tile(frequencies, (n, 1)))
+    digits = drawn_digits(1, 0).decode(np.tile(frequencies, (n, 1)))
     share = (frequencies + 1) / 2**FREQUENCY_BITS
     assert share.sum() == 1
     counts = np.bincount(digits, minlength=RADIX)
@@ -32,8 +37,8 @@ def test_digits_are_drawn_as_often_as_their_frequencies_say():
 def test_the_random_numbers_never_change():
     """Pinned, so that samples stay what they are: PCG64 seeded by NumPy's SeedSequence, its upper 24 bits."""
     even = np.full((12, RADIX), FREE_FREQUENCY // RADIX, np.float64)
-    assert DrawnDigits(0, 0).decode(even).tolist() == PINNED
-    assert DrawnDigits(0, 1).decode(even).tolist() != PINNED != DrawnDigits(1, 0).decode(even).tolist()
+    assert drawn_digits(0, 0).decode(even).tolist() == PINNED
+    assert drawn_digits(0, 1).decode(even).tolist() != PINNED != drawn_digits(1, 0).decode(even).tolist()
 
 
 PINNED = [2, 1, 0, 0, 3, 3, 2, 2, 2, 3, 3, 0]
@@ -85,9 +90,9 @@ class Recorded(DrawnDigits):
 @pytest.mark.parametrize("name", ["fast-gray", "fast"])
 def test_what_is_drawn_takes_the_bits_that_the_model_expects(monkeypatch, name):
     """The encoder asks for just the bits of the digits that were drawn, and those are the entropy but for chance."""
-    monkeypatch.setattr("nelloc.sampler.DrawnDigits", Recorded)
+    monkeypatch.setattr("nelloc.exact.tile_coder.DrawnDigits", Recorded)
     monkeypatch.setattr(Recorded, "seen", [])
-    drawn = sample(library.find(name), 32, 40, 8, seed=1)
+    drawn = sample(library.find(name), 32, 40, 8, seed=1, backend="numpy")
     images = [from_array(np.squeeze(image)) for image in drawn]
     encoded = encode_pixels(images, Options(model=name, learn=False), verify=False, measure=True)
     for item, digits in zip(encoded, Recorded.seen, strict=True):

@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from nelloc import codec, concurrency, container, spread
 from nelloc.errors import NellocError
-from nelloc.spread import processes_allowed, single_threaded_products
+from nelloc.spread import Pool, processes_allowed, single_threaded_products
 
 
 def doubled(items, advance):
@@ -48,6 +48,7 @@ def processes(monkeypatch):
     """Processes are allowed, also for small work, and so are threads."""
     monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 0)
     monkeypatch.setattr(spread, "LEAST_FOR_THREADS", 0)
+    monkeypatch.setattr(spread, "LEAST_FOR_CORE_THREADS", 0)
     with processes_allowed():
         yield
 
@@ -61,14 +62,15 @@ def test_every_item_is_dealt_to_one_and_none_has_much_more_than_others(costs, pl
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 9])
-@pytest.mark.parametrize("use_processes", [False, True])
-def test_results_are_in_order_and_all_that_is_done_is_told(processes, workers, use_processes):
+@pytest.mark.parametrize("pool", Pool)
+def test_results_are_in_order_and_all_that_is_done_is_told(processes, workers, pool):
     told = []
-    found = spread_out(doubled, range(7), workers, told, processes=use_processes)
+    found = spread_out(doubled, range(7), workers, told, pool=pool)
     assert [result for result, _ in found] == [2 * n for n in range(7)]
     assert sum(told) == sum(range(7))
     here = {process == os.getpid() for _, process in found}
-    assert here == {not (use_processes and workers > 1)}
+    here_only = workers == 1 or pool in (Pool.THREADS, Pool.CORE_THREADS)
+    assert here == {here_only}
 
 
 def test_threads_are_for_much_work(monkeypatch):
@@ -91,29 +93,33 @@ def test_threads_are_for_much_work(monkeypatch):
 
 def test_processes_stay_for_the_next_work(processes):
     # More often than there are processes, one of which may do all at a time.
-    found = {process for _ in range(3) for _, process in spread_out(doubled, range(4), 2, processes=True)}
+    found = {
+        process for _ in range(3) for _, process in spread_out(doubled, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)
+    }
     assert os.getpid() not in found
     assert len(found) <= 2
 
 
 def test_small_work_and_programs_that_did_not_allow_them_get_no_processes(monkeypatch):
     with processes_allowed():
-        assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+        assert {process for _, process in spread_out(doubled, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)} == {
+            os.getpid()
+        }
     monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 0)
-    assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+    assert {process for _, process in spread_out(doubled, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)} == {os.getpid()}
 
 
 def test_without_threads_it_is_processes_or_this_one(processes, monkeypatch):
-    found = {process for _, process in spread_out(doubled, range(4), 2, processes=True, threads=False)}
+    found = {process for _, process in spread_out(doubled, range(4), 2, pool=Pool.PROCESSES)}
     assert os.getpid() not in found
     monkeypatch.setattr(spread, "LEAST_FOR_PROCESSES", 100)
-    assert {process for _, process in spread_out(doubled, range(4), 2, processes=True, threads=False)} == {os.getpid()}
+    assert {process for _, process in spread_out(doubled, range(4), 2, pool=Pool.PROCESSES)} == {os.getpid()}
 
 
 def test_an_error_ends_the_others_and_is_raised_here(processes):
     with pytest.raises(ZeroDivisionError, match="three"):
-        spread_out(failing, range(4), 2, processes=True)
-    assert len(spread_out(doubled, range(4), 2, processes=True)) == 4
+        spread_out(failing, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)
+    assert len(spread_out(doubled, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)) == 4
 
 
 @pytest.mark.parametrize("failing_item", [0, 1])
@@ -137,8 +143,8 @@ def test_an_error_in_one_thread_stops_the_others_and_is_the_one_that_is_raised(m
 
 def test_a_process_that_dies_is_told(processes):
     with pytest.raises(NellocError, match="died, perhaps for want of memory; try it with fewer --threads"):
-        spread_out(dying, range(4), 2, processes=True)
-    assert len(spread_out(doubled, range(4), 2, processes=True)) == 4
+        spread_out(dying, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)
+    assert len(spread_out(doubled, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)) == 4
 
 
 def test_where_the_system_gives_no_processes_there_are_threads_and_it_is_asked_once(processes, monkeypatch):
@@ -150,7 +156,9 @@ def test_where_the_system_gives_no_processes_there_are_threads_and_it_is_asked_o
 
     monkeypatch.setattr(concurrency, "ProcessPoolExecutor", fail)
     for _ in range(2):
-        assert {process for _, process in spread_out(doubled, range(4), 2, processes=True)} == {os.getpid()}
+        assert {process for _, process in spread_out(doubled, range(4), 2, pool=Pool.PROCESSES_OR_THREADS)} == {
+            os.getpid()
+        }
     assert len(asked) == 1
 
 
@@ -158,7 +166,7 @@ def test_where_the_system_gives_no_processes_there_are_threads_and_it_is_asked_o
 @pytest.mark.parametrize("decoder", ["sheared", "parallel"])
 def test_images_are_the_same_bytes_and_pixels_in_processes(processes, small_model_path, learn, decoder):
     image = np.random.default_rng(1).integers(90, 160, (50, 61, 4), dtype=np.uint8)
-    options = {"model": small_model_path, "tile": 16, "learn": learn}
+    options = {"model": small_model_path, "tile": 16, "learn": learn, "backend": "numpy"}
     data = codec.encode(image, threads=2, **options)
     assert data == codec.encode(image, threads=1, **options)
     np.testing.assert_array_equal(codec.decode(data, model=small_model_path, threads=2, decoder=decoder), image)

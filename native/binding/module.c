@@ -140,27 +140,29 @@ static PyObject *can_learn(PyObject *self, PyObject *capsule) {
     return model ? PyBool_FromLong(nlc_model_can_learn(model)) : NULL;
 }
 
-/* evaluate(model, inputs, outputs, pixels): int16 (pixels, inputs) to int32 (pixels, outputs). */
+/* evaluate(model, inputs, outputs, hidden, pixels): int16 (pixels, inputs) to int32 (pixels, outputs) and uint8. */
 static PyObject *evaluate(PyObject *self, PyObject *arguments) {
     (void)self;
     PyObject *capsule;
-    Py_buffer inputs, outputs;
+    Py_buffer inputs, outputs, hidden;
     Py_ssize_t pixels;
-    if (!PyArg_ParseTuple(arguments, "Oy*w*n", &capsule, &inputs, &outputs, &pixels))
+    if (!PyArg_ParseTuple(arguments, "Oy*w*w*n", &capsule, &inputs, &outputs, &hidden, &pixels))
         return NULL;
     const nlc_model *model = PyCapsule_GetPointer(capsule, MODEL);
     int status = NLC_BAD_ARGUMENT;
-    int in_width = 0, out_width = 0;
+    int in_width = 0, out_width = 0, units = 0;
     if (model)
-        nlc_model_shape(model, &in_width, &out_width);
-    if (model && pixels >= 0 && inputs.len == pixels * in_width * (Py_ssize_t)sizeof(int16_t) &&
-        outputs.len == pixels * out_width * (Py_ssize_t)sizeof(int32_t)) {
+        nlc_model_shape(model, &in_width, &out_width, &units);
+    if (model && pixels >= 0 && pixels < PY_SSIZE_T_MAX >> 20 &&
+        inputs.len == pixels * in_width * (Py_ssize_t)sizeof(int16_t) &&
+        outputs.len == pixels * out_width * (Py_ssize_t)sizeof(int32_t) && hidden.len == pixels * units) {
         Py_BEGIN_ALLOW_THREADS
-        status = nlc_model_evaluate(model, inputs.buf, (size_t)pixels, outputs.buf);
+        status = nlc_model_evaluate(model, inputs.buf, (size_t)pixels, outputs.buf, hidden.buf);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&inputs);
     PyBuffer_Release(&outputs);
+    PyBuffer_Release(&hidden);
     if (!model)
         return NULL;
     if (status != NLC_OK)

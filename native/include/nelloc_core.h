@@ -70,15 +70,17 @@ typedef struct nlc_model nlc_model;
 int nlc_model_new(const nlc_model_source *source, int bits, int level, nlc_model **made);
 void nlc_model_free(nlc_model *model);
 
-/* The numbers of a network's inputs and outputs, and the bits of samples that a model was made for. */
-void nlc_model_shape(const nlc_model *model, int *inputs, int *outputs);
+/* The numbers of a network's inputs, outputs and units of the last hidden layer; the bits of a model's samples. */
+void nlc_model_shape(const nlc_model *model, int *inputs, int *outputs, int *units);
 int nlc_model_bits(const nlc_model *model);
 
 /* 1 if the last layer may learn while tiles are coded (section 14), else 0. */
 int nlc_model_can_learn(const nlc_model *model);
 
-/* Evaluate the network alone: `inputs` (pixels x inputs of the first layer), `outputs` (pixels x rows of the last). */
-int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs);
+/* Evaluate the network alone: `inputs` (pixels x inputs of the first layer), `outputs` (pixels x rows of the last), and
+ * `hidden` (pixels x units of the last hidden layer), which is what the last layer sees.
+ */
+int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs, uint8_t *hidden);
 
 /* What a walk does at each digit. */
 enum nlc_mode {

@@ -126,7 +126,7 @@ typedef struct {
 typedef struct {
     int32_t *learned;
     void *used;
-    int64_t *squares;
+    double *squares; /* sums of squares of each unit's activations, integers below 2^53 */
     int64_t pixels;
 } nlc_learner;
 
@@ -147,6 +147,19 @@ struct nlc_kernels {
     /* The sums of a layer to its activations: (sum + bias) >> shift, clamped to 0..255, after `skip` if not NULL. */
     void (*activate)(const nlc_layer *layer, const int32_t *sums, size_t rows, const uint8_t *skip, uint8_t *out,
                      size_t stride);
+    /* The sums of the last layer to the network's outputs: (sum + bias) >> shift. */
+    void (*finish)(const nlc_layer *layer, const int32_t *sums, size_t rows, int32_t *outputs);
+    /* Outputs of NLC_LANES pixels (lanes x stride), to lanes: out[output][lane]. */
+    void (*turn)(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out);
+    /* Add the squares of units' activations (units x stride bytes) over pixels to the sums, and find how much the
+     * changes of each unit are reduced, from the mean square, or -1 for a unit that is 0 in all pixels. */
+    void (*reduce)(const uint8_t *units, size_t stride, size_t count, size_t pixels, double *squares, double seen,
+                   int32_t *reduction);
+    /* What gradients of at most NLC_LANES outputs (outputs x lanes) have above `above`, at most 127, as bytes in groups
+     * of 4 lanes: lanes `first`, a multiple of 4, to `last` - 1, and 0 to fill the last group. A group takes
+     * 4 * NLC_LANES bytes, of which an output has 4. Returns the largest gradient of all lanes up to `last`, at least 0. */
+    int32_t (*pack_gradients)(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, int32_t above,
+                              int8_t *packed);
     void (*widen)(const uint8_t *in, size_t count, int16_t *out);
     /* The network's inputs of one pixel, from the samples that it sees (window x channels): see context.c. */
     void (*normalise)(const nlc_model *model, const uint16_t *seen, int16_t *inputs, int32_t *base, int32_t *level);
@@ -160,9 +173,10 @@ struct nlc_kernels {
     void (*gradients)(const nlc_model *model, const nlc_block *block, int planes, nlc_lanes *gradient);
     /* Add the correction to the outputs of pixels: sums are those of what is used, `shifts` for each output. */
     void (*correct)(const int32_t *sums, const int32_t *shifts, size_t count, int32_t *outputs);
-    /* Follow `sums` (4 units x outputs): what is learned, and what is used of it, packed as the level packs layers. */
-    void (*follow)(const int32_t *sums, size_t stride, const int32_t *reduction, int32_t *learned, size_t vectors,
-                   size_t groups, void *used);
+    /* Follow the sums of a unit (outputs): what is learned. */
+    void (*follow)(const int32_t *sums, int32_t reduction, int32_t *learned, size_t outputs);
+    /* What is used of what four units have learned, packed as the level packs layers. */
+    void (*use)(const int32_t *learned, size_t vectors, size_t groups, void *used);
 };
 
 /* The kernels of a level that is available, else NULL. */

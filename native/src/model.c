@@ -327,9 +327,10 @@ void nlc_model_free(nlc_model *m) {
 
 int nlc_model_can_learn(const nlc_model *model) { return model->can_learn; }
 
-void nlc_model_shape(const nlc_model *model, int *inputs, int *outputs) {
+void nlc_model_shape(const nlc_model *model, int *inputs, int *outputs, int *units) {
     *inputs = model->inputs;
     *outputs = model->outputs;
+    *units = model->layers[model->layer_count - 1].columns;
 }
 
 int nlc_model_bits(const nlc_model *model) { return model->bits; }

@@ -58,10 +58,7 @@ void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int
                 product_long(wide, stride, pixels, layer, space->sums);
         }
         if (index + 1 == model->layer_count) {
-            const size_t width = vectors * NLC_LANES;
-            for (size_t pixel = 0; pixel < pixels; pixel++)
-                for (size_t k = 0; k < width; k++)
-                    outputs[pixel * width + k] = (space->sums[pixel * width + k] + layer->bias[k]) >> layer->shift[k];
+            kernels->finish(layer, space->sums, pixels, outputs);
             if (last)
                 memcpy(last, seen, pixels * narrow);
         } else {
@@ -71,24 +68,29 @@ void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int
     }
 }
 
-int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs) {
+int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs, uint8_t *hidden) {
     nlc_network_space space;
     int16_t *own = nlc_allocate(NLC_CHUNK, model->wide_stride * sizeof *own);
     int32_t *found = nlc_allocate(NLC_CHUNK, model->output_stride * sizeof *found);
+    uint8_t *seen = nlc_allocate(NLC_CHUNK, model->narrow_stride);
     int status = nlc_network_space_new(model, &space);
-    if (!own || !found)
+    if (!own || !found || !seen)
         status = NLC_NO_MEMORY;
     const size_t width = (size_t)model->inputs, rows = (size_t)model->outputs;
+    const size_t units = (size_t)model->layers[model->layer_count - 1].columns;
     for (size_t first = 0; status == NLC_OK && first < pixels; first += NLC_CHUNK) {
         const size_t count = pixels - first < NLC_CHUNK ? pixels - first : NLC_CHUNK;
         for (size_t k = 0; k < count; k++)
             memcpy(own + k * model->wide_stride, inputs + (first + k) * width, width * sizeof *own);
-        nlc_network_run(model, &space, own, count, found, NULL);
-        for (size_t k = 0; k < count; k++)
+        nlc_network_run(model, &space, own, count, found, seen);
+        for (size_t k = 0; k < count; k++) {
             memcpy(outputs + (first + k) * rows, found + k * model->output_stride, rows * sizeof *outputs);
+            memcpy(hidden + (first + k) * units, seen + k * model->narrow_stride, units);
+        }
     }
     nlc_network_space_free(&space);
     nlc_release(own);
     nlc_release(found);
+    nlc_release(seen);
     return status;
 }

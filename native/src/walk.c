@@ -141,7 +141,7 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
         const size_t wanted = walk->learns ? WANTED_LEARNING_LANES : WANTED_LANES;
         const size_t fit = walk->learns ? LEARNED_BYTES / nlc_learner_size(model) : wanted;
         walk->most_tiles = least(count ? count : 1, fit ? fit : 1);
-        walk->most_lanes = nlc_round_up(widest + wanted, NLC_LANES);
+        walk->most_lanes = nlc_round_up(widest + wanted + 3 * walk->most_tiles, NLC_LANES);
         status = new_storage(walk);
     }
     if (status != NLC_OK) {
@@ -268,6 +268,8 @@ static int next_lanes(nlc_walk *walk, size_t *lanes) {
             segment->state->step++; /* a step without pixels: the tile is narrower than the shear */
             rows_at(model, segment->state, &first, &last);
         }
+        if (walk->learns) /* whose gradients are packed in fours */
+            *lanes = nlc_round_up(*lanes, 4);
         segment->first = *lanes;
         segment->count = (size_t)(last - first);
         segment->row = first;
@@ -343,11 +345,7 @@ static void evaluate(nlc_walk *walk, size_t lanes) {
     for (size_t lane = lanes; lane < rounded; lane++)
         walk->blocks[lane / NLC_LANES].level[lane % NLC_LANES] = 0;
     for (size_t k = 0; k < rounded / NLC_LANES; k++) {
-        const int32_t *from = walk->outputs + k * NLC_LANES * width;
-        nlc_lanes *to = walk->blocks[k].outputs;
-        for (size_t output = 0; output < outputs; output++)
-            for (size_t l = 0; l < NLC_LANES; l++)
-                to[output][l] = from[l * width + output];
+        model->kernels->turn(walk->outputs + k * NLC_LANES * width, width, outputs, walk->blocks[k].outputs);
         model->kernels->start_block(model, &walk->blocks[k]);
     }
 }
@@ -421,6 +419,9 @@ static void code_digit(nlc_walk *walk, size_t lanes, int plane, int32_t stride) 
         for (size_t lane = begin; lane < end;) {
             while (segment->first + segment->count <= lane)
                 segment++;
+            if (segment->first >= end)
+                break;
+            lane = lane < segment->first ? segment->first : lane;
             const size_t stop = least(segment->first + segment->count, end);
             code_digits(walk, segment, block, begin, lane - begin, stop - begin, plane, stride);
             lane = stop;
@@ -539,7 +540,8 @@ int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done) {
             extend(walk, &walk->segments[k]);
             walk->segments[k].state->step++;
         }
-        *done += lanes;
+        for (size_t k = 0; k < walk->under_way; k++)
+            *done += walk->segments[k].count;
     }
     return NLC_OK;
 }

@@ -30,7 +30,7 @@ BAR_DELAY = 1
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 # Written out so that --help does not import the codec; a test keeps them true.
 DECODER_NAMES = ("sequential", "parallel", "sheared")
-BACKEND_NAMES = ("numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
+BACKEND_NAMES = ("native", "numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
 
 
 class Name(click.Path):
@@ -80,16 +80,14 @@ _PARAMETERS = {
     "backend": click.option(
         "--backend",
         type=click.Choice(BACKEND_NAMES),
-        default="numpy",
-        show_default=True,
-        help="What evaluates the network. All give the same bytes; those on torch need nelloc[train].",
+        help="Compute backend; all give the same bytes, and those on torch need nelloc[train].  [default: native, the "
+        "compiled core, or numpy where it is not built]",
     ),
     "decoder": click.option(
         "--decoder",
         type=click.Choice(DECODER_NAMES),
-        default="sheared",
-        show_default=True,
-        help="How the pixels are walked (sNeLLoC, pNeLLoC, ShearLoC). All give the same pixels.",
+        help="Decode by this algorithm of the thesis (sNeLLoC, pNeLLoC, ShearLoC), in Python; all give the same pixels."
+        "  [default: the core's own walk, or sheared]",
     ),
     "threads": click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Cores to use.  [default: all]"),
     "device": click.option(
@@ -310,6 +308,15 @@ def quiet_pillow() -> None:
     warnings.simplefilter("ignore")  # on damaged metadata and the like: no message of ours
 
 
+def remark_missing_core(printer: Printer) -> None:
+    """Say in one line that nelloc runs on NumPy where the compiled core is not built."""
+    from nelloc.exact import native
+
+    reason = native.missing()
+    if reason is not None:
+        printer.remark(f"nelloc runs on NumPy, 10 to 30 times slower: {reason}")
+
+
 def progress_bar(printer: Printer, **settings: Any) -> tqdm:
     """A bar of tqdm on standard error, where that is a terminal, once the work has taken a second; it goes in the end.
 
@@ -328,6 +335,8 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
     from nelloc.spread import processes_allowed
 
     quiet_pillow()
+    if fields.get("backend") is None:
+        remark_missing_core(printer)
     with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from nelloc.cli.common import (
-    BACKEND_NAMES,
     Name,
     Printer,
     Size,
@@ -49,14 +48,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 )
 @click.option("--part", type=click.Choice(("local", "full")), help="Which model of a pair.  [default: local]")
 @click.option("--out", metavar="FILE", type=Name(path_type=Path), required=True, help="The PNG file to write.")
-@click.option(
-    "--backend",
-    type=click.Choice(BACKEND_NAMES),
-    default="numpy",
-    show_default=True,
-    help="What evaluates an integer network. All give the same images.",
-)
-@options("force", "json", "quiet")
+@options("backend", "force", "json", "quiet")
 def sample(model, size, count, columns, seed, part, out, backend, force, as_json, quiet):
     """Draw images from a model: what it takes images to look like.
 

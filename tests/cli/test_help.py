@@ -15,9 +15,9 @@ from running import COMMANDS, MODEL, assert_failed, environment, invoke
 from nelloc import codec, container
 from nelloc.cli import common
 from nelloc.cli.main import main
-from nelloc.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.decoders import DECODERS
 from nelloc.effort import DEFAULT_EFFORT
-from nelloc.exact.backends import BACKENDS, DEFAULT_BACKEND
+from nelloc.exact.backends import BACKENDS
 from nelloc.tiling import MAX_TILE, MIN_TILE
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
@@ -62,7 +62,7 @@ def test_the_defaults_of_the_command_line_are_those_of_the_codec():
             assert given[name] == getattr(defaults, name), f"{command.name}: {name}"
     tile = next(parameter.type for parameter in main.commands["compress"].params if parameter.name == "tile")
     assert (tile.min, tile.max) == (MIN_TILE, MAX_TILE)
-    assert (defaults.backend, defaults.decoder, defaults.effort) == (DEFAULT_BACKEND, DEFAULT_DECODER, DEFAULT_EFFORT)
+    assert (defaults.backend, defaults.decoder, defaults.effort) == (None, None, DEFAULT_EFFORT)
     assert defaults.max_pixels == container.MAX_PIXELS
 
 

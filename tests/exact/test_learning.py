@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from materials import GOLDEN, small_model_bytes
 
 import nelloc
-from nelloc import NellocError, container, library
+from nelloc import NellocError, codec, container, library
 from nelloc.container import Method, TileRecord
 from nelloc.decoders import DECODERS
 from nelloc.decoders.interface import EncodedTile
@@ -29,7 +29,7 @@ from nelloc.exact.model import load_model, output_bits
 
 
 def engine_of(model, learns: bool = True) -> Engine:
-    return Engine.of(model, backends.prepare(model), learns=learns)
+    return Engine.of(model, backends.prepare(model, "numpy"), learns=learns)
 
 
 def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -192,16 +192,16 @@ def test_deep_samples_do_not_teach(small_model_path):
 
 
 def test_at_higher_effort_the_model_is_also_tried_as_it_is(small_model_path, monkeypatch):
-    from nelloc import codec
-
     tried = []
-    real = codec.encode_tile
-    monkeypatch.setattr(codec, "encode_tile", lambda *a, **b: tried.append(1) or real(*a, **b))
+    real = codec.tile_coder
+    monkeypatch.setattr(
+        codec, "tile_coder", lambda *a, learns, **b: tried.append(learns) or real(*a, learns=learns, **b)
+    )
     image = picture(20, 20).transpose(1, 2, 0)
     nelloc.encode(image, model=small_model_path, effort=5)
-    assert not tried
+    assert tried == [True]
     nelloc.encode(image, model=small_model_path, effort=6)
-    assert tried
+    assert tried == [True, True, False]
 
 
 def test_tiles_that_learn_at_once_are_bounded(small_model, monkeypatch):

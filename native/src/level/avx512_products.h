@@ -35,34 +35,34 @@ static inline __m512i spread(const void *from) {
             for (int vector = 0; vector < vectors; vector++)                                                          \
                 _mm512_storeu_si512(c + (size_t)row * c_stride + vector * NLC_LANES, sums[row][vector]);              \
     }                                                                                                                 \
-    NLC_INLINE void name##_rows(const activation *a, size_t a_stride, const weight *b, size_t groups, size_t vectors, \
-                                int32_t *c, size_t c_stride, const int rows) {                                        \
-        const size_t apart = groups * NLC_LANES * (per_group);                                                        \
-        for (; vectors >= VECTORS_AT_ONCE; vectors -= VECTORS_AT_ONCE) {                                              \
-            name##_part(a, a_stride, b, groups, c, c_stride, rows, VECTORS_AT_ONCE);                                  \
-            b += VECTORS_AT_ONCE * apart;                                                                             \
-            c += VECTORS_AT_ONCE * NLC_LANES;                                                                         \
+    /* A panel of vectors stays in the nearest cache while all rows go over it. */                                     \
+    NLC_INLINE void name##_panel(const activation *a, size_t a_stride, size_t rows, const weight *b, size_t groups,    \
+                                 int32_t *c, size_t c_stride, const int vectors) {                                    \
+        for (; rows >= ROWS_AT_ONCE; rows -= ROWS_AT_ONCE) {                                                          \
+            name##_part(a, a_stride, b, groups, c, c_stride, ROWS_AT_ONCE, vectors);                                  \
+            a += ROWS_AT_ONCE * a_stride;                                                                             \
+            c += ROWS_AT_ONCE * c_stride;                                                                             \
         }                                                                                                             \
-        switch (vectors) {                                                                                            \
-        case 3: name##_part(a, a_stride, b, groups, c, c_stride, rows, 3); break;                                     \
-        case 2: name##_part(a, a_stride, b, groups, c, c_stride, rows, 2); break;                                     \
-        case 1: name##_part(a, a_stride, b, groups, c, c_stride, rows, 1); break;                                     \
+        switch (rows) {                                                                                               \
+        case 5: name##_part(a, a_stride, b, groups, c, c_stride, 5, vectors); break;                                  \
+        case 4: name##_part(a, a_stride, b, groups, c, c_stride, 4, vectors); break;                                  \
+        case 3: name##_part(a, a_stride, b, groups, c, c_stride, 3, vectors); break;                                  \
+        case 2: name##_part(a, a_stride, b, groups, c, c_stride, 2, vectors); break;                                  \
+        case 1: name##_part(a, a_stride, b, groups, c, c_stride, 1, vectors); break;                                  \
         default: break;                                                                                               \
         }                                                                                                             \
     }                                                                                                                 \
     static void name(const activation *a, size_t a_stride, size_t rows, const weight *b, size_t groups,               \
                      size_t vectors, int32_t *c, size_t c_stride) {                                                   \
-        for (; rows >= ROWS_AT_ONCE; rows -= ROWS_AT_ONCE) {                                                          \
-            name##_rows(a, a_stride, b, groups, vectors, c, c_stride, ROWS_AT_ONCE);                                  \
-            a += ROWS_AT_ONCE * a_stride;                                                                             \
-            c += ROWS_AT_ONCE * c_stride;                                                                             \
+        for (; vectors >= VECTORS_AT_ONCE; vectors -= VECTORS_AT_ONCE) {                                              \
+            name##_panel(a, a_stride, rows, b, groups, c, c_stride, VECTORS_AT_ONCE);                                 \
+            b += VECTORS_AT_ONCE * groups * NLC_LANES * (per_group);                                                  \
+            c += VECTORS_AT_ONCE * NLC_LANES;                                                                         \
         }                                                                                                             \
-        switch (rows) {                                                                                               \
-        case 5: name##_rows(a, a_stride, b, groups, vectors, c, c_stride, 5); break;                                  \
-        case 4: name##_rows(a, a_stride, b, groups, vectors, c, c_stride, 4); break;                                  \
-        case 3: name##_rows(a, a_stride, b, groups, vectors, c, c_stride, 3); break;                                  \
-        case 2: name##_rows(a, a_stride, b, groups, vectors, c, c_stride, 2); break;                                  \
-        case 1: name##_rows(a, a_stride, b, groups, vectors, c, c_stride, 1); break;                                  \
+        switch (vectors) {                                                                                            \
+        case 3: name##_panel(a, a_stride, rows, b, groups, c, c_stride, 3); break;                                    \
+        case 2: name##_panel(a, a_stride, rows, b, groups, c, c_stride, 2); break;                                    \
+        case 1: name##_panel(a, a_stride, rows, b, groups, c, c_stride, 1); break;                                    \
         default: break;                                                                                               \
         }                                                                                                             \
     }

@@ -3,6 +3,8 @@
  * A level's file (plain.c, avx2.c, ...) chooses the instructions that the compiler may use, defines
  *   NLC_NARROW         1 if the level has narrow products, else 0
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
+ *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS
+ *                      if the level has these of its own
  * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
  */
 #include "../core.h"
@@ -20,6 +22,14 @@ static inline int32_t floor_divided(double numerator, double denominator) { retu
 
 static inline int32_t clamped(int32_t number, int32_t least, int32_t most) {
     return number < least ? least : number > most ? most : number;
+}
+
+/* Whether a component has weight 0 in all lanes: what it would add is 0 then. */
+static inline int weighs_nothing(const int32_t *weight) {
+    int32_t any = 0;
+    for (int l = 0; l < NLC_LANES; l++)
+        any |= weight[l];
+    return any == 0;
 }
 
 static void widen(const uint8_t *restrict in, size_t count, int16_t *restrict out) {
@@ -43,6 +53,13 @@ static void activate(const nlc_layer *layer, const int32_t *restrict sums, size_
                 out[k] = (uint8_t)clamped((sums[k] + bias[k]) >> shift[k], 0, NLC_ACTIVATION_MAX);
         }
     }
+}
+
+static void finish(const nlc_layer *layer, const int32_t *restrict sums, size_t rows, int32_t *restrict outputs) {
+    const size_t width = (size_t)layer->vectors * NLC_LANES;
+    for (size_t row = 0; row < rows; row++, sums += width, outputs += width)
+        for (size_t k = 0; k < width; k++)
+            outputs[k] = (sums[k] + layer->bias[k]) >> layer->shift[k];
 }
 
 /* The largest level whose threshold is at most `sum`. */
@@ -155,6 +172,8 @@ static void start_plane(const nlc_model *model, nlc_block *block, int plane) {
         base[l] = 16 * block->base[plane][l];
     }
     for (int i = 0; i < count; i++) {
+        if (weighs_nothing(block->weight[i]))
+            continue;
         int64_t found[NLC_LANES];
         for (int l = 0; l < NLC_LANES; l++)
             found[l] = ((int64_t)mean[i][l] * mean_scale[l] >> 8) + base[l];
@@ -196,12 +215,30 @@ static inline void logistic_at(const nlc_model *model, const int32_t *restrict s
     }
 }
 
+/* Turn the sums of weights by logistic CDFs less a half, at the inner boundaries, into the digit's frequencies. */
+static inline void finish_digit(nlc_block *block, nlc_lanes *sum, int32_t stride) {
+    for (int k = 1; k < NLC_RADIX; k++)
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int32_t boundary = block->value[l] + k * stride;
+            const int32_t half = block->total[l] << (NLC_LOGISTIC_BITS - 1);
+            const int32_t uniform = block->total[l] * boundary >> NLC_UNIFORM_SHIFT;
+            const int32_t above = sum[k - 1][l] + half + uniform - block->lowest[l];
+            block->cdf[k][l] = above;
+            /* Below 2^53. */
+            const double part = (double)above * NLC_FREE_FREQUENCY;
+            block->cumulative[k][l] = (uint32_t)(int32_t)(part / (double)block->whole[l]);
+        }
+    memcpy(block->cdf[NLC_RADIX], block->whole, sizeof block->whole);
+}
+
+#ifndef NLC_OWN_DIGIT
 static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
     const int count = model->components;
-    int32_t sum[NLC_RADIX - 1][NLC_LANES];
-    for (int k = 0; k < NLC_RADIX - 1; k++)
-        memset(sum[k], 0, sizeof sum[k]);
-    for (int i = 0; i < count; i++)
+    nlc_lanes sum[NLC_RADIX - 1];
+    memset(sum, 0, sizeof sum);
+    for (int i = 0; i < count; i++) {
+        if (weighs_nothing(block->weight[i]))
+            continue;
         for (int k = 0; k < NLC_RADIX - 1; k++) {
             nlc_lanes steps, logistic;
             for (int l = 0; l < NLC_LANES; l++) {
@@ -212,19 +249,10 @@ static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
             for (int l = 0; l < NLC_LANES; l++)
                 sum[k][l] += block->weight[i][l] * logistic[l];
         }
-    for (int k = 1; k < NLC_RADIX; k++)
-        for (int l = 0; l < NLC_LANES; l++) {
-            const int32_t boundary = block->value[l] + k * stride;
-            const int32_t half = block->total[l] << (NLC_LOGISTIC_BITS - 1);
-            const int32_t uniform = block->total[l] * boundary >> NLC_UNIFORM_SHIFT;
-            const int32_t above = sum[k - 1][l] + half + uniform - block->lowest[l];
-            block->cdf[k][l] = above;
-            /* Below 2^52. */
-            const double part = (double)above * NLC_FREE_FREQUENCY;
-            block->cumulative[k][l] = (uint32_t)(int32_t)(part / (double)block->whole[l]);
-        }
-    memcpy(block->cdf[NLC_RADIX], block->whole, sizeof block->whole);
+    }
+    finish_digit(block, sum, stride);
 }
+#endif
 
 static void end_plane(const nlc_model *model, nlc_block *block, int plane, int traced) {
     const int count = model->components;
@@ -235,6 +263,10 @@ static void end_plane(const nlc_model *model, nlc_block *block, int plane, int t
     if (!model->joint)
         return;
     for (int i = 0; i < count; i++) {
+        if (weighs_nothing(block->weight[i])) { /* for good: nothing can be learned from it in this plane and the next */
+            memset(number[i], 0, sizeof number[i]);
+            continue;
+        }
         nlc_lanes steps_below, steps_above, below, above;
         for (int l = 0; l < NLC_LANES; l++) {
             const int32_t distance = 64 * block->value[l] - 32 - block->mean[i][l];
@@ -259,9 +291,30 @@ static void end_plane(const nlc_model *model, nlc_block *block, int plane, int t
     share_out(number, count, block->weight);
 }
 
+/* The gradients of a component's mean and log-scale in one plane, and `pull`, of which others are made. */
+static inline void slopes_of(const nlc_trace *trace, int i, const int32_t *restrict weight, int32_t *restrict pull,
+                             int32_t *restrict mean, int32_t *restrict scale) {
+    const int32_t *restrict below = trace->below[i], *restrict above = trace->above[i];
+    const int32_t *restrict step_below = trace->step_below[i], *restrict step_above = trace->step_above[i];
+    const int32_t whole = 1 << NLC_LOGISTIC_BITS;
+    double numerator[NLC_LANES], denominator[NLC_LANES];
+    nlc_lanes share;
+    for (int l = 0; l < NLC_LANES; l++) {
+        pull[l] = weight[l] * (below[l] + above[l] - whole);
+        mean[l] = (pull[l] + (1 << 21)) >> 22;
+        /* Where steps are beyond the table's end, below * (whole - below) is 0: numerators are below 2^47. */
+        numerator[l] = (double)step_below[l] * (below[l] * (whole - below[l])) -
+                       (double)step_above[l] * (above[l] * (whole - above[l]));
+        denominator[l] = (double)(above[l] - below[l] > 1 ? above[l] - below[l] : 1) * (1 << 19);
+    }
+    for (int l = 0; l < NLC_LANES; l++)
+        share[l] = floor_divided(numerator[l], denominator[l]); /* below 2^28 */
+    for (int l = 0; l < NLC_LANES; l++)
+        scale[l] = (weight[l] * clamped(share[l], -64, 192) + (1 << 12)) >> 13;
+}
+
 static void gradients(const nlc_model *model, const nlc_block *block, int planes, nlc_lanes *gradient) {
     const int count = model->components, channels = model->channels;
-    const int32_t whole = 1 << NLC_LOGISTIC_BITS;
     nlc_lanes *means = gradient + count, *scales = means + channels * count, *linear = scales + channels * count;
     nlc_lanes relative[NLC_MAX_CHANNELS];
     memset(gradient, 0, (size_t)model->outputs * sizeof *gradient);
@@ -275,28 +328,66 @@ static void gradients(const nlc_model *model, const nlc_block *block, int planes
             gradient[i][l] = (block->weight[i][l] - block->prior[i][l] + 32) >> 6;
     for (int p = 0; p < planes; p++)
         for (int i = 0; i < count; i++) {
-            const nlc_trace *trace = &block->trace[p];
-            const int32_t *below = trace->below[i], *above = trace->above[i], *weight = block->weight[i];
-            nlc_lanes pull;
-            for (int l = 0; l < NLC_LANES; l++) {
-                pull[l] = weight[l] * (below[l] + above[l] - whole);
-                means[p * count + i][l] = (pull[l] + (1 << 21)) >> 22;
-                /* Where steps are beyond the table's end, below * (whole - below) is 0: numerators are below 2^47. */
-                const double numerator =
-                    (double)trace->step_below[i][l] * ((double)below[l] * (whole - below[l])) -
-                    (double)trace->step_above[i][l] * ((double)above[l] * (whole - above[l]));
-                const int32_t width = above[l] - below[l] > 1 ? above[l] - below[l] : 1;
-                double share = numerator / ((double)width * (1 << 19));
-                share = share < -64 ? -64 : share > 192 ? 192 : share;
-                scales[p * count + i][l] = (weight[l] * floor_of(share) + (1 << 12)) >> 13;
-            }
+            if (weighs_nothing(block->weight[i]))
+                continue;
+            const int32_t *restrict weight = block->weight[i];
+            nlc_lanes pull, mean, scale;
+            slopes_of(&block->trace[p], i, weight, pull, mean, scale);
+            memcpy(means[p * count + i], mean, sizeof mean);
+            memcpy(scales[p * count + i], scale, sizeof scale);
             for (int q = 0; q < p; q++) {
-                int32_t *found = linear[(p + q - 1) * count + i];
+                nlc_lanes found;
                 for (int l = 0; l < NLC_LANES; l++)
-                    found[l] = floor_of((double)pull[l] * relative[q][l] / (1 << 27) + 0.5);
+                    found[l] = floor_of((double)pull[l] * relative[q][l] * (1.0 / (1 << 27)) + 0.5);
+                memcpy(linear[(p + q - 1) * count + i], found, sizeof found);
             }
         }
 }
+
+/* u of section 14 for a mean square of `number`: its binary digits, at least 2, less 10, halved downwards, plus 4. */
+static inline int32_t reduction_of(double number) {
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    const int32_t digits = (int32_t)(bits >> 52) - 1022; /* of a positive number's whole part, if that is not 0 */
+    return ((digits < 2 ? 2 : digits) - 10 + 64) / 2 - 32 + 4;
+}
+
+static void reduce(const uint8_t *restrict units, size_t stride, size_t count, size_t pixels, double *restrict squares,
+                   double seen, int32_t *restrict reduction) {
+    for (size_t unit = 0; unit < count; unit++) {
+        int32_t sum = 0;
+        for (size_t pixel = 0; pixel < pixels; pixel++)
+            sum += units[unit * stride + pixel] * units[unit * stride + pixel];
+        squares[unit] += sum;
+        reduction[unit] = sum ? 0 : -1;
+    }
+    for (size_t unit = 0; unit < count; unit++)
+        reduction[unit] |= reduction_of(squares[unit] / seen);
+}
+
+#ifndef NLC_OWN_PACK_GRADIENTS
+static int32_t pack_gradients(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, int32_t above,
+                              int8_t *packed) {
+    nlc_lanes largest = {0}, mask;
+    const int32_t least = above ? 0 : INT8_MIN;
+    for (size_t l = 0; l < NLC_LANES; l++)
+        mask[l] = l < last ? -1 : 0;
+    for (size_t output = 0; output < outputs; output++, packed += 4) {
+        int8_t bytes[NLC_LANES];
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            const int32_t gradient = gradients[output][l] & mask[l];
+            largest[l] = gradient > largest[l] ? gradient : largest[l];
+            bytes[l] = (int8_t)clamped(gradient - above, least, INT8_MAX);
+        }
+        for (size_t l = first; l < last; l += 4)
+            memcpy(packed + (l - first) * NLC_LANES, bytes + l, 4);
+    }
+    int32_t found = 0;
+    for (size_t l = 0; l < NLC_LANES; l++)
+        found = largest[l] > found ? largest[l] : found;
+    return found;
+}
+#endif
 
 static void correct(const int32_t *restrict sums, const int32_t *restrict shifts, size_t count,
                     int32_t *restrict outputs) {
@@ -305,8 +396,7 @@ static void correct(const int32_t *restrict sums, const int32_t *restrict shifts
 }
 
 /* Follow the sums of one unit. */
-static inline void follow_unit(const int32_t *restrict sums, int32_t reduction, int32_t *restrict learned,
-                               size_t outputs) {
+static void follow(const int32_t *restrict sums, int32_t reduction, int32_t *restrict learned, size_t outputs) {
     const int32_t half = 1 << reduction >> 1;
     for (size_t k = 0; k < outputs; k++)
         learned[k] = clamped(learned[k] + ((4 * sums[k] + half) >> reduction), -NLC_LARGEST_LEARNED,
@@ -317,11 +407,8 @@ static inline int32_t used_of(int32_t learned) {
     return (learned + (1 << (NLC_ROUNDED_BITS - 1))) >> NLC_ROUNDED_BITS;
 }
 
-static void follow(const int32_t *restrict sums, size_t stride, const int32_t *restrict reduction,
-                   int32_t *restrict learned, size_t vectors, size_t groups, void *restrict used) {
+static void use(const int32_t *restrict learned, size_t vectors, size_t groups, void *restrict used) {
     const size_t outputs = vectors * NLC_LANES;
-    for (size_t unit = 0; unit < 4; unit++)
-        follow_unit(sums + unit * stride, reduction[unit], learned + unit * outputs, outputs);
     for (size_t vector = 0; vector < vectors; vector++, learned += NLC_LANES) {
 #if NLC_NARROW
         int8_t *restrict to = (int8_t *)used + vector * groups * NLC_LANES * 4;

@@ -15,7 +15,10 @@ static inline void lookup(const int16_t *table, const int32_t *index, int32_t *f
 
 #define NLC_NARROW 1
 #define NLC_LOOKUP lookup
+#define NLC_OWN_DIGIT
+#define NLC_OWN_PACK_GRADIENTS
 #include "pixel_kernels.h"
+#include "avx512_kernels.h"
 
 #include "shared_table.h"
 const nlc_kernels nlc_vnni_kernels = NLC_KERNELS("vnni");

@@ -35,3 +35,22 @@ static void transpose8(const uint8_t *in, size_t in_stride, size_t rows, size_t 
         for (size_t row = 0; row < rows; row += 16)
             transpose_block(in + row * in_stride + column, in_stride, out + column * out_stride + row, out_stride);
 }
+
+static void turn(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out) {
+    size_t output = 0;
+    for (; output + 4 <= count; output += 4)
+        for (size_t l = 0; l < NLC_LANES; l += 4) { /* 4 x 4 at a time */
+            __m128i rows[4];
+            for (size_t k = 0; k < 4; k++)
+                rows[k] = _mm_loadu_si128((const __m128i *)(const void *)(outputs + (l + k) * stride + output));
+            const __m128i low = _mm_unpacklo_epi32(rows[0], rows[1]), high = _mm_unpackhi_epi32(rows[0], rows[1]);
+            const __m128i low2 = _mm_unpacklo_epi32(rows[2], rows[3]), high2 = _mm_unpackhi_epi32(rows[2], rows[3]);
+            _mm_storeu_si128((__m128i *)(void *)(out[output] + l), _mm_unpacklo_epi64(low, low2));
+            _mm_storeu_si128((__m128i *)(void *)(out[output + 1] + l), _mm_unpackhi_epi64(low, low2));
+            _mm_storeu_si128((__m128i *)(void *)(out[output + 2] + l), _mm_unpacklo_epi64(high, high2));
+            _mm_storeu_si128((__m128i *)(void *)(out[output + 3] + l), _mm_unpackhi_epi64(high, high2));
+        }
+    for (; output < count; output++)
+        for (size_t l = 0; l < NLC_LANES; l++)
+            out[output][l] = outputs[l * stride + output];
+}

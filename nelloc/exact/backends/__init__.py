@@ -1,24 +1,35 @@
-"""Backends: interchangeable ways to evaluate the integer network, admitted by a known-answer test."""
+"""Backends: interchangeable ways to compute the integer network, admitted by a known-answer test.
+
+``native`` is the compiled core, which codes whole tiles; the others evaluate the network for the walks in Python. None
+trusts itself: before a process first uses one for a model, it evaluates networks of the model's shape whose sums are
+known, and one that gives wrong integers is not used.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from nelloc.errors import NellocError
+from nelloc.exact import native
 from nelloc.exact.backends.interface import Backend, Evaluator
+from nelloc.exact.backends.native_core import NativeBackend, NativeEvaluator
 from nelloc.exact.backends.numpy_float import NumpyBackend
 from nelloc.exact.backends.torch_products import TorchFloatBackend, TorchInt8Backend
 from nelloc.exact.context import INPUT_CLIP
 from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, ExactModel, Layer
 
-__all__ = ["BACKENDS", "DEFAULT_BACKEND", "Backend", "Evaluator", "prepare"]
+__all__ = ["BACKENDS", "Backend", "Evaluator", "chosen", "is_native", "level_of", "prepare"]
 
-DEFAULT_BACKEND = "numpy"
+NATIVE = "native"
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
+        NativeBackend(NATIVE),
         NumpyBackend("numpy", np.float32),
         NumpyBackend("reference", np.float64),
         TorchFloatBackend("torch-float32", "cpu"),
@@ -26,46 +37,112 @@ BACKENDS: dict[str, Backend] = {
         TorchFloatBackend("torch-cuda", "cuda"),
     )
 }
-# Numbers of pixels that the known-answer test tries: one, odd, and wide enough for blocked kernels.
+# What is used where none is named: the first that is here and passes the test.
+_PREFERRED = (NATIVE, "numpy", "reference")
+# Numbers of pixels that the known-answer test tries: one, odd, and wide enough for blocked kernels. What is used by
+# default must start in milliseconds, and is tried at a number that its kernels do not divide.
 _TEST_WIDTHS = (1, 33, 512)
+_THIN_TEST_WIDTHS = (7,)
 
 
-def prepare(model: ExactModel, name: str = DEFAULT_BACKEND) -> Evaluator:
-    """An evaluator of ``model`` on backend ``name``, after the known-answer test.
+def chosen(model: ExactModel, name: str | None = None) -> str:
+    """Choose the backend for ``model``: ``name``, or the fastest that works here.
 
-    Raises NellocError if there is no such backend, it cannot run here, or it fails the test.
+    A backend by default that gives wrong integers is left out with a warning.
+
+    Raises
+    ------
+    NellocError
+        If ``name`` is unknown, cannot run here or fails the known-answer test; or if no backend passes it.
     """
+    if name is not None:
+        _require(model, name)
+        return name
+    for candidate in _PREFERRED:
+        backend = BACKENDS[candidate]
+        if backend.available() is not None:
+            continue
+        if _admitted(backend, model):
+            return candidate
+    raise NellocError("no backend gives the right integers on this machine; use another machine, this one is unsound")
+
+
+def is_native(name: str) -> bool:
+    """Whether a backend is the compiled core."""
+    return name == NATIVE
+
+
+def level_of(model: ExactModel, name: str) -> str:
+    """The CPU level that a native backend, which was chosen, uses for ``model``."""
+    assert is_native(name)
+    return admitted_level(model)
+
+
+def prepare(model: ExactModel, name: str | None = None) -> Evaluator:
+    """Prepare an evaluator of ``model`` on a backend, after the known-answer test.
+
+    Raises
+    ------
+    NellocError
+        As ``chosen``.
+    """
+    name = chosen(model, name)
+    return BACKENDS[name].prepare(model)
+
+
+def _require(model: ExactModel, name: str) -> None:
+    """Raise NellocError unless backend ``name`` may be used for ``model``."""
     backend = BACKENDS.get(name)
     if backend is None:
         raise NellocError(f"backend {name}: unknown; choose one of {', '.join(BACKENDS)}")
     reason = backend.available()
     if reason is not None:
-        raise NellocError(f"backend {name}: {reason}; use --backend {DEFAULT_BACKEND}")
+        raise NellocError(f"backend {name}: {reason}; use another --backend, or none to have one chosen")
     try:
         failure = None if _admitted(backend, model) else "gives wrong integers on this machine"
-        evaluator = backend.prepare(model)
     except (RuntimeError, ValueError, NotImplementedError) as error:
         failure = f"cannot evaluate this model here ({error})"
     if failure is not None:
-        raise NellocError(f"backend {name}: {failure}; use --backend {DEFAULT_BACKEND}")
-    return evaluator
+        raise NellocError(f"backend {name}: {failure}; use another --backend, or none to have one chosen")
 
 
 def _admitted(backend: Backend, model: ExactModel) -> bool:
     """Whether ``backend`` may evaluate ``model``; tested once in a process."""
-    if isinstance(backend, NumpyBackend):
-        return True  # exact by the bounds that loading the model proved
+    if isinstance(backend, NativeBackend):
+        return bool(native.levels()) and admitted_level(model) != ""
     key = (backend.name, model.sha256)
     if key not in _answers:
-        _answers[key] = known_answers(backend, model)
+        widths = _THIN_TEST_WIDTHS if isinstance(backend, NumpyBackend) else _TEST_WIDTHS
+        _answers[key] = known_answers(backend.prepare, model, widths)
+        if not _answers[key]:
+            _warn(f"backend {backend.name}")
     return _answers[key]
+
+
+def admitted_level(model: ExactModel) -> str:
+    """The fastest CPU level of the core that passes the test for ``model``; empty if none does."""
+    for level in native.levels():
+        key = (f"{NATIVE} {level}", model.sha256)
+        if key not in _answers:
+            _answers[key] = known_answers(partial(NativeEvaluator, level=level), model)
+            if not _answers[key]:
+                _warn(f"CPU level {level}")
+        if _answers[key]:
+            return level
+    return ""
 
 
 _answers: dict[tuple[str, bytes], bool] = {}
 
 
-def known_answers(backend: Backend, model: ExactModel) -> bool:
-    """True if ``backend`` gives the right integers for networks of the model's shape.
+def _warn(what: str) -> None:
+    warnings.warn(f"{what} gives wrong integers on this machine and is not used", UserWarning, stacklevel=3)
+
+
+def known_answers(
+    prepare: Callable[[ExactModel], Evaluator], model: ExactModel, widths: Sequence[int] = _THIN_TEST_WIDTHS
+) -> bool:
+    """True if the evaluators that ``prepare`` makes give the right integers for networks of the model's shape.
 
     One network has all weights at each layer's largest, with one sign and the largest inputs (where narrow
     accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers.
@@ -73,8 +150,8 @@ def known_answers(backend: Backend, model: ExactModel) -> bool:
     random = np.random.default_rng(20210902)
     for weights in ("largest", "alternating", "random"):
         network = _test_network(model, weights, random)
-        evaluator = backend.prepare(network)
-        for n in _TEST_WIDTHS:
+        evaluator = prepare(network)
+        for n in widths:
             inputs = random.integers(-INPUT_CLIP, INPUT_CLIP + 1, (network.layers[0].weight.shape[1], n))
             inputs[:, : n // 2 + 1] = INPUT_CLIP
             if not np.array_equal(evaluator(inputs.astype(np.float32)), integer_outputs(network, inputs)):

@@ -1,0 +1,146 @@
+"""Coding whole tiles, with whatever computes: the compiled core, or the decoders' walks in NumPy or torch.
+
+All give the same bytes. What computes is chosen in ``backends``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.decoders.interface import EncodedTile
+from nelloc.encoder import TileCode, encode_learning, encode_tile
+from nelloc.exact import backends
+from nelloc.exact.coder import DigitDecoder, pixel_checksum
+from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.mixture import FREQUENCY_BITS
+from nelloc.exact.model import ExactModel
+from nelloc.exact.native import Core
+
+# Samples that NumPy encodes at once while it learns: their digits' frequencies are kept until the last is known.
+_LEARNING_AT_ONCE = 1 << 19
+
+
+class TileCoder(Protocol):
+    """A model that codes tiles (planes, height, width) of one depth, 1 or as many planes as the model has channels."""
+
+    def encode(self, images: Sequence[NDArray[Any]], progress: Advance, *, measure: bool = False) -> list[TileCode]: ...
+
+    def decode(self, tiles: Sequence[tuple[tuple[int, ...], bytes]], progress: Advance) -> list[NDArray[Any] | None]:
+        """Samples of tiles, given by their shapes and data; None for one that does not match its checksum."""
+        ...
+
+    def draw(
+        self, shape: tuple[int, int, int], numbers: Sequence[Callable[[int], NDArray[np.uint32]]], progress: Advance
+    ) -> list[NDArray[Any]]:
+        """Tiles of one shape, each drawn by numbers of FREQUENCY_BITS bits, which its function gives so many of."""
+        ...
+
+
+def tile_coder(
+    model: ExactModel,
+    bits: int = 8,
+    *,
+    learns: bool = False,
+    backend: str | None = None,
+    decoder: str | None = None,
+) -> TileCoder:
+    """Make a model ready to code tiles of samples of ``bits`` bits.
+
+    Parameters
+    ----------
+    learns : bool
+        Whether the last layer learns from each tile (docs/FORMAT.md, section 14).
+    backend : str, optional
+        What computes; by default the fastest that works here.
+    decoder : str, optional
+        How the pixels are walked: one of the thesis's three, which are NumPy's. By default as suits the backend.
+
+    Raises
+    ------
+    NellocError
+        If the backend cannot be used here.
+    """
+    name = backends.chosen(model, backend)
+    if backends.is_native(name) and decoder is None:
+        return _CoreCoder(Core(model, bits, backends.level_of(model, name), learns=learns), bits)
+    evaluator = backends.prepare(model, name)
+    engine = Engine.of(model, evaluator, bits, learns=learns)
+    return _SteppedCoder(engine, learns, decoder or DEFAULT_DECODER)
+
+
+@dataclass(frozen=True)
+class _CoreCoder:
+    core: Core
+    bits: int
+
+    def encode(self, images: Sequence[NDArray[Any]], progress: Advance, *, measure: bool = False) -> list[TileCode]:
+        coded = self.core.encode(images, [pixel_checksum(image) for image in images], progress, measure)
+        return [TileCode(data, bits if measure else None) for data, bits in coded]
+
+    def decode(self, tiles: Sequence[tuple[tuple[int, ...], bytes]], progress: Advance) -> list[NDArray[Any] | None]:
+        return self.core.decode(tiles, pixel_checksum, progress)
+
+    def draw(
+        self, shape: tuple[int, int, int], numbers: Sequence[Callable[[int], NDArray[np.uint32]]], progress: Advance
+    ) -> list[NDArray[Any]]:
+        digits = shape[0] * shape[1] * shape[2] * (self.bits // 2)
+        return self.core.draw(shape, [draw(digits) for draw in numbers], progress)
+
+
+@dataclass(frozen=True)
+class _SteppedCoder:
+    """The walks in Python."""
+
+    engine: Engine
+    learns: bool
+    decoder: str
+
+    def encode(self, images: Sequence[NDArray[Any]], progress: Advance, *, measure: bool = False) -> list[TileCode]:
+        images = [np.ascontiguousarray(image) for image in images]
+        seeds = [pixel_checksum(image) for image in images]
+        if not self.learns:
+            pairs = zip(images, seeds, strict=True)
+            return [encode_tile(self.engine, image, seed, progress=progress, measure=measure) for image, seed in pairs]
+        found: list[TileCode] = []
+        while len(found) < len(images):
+            stop = len(found) + 1
+            while stop < len(images) and sum(i[0].size for i in images[len(found) : stop]) < _LEARNING_AT_ONCE:
+                stop += 1
+            part = slice(len(found), stop)
+            found += encode_learning(self.engine, images[part], seeds[part], progress=progress, measure=measure)
+        return found
+
+    def decode(self, tiles: Sequence[tuple[tuple[int, ...], bytes]], progress: Advance) -> list[NDArray[Any] | None]:
+        walks = [EncodedTile(height, width, planes, DigitDecoder(data)) for (planes, height, width), data in tiles]
+        decoded = DECODERS[self.decoder](self.engine, walks, progress)
+        checked = zip(walks, decoded, strict=True)
+        return [samples if walk.digits.ends_with(pixel_checksum(samples)) else None for walk, samples in checked]
+
+    def draw(
+        self, shape: tuple[int, int, int], numbers: Sequence[Callable[[int], NDArray[np.uint32]]], progress: Advance
+    ) -> list[NDArray[Any]]:
+        planes, height, width = shape
+        walks = [EncodedTile(height, width, planes, DrawnDigits(draw)) for draw in numbers]
+        return DECODERS[self.decoder](self.engine, walks, progress)
+
+
+class DrawnDigits:
+    """Digits drawn with the frequencies that a decoder would decode them by."""
+
+    def __init__(self, draw: Callable[[int], NDArray[np.uint32]]):
+        self._draw = draw
+
+    def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Digits (N,), given their frequencies (N, RADIX) as the entropy coder takes them: less one each."""
+        numbers = self._draw(len(frequencies)).astype(np.float64)
+        upper = np.cumsum(frequencies + 1, axis=1)
+        return (numbers[:, None] >= upper[:, :-1]).sum(axis=1, dtype=np.int32)
+
+
+assert FREQUENCY_BITS == 24, "the core draws digits by numbers of 24 bits"
