@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 import zlib
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.native import NO_CORE, _native
+from nelloc.exact.native import _native, missing
 
 Watch = Callable[[], object]
 
@@ -32,7 +31,7 @@ def codes(samples: NDArray[Any], bits: int) -> bool:
 
 def decodes(shape: tuple[int, ...], bits: int) -> bool:
     """True if the core codes tiles of ``shape`` (planes, H, W), of samples of at most ``bits`` bits."""
-    if _native is None or os.environ.get("NELLOC_CPU") == NO_CORE or not _native.adaptive_fits(*shape, bits):
+    if missing() is not None or not _native.adaptive_fits(*shape, bits):
         return False
     return _gives_the_known_answers()
 
@@ -83,7 +82,9 @@ def _gives_the_known_answers() -> bool:
                 checksum = 0
                 break
     if checksum != _KNOWN_ANSWER:
-        warnings.warn("the compiled adaptive coder does not give its known answers; NumPy is used", stacklevel=2)
+        warnings.warn(
+            "the compiled adaptive coder gives wrong records on this machine and is not used", UserWarning, stacklevel=3
+        )
     return checksum == _KNOWN_ANSWER
 
 
