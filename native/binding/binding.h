@@ -13,4 +13,7 @@
 /* Set the exception of a status that is not NLC_OK; returns NULL. */
 PyObject *nlc_error(int status);
 
+/* Functions of the other files, which the module has too. */
+extern PyMethodDef nlc_adaptive_methods[];
+
 #endif

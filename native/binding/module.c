@@ -329,8 +329,12 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static int add_functions(PyObject *module) { return PyModule_AddFunctions(module, nlc_adaptive_methods); }
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)(uintptr_t)add_functions}, {0, NULL}};
+
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "nelloc._native", "The compiled core of nelloc.", 0, methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "nelloc._native", "The compiled core of nelloc.", 0, methods, slots, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void) {

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.generic import native
 from nelloc.generic.digits import DigitModel
 from nelloc.generic.memory import Memory, Recalled, mixed
 from nelloc.generic.neighbourhood import Field, Steps, median
@@ -125,6 +126,8 @@ def _table_bits(shape: Shape) -> tuple[int, int, int, int]:
 
 def count_colours(samples: NDArray, bits: int) -> int:
     """The number of colours of samples (planes, H, W); a larger one than MAX_COLOURS is a lower bound."""
+    if native.codes(samples, bits):
+        return native.count_colours(samples, bits)
     _, height, width = samples.shape
     rows = max(1, _COUNTED_AT_ONCE // width)
     found = np.zeros(0, np.int64)

@@ -1,23 +1,28 @@
-"""Records of the adaptive coder, one for each tile: a head of one or two bytes, then the digits' stack."""
+"""Records of the adaptive coder, one for each tile: a head of one or two bytes, then the digits' stack.
+
+Tiles are coded one by one in the compiled core where it is built, else side by side in NumPy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter, pixel_checksum
+from nelloc.generic import native
 from nelloc.generic.adaptive import MAX_COLOURS, Form, Numbers, Shape, code, count_colours, palette_digits, table_bytes
 from nelloc.numbers import MalformedError
 
 _FORM_BITS = 3
 # Forms that do not code plane by plane, or not in the context of other planes.
 UNORDERED = (Form.PALETTE, Form.STEADY)
-# A decision's probability stays 2**-16 away from certainty (``logistic.LIMIT``), so no pixel costs less.
-_MIN_BITS_PER_PIXEL = 2e-5
+# A decision's probability stays 2**-16 away from certainty (``logistic.LIMIT``), so that a bit has no more pixels.
+_MOST_PIXELS_PER_BIT = 50000
 # Memory for the tables of tiles that are coded side by side.
 _TABLE_BYTES = 1 << 28
 
@@ -59,8 +64,14 @@ def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _
 
     ``done`` is told of the number of pixels of those that are done, and often of none, so that it may raise to stop.
     """
-    heads = {n: _Head.of(*tile) for n, tile in enumerate(tiles)}
+    heads: dict[int, _Head] = {}
     found: dict[int, bytes] = {}
+    for n, (samples, bits, way) in enumerate(tiles):
+        if native.codes(samples, bits):
+            found[n] = native.encode(samples, bits, way.form, way.order, partial(done, 0))
+            done(samples[0].size)
+        else:
+            heads[n] = _Head.of(samples, bits, way)
     for batch in _batches(heads):
         first, members = heads[batch[0]], [tiles[n][0] for n in batch]
         writer = _Writer([DigitWriter() for _ in batch], done)
@@ -75,12 +86,17 @@ def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _
 def decode_many(tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: None) -> list[NDArray | None]:
     """The samples of each of several records, as ``decode`` has them; None for a damaged one."""
     heads: dict[int, _Head] = {}
+    found: dict[int, NDArray | None] = {}
     for n, (data, shape) in enumerate(tiles):
+        size = shape.planes, shape.height, shape.width
+        if native.decodes(size, shape.bits):
+            found[n] = native.decode(data, size, shape.bits, partial(done, 0))
+            done(shape.height * shape.width)
+            continue
         try:
             heads[n] = _Head.read(data, shape)
         except MalformedError:
             done(shape.height * shape.width)
-    found: dict[int, NDArray | None] = {}
     for batch in _batches(heads):
         found |= zip(batch, _decode_batch([heads[n] for n in batch], [tiles[n][0] for n in batch], done), strict=True)
         done(len(batch) * heads[batch[0]].shape.height * heads[batch[0]].shape.width)
@@ -119,7 +135,7 @@ class _Head:
     @classmethod
     def read(cls, data: bytes, shape: Shape) -> _Head:
         """The head of a record's bytes. Raises MalformedError for one that no encoder writes."""
-        if 8 * len(data) + CODER_STATE_BITS < _MIN_BITS_PER_PIXEL * shape.height * shape.width:
+        if _MOST_PIXELS_PER_BIT * (8 * len(data) + CODER_STATE_BITS) < shape.height * shape.width:
             raise MalformedError("too few bytes")
         if data.endswith(b"\0"):
             raise MalformedError("a zero byte at the end")
