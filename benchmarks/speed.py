@@ -1,6 +1,8 @@
 """Speed of the codec, all in one run so that the ratios hold on any machine.
 
-    python benchmarks/speed.py --out benchmarks/results/speed
+    python benchmarks/speed.py --part core --data DATA --out benchmarks/results/speed_core
+    python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
+    python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
     python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
     python benchmarks/speed.py --part workers --out benchmarks/results/speed_workers
@@ -8,7 +10,8 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-NumPy backend, one thread, but for the part workers. Every stream is decoded and compared before anything is timed.
+The first two are of the compiled core (core_speed.py), the others of the NumPy backend, one thread, but for the parts
+threads and workers. Every stream is decoded and compared before anything is timed.
 Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All
 but the parts learning and workers are without learning while coding.
 """
@@ -22,6 +25,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import core_speed
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -47,6 +51,8 @@ WITHOUT = "Without learning while coding (speed_learning.md)."
 WITH = "The networks learn while they code, but for rows with --no-learn."
 SIZES = (32, 64, 128, 1024)
 ROUNDS = 3
+CORE_PARTS = ("core", "sets", "shapes", "threads")
+NUMPY_PARTS = ("large", "models", "learning", "workers", "decoders", "small", "memory")
 PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
 
 
@@ -139,7 +145,7 @@ def models() -> list[str]:
     variants: dict[tuple[str, str], Callable[[], object]] = {}
     for name in library.shipped():
         model = library.find(name)
-        stream = Stream(Engine.of(model, backends.prepare(model)), gray if model.channels == 1 else image)
+        stream = Stream(Engine.of(model, backends.prepare(model, "numpy")), gray if model.channels == 1 else image)
         variants[name, "encode"] = stream.encode
         variants[name, "decode"] = lambda stream=stream: stream.decode("sheared")
     seconds = medians(variants, ROUNDS)
@@ -159,7 +165,7 @@ def learning() -> list[str]:
     for name in ("fast", "default", "high"):
         model = library.find(name)
         for learns in (False, True):
-            stream = Stream(Engine.of(model, backends.prepare(model), learns=learns), photograph(1024))
+            stream = Stream(Engine.of(model, backends.prepare(model, "numpy"), learns=learns), photograph(1024))
             bits[name, learns] = 8 * sum(map(len, stream.data)) / (3 * 1024**2)
             variants[name, learns, "encode"] = stream.encode
             variants[name, learns, "decode"] = lambda stream=stream: stream.decode("sheared")
@@ -296,16 +302,19 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
-    parser.add_argument(
-        "--part", action="append", choices=("large", "models", "learning", "workers", "decoders", "small", "memory")
-    )
+    parser.add_argument("--part", action="append", choices=(*CORE_PARTS, *NUMPY_PARTS))
+    parser.add_argument("--data", type=Path, default=None, help="the folder of test data, for a Kodak photograph")
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
     model = library.find()
     parts = []
     with threadpool_limits(limits=1):
-        engine = Engine.of(model, backends.prepare(model))
+        engine = Engine.of(model, backends.prepare(model, "numpy"))
         measurements: dict[str, Callable[[], list[str]]] = {
+            "core": lambda: core_speed.core({**core_speed.kodak(args.data, 23), "parrots": photograph(1024)}),
+            "sets": lambda: core_speed.sets(photograph(1024)),
+            "shapes": lambda: core_speed.shapes(photograph(1024)),
+            "threads": lambda: core_speed.threads(photograph(1024)),
             "large": lambda: large(engine),
             "models": models,
             "learning": learning,
@@ -321,8 +330,8 @@ def main() -> None:
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
-        note = WITH if args.part in (["learning"], ["workers"]) else WITHOUT
-        made = f"Made by `{command}` on {machine()}, one thread but for the part workers"
+        note = WITH if set(args.part or NUMPY_PARTS) <= {"learning", "workers", *CORE_PARTS} else WITHOUT
+        made = f"Made by `{command}` on {machine()}, one thread but for the parts threads and workers"
         head = f"# Speed\n\n{made}; model `default` ({model.id.hex()}).\n{note}\n\n"
         args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
 

@@ -45,7 +45,7 @@ class Row:
 def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
     """Decode one image with each decoder."""
     model = library.find_for(3 if image.ndim == 3 else 1)
-    stream = Stream(Engine.of(model, backends.prepare(model)), image)
+    stream = Stream(Engine.of(model, backends.prepare(model, "numpy")), image)
     walks = ("parallel", "sheared", *(("sequential",) if sequential else ()))
     seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, 1, time.process_time)
     size = f"{image.shape[1]} x {image.shape[0]}" + (", gray" if image.ndim == 2 else "")

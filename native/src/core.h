@@ -53,14 +53,17 @@ typedef int32_t nlc_lanes[NLC_LANES];
 /* How a layer's products are computed. */
 enum nlc_products {
     NLC_NARROW, /* uint8_t activations by int8_t weights, four at a time */
-    NLC_WIDE,   /* int16_t activations by int16_t weights, two at a time */
+    NLC_WIDE,   /* int16_t activations by int16_t weights, as many at a time as the level says */
     NLC_LONG    /* int16_t activations by int32_t weights */
 };
+/* Inputs of a group of wide products: 1, 2, or a whole row, rounded up to a multiple of this. */
+#define NLC_ROW 16
 
 /* A dense layer, packed for the model's CPU level.
  *
- * `packed` has, for each vector of NLC_LANES outputs, for each group of `group` inputs (4 narrow, 2 wide, 1 long): the
- * weights of the group for the first output, for the second, ... Inputs and outputs that do not exist weigh 0.
+ * `packed` has, for each vector of NLC_LANES outputs, for each group of inputs (4 narrow, 1 long, wide as the level says):
+ * the weights of the group for the first output, for the second, ... Where groups are of NLC_ROW inputs it has all
+ * groups of the first output, then of the second, ... Inputs and outputs that do not exist weigh 0. See nlc_place.
  * `bias` and `shift` have vectors * NLC_LANES entries.
  */
 typedef struct {
@@ -133,12 +136,14 @@ typedef struct {
 /* The kernels of a CPU level. Each has a plain twin, and gives the same integers. */
 struct nlc_kernels {
     const char *name;
-    int narrow; /* 1 if there are narrow products, which then serve the layers that allow it */
+    int narrow;     /* 1 if there are narrow products, which then serve the layers that allow it */
+    int wide_group; /* inputs of a group of wide products: 1, 2 or NLC_ROW */
 
-    /* c (rows x 16*vectors) = a (rows x 4*groups) * b, as packed in a layer. Strides are in elements. */
+    /* c (rows x 16*vectors) = a (rows x 4*groups) * b, as packed in a layer. Strides are in elements. NULL if the level
+     * has no narrow products. */
     void (*product8)(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
                      int32_t *c, size_t c_stride);
-    /* The same for groups of two. */
+    /* The same for 16-bit integers, in groups of `wide_group`. */
     void (*product16)(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
                       int32_t *c, size_t c_stride);
     /* out (columns x rows) = in (rows x columns), bytes; strides are multiples of 16 and rows and columns rounded up. */
@@ -160,6 +165,9 @@ struct nlc_kernels {
      * 4 * NLC_LANES bytes, of which an output has 4. Returns the largest gradient of all lanes up to `last`, at least 0. */
     int32_t (*pack_gradients)(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, int32_t above,
                               int8_t *packed);
+    /* The same for wide products, packed as the level packs layers of `groups` groups: from the group of lane `first` on,
+     * an even number, or, where groups are of NLC_ROW lanes, from that lane on and not filled. */
+    void (*pack_wide)(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, size_t groups, int16_t *packed);
     void (*widen)(const uint8_t *in, size_t count, int16_t *out);
     /* The network's inputs of one pixel, from the samples that it sees (window x channels): see context.c. */
     void (*normalise)(const nlc_model *model, const uint16_t *seen, int16_t *inputs, int32_t *base, int32_t *level);
@@ -175,9 +183,21 @@ struct nlc_kernels {
     void (*correct)(const int32_t *sums, const int32_t *shifts, size_t count, int32_t *outputs);
     /* Follow the sums of a unit (outputs): what is learned. */
     void (*follow)(const int32_t *sums, int32_t reduction, int32_t *learned, size_t outputs);
-    /* What is used of what four units have learned, packed as the level packs layers. */
+    /* What is used of what four units have learned, packed as the level packs layers (narrow ones if it has them). */
     void (*use)(const int32_t *learned, size_t vectors, size_t groups, void *used);
 };
+
+/* Inputs of a group of a layer's products. */
+static inline size_t nlc_group(const nlc_kernels *kernels, enum nlc_products products) {
+    return products == NLC_NARROW ? 4 : products == NLC_WIDE ? (size_t)kernels->wide_group : 1;
+}
+
+/* Where the weight of an input stands in what is packed, for groups of `group`, `groups` for each output. */
+static inline size_t nlc_place(size_t group, size_t groups, size_t output, size_t input) {
+    if (group == NLC_ROW)
+        return output * groups * NLC_ROW + input;
+    return ((output / NLC_LANES * groups + input / group) * NLC_LANES + output % NLC_LANES) * group + input % group;
+}
 
 /* The kernels of a level that is available, else NULL. */
 const nlc_kernels *nlc_kernels_of(int level);

@@ -10,8 +10,17 @@ static size_t unit_count(const nlc_model *model) { return (size_t)last_layer(mod
 static size_t grouped_units(const nlc_model *model) { return nlc_round_up(unit_count(model), 4); }
 static size_t rounded_units(const nlc_model *model) { return nlc_round_up(unit_count(model), NLC_LANES); }
 
+/* The products of what is learned, and of how it is learned. */
+static enum nlc_products products_of(const nlc_model *model) { return model->kernels->narrow ? NLC_NARROW : NLC_WIDE; }
+
+/* Groups that hold `count` units, or pixels. */
+static size_t group_count(const nlc_model *model, size_t count) {
+    const size_t group = nlc_group(model->kernels, products_of(model));
+    return (count + group - 1) / group;
+}
+
 static size_t used_bytes(const nlc_model *model) {
-    return grouped_units(model) * model->output_stride * (model->kernels->narrow ? 1 : 2);
+    return rounded_units(model) * model->output_stride * (model->kernels->narrow ? 1 : 2);
 }
 
 int nlc_learner_space_new(const nlc_model *model, nlc_learner_space *space) {
@@ -73,33 +82,40 @@ void nlc_learner_correct(const nlc_model *model, nlc_learner_space *space, const
                          const uint8_t *seen, size_t pixels, int32_t *outputs) {
     const nlc_kernels *kernels = model->kernels;
     const size_t width = model->output_stride, vectors = width / NLC_LANES, stride = model->narrow_stride;
-    const size_t units = grouped_units(model);
+    const size_t groups = group_count(model, grouped_units(model));
     for (size_t first = 0; first < pixels; first += NLC_CHUNK) {
         const size_t count = pixels - first < NLC_CHUNK ? pixels - first : NLC_CHUNK;
         if (kernels->narrow) {
-            kernels->product8(seen + first * stride, stride, count, learner->used, units / 4, vectors, space->sums, width);
+            kernels->product8(seen + first * stride, stride, count, learner->used, groups, vectors, space->sums, width);
         } else {
             kernels->widen(seen + first * stride, count * stride, space->wide);
-            kernels->product16(space->wide, stride, count, learner->used, units / 2, vectors, space->sums, width);
+            kernels->product16(space->wide, stride, count, learner->used, groups, vectors, space->sums, width);
         }
         for (size_t pixel = 0; pixel < count; pixel++)
             kernels->correct(space->sums + pixel * width, space->shifts, width, outputs + (first + pixel) * width);
     }
 }
 
-/* Pack the gradients of a tile's pixels for narrow products, from one vector of outputs on; returns the largest. */
+/* Pack the gradients of a tile's pixels, from one vector of outputs on; returns the largest of narrow ones. */
 static int32_t pack_vector(const nlc_model *model, nlc_lanes *gradients, size_t vector, size_t first, size_t pixels,
-                           int32_t above, int8_t *to) {
-    const size_t outputs = (size_t)model->outputs, left = outputs - vector * NLC_LANES;
+                           int32_t above, void *to) {
+    const nlc_kernels *kernels = model->kernels;
+    const size_t outputs = (size_t)model->outputs, groups = group_count(model, pixels);
+    const size_t here = outputs - vector * NLC_LANES < NLC_LANES ? outputs - vector * NLC_LANES : NLC_LANES;
+    const size_t group = nlc_group(kernels, products_of(model));
     int32_t largest = 0;
-    for (size_t lane = first, end = first + pixels; lane < end;) {
-        const size_t begin = lane % NLC_LANES, stop = begin + end - lane < NLC_LANES ? begin + end - lane : NLC_LANES;
+    for (size_t pixel = 0; pixel < pixels;) {
+        const size_t lane = first + pixel, begin = lane % NLC_LANES, left = begin + pixels - pixel;
+        const size_t stop = left < NLC_LANES ? left : NLC_LANES;
         nlc_lanes *from = gradients + lane / NLC_LANES * outputs + vector * NLC_LANES;
-        const int32_t found =
-            model->kernels->pack_gradients(from, left < NLC_LANES ? left : NLC_LANES, begin, stop, above, to);
-        largest = found > largest ? found : largest;
-        to += (stop - begin) * NLC_LANES;
-        lane += stop - begin;
+        const size_t place = nlc_place(group, groups, vector * NLC_LANES, pixel);
+        if (kernels->narrow) {
+            const int32_t found = kernels->pack_gradients(from, here, begin, stop, above, (int8_t *)to + place);
+            largest = found > largest ? found : largest;
+        } else {
+            kernels->pack_wide(from, here, begin, stop, groups, (int16_t *)to + place);
+        }
+        pixel += stop - begin;
     }
     return largest;
 }
@@ -107,26 +123,14 @@ static int32_t pack_vector(const nlc_model *model, nlc_lanes *gradients, size_t 
 /* Pack the gradients of a tile's pixels in groups of pixels, for products that go over pixels. */
 static void pack_gradients(const nlc_model *model, nlc_learner_space *space, size_t pixels, nlc_lanes *gradients,
                            size_t first) {
-    const size_t outputs = (size_t)model->outputs, vectors = model->output_stride / NLC_LANES;
-    if (model->kernels->narrow) {
-        const size_t each = (pixels + 3) / 4 * 4 * NLC_LANES;
-        for (size_t vector = 0; vector < vectors; vector++) {
-            int8_t *to = (int8_t *)space->gradient + vector * each;
-            space->exceeds[vector] = pack_vector(model, gradients, vector, first, pixels, 0, to) > INT8_MAX;
-            if (space->exceeds[vector])
-                pack_vector(model, gradients, vector, first, pixels, INT8_MAX, space->excess + vector * each);
-        }
-        return;
-    }
-    const size_t groups = (pixels + 1) / 2;
-    memset(space->gradient, 0, vectors * groups * 2 * NLC_LANES * sizeof(int16_t));
-    for (size_t output = 0; output < outputs; output++) {
-        int16_t *to = (int16_t *)space->gradient + output / NLC_LANES * groups * 2 * NLC_LANES + output % NLC_LANES * 2;
-        for (size_t pixel = 0; pixel < pixels; pixel++) {
-            const size_t lane = first + pixel;
-            to[pixel / 2 * 2 * NLC_LANES + pixel % 2] =
-                (int16_t)gradients[lane / NLC_LANES * outputs + output][lane % NLC_LANES];
-        }
+    const size_t vectors = model->output_stride / NLC_LANES;
+    if (!model->kernels->narrow && model->kernels->wide_group == NLC_ROW)
+        memset(space->gradient, 0, model->output_stride * group_count(model, pixels) * NLC_ROW * sizeof(int16_t));
+    for (size_t vector = 0; vector < vectors; vector++) {
+        const int32_t largest = pack_vector(model, gradients, vector, first, pixels, 0, space->gradient);
+        space->exceeds[vector] = largest > INT8_MAX;
+        if (space->exceeds[vector])
+            pack_vector(model, gradients, vector, first, pixels, INT8_MAX, space->excess);
     }
 }
 
@@ -135,13 +139,14 @@ static void sum_gradients(const nlc_model *model, nlc_learner_space *space, cons
                           size_t pixels) {
     const nlc_kernels *kernels = model->kernels;
     const size_t width = model->output_stride, vectors = width / NLC_LANES;
+    const size_t groups = group_count(model, pixels);
     if (!kernels->narrow) {
-        kernels->widen(units, count * UNITS_STRIDE, space->wide_units);
-        kernels->product16(space->wide_units, UNITS_STRIDE, count, space->gradient, (pixels + 1) / 2, vectors,
-                           space->sums, width);
+        for (size_t unit = 0; unit < count; unit++)
+            kernels->widen(units + unit * UNITS_STRIDE, nlc_round_up(pixels, NLC_ROW),
+                           space->wide_units + unit * UNITS_STRIDE);
+        kernels->product16(space->wide_units, UNITS_STRIDE, count, space->gradient, groups, vectors, space->sums, width);
         return;
     }
-    const size_t groups = (pixels + 3) / 4;
     kernels->product8(units, UNITS_STRIDE, count, space->gradient, groups, vectors, space->sums, width);
     for (size_t vector = 0; vector < vectors; vector++) {
         if (!space->exceeds[vector])
@@ -158,7 +163,7 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
                        size_t pixels, nlc_lanes *gradients, size_t first) {
     const nlc_kernels *kernels = model->kernels;
     const size_t width = model->output_stride, vectors = width / NLC_LANES, units = unit_count(model);
-    const size_t group = kernels->narrow ? 4 : 2, unit_groups = grouped_units(model) / group;
+    const size_t group = nlc_group(kernels, products_of(model)), unit_groups = group_count(model, grouped_units(model));
     pixels = pixels < NLC_TEACHERS ? pixels : NLC_TEACHERS;
     pack_gradients(model, space, pixels, gradients, first);
     kernels->transpose8(seen, model->narrow_stride, pixels, units, space->units, UNITS_STRIDE);
@@ -171,7 +176,8 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
         if (space->reduction[unit] < 0)
             continue;
         if (active != unit)
-            memcpy(space->units + active * UNITS_STRIDE, space->units + unit * UNITS_STRIDE, nlc_round_up(pixels, 4));
+            memcpy(space->units + active * UNITS_STRIDE, space->units + unit * UNITS_STRIDE,
+                   nlc_round_up(pixels, NLC_ROW));
         space->active[active++] = unit;
     }
     for (size_t begin = 0; begin < active; begin += NLC_LANES) {
@@ -182,7 +188,7 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
             const int last_of_group = begin + k + 1 == active || space->active[begin + k + 1] / 4 > unit / 4;
             kernels->follow(space->sums + k * width, space->reduction[unit], learner->learned + unit * width, width);
             if (last_of_group) {
-                const size_t whole = unit / 4 * 4, place = whole * NLC_LANES; /* of their weights in a packed vector */
+                const size_t whole = unit / 4 * 4, place = nlc_place(group, unit_groups, 0, whole);
                 kernels->use(learner->learned + whole * width, vectors, unit_groups,
                              (char *)learner->used + place * (kernels->narrow ? 1 : 2));
             }

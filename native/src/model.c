@@ -117,13 +117,13 @@ static enum nlc_products products_of(const nlc_layer_source *layer, int narrow) 
     return narrow && largest <= INT8_MAX ? NLC_NARROW : largest <= INT16_MAX ? NLC_WIDE : NLC_LONG;
 }
 
-static int pack_layer(const nlc_layer_source *source, int narrow, nlc_layer *layer) {
+static int pack_layer(const nlc_layer_source *source, const nlc_kernels *kernels, int narrow, nlc_layer *layer) {
     layer->rows = source->rows;
     layer->columns = source->columns;
     layer->skip = source->skip < 0 ? -1 : source->skip;
     layer->vectors = (source->rows + NLC_LANES - 1) / NLC_LANES;
     layer->products = products_of(source, narrow);
-    const size_t group = layer->products == NLC_NARROW ? 4 : layer->products == NLC_WIDE ? 2 : 1;
+    const size_t group = nlc_group(kernels, layer->products);
     const size_t bytes = layer->products == NLC_NARROW ? 1 : layer->products == NLC_WIDE ? 2 : 4;
     const size_t columns = (size_t)source->columns, vectors = (size_t)layer->vectors;
     const size_t groups = (columns + group - 1) / group;
@@ -138,8 +138,7 @@ static int pack_layer(const nlc_layer_source *source, int narrow, nlc_layer *lay
     for (size_t row = 0; row < (size_t)source->rows; row++)
         for (size_t column = 0; column < columns; column++) {
             const int32_t weight = source->weight[row * columns + column];
-            const size_t place = ((row / NLC_LANES * groups + column / group) * NLC_LANES + row % NLC_LANES) * group +
-                                 column % group;
+            const size_t place = nlc_place(group, groups, row, column);
             if (bytes == 1)
                 ((int8_t *)layer->packed)[place] = (int8_t)weight;
             else if (bytes == 2)
@@ -259,7 +258,7 @@ static int make_layers(const nlc_model_source *s, nlc_model *m) {
     size_t widest = 0;
     m->layer_count = s->layer_count;
     for (int32_t index = 0; index < s->layer_count; index++) {
-        const int status = pack_layer(&s->layers[index], m->kernels->narrow && index > 0, &m->layers[index]);
+        const int status = pack_layer(&s->layers[index], m->kernels, m->kernels->narrow && index > 0, &m->layers[index]);
         if (status != NLC_OK)
             return status;
         if (index + 1 < s->layer_count && (size_t)s->layers[index].rows > widest)

@@ -2,6 +2,7 @@
  *
  * A level's file (plain.c, avx2.c, ...) chooses the instructions that the compiler may use, defines
  *   NLC_NARROW         1 if the level has narrow products, else 0
+ *   NLC_WIDE_GROUP     inputs of a group of wide products: 1, 2 or NLC_ROW
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
  *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS
  *                      if the level has these of its own
@@ -365,7 +366,7 @@ static void reduce(const uint8_t *restrict units, size_t stride, size_t count, s
         reduction[unit] |= reduction_of(squares[unit] / seen);
 }
 
-#ifndef NLC_OWN_PACK_GRADIENTS
+#if NLC_NARROW && !defined NLC_OWN_PACK_GRADIENTS
 static int32_t pack_gradients(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, int32_t above,
                               int8_t *packed) {
     nlc_lanes largest = {0}, mask;
@@ -389,6 +390,24 @@ static int32_t pack_gradients(nlc_lanes *gradients, size_t outputs, size_t first
 }
 #endif
 
+static void pack_wide(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, size_t groups, int16_t *packed) {
+    (void)groups;
+    for (size_t output = 0; output < outputs; output++) {
+        int16_t row[NLC_LANES];
+        for (size_t l = 0; l < NLC_LANES; l++)
+            row[l] = l < last ? (int16_t)gradients[output][l] : 0;
+#if NLC_WIDE_GROUP == 1
+        for (size_t l = first; l < last; l++)
+            packed[(l - first) * NLC_LANES + output] = row[l];
+#elif NLC_WIDE_GROUP == 2
+        for (size_t l = first; l < last; l += 2)
+            memcpy(packed + (l - first) * NLC_LANES + 2 * output, row + l, 2 * sizeof *row);
+#else
+        memcpy(packed + output * groups * NLC_ROW, row + first, (last - first) * sizeof *row);
+#endif
+    }
+}
+
 static void correct(const int32_t *restrict sums, const int32_t *restrict shifts, size_t count,
                     int32_t *restrict outputs) {
     for (size_t k = 0; k < count; k++)
@@ -407,25 +426,24 @@ static inline int32_t used_of(int32_t learned) {
     return (learned + (1 << (NLC_ROUNDED_BITS - 1))) >> NLC_ROUNDED_BITS;
 }
 
+#if NLC_NARROW
+#define NLC_USED int8_t
+#define NLC_USED_GROUP 4
+#else
+#define NLC_USED int16_t
+#define NLC_USED_GROUP NLC_WIDE_GROUP
+#endif
+
 static void use(const int32_t *restrict learned, size_t vectors, size_t groups, void *restrict used) {
     const size_t outputs = vectors * NLC_LANES;
     for (size_t vector = 0; vector < vectors; vector++, learned += NLC_LANES) {
-#if NLC_NARROW
-        int8_t *restrict to = (int8_t *)used + vector * groups * NLC_LANES * 4;
+        NLC_USED *restrict to = (NLC_USED *)used + vector * groups * NLC_LANES * NLC_USED_GROUP;
         for (size_t l = 0; l < NLC_LANES; l++) {
-            to[4 * l] = (int8_t)used_of(learned[l]);
-            to[4 * l + 1] = (int8_t)used_of(learned[outputs + l]);
-            to[4 * l + 2] = (int8_t)used_of(learned[2 * outputs + l]);
-            to[4 * l + 3] = (int8_t)used_of(learned[3 * outputs + l]);
+            /* Of units that are `group` of a group the weights stand together, and then those of the next output. */
+            NLC_USED *restrict at = to + l * (NLC_USED_GROUP == NLC_ROW ? groups * NLC_ROW : NLC_USED_GROUP);
+            for (size_t unit = 0; unit < 4; unit++)
+                at[unit / NLC_USED_GROUP * NLC_LANES * NLC_USED_GROUP + unit % NLC_USED_GROUP] =
+                    (NLC_USED)used_of(learned[unit * outputs + l]);
         }
-#else
-        int16_t *restrict to = (int16_t *)used + vector * groups * NLC_LANES * 2;
-        for (size_t l = 0; l < NLC_LANES; l++) {
-            to[2 * l] = (int16_t)used_of(learned[l]);
-            to[2 * l + 1] = (int16_t)used_of(learned[outputs + l]);
-            to[2 * (NLC_LANES + l)] = (int16_t)used_of(learned[2 * outputs + l]);
-            to[2 * (NLC_LANES + l) + 1] = (int16_t)used_of(learned[3 * outputs + l]);
-        }
-#endif
     }
 }

@@ -1,7 +1,9 @@
 /* The plain level: portable C, which every other level is compared with. */
 #include "plain_products.h"
+#include "plain_movement.h"
 
 #define NLC_NARROW 0
+#define NLC_WIDE_GROUP NLC_ROW
 #define NLC_LOOKUP lookup
 #include "pixel_kernels.h"
 

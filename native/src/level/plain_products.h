@@ -1,50 +1,56 @@
-/* Products and a transposition in plain C, which every machine has. */
+/* Products in plain C, which every machine has. */
 #include "../core.h"
+#include "target.h"
 
-static void product8(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
-                     int32_t *c, size_t c_stride) {
-    for (size_t row = 0; row < rows; row++)
-        for (size_t vector = 0; vector < vectors; vector++) {
-            const uint8_t *from = a + row * a_stride;
-            const int8_t *weights = b + vector * groups * NLC_LANES * 4;
-            nlc_lanes sums = {0};
-            for (size_t group = 0; group < groups; group++, from += 4, weights += NLC_LANES * 4)
-                for (size_t l = 0; l < NLC_LANES; l++)
-                    sums[l] += from[0] * weights[4 * l] + from[1] * weights[4 * l + 1] + from[2] * weights[4 * l + 2] +
-                               from[3] * weights[4 * l + 3];
-            memcpy(c + row * c_stride + vector * NLC_LANES, sums, sizeof sums);
-        }
+/* Products of four rows by two outputs, whose weights stand one after the other: compilers turn the loop into
+ * multiplications of pairs that are added together, where the machine has them. */
+static void product_4_by_2(const int16_t *restrict a, size_t a_stride, const int16_t *restrict b, size_t columns,
+                           int32_t *restrict c, size_t c_stride) {
+    const int16_t *restrict a1 = a + a_stride, *restrict a2 = a1 + a_stride, *restrict a3 = a2 + a_stride;
+    const int16_t *restrict other = b + columns;
+    int32_t s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0;
+    NLC_EIGHT_AT_A_TIME
+    for (size_t k = 0; k < columns; k++) {
+        s00 += a[k] * b[k];
+        s01 += a[k] * other[k];
+        s10 += a1[k] * b[k];
+        s11 += a1[k] * other[k];
+        s20 += a2[k] * b[k];
+        s21 += a2[k] * other[k];
+        s30 += a3[k] * b[k];
+        s31 += a3[k] * other[k];
+    }
+    c[0] = s00;
+    c[1] = s01;
+    c[c_stride] = s10;
+    c[c_stride + 1] = s11;
+    c[2 * c_stride] = s20;
+    c[2 * c_stride + 1] = s21;
+    c[3 * c_stride] = s30;
+    c[3 * c_stride + 1] = s31;
+}
+
+static void product_1_by_2(const int16_t *restrict a, const int16_t *restrict b, size_t columns, int32_t *restrict c) {
+    const int16_t *restrict other = b + columns;
+    int32_t s0 = 0, s1 = 0;
+    NLC_EIGHT_AT_A_TIME
+    for (size_t k = 0; k < columns; k++) {
+        s0 += a[k] * b[k];
+        s1 += a[k] * other[k];
+    }
+    c[0] = s0;
+    c[1] = s1;
 }
 
 static void product16(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
                       int32_t *c, size_t c_stride) {
-    for (size_t row = 0; row < rows; row++)
-        for (size_t vector = 0; vector < vectors; vector++) {
-            const int16_t *from = a + row * a_stride, *weights = b + vector * groups * NLC_LANES * 2;
-            nlc_lanes sums = {0};
-            for (size_t group = 0; group < groups; group++, from += 2, weights += NLC_LANES * 2) {
-                const int32_t first = from[0], second = from[1];
-                for (size_t l = 0; l < NLC_LANES; l++)
-                    sums[l] += first * weights[2 * l] + second * weights[2 * l + 1];
-            }
-            memcpy(c + row * c_stride + vector * NLC_LANES, sums, sizeof sums);
-        }
-}
-
-static void transpose8(const uint8_t *in, size_t in_stride, size_t rows, size_t columns, uint8_t *out,
-                       size_t out_stride) {
-    for (size_t row = 0; row < nlc_round_up(rows, 16); row++)
-        for (size_t column = 0; column < nlc_round_up(columns, 16); column++)
-            out[column * out_stride + row] = in[row * in_stride + column];
-}
-
-static void turn(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out) {
-    for (size_t output = 0; output < count; output++)
-        for (size_t l = 0; l < NLC_LANES; l++)
-            out[output][l] = outputs[l * stride + output];
-}
-
-static inline void lookup(const int16_t *table, const int32_t *index, int32_t *found) {
-    for (int l = 0; l < NLC_LANES; l++)
-        found[l] = table[index[l]];
+    const size_t columns = groups * NLC_ROW;
+    for (size_t output = 0; output < vectors * NLC_LANES; output += 2) {
+        size_t row = 0;
+        for (; row + 4 <= rows; row += 4)
+            product_4_by_2(a + row * a_stride, a_stride, b + output * columns, columns, c + row * c_stride + output,
+                           c_stride);
+        for (; row < rows; row++)
+            product_1_by_2(a + row * a_stride, b + output * columns, columns, c + row * c_stride + output);
+    }
 }

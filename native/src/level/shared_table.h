@@ -1,9 +1,16 @@
 /* The table of a level's kernels; included after pixel_kernels.h and the level's products. */
+#if NLC_NARROW
+#define NLC_PRODUCT8 product8
+#define NLC_PACK_GRADIENTS pack_gradients
+#else
+#define NLC_PRODUCT8 NULL
+#define NLC_PACK_GRADIENTS NULL
+#endif
 #define NLC_KERNELS(level_name) \
     { \
-        .name = level_name, .narrow = NLC_NARROW, .product8 = product8, .product16 = product16, \
+        .name = level_name, .narrow = NLC_NARROW, .wide_group = NLC_WIDE_GROUP, .product8 = NLC_PRODUCT8, .product16 = product16, \
         .transpose8 = transpose8, .activate = activate, .finish = finish, .turn = turn, .reduce = reduce, \
-        .pack_gradients = pack_gradients, .widen = widen, .normalise = normalise, \
+        .pack_gradients = NLC_PACK_GRADIENTS, .pack_wide = pack_wide, .widen = widen, .normalise = normalise, \
         .start_block = start_block, .start_plane = start_plane, .digit = digit, .end_plane = end_plane, \
         .gradients = gradients, .correct = correct, .follow = follow, .use = use \
     }

@@ -2,13 +2,15 @@
 #ifndef NLC_TARGET_H
 #define NLC_TARGET_H
 
+#include <stdint.h>
+
 #if defined(__x86_64__) || (defined(_M_X64) && !defined(_M_ARM64EC))
 #define NLC_X86_64 1
 #else
 #define NLC_X86_64 0
 #endif
 
-#if (defined(__aarch64__) && defined(__LITTLE_ENDIAN__)) || (defined(__aarch64__) && !defined(__AARCH64EB__)) || defined(_M_ARM64)
+#if (defined(__aarch64__) && !defined(__AARCH64EB__)) || defined(_M_ARM64)
 #define NLC_ARM64 1
 #else
 #define NLC_ARM64 0
@@ -25,6 +27,45 @@
 #else /* MSVC has all instructions everywhere */
 #define NLC_TARGET_BEGIN(instructions)
 #define NLC_TARGET_END
+#endif
+
+/* Before a loop that sums products of 16-bit integers: Clang multiplies them in pairs only if it takes 8 at a time. */
+#if defined(__clang__)
+#define NLC_EIGHT_AT_A_TIME NLC_PRAGMA(clang loop vectorize_width(8) interleave_count(1))
+#else
+#define NLC_EIGHT_AT_A_TIME
+#endif
+
+/* Old versions of Clang know the dot product only where all code may use it. */
+#if NLC_ARM64 && (!defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD))
+#define NLC_HAS_DOTPROD 1
+#else
+#define NLC_HAS_DOTPROD 0
+#endif
+#if defined(__clang__)
+#define NLC_DOTPROD_TARGET "dotprod"
+#else
+#define NLC_DOTPROD_TARGET "arch=armv8.2-a+dotprod"
+#endif
+
+#if NLC_X86_64 && defined(__GNUC__)
+/* XCR0, without asking the compiler for the instructions to save registers. */
+static inline uint64_t nlc_xgetbv(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+#define NLC_XGETBV() nlc_xgetbv()
+#elif NLC_X86_64
+#include <intrin.h>
+#define NLC_XGETBV() _xgetbv(0)
+#endif
+
+/* Memory at an address is what instructions read that the compiler does not know to read all of it. */
+#if defined(__GNUC__)
+#define NLC_IS_READ(address) __asm__ volatile("" : : "r"(address) : "memory")
+#else
+#define NLC_IS_READ(address) ((void)(address))
 #endif
 
 #if defined(__GNUC__)

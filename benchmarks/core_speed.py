@@ -1,0 +1,196 @@
+"""Speed of the compiled core beside NumPy and other codecs: the parts core, sets, shapes and threads of speed.py.
+
+Each part is one run in which all variants take turns, so that its ratios hold on any machine; of the parts core and
+sets the times are processor time of one thread. Every stream is decoded and compared before anything is timed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import nelloc
+from nelloc.bench.interface import Peer, Picture
+from nelloc.bench.peers import Missing, find
+from nelloc.bench.timing import medians
+from nelloc.exact import native
+from nelloc.image import from_array
+
+ROUNDS = 3
+PEERS = ("jpegxl:7", "jpegxl:9", "webp:6")
+NUMPY = "numpy"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run nelloc: a CPU level of the core or NumPy, a model, and whether it learns."""
+
+    level: str
+    model: str
+    learn: bool
+
+    def __str__(self) -> str:
+        return f"`{self.model}`{'' if self.learn else ' --no-learn'}, {self.level}"
+
+    @contextmanager
+    def chosen(self) -> Iterator[dict[str, object]]:
+        """Inside, NELLOC_CPU forces the level; yields the options of nelloc."""
+        before = os.environ.get(native.VARIABLE)
+        os.environ[native.VARIABLE] = self.level
+        try:
+            yield {"model": self.model, "learn": self.learn, "threads": 1}
+        finally:
+            os.environ.pop(native.VARIABLE) if before is None else os.environ.update({native.VARIABLE: before})
+
+    def encode(self, image: NDArray[np.uint8]) -> bytes:
+        with self.chosen() as options:
+            return nelloc.encode(image, verify=False, **options)
+
+    def decode(self, data: bytes) -> NDArray[np.uint8]:
+        with self.chosen() as options:
+            return nelloc.decode(data, model=options["model"], threads=1)
+
+
+def core(images: Mapping[str, NDArray[np.uint8]], models: tuple[str, ...] = ("fast", "default", "high")) -> list[str]:
+    """CPU levels, NumPy and other codecs on each image, both directions."""
+    lines = []
+    for name, image in images.items():
+        ways = [Way(level, model, learn) for model in models for learn in (True, False) for level in _levels()]
+        lines += [f"{name}, {image.shape[1]} x {image.shape[0]}:", "", *_compared(image, ways), ""]
+    return lines
+
+
+def _levels() -> list[str]:
+    os.environ.pop(native.VARIABLE, None)
+    return [*native.levels(), NUMPY]
+
+
+def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
+    """The rows of one image."""
+    pixels = image.shape[0] * image.shape[1]
+    picture = Picture.of("image", from_array(image))
+    peers: dict[str, Peer] = {}
+    for wanted in PEERS:
+        found = find(wanted)
+        if not isinstance(found, Missing):
+            peers |= {f"{peer.name} {peer.effort}, {peer.version()}": peer for peer in found}
+    streams: dict[str, bytes] = {str(way): way.encode(image) for way in ways}
+    for way in ways:
+        assert np.array_equal(way.decode(streams[str(way)]), image), way
+        assert streams[str(way)] == streams[str(Way(NUMPY, way.model, way.learn))], "a level gives other bytes"
+    for name, peer in peers.items():
+        streams[name] = peer.encode(picture)
+        assert np.array_equal(peer.decode(streams[name]), image), name
+    encode: dict[str, Callable[[], object]] = {str(way): lambda way=way: way.encode(image) for way in ways}
+    decode: dict[str, Callable[[], object]] = {str(w): lambda w=w: w.decode(streams[str(w)]) for w in ways}
+    encode |= {name: lambda peer=peer: peer.encode(picture) for name, peer in peers.items()}
+    decode |= {name: lambda n=name, peer=peer: peer.decode(streams[n]) for name, peer in peers.items()}
+    encoding = medians(encode, ROUNDS, time.process_time)
+    decoding = medians(decode, ROUNDS, time.process_time)
+    jxl = next((name for name in peers if name.startswith("jpegxl 7")), None)
+    heads = [
+        "codec",
+        "bytes",
+        "encode, us/px",
+        "decode, us/px",
+        "decode, NumPy's time by its",
+        "of JPEG XL -e 7: encode",
+    ]
+    lines = [f"| {' | '.join([*heads, 'decode'])} |", "| --- " * 7 + "|"]
+    for name in encode:
+        way = next((way for way in ways if str(way) == name), None)
+        faster = "" if way is None else f"{decoding[str(Way(NUMPY, way.model, way.learn))] / decoding[name]:.1f}"
+        cells = [
+            name,
+            str(len(streams[name])),
+            f"{encoding[name] / pixels * 1e6:.3f}",
+            f"{decoding[name] / pixels * 1e6:.3f}",
+        ]
+        beside = (
+            ["", ""]
+            if jxl is None
+            else [f"{encoding[name] / encoding[jxl]:.2f}", f"{decoding[name] / decoding[jxl]:.2f}"]
+        )
+        lines.append(f"| {' | '.join([*cells, faster, *beside])} |")
+    return lines
+
+
+def sets(photograph: NDArray[np.uint8]) -> list[str]:
+    """A thousand images of 32 x 32 in one call, one thread: the core beside NumPy."""
+    side = 32
+    rows = [photograph[i : i + side, j : j + side] for i in range(0, 1024, side) for j in range(0, 1024, side)][:1000]
+    images = [np.ascontiguousarray(image) for image in rows]
+    times: dict[str, dict[str, float]] = {}
+    lines = [
+        "| 1000 images of 32 x 32, `default`, one thread | encode, images/s | decode, images/s |",
+        "| --- | --- | --- |",
+    ]
+    with Way(NUMPY, "default", True).chosen() as options:
+        reference = nelloc.encode_many(images, verify=False, **options)
+    for way in (Way(level, "default", True) for level in _levels()):
+        with way.chosen() as options:
+            assert nelloc.encode_many(images, verify=False, **options) == reference
+            variants = {
+                "encode": lambda options=options: nelloc.encode_many(images, verify=False, **options),
+                "decode": lambda: nelloc.decode_many(reference, threads=1),
+            }
+            times[way.level] = medians(variants, ROUNDS, time.process_time)
+        found = times[way.level]
+        lines.append(f"| {way.level} | {1000 / found['encode']:.0f} | {1000 / found['decode']:.0f} |")
+    return lines
+
+
+def shapes(photograph: NDArray[np.uint8]) -> list[str]:
+    """Odd shapes beside 256 x 256: processor time a pixel, both directions, default options."""
+    line = photograph.reshape(-1, 3)
+    images = {
+        "256 x 256": photograph[:256, :256],
+        "257 x 33": photograph[:33, :257],
+        "5000 x 3": np.ascontiguousarray(line[:15000].reshape(3, 5000, 3)),
+        "1 x 60000": np.ascontiguousarray(line[:60000].reshape(60000, 1, 3)),
+        "60000 x 1": np.ascontiguousarray(line[:60000].reshape(1, 60000, 3)),
+    }
+    way = Way(_levels()[0], "default", True)
+    streams = {name: way.encode(np.ascontiguousarray(image)) for name, image in images.items()}
+    assert all(np.array_equal(way.decode(streams[name]), image) for name, image in images.items())
+    encode = {name: lambda image=image: way.encode(np.ascontiguousarray(image)) for name, image in images.items()}
+    decode = {name: lambda name=name: way.decode(streams[name]) for name in images}
+    times = [medians(variants, ROUNDS, time.process_time) for variants in (encode, decode)]
+    lines = [f"| {way} | encode, us/px | decode, us/px | of 256 x 256 | |", "| --- | --- | --- | --- | --- |"]
+    each = {name: [found[name] / image[..., 0].size * 1e6 for found in times] for name, image in images.items()}
+    for name, (encoding, decoding) in each.items():
+        ratios = [value / first for value, first in zip((encoding, decoding), each["256 x 256"], strict=True)]
+        lines.append(f"| {name} | {encoding:.2f} | {decoding:.2f} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+    return lines
+
+
+def threads(photograph: NDArray[np.uint8]) -> list[str]:
+    """Two threads beside one, on 4 megapixels: wall-clock time."""
+    image = np.ascontiguousarray(np.pad(photograph, ((0, 1024), (0, 1024), (0, 0)), "symmetric")[:2048, :2048])
+    data = nelloc.encode(image, verify=False)
+    variants: dict[tuple[str, int], Callable[[], object]] = {}
+    for count in (1, 2):
+        variants["encode", count] = lambda count=count: nelloc.encode(image, verify=False, threads=count)
+        variants["decode", count] = lambda count=count: nelloc.decode(data, threads=count)
+    seconds = medians(variants, ROUNDS)
+    lines = ["| 2048 x 2048, `default` | 1 thread, s | 2 threads, s | faster by |", "| --- | --- | --- | --- |"]
+    for what in ("encode", "decode"):
+        one, two = seconds[what, 1], seconds[what, 2]
+        lines.append(f"| {what} | {one:.2f} | {two:.2f} | {one / two:.2f} |")
+    return lines
+
+
+def kodak(folder: Path | None, number: int) -> dict[str, NDArray[np.uint8]]:
+    """A Kodak photograph of the test data, if there is a folder of it."""
+    if folder is None:
+        return {}
+    path = folder / "kodak" / f"kodim{number:02}.png"
+    return {path.stem: np.asarray(Image.open(path).convert("RGB"))}
