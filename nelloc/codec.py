@@ -264,7 +264,9 @@ def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | No
         coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
         found |= zip(places, coded, strict=True)
     tiles = [(trial.method, work[n][0].samples, work[n][0].bits, trial.way) for n, trial in without_model]
-    for place, data in zip(without_model, methods.encode_many(tiles, advance), strict=True):
+    for place, data in zip(
+        without_model, methods.encode_many(tiles, advance, core=backend in (None, backends.NATIVE)), strict=True
+    ):
         found[place] = TileCode(data, 8.0 * len(data) if measure else None)
     results = []
     for number, (piece, _) in enumerate(work):
@@ -279,8 +281,13 @@ def verify_encoded(
     options: Options,
     models: Mapping[bytes, ExactModel],
 ) -> None:
-    """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back."""
+    """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back.
+
+    It is decoded by other code than encoded it, where that takes less than twice as long.
+    """
     options = replace(options, region=None, allow_damaged=False)
+    if models and options.decoder is None:
+        options = replace(options, backend=backends.for_check(next(iter(models.values())), options.backend))
     name = "encoded data"
     files = [open_file(e.data, name, options) for e in encoded]
     pairs = list(zip(files, pixels, strict=True))

@@ -274,8 +274,11 @@ def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
         work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
         # Adaptive tiles are what takes time.
         costs = [s.target.size if s.record.method is Method.ADAPTIVE else 1 for s in part]
-        pool = Pool.PROCESSES if native.missing() else Pool.CORE_THREADS
-        decoded = spread(methods.decode_many, work, costs, options.workers, options.progress.advance, pool)
+        core = options.backend in (None, backends.NATIVE, backends.CHECK) and native.missing() is None
+        pool = Pool.CORE_THREADS if core else Pool.PROCESSES
+        decoded = spread(
+            partial(methods.decode_many, core=core), work, costs, options.workers, options.progress.advance, pool
+        )
         for stream, samples in zip(part, decoded, strict=True):
             if samples is None:
                 stream.give_up("is damaged", options)

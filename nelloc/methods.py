@@ -22,11 +22,14 @@ _PACKED_BITS = (1, 2, 4, 8)
 
 
 def encode_many(
-    tiles: Sequence[tuple[Method, NDArray[Any], int, Way | Filter | None]], done: Done = lambda _: None
+    tiles: Sequence[tuple[Method, NDArray[Any], int, Way | Filter | None]],
+    done: Done = lambda _: None,
+    *,
+    core: bool = True,
 ) -> list[bytes]:
     """The data of each of several records, given as in ``encode``: the same bytes, sooner.
 
-    ``done`` is told of the number of pixels of those that are done.
+    ``done`` is told of the number of pixels of those that are done. Without ``core`` all is done in NumPy.
     """
     found: dict[int, bytes] = {}
     adaptive: dict[int, tuple[NDArray[Any], int, Way]] = {}
@@ -37,12 +40,15 @@ def encode_many(
         else:
             found[n] = encode(method, samples, bits, way)
             done(samples[0].size)
-    found |= zip(adaptive, record.encode_many(list(adaptive.values()), done), strict=True)
+    found |= zip(adaptive, record.encode_many(list(adaptive.values()), done, core=core), strict=True)
     return [found[n] for n in range(len(tiles))]
 
 
 def decode_many(
-    tiles: Sequence[tuple[Method, bytes, tuple[int, int, int], int]], done: Done = lambda _: None
+    tiles: Sequence[tuple[Method, bytes, tuple[int, int, int], int]],
+    done: Done = lambda _: None,
+    *,
+    core: bool = True,
 ) -> list[NDArray[Any] | None]:
     """The samples of each of several records, given as in ``decode``, sooner; None for damaged ones."""
     found: dict[int, NDArray[Any] | None] = {}
@@ -56,7 +62,7 @@ def decode_many(
         except MalformedError:
             found[n] = None
         done(shape[1] * shape[2])
-    found |= zip(adaptive, record.decode_many(list(adaptive.values()), done), strict=True)
+    found |= zip(adaptive, record.decode_many(list(adaptive.values()), done, core=core), strict=True)
     return [found[n] for n in range(len(tiles))]
 
 

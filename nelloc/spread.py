@@ -44,7 +44,7 @@ def pool_for(backend: str | None, decoder: str | None = None) -> Pool:
     """Where the work of a backend goes, and of a walk in Python if ``decoder`` names one."""
     if backend is not None and backend.startswith("torch"):
         return Pool.THREADS  # processes of torch take long to begin
-    core = backend == "native" or (backend is None and native.missing() is None)
+    core = backend in ("native", "native-check") or (backend is None and native.missing() is None)
     return Pool.CORE_THREADS if core and decoder is None else Pool.PROCESSES_OR_THREADS
 
 

@@ -84,7 +84,7 @@ typedef struct {
     uint32_t value;
 } nlc_number;
 
-/* Bytes of memory of a model, and of a tree of numbers of `bits` bits that has `shape.sets` sets of them: whole lines. */
+/* Bytes of memory of a model, and of a tree of numbers of `bits` bits that has `shape.sets` sets of them. */
 size_t nlc_digit_model_size(nlc_digit_shape shape);
 size_t nlc_tree_size(nlc_digit_shape shape, int bits);
 

@@ -75,7 +75,8 @@ static void find_candidates(const nlc_adaptive_state *walk, nlc_pixel *pixel, co
 }
 
 /* The hash of up to five numbers. */
-static uint32_t hash5(const nlc_adaptive_state *walk, int count, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e) {
+static uint32_t hash5(const nlc_adaptive_state *walk, int count, int64_t a, int64_t b, int64_t c, int64_t d,
+                      int64_t e) {
     const int64_t numbers[5] = {a, b, c, d, e};
     uint64_t sum = 0;
     for (int k = 0; k < count; k++)

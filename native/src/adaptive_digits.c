@@ -70,7 +70,10 @@ static inline size_t counts_at(const nlc_digit_model *model, const nlc_plan *pla
 
 NLC_INLINE void prefetch(const nlc_digit_model *model, const nlc_plan *plan, const int count, const int wide) {
     for (int t = 0; t < count; t++)
-        NLC_PREFETCH((const char *)model->counts + counts_at(model, plan, t) * (wide ? sizeof(uint32_t) : sizeof(uint16_t)));
+        if (wide)
+            NLC_PREFETCH((const uint32_t *)model->counts + counts_at(model, plan, t));
+        else
+            NLC_PREFETCH((const uint16_t *)model->counts + counts_at(model, plan, t));
 }
 
 /* Code the digit of a plan; returns whether a sum of counts is above the limit. */

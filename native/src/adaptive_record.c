@@ -2,7 +2,6 @@
 #include "adaptive.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define FORM_BITS 3
 #define FORMS 6

@@ -79,7 +79,8 @@ static void measure_activity(const nlc_adaptive_state *walk, nlc_pixel *pixel) {
         const int32_t north = samples[nlc_place(walk, pixel->row, -1, 0)];
         const int32_t northwest = samples[nlc_place(walk, pixel->row, -1, -1)];
         const int32_t northeast = samples[nlc_place(walk, pixel->row, -1, 1)];
-        const uint32_t activity = magnitude(west - northwest) + magnitude(north - northwest) + magnitude(north - northeast);
+        const uint32_t activity =
+            magnitude(west - northwest) + magnitude(north - northwest) + magnitude(north - northeast);
         pixel->level[p] = nlc_bit_length(activity);
         total += activity;
     }

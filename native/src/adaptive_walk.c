@@ -23,7 +23,8 @@ static int area_bits(const nlc_adaptive_shape *shape) {
 }
 
 static nlc_digit_shape choice_shape(const nlc_adaptive_tile *tile) {
-    return (nlc_digit_shape){CHOICE_TABLES, least(area_bits(&tile->shape), 16), CHOICE_SETS, 0, step_pixels(&tile->shape)};
+    const int bits = least(area_bits(&tile->shape), 16);
+    return (nlc_digit_shape){CHOICE_TABLES, bits, CHOICE_SETS, 0, step_pixels(&tile->shape)};
 }
 
 /* The shape of the tree that codes samples or places in the palette, and the bits of these numbers. */

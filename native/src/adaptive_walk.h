@@ -34,7 +34,7 @@ typedef struct {
     int32_t known[NLC_ADAPTIVE_MAX_PLANES]; /* samples, in the order of planes */
 } nlc_pixel;
 
-/* Numbers of pixels are kept for the last steps, those outside of the tile 0: a step's are those of rows -2 to H - 1. */
+/* Steps whose pixels are kept, with 0 outside of the tile; each has rows -2 to H - 1. */
 #define NLC_RING 8
 
 /* The steps of a tile, and its fields: arrays of NLC_RING x (H + 2), those of samples and residuals for each plane. */
@@ -71,9 +71,13 @@ static inline int32_t *nlc_residuals_of(const nlc_adaptive_state *walk, int plan
     return walk->residuals + (size_t)plane * NLC_RING * walk->rows;
 }
 
+static inline size_t nlc_tile_place(const nlc_adaptive_shape *shape, int plane, int32_t row, int32_t column) {
+    return ((size_t)plane * (size_t)shape->height + (size_t)row) * (size_t)shape->width + (size_t)column;
+}
+
 /* A sample of the tile, which is known when writing; and a sample that was found. */
 static inline int32_t nlc_tile_sample(const nlc_adaptive_tile *tile, int plane, int32_t row, int32_t column) {
-    const size_t at = ((size_t)plane * (size_t)tile->shape.height + (size_t)row) * (size_t)tile->shape.width + (size_t)column;
+    const size_t at = nlc_tile_place(&tile->shape, plane, row, column);
     return tile->shape.bits > 8 ? ((const uint16_t *)tile->samples)[at] : ((const uint8_t *)tile->samples)[at];
 }
 
@@ -82,8 +86,7 @@ static inline void nlc_found_sample(const nlc_adaptive_state *walk, int plane, c
     nlc_samples_of(walk, plane)[nlc_place(walk, pixel->row, 0, 0)] = sample;
     if (walk->coder->pairs)
         return;
-    const size_t at = ((size_t)plane * (size_t)tile->shape.height + (size_t)pixel->row) * (size_t)tile->shape.width +
-                      (size_t)pixel->column;
+    const size_t at = nlc_tile_place(&tile->shape, plane, pixel->row, pixel->column);
     if (tile->shape.bits > 8)
         ((uint16_t *)tile->samples)[at] = (uint16_t)sample;
     else

@@ -59,15 +59,18 @@ def decode(data: bytes, shape: Shape) -> NDArray:
     return samples
 
 
-def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _: None) -> list[bytes]:
+def encode_many(
+    tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _: None, *, core: bool = True
+) -> list[bytes]:
     """The record of each of several tiles, given as in ``encode``: the same bytes, sooner.
 
     ``done`` is told of the number of pixels of those that are done, and often of none, so that it may raise to stop.
+    Without ``core`` all is done in NumPy.
     """
     heads: dict[int, _Head] = {}
     found: dict[int, bytes] = {}
     for n, (samples, bits, way) in enumerate(tiles):
-        if native.codes(samples, bits):
+        if core and native.codes(samples, bits):
             found[n] = native.encode(samples, bits, way.form, way.order, partial(done, 0))
             done(samples[0].size)
         else:
@@ -83,13 +86,15 @@ def encode_many(tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _
     return [found[n] for n in range(len(tiles))]
 
 
-def decode_many(tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: None) -> list[NDArray | None]:
+def decode_many(
+    tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: None, *, core: bool = True
+) -> list[NDArray | None]:
     """The samples of each of several records, as ``decode`` has them; None for a damaged one."""
     heads: dict[int, _Head] = {}
     found: dict[int, NDArray | None] = {}
     for n, (data, shape) in enumerate(tiles):
         size = shape.planes, shape.height, shape.width
-        if native.decodes(size, shape.bits):
+        if core and native.decodes(size, shape.bits):
             found[n] = native.decode(data, size, shape.bits, partial(done, 0))
             done(shape.height * shape.width)
             continue

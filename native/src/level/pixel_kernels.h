@@ -166,6 +166,7 @@ static void start_plane(const nlc_model *model, nlc_block *block, int plane) {
     /* The coefficients of the planes that are known: there are none for the first. */
     const nlc_lanes *linear = scale + channels * count - plane * count;
     const nlc_lanes *first = plane ? linear + (plane == 2 ? count : 0) : mean, *second = plane == 2 ? first + count : mean;
+    const int32_t *restrict slope_high = model->slope_high, *restrict slope_low = model->slope_low;
     nlc_lanes mean_scale, offset, base;
     for (int l = 0; l < NLC_LANES; l++) {
         mean_scale[l] = model->mean_scale[block->level[l]];
@@ -185,13 +186,20 @@ static void start_plane(const nlc_model *model, nlc_block *block, int plane) {
             for (int l = 0; l < NLC_LANES; l++)
                 found[l] += ((int64_t)first[i][l] * block->deviation[0][l] +
                              (int64_t)second[i][l] * block->deviation[1][l]) >> 4;
-        for (int l = 0; l < NLC_LANES; l++) {
-            const int64_t least = -NLC_MEAN_LIMIT, most = (64 << 8) + NLC_MEAN_LIMIT;
-            block->mean[i][l] = (int32_t)(found[l] < least ? least : found[l] > most ? most : found[l]);
-            const int32_t index = clamped(scale[i][l] + offset[l], 0, last);
-            block->slope_high[i][l] = model->slope_high[index];
-            block->slope_low[i][l] = model->slope_low[index];
-        }
+        const int64_t least = -NLC_MEAN_LIMIT, most = (64 << 8) + NLC_MEAN_LIMIT;
+        nlc_lanes index;
+        for (int l = 0; l < NLC_LANES; l++)
+            found[l] = found[l] < least ? least : found[l];
+        for (int l = 0; l < NLC_LANES; l++)
+            found[l] = found[l] > most ? most : found[l];
+        for (int l = 0; l < NLC_LANES; l++)
+            block->mean[i][l] = (int32_t)found[l];
+        for (int l = 0; l < NLC_LANES; l++)
+            index[l] = clamped(scale[i][l] + offset[l], 0, last);
+        for (int l = 0; l < NLC_LANES; l++)
+            block->slope_high[i][l] = slope_high[index[l]];
+        for (int l = 0; l < NLC_LANES; l++)
+            block->slope_low[i][l] = slope_low[index[l]];
     }
     sum_weights(model, block);
 }
@@ -298,18 +306,24 @@ static inline void slopes_of(const nlc_trace *trace, int i, const int32_t *restr
     const int32_t *restrict below = trace->below[i], *restrict above = trace->above[i];
     const int32_t *restrict step_below = trace->step_below[i], *restrict step_above = trace->step_above[i];
     const int32_t whole = 1 << NLC_LOGISTIC_BITS;
-    double numerator[NLC_LANES], denominator[NLC_LANES];
-    nlc_lanes share;
+    nlc_lanes share, spread_below, spread_above, width;
+    double numerator[NLC_LANES];
     for (int l = 0; l < NLC_LANES; l++) {
         pull[l] = weight[l] * (below[l] + above[l] - whole);
-        mean[l] = (pull[l] + (1 << 21)) >> 22;
-        /* Where steps are beyond the table's end, below * (whole - below) is 0: numerators are below 2^47. */
-        numerator[l] = (double)step_below[l] * (below[l] * (whole - below[l])) -
-                       (double)step_above[l] * (above[l] * (whole - above[l]));
-        denominator[l] = (double)(above[l] - below[l] > 1 ? above[l] - below[l] : 1) * (1 << 19);
+        spread_below[l] = below[l] * (whole - below[l]);
+        spread_above[l] = above[l] * (whole - above[l]);
+        const int32_t difference = above[l] - below[l];
+        width[l] = difference > 1 ? difference : 1;
     }
     for (int l = 0; l < NLC_LANES; l++)
-        share[l] = floor_divided(numerator[l], denominator[l]); /* below 2^28 */
+        mean[l] = (pull[l] + (1 << 21)) >> 22;
+    /* Where steps are beyond the table's end, below * (whole - below) is 0: numerators are below 2^47. */
+    for (int l = 0; l < NLC_LANES; l++)
+        numerator[l] = (double)step_below[l] * spread_below[l];
+    for (int l = 0; l < NLC_LANES; l++)
+        numerator[l] -= (double)step_above[l] * spread_above[l];
+    for (int l = 0; l < NLC_LANES; l++)
+        share[l] = floor_divided(numerator[l], (double)width[l] * (1 << 19)); /* below 2^28 */
     for (int l = 0; l < NLC_LANES; l++)
         scale[l] = (weight[l] * clamped(share[l], -64, 192) + (1 << 12)) >> 13;
 }

@@ -26,6 +26,10 @@ from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, ExactModel, Layer
 __all__ = ["BACKENDS", "Backend", "Evaluator", "chosen", "is_native", "level_of", "prepare"]
 
 NATIVE = "native"
+# The core on another CPU level than NATIVE uses, for the check after encoding.
+CHECK = "native-check"
+# For a CPU level another whose code decodes in less than twice its time (benchmarks/results/speed_core.md).
+_CHECKED_BY = {"amx": "vnni", "vnni": "avx2", "avxvnni": "avx2"}
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
@@ -56,7 +60,7 @@ def chosen(model: ExactModel, name: str | None = None) -> str:
         If ``name`` is unknown, cannot run here or fails the known-answer test; or if no backend passes it.
     """
     if name is not None:
-        _require(model, name)
+        _require(model, NATIVE if name == CHECK else name)
         return name
     for candidate in _PREFERRED:
         backend = BACKENDS[candidate]
@@ -69,13 +73,20 @@ def chosen(model: ExactModel, name: str | None = None) -> str:
 
 def is_native(name: str) -> bool:
     """Whether a backend is the compiled core."""
-    return name == NATIVE
+    return name in (NATIVE, CHECK)
+
+
+def for_check(model: ExactModel, name: str | None) -> str:
+    """The backend that checks what backend ``name`` encoded: other code where that takes less than twice as long."""
+    backend = chosen(model, name)
+    return CHECK if backend == NATIVE else backend
 
 
 def level_of(model: ExactModel, name: str) -> str:
     """The CPU level that a native backend, which was chosen, uses for ``model``."""
-    assert is_native(name)
-    return admitted_level(model)
+    level = admitted_level(model)
+    other = _CHECKED_BY.get(level)
+    return other if name == CHECK and other is not None and _level_admitted(model, other) else level
 
 
 def prepare(model: ExactModel, name: str | None = None) -> Evaluator:
@@ -121,15 +132,18 @@ def _admitted(backend: Backend, model: ExactModel) -> bool:
 
 def admitted_level(model: ExactModel) -> str:
     """The fastest CPU level of the core that passes the test for ``model``; empty if none does."""
-    for level in native.levels():
-        key = (f"{NATIVE} {level}", model.sha256)
-        if key not in _answers:
-            _answers[key] = known_answers(partial(NativeEvaluator, level=level), model)
-            if not _answers[key]:
-                _warn(f"CPU level {level}")
-        if _answers[key]:
-            return level
-    return ""
+    return next((level for level in native.levels() if _level_admitted(model, level)), "")
+
+
+def _level_admitted(model: ExactModel, level: str) -> bool:
+    key = (f"{NATIVE} {level}", model.sha256)
+    if level not in native.levels():
+        return False
+    if key not in _answers:
+        _answers[key] = known_answers(partial(NativeEvaluator, level=level), model)
+        if not _answers[key]:
+            _warn(f"CPU level {level}")
+    return _answers[key]
 
 
 _answers: dict[tuple[str, bytes], bool] = {}
