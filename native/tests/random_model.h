@@ -105,7 +105,7 @@ static inline const int32_t *any_table(random_model *model, choices *from, int32
     return table;
 }
 
-/* Make a model with hidden layers of at most `widest` units. Deep ones are for more than 8 bits. */
+/* Make a model with hidden layers of at most `widest` units, and tables of 25 times as many entries. */
 static inline void make_random_model(random_model *model, choices *from, int32_t widest) {
     static const int bits[] = {8, 8, 8, 10, 12, 14, 16};
     memset(model, 0, sizeof *model);
@@ -117,7 +117,7 @@ static inline void make_random_model(random_model *model, choices *from, int32_t
     s->borders = choose(from, 0, 1);
     s->horizon = choose(from, s->raw ? 1 : 2, choose(from, 0, 3) ? 3 : s->borders ? 6 : 8);
     s->joint = choose(from, 0, 3) != 0;
-    s->components = choose(from, 1, choose(from, 0, 7) ? 5 : 32);
+    s->components = choose(from, 1, choose(from, 0, 7) ? 5 : widest < 32 ? widest : 32);
     s->layer_count = choose(from, 2, 5);
     s->layers = model->layers;
     int32_t columns = s->channels * 2 * s->horizon * (s->horizon + 1);
@@ -147,11 +147,11 @@ static inline void make_random_model(random_model *model, choices *from, int32_t
     s->activity_input = any_table(model, from, levels, -384, 384);
     s->mean_scale = any_table(model, from, levels, 1, 1 << 16);
     s->scale_offset = any_table(model, from, levels, -(1 << 12), 1 << 12);
-    s->logistic_count = choose(from, 2, 1000);
+    s->logistic_count = choose(from, 2, 25 * widest);
     s->logistic = ordered_table(model, from, s->logistic_count, 1 << 19, 1 << 20);
-    s->exponential_count = choose(from, 1, 1000);
+    s->exponential_count = choose(from, 1, 25 * widest);
     s->exponential = ordered_table(model, from, s->exponential_count, 1 << 16, 0);
-    s->inverse_scale_count = choose(from, deep ? 32 : 1, 400);
+    s->inverse_scale_count = choose(from, deep ? 32 : 1, 25 * widest);
     int32_t *scales = new_table(model, s->inverse_scale_count);
     for (int32_t k = 0; k < s->inverse_scale_count; k++) /* of every order of magnitude */
         scales[k] = draw(from, 0, 9) ? draw(from, 1, (1 << draw(from, 1, 24)) - 1) : (1 << 24) - 1;
