@@ -4,7 +4,7 @@
  */
 #include "target.h"
 
-#if NLC_X86_64
+#if NLC_HAS_AMX
 #ifdef NLC_EMULATED_TILES
 #include <immintrin.h>
 
