@@ -18,7 +18,7 @@ for harness in "$here"/fuzz_*.c; do
         "$harness" "$here"/../src/*.c "$here"/../src/level/*.c -lm -o "$folder/$name"
     mkdir -p "$folder/found/$name"
     echo "== $name, $runs runs"
-    "$folder/$name" -runs="$runs" -entropic=0 -len_control=0 -max_len=4096 -timeout=20 -artifact_prefix="$folder/" "$folder/found/$name" \
-        "$here/corpus/${name#fuzz_}" > "$folder/$name.log" 2>&1 || { tail -n 60 "$folder/$name.log"; exit 1; }
+    "$folder/$name" -runs="$runs" -entropic=0 -len_control=0 -max_len=4096 -timeout=60 -artifact_prefix="$folder/" \
+        "$folder/found/$name" "$here/corpus/${name#fuzz_}" > "$folder/$name.log" 2>&1 || { tail -n 60 "$folder/$name.log"; exit 1; }
     tail -n 1 "$folder/$name.log"
 done

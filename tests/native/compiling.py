@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 NATIVE = Path(__file__).parents[2] / "native"
-CORE = [*sorted((NATIVE / "src").glob("*.c")), *sorted((NATIVE / "src" / "level").glob("*.c"))]
-WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+CORE = (*sorted((NATIVE / "src").glob("*.c")), *sorted((NATIVE / "src" / "level").glob("*.c")))
+WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 # Without optimisation what sanitizers watch takes minutes; with more of it compiling does.
-SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def build(compiler: str, program: str, target: Path, flags: Sequence[str]) -> Path:
-    """Compile a program of native/ and the core into an executable at ``target``."""
-    objects = target.with_suffix(".objects")
-    objects.mkdir()
+def build(compiler: str, programs: Sequence[str], target: Path, flags: Sequence[str]) -> Path:
+    """Compile files of native/ and the core into an executable at ``target``."""
+    own = _compiled(compiler, tuple(NATIVE / program for program in programs), tuple(flags))
+    core = _compiled(compiler, CORE, tuple(flags))
+    run([compiler, *flags, *own, *core, "-lm", "-o", str(target)])
+    return target
+
+
+@cache
+def _compiled(compiler: str, sources: Sequence[Path], flags: Sequence[str]) -> list[str]:
+    """Object files: those of the core serve all programs of the same flags."""
+    folder = Path(_folder().name, str(len(list(Path(_folder().name).iterdir()))))
+    folder.mkdir()
 
     def compiled(source: Path) -> str:
-        made = objects / f"{source.stem}.o"
+        made = folder / f"{source.stem}.o"
         run([compiler, *WARNINGS, *flags, "-c", str(source), "-o", str(made)])
         return str(made)
 
     with ThreadPoolExecutor(2) as pool:
-        parts = list(pool.map(compiled, [NATIVE / program, *CORE]))
-    run([compiler, *flags, *parts, "-lm", "-o", str(target)])
-    return target
+        return list(pool.map(compiled, sources))
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
 
 
 def run(command: Sequence[str]) -> str:

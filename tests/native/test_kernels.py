@@ -1,4 +1,4 @@
-"""Every kernel of every CPU level equals its plain twin, with sanitizers watching."""
+"""Sanitizers watch every kernel of every CPU level, which equals its plain twin, and what fuzzing has found."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ import platform
 import shutil
 
 import pytest
-from compiling import SANITIZED, build, run
+from compiling import NATIVE, SANITIZED, build, run
 
+HARNESSES = sorted(path.stem for path in (NATIVE / "fuzz").glob("fuzz_*.c"))
 # The files of AVX-VNNI and AMX in forms that a machine with AVX-512 can run.
-OTHER_FORMS = ["-DCHECK_OTHER_FORMS", "-DNLC_VNNI_OF_AVX512"]
-OTHER_FORMS += ['-DNLC_EMULATED_TILES="../../tests/emulated_tiles.h"']
+OTHER_FORMS = ("-DCHECK_OTHER_FORMS", "-DNLC_VNNI_OF_AVX512")
+OTHER_FORMS += ('-DNLC_EMULATED_TILES="../../tests/emulated_tiles.h"',)
+
+
+def sanitized(compiler, programs, target):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"needs {compiler}")
+    forms = OTHER_FORMS if platform.machine() in ("x86_64", "AMD64") else ()
+    return str(build(compiler, programs, target, (*SANITIZED, *forms)))
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_kernels_equal_their_plain_twins(compiler, tmp_path):
-    if shutil.which(compiler) is None:
-        pytest.skip(f"needs {compiler}")
-    forms = OTHER_FORMS if platform.machine() in ("x86_64", "AMD64") else []
-    program = build(compiler, "tests/check_kernels.c", tmp_path / "check_kernels", [*SANITIZED, *forms])
-    said = run([str(program), "60"])
+    said = run([sanitized(compiler, ["tests/check_kernels.c"], tmp_path / "check_kernels"), "60"])
     assert "plain    product16       60 rounds, 0 differ" in said
+
+
+@pytest.mark.parametrize("harness", HARNESSES)
+def test_the_corpus_of_fuzzing_is_coded_without_a_fault(harness, tmp_path):
+    corpus = sorted(map(str, (NATIVE / "fuzz" / "corpus" / harness.removeprefix("fuzz_")).iterdir()))
+    assert corpus
+    program = sanitized("gcc", ["fuzz/replay.c", f"fuzz/{harness}.c"], tmp_path / harness)
+    assert run([program, *corpus]) == f"{len(corpus)} files\n"

@@ -37,7 +37,7 @@ def prepared(machine: str, program: str, folder: Path) -> list[str]:
             pytest.skip(f"needs {needed}")
     # Without libraries of the other machine.
     static = ["-static"] if emulator else []
-    return [*emulator, str(build(compiler, f"tests/{program}.c", folder / program, ["-O2", *static]))]
+    return [*emulator, str(build(compiler, [f"tests/{program}.c"], folder / program, ["-O2", *static]))]
 
 
 @pytest.mark.parametrize("machine", MACHINES)
