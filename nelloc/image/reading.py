@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -17,6 +18,8 @@ from nelloc.errors import NellocError
 from nelloc.image import beside, deep, long_texts, slices
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
+from nelloc.image.tiff import reading as tiff
+from nelloc.image.tiff.structure import is_tiff
 from nelloc.kinds import Kind
 
 _KIND_OF_MODE = {
@@ -39,7 +42,8 @@ _INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
 CHANGED_FORMATS = ("PNG", "PPM", "TIFF")
 _REMEMBERED = "nelloc_problem"
 # Tags of TIFF files.
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _WHITE_IS_ZERO = 258, 262, 277, 0
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _COLOUR_MAP, _SAMPLE_FORMAT = 258, 262, 277, 320, 339
+_WHITE_IS_ZERO, _PALETTE = 0, 3
 
 
 def from_image(image: Image.Image, source: str = "image") -> Pixels:
@@ -92,6 +96,9 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """
     if not data:
         raise NellocError(f"{source}: is empty; get it again from its source")
+    if is_tiff(data):
+        with _reading(source):
+            return tiff.read(data, source, max_pixels, partial(_samples_of, source=source))
     readable = long_texts.leave_out(data)
     with _reading(source), Image.open(io.BytesIO(readable), formats=_INPUT_FORMATS) as image:
         if image.width * image.height > max_pixels:
@@ -165,7 +172,13 @@ def _reading(source: str) -> Iterator[None]:
 
 
 def _from_pillow(image: Image.Image, source: str) -> Pixels:
-    """The image, if Pillow holds its samples as they are."""
+    """The image, if Pillow holds its samples as they are, with the metadata that Pillow tells."""
+    pixels = _samples_of(image, source)
+    return replace(pixels, metadata=metadata_of(image))
+
+
+def _samples_of(image: Image.Image, source: str) -> Pixels:
+    """The image without metadata, if Pillow holds its samples as they are."""
     _check_supported(image, source)
     image.load()
     _check_supported(image, source)
@@ -183,7 +196,7 @@ def _from_pillow(image: Image.Image, source: str) -> Pixels:
         transparent = transparency if isinstance(transparency, tuple) else (transparency,)
         if len(kind.groups) > 1 or len(transparent) != kind.planes or not all(0 <= n < 1 << 16 for n in transparent):
             raise NellocError(f"{source}: has a transparent colour that does not fit its mode; remove it first")
-    return Pixels(kind, groups, palette, transparent, metadata_of(image))
+    return Pixels(kind, groups, palette, transparent)
 
 
 def _palette(image: Image.Image, transparency: object, source: str) -> Palette:
@@ -256,8 +269,25 @@ def _problem_of_samples(image: Image.Image) -> str | None:
         if str(arguments[0]) in ("RGBa", "La", "RGBa;16L", "RGBa;16B", "RGBa;16N"):
             return "has colours multiplied by their alpha; convert it to plain alpha first"
     tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    problem = _problem_of_tags(tags) if tags else None
+    if problem is not None:
+        return problem
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
         return "has extra channels; only gray and RGB, with or without alpha, can be compressed"
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None
+
+
+def _problem_of_tags(tags: Mapping[int, Any]) -> str | None:
+    """Why Pillow does not give the samples of a TIFF file as they are, by numbers that it does not look at."""
+    formats, bits = (_numbers(tags.get(tag, 1)) for tag in (_SAMPLE_FORMAT, _BITS_PER_SAMPLE))
+    problem = tiff.problem_of_formats(formats, max(bits, default=1))
+    if problem is None and tags.get(_PHOTOMETRIC) == _PALETTE:
+        problem = tiff.problem_of_palette(_numbers(tags.get(_COLOUR_MAP, ())))
+    return problem
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    """The values of a tag, of which Pillow gives a single one by itself."""
+    return tuple(n for n in (value if isinstance(value, tuple) else (value,)) if isinstance(n, int))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from nelloc.image import tiff
 from nelloc.image.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+from nelloc.image.tiff import metadata as tiff
+from nelloc.image.tiff import structure
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
-_TIFF_UNITS = {1: "", 2: "inch", 3: "cm"}
 _JFIF_UNITS = {0: "", 1: "inch", 2: "cm"}
 
 
@@ -24,6 +25,8 @@ def metadata_of(image: Image.Image) -> Metadata:
     own = getattr(image, "metadata", None)
     if isinstance(own, Metadata):  # an .nlc file that Pillow opened
         return own
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _metadata_of_tiff(image)
     info = image.info
     items = [
         _bytes_item(ItemType.ICC, info.get("icc_profile")),
@@ -38,6 +41,31 @@ def metadata_of(image: Image.Image) -> Metadata:
         _photoshop(image),
     ]
     return Metadata(tuple(item for item in items if item is not None))
+
+
+def _metadata_of_tiff(image: TiffImagePlugin.TiffImageFile) -> Metadata:
+    """The metadata of a TIFF file that Pillow opened: of its bytes, if they can still be reached, else of its tags."""
+    for data in _bytes_of(image):
+        with suppress(structure.MalformedTiffError):
+            return Metadata(tuple(tiff.items(*structure.read(data))[0]))
+    return Metadata()
+
+
+def _bytes_of(image: TiffImagePlugin.TiffImageFile) -> Iterator[bytes]:
+    """The bytes of the file that an image was opened from, or a TIFF structure of its tags."""
+    files: list[Any] = [image.fp, getattr(image, "_fp", None)]
+    for file in files:
+        with suppress(AttributeError, OSError, ValueError):  # closed
+            place = file.tell()
+            file.seek(0)
+            data = file.read()
+            file.seek(place)
+            yield data
+    if getattr(image, "filename", ""):
+        with suppress(OSError), open(image.filename, "rb") as opened:
+            yield opened.read()
+    with suppress(Exception):  # Pillow raises many kinds for tags that it does not understand
+        yield image.getexif().tobytes().removeprefix(EXIF_HEAD)
 
 
 def with_given(metadata: Metadata, given: Mapping[str, Any]) -> Metadata:
@@ -77,15 +105,7 @@ def _chromaticities(value: Any) -> Item | None:
 
 
 def _exif(image: Image.Image) -> Item | None:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        exif = image.getexif()
-        for tag in (*tiff.STORAGE_TAGS, *tiff.OWN_TAGS):
-            if tag in exif:
-                del exif[tag]
-        tiff.keep_text(exif)
-        data = exif.tobytes() if len(exif) else b""
-    else:
-        data = image.info.get("exif") or b""
+    data = image.info.get("exif") or b""
     return _bytes_item(ItemType.EXIF, data.removeprefix(EXIF_HEAD))
 
 
@@ -109,12 +129,6 @@ def _comments(image: Image.Image) -> list[Item | None]:
 
 def _resolution(image: Image.Image) -> Item | None:
     info = image.info
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        if tiff.X_RESOLUTION not in tags or tiff.Y_RESOLUTION not in tags:
-            return None
-        x, y = (_fraction(tags[tag]) for tag in (tiff.X_RESOLUTION, tiff.Y_RESOLUTION))
-        return _resolution_item(x, y, _TIFF_UNITS.get(tags.get(tiff.RESOLUTION_UNIT, 2), ""))
     if "jfif_density" in info:
         x, y = info["jfif_density"]
         return _resolution_item(Fraction(x), Fraction(y), _JFIF_UNITS.get(info.get("jfif_unit", 0), ""))
@@ -130,11 +144,6 @@ def _resolution(image: Image.Image) -> Item | None:
     return None
 
 
-def _fraction(value: Any) -> Fraction:
-    numerator, denominator = getattr(value, "numerator", 0), getattr(value, "denominator", 0)
-    return Fraction(int(numerator), int(denominator)) if denominator else Fraction(0)
-
-
 def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
     if unit == "" and x == y:  # square pixels of no size say nothing; many files have this
         return None
@@ -144,9 +153,7 @@ def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
 
 
 def _photoshop(image: Image.Image) -> Item | None:
-    """The image resources that Photoshop keeps, from a TIFF tag or the segments of a JPEG file."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _bytes_item(ItemType.PHOTOSHOP, image.tag_v2.get(tiff.PHOTOSHOP_TAG))
+    """The image resources that Photoshop keeps, from the segments of a JPEG file."""
     found = [data for data in _segments(image, "APP13") if data.startswith(PHOTOSHOP_HEAD)]
     return _bytes_item(ItemType.PHOTOSHOP, b"".join(data.removeprefix(PHOTOSHOP_HEAD) for data in found))
 
