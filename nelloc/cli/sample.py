@@ -10,6 +10,7 @@ import click
 from nelloc.cli.common import (
     BACKEND_NAMES,
     Name,
+    OutputFile,
     Printer,
     Size,
     needs_torch,
@@ -48,7 +49,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
     "--seed", type=click.IntRange(0, _MAX_SEED), default=1, show_default=True, help="Seed of everything random."
 )
 @click.option("--part", type=click.Choice(("local", "full")), help="Which model of a pair.  [default: local]")
-@click.option("--out", metavar="FILE", type=Name(path_type=Path), required=True, help="The PNG file to write.")
+@click.option("--out", metavar="FILE", type=OutputFile(path_type=Path), required=True, help="The PNG file to write.")
 @click.option(
     "--backend",
     type=click.Choice(BACKEND_NAMES),
