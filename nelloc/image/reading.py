@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from nelloc import scratch
 from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import beside, deep, long_texts, slices
+from nelloc.image import beside, deep, long_texts, opened, slices
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
 from nelloc.image.tiff import reading as tiff
@@ -37,7 +37,7 @@ _KIND_OF_MODE = {
 _MODES = "1, L, LA, P, RGB, RGBA and I;16"
 # The formats that are read. Of others Pillow cuts deep samples to 8 bits and does not say so, or
 # runs another program. Pillow is asked in this order; those it has loaded already come first.
-_INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
+INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
 # Of these Pillow may change samples when it loads them, and what they were does not show afterwards.
 CHANGED_FORMATS = ("PNG", "PPM", "TIFF")
 _REMEMBERED = "nelloc_problem"
@@ -52,16 +52,26 @@ def from_image(image: Image.Image, source: str = "image") -> Pixels:
     Also for one whose samples Pillow changed when it loaded them, of a PNG, TIFF or PPM file, as far as that can be
     known: until it is loaded, while its file still has its name, and always if it was opened after
     ``nelloc.register``. Images that Pillow made of others, and files of other formats, are taken as Pillow holds them.
+    Their metadata is that of the file and what was changed of it; ``opened`` says how far that is known.
     """
     with _reading(source):
         problem = _problem_of_pillow(image) or _problem_before_loading(image)
         if problem is not None:
             raise NellocError(f"{source}: {problem}")
-        return _from_pillow(image, source)
+        file = opened.file_of(image)
+        pixels = _samples_of(image, source)
+        whole = partial(read, source=source, max_pixels=max(pixels.area, MAX_PIXELS))
+        now = opened.metadata_now(image, file, whole, INPUT_FORMATS)
+    now.warn(source)
+    return replace(pixels, metadata=now.metadata)
 
 
-def remember_problem(image: Image.Image) -> None:
-    """Let an image that is not loaded remember why ``from_image`` would refuse it, which does not show later."""
+def remember(image: ImageFile.ImageFile) -> None:
+    """Let an image that was just opened remember its file, and why ``from_image`` would refuse it.
+
+    Neither shows when it is loaded.
+    """
+    opened.remember(image)
     problem = _problem_of_pillow(image)
     if problem is not None:
         setattr(image, _REMEMBERED, problem)
@@ -100,7 +110,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         with _reading(source):
             return tiff.read(data, source, max_pixels, partial(_samples_of, source=source))
     readable = long_texts.leave_out(data)
-    with _reading(source), Image.open(io.BytesIO(readable), formats=_INPUT_FORMATS) as image:
+    with _reading(source), Image.open(io.BytesIO(readable), formats=INPUT_FORMATS) as image:
         if image.width * image.height > max_pixels:
             raise NellocError(
                 f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
@@ -141,7 +151,7 @@ def _joined(layout: slices.Layout, image: Image.Image, data: bytes, source: str)
 
 
 def _decode_bytes(data: bytes, source: str) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=_INPUT_FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=INPUT_FORMATS) as image:
         return _decode(image, data, source)
 
 
@@ -161,7 +171,7 @@ def _reading(source: str) -> Iterator[None]:
     except NellocError:
         raise
     except UnidentifiedImageError:
-        known = ", ".join(_INPUT_FORMATS)
+        known = ", ".join(INPUT_FORMATS)
         raise NellocError(f"{source}: is not an image that can be read; give one of the formats {known}") from None
     except Image.DecompressionBombError as error:
         raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None

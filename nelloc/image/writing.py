@@ -19,7 +19,6 @@ from PIL import Image
 
 from nelloc.errors import NellocError
 from nelloc.image import deep, png, reading, slices
-from nelloc.image.jpeg import EXIF_HEAD
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution
 from nelloc.image.orientation import shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
@@ -78,21 +77,6 @@ def mode_of(kind: Kind, source: str = "image") -> str:
     if kind not in _MODE_OF_KIND:
         raise NellocError(f"{source}: has 16-bit colour, which Pillow cannot hold; decode it to an array")
     return _MODE_OF_KIND[kind]
-
-
-def image_info(metadata: Metadata) -> dict[str, Any]:
-    """What Pillow has in ``Image.info`` for metadata."""
-    exif, resolution = metadata.get(ItemType.EXIF), metadata.resolution
-    info: dict[str, Any] = {text.keyword: text.text for text in metadata.texts}
-    info |= {
-        "icc_profile": metadata.get(ItemType.ICC),
-        "exif": None if exif is None else EXIF_HEAD + exif,
-        "xmp": metadata.get(ItemType.XMP),
-    }
-    if resolution is not None and resolution.unit:
-        per_inch = {"inch": 1.0, "cm": 2.54, "metre": 0.0254}[resolution.unit]
-        info["dpi"] = tuple(per_inch * n / d for n, d in (resolution.x, resolution.y))
-    return {key: value for key, value in info.items() if value is not None}
 
 
 def to_image(pixels: Pixels, source: str = "image") -> Image.Image:
