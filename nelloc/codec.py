@@ -139,8 +139,8 @@ def decode(data: Buffer, *, options: Options | None = None, **fields: Any) -> ND
     """The samples of .nlc bytes, as ``numpy.asarray`` gives those of a Pillow image.
 
     (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA, uint8 or uint16; (H, W)
-    indices for an image with a palette, and bool for a bilevel one. Keywords are the fields of ``Options``. Raises
-    NellocError for bytes that are not a whole and undamaged file.
+    indices for an image with a palette, and bool for a bilevel one; in C order. Keywords are the fields of ``Options``.
+    Raises NellocError for bytes that are not a whole and undamaged file.
     """
     return decode_many([data], options=options, **fields)[0]
 
@@ -150,7 +150,7 @@ def decode_many(data: Sequence[Buffer], *, options: Options | None = None, **fie
     options = options or Options(**fields)
     names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
     files = [open_file(bytes(memoryview(item)), name, options) for item, name in zip(data, names, strict=True)]
-    return [images.to_array(pixels) for pixels in decode_files(files, names, options)]
+    return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, options)]
 
 
 def encode_pixels(

@@ -43,6 +43,20 @@ class Name(click.Path):
         return super().convert(value, param, ctx)
 
 
+class OutputFile(Name):
+    """The name of a file to be written: not one that can only be a folder's, such as one with a slash at its end."""
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, str):
+            from nelloc import storage
+
+            try:
+                storage.file_path(value)
+            except NellocError as error:
+                self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     """A callback for options that are numbers: neither nan, which no range keeps out, nor infinity."""
     if value is not None and not math.isfinite(value):
@@ -252,11 +266,13 @@ def _finite(value: Any) -> Any:
 def target_of(source: str, target: str | None, suffix: str) -> str:
     """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe.
 
-    Raises NellocError for a folder, and where the output is to be below a file.
+    Raises NellocError where a folder is the input, or the output is to be below a file; UsageError for the name of a
+    folder as the output.
     """
     if source != STDIO and os.path.isdir(source):
         raise NellocError(f"{source}: is a folder; give a file, or -r to take all files that are below it")
     if target is not None:
+        OutputFile()(target)
         parent = os.path.dirname(target)
         if os.path.exists(parent) and not os.path.isdir(parent):
             raise NellocError(f"{target}: {parent} is no folder; give another output name")

@@ -9,6 +9,7 @@ import click
 
 from nelloc.cli.common import (
     Name,
+    OutputFile,
     Printer,
     Size,
     needs_torch,
@@ -47,7 +48,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
     "--seed", type=click.IntRange(0, _MAX_SEED), default=1, show_default=True, help="Seed of everything random."
 )
 @click.option("--part", type=click.Choice(("local", "full")), help="Which model of a pair.  [default: local]")
-@click.option("--out", metavar="FILE", type=Name(path_type=Path), required=True, help="The PNG file to write.")
+@click.option("--out", metavar="FILE", type=OutputFile(path_type=Path), required=True, help="The PNG file to write.")
 @options("backend", "force", "json", "quiet")
 def sample(model, size, count, columns, seed, part, out, backend, force, as_json, quiet):
     """Draw images from a model: what it takes images to look like.

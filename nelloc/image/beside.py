@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from nelloc.image import bmp, gif, jpeg, netpbm_text, png, tiff, webp
+from nelloc.image import bmp, gif, jpeg, netpbm_text, png, webp
 from nelloc.image.metadata import Item, ItemType, Metadata
 from nelloc.image.pixels import Pixels
 from nelloc.kinds import Kind
@@ -41,8 +41,6 @@ def describe(data: bytes, image: Image.Image, pixels: Pixels) -> Pixels:
         pixels = replace(pixels, metadata=Metadata(tuple(items)))
     elif image.format == "WEBP":
         names += webp.left_out(data, pixels.metadata)
-    elif image.format == "TIFF":
-        names += tiff.left_out(data, image, pixels.metadata)
     elif image.format == "BMP":
         profile, more = bmp.colours(data)
         names += [*more, *bmp.left_out(data)]

@@ -1,30 +1,27 @@
-"""Images of 16 bits per sample that Pillow would cut to 8: read and written with imagecodecs and tifffile."""
+"""PNG and PPM files of 16 bits per sample, which Pillow would cut to 8: read and written with imagecodecs."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.image import netpbm, orientation
-from nelloc.image.pixels import Pixels, Samples, from_array
+from nelloc.image import netpbm
+from nelloc.image.pixels import Pixels, from_array
 
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 
 
 def read(data: bytes, file_format: str, source: str) -> Pixels:
-    """The samples of a PNG, TIFF or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
+    """The samples of a PNG or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
     if file_format == "PNG":
         array = _need("imagecodecs", source).png_decode(data)
         channels = _CHANNELS_OF_PNG[data[25]]
         # A transparent colour may have been made into alpha; the colours are as they were.
         array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
         return from_array(array[:, :, 0] if channels == 1 else array, source)
-    if file_format == "TIFF":
-        return from_array(_read_tiff(data, source), source)
     if file_format == "PPM":
         return from_array(_read_netpbm(data, source), source)
     raise NellocError(f"{source}: has 16 bits per sample, which are read of PNG, TIFF and PPM only; convert it to PNG")
@@ -42,22 +39,6 @@ def _need(name: str, source: str) -> Any:
         ) from None
 
 
-def _read_tiff(data: bytes, source: str) -> Samples:
-    tifffile = _need("tifffile", source)
-    _need("imagecodecs", source)
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[0]
-        if page.photometric.name not in ("RGB", "MINISBLACK") or page.imagedepth != 1:
-            raise NellocError(f"{source}: has 16 bits of {page.photometric.name} colour; convert it to RGB first")
-        if any(extra.name != "UNASSALPHA" for extra in page.extrasamples):
-            raise NellocError(f"{source}: has extra channels or colours multiplied by their alpha; convert it first")
-        array = page.asarray()
-        if array.ndim == 3 and page.axes == "SYX":
-            array = array.transpose(1, 2, 0)
-        tag = page.tags.get(orientation.TAG)
-    return array if tag is None else orientation.upright(array, int(tag.value))
-
-
 def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
     found = netpbm.unpack(data)
     if found is None:
@@ -71,27 +52,6 @@ def write_png(array: NDArray[np.uint16], source: str, level: int | None = None) 
     """A PNG file of an array (H, W) or (H, W, 2 to 4), deflated at a level of zlib, by default its highest."""
     level = 9 if level is None else level
     return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=level))
-
-
-def write_tiff(array: NDArray[np.uint16], source: str, **options: Any) -> bytes:
-    """A TIFF file of an array (H, W) or (H, W, 2 to 4); ``options`` are tifffile's."""
-    tifffile = _need("tifffile", source)
-    _need("imagecodecs", source)
-    out = io.BytesIO()
-    channels = 1 if array.ndim == 2 else array.shape[2]
-    tifffile.imwrite(
-        out,
-        np.array(array, order="C"),
-        photometric="rgb" if channels > 2 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        compression="zlib",
-        predictor=True,
-        metadata=None,
-        software=False,
-        **options,
-    )
-    return out.getvalue()
 
 
 def write_netpbm(array: NDArray[np.uint16], source: str) -> bytes:

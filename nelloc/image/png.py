@@ -194,10 +194,18 @@ def _chunks_of(item: Item) -> list[Chunk]:
     if item.type == ItemType.SRGB:
         return [(b"sRGB", item.data)]
     if item.type == ItemType.COMMENT:
-        return [_text_chunk(Text(COMMENT_KEYWORD, item.data.decode("latin-1")))]
+        return [_text_chunk(text_of_comment(item.data))]
     if item.type == ItemType.PNG_CHUNK:
         return [(item.data[:4], item.data[4:])]
     return []
+
+
+def text_of_comment(comment: bytes) -> Text:
+    """The text that the comment of another format becomes: those formats do not say how it is to be read."""
+    try:
+        return Text(COMMENT_KEYWORD, comment.decode())
+    except UnicodeDecodeError:
+        return Text(COMMENT_KEYWORD, comment.decode("latin-1"))
 
 
 def _resolution_chunk(resolution: Resolution) -> list[Chunk]:
