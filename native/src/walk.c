@@ -11,8 +11,8 @@
 
 /* Lanes that are wanted at once, and bytes of what tiles have learned, which the second cache should hold. */
 #define WANTED_LANES 64
-#define WANTED_LEARNING_LANES 24
-#define LEARNED_BYTES ((size_t)1 << 19)
+#define WANTED_LEARNING_LANES 32
+#define LEARNED_BYTES ((size_t)640 << 10)
 
 /* A tile, and how far it is. */
 typedef struct {
