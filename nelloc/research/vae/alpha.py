@@ -29,7 +29,7 @@ def run(settings: Settings) -> Result:
     chosen = setup(settings, "binary")
     kept, _ = trained_vae(settings, "binary", images, settings.seed)
     rate = chosen.encoder_rate if settings.quick else FULL_RATE
-    figure = new_figure(7, 4.5)
+    figure = new_figure(9, 4.5)
     axes = figure.subplots()
     ends: dict[str, list[float]] = {}
     curves: dict[str, list[list[float]]] = {}
@@ -48,7 +48,7 @@ def run(settings: Settings) -> Result:
     start = curves["alpha 0"][0][0]
     axes.set(ylim=(low - 0.1 * (high - low), max(high, start) + 0.2 * (high - low)))
     axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title="Binary MNIST")
-    axes.legend()
+    figure.legend(loc="outside right upper")
     numbers = {
         "epochs of the VAE": kept[-1].epoch,
         "as trained": start,

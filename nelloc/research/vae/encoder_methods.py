@@ -30,7 +30,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     methods["half-asleep"] = half_asleep(kind)
     epochs = chosen.encoder_epochs * (1 if settings.quick else LONGER[kind])
     seeds = range(settings.seed, settings.seed + settings.choose(QUICK_SEEDS, FULL_SEEDS))
-    figure = new_figure(8, 5)
+    figure = new_figure(9, 5)
     axes = figure.subplots()
     start = bits(kept[-1].vae, images.test)
     numbers: dict[str, Any] = {"epochs of the VAE": kept[-1].epoch, "VAE": start}
@@ -51,7 +51,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     highest = max([start, *(numbers[name] for name in methods)])
     axes.set(ylim=(low - 0.1 * (highest - low), highest + 0.3 * (highest - low)))
     axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title=TITLES[kind])
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside right upper")
     best = min((name for name in methods if name != "half-asleep"), key=lambda name: numbers[name])
     numbers |= {
         "half-asleep less the best denoising": numbers["half-asleep"] - numbers[best],

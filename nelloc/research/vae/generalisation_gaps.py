@@ -50,7 +50,8 @@ def run(settings: Settings) -> Result:
     axes.plot(epochs, [g.test_optimal for g in gaps], "s-", color=COLOURS["optimal inference"], label=label)
     axes.plot(epochs, [g.train for g in gaps], "^-", color="tab:blue", label="train")
     for upper, lower, name in ((last.test, last.test_optimal, "AIGG"), (last.test_optimal, last.train, "GMGG")):
-        axes.annotate(f" {name}", (epochs[-1], (upper + lower) / 2), annotation_clip=False)
+        axes.annotate("", (epochs[-1], upper), (epochs[-1], lower), arrowprops={"arrowstyle": "<->", "color": "gray"})
+        axes.annotate(name, (epochs[-1], (upper + lower) / 2), (-6, 0), textcoords="offset points", ha="right")
     axes.set(xlabel="epochs", ylabel="bits per dimension", title="Binary MNIST: EGG = GMGG + AIGG")
     axes.legend()
     return Result(numbers, {"": figure})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
@@ -24,6 +25,7 @@ from nelloc.research.vae.bits_back import (  # noqa: E402
     initial_words,
     latent_tables,
 )
+from nelloc.research.vae.bits_back_rates import rate_of  # noqa: E402
 from nelloc.research.vae.bounds import amortised_elbo, elbo, standard_noise  # noqa: E402
 from nelloc.research.vae.models import Posterior  # noqa: E402
 from nelloc.research.vae.optimal import optimal_posterior  # noqa: E402
@@ -145,3 +147,18 @@ def test_the_rate_depends_on_the_chain_as_a_whole_not_on_its_order():
     bits = -amortised_elbo(vae, images, samples=50).sum().item() / math.log(2)
     assert one == pytest.approx(bits, rel=0.05)
     assert other == pytest.approx(bits, rel=0.05)
+
+
+def test_the_rates_standard_error_is_how_far_chains_of_the_same_images_lie_apart():
+    """One sample of each posterior is coded: other bits on the stack, from another order, give another net size."""
+    vae, images = trained_vae(), strokes(60, seed=8)
+    with torch.no_grad():
+        posterior = vae.posterior(images)
+    rate, error = rate_of(vae, images, posterior)
+    torch.manual_seed(3)
+    orders = [torch.randperm(60) for _ in range(30)]
+    nets = torch.tensor([encode(Coder(vae), images[order].to(torch.uint8)).net_bits for order in orders]).double()
+    nets /= images.numel()
+    assert 0.6 < float(nets.std()) / error < 1.6
+    # and in the mean over chains there is next to nothing between the net rate and the ELBO
+    assert float(nets.mean()) == pytest.approx(rate, abs=4 * error / 30**0.5)
