@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -98,3 +99,16 @@ def test_every_file_that_is_cited_is_there(text):
 def test_nothing_is_said_to_be_out_of_reach():
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks" / "results").glob("*.md")]
     assert [path.name for path in documents if "not to hand" in path.read_text()] == []
+
+
+def test_every_result_is_that_of_an_experiment_and_cited():
+    """What lies in benchmarks/results/research was written by a command, and RESULTS.md leads to it."""
+    names = {experiment.name for experiment in EXPERIMENTS}
+    results = sorted((ROOT / "benchmarks" / "results" / "research").glob("*.json"))
+    assert results
+    for path in results:
+        report = json.loads(path.read_text())
+        run = "quick" if report["settings"]["quick"] else "full"
+        assert report["experiment"] in names
+        assert path.stem == f"{report['experiment']}-{run}-seed{report['settings']['seed']}"
+        assert f"research/{path.name})" in RESULTS, path.name
