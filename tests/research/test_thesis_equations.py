@@ -8,9 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("scipy")
+pytest.importorskip("matplotlib")
 
 from nelloc.research.fisher.densities import gaussian, two_gaussians  # noqa: E402
 from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence  # noqa: E402
+from nelloc.research.spread.annealing import scaled_objective  # noqa: E402
 
 PLAIN = Grid(30, 6001)
 
@@ -78,12 +80,24 @@ def test_the_expected_log_likelihood_is_the_one_of_woodburys_identity():
     assert float(direct) == pytest.approx(float(closed))
 
 
+def test_the_scaled_objective_is_that_of_the_likelihood():
+    """Equation A.4 is A.1 times the variance, without what does not depend on the model."""
+    theta_p, variance = torch.tensor([0.6, 0.8], dtype=torch.float64), 0.2
+    found = []
+    for square in (0.3, 1.1):
+        theta_q = square**0.5 * theta_p
+        covariance = torch.outer(theta_q, theta_q) + variance * torch.eye(2, dtype=torch.float64)
+        direct = -theta_p @ torch.linalg.solve(covariance, theta_p) - torch.logdet(covariance)
+        found.append(float(variance * direct - scaled_objective(torch.tensor(square), variance)))
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_noise_in_the_model_shortens_the_line_and_annealing_flattens_the_objective():
     """Equations 2.9, A.3 and A.4 with |theta_p| = 1: the optimum is 1 - variance, and the curvature goes to zero."""
     square = torch.linspace(0.01, 1.5, 14_901, dtype=torch.float64)
     curvatures = []
     for variance in (0.5, 0.1, 0.01, 0.001):
-        objective = square / (variance + square) - variance * (1 + square / variance).log()
+        objective = scaled_objective(square, variance)
         best = int(objective.argmax())
         assert float(square[best]) == pytest.approx(1 - variance, abs=1e-3)
         step = 1000
