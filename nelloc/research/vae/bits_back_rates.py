@@ -15,7 +15,7 @@ from nelloc.errors import NellocError
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae import bits_back
-from nelloc.research.vae.bits_back import Coder, one_thread
+from nelloc.research.vae.bits_back import LATENT_BITS, Coder, one_thread
 from nelloc.research.vae.bounds import bits_per_dimension, elbo, log_weights, standard_noise
 from nelloc.research.vae.encoders import half_asleep, train_encoder
 from nelloc.research.vae.models import VAE, Kind, Posterior
@@ -78,6 +78,7 @@ def run(settings: Settings, kind: Kind) -> Result:
             count: code(settings, Coder(model, count, recipe.step_rate, falling=False), tested) for count in coded[name]
         }
         numbers |= {f"{name}, K={count}: {key}": value for count, row in rows.items() for key, value in row.items()}
+        numbers[f"{name}: share of images beyond the bins"] = beyond_the_bins(model, tested)
         curves[name] = [_rate(model, tested.float(), count, recipe.step_rate, falling=False) for count in steps]
         (line,) = axes.plot(steps, curves[name], ".-", label=f"{name}, negative ELBO")
         net, colour = [row["net bpd"] for row in rows.values()], line.get_color()
@@ -112,6 +113,16 @@ def _setup(settings: Settings, kind: Kind, recipe: Recipe) -> Setup:
         encoder_epochs=max(1, round(recipe.asleep_epochs * share)),
         encoder_rate=recipe.asleep_rate,
     )
+
+
+@torch.no_grad()
+def beyond_the_bins(vae: VAE, images: Tensor) -> float:
+    """The share of images with a posterior mean further out than the centre of the outermost bin of latents.
+
+    What is coded for these is not a sample of their posterior, and costs more than the ELBO says.
+    """
+    outermost = torch.special.ndtri(torch.tensor(1 - 0.5 / (1 << LATENT_BITS), dtype=torch.float64))
+    return float((vae.posterior(images.float()).mean.abs() > outermost).any(1).double().mean())
 
 
 def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:

@@ -25,7 +25,7 @@ from nelloc.research.vae.bits_back import (  # noqa: E402
     initial_words,
     latent_tables,
 )
-from nelloc.research.vae.bits_back_rates import rate_of  # noqa: E402
+from nelloc.research.vae.bits_back_rates import beyond_the_bins, rate_of  # noqa: E402
 from nelloc.research.vae.bounds import amortised_elbo, elbo, standard_noise  # noqa: E402
 from nelloc.research.vae.models import Posterior  # noqa: E402
 from nelloc.research.vae.optimal import optimal_posterior  # noqa: E402
@@ -162,3 +162,13 @@ def test_the_rates_standard_error_is_how_far_chains_of_the_same_images_lie_apart
     assert 0.6 < float(nets.std()) / error < 1.6
     # and in the mean over chains there is next to nothing between the net rate and the ELBO
     assert float(nets.mean()) == pytest.approx(rate, abs=4 * error / 30**0.5)
+
+
+def test_images_beyond_the_outermost_bin_are_counted():
+    """Half of 2**-12 of a normal's mass lies beyond 3.668."""
+    vae, images = trained_vae(), strokes(20, seed=8)
+    with torch.no_grad():
+        vae.encoder[-1].weight[:3] = 0
+        for bias, expected in ((3.66, 0.0), (3.68, 1.0)):
+            vae.encoder[-1].bias[:3] = torch.tensor([bias, 0.0, 0.0])
+            assert beyond_the_bins(vae, images) == expected
