@@ -172,3 +172,18 @@ def test_images_beyond_the_outermost_bin_are_counted():
         for bias, expected in ((3.66, 0.0), (3.68, 1.0)):
             vae.encoder[-1].bias[:3] = torch.tensor([bias, 0.0, 0.0])
             assert beyond_the_bins(vae, images) == expected
+
+
+def test_a_sample_costs_24_bits_at_most_however_little_a_model_expects_it():
+    """The coder's tables have no smaller probability, so that a bad model's net rate is below its negative ELBO."""
+    vae = trained_vae("gray")
+    with torch.no_grad():
+        last = [layer for layer in vae.decoder if isinstance(layer, torch.nn.Linear)][-1]
+        last.weight.zero_()
+        last.bias.fill_(-5)  # narrow, and far below black
+    images = torch.full((10, 1, 8, 8), 255, dtype=torch.uint8)
+    with torch.no_grad():
+        rate, _ = rate_of(vae, images.float(), vae.posterior(images.float()))
+    net = encode(Coder(vae), images).net_bits / images.numel()
+    assert rate > 40
+    assert 20 < net < 25
