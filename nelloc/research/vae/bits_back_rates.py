@@ -22,7 +22,9 @@ from nelloc.research.vae.models import VAE, Kind, Posterior
 from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import TITLES, Setup, pictures, setup, trained_vae
 
-QUICK_IMAGES, FULL_IMAGES = 300, 1000
+# As many as a quick run has the time for.
+QUICK_IMAGES: dict[Kind, int] = {"binary": 300, "gray": 300, "colour": 50}
+FULL_IMAGES = 1000
 MOST_STEPS = 10
 SAMPLES = 16
 
@@ -64,7 +66,11 @@ def run(settings: Settings, kind: Kind) -> Result:
     objective = half_asleep(kind)
     half = train_encoder(settings, kind, images, kept[-1], "half-asleep", objective, plan, chosen=chosen).vae
     # The coder's arithmetic is that of one thread of the processor.
-    vae, half, tested = kept[-1].vae.cpu(), half.cpu(), images.test[: settings.choose(QUICK_IMAGES, FULL_IMAGES)].cpu()
+    vae, half, tested = (
+        kept[-1].vae.cpu(),
+        half.cpu(),
+        images.test[: settings.choose(QUICK_IMAGES[kind], FULL_IMAGES)].cpu(),
+    )
 
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
