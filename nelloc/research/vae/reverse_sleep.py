@@ -33,7 +33,8 @@ def run(settings: Settings) -> Result:
     chosen = setup(settings, "binary")
     epochs = chosen.epochs if settings.quick or settings.epochs else FULL_EPOCHS
     rate = chosen.learning_rate if settings.quick else FULL_RATE
-    chosen = replace(chosen, epochs=epochs, learning_rate=rate, keep_every=epochs)
+    # Kept as often as other experiments keep such a VAE, which may find it.
+    chosen = replace(chosen, epochs=epochs, learning_rate=rate)
     kept, _ = trained_vae(settings, "binary", images, settings.seed, chosen)
     source = kept[-1].vae
     generator = torch.Generator(source.device).manual_seed(SOURCE_SEED + settings.seed)

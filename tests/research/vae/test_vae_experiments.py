@@ -75,6 +75,15 @@ def test_experiments_share_the_vae_they_begin_with(tiny):
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
 
 
+@pytest.mark.parametrize("first", ["reverse-sleep", "half-asleep-binary"])
+def test_a_vae_of_one_experiment_is_whole_for_the_others(tiny, first):
+    """Figure 4.2 needs the VAE's end only, and leaves what Figure 4.4 needs of it."""
+    settings = replace(tiny, epochs=6)
+    perform(BY_NAME[first], settings)
+    for name in {"reverse-sleep", "half-asleep-binary"} - {first}:
+        assert perform(BY_NAME[name], settings)["numbers"]
+
+
 def test_a_kept_vae_that_is_gone_is_named(tiny):
     perform(EXPERIMENTS[0], tiny)
     for path in (tiny.out / "checkpoints").glob("*-at1.safetensors"):
