@@ -13,16 +13,23 @@ extern const nlc_kernels nlc_neon_kernels, nlc_dotprod_kernels;
 /* The kernels of each level that this build has. */
 static const nlc_kernels *const built[NLC_LEVELS] = {
     [NLC_PLAIN] = &nlc_plain_kernels,
-#if NLC_X86_64
+#if NLC_HAS_AVX2
     [NLC_AVX2] = &nlc_avx2_kernels,
+#endif
+#if NLC_HAS_AVX_VNNI
     [NLC_AVX_VNNI] = &nlc_avx_vnni_kernels,
+#endif
+#if NLC_HAS_VNNI
     [NLC_VNNI] = &nlc_vnni_kernels,
+#endif
+#if NLC_HAS_AMX
     [NLC_AMX] = &nlc_amx_kernels,
-#elif NLC_ARM64
+#endif
+#if NLC_ARM64
     [NLC_NEON] = &nlc_neon_kernels,
+#endif
 #if NLC_HAS_DOTPROD
     [NLC_DOTPROD] = &nlc_dotprod_kernels,
-#endif
 #endif
 };
 
@@ -31,7 +38,7 @@ static const char *const names[NLC_LEVELS] = {"plain", "avx2", "avxvnni", "vnni"
 const char *nlc_level_name(int level) { return level >= 0 && level < NLC_LEVELS ? names[level] : NULL; }
 
 const nlc_kernels *nlc_kernels_of(int level) {
-    return level >= 0 && level < NLC_LEVELS && nlc_cpu_supports(level) ? built[level] : NULL;
+    return level >= 0 && level < NLC_LEVELS && built[level] && nlc_cpu_supports(level) ? built[level] : NULL;
 }
 
 int nlc_level_available(int level) { return nlc_kernels_of(level) != NULL; }

@@ -4,8 +4,10 @@
  */
 #include "target.h"
 
-#if NLC_X86_64
+#if NLC_HAS_AMX
 #ifdef NLC_EMULATED_TILES
+#include <immintrin.h>
+
 #include NLC_EMULATED_TILES
 NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #else

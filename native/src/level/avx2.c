@@ -1,7 +1,7 @@
 /* The level of AVX2: pairs of 16-bit integers, two multiplied and added together. */
 #include "target.h"
 
-#if NLC_X86_64
+#if NLC_HAS_AVX2
 NLC_TARGET_BEGIN("avx2")
 #include "avx2_vectors.h"
 

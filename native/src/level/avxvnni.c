@@ -4,7 +4,7 @@
  */
 #include "target.h"
 
-#if NLC_X86_64
+#if NLC_HAS_AVX_VNNI
 #ifdef NLC_VNNI_OF_AVX512
 NLC_TARGET_BEGIN("avx2,avx512f,avx512vl,avx512vnni")
 #define ADD_PAIRS _mm256_dpwssd_epi32

@@ -29,12 +29,29 @@
 #define NLC_TARGET_END
 #endif
 
-/* Before a loop that sums products of 16-bit integers: Clang multiplies them in pairs only if it takes 8 at a time. */
+/* Before a loop that sums products of 16-bit integers: Clang multiplies them in pairs only if it takes 8 at a time. It
+ * warns where it cannot, as with sanitizers. */
 #if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define NLC_EIGHT_AT_A_TIME NLC_PRAGMA(clang loop vectorize_width(8) interleave_count(1))
 #else
 #define NLC_EIGHT_AT_A_TIME
 #endif
+
+/* Levels that the compiler knows the instructions of; the others are left out. */
+#if defined(__clang__)
+#define NLC_KNOWN_SINCE(gcc, clang, msvc) (__clang_major__ >= (clang))
+#elif defined(__GNUC__)
+#define NLC_KNOWN_SINCE(gcc, clang, msvc) (__GNUC__ >= (gcc))
+#elif defined(_MSC_VER)
+#define NLC_KNOWN_SINCE(gcc, clang, msvc) (_MSC_VER >= (msvc))
+#else
+#define NLC_KNOWN_SINCE(gcc, clang, msvc) 0
+#endif
+#define NLC_HAS_AVX2 (NLC_X86_64 && NLC_KNOWN_SINCE(5, 4, 1900))
+#define NLC_HAS_AVX_VNNI (NLC_X86_64 && NLC_KNOWN_SINCE(11, 12, 1930))
+#define NLC_HAS_VNNI (NLC_X86_64 && NLC_KNOWN_SINCE(8, 7, 1920))
+#define NLC_HAS_AMX (NLC_X86_64 && NLC_KNOWN_SINCE(11, 12, 1940))
 
 /* Old versions of Clang know the dot product only where all code may use it. */
 #if NLC_ARM64 && (!defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD))
@@ -48,7 +65,7 @@
 #define NLC_DOTPROD_TARGET "arch=armv8.2-a+dotprod"
 #endif
 
-#if NLC_X86_64 && defined(__GNUC__)
+#if NLC_X86_64 && (defined(__GNUC__) || defined(__clang__))
 /* XCR0, without asking the compiler for the instructions to save registers. */
 static inline uint64_t nlc_xgetbv(void) {
     uint32_t low, high;

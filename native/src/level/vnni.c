@@ -1,7 +1,7 @@
 /* The level of AVX-512 with VNNI. */
 #include "target.h"
 
-#if NLC_X86_64
+#if NLC_HAS_VNNI
 NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #include "x86.h"
 #include "avx512_products.h"
