@@ -164,15 +164,16 @@ def integer_outputs(model: ExactModel, inputs: np.ndarray) -> np.ndarray:
     x = inputs.astype(np.int64)
     activations: list[np.ndarray] = []
     for layer in model.layers[:-1]:
-        x = _integer_product(layer, x)
+        x = integer_product(layer, x)
         if layer.skip is not None:
             x = x + activations[layer.skip]
         x = np.clip(x, 0, ACTIVATION_MAX)
         activations.append(x)
-    return _integer_product(model.layers[-1], x)
+    return integer_product(model.layers[-1], x)
 
 
-def _integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
+def integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """What a layer makes of ``x`` (columns, N), without skip and limits."""
     return (layer.weight.astype(np.int64) @ x + layer.bias[:, None]) >> layer.shift[:, None].astype(np.int64)
 
 
