@@ -254,6 +254,10 @@ def test_a_model_outside_of_the_limits_is_not_compiled():
         with pytest.raises(ValueError, match="range"):
             compiled(dataclasses.replace(model, **changes), 8, "plain")
     raw = load_model(small_model_bytes(inputs="raw"))
-    for own, bits in ((raw, 10), (model, 7), (model, 9), (model, 18)):
+    thresholds = model.context.thresholds.copy()
+    thresholds[-1] = 2 * thresholds[-8] + 18 * 3
+    unordered = dataclasses.replace(model, context=dataclasses.replace(model.context, thresholds=thresholds))
+    assert compiled(unordered, 8, "plain")
+    for own, bits in ((raw, 10), (unordered, 10), (model, 7), (model, 9), (model, 18)):
         with pytest.raises(ValueError, match="range"):
             compiled(own, bits, "plain")
