@@ -121,6 +121,25 @@ def test_any_bytes_are_refused_alike(learns, model, streams):
             assert own is None or np.array_equal(own, other), level
 
 
+@pytest.mark.parametrize(("bits", "learns"), [(8, False), (8, True), (12, False), (16, False)])
+def test_no_flipped_bit_and_no_part_is_taken_for_the_whole(bits, learns):
+    model = load_model(small_model_bytes(channels=1))
+    tile = tile_of(np.random.default_rng(bits), (1, 4, 6), bits)
+    for level in levels():
+        core = Core(model, bits, level, learns=learns)
+        ((data, _),) = core.encode([tile], [pixel_checksum(tile)], no_progress)
+        damaged = [data[:length] for length in range(len(data))]
+        for place in range(8 * len(data)):
+            flipped = bytearray(data)
+            flipped[place // 8] ^= 1 << place % 8
+            damaged.append(bytes(flipped))
+        # Whole ones between them, as what stands beside a damaged tile stays whole.
+        work = [(tile.shape, stream) for other in damaged for stream in (other, data)]
+        found = core.decode(work, pixel_checksum, no_progress)
+        assert all(samples is None for samples in found[::2]), level
+        assert all(np.array_equal(samples, tile) for samples in found[1::2]), level
+
+
 # Tiles far longer than they are wide, and one step with more pixels than teach (256).
 LONG = {
     "2 x 300": ((2, 300), {"horizon": 2, "components": 1}),
