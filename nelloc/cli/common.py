@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, NellocWarning
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from nelloc.codec import Options
+    from nelloc.exact.model import ExactModel
     from nelloc.files import Result
 
 STDIO = "-"
@@ -316,21 +317,48 @@ def pipe(source: str, target: str, force: bool, function: Callable[[bytes, str],
     return replace(result, target=target)
 
 
-def quiet_pillow() -> None:
+def quiet_pillow(printer: Printer) -> None:
     """Let --max-pixels alone limit the size of images, and Pillow say nothing of what it reads."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
-    warnings.simplefilter("ignore")  # on damaged metadata and the like: no message of ours
+    show_own_warnings(printer)
 
 
-def remark_missing_core(printer: Printer) -> None:
-    """Say in one line that nelloc runs on NumPy where the compiled core is not built."""
+def show_own_warnings(printer: Printer) -> None:
+    """Print warnings of nelloc as remarks, each once, and no others: on damaged metadata and the like."""
+
+    def show(message, category, filename, lineno, file=None, line=None) -> None:
+        printer.remark(f"nelloc: {message}")
+
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", NellocWarning)  # which is given once
+    warnings.showwarning = show
+
+
+def check_core(printer: Printer, backend: str | None = None) -> None:
+    """Say in one line that nelloc runs on NumPy where the compiled core is not built, unless a backend was named.
+
+    Raises NellocError if NELLOC_CPU asks for a level that the core does not have here.
+    """
     from nelloc.exact import native
 
     reason = native.missing()
-    if reason is not None:
-        printer.remark(f"nelloc runs on NumPy, 10 to 30 times slower: {reason}")
+    if reason is None:
+        native.levels()
+    elif backend is None:
+        printer.remark(f"nelloc: runs on NumPy, 10 to 30 times slower: {reason}")
+
+
+def what_computes(model: ExactModel) -> str:
+    """What computes here by default, in some words; with a model, for which it is tested."""
+    from nelloc.exact import backends, native
+
+    name = backends.chosen(model)
+    if backends.is_native(name):
+        return f"the compiled core, CPU level {backends.level_of(model, name)}"
+    reason = native.missing() or "the compiled core gives wrong integers on this machine"
+    return f"NumPy, 10 to 30 times slower: {reason}"
 
 
 def progress_bar(printer: Printer, **settings: Any) -> tqdm:
@@ -350,9 +378,8 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
     from nelloc.codec import Options, Progress
     from nelloc.spread import processes_allowed
 
-    quiet_pillow()
-    if fields.get("backend") is None:
-        remark_missing_core(printer)
+    quiet_pillow(printer)
+    check_core(printer, fields.get("backend"))
     with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):

@@ -12,11 +12,13 @@ from nelloc.cli.common import (
     OutputFile,
     Printer,
     Size,
+    check_core,
     needs_torch,
     options,
     print_json,
     progress_bar,
     reporting,
+    show_own_warnings,
 )
 from nelloc.errors import NellocError
 
@@ -84,6 +86,8 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
                     raise NellocError(f"{model}: is one integer model; --part is for a pair")
                 from nelloc.sampler import sample as draw
 
+                show_own_warnings(printer)
+                check_core(printer, backend)
                 images = draw(library.find(model), height, width, count, seed, backend=backend, progress=progress)
             elif model not in library.shipped_pairs() and not Path(model).exists():
                 known = ", ".join([*library.available(), *library.shipped_pairs()])

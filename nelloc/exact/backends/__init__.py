@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, NellocWarning
 from nelloc.exact import native
 from nelloc.exact.backends.interface import Backend, Evaluator
 from nelloc.exact.backends.native_core import NativeBackend, NativeEvaluator
@@ -66,8 +66,10 @@ def chosen(model: ExactModel, name: str | None = None) -> str:
         backend = BACKENDS[candidate]
         if backend.available() is not None:
             continue
-        if _admitted(backend, model):
+        failure = _failure(backend, model)
+        if failure is None:
             return candidate
+        _leave_out(f"backend {candidate}", failure)
     raise NellocError("no backend gives the right integers on this machine; use another machine, this one is unsound")
 
 
@@ -86,7 +88,9 @@ def level_of(model: ExactModel, name: str) -> str:
     """The CPU level that a native backend, which was chosen, uses for ``model``."""
     level = admitted_level(model)
     other = _CHECKED_BY.get(level)
-    return other if name == CHECK and other is not None and _level_admitted(model, other) else level
+    if name != CHECK or other not in native.levels() or _level_failure(model, other) is not None:
+        return level
+    return other
 
 
 def prepare(model: ExactModel, name: str | None = None) -> Evaluator:
@@ -109,48 +113,64 @@ def _require(model: ExactModel, name: str) -> None:
     reason = backend.available()
     if reason is not None:
         raise NellocError(f"backend {name}: {reason}; use another --backend, or none to have one chosen")
-    try:
-        failure = None if _admitted(backend, model) else "gives wrong integers on this machine"
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        failure = f"cannot evaluate this model here ({error})"
+    failure = _failure(backend, model)
     if failure is not None:
         raise NellocError(f"backend {name}: {failure}; use another --backend, or none to have one chosen")
 
 
-def _admitted(backend: Backend, model: ExactModel) -> bool:
-    """Whether ``backend`` may evaluate ``model``; tested once in a process."""
+def _failure(backend: Backend, model: ExactModel) -> str | None:
+    """Why ``backend`` may not evaluate ``model``, or None if it may."""
     if isinstance(backend, NativeBackend):
-        return bool(native.levels()) and admitted_level(model) != ""
-    key = (backend.name, model.sha256)
-    if key not in _answers:
-        widths = _THIN_TEST_WIDTHS if isinstance(backend, NumpyBackend) else _TEST_WIDTHS
-        _answers[key] = known_answers(backend.prepare, model, widths)
-        if not _answers[key]:
-            _warn(f"backend {backend.name}")
-    return _answers[key]
+        return None if admitted_level(model) else f"{_WRONG} on every CPU level"
+    widths = _THIN_TEST_WIDTHS if isinstance(backend, NumpyBackend) else _TEST_WIDTHS
+    return _tested(f"backend {backend.name}", backend.prepare, model, widths)
 
 
 def admitted_level(model: ExactModel) -> str:
-    """The fastest CPU level of the core that passes the test for ``model``; empty if none does."""
-    return next((level for level in native.levels() if _level_admitted(model, level)), "")
+    """The fastest CPU level of the core that passes the test for ``model``; empty if none does.
+
+    The faster ones that do not are left out with a warning.
+    """
+    failures: dict[str, str] = {}
+    for level in native.levels():
+        failure = _level_failure(model, level)
+        if failure is None:
+            for name, reason in failures.items():
+                _leave_out(f"CPU level {name}", reason)
+            return level
+        failures[level] = failure
+    return ""
 
 
-def _level_admitted(model: ExactModel, level: str) -> bool:
-    key = (f"{NATIVE} {level}", model.sha256)
-    if level not in native.levels():
-        return False
-    if key not in _answers:
-        _answers[key] = known_answers(partial(NativeEvaluator, level=level), model)
-        if not _answers[key]:
-            _warn(f"CPU level {level}")
-    return _answers[key]
+def _level_failure(model: ExactModel, level: str) -> str | None:
+    """Why a CPU level may not evaluate ``model``, or None if it may."""
+    return _tested(f"CPU level {level}", partial(NativeEvaluator, level=level), model, _THIN_TEST_WIDTHS)
 
 
-_answers: dict[tuple[str, bytes], bool] = {}
+_WRONG = "gives wrong integers on this machine"
+# What was tested for which model, and why it failed; and what a warning has named.
+_failures: dict[tuple[str, bytes], str | None] = {}
+_left_out: set[str] = set()
 
 
-def _warn(what: str) -> None:
-    warnings.warn(f"{what} gives wrong integers on this machine and is not used", UserWarning, stacklevel=3)
+def _tested(
+    what: str, prepare: Callable[[ExactModel], Evaluator], model: ExactModel, widths: Sequence[int]
+) -> str | None:
+    """Why what ``prepare`` makes may not evaluate ``model``, or None if it may; tested once in a process."""
+    key = (what, model.sha256)
+    if key not in _failures:
+        try:
+            _failures[key] = None if known_answers(prepare, model, widths) else _WRONG
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            _failures[key] = f"cannot evaluate this model here ({error})"
+    return _failures[key]
+
+
+def _leave_out(what: str, failure: str) -> None:
+    """Warn of it, once in a process."""
+    if what not in _left_out:
+        _left_out.add(what)
+        warnings.warn(f"{what} {failure} and is not used", NellocWarning, stacklevel=3)
 
 
 def known_answers(
@@ -178,15 +198,16 @@ def integer_outputs(model: ExactModel, inputs: np.ndarray) -> np.ndarray:
     x = inputs.astype(np.int64)
     activations: list[np.ndarray] = []
     for layer in model.layers[:-1]:
-        x = _integer_product(layer, x)
+        x = integer_product(layer, x)
         if layer.skip is not None:
             x = x + activations[layer.skip]
         x = np.clip(x, 0, ACTIVATION_MAX)
         activations.append(x)
-    return _integer_product(model.layers[-1], x)
+    return integer_product(model.layers[-1], x)
 
 
-def _integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
+def integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """What a layer makes of ``x`` (columns, N), without skip and limits."""
     return (layer.weight.astype(np.int64) @ x + layer.bias[:, None]) >> layer.shift[:, None].astype(np.int64)
 
 
