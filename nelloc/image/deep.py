@@ -10,21 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.image import jpeg, netpbm
+from nelloc.image import jpeg, netpbm, png
 from nelloc.image.metadata import Metadata, depth_item
 from nelloc.image.pixels import Pixels, from_array
 
 _JPEG_CODINGS = ("extended", "progressive", "lossless", "JPEG-LS")
+_PNG_SAMPLES = (b"IHDR", b"IDAT", b"IEND")
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 
 
 def read(data: bytes, file_format: str, source: str) -> Pixels:
     """The samples of a PNG or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
     if file_format == "PNG":
-        array = _need("imagecodecs", source).png_decode(data)
+        # libpng writes to the terminal what it thinks of other chunks.
+        plain = png.pack(chunk for chunk in png.chunks(data) if chunk[0] in _PNG_SAMPLES)
+        array = _need("imagecodecs", source).png_decode(plain)
         channels = _CHANNELS_OF_PNG[data[25]]
-        # A transparent colour may have been made into alpha; the colours are as they were.
-        array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
+        array = array.reshape(*array.shape[:2], -1)
         return from_array(array[:, :, 0] if channels == 1 else array, source)
     if file_format == "PPM":
         return from_array(_read_netpbm(data, source), source)
