@@ -471,8 +471,8 @@ def _tag_differences(made: Made, data: bytes, named: tuple[str, ...]) -> list[st
     found = []
     for tag in (set(mine) | set(other)) - {*STORAGE, ORIENTATION, RESOLUTION_UNIT}:
         values = [tags[tag].value if tag in tags else None for tags in (mine, other)]
-        if tag in (282, 283) and None not in values:  # fractions are reduced
-            values = [value[0] / value[1] for value in values]
+        if tag in (282, 283):  # fractions are reduced
+            values = [None if value is None else value[0] / value[1] for value in values]
         if values[0] != values[1] and not any(f"tag {tag}" in name for name in named) and values != [1.0, None]:
             found.append(f"{made.file_format} to .tif, tifffile: tag {tag}: {values[0]!r} became {values[1]!r}")
     return found
