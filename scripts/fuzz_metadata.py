@@ -22,7 +22,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -458,7 +458,7 @@ def _plain(value: Any) -> list[str]:
     """
     if isinstance(value, list):
         return sorted(text for one in value for text in _plain(one))
-    found = str(value)
+    found = chr(value) if isinstance(value, int) and 32 < value < 127 else str(value)  # a byte, of BigTIFF a letter
     if found.startswith("base64:"):
         found = base64.b64decode(found.removeprefix("base64:")).decode("utf-8", "surrogateescape")
     return sorted(line.rstrip("\0") for line in found.split("\n"))
@@ -521,8 +521,8 @@ def main() -> None:
     seeds = [args.seed * 1000 + number for number in range(args.jobs)]
     counts = Counter[str]()
     with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
-        for found in pool.map(run, shares, seeds, [args.out] * args.jobs):
-            counts += found
+        for done in as_completed([pool.submit(run, *job, args.out) for job in zip(shares, seeds, strict=True)]):
+            counts += done.result()
     import tifffile
 
     formats = ", ".join(f"{counts[name]} {name}" for name in FORMATS)

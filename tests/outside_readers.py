@@ -49,7 +49,8 @@ class ExifTool:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
         )
 
     def __enter__(self) -> ExifTool:
