@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -34,9 +35,9 @@ def need(program: str) -> None:
 
 
 # What says how a file stores the image, or when and where exiftool saw it.
-_STORAGE = {
-    "SourceFile", "System", "ExifTool", "File", "Composite",
-}  # fmt: skip
+_STORAGE = ("SourceFile", "System", "ExifTool", "File", "Composite")
+_COMMENT = "File:Comment"
+_COPY = re.compile(r":Copy\d+:")
 
 
 class ExifTool:
@@ -44,7 +45,12 @@ class ExifTool:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            ["exiftool", "-stay_open", "True", "-@", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["exiftool", "-stay_open", "True", "-@", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="surrogateescape",
         )
 
     def __enter__(self) -> ExifTool:
@@ -57,10 +63,13 @@ class ExifTool:
         self._process.wait(10)
 
     def read_all(self, paths: list[Path]) -> list[dict[str, Any]]:
-        """Of each file the values of its tags, raw, by ``group:name``; binary values by their base64 form."""
+        """Of each file the values of its tags, raw, by ``group:name``; binary values by their base64 form.
+
+        Of a tag that is there several times it is a list, in the order of the file.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        options = ["-json", "-G1", "-n", "-b", "-a", "-u", "-U", "-struct", "-charset", "filename=utf8"]
+        options = ["-json", "-G1:4", "-n", "-b", "-a", "-u", "-U", "-struct", "-charset", "filename=utf8"]
         self._process.stdin.write("\n".join([*options, *map(str, paths), "-execute", ""]))
         self._process.stdin.flush()
         lines = []
@@ -69,11 +78,27 @@ class ExifTool:
                 break
             lines.append(line)
         found = json.loads("".join(lines), strict=False)
-        return [{name: value for name, value in one.items() if name.split(":")[0] not in _STORAGE} for one in found]
+        return [_by_name(one) for one in found]
 
     def read(self, path: Path) -> dict[str, Any]:
         """The values of the tags of one file."""
         return self.read_all([path])[0]
+
+
+def _by_name(tags: dict[str, Any]) -> dict[str, Any]:
+    """Tags without those of storage; those that exiftool numbers as copies are put together."""
+    found: dict[str, Any] = {}
+    several = set()
+    for numbered, value in tags.items():
+        name = _COPY.sub(":", numbered)
+        if name != _COMMENT and name.split(":")[0] in _STORAGE:
+            continue
+        if name in found:
+            found[name] = [*(found[name] if name in several else [found[name]]), value]
+            several.add(name)
+        else:
+            found[name] = value
+    return found
 
 
 @dataclass(frozen=True)
@@ -106,6 +131,14 @@ def tiff_samples(data: bytes) -> NDArray[Any]:
         page = file.pages[0]
         array = page.asarray()
         return array.transpose(1, 2, 0) if page.axes == "SYX" else array
+
+
+def imagecodecs_samples(data: bytes, suffix: str) -> NDArray[Any] | None:
+    """What a PNG or WebP file shows as imagecodecs decodes it; None for other formats."""
+    import imagecodecs
+
+    decode = {".png": imagecodecs.png_decode, ".webp": imagecodecs.webp_decode}.get(suffix)
+    return None if decode is None else decode(data)
 
 
 def vips_samples(path: Path, folder: Path) -> NDArray[Any]:

@@ -15,7 +15,8 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from nelloc import scratch
 from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import beside, deep, long_texts, opened, slices
+from nelloc.image import beside, bmp, deep, jpeg, long_texts, opened, png, slices
+from nelloc.image.metadata import ItemType, Metadata
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
 from nelloc.image.tiff import reading as tiff
@@ -109,18 +110,56 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     if is_tiff(data):
         with _reading(source):
             return tiff.read(data, source, max_pixels, partial(_samples_of, source=source))
-    readable = long_texts.leave_out(data)
-    with _reading(source), Image.open(io.BytesIO(readable), formats=INPUT_FORMATS) as image:
-        if image.width * image.height > max_pixels:
-            raise NellocError(
-                f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
-                "raise --max-pixels if the file is trusted"
-            )
+    with _reading(source):
+        frame = jpeg.frame(data) if jpeg.is_jpeg(data) else None
+        if frame is not None and not frame.for_pillow:
+            _check_size(frame.width, frame.height, source, max_pixels)
+            return beside.describe(data, "JPEG", deep.read_jpeg(data, frame, source))
+        if bmp.is_bmp(data):
+            return _read_bmp(data, source, max_pixels)
+        if data.startswith(png.SIGNATURE):
+            return _read_png(data, source, max_pixels)
+        return _read_by_pillow(data, data, source, max_pixels)
+
+
+def _read_png(data: bytes, source: str, max_pixels: int) -> Pixels:
+    problem = png.problem(data)
+    if problem is not None:
+        raise NellocError(f"{source}: {problem}")
+    mended, names = png.mended(data)
+    pixels = _read_by_pillow(long_texts.leave_out(mended), mended, source, max_pixels)
+    return replace(pixels, left_out=tuple(dict.fromkeys((*names, *pixels.left_out))))
+
+
+def _read_bmp(data: bytes, source: str, max_pixels: int) -> Pixels:
+    inner = bmp.embedded(data)
+    if inner is not None:
+        pixels = read(inner[0], source, max_pixels=max_pixels)
+        if ItemType.RESOLUTION not in {item.type for item in pixels.metadata.items}:
+            pixels = replace(pixels, metadata=Metadata((*pixels.metadata.items, *inner[1].items)))
+        return pixels
+    plain, names = bmp.plain(data, source, max_pixels)
+    pixels = _read_by_pillow(plain, data, source, max_pixels)
+    return replace(pixels, left_out=tuple(dict.fromkeys((*names, *pixels.left_out))))
+
+
+def _read_by_pillow(readable: bytes, data: bytes, source: str, max_pixels: int) -> Pixels:
+    """The image that Pillow reads of ``readable`` bytes, with the metadata that the file's ``data`` tell."""
+    with Image.open(io.BytesIO(readable), formats=INPUT_FORMATS) as image:
+        _check_size(image.width, image.height, source, max_pixels)
         layout = slices.layout_of(data) if image.width * image.height >= slices.LARGE else None
         if layout is not None and layout.size != (image.height, image.width):
             raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
         pixels = _decode(image, readable, source) if layout is None else _joined(layout, image, data, source)
-        return beside.describe(data, image, pixels)
+        return beside.describe(data, image.format or "", pixels)
+
+
+def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise NellocError(
+            f"{source}: has {width} x {height} pixels, above the limit of {max_pixels}; "
+            "raise --max-pixels if the file is trusted"
+        )
 
 
 def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pixels]:

@@ -218,7 +218,7 @@ def _resolution_of_info(info: Mapping[Any, Any]) -> Item | None:
 
 
 def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
-    if unit == "" and x == y:  # square pixels of no size say nothing; many files have this
+    if unit == "" and x == y == 1:  # this says nothing; many files have it
         return None
     if max(x.numerator, x.denominator, y.numerator, y.denominator) >= 1 << 32 or x < 0 or y < 0:
         return None

@@ -585,3 +585,87 @@ def test_samples_that_lie_outside_the_file_are_damage_and_not_read_of_what_follo
     for more in ({273: (4, (len(data) - 3,))}, {278: (3, (1,))}):
         with pytest.raises(NellocError, match="is damaged"):
             image.read(tiff(bytes(range(16)), more, width=4, height=4), "photo")
+
+
+# Forged files
+
+
+def test_tags_that_share_their_bytes_take_no_more_memory_than_the_file():
+    import tracemalloc
+
+    tags = 3000
+    size = 1 << 16
+    out = bytearray(b"II*\0" + struct.pack("<I", 8 + size) + bytes(size) + struct.pack("<H", tags))
+    for tag in range(40000, 40000 + tags):
+        out += struct.pack("<HHII", tag, 7, size, 8)
+    out += bytes(4)
+    tracemalloc.start()
+    _, first = structure.read(bytes(out))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(first.entries) + len(first.unreadable) == tags
+    assert peak < 8 * len(out)
+
+
+def test_a_chain_of_directories_that_never_ends_is_counted_as_far_as_it_goes():
+    data = bytearray(tiff(bytes(4), {}))
+    (place,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, place)
+    struct.pack_into("<I", data, place + 2 + 12 * count, place)
+    assert image.read(bytes(data), "photo").planes.shape == (1, 2, 2)
+    struct.pack_into("<I", data, place + 2 + 12 * count, len(data))
+    data += bytes(2) + struct.pack("<I", place)
+    with pytest.raises(NellocError, match="has 2 frames"):
+        image.read(bytes(data), "photo")
+
+
+@pytest.mark.parametrize("tag", [277, 258, 273, 279, 339])
+def test_numbers_of_values_that_no_image_has_are_refused(tag):
+    data = tiff(bytes(1 << 23), {tag: (3, bytes(1 << 24))}) if tag != 277 else tiff(bytes(4), {277: (4, (1 << 31,))})
+    with pytest.raises(NellocError, match=r"is damaged \(its tags have more values"):
+        image.read(data, "photo")
+
+
+# Images that Pillow opened
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_pillow_image_of_a_tiff_file_has_the_metadata_of_the_file(order, tmp_path):
+    tags = {
+        270: (2, "Füße 写真\0".encode()),
+        297: (3, (0, 1)),
+        40001: (2, b"a\0b\0"),
+        282: (5, (7, 3)),
+        283: (5, (7, 3)),
+    }
+    data = tiff(
+        bytes(range(12)), tags, bits=(8,) * 3, photometric=2, order=order, children={34665: {33434: (5, (1, 3))}}
+    )
+    expected = image.read(data, "photo").metadata
+    (tmp_path / "a.tif").write_bytes(data)
+    for name in (io.BytesIO(data), tmp_path / "a.tif"):
+        assert image.from_image(Image.open(name)).metadata == expected
+        opened = Image.open(name)
+        opened.load()
+        assert image.from_image(opened).metadata == expected
+
+
+@pytest.mark.parametrize("options", [{"compression": "jpeg"}, {"compression": "jpeg", "quality": 100}])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_inside_a_tiff_file_is_read_as_its_decoded_pixels(channels, options):
+    samples = RANDOM.integers(0, 256, (32, 48, channels)).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(samples[:, :, 0] if channels == 1 else samples).save(out, "TIFF", **options)
+    found = image.read(out.getvalue(), "photo")
+    np.testing.assert_array_equal(image.to_array(found), np.asarray(Image.open(io.BytesIO(out.getvalue()))))
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_fax_compressions_are_read(compression):
+    samples = RANDOM.integers(0, 2, (32, 48)).astype(np.bool_)
+    out = io.BytesIO()
+    Image.fromarray(samples).save(out, "TIFF", compression=compression)
+    found = image.read(out.getvalue(), "photo")
+    np.testing.assert_array_equal(image.to_array(found), samples)
+    assert (found.left_out, found.metadata.items) == ((), ())

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from nelloc.errors import NellocError
+from nelloc.image.deep import need
 from nelloc.image.metadata import Metadata, depth_item
 from nelloc.image.orientation import turned
 from nelloc.image.pixels import Palette, Pixels, from_array, split
@@ -43,6 +44,8 @@ _COMPRESSIONS = {
     34925: "LZMA", 34926: "Zstandard", 34927: "WebP", 34933: "PNG", 34934: "JPEG XR", 50000: "Zstandard",
     50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
+# What a forged file may not make large.
+_MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
 LONG_COLOURS = "has a palette of 16-bit colours, of which 8 bits could be kept; convert it to 16-bit RGB first"
 SHORT_COLOURS = (
@@ -76,6 +79,10 @@ class Layout:
             return (*numbers(tag, (default,)), 0)[0]
 
         channels = number(277, 1)
+        if channels > _MOST_CHANNELS or any(
+            entry.count > _MOST_NUMBERS for tag, entry in first.entries.items() if tag in STORAGE
+        ):
+            raise structure.MalformedTiffError("its tags have more values than an image can have")
         bits = numbers(258, (1,))
         layout = cls(
             number(256), number(257), bits * channels if len(bits) == 1 else bits,
@@ -171,7 +178,7 @@ def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Imag
             f"{source}: has {layout.width} x {layout.height} pixels, above the limit of {max_pixels}; "
             "raise --max-pixels if the file is trusted"
         )
-    frames = structure.frames(data, head, first)
+    frames = structure.frames(data, head)
     if frames > 1:
         raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
     problem = layout.problem()
@@ -323,14 +330,6 @@ def _pixels_of(array: Any, layout: Layout, source: str) -> Pixels:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip()
-
-
-def need(name: str, source: str, what: str) -> Any:
-    """The library ``name``, of the extra nelloc[deep]. Raises NellocError if it is missing."""
-    try:
-        return import_module(name)
-    except ImportError:
-        raise NellocError(f"{source}: {what}, for which {name} is needed; pip install 'nelloc[deep]'") from None
 
 
 # ---- libtiff, which Pillow decompresses with, writes to the terminal by itself

@@ -121,9 +121,11 @@ def directory(data: bytes, head: Head, place: int, own: int = 0) -> Directory:
     entries: dict[int, Entry] = {}
     children: dict[int, Directory] = {}
     unreadable: list[int] = []
+    left = len(data)  # values do not lie on each other, and those that do must not take more memory
     for number in range(count):
         tag, type_, length, value = entry.unpack_from(data, first + number * entry.size)
-        found = _entry(data, head, type_, length, value)
+        found = _entry(data, head, type_, length, value, left)
+        left -= 0 if found is None else len(found.data)
         if found is None or tag in entries or tag in children:
             unreadable.append(tag)
         elif tag in _CHILDREN.get(own, ()):
@@ -139,10 +141,13 @@ def directory(data: bytes, head: Head, place: int, own: int = 0) -> Directory:
     return Directory(entries, children, tuple(unreadable), place, int.from_bytes(following, _byte_order(order)))
 
 
-def _entry(data: bytes, head: Head, type_: int, count: int, value: bytes) -> Entry | None:
+def _entry(data: bytes, head: Head, type_: int, count: int, value: bytes, left: int) -> Entry | None:
+    """An entry whose values take at most ``left`` bytes; None if it cannot be read."""
     if type_ not in _TYPES:
         return None
     size = struct.calcsize("<" + _TYPES[type_]) * count
+    if size > left:
+        return None
     if size > len(value):
         (place,) = struct.unpack(head.order + ("Q" if head.big else "I"), value)
         value = data[place : place + size]
@@ -160,17 +165,21 @@ def _byte_order(order: str) -> Literal["little", "big"]:
     return "little" if order == "<" else "big"
 
 
-def frames(data: bytes, head: Head, first: Directory) -> int:
-    """The number of directories in the chain that begins with the first; one that cannot be read ends it."""
-    count, found, seen = 1, first, {head.first}
-    while found.next and found.next not in seen:
-        seen.add(found.next)
+def frames(data: bytes, head: Head) -> int:
+    """The number of directories in the chain that begins with the first; one that is cut off ends it."""
+    number, place, seen = 0, head.first, set()
+    while place and place not in seen:
+        seen.add(place)
         try:
-            found = directory(data, head, found.next)
+            (count,) = _unpack(head.order + ("Q" if head.big else "H"), data, place)
+            place += (8 + 20 * count) if head.big else (2 + 12 * count)
+            if place > len(data):
+                break
+            number += 1
+            (place,) = _unpack(head.order + ("Q" if head.big else "I"), data, place)
         except MalformedTiffError:
             break
-        count += 1
-    return count
+    return max(number, 1)
 
 
 def narrowed(entry: Entry, order: str) -> Entry | None:
