@@ -1,7 +1,7 @@
-"""Speed of the compiled core beside NumPy and other codecs: the parts core, sets, shapes and threads of speed.py.
+"""Speed of the compiled core beside NumPy and other codecs: what speed.py measures of it.
 
-Each part is one run in which all variants take turns, so that its ratios hold on any machine; of the parts core and
-sets the times are processor time of one thread. Every stream is decoded and compared before anything is timed.
+Each part is one run in which all variants take turns, so that its ratios hold on any machine; of all but threads
+the times are processor time of one thread. Every stream is decoded and compared before anything is timed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import nelloc
+from nelloc import library
 from nelloc.bench.interface import Peer, Picture
 from nelloc.bench.peers import Missing, find
 from nelloc.bench.timing import medians
@@ -124,6 +125,31 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
             else [f"{encoding[name] / encoding[jxl]:.2f}", f"{decoding[name] / decoding[jxl]:.2f}"]
         )
         lines.append(f"| {' | '.join([*cells, faster, *beside])} |")
+    return lines
+
+
+def models(photograph: NDArray[np.uint8]) -> list[str]:
+    """1024 x 1024 with every shipped model, gray for those of gray images: processor time of one thread."""
+    gray = np.asarray(Image.fromarray(photograph).convert("L"))
+    level = _levels()[0]
+    variants: dict[tuple[str, str, bool], Callable[[], object]] = {}
+    for name in library.shipped():
+        image = gray if library.find(name).channels == 1 else photograph
+        for learn in (True, False):
+            way = Way(level, name, learn)
+            data = way.encode(image)
+            assert np.array_equal(way.decode(data), image), way
+            variants[name, "encode", learn] = lambda way=way, image=image: way.encode(image)
+            variants[name, "decode", learn] = lambda way=way, data=data: way.decode(data)
+    seconds = medians(variants, ROUNDS, time.process_time)
+    heads = ["encode, s", "decode, s", "decode, Mpx/s", "--no-learn: encode, s", "decode, s", "decode, Mpx/s"]
+    lines = [f"| 1024 x 1024, {level} | {' | '.join(heads)} |", "| --- " * 7 + "|"]
+    for name in library.shipped():
+        cells = [f"{name} ({library.find(name).id.hex()})"]
+        for learn in (True, False):
+            encode, decode = seconds[name, "encode", learn], seconds[name, "decode", learn]
+            cells += [f"{encode:.2f}", f"{decode:.2f}", f"{2**20 / 1e6 / decode:.3f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
