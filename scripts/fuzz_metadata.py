@@ -337,7 +337,8 @@ def make(random: Random) -> Made:
     (encoded,) = encode_pixels([pixels], Options(model="fast", effort=1), verify=False)
     (back,) = decode_files([container.parse(encoded.data)], [name], Options(model="fast"))
     for suffix in SUFFIXES:
-        if suffix == ".webp" and pixels.kind.name not in ("RGB", "RGBA"):
+        opaque = len(pixels.groups) == 2 and bool((pixels.groups[1] == 255).all())
+        if suffix == ".webp" and (pixels.kind.name not in ("RGB", "RGBA") or opaque):  # what WebP does not hold
             continue
         written = image.write(back, suffix, name)
         made.outputs[suffix] = (written.data, (*pixels.left_out, *written.left_out))
