@@ -1,5 +1,6 @@
 """Every backend gives the same integers, and one that does not is never used."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -201,11 +202,11 @@ class TestNothingTrustsItself:
 
 
 @pytest.mark.parametrize("kind", ["saturates", "rounds"])
-@pytest.mark.parametrize("which", ["default", "fast", "high", "default-gray"])
+@pytest.mark.parametrize("which", ["default", "fast", "high", "default-gray", *OTHER_KINDS])
 @pytest.mark.usefixtures("untested")
 def test_numbers_that_overflow_or_are_rounded_are_noticed(kind, which):
     """The faults of kernels: sums of pairs that saturate at 16 bits, and products that keep 16 bits."""
-    model = library.find(which)
+    model = load_model(small_model_bytes(**OTHER_KINDS[which])) if which in OTHER_KINDS else library.find(which)
 
     def prepare(network):
         return lambda x: faulty_outputs(network, x.astype(np.int64), kind)
@@ -236,3 +237,24 @@ def faulty_outputs(model, x, kind):
         x = product(layer, x) + (0 if layer.skip is None else activations[layer.skip])
         activations.append(x := np.clip(x, 0, 255))
     return product(model.layers[-1], x)
+
+
+@pytest.mark.parametrize("which", ["default", "fast", "high", "default-gray", *OTHER_KINDS])
+def test_a_sum_that_is_wrong_by_one_is_noticed_in_every_layer(which):
+    """A fault of one output of one layer: kernels have ends of rows, and several ways to multiply."""
+    model = load_model(small_model_bytes(**OTHER_KINDS[which])) if which in OTHER_KINDS else library.find(which)
+
+    def wrong_outputs(network, x, index, row, by):
+        bias = network.layers[index].bias.copy()
+        bias[row] += by
+        layers = list(network.layers)
+        layers[index] = dataclasses.replace(layers[index], bias=bias)
+        return backends.integer_outputs(dataclasses.replace(network, layers=tuple(layers)), x)
+
+    for index, layer in enumerate(model.layers):
+        for row, by in ((0, 1), (len(layer.bias) - 1, -1)):
+
+            def prepare(network, index=index, row=row, by=by):
+                return lambda x: wrong_outputs(network, x, index, row, by)
+
+            assert not backends.known_answers(prepare, model), (index, row)

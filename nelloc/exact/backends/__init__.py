@@ -11,6 +11,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -179,15 +180,20 @@ def known_answers(
     """True if the evaluators that ``prepare`` makes give the right integers for networks of the model's shape.
 
     One network has all weights at each layer's largest, with one sign and the largest inputs (where narrow
-    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers.
+    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers. Of a
+    pixel that is among the inputs each sum, as far as the limits allow, is one that shows if it is wrong by one.
     """
     random = np.random.default_rng(20210902)
     for weights in ("largest", "alternating", "random"):
-        network = _test_network(model, weights, random)
+        features = model.layers[0].weight.shape[1]
+        shown = (
+            random.choice([-INPUT_CLIP, INPUT_CLIP], features) if weights == "random" else np.full(features, INPUT_CLIP)
+        )
+        network = _test_network(model, weights, shown, random)
         evaluator = prepare(network)
         for n in widths:
-            inputs = random.integers(-INPUT_CLIP, INPUT_CLIP + 1, (network.layers[0].weight.shape[1], n))
-            inputs[:, : n // 2 + 1] = INPUT_CLIP
+            inputs = random.integers(-INPUT_CLIP, INPUT_CLIP + 1, (features, n))
+            inputs[:, : n // 2 + 1] = shown[:, None]
             if not np.array_equal(evaluator(inputs.astype(np.float32)), integer_outputs(network, inputs)):
                 return False
     return True
@@ -211,28 +217,49 @@ def integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
     return (layer.weight.astype(np.int64) @ x + layer.bias[:, None]) >> layer.shift[:, None].astype(np.int64)
 
 
-def _test_network(model: ExactModel, weights: str, random: np.random.Generator) -> ExactModel:
-    """A network of the model's shape and limits, with weights that provoke inexact arithmetic."""
-    layers = []
+def _test_network(model: ExactModel, weights: str, shown: np.ndarray, random: np.random.Generator) -> ExactModel:
+    """A network of the model's shape and limits, with weights that provoke inexact arithmetic.
+
+    For the inputs ``shown`` (features,) activations are large, but below their limit, so that a wrong sum shows.
+    """
+    layers: list[Layer] = []
+    x: np.ndarray = shown.astype(np.int64)
+    activations: list[np.ndarray] = []
     for index, layer in enumerate(model.layers):
-        rows, columns = layer.weight.shape
-        limit = int(np.abs(layer.weight).max()) or 1
-        if weights == "random":
-            weight = random.integers(-limit, limit + 1, (rows, columns))
-        else:
-            weight = np.full((rows, columns), limit)
-            if weights == "alternating":
-                weight[:, 1::2] = -limit
-        largest = INPUT_CLIP if index == 0 else ACTIVATION_MAX
-        room = SUM_LIMIT - 1 - largest * np.abs(weight.astype(np.int64)).sum(axis=1)
-        # Odd rows add the largest bias, even rows subtract half of the sum, so that activations vary.
-        bias = np.where(np.arange(rows) % 2, np.minimum(room, 1 << 20), -np.minimum(room, 1 << 20))
-        top = largest * limit * columns
-        shift = np.full(rows, max(0, int(top).bit_length() - 8))
-        shift[::3] = 0
-        if (room < 0).any():  # such weights could not be loaded: leave the layer as it is
-            layers.append(layer)
-        else:
-            values = (weight.astype(np.int32), bias.astype(np.int32), shift.astype(np.int32))
-            layers.append(Layer(*values, skip=layer.skip))
+        final = index == len(model.layers) - 1
+        before = 0 if layer.skip is None else activations[layer.skip]
+        made = _test_layer(layer, weights, x, before, random, first=index == 0, final=final)
+        layers.append(made)
+        x = np.clip(integer_product(made, x[:, None])[:, 0] + before, 0, ACTIVATION_MAX)
+        activations.append(x)
     return dataclasses.replace(model, layers=tuple(layers))
+
+
+def _test_layer(
+    layer: Layer, weights: str, x: np.ndarray, before: Any, random: np.random.Generator, *, first: bool, final: bool
+) -> Layer:
+    """A layer of the test network; ``x`` is what it sees of the shown inputs, ``before`` what its skip adds."""
+    rows, columns = layer.weight.shape
+    limit = int(np.abs(layer.weight).max()) or 1
+    if weights == "random":
+        weight = random.integers(-limit, limit + 1, (rows, columns))
+    else:
+        weight = np.full((rows, columns), limit)
+        if weights == "alternating":
+            weight[:, 1::2] = -limit
+    largest = INPUT_CLIP if first else ACTIVATION_MAX
+    room = SUM_LIMIT - 1 - largest * np.abs(weight.astype(np.int64)).sum(axis=1)
+    if (room < 0).any():  # such weights could not be loaded: leave the layer as it is
+        return layer
+    # Odd rows add the largest bias, even rows subtract half of the sum, so that activations vary.
+    bias = np.where(np.arange(rows) % 2, np.minimum(room, 1 << 20), -np.minimum(room, 1 << 20))
+    top = largest * limit * columns
+    shift = np.full(rows, max(0, int(top).bit_length() - 8))
+    shift[::3] = 0
+    if final:
+        shift[:] = 0
+    else:
+        wanted = random.integers(ACTIVATION_MAX - 15, ACTIVATION_MAX, rows) - before - weight @ x
+        shows = np.abs(wanted) <= room
+        bias, shift = np.where(shows, wanted, bias), np.where(shows, 0, shift)
+    return Layer(weight.astype(np.int32), bias.astype(np.int32), shift.astype(np.int32), layer.skip)
