@@ -3,44 +3,55 @@
     python benchmarks/conformance.py --out benchmarks/results/conformance.md
 
 Samples are compared with those the file was made of; kind, palette, transparency and metadata with what was read. The
-file that is written again has the format of the first one where that is lossless, else PNG. Exit status 1 if anything
-did not come back.
+file that is written again has the format of the first one where that is lossless, else PNG. Other programs read it too:
+tifffile, imagecodecs, exiftool and libvips, as far as they are installed; exiftool and tifffile compare the metadata of
+TIFF and other files with those of the first file, value by value. Exit status 1 if anything did not come back.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import PIL
+import tifffile
 from PIL import features
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from conformance.cases import HEIGHT, WIDTH, Case, cases
+import outside_readers
+from conformance.case import Case
+from conformance.cases import HEIGHT, WIDTH, cases
 from conformance.round_trip import Outcome, run
 
 from nelloc.codec import Options
 
-_HEAD = "| file | kind | samples | palette, transparency | metadata in .nlc | written again | bytes | .nlc |"
+_COLUMNS = ("file", "kind", "samples", "palette, transparency", "metadata in .nlc", "written again", "read by others")
+_HEAD = "| " + " | ".join((*_COLUMNS, "bytes", ".nlc")) + " |"
 
 
 def row(outcome: Outcome) -> str:
     """One case as a row of the table."""
-    named = f"{', '.join(outcome.metadata)}: " if outcome.metadata else ""
-    metadata = named + _yes(outcome.metadata_kept) if outcome.metadata else "none"
+    names = f"{', '.join(outcome.metadata)}: " if outcome.metadata else ""
+    metadata = names + _yes(outcome.metadata_kept) if outcome.metadata else "none"
     written = f"{outcome.suffix[1:]}: {_yes(outcome.written)}"
     if outcome.left_out:
         written += f", {', '.join(outcome.left_out)} named as left out"
+    named = f"; named: {', '.join(outcome.named)}" if outcome.named else ""
+    if outcome.named != outcome.case.named:
+        named += " DIFFERENT"
     cells = (
         outcome.case.name,
         outcome.kind,
         _yes(outcome.samples),
         _yes(outcome.description),
-        metadata,
+        metadata + named,
         written,
+        ", ".join(f"{reader}: {_yes(passed)}" for reader, passed in outcome.readers.items()) or "none",
         len(outcome.case.data),
         outcome.file_bytes,
     )
@@ -57,7 +68,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
     every: list[Case] = list(cases())
-    outcomes = [run(case, Options(model=args.model)) for case in every]
+    others = {program: outside_readers.version(program) for program in ("exiftool", "vips")}
+    with outside_readers.ExifTool() if others["exiftool"] else nullcontext() as exiftool:
+        outcomes = [run(case, Options(model=args.model), exiftool, others["vips"] is not None) for case in every]
     passed = sum(outcome.passed for outcome in outcomes)
     lines = [
         "# Conformance",
@@ -66,6 +79,9 @@ def main() -> None:
         f"{np.__version__}, libtiff {features.version('libtiff')}, libwebp {features.version('webp')}.",
         f"{passed} of {len(outcomes)} files came back in everything that [docs/FORMAT.md](../../docs/FORMAT.md),",
         f"section 12, promises. Images are {WIDTH} x {HEIGHT} pixels where nothing else is said.",
+        f"Other readers: tifffile {tifffile.__version__}, imagecodecs {imagecodecs.__version__}, "
+        + ", ".join(f"{program} {found or 'not installed'}" for program, found in others.items())
+        + ".",
         "",
         _HEAD,
         "|" + " --- |" * (_HEAD.count("|") - 1),

@@ -14,6 +14,10 @@ With --pair the two models of a longer training are measured instead, a seed at 
         --passes 5 --seed 2
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \\
         --passes 5 --seed 2
+
+With --thesis the networks are those of appendix D.1.3 instead, trained on all images that are there, as often as it
+says (100 times gray, 1,000 times colour) or as --passes does; only the optimiser is this program's. They take days of
+a processor's core, so there is nothing of them in the results.
 """
 
 from __future__ import annotations
@@ -52,21 +56,40 @@ MODELS = {
     "cifar10": [("full", HORIZON), *(("local", horizon) for horizon in range(2, 6))],
 }
 FIELDS = ("images", "model", "horizon", "seed", "set", "bpd")
+# Appendix D.1.3: width, blocks and first kernel (2 horizon + 1) of both models, and how often they see each image.
+THESIS = {
+    "fashion": {
+        "full": FullConfig(width=256, blocks=5, channels=1, horizon=3),
+        "local": FullConfig(width=256, blocks=1, channels=1, horizon=3, kernel=1),
+    },
+    "cifar10": {
+        "full": FullConfig(width=256, blocks=10, horizon=4),
+        "local": FullConfig(width=256, blocks=10, horizon=3, kernel=1),
+    },
+}
+THESIS_PASSES = {"fashion": 100, "cifar10": 1000}
+THESIS_BATCH = 100  # images
+LIKE_THESIS = "-thesis-"  # between the images and how often networks of the thesis's shape have seen each
 LONGER = "-passes-"  # between the images and how often the models of a pair have seen each
 TABLES = {"fashion": "Tables 5.1 and 5.3", "cifar10": "Tables 5.2 and 5.4"}
 
 
 def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int, seed: int) -> FullNetwork:
     """A model of ``images`` (N, C, H, W) that has seen each once; it is a full or a local one ``like`` another."""
-    height, width = images.shape[2:]
-    pixels = len(images) * height * width
     shape = replace(
         like,
         horizon=horizon,
         blocks=FULL_BLOCKS if part == "full" else LOCAL_BLOCKS,
         kernel=3 if part == "full" else 1,
     )
-    batch = BATCH * height * width
+    return fitted(images, shape, seed, 1, BATCH)
+
+
+def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int, together: int) -> FullNetwork:
+    """A model of a ``shape`` that has seen each of ``images`` ``passes`` times, ``together`` in a batch."""
+    height, width = images.shape[2:]
+    pixels = passes * len(images) * height * width
+    batch = together * height * width
     config = TrainingConfig(network=shape, pixels=pixels, batch=batch, warm_up=pixels // 50, seed=seed)
     trainer = Trainer(config)
     drawer = ImageSampler(images, seed).open(0, 1)
@@ -98,6 +121,10 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
             passes = longer.removeprefix(name + LONGER)
             of_pairs = [row for row in rows if row["images"] == longer]
             lines += section(of_pairs, f"Trained on {name}, longer: 64 channels, {passes} passes over all images")
+        for wide in dict.fromkeys(row["images"] for row in rows if row["images"].startswith(name + LIKE_THESIS)):
+            passes = wide.removeprefix(name + LIKE_THESIS)
+            of_wide = [row for row in rows if row["images"] == wide]
+            lines += section(of_wide, f"Trained on {name}, networks of thesis D.1.3: {passes} passes over all images")
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -179,7 +206,8 @@ def main() -> None:
     parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="what is trained on")
     parser.add_argument("--seed", type=int, action="append", help="may be repeated; 1, 2 and 3 if not given")
     parser.add_argument("--pair", type=Path, help="measure the models of this pair, of one --seed and --passes")
-    parser.add_argument("--passes", type=int, help="over its images, of the pair")
+    parser.add_argument("--passes", type=int, help="over its images, of the pair; or of the thesis's networks")
+    parser.add_argument("--thesis", action="store_true", help="train the networks of appendix D.1.3: days of a core")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no training after so many")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -197,7 +225,18 @@ def main() -> None:
             rows += measured(network, tests, (images, part, str(network.config.horizon), seed))
         write(asked.out, rows)
         return
-    training = load_set(asked.data, TRAINING_SETS[asked.images])[: TRAINING_IMAGES[asked.images]]
+    training = load_set(asked.data, TRAINING_SETS[asked.images])
+    if asked.thesis:
+        passes = asked.passes or THESIS_PASSES[asked.images]
+        name = f"{asked.images}{LIKE_THESIS}{passes}"
+        for seed in asked.seed or (1, 2, 3):
+            for part, shape in THESIS[asked.images].items():
+                keys = (name, part, str(shape.horizon), str(seed))
+                if keys not in done:
+                    rows += measured(fitted(training, shape, seed, passes, THESIS_BATCH), tests, keys)
+                    write(asked.out, rows)
+        return
+    training = training[: TRAINING_IMAGES[asked.images]]
     for seed in asked.seed or (1, 2, 3):
         for part, horizon in MODELS[asked.images]:
             if (asked.images, part, str(horizon), str(seed)) in done or time.monotonic() - start > 60 * asked.minutes:

@@ -2,18 +2,18 @@
 
     python benchmarks/speed.py --part core --data DATA --out benchmarks/results/speed_core
     python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
-    python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
+    python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
     python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
     python benchmarks/speed.py --part workers --out benchmarks/results/speed_workers
     python benchmarks/speed.py --part decoders --sequential-1024 --out benchmarks/results/decoders
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first two are of the compiled core (core_speed.py), the others of the NumPy backend, one thread, but for the parts
+The first three are of the compiled core (core_speed.py), the others of the NumPy backend, one thread, but for the parts
 threads and workers. Every stream is decoded and compared before anything is timed.
-Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike. All
-but the parts learning and workers are without learning while coding.
+Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
+Those of NumPy's parts are without learning while coding, but for learning and workers.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ WITHOUT = "Without learning while coding (speed_learning.md)."
 WITH = "The networks learn while they code, but for rows with --no-learn."
 SIZES = (32, 64, 128, 1024)
 ROUNDS = 3
-CORE_PARTS = ("core", "sets", "shapes", "threads")
-NUMPY_PARTS = ("large", "models", "learning", "workers", "decoders", "small", "memory")
+CORE_PARTS = ("core", "models", "sets", "shapes", "threads")
+NUMPY_PARTS = ("large", "learning", "workers", "decoders", "small", "memory")
 PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
 
 
@@ -136,26 +136,6 @@ def large(engine: Engine) -> list[str]:
     bare = seconds["bare products"]
     lines = ["| 1024 x 1024, 16 tiles | seconds | of the bare products |", "| --- | --- | --- |"]
     return lines + [f"| {name} | {value:.2f} | {value / bare:.2f} |" for name, value in seconds.items()]
-
-
-def models() -> list[str]:
-    """1024 x 1024 with every shipped model, gray for those of gray images."""
-    image = photograph(1024)
-    gray = np.asarray(Image.fromarray(image).convert("L"))
-    variants: dict[tuple[str, str], Callable[[], object]] = {}
-    for name in library.shipped():
-        model = library.find(name)
-        stream = Stream(Engine.of(model, backends.prepare(model, "numpy")), gray if model.channels == 1 else image)
-        variants[name, "encode"] = stream.encode
-        variants[name, "decode"] = lambda stream=stream: stream.decode("sheared")
-    seconds = medians(variants, ROUNDS)
-    lines = ["| 1024 x 1024 | encode, s | decode, s | decode, megapixels a second |", "| --- | --- | --- | --- |"]
-    for name in library.shipped():
-        encode, decode = seconds[name, "encode"], seconds[name, "decode"]
-        lines.append(
-            f"| {name} ({library.find(name).id.hex()}) | {encode:.2f} | {decode:.2f} | {2**20 / 1e6 / decode:.3f} |"
-        )
-    return lines
 
 
 def learning() -> list[str]:
@@ -316,7 +296,7 @@ def main() -> None:
             "shapes": lambda: core_speed.shapes(photograph(1024)),
             "threads": lambda: core_speed.threads(photograph(1024)),
             "large": lambda: large(engine),
-            "models": models,
+            "models": lambda: core_speed.models(photograph(1024)),
             "learning": learning,
             "workers": workers,
             "decoders": lambda: decoders(engine, args.sequential_1024),

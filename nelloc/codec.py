@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +139,8 @@ def decode(data: Buffer, *, options: Options | None = None, **fields: Any) -> ND
     """The samples of .nlc bytes, as ``numpy.asarray`` gives those of a Pillow image.
 
     (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA, uint8 or uint16; (H, W)
-    indices for an image with a palette, and bool for a bilevel one. Keywords are the fields of ``Options``. Raises
-    NellocError for bytes that are not a whole and undamaged file.
+    indices for an image with a palette, and bool for a bilevel one; in C order. Keywords are the fields of ``Options``.
+    Raises NellocError for bytes that are not a whole and undamaged file.
     """
     return decode_many([data], options=options, **fields)[0]
 
@@ -150,7 +150,7 @@ def decode_many(data: Sequence[Buffer], *, options: Options | None = None, **fie
     options = options or Options(**fields)
     names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
     files = [open_file(bytes(memoryview(item)), name, options) for item, name in zip(data, names, strict=True)]
-    return [images.to_array(pixels) for pixels in decode_files(files, names, options)]
+    return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, options)]
 
 
 def encode_pixels(
@@ -167,7 +167,8 @@ def encode_pixels(
     ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them. Raises
     NellocError if the model cannot code an image, and if ``verify`` finds that one does not decode to itself.
     """
-    jobs = [_job(image, options, adapted or {}) for image in pixels]
+    find = cache(partial(_model_for, options=options))
+    jobs = [_job(image, options, adapted or {}, find) for image in pixels]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
     for model in models.values():
         backends.chosen(model, options.backend)  # fails early, and loads the library that is then limited
@@ -190,10 +191,10 @@ class _Job:
     adapted: Adapted | None
 
 
-def _job(image: Pixels, options: Options, adapted: Mapping[bytes, Adapted]) -> _Job:
+def _job(image: Pixels, options: Options, adapted: Mapping[bytes, Adapted], find: Callable[[int], ExactModel]) -> _Job:
     if image.area > options.max_pixels:
         raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
-    model = model_for(image, options) if has_colour(image) else None
+    model = find(len(image.planes)) if has_colour(image) else None
     other = None if model is None else adapted.get(model.id)
     model = model if other is None else other.model
     what = describe(image)
@@ -303,7 +304,11 @@ def verify_encoded(
 
 def model_for(image: Pixels, options: Options) -> ExactModel:
     """The model that codes an image, its alpha too, if none is adapted to it."""
-    return library.find_for(len(image.planes), options.model or library.DEFAULT_MODEL)
+    return _model_for(len(image.planes), options)
+
+
+def _model_for(planes: int, options: Options) -> ExactModel:
+    return library.find_for(planes, options.model or library.DEFAULT_MODEL)
 
 
 def has_colour(image: Pixels) -> bool:

@@ -116,7 +116,7 @@ def compress(
     """
     options = options or Options(**fields)
     source = Path(source)
-    target = default_target(source, SUFFIX) if target is None else Path(target)
+    target = default_target(source, SUFFIX) if target is None else storage.file_path(target)
     storage.check_target(source, target, force)
     file = storage.read_input(source)
     result, encoded = compress_bytes(file.data, str(source), options, verify=verify)
@@ -192,7 +192,7 @@ def decompress(
     """
     options = options or Options(**fields)
     source = Path(source)
-    target = default_target(source, ".png") if target is None else Path(target)
+    target = default_target(source, ".png") if target is None else storage.file_path(target)
     image.check_output(target)
     storage.check_target(source, target, force)
     file = storage.read_input(source)

@@ -71,6 +71,17 @@ def read_input(path: Path) -> Input:
     return Input(data, after)
 
 
+def file_path(name: str | Path) -> Path:
+    """The path of a file to be written.
+
+    Raises NellocError for a name that can only be that of a folder, as one with a slash at its end: a ``Path`` has
+    lost the slash.
+    """
+    if os.path.basename(name) in ("", os.curdir, os.pardir):
+        raise NellocError(f"{os.fspath(name) or 'the empty name'}: names a folder; give a file name")
+    return Path(name)
+
+
 def check_target(source: Path, target: Path, force: bool) -> None:
     """Raise NellocError early for a target that could not be written in the end."""
     try:

@@ -9,14 +9,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import Image, PngImagePlugin
 
 from nelloc import NellocError, container, image
 from nelloc.container import Section, SectionType
 from nelloc.image import Pixels, deep, metadata, png, slices
-from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+from nelloc.image.metadata import (
+    Item,
+    ItemType,
+    Metadata,
+    Resolution,
+    Text,
+    depth_item,
+    resolution_item,
+    text_item,
+)
 
+TWELVE_BITS = Metadata((depth_item(12),))
 # So small that what is read and written of it takes no time.
 MAX_PIXELS = 1 << 12
 
@@ -61,11 +73,43 @@ def files() -> dict[str, bytes]:
     wide = colour * np.uint16(257)
     return found | {
         "png rgb16": deep.write_png(wide, "image"),
-        "tiff rgb16": deep.write_tiff(wide, "image"),
+        "tiff rgb16": image.write(image.from_array(wide), ".tif").data,
+        "tiff 12 bits": image.write(replace(image.from_array(gray * np.uint16(16)), metadata=TWELVE_BITS), ".tif").data,
+        "tiff lerc": tiff_of(colour, compression="lerc"),
+        "tiff big": tiff_of(wide, bigtiff=True, software="me", compression="zlib"),
+        "tiff palette16": palette_of_8_bits(),
+        "jpeg 12 bits": imagecodecs.jpeg_encode(gray * np.uint16(16), bitspersample=12),
+        "jpeg lossless": imagecodecs.jpeg_encode(wide, bitspersample=16, lossless=True),
+        "jpeg ls": imagecodecs.jpegls_encode(colour),
+        "bmp runs": bmp_of(8, 1, b"\3\7\0\2\1\1\0\4abcd\0\1", bytes(range(256)) * 4),
+        "bmp masks": bmp_of(16, 3, struct.pack("<3I", 0xF00, 0xF0, 0xF) + bytes(range(120))),
         "ppm rgb16": deep.write_netpbm(wide, "image"),
         "ppm plain": b"P2 # gray\n3 2 255\n1 2 3 4 5 6\n",
         "ppm comments": b"P5\n#one\r#two\n3 2\n255\nabcdef",
     }
+
+
+def tiff_of(samples: np.ndarray, **options) -> bytes:
+    """A file as tifffile writes it."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, samples, photometric="rgb", **options)
+    return out.getvalue()
+
+
+def palette_of_8_bits() -> bytes:
+    """A TIFF file whose palette has entries of 8 bits."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.arange(54, dtype=np.uint8).reshape(6, 9), photometric="palette",
+                     colormap=np.arange(768, dtype=np.uint16).reshape(3, 256) % 256)  # fmt: skip
+    return out.getvalue()
+
+
+def bmp_of(bits: int, compression: int, body: bytes, colours: bytes = b"") -> bytes:
+    """A BMP file written by hand; masks come before its samples."""
+    masks = 12 if compression == 3 else 0
+    start = 54 + len(colours) + masks
+    head = struct.pack("<2sIIIIiiHHII", b"BM", 0, 0, start, 40, 9, 6, 1, bits, compression, len(body) - masks)
+    return head + struct.pack("<iiII", 0, 0, len(colours) // 4, 0) + colours + body
 
 
 def camera() -> bytes:

@@ -48,8 +48,13 @@ def test_only_the_tiles_of_the_region_are_decoded(small_model_path, monkeypatch)
     met = [number for number, place in enumerate(places) if region.meets(place)]
     assert 1 < len(met) < 7 < len(places)
     decoded = []
-    real = decoding.DigitDecoder
-    monkeypatch.setattr(decoding, "DigitDecoder", lambda data: decoded.append(data) or real(data))
+    real = decoding._decode_tiles
+
+    def recorded(work, advance, **options):
+        decoded.extend(data for _, data in work)
+        return real(work, advance, **options)
+
+    monkeypatch.setattr(decoding, "_decode_tiles", recorded)
     nelloc.decode(file, model=small_model_path, region=region)
     assert sorted(decoded) == sorted(container.parse(file).records[number].data for number in met)
 
@@ -168,8 +173,13 @@ def test_slices_are_decoded_when_they_are_asked_for_and_name_their_damage(small_
         nelloc.decode(file, options=options)
     options = nelloc.Options(model=small_model_path, threads=1, allow_damaged=True)
     decoded = []
-    real = decoding.DigitDecoder
-    monkeypatch.setattr(decoding, "DigitDecoder", lambda data: decoded.append(data) or real(data))
+    real = decoding._decode_tiles
+
+    def recorded(work, advance, **options):
+        decoded.extend(data for _, data in work)
+        return real(work, advance, **options)
+
+    monkeypatch.setattr(decoding, "_decode_tiles", recorded)
     counts, damaged = [], []
     for part in decoding.decode_slices(decoding.open_file(file, "x", options), "x", options):
         counts.append(len(decoded))

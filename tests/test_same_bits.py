@@ -1,7 +1,8 @@
 """The promise: the bytes depend on the pixels, the options and the model file, and on nothing else.
 
-BLAS kernels are chosen when a process starts, so there is one process for each; in it every backend, number of threads,
-batch and tile schedule must give the golden files' bytes, and every decoder must decode them.
+BLAS kernels are chosen when a process starts, so there is one process for each; in it every backend, CPU level of the
+compiled core, number of threads, batch and tile schedule must give the golden files' bytes, and every decoder must
+decode them.
 """
 
 import hashlib
@@ -9,8 +10,16 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from materials import GOLDEN
+from PIL import Image
+
+import nelloc
+from nelloc import container, library, plans
+from nelloc.container import Method
+from nelloc.exact import native
+from nelloc.exact.learning import can_learn
 
 # SHA-256 of what every way of running must write.
 HASHES = {
@@ -21,15 +30,16 @@ HASHES = {
 }
 KERNELS = ("", "Prescott", "Haswell", "SkylakeX")  # OPENBLAS_CORETYPE; empty: what this machine chooses
 SCRIPT = """
-import hashlib, itertools, sys
+import hashlib, itertools, os, sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
 import nelloc, nelloc.encoder, nelloc.spread
 from nelloc.decoders import interface, parallel, sheared
+from nelloc.exact import native
 from nelloc.exact.backends import BACKENDS
 
-nelloc.spread.LEAST_FOR_THREADS = 0
+nelloc.spread.LEAST_FOR_THREADS = nelloc.spread.LEAST_FOR_CORE_THREADS = 0
 golden = Path(sys.argv[1])
 model = golden / "model.nlm"
 images = {name: np.asarray(Image.open(golden / f"{name}.png")) for name in ("photograph", "gray")}
@@ -38,11 +48,19 @@ small = images["gray"][:9, :7]
 others = {name: name.rpartition("-")[0] for name in ("model-gray-photograph", "model-raw-photograph", "model-raw-gray")}
 found = set()
 ways = 0
-backends = [name for name, backend in BACKENDS.items() if backend.available() is None]
+backends = [name for name, backend in BACKENDS.items() if backend.available() is None and name != "native"]
 # What learns goes step by step also when it is encoded, which takes long.
 all_ways = list(itertools.product(backends, (1, 2), ((4096, 4096), (7, 100)), (False,)))
 all_ways += itertools.product(backends, (2,), ((64, 4096),), (True,))
+# The core walks tiles itself, on each of its levels.
+levels = native.levels()
+for level, threads, learn in itertools.product(levels, (1, 2), (False, True)):
+    all_ways.append((f"native {level}", threads, (4096, 4096), learn))
 for backend, threads, (step, pixels), learn in all_ways:
+    backend, _, level = backend.partition(" ")
+    os.environ.pop("NELLOC_CPU", None)
+    if level:
+        os.environ["NELLOC_CPU"] = level
     options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
     interface.STEP_PIXELS, nelloc.encoder.PIXELS_PER_PASS = step, pixels
     alone = [nelloc.encode(image, verify=False, **options) for image in images.values()]
@@ -50,9 +68,13 @@ for backend, threads, (step, pixels), learn in all_ways:
     for name, *ways_of_encoding in zip(images, alone, together):
         name = "learning-" * learn + name
         found |= {(name, hashlib.sha256(data).hexdigest()) for data in ways_of_encoding}
-    tiny = nelloc.encode(small, **options)
-    assert np.array_equal(nelloc.decode(tiny, decoder="sequential", **options), small)
-    for decoder in ("parallel", "sheared"):
+    if backend != "native":
+        tiny = nelloc.encode(small, **options)
+        assert np.array_equal(nelloc.decode(tiny, decoder="sequential", **options), small)
+    # Decoders with names walk in Python, also where the core evaluates the network.
+    own = backend == "native"
+    in_python = ("sheared",) if own and (level, threads, learn) == (levels[0], 2, False) else ()
+    for decoder in (None, *in_python) if own else ("parallel", "sheared"):
         decoded = [nelloc.decode(data, decoder=decoder, **options) for data in alone]
         decoded += nelloc.decode_many(alone, decoder=decoder, **options)
         assert all(np.array_equal(a, b) for a, b in zip(decoded, [*images.values()] * 2, strict=True))
@@ -62,7 +84,7 @@ for backend, threads, (step, pixels), learn in all_ways:
         assert nelloc.encode(image, verify=False, **options) == data, name
         assert np.array_equal(nelloc.decode(data, **options), image), name
     ways += 1
-print(ways, backends, file=sys.stderr)
+print(ways, backends, levels, file=sys.stderr)
 for name, digest in sorted(found):
     print(name, digest)
 """
@@ -77,6 +99,32 @@ def test_every_way_of_running_gives_one_hash(kernel):
         pytest.skip(f"this CPU cannot run the {kernel} kernels")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:-1] == sorted(f"{name} {digest}" for name, digest in HASHES.items())
+
+
+# Of the files of two small images, coded with each shipped model as it is, and learning.
+SHIPPED = "7541ea446c88b053cf3d35151f45e983f17130759c375075eb187b2427e3eaa0"
+
+
+def test_shipped_models_give_one_hash_on_every_level_and_with_numpy(monkeypatch):
+    photograph = np.asarray(Image.open(GOLDEN / "photograph.png"))[5:14, 8:19]
+    images = {3: [photograph, photograph[:5, :2]], 1: [photograph[..., 1], photograph[:3, :7, 0]]}
+    files: dict[str, list[bytes]] = {}
+    for level in [*native.levels(), "numpy"]:
+        monkeypatch.setenv("NELLOC_CPU", level)
+        files[level] = []
+        for name in sorted(library.shipped()):
+            own = images[library.find(name).channels]
+            for learn in (True, False):
+                method = Method.LEARNING if learn and can_learn(library.find(name)) else Method.MIXTURE
+                monkeypatch.setattr(plans, "_trials", lambda *_, method=method: iter([plans.Trial(method)]))
+                coded = nelloc.encode_many(own, model=name, learn=learn, verify=False)
+                assert {record.method for data in coded for record in container.parse(data).records} == {method}
+                files[level] += coded
+                if level != "numpy":
+                    assert all(np.array_equal(a, b) for a, b in zip(nelloc.decode_many(coded), own, strict=True)), name
+    for level, found in files.items():
+        assert found == files["numpy"], level
+    assert hashlib.sha256(b"".join(files["numpy"])).hexdigest() == SHIPPED
 
 
 def test_the_hashes_are_those_of_the_golden_files():

@@ -25,7 +25,7 @@ INDICES = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
 
 @settings(max_examples=60)
 @given(
-    st.lists(st.builds(Item, st.integers(12, 255), st.binary(max_size=300)), max_size=5).map(tuple),
+    st.lists(st.builds(Item, st.integers(13, 255), st.binary(max_size=300)), max_size=5).map(tuple),
     st.sampled_from(["RGB", "RGBA"]),
     st.integers(0, 256),
     st.one_of(st.none(), st.integers(0, 255), st.binary(max_size=256)),
@@ -74,6 +74,9 @@ def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
         (Kind.RGB, SectionType.METADATA, b"\0\x0b\4\x1b[2J"),
         (Kind.RGB, SectionType.METADATA, b"\0\x0b\5pr0vx"),
         (Kind.RGB, SectionType.METADATA, b"\0\x0b\4IEND"),
+        (Kind.RGB16, SectionType.METADATA, b"\0\x0c\2\x0c\0"),
+        (Kind.RGB16, SectionType.METADATA, b"\0\x0c\1\x08"),
+        (Kind.RGB16, SectionType.METADATA, b"\0\x0c\1\x10"),
         (Kind.PALETTE, SectionType.METADATA, b"\0"),
         (Kind.PALETTE, SectionType.PALETTE, b"\0\6" + bytes(3)),
         (Kind.PALETTE, SectionType.PALETTE, b"\0\0" + bytes(4)),

@@ -110,7 +110,10 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
                  size_t count, nlc_walk **made);
 void nlc_walk_free(nlc_walk *walk);
 
-/* Code until at least `pixels` more are done, or all. `done` is how many were; 0 if all had been before. */
+/* Code until at least `pixels` more are done, or all. `done` is how many were; 0 if all had been before.
+ *
+ * A walk that failed can only be freed: it returns the same status again.
+ */
 int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done);
 
 /* After the last pixel: NLC_ENCODE: the stream of a tile, which belongs to the walk, and the bits that were measured. */

@@ -74,6 +74,16 @@ static int32_t input_count(const nlc_model_source *s) {
     return s->channels * NLC_WINDOW(s->horizon) + (s->raw ? 0 : s->channels + 1) + (s->borders ? 3 : 0);
 }
 
+/* The threshold of a level from that of the level an octave below (section 9). */
+static int64_t doubled(const nlc_model_source *s, int32_t threshold) { return 2 * (int64_t)threshold + 18 * s->channels; }
+
+/* The limits of section 9, among them that levels go on in order. */
+static int good_for_deep(const nlc_model_source *s) {
+    const int32_t levels = s->activity_levels;
+    return !s->raw && levels >= NLC_LEVELS_PER_OCTAVE && s->inverse_scale_count >= NLC_SCALE_STEPS &&
+           doubled(s, s->thresholds[levels - NLC_LEVELS_PER_OCTAVE]) > s->thresholds[levels - 1];
+}
+
 /* The limits of section 2, so that whatever a model holds, no index and no sum leaves its range. */
 static int good(const nlc_model_source *s, int bits) {
     if (s->channels != 1 && s->channels != 3)
@@ -103,8 +113,7 @@ static int good(const nlc_model_source *s, int bits) {
     if (s->inverse_scale_count < 1 || s->inverse_scale_count > 4096 ||
         !in_range(s->inverse_scale, s->inverse_scale_count, 1, (1 << 24) - 1))
         return 0;
-    const int deep = bits > 8;
-    return !deep || (!s->raw && levels >= NLC_LEVELS_PER_OCTAVE && s->inverse_scale_count >= NLC_SCALE_STEPS);
+    return bits == 8 || good_for_deep(s);
 }
 
 /* How a layer's products may be computed where the level has narrow ones, which the first layer's inputs rule out. */
@@ -189,7 +198,7 @@ static int make_levels(const nlc_model_source *s, nlc_model *m) {
         if (level < own) {
             m->thresholds[level] = s->thresholds[level];
         } else { /* sums are below 2^23, so that a larger threshold is the same as this one */
-            const int64_t next = 2 * (int64_t)m->thresholds[level - NLC_LEVELS_PER_OCTAVE] + 18 * s->channels;
+            const int64_t next = doubled(s, m->thresholds[level - NLC_LEVELS_PER_OCTAVE]);
             m->thresholds[level] = next > INT32_MAX ? INT32_MAX : (int32_t)next;
         }
         m->octaves[level] = octaves;

@@ -11,8 +11,8 @@
 
 /* Lanes that are wanted at once, and bytes of what tiles have learned, which the second cache should hold. */
 #define WANTED_LANES 64
-#define WANTED_LEARNING_LANES 24
-#define LEARNED_BYTES ((size_t)1 << 19)
+#define WANTED_LEARNING_LANES 32
+#define LEARNED_BYTES ((size_t)640 << 10)
 
 /* A tile, and how far it is. */
 typedef struct {
@@ -40,6 +40,7 @@ typedef struct {
 struct nlc_walk {
     const nlc_model *model;
     int mode, planes, learns, measure;
+    int status; /* what ended the walk, if something did: its tiles are then half begun */
     nlc_state *states;
     size_t count, begun;
     nlc_segment *segments; /* of the tiles that are under way */
@@ -526,11 +527,11 @@ static void code_lanes(nlc_walk *walk, size_t lanes) {
 
 int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done) {
     *done = 0;
-    while (*done < pixels) {
-        size_t lanes;
-        const int status = next_lanes(walk, &lanes);
-        if (status != NLC_OK || !lanes)
-            return status;
+    while (walk->status == NLC_OK && *done < pixels) {
+        size_t lanes = 0;
+        walk->status = next_lanes(walk, &lanes);
+        if (!lanes)
+            break;
         gather(walk);
         evaluate(walk, lanes);
         code_lanes(walk, lanes);
@@ -543,7 +544,7 @@ int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done) {
         for (size_t k = 0; k < walk->under_way; k++)
             *done += walk->segments[k].count;
     }
-    return NLC_OK;
+    return walk->status;
 }
 
 int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, size_t *size, double *bits) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nelloc.bench.results import Results
 from nelloc.bench.summary import Row
 
@@ -28,9 +30,18 @@ def table(results: Results) -> str:
     unranked = [row for row in results.rows if not row.ranked]
     if unranked:
         text += ["", "not ranked:", *(f"  {row.codec}: {row.remark}" for row in unranked)]
+    text += ["", "versions:", *_versions(results.rows)]
     if results.missing:
         text += ["", "not found:", *(f"  {missing.name}: {missing.reason}" for missing in results.missing)]
     return "\n".join(text)
+
+
+def _versions(rows: Sequence[Row]) -> list[str]:
+    """A line for each version that was measured, with the codecs it belongs to."""
+    codecs: dict[str, list[str]] = {}
+    for row in rows:
+        codecs.setdefault(row.version, []).append(row.codec)
+    return [f"  {', '.join(names)}: {version}" for version, names in codecs.items()]
 
 
 def metadata_note(results: Results) -> str:

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Name, Printer, fail, options, print_json, progress_bar, put, quiet_pillow, reporting
+from nelloc.cli.common import (
+    Name,
+    Printer,
+    check_core,
+    fail,
+    options,
+    print_json,
+    progress_bar,
+    put,
+    quiet_pillow,
+    reporting,
+)
 from nelloc.errors import NellocError
 
 REPORT = "index.html"
@@ -129,7 +140,8 @@ def bench(
         found, errors = pictures.find(sources, limit)
         for error in errors:
             fail(error)
-        quiet_pillow()
+        quiet_pillow(printer)
+        check_core(printer, fields.get("backend"))
         with _progress(printer, len(found), len(codecs)) as progress:
             measured = measure.measure(
                 found,

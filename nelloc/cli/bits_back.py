@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, reporting
+from nelloc.cli.common import Name, OutputFile, Printer, needs, options, print_json, progress_bar, reporting
 from nelloc.errors import NellocError
 
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
-_FILE = click.Path(path_type=Path)
+_FILE = Name(path_type=Path)
+_OUTPUT = OutputFile(path_type=Path)
 SEED = click.IntRange(0, 2**32 - 1)
 _MODEL = click.option("--model", metavar="FILE", type=_FILE, required=True, help="Model that bits-back train wrote.")
 
@@ -29,7 +30,7 @@ def bits_back() -> None:
 
 @bits_back.command("train", epilog=_EPILOG)
 @click.argument("source", type=_FILE)
-@click.argument("model", type=_FILE)
+@click.argument("model", type=_OUTPUT)
 @click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True, help="Length of the training.")
 @click.option("--latent", type=click.IntRange(1, 4096), default=20, show_default=True, help="Number of latents.")
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of everything random.")
@@ -52,7 +53,7 @@ def train(source: Path, model: Path, force: bool, quiet: bool, **fields) -> None
 
 @bits_back.command("compress", epilog=_EPILOG)
 @click.argument("source", type=_FILE)
-@click.argument("target", type=_FILE)
+@click.argument("target", type=_OUTPUT)
 @_MODEL
 @click.option(
     "--steps",
@@ -96,10 +97,10 @@ def compress(source: Path, target: Path, model: Path, steps: int, initial_words,
 
 @bits_back.command("decompress", epilog=_EPILOG)
 @click.argument("source", type=_FILE)
-@click.argument("target", type=_FILE)
+@click.argument("target", type=Name())
 @_MODEL
 @options("force", "quiet")
-def decompress(source: Path, target: Path, model: Path, force: bool, quiet: bool) -> None:
+def decompress(source: Path, target: str, model: Path, force: bool, quiet: bool) -> None:
     """Decompress the archive SOURCE to TARGET: an idx file, or a folder of PNG files, as it was made from."""
     with reporting():
         needs("nelloc research bits-back", "research", "torch")
@@ -109,14 +110,15 @@ def decompress(source: Path, target: Path, model: Path, force: bool, quiet: bool
         printer = Printer(quiet)
         data = storage.read(source)
         count, named = archive.contents(data, str(source))
+        output = Path(target) if named else storage.file_path(target)
         if not named:
-            storage.check_target(source, target, force)
-        elif target.exists() and not target.is_dir():
+            storage.check_target(source, output, force)
+        elif output.exists() and not output.is_dir():
             raise NellocError(f"{target}: is a file, and {source} holds files with names; give the name of a folder")
         vae = model_file.load(model)
         with _bar(printer, count, "images") as advance:
             found = archive.decompress(data, vae, progress=lambda: advance(1), source=str(source))
-        image_set.write(found, target, force)
+        image_set.write(found, output, force)
         printer.remark(f"{target}: {count} images")
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, NellocWarning
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from nelloc.codec import Options
+    from nelloc.exact.model import ExactModel
     from nelloc.files import Result
 
 STDIO = "-"
@@ -40,6 +41,20 @@ class Name(click.Path):
     def convert(self, value, param, ctx):
         if not os.fspath(value):
             self.fail("the name is empty; give one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class OutputFile(Name):
+    """The name of a file to be written: not one that can only be a folder's, such as one with a slash at its end."""
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, str):
+            from nelloc import storage
+
+            try:
+                storage.file_path(value)
+            except NellocError as error:
+                self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -252,11 +267,13 @@ def _finite(value: Any) -> Any:
 def target_of(source: str, target: str | None, suffix: str) -> str:
     """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe.
 
-    Raises NellocError for a folder, and where the output is to be below a file.
+    Raises NellocError where a folder is the input, or the output is to be below a file; UsageError for the name of a
+    folder as the output.
     """
     if source != STDIO and os.path.isdir(source):
         raise NellocError(f"{source}: is a folder; give a file, or -r to take all files that are below it")
     if target is not None:
+        OutputFile()(target)
         parent = os.path.dirname(target)
         if os.path.exists(parent) and not os.path.isdir(parent):
             raise NellocError(f"{target}: {parent} is no folder; give another output name")
@@ -300,21 +317,48 @@ def pipe(source: str, target: str, force: bool, function: Callable[[bytes, str],
     return replace(result, target=target)
 
 
-def quiet_pillow() -> None:
+def quiet_pillow(printer: Printer) -> None:
     """Let --max-pixels alone limit the size of images, and Pillow say nothing of what it reads."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
-    warnings.simplefilter("ignore")  # on damaged metadata and the like: no message of ours
+    show_own_warnings(printer)
 
 
-def remark_missing_core(printer: Printer) -> None:
-    """Say in one line that nelloc runs on NumPy where the compiled core is not built."""
+def show_own_warnings(printer: Printer) -> None:
+    """Print warnings of nelloc as remarks, each once, and no others: on damaged metadata and the like."""
+
+    def show(message, category, filename, lineno, file=None, line=None) -> None:
+        printer.remark(f"nelloc: {message}")
+
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", NellocWarning)  # which is given once
+    warnings.showwarning = show
+
+
+def check_core(printer: Printer, backend: str | None = None) -> None:
+    """Say in one line that nelloc runs on NumPy where the compiled core is not built, unless a backend was named.
+
+    Raises NellocError if NELLOC_CPU asks for a level that the core does not have here.
+    """
     from nelloc.exact import native
 
     reason = native.missing()
-    if reason is not None:
-        printer.remark(f"nelloc runs on NumPy, 10 to 30 times slower: {reason}")
+    if reason is None:
+        native.levels()
+    elif backend is None:
+        printer.remark(f"nelloc: runs on NumPy, 10 to 30 times slower: {reason}")
+
+
+def what_computes(model: ExactModel) -> str:
+    """What computes here by default, in some words; with a model, for which it is tested."""
+    from nelloc.exact import backends, native
+
+    name = backends.chosen(model)
+    if backends.is_native(name):
+        return f"the compiled core, CPU level {backends.level_of(model, name)}"
+    reason = native.missing() or "the compiled core gives wrong integers on this machine"
+    return f"NumPy, 10 to 30 times slower: {reason}"
 
 
 def progress_bar(printer: Printer, **settings: Any) -> tqdm:
@@ -334,9 +378,8 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
     from nelloc.codec import Options, Progress
     from nelloc.spread import processes_allowed
 
-    quiet_pillow()
-    if fields.get("backend") is None:
-        remark_missing_core(printer)
+    quiet_pillow(printer)
+    check_core(printer, fields.get("backend"))
     with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):

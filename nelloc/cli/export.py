@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Name, Printer, needs_torch, options, print_json, reporting
+from nelloc.cli.common import Name, OutputFile, Printer, needs_torch, options, print_json, reporting
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _IMAGES, _PIXELS = 8, 1 << 19
 
 @click.command()
 @click.argument("run", metavar="RUN", type=Name(path_type=Path))
-@click.argument("target", metavar="OUT", type=Name(path_type=Path))
+@click.argument("target", metavar="OUT", type=OutputFile(path_type=Path))
 @click.option(
     "--data",
     metavar="FOLDER",

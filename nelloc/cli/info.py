@@ -6,14 +6,27 @@ from dataclasses import asdict
 
 import click
 
-from nelloc.cli.common import Name, folder_of, options, print_json, put, read_input, reporting
+from nelloc.cli.common import (
+    Name,
+    Printer,
+    folder_of,
+    options,
+    print_json,
+    put,
+    read_input,
+    reporting,
+    show_own_warnings,
+    what_computes,
+)
 
 
 @click.command()
 @click.argument("file", metavar="FILE", type=Name())
-@options("max_pixels", "json")
-def info(file, max_pixels, as_json):
+@options("max_pixels", "json", "verbose")
+def info(file, max_pixels, as_json, verbose):
     """Show what FILE holds, from its header, without decoding it.
+
+    With -v also what would decode it here: the compiled core with its CPU level, or NumPy.
 
     Exit status: 0 done, 1 not a whole nlc file, 2 wrong usage.
     """
@@ -43,5 +56,10 @@ def info(file, max_pixels, as_json):
         if found.metadata:
             items = ", ".join(f"{name} {size}" for name, size in found.metadata.items())
             rows.append(("about", f"{items} bytes; {found.metadata_bytes} in the file"))
+        if verbose:
+            from nelloc import library
+
+            show_own_warnings(Printer())
+            rows.append(("here", f"decodes with {what_computes(library.find())}"))
         for name, value in rows:
             put(f"{name:6} {value}")

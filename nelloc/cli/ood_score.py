@@ -12,6 +12,7 @@ import click
 
 from nelloc.cli.common import (
     Name,
+    OutputFile,
     Printer,
     fail,
     finite,
@@ -55,7 +56,7 @@ _BAR = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} images [{elapsed}<{remaining
     "--id", "inside", metavar="FOLDER", type=Name(), help="With --ood: how well scores tell these images from others."
 )
 @click.option("--ood", "outside", metavar="FOLDER", type=Name(), help="The others.")
-@click.option("--plot", metavar="FILE", type=Name(path_type=Path), help="Write histograms of the scores as PNG.")
+@click.option("--plot", metavar="FILE", type=OutputFile(path_type=Path), help="Write histograms of the scores as PNG.")
 @click.option("--resize", is_flag=True, help="Resize and convert images of another size or mode; else they are errors.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @options("threads", "force", "json", "quiet")

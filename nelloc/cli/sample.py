@@ -9,13 +9,16 @@ import click
 
 from nelloc.cli.common import (
     Name,
+    OutputFile,
     Printer,
     Size,
+    check_core,
     needs_torch,
     options,
     print_json,
     progress_bar,
     reporting,
+    show_own_warnings,
 )
 from nelloc.errors import NellocError
 
@@ -47,7 +50,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
     "--seed", type=click.IntRange(0, _MAX_SEED), default=1, show_default=True, help="Seed of everything random."
 )
 @click.option("--part", type=click.Choice(("local", "full")), help="Which model of a pair.  [default: local]")
-@click.option("--out", metavar="FILE", type=Name(path_type=Path), required=True, help="The PNG file to write.")
+@click.option("--out", metavar="FILE", type=OutputFile(path_type=Path), required=True, help="The PNG file to write.")
 @options("backend", "force", "json", "quiet")
 def sample(model, size, count, columns, seed, part, out, backend, force, as_json, quiet):
     """Draw images from a model: what it takes images to look like.
@@ -83,6 +86,8 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
                     raise NellocError(f"{model}: is one integer model; --part is for a pair")
                 from nelloc.sampler import sample as draw
 
+                show_own_warnings(printer)
+                check_core(printer, backend)
                 images = draw(library.find(model), height, width, count, seed, backend=backend, progress=progress)
             elif model not in library.shipped_pairs() and not Path(model).exists():
                 known = ", ".join([*library.available(), *library.shipped_pairs()])

@@ -65,8 +65,8 @@ class DeepTables:
         source = levels - LEVELS_PER_OCTAVE * octaves
         thresholds = np.empty(len(levels), np.int64)
         thresholds[:count] = tables.thresholds
-        for level in range(count, len(levels)):  # the activity doubles, and MIN_ACTIVITY is taken from it
-            thresholds[level] = 2 * thresholds[level - LEVELS_PER_OCTAVE] + 3 * len(ACTIVITY_OFFSETS) * channels
+        for level in range(count, len(levels)):
+            thresholds[level] = _doubled(int(thresholds[level - LEVELS_PER_OCTAVE]), channels)
         told = np.clip(levels - LEVELS_PER_OCTAVE * more, min(LEAST_ACTIVITY_LEVEL, count - 1), count - 1)
         return cls(
             thresholds,
@@ -78,12 +78,21 @@ class DeepTables:
         )
 
 
+def _doubled(threshold: int, channels: int) -> int:
+    """The threshold an octave above: the activity doubles, and MIN_ACTIVITY is taken from it."""
+    return 2 * threshold + 3 * len(ACTIVITY_OFFSETS) * channels
+
+
 def check(model: ExactModel) -> None:
     """Raise NellocError if ``model`` has no tables that go on for deep samples."""
     if model.inputs == "raw":
         raise NellocError("a model of raw inputs codes samples of 8 bits only; use --model default")
     if len(model.context.thresholds) < LEVELS_PER_OCTAVE or len(model.mixture.inverse_scale) < SCALE_STEPS:
         raise NellocError("the model's tables are too short for samples of more than 8 bits; use --model default")
+    # Octave by octave, levels go on in order if the first of them do.
+    thresholds = model.context.thresholds
+    if _doubled(int(thresholds[-LEVELS_PER_OCTAVE]), model.channels) <= thresholds[-1]:
+        raise NellocError("the model's activity levels go on in no order for more than 8 bits; use --model default")
 
 
 class DeepNormaliser(Normaliser):

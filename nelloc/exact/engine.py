@@ -8,7 +8,7 @@ from functools import partial
 
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.context import Normaliser
-from nelloc.exact.deep import DeepMixture, DeepNormaliser, check
+from nelloc.exact.deep import DeepMixture, DeepNormaliser
 from nelloc.exact.learning import LastLayer, Learner, NoLearner, most_tiles
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
@@ -35,7 +35,6 @@ class Engine:
         only.
         """
         if bits > 8:
-            check(model)
             return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
         if learns:

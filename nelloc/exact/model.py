@@ -186,8 +186,9 @@ def save_model(
         about["borders"] = True
     tensors: dict[str, NDArray] = {}
     for index, layer in enumerate(layers):
-        small = np.abs(layer.weight).max() <= 127
-        tensors[f"layer.{index}.weight"] = layer.weight.astype(np.int8 if small else np.int16)
+        largest = np.abs(layer.weight).max()
+        stored = np.int8 if largest <= 127 else np.int16 if largest < 1 << 15 else np.int32
+        tensors[f"layer.{index}.weight"] = layer.weight.astype(stored)
         tensors[f"layer.{index}.bias"] = layer.bias.astype(np.int32)
         tensors[f"layer.{index}.shift"] = layer.shift.astype(np.uint8)
     for name in ContextTables.__dataclass_fields__:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nelloc.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.decoders.interface import EncodedTile
 from nelloc.encoder import TileCode, encode_learning, encode_tile
-from nelloc.exact import backends
+from nelloc.exact import backends, deep
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import FREQUENCY_BITS
@@ -64,8 +64,10 @@ def tile_coder(
     Raises
     ------
     NellocError
-        If the backend cannot be used here.
+        If the backend cannot be used here, or the model not for samples of so many bits.
     """
+    if bits > 8:
+        deep.check(model)
     name = backends.chosen(model, backend)
     if backends.is_native(name) and decoder is None:
         return _CoreCoder(Core(model, bits, backends.level_of(model, name), learns=learns), bits)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from nelloc import library, storage
 from nelloc.codec import Options, Progress
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, NellocWarning
 from nelloc.folders.conversion import Compression, Conversion, Decompression
 from nelloc.folders.outcome import Failed, Outcome
 from nelloc.folders.plan import COMPRESS, Job, Plan, batches, decompress_to, make_plan
@@ -142,6 +142,7 @@ def _without_limit_and_warnings() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on damaged metadata and the like
+            warnings.simplefilter("default", NellocWarning)
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit

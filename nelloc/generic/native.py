@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.native import _native, missing
+from nelloc.errors import NellocWarning
+from nelloc.exact.native import _native, levels, missing
 
 Watch = Callable[[], object]
 
@@ -71,6 +72,7 @@ def _tables() -> Any:
 @cache
 def _gives_the_known_answers() -> bool:
     """Code small tiles in every form and back, before anything else is coded."""
+    levels()  # a NELLOC_CPU that cannot be had is an error, though this coder has one level
     checksum = 0
     for bits in _KNOWN_BITS:
         samples = _known_tile(bits)
@@ -83,7 +85,9 @@ def _gives_the_known_answers() -> bool:
                 break
     if checksum != _KNOWN_ANSWER:
         warnings.warn(
-            "the compiled adaptive coder gives wrong records on this machine and is not used", UserWarning, stacklevel=3
+            "the compiled adaptive coder gives wrong records on this machine and is not used",
+            NellocWarning,
+            stacklevel=3,
         )
     return checksum == _KNOWN_ANSWER
 

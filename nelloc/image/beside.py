@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from PIL import Image
-
-from nelloc.image import bmp, gif, jpeg, netpbm_text, png, tiff, webp
+from nelloc.image import bmp, gif, jpeg, netpbm_text, png, webp
 from nelloc.image.metadata import Item, ItemType, Metadata
 from nelloc.image.pixels import Pixels
 from nelloc.kinds import Kind
@@ -19,36 +17,34 @@ _QOI_END = bytes(7) + b"\1"
 _PADDING = b"\0\r\n"
 
 
-def describe(data: bytes, image: Image.Image, pixels: Pixels) -> Pixels:
-    """``pixels`` of a file's bytes, which Pillow opened as ``image``, with all its metadata.
+def describe(data: bytes, file_format: str, pixels: Pixels) -> Pixels:
+    """``pixels`` of the bytes of a file, in a format of Pillow's names, with all its metadata.
 
     ``left_out`` then names what the file has and ``metadata`` has not.
     """
     names: list[str] = []
-    end = _end_of(data, image.format or "")
+    end = _end_of(data, file_format)
     if end is not None and end < len(data):
         after, data = data[end:], data[:end]
         if after.strip(_PADDING):
             names.append("data after the image")
-    if image.format == "PNG":
+    if file_format == "PNG":
         pixels = png.describe(data, pixels)
         names += _png_left_out(data, pixels.kind)
-    elif image.format == "JPEG":
+    elif file_format == "JPEG":
         names += jpeg.left_out(data, pixels.metadata)
-    elif image.format == "GIF":
+    elif file_format == "GIF":
         items, more = gif.metadata(data)
         names += more
         pixels = replace(pixels, metadata=Metadata(tuple(items)))
-    elif image.format == "WEBP":
+    elif file_format == "WEBP":
         names += webp.left_out(data, pixels.metadata)
-    elif image.format == "TIFF":
-        names += tiff.left_out(data, image, pixels.metadata)
-    elif image.format == "BMP":
+    elif file_format == "BMP":
         profile, more = bmp.colours(data)
         names += [*more, *bmp.left_out(data)]
         if profile:
             pixels = _with(pixels, [Item(ItemType.ICC, profile)])
-    elif image.format == "PPM":
+    elif file_format == "PPM":
         pixels = _with(pixels, [Item(ItemType.COMMENT, comment) for comment in netpbm_text.comments(data)])
     return replace(pixels, left_out=tuple(dict.fromkeys((*pixels.left_out, *names))))
 

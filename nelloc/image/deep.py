@@ -1,61 +1,75 @@
-"""Images of 16 bits per sample that Pillow would cut to 8: read and written with imagecodecs and tifffile."""
+"""Samples that Pillow would cut to 8 bits, or does not decode, of PNG, PPM and JPEG files: by imagecodecs."""
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.image import netpbm, orientation
-from nelloc.image.pixels import Pixels, Samples, from_array
+from nelloc.image import jpeg, netpbm, png
+from nelloc.image.metadata import Metadata, depth_item
+from nelloc.image.pixels import Pixels, from_array
 
+_JPEG_CODINGS = ("extended", "progressive", "lossless", "JPEG-LS")
+_PNG_SAMPLES = (b"IHDR", b"IDAT", b"IEND")
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 
 
 def read(data: bytes, file_format: str, source: str) -> Pixels:
-    """The samples of a PNG, TIFF or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
+    """The samples of a PNG or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
     if file_format == "PNG":
-        array = _need("imagecodecs", source).png_decode(data)
+        # libpng writes to the terminal what it thinks of other chunks.
+        plain = png.pack(chunk for chunk in png.chunks(data) if chunk[0] in _PNG_SAMPLES)
+        array = _need("imagecodecs", source).png_decode(plain)
         channels = _CHANNELS_OF_PNG[data[25]]
-        # A transparent colour may have been made into alpha; the colours are as they were.
-        array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
+        array = array.reshape(*array.shape[:2], -1)
         return from_array(array[:, :, 0] if channels == 1 else array, source)
-    if file_format == "TIFF":
-        return from_array(_read_tiff(data, source), source)
     if file_format == "PPM":
         return from_array(_read_netpbm(data, source), source)
     raise NellocError(f"{source}: has 16 bits per sample, which are read of PNG, TIFF and PPM only; convert it to PNG")
 
 
 def _need(name: str, source: str) -> Any:
-    """The library ``name``, of the extra nelloc[deep]. Raises NellocError if it is missing."""
-    from importlib import import_module
+    return need(name, source, "has 16-bit colour")
 
+
+def need(name: str, source: str, what: str) -> Any:
+    """The library ``name``, of the extra nelloc[deep]. Raises NellocError if it is missing."""
     try:
         return import_module(name)
     except ImportError:
+        raise NellocError(f"{source}: {what}, for which {name} is needed; pip install 'nelloc[deep]'") from None
+
+
+def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:
+    """The samples of a JPEG file of more than 8 bits, or of JPEG-LS. Raises NellocError for what cannot be kept."""
+    what = f"is a JPEG file of {frame.bits} bits per sample, coded as {frame.coding}"
+    if frame.channels not in (1, 3) or not 8 <= frame.bits <= 16 or frame.coding not in _JPEG_CODINGS:
         raise NellocError(
-            f"{source}: has 16-bit colour, for which {name} is needed; pip install 'nelloc[deep]'"
-        ) from None
-
-
-def _read_tiff(data: bytes, source: str) -> Samples:
-    tifffile = _need("tifffile", source)
-    _need("imagecodecs", source)
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[0]
-        if page.photometric.name not in ("RGB", "MINISBLACK") or page.imagedepth != 1:
-            raise NellocError(f"{source}: has 16 bits of {page.photometric.name} colour; convert it to RGB first")
-        if any(extra.name != "UNASSALPHA" for extra in page.extrasamples):
-            raise NellocError(f"{source}: has extra channels or colours multiplied by their alpha; convert it first")
-        array = page.asarray()
-        if array.ndim == 3 and page.axes == "SYX":
-            array = array.transpose(1, 2, 0)
-        tag = page.tags.get(orientation.TAG)
-    return array if tag is None else orientation.upright(array, int(tag.value))
+            f"{source}: {what}, with {frame.channels} channels; only gray and RGB of 8 to 16 bits that are not "
+            "hierarchical can be read; convert it to PNG first"
+        )
+    if jpeg.has_other_colours(data):
+        raise NellocError(f"{source}: {what}, with colours other than gray and RGB; convert it to PNG first")
+    codecs = need("imagecodecs", source, what)
+    end = jpeg.end_of(data)
+    if end is None:  # CharLS reads zeros for seconds where it is missing
+        raise ValueError("its end is missing")
+    data = data[:end]
+    if frame.coding == "JPEG-LS":
+        array = codecs.jpegls_decode(data)
+    else:
+        array = codecs.ljpeg_decode(data) if frame.exact else codecs.jpeg_decode(data)
+    if array.shape[:2] != (frame.height, frame.width) or array.dtype != (np.uint16 if frame.bits > 8 else np.uint8):
+        raise ValueError("its samples are of another size")
+    pixels = from_array(array, source)
+    items = jpeg.metadata(data).items
+    depth = (depth_item(frame.bits),) if 8 < frame.bits < 16 else ()
+    return replace(pixels, metadata=Metadata((*items, *depth)))
 
 
 def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
@@ -71,27 +85,6 @@ def write_png(array: NDArray[np.uint16], source: str, level: int | None = None) 
     """A PNG file of an array (H, W) or (H, W, 2 to 4), deflated at a level of zlib, by default its highest."""
     level = 9 if level is None else level
     return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=level))
-
-
-def write_tiff(array: NDArray[np.uint16], source: str, **options: Any) -> bytes:
-    """A TIFF file of an array (H, W) or (H, W, 2 to 4); ``options`` are tifffile's."""
-    tifffile = _need("tifffile", source)
-    _need("imagecodecs", source)
-    out = io.BytesIO()
-    channels = 1 if array.ndim == 2 else array.shape[2]
-    tifffile.imwrite(
-        out,
-        np.array(array, order="C"),
-        photometric="rgb" if channels > 2 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        compression="zlib",
-        predictor=True,
-        metadata=None,
-        software=False,
-        **options,
-    )
-    return out.getvalue()
 
 
 def write_netpbm(array: NDArray[np.uint16], source: str) -> bytes:

@@ -1,7 +1,8 @@
-"""The blocks of a GIF file: metadata, of which Pillow tells comments only, and joins those."""
+"""The blocks of a GIF file: metadata, of which Pillow tells comments only, and joins those; and its frame's place."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -82,7 +83,7 @@ def _joined(chain: bytes) -> bytes:
 
 def metadata(data: bytes) -> tuple[list[Item], list[str]]:
     """The items that the blocks of a GIF file are, and names of the blocks that are none."""
-    items, left_out = [], []
+    items, left_out = [], list(_frame(data))
     if len(data) > _ASPECT_PLACE and data[_ASPECT_PLACE] not in (0, _ASPECT_UNIT - _ASPECT_MORE):
         tall = data[_ASPECT_PLACE] + _ASPECT_MORE
         items.append(resolution_item(Resolution((_ASPECT_UNIT, 1), (tall, 1), "")))
@@ -95,6 +96,20 @@ def metadata(data: bytes) -> tuple[list[Item], list[str]]:
         elif item is None and block.label not in (_APPLICATION, _GRAPHIC_CONTROL):
             left_out.append("plain text" if block.label == _PLAIN_TEXT else f"extension {block.label:02X}")
     return items, left_out
+
+
+def _frame(data: bytes) -> Iterator[str]:
+    """Names the place of the first frame, if it is not the whole canvas: Pillow fills the rest."""
+    canvas = struct.unpack_from("<HH", data, 6)
+    place = next((place for kind, place, _ in _parts(data) if kind == _IMAGE), None)
+    if place is None:
+        return
+    left, top, width, height = struct.unpack_from("<HHHH", data, place + 1)
+    if (left, top, width, height) != (0, 0, *canvas):
+        yield (
+            f"the frame's place, {width} x {height} at {left}, {top} of the canvas of {canvas[0]} x {canvas[1]} "
+            "(what is around it is filled)"
+        )
 
 
 def _item(block: Block) -> Item | None:

@@ -1,12 +1,13 @@
-"""The segments of a JPEG file: names of those that the metadata does not hold."""
+"""The segments of a JPEG file: its frame, its metadata, and names of what the metadata does not hold."""
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nelloc.image.metadata import ItemType, Metadata
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, resolution_item
 
 EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
@@ -17,6 +18,19 @@ _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _WITHOUT_BODY = (0x01, 0xD8, 0xD9)
 _EOI, _APP0, _APP1, _APP2, _APP13, _APP14, _COMMENT = 0xD9, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
 _APPLICATION = range(0xE0, 0xF0)
+# The header that JPEG-LS files have, and where it tells the colour space and the resolution.
+_APP8, _SPIFF, _SPIFF_END = 0xE8, b"SPIFF\0", b"\0\0\0\1\xff\xd8"
+_SPIFF_COLOURS, _SPIFF_RESOLUTION = 18, 21
+_PLAIN_COLOURS = (b"\2", b"\x08", b"\x0a")
+_SOS, _LOSSLESS, _JPEG_LS = 0xDA, 0xC3, 0xF7
+# Markers of frames, and what they say of the coding.
+_CODINGS = {
+    0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC5: "hierarchical",
+    0xC6: "hierarchical", 0xC7: "hierarchical", 0xC9: "arithmetic", 0xCA: "arithmetic progressive",
+    0xCB: "arithmetic lossless", 0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical", 0xF7: "JPEG-LS",
+}  # fmt: skip
+_OF_PILLOW = (0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA)
+_UNITS = {0: "", 1: "inch", 2: "cm"}
 # Most begin with a name of their own.
 _OWN_NAME = re.compile(rb"[ -~]{2,40}")
 
@@ -31,7 +45,7 @@ class Segment(NamedTuple):
 
 def segments(data: bytes) -> Iterator[Segment]:
     """The segments of a JPEG file, up to its end or where it is damaged."""
-    place = 2
+    place, coded_otherwise = 2, False
     while found := _MARKER.search(data, place):
         marker, place = found[1][0], found.end()
         body = b""
@@ -42,6 +56,96 @@ def segments(data: bytes) -> Iterator[Segment]:
         yield Segment(marker, body, place)
         if marker == _EOI:
             return
+        coded_otherwise = coded_otherwise or marker == _JPEG_LS
+        if marker == _SOS and coded_otherwise:  # its samples have bytes that look like markers
+            last = data.rfind(bytes([0xFF, _EOI]), place)
+            if last >= 0:
+                yield Segment(_EOI, b"", last + 2)
+            return
+
+
+class Frame(NamedTuple):
+    """What a JPEG file says of its samples: the coding, its marker, and bits, height, width and channels."""
+
+    marker: int
+    bits: int
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def coding(self) -> str:
+        """The coding in a word."""
+        return _CODINGS[self.marker]
+
+    @property
+    def for_pillow(self) -> bool:
+        """True if Pillow reads it."""
+        return self.marker in _OF_PILLOW and self.bits == 8
+
+    @property
+    def exact(self) -> bool:
+        """True if the coding loses nothing; a JPEG-LS file may lose something all the same."""
+        return self.marker in (_LOSSLESS, _JPEG_LS)
+
+
+def is_jpeg(data: bytes) -> bool:
+    """True if a file begins as JPEG files do."""
+    return data.startswith(b"\xff\xd8\xff")
+
+
+def frame(data: bytes) -> Frame | None:
+    """The frame of a JPEG file; None if there is none."""
+    for marker, body, _ in segments(data):
+        if marker in _CODINGS and len(body) >= 6:
+            return Frame(marker, body[0], int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big"), body[5])
+        if marker == _SOS:
+            break
+    return None
+
+
+def has_other_colours(data: bytes) -> bool:
+    """True if the header of a JPEG-LS file says that its samples are neither gray nor RGB."""
+    heads = (body for marker, body, _ in segments(data) if marker == _APP8 and body.startswith(_SPIFF))
+    return any(body[_SPIFF_COLOURS : _SPIFF_COLOURS + 1] not in _PLAIN_COLOURS for body in heads)
+
+
+def metadata(data: bytes) -> Metadata:
+    """The items that the segments of a JPEG file are, as Pillow tells them of those that it reads."""
+    icc: dict[int, bytes] = {}
+    items: list[Item] = []
+    photoshop = b""
+    for marker, body, _ in segments(data):
+        if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+            x, y = int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big")
+            items += _resolution(x, y, body[7])
+        elif marker == _APP8 and body.startswith(_SPIFF) and len(body) == _SPIFF_RESOLUTION + 9:
+            unit, y, x = struct.unpack_from(">BII", body, _SPIFF_RESOLUTION)
+            items += _resolution(x, y, unit)
+        elif marker == _APP1 and body.startswith(EXIF_HEAD):
+            items.append(Item(ItemType.EXIF, body.removeprefix(EXIF_HEAD)))
+        elif marker == _APP1 and body.startswith(_XMP_HEAD):
+            items.append(Item(ItemType.XMP, body.removeprefix(_XMP_HEAD)))
+        elif marker == _APP2 and body.startswith(_ICC_HEAD) and len(body) > len(_ICC_HEAD) + _ICC_NUMBERS:
+            icc[body[len(_ICC_HEAD)]] = body[len(_ICC_HEAD) + _ICC_NUMBERS :]
+        elif marker == _APP13 and body.startswith(PHOTOSHOP_HEAD):
+            photoshop += body.removeprefix(PHOTOSHOP_HEAD)
+        elif marker == _COMMENT and body:
+            items.append(Item(ItemType.COMMENT, body))
+    profile = b"".join(icc[number] for number in sorted(icc))
+    items = [*([Item(ItemType.ICC, profile)] if profile else []), *items]
+    first = {item.type: item for item in reversed(items)}  # of EXIF and XMP the first is kept, others are named
+    single = (ItemType.EXIF, ItemType.XMP)
+    items = [item for item in items if item.type not in single or item is first[item.type]]
+    return Metadata((*items, *([Item(ItemType.PHOTOSHOP, photoshop)] if photoshop else [])))
+
+
+def _resolution(x: int, y: int, unit: int) -> list[Item]:
+    """The item of a resolution, unless it says nothing."""
+    name = _UNITS.get(unit, "")
+    if not (x and y) or (name, x, y) == ("", 1, 1):
+        return []
+    return [resolution_item(Resolution((x, 1), (y, 1), name))]
 
 
 def end_of(data: bytes) -> int | None:
@@ -61,6 +165,8 @@ def _name(marker: int, body: bytes) -> str | None:
     """What a segment is, in words; None if it only says how the samples are stored."""
     if marker == _APP0 and body.startswith((b"JFIF\0", b"JFXX\0")):  # its resolution is kept
         return "JFIF thumbnail" if body[:4] == b"JFXX" or 0 not in body[12:14].ljust(2, b"\0") else None
+    if marker == _APP8 and body.startswith((_SPIFF, _SPIFF_END)):  # its resolution is kept
+        return None
     if marker == _APP14 and body.startswith(b"Adobe"):  # how colours were turned into YCbCr
         return None
     if marker == _APP1 and body.startswith(_EXTENDED_XMP_HEAD):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from nelloc.image import webp
+from nelloc.image import jpeg, webp
 
 
 def lossy_format(data: bytes) -> str | None:
     """The name of the lossy format that an image file's bytes are in, JPEG or WebP, or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
+    if jpeg.is_jpeg(data):
+        frame = jpeg.frame(data)
+        return None if frame is not None and frame.exact else "JPEG"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and any(name == b"VP8 " for name, _ in webp.chunks(data)):
         return "lossy WebP"
     return None

@@ -25,6 +25,7 @@ class ItemType(enum.IntEnum):
     COMMENT = 9
     PHOTOSHOP = 10
     PNG_CHUNK = 11
+    DEPTH = 12
 
 
 NAMES = {
@@ -39,6 +40,7 @@ NAMES = {
     ItemType.COMMENT: "comment",
     ItemType.PHOTOSHOP: "Photoshop data",
     ItemType.PNG_CHUNK: "PNG chunk",
+    ItemType.DEPTH: "depth of samples",
 }
 
 
@@ -54,6 +56,8 @@ class Item:
         """What it is, in words."""
         if self.type == ItemType.PNG_CHUNK:
             return f"PNG chunk {self.data[:4].decode('latin-1')}"
+        if self.type == ItemType.DEPTH:
+            return f"depth of {self.data[0]} bits per sample"
         return NAMES[ItemType(self.type)] if self.type in NAMES else f"item of type {self.type}"
 
 
@@ -106,6 +110,17 @@ class Metadata:
     def resolution(self) -> Resolution | None:
         data = self.get(ItemType.RESOLUTION)
         return None if data is None else _resolution(data)
+
+    @property
+    def depth(self) -> int | None:
+        """Bits of a sample of the file, whose white is ``2**depth - 1``, if they are fewer than those of the kind."""
+        data = self.get(ItemType.DEPTH)
+        return None if data is None else data[0]
+
+
+def depth_item(bits: int) -> Item:
+    """The item of samples of so many bits."""
+    return Item(ItemType.DEPTH, bytes([bits]))
 
 
 def text_item(text: Text) -> Item:
@@ -165,6 +180,7 @@ def parse(data: bytes) -> Metadata:
 
 
 _SIZES = {ItemType.GAMMA: 4, ItemType.CHROMATICITIES: 32, ItemType.SRGB: 1}
+_DEPTHS = range(9, 16)
 
 
 def is_chunk_name(name: bytes) -> bool:
@@ -181,5 +197,7 @@ def _check(item: Item) -> None:
     elif item.type == ItemType.PNG_CHUNK:
         if not is_chunk_name(item.data[:4]):
             raise MalformedError("the name of a PNG chunk")
+    elif item.type == ItemType.DEPTH and (len(item.data) != 1 or item.data[0] not in _DEPTHS):
+        raise MalformedError("the depth of samples")
     elif item.type in _SIZES and len(item.data) != _SIZES[ItemType(item.type)]:
         raise MalformedError("an item of a wrong length")

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
-from nelloc.image.jpeg import EXIF_HEAD
 from nelloc.image.metadata import ItemType
 from nelloc.image.pixels import Pixels, Samples
+from nelloc.image.tiff import structure
 
 TAG = 274
 # What makes stored rows upright, by the value of the tag (TIFF 6.0, page 36), as Pillow does when it reads a TIFF file.
@@ -31,13 +30,24 @@ def upright(array: Samples, orientation: object) -> Samples:
     return array if turn is None else turn(array)
 
 
+def of_exif(exif: bytes | None) -> int | None:
+    """The orientation that EXIF tells; None if it tells none, or cannot be read."""
+    try:
+        head, first = structure.read(exif or b"")
+    except structure.MalformedTiffError:
+        return None
+    entry = first.entries.get(TAG)
+    return None if entry is None else next(iter(entry.numbers(head.order)), None)
+
+
+def turned(pixels: Pixels, orientation: int | None) -> Pixels:
+    """The image whose stored rows these are, turned as the tag says."""
+    if orientation not in _UPRIGHT:
+        return pixels
+    groups = (upright(group.transpose(1, 2, 0), orientation).transpose(2, 0, 1) for group in pixels.groups)
+    return replace(pixels, groups=tuple(np.ascontiguousarray(group) for group in groups))
+
+
 def shown(pixels: Pixels) -> Pixels:
     """The image turned as its EXIF says; as it is, if that cannot be read."""
-    exif = Image.Exif()
-    try:
-        exif.load(EXIF_HEAD + (pixels.metadata.get(ItemType.EXIF) or b""))
-        orientation = exif.get(TAG)
-    except Exception:  # Pillow raises many kinds for damaged EXIF
-        return pixels
-    turned = (upright(group.transpose(1, 2, 0), orientation).transpose(2, 0, 1) for group in pixels.groups)
-    return replace(pixels, groups=tuple(np.ascontiguousarray(group) for group in turned))
+    return turned(pixels, of_exif(pixels.metadata.get(ItemType.EXIF)))

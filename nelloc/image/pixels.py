@@ -100,9 +100,14 @@ class Pixels:
 def from_array(array: NDArray, source: str = "image") -> Pixels:
     """The image of an array (H, W), or (H, W, C) of 2 to 4 channels, of uint8 or uint16; or (H, W) of bool.
 
-    Two channels are gray and alpha, three RGB, four RGB and alpha. Raises NellocError for any other array.
+    Two channels are gray and alpha, three RGB, four RGB and alpha. The array may lie in memory in any order, and its
+    samples have either byte order. Raises NellocError for any other array.
     """
+    if np.ma.is_masked(array):
+        raise NellocError(f"{source}: has masked samples, which cannot be kept; fill them first")
     array = np.asarray(array)
+    if array.dtype == np.dtype(np.uint16).newbyteorder():
+        array = array.astype(np.uint16)
     if array.dtype not in (np.uint8, np.uint16, np.bool_):
         raise NellocError(
             f"{source}: has samples of type {array.dtype}; only 8-bit or 16-bit samples (uint8, uint16) can be coded"

@@ -24,6 +24,9 @@ _LONG_TEXT = 1024
 _MAX_UNPACKED = 1 << 26
 # Ancillary chunks that say how pixels are stored, or what Pillow animates.
 _NOT_METADATA = (b"tRNS", b"acTL", b"fcTL", b"fdAT")
+# Ancillary chunks without which the picture is another one.
+_OF_THE_PICTURE = (b"tRNS",)
+_AT_ONCE = 1 << 20
 # Chunks that must come before the palette, and those that must follow it.
 _BEFORE_PALETTE = (b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi")
 Chunk = tuple[bytes, bytes]
@@ -45,6 +48,53 @@ def places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         yield data[start + 4 : start + 8], start, end
         start = end
+
+
+def problem(data: bytes) -> str | None:
+    """Why a PNG file is not one that other programs read; None if it is."""
+    first = data[len(SIGNATURE) + 4 : len(SIGNATURE) + 8]
+    if first != b"CgBI":
+        return None
+    return (
+        "is a PNG file in the form of iOS (CgBI), whose colours are multiplied by their alpha; convert it to plain PNG "
+        "first, as pngcrush -revert-iphone-optimizations does"
+    )
+
+
+def mended(data: bytes) -> tuple[bytes, list[str]]:
+    """The file without chunks that can be ignored and whose checksum is wrong, and names of all wrong checksums.
+
+    Samples are read all the same if it is the checksum of their chunks that is wrong, and that of their stream right:
+    the first is mended.
+    Raises zlib.error if neither is right.
+    """
+    parts: list[bytes] = []
+    names: list[str] = []
+    place, doubtful = 0, False
+    for name, start, end in places(data):
+        if _has_right_checksum(data, start, end):
+            continue
+        if name in (b"IDAT", b"IEND") and end <= len(data):
+            names.append(f"the checksum of PNG chunk {name.decode()}, which is wrong")
+            parts += [data[place : end - 4], struct.pack(">I", zlib.crc32(memoryview(data)[start + 4 : end - 4]))]
+            place, doubtful = end, doubtful or name == b"IDAT"
+        elif name[0] & _ANCILLARY and name not in _OF_THE_PICTURE and end <= len(data):
+            names.append(f"PNG chunk {name.decode('latin-1')}, whose checksum is wrong")
+            parts.append(data[place:start])
+            place = end
+    if doubtful:
+        decoder = zlib.decompressobj()
+        for name, body in chunks(data):
+            while name == b"IDAT" and body:
+                decoder.decompress(body, _AT_ONCE)
+                body = decoder.unconsumed_tail
+        if not decoder.eof:
+            raise zlib.error("its samples are cut short")
+    return b"".join([*parts, data[place:]]), list(dict.fromkeys(names))
+
+
+def _has_right_checksum(data: bytes, start: int, end: int) -> bool:
+    return zlib.crc32(memoryview(data)[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
 
 
 def describe(data: bytes, pixels: Pixels) -> Pixels:
@@ -194,10 +244,18 @@ def _chunks_of(item: Item) -> list[Chunk]:
     if item.type == ItemType.SRGB:
         return [(b"sRGB", item.data)]
     if item.type == ItemType.COMMENT:
-        return [_text_chunk(Text(COMMENT_KEYWORD, item.data.decode("latin-1")))]
+        return [_text_chunk(text_of_comment(item.data))]
     if item.type == ItemType.PNG_CHUNK:
         return [(item.data[:4], item.data[4:])]
     return []
+
+
+def text_of_comment(comment: bytes) -> Text:
+    """The text that the comment of another format becomes: those formats do not say how it is to be read."""
+    try:
+        return Text(COMMENT_KEYWORD, comment.decode())
+    except UnicodeDecodeError:
+        return Text(COMMENT_KEYWORD, comment.decode("latin-1"))
 
 
 def _resolution_chunk(resolution: Resolution) -> list[Chunk]:

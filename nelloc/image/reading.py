@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from nelloc import scratch
 from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import beside, deep, long_texts, slices
+from nelloc.image import beside, bmp, deep, jpeg, long_texts, opened, png, slices
+from nelloc.image.metadata import ItemType, Metadata
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
+from nelloc.image.tiff import reading as tiff
+from nelloc.image.tiff.structure import is_tiff
 from nelloc.kinds import Kind
 
 _KIND_OF_MODE = {
@@ -34,12 +38,13 @@ _KIND_OF_MODE = {
 _MODES = "1, L, LA, P, RGB, RGBA and I;16"
 # The formats that are read. Of others Pillow cuts deep samples to 8 bits and does not say so, or
 # runs another program. Pillow is asked in this order; those it has loaded already come first.
-_INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
+INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
 # Of these Pillow may change samples when it loads them, and what they were does not show afterwards.
 CHANGED_FORMATS = ("PNG", "PPM", "TIFF")
 _REMEMBERED = "nelloc_problem"
 # Tags of TIFF files.
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _WHITE_IS_ZERO = 258, 262, 277, 0
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _COLOUR_MAP, _SAMPLE_FORMAT = 258, 262, 277, 320, 339
+_WHITE_IS_ZERO, _PALETTE = 0, 3
 
 
 def from_image(image: Image.Image, source: str = "image") -> Pixels:
@@ -48,16 +53,26 @@ def from_image(image: Image.Image, source: str = "image") -> Pixels:
     Also for one whose samples Pillow changed when it loaded them, of a PNG, TIFF or PPM file, as far as that can be
     known: until it is loaded, while its file still has its name, and always if it was opened after
     ``nelloc.register``. Images that Pillow made of others, and files of other formats, are taken as Pillow holds them.
+    Their metadata is that of the file and what was changed of it; ``opened`` says how far that is known.
     """
     with _reading(source):
         problem = _problem_of_pillow(image) or _problem_before_loading(image)
         if problem is not None:
             raise NellocError(f"{source}: {problem}")
-        return _from_pillow(image, source)
+        file = opened.file_of(image)
+        pixels = _samples_of(image, source)
+        whole = partial(read, source=source, max_pixels=max(pixels.area, MAX_PIXELS))
+        now = opened.metadata_now(image, file, whole, INPUT_FORMATS)
+    now.warn(source)
+    return replace(pixels, metadata=now.metadata)
 
 
-def remember_problem(image: Image.Image) -> None:
-    """Let an image that is not loaded remember why ``from_image`` would refuse it, which does not show later."""
+def remember(image: ImageFile.ImageFile) -> None:
+    """Let an image that was just opened remember its file, and why ``from_image`` would refuse it.
+
+    Neither shows when it is loaded.
+    """
+    opened.remember(image)
     problem = _problem_of_pillow(image)
     if problem is not None:
         setattr(image, _REMEMBERED, problem)
@@ -92,18 +107,59 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """
     if not data:
         raise NellocError(f"{source}: is empty; get it again from its source")
-    readable = long_texts.leave_out(data)
-    with _reading(source), Image.open(io.BytesIO(readable), formats=_INPUT_FORMATS) as image:
-        if image.width * image.height > max_pixels:
-            raise NellocError(
-                f"{source}: has {image.width} x {image.height} pixels, above the limit of {max_pixels}; "
-                "raise --max-pixels if the file is trusted"
-            )
+    if is_tiff(data):
+        with _reading(source):
+            return tiff.read(data, source, max_pixels, partial(_samples_of, source=source))
+    with _reading(source):
+        frame = jpeg.frame(data) if jpeg.is_jpeg(data) else None
+        if frame is not None and not frame.for_pillow:
+            _check_size(frame.width, frame.height, source, max_pixels)
+            return beside.describe(data, "JPEG", deep.read_jpeg(data, frame, source))
+        if bmp.is_bmp(data):
+            return _read_bmp(data, source, max_pixels)
+        if data.startswith(png.SIGNATURE):
+            return _read_png(data, source, max_pixels)
+        return _read_by_pillow(data, data, source, max_pixels)
+
+
+def _read_png(data: bytes, source: str, max_pixels: int) -> Pixels:
+    problem = png.problem(data)
+    if problem is not None:
+        raise NellocError(f"{source}: {problem}")
+    mended, names = png.mended(data)
+    pixels = _read_by_pillow(long_texts.leave_out(mended), mended, source, max_pixels)
+    return replace(pixels, left_out=tuple(dict.fromkeys((*names, *pixels.left_out))))
+
+
+def _read_bmp(data: bytes, source: str, max_pixels: int) -> Pixels:
+    inner = bmp.embedded(data)
+    if inner is not None:
+        pixels = read(inner[0], source, max_pixels=max_pixels)
+        if ItemType.RESOLUTION not in {item.type for item in pixels.metadata.items}:
+            pixels = replace(pixels, metadata=Metadata((*pixels.metadata.items, *inner[1].items)))
+        return pixels
+    plain, names = bmp.plain(data, source, max_pixels)
+    pixels = _read_by_pillow(plain, data, source, max_pixels)
+    return replace(pixels, left_out=tuple(dict.fromkeys((*names, *pixels.left_out))))
+
+
+def _read_by_pillow(readable: bytes, data: bytes, source: str, max_pixels: int) -> Pixels:
+    """The image that Pillow reads of ``readable`` bytes, with the metadata that the file's ``data`` tell."""
+    with Image.open(io.BytesIO(readable), formats=INPUT_FORMATS) as image:
+        _check_size(image.width, image.height, source, max_pixels)
         layout = slices.layout_of(data) if image.width * image.height >= slices.LARGE else None
         if layout is not None and layout.size != (image.height, image.width):
             raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
         pixels = _decode(image, readable, source) if layout is None else _joined(layout, image, data, source)
-        return beside.describe(data, image, pixels)
+        return beside.describe(data, image.format or "", pixels)
+
+
+def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise NellocError(
+            f"{source}: has {width} x {height} pixels, above the limit of {max_pixels}; "
+            "raise --max-pixels if the file is trusted"
+        )
 
 
 def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pixels]:
@@ -134,7 +190,7 @@ def _joined(layout: slices.Layout, image: Image.Image, data: bytes, source: str)
 
 
 def _decode_bytes(data: bytes, source: str) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=_INPUT_FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=INPUT_FORMATS) as image:
         return _decode(image, data, source)
 
 
@@ -154,7 +210,7 @@ def _reading(source: str) -> Iterator[None]:
     except NellocError:
         raise
     except UnidentifiedImageError:
-        known = ", ".join(_INPUT_FORMATS)
+        known = ", ".join(INPUT_FORMATS)
         raise NellocError(f"{source}: is not an image that can be read; give one of the formats {known}") from None
     except Image.DecompressionBombError as error:
         raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None
@@ -165,7 +221,13 @@ def _reading(source: str) -> Iterator[None]:
 
 
 def _from_pillow(image: Image.Image, source: str) -> Pixels:
-    """The image, if Pillow holds its samples as they are."""
+    """The image, if Pillow holds its samples as they are, with the metadata that Pillow tells."""
+    pixels = _samples_of(image, source)
+    return replace(pixels, metadata=metadata_of(image))
+
+
+def _samples_of(image: Image.Image, source: str) -> Pixels:
+    """The image without metadata, if Pillow holds its samples as they are."""
     _check_supported(image, source)
     image.load()
     _check_supported(image, source)
@@ -183,7 +245,7 @@ def _from_pillow(image: Image.Image, source: str) -> Pixels:
         transparent = transparency if isinstance(transparency, tuple) else (transparency,)
         if len(kind.groups) > 1 or len(transparent) != kind.planes or not all(0 <= n < 1 << 16 for n in transparent):
             raise NellocError(f"{source}: has a transparent colour that does not fit its mode; remove it first")
-    return Pixels(kind, groups, palette, transparent, metadata_of(image))
+    return Pixels(kind, groups, palette, transparent)
 
 
 def _palette(image: Image.Image, transparency: object, source: str) -> Palette:
@@ -256,8 +318,25 @@ def _problem_of_samples(image: Image.Image) -> str | None:
         if str(arguments[0]) in ("RGBa", "La", "RGBa;16L", "RGBa;16B", "RGBa;16N"):
             return "has colours multiplied by their alpha; convert it to plain alpha first"
     tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    problem = _problem_of_tags(tags) if tags else None
+    if problem is not None:
+        return problem
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
         return "has extra channels; only gray and RGB, with or without alpha, can be compressed"
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None
+
+
+def _problem_of_tags(tags: Mapping[int, Any]) -> str | None:
+    """Why Pillow does not give the samples of a TIFF file as they are, by numbers that it does not look at."""
+    formats, bits = (_numbers(tags.get(tag, 1)) for tag in (_SAMPLE_FORMAT, _BITS_PER_SAMPLE))
+    problem = tiff.problem_of_formats(formats, max(bits, default=1))
+    if problem is None and tags.get(_PHOTOMETRIC) == _PALETTE:
+        problem = tiff.problem_of_palette(_numbers(tags.get(_COLOUR_MAP, ())))
+    return problem
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    """The values of a tag, of which Pillow gives a single one by itself."""
+    return tuple(n for n in (value if isinstance(value, tuple) else (value,)) if isinstance(n, int))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from nelloc.image import tiff
 from nelloc.image.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
+from nelloc.image.tiff import metadata as tiff
+from nelloc.image.tiff import structure
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
+XMP_KEYS = ("xmp", _XMP_KEYWORD)
+RESOLUTION_KEYS = ("dpi", "aspect", "jfif_density", "jfif_unit", "resolution")
 _BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
-_TIFF_UNITS = {1: "", 2: "inch", 3: "cm"}
 _JFIF_UNITS = {0: "", 1: "inch", 2: "cm"}
 
 
@@ -24,6 +27,8 @@ def metadata_of(image: Image.Image) -> Metadata:
     own = getattr(image, "metadata", None)
     if isinstance(own, Metadata):  # an .nlc file that Pillow opened
         return own
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _metadata_of_tiff(image)
     info = image.info
     items = [
         _bytes_item(ItemType.ICC, info.get("icc_profile")),
@@ -40,20 +45,97 @@ def metadata_of(image: Image.Image) -> Metadata:
     return Metadata(tuple(item for item in items if item is not None))
 
 
+def items_of_info(info: Mapping[Any, Any], *, texts: bool) -> list[Item]:
+    """The items that ``Image.info`` says, as programs set it; with ``texts`` those of PNG files too."""
+    items = [
+        _bytes_item(ItemType.ICC, info.get("icc_profile")),
+        _bytes_item(ItemType.EXIF, (info.get("exif") or b"").removeprefix(EXIF_HEAD)),
+        _bytes_item(ItemType.XMP, next((info[key] for key in XMP_KEYS if info.get(key)), None)),
+        _resolution_of_info(info),
+        _number_item(ItemType.GAMMA, info.get("gamma"), 100_000, "<I"),
+        _chromaticities(info.get("chromaticity")),
+        _number_item(ItemType.SRGB, info.get("srgb"), 1, "<B"),
+        _bytes_item(ItemType.COMMENT, info.get("comment")),
+        *(_texts_of_info(info) if texts else []),
+    ]
+    return [item for item in items if item is not None]
+
+
+def image_info(metadata: Metadata) -> dict[str, Any]:
+    """What ``Image.info`` has for metadata, under the keys and in the forms of Pillow's own formats."""
+    exif, resolution = metadata.get(ItemType.EXIF), metadata.resolution
+    gamma, chromaticities, srgb = (
+        metadata.get(type_) for type_ in (ItemType.GAMMA, ItemType.CHROMATICITIES, ItemType.SRGB)
+    )
+    comments = [item.data for item in metadata.items if item.type == ItemType.COMMENT]
+    info: dict[str, Any] = {text.keyword: text.text for text in metadata.texts}
+    info |= {
+        "icc_profile": metadata.get(ItemType.ICC),
+        "exif": None if exif is None else EXIF_HEAD + exif,
+        "xmp": metadata.get(ItemType.XMP),
+        "gamma": None if gamma is None else struct.unpack("<I", gamma)[0] / 100_000,
+        "chromaticity": None
+        if chromaticities is None
+        else tuple(n / 100_000 for n in struct.unpack("<8I", chromaticities)),
+        "srgb": None if srgb is None else srgb[0],
+        "comment": comments[-1] if comments else None,
+    }
+    if resolution is not None and resolution.unit:
+        per_inch = {"inch": 1.0, "cm": 2.54, "metre": 0.0254}[resolution.unit]
+        info["dpi"] = tuple(per_inch * n / d for n, d in (resolution.x, resolution.y))
+    elif resolution is not None:
+        info["aspect"] = tuple(n if d == 1 else n / d for n, d in (resolution.x, resolution.y))
+    return {key: value for key, value in info.items() if value is not None}
+
+
+def _metadata_of_tiff(image: TiffImagePlugin.TiffImageFile) -> Metadata:
+    """The metadata of a TIFF file that Pillow opened: of its bytes, if they can still be reached, else of its tags."""
+    for data in _bytes_of(image):
+        with suppress(structure.MalformedTiffError):
+            return Metadata(tuple(tiff.items(*structure.read(data))[0]))
+    return Metadata()
+
+
+def _bytes_of(image: TiffImagePlugin.TiffImageFile) -> Iterator[bytes]:
+    """The bytes of the file that an image was opened from, or a TIFF structure of its tags."""
+    files: list[Any] = [getattr(image, "fp", None), getattr(image, "_fp", None)]
+    for file in files:
+        with suppress(AttributeError, OSError, ValueError):  # closed
+            place = file.tell()
+            file.seek(0)
+            data = file.read()
+            file.seek(place)
+            yield data
+    if getattr(image, "filename", ""):
+        with suppress(OSError), open(image.filename, "rb") as opened:
+            yield opened.read()
+    with suppress(Exception):  # Pillow raises many kinds for tags that it does not understand
+        yield image.getexif().tobytes().removeprefix(EXIF_HEAD)
+
+
 def with_given(metadata: Metadata, given: Mapping[str, Any]) -> Metadata:
-    """Metadata in which what ``Image.save`` is given (icc_profile, exif, xmp, dpi) replaces what there was."""
+    """Metadata in which what ``Image.save`` is given (icc_profile, exif, xmp, dpi) replaces what there was.
+
+    What is given as None or empty is left out.
+    """
     exif = given.get("exif")
     exif = exif.tobytes() if isinstance(exif, Image.Exif) else exif
+    types = {
+        "icc_profile": ItemType.ICC,
+        "exif": ItemType.EXIF,
+        "xmp": ItemType.XMP,
+        "dpi": ItemType.RESOLUTION,
+    }
     found = {
         ItemType.ICC: _bytes_item(ItemType.ICC, given.get("icc_profile")),
-        ItemType.EXIF: _bytes_item(ItemType.EXIF, None if exif is None else exif.removeprefix(EXIF_HEAD)),
+        ItemType.EXIF: _bytes_item(ItemType.EXIF, (exif or b"").removeprefix(EXIF_HEAD)),
         ItemType.XMP: _bytes_item(ItemType.XMP, given.get("xmp")),
     }
     if given.get("dpi"):
         x, y = (Fraction(value).limit_denominator(1000) for value in given["dpi"])
         found[ItemType.RESOLUTION] = _resolution_item(x, y, "inch")
     items = [item for item in found.values() if item is not None]
-    replaced = {item.type for item in items}
+    replaced = {type_ for name, type_ in types.items() if name in given}
     return Metadata((*(item for item in metadata.items if item.type not in replaced), *items))
 
 
@@ -77,44 +159,34 @@ def _chromaticities(value: Any) -> Item | None:
 
 
 def _exif(image: Image.Image) -> Item | None:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        exif = image.getexif()
-        for tag in (*tiff.STORAGE_TAGS, *tiff.OWN_TAGS):
-            if tag in exif:
-                del exif[tag]
-        tiff.keep_text(exif)
-        data = exif.tobytes() if len(exif) else b""
-    else:
-        data = image.info.get("exif") or b""
+    data = image.info.get("exif") or b""
     return _bytes_item(ItemType.EXIF, data.removeprefix(EXIF_HEAD))
 
 
 def _texts(image: Image.Image) -> list[Item]:
-    """The text that Pillow found in a PNG file."""
-    if not isinstance(image, PngImagePlugin.PngImageFile):
-        return []
+    """The text that Pillow found in a PNG file. Copies of an image have it in ``info`` only."""
+    return _texts_of_info(image.info) if isinstance(image, PngImagePlugin.PngImageFile) else []
+
+
+def _texts_of_info(info: Mapping[Any, Any]) -> list[Item]:
     items = []
-    for keyword, text in image.text.items():
-        if keyword != _XMP_KEYWORD:
+    for keyword, text in info.items():
+        if isinstance(keyword, str) and isinstance(text, str) and keyword not in XMP_KEYS:
             language, translated = getattr(text, "lang", None) or "", getattr(text, "tkey", None) or ""
-            items.append(text_item(Text(keyword, str(text), language, translated)))
+            items.append(text_item(Text(keyword, str(text), str(language), str(translated))))
     return items
 
 
 def _comments(image: Image.Image) -> list[Item | None]:
     """The comments, each an item; Pillow itself tells the last of a JPEG file only."""
-    found: list[Any] = _segments(image, "COM") or [image.info.get("comment")]
+    found: list[Any] = _segments(image, "COM")
+    if not found or image.info.get("comment") != found[-1]:
+        found = [image.info.get("comment")]
     return [_bytes_item(ItemType.COMMENT, comment) for comment in found]
 
 
 def _resolution(image: Image.Image) -> Item | None:
     info = image.info
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        if tiff.X_RESOLUTION not in tags or tiff.Y_RESOLUTION not in tags:
-            return None
-        x, y = (_fraction(tags[tag]) for tag in (tiff.X_RESOLUTION, tiff.Y_RESOLUTION))
-        return _resolution_item(x, y, _TIFF_UNITS.get(tags.get(tiff.RESOLUTION_UNIT, 2), ""))
     if "jfif_density" in info:
         x, y = info["jfif_density"]
         return _resolution_item(Fraction(x), Fraction(y), _JFIF_UNITS.get(info.get("jfif_unit", 0), ""))
@@ -127,16 +199,26 @@ def _resolution(image: Image.Image) -> Item | None:
     if image.format == "PNG" and "dpi" in info:
         x, y = (Fraction(round(value / 0.0254)) for value in info["dpi"])
         return _resolution_item(x, y, "metre")
+    return None if image.format == "JPEG" else _resolution_of_info(info)
+
+
+def _resolution_of_info(info: Mapping[Any, Any]) -> Item | None:
+    """The resolution that ``info`` says, as programs set it."""
+    with suppress(TypeError, ValueError, ZeroDivisionError, OverflowError, IndexError):
+        if "dpi" in info:
+            x, y = (Fraction(float(value)).limit_denominator(1000) for value in info["dpi"])
+            return _resolution_item(x, y, "inch")
+        if "aspect" in info:
+            x, y = (Fraction(value) for value in info["aspect"])
+            return _resolution_item(x, y, "")
+        if "jfif_density" in info:
+            x, y = (Fraction(value) for value in info["jfif_density"])
+            return _resolution_item(x, y, _JFIF_UNITS.get(info.get("jfif_unit", 0), ""))
     return None
 
 
-def _fraction(value: Any) -> Fraction:
-    numerator, denominator = getattr(value, "numerator", 0), getattr(value, "denominator", 0)
-    return Fraction(int(numerator), int(denominator)) if denominator else Fraction(0)
-
-
 def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
-    if unit == "" and x == y:  # square pixels of no size say nothing; many files have this
+    if unit == "" and x == y == 1:  # this says nothing; many files have it
         return None
     if max(x.numerator, x.denominator, y.numerator, y.denominator) >= 1 << 32 or x < 0 or y < 0:
         return None
@@ -144,9 +226,9 @@ def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
 
 
 def _photoshop(image: Image.Image) -> Item | None:
-    """The image resources that Photoshop keeps, from a TIFF tag or the segments of a JPEG file."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _bytes_item(ItemType.PHOTOSHOP, image.tag_v2.get(tiff.PHOTOSHOP_TAG))
+    """The image resources that Photoshop keeps, from the segments of a JPEG file."""
+    if "photoshop" not in image.info:
+        return None
     found = [data for data in _segments(image, "APP13") if data.startswith(PHOTOSHOP_HEAD)]
     return _bytes_item(ItemType.PHOTOSHOP, b"".join(data.removeprefix(PHOTOSHOP_HEAD) for data in found))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,15 +15,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin, TiffTags
+from PIL import Image
 
 from nelloc.errors import NellocError
 from nelloc.image import deep, png, reading, slices
-from nelloc.image.jpeg import EXIF_HEAD
-from nelloc.image.metadata import NAMES, Item, ItemType, Metadata
-from nelloc.image.orientation import TAG, shown
+from nelloc.image.metadata import Item, ItemType, Metadata, Resolution
+from nelloc.image.orientation import shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
-from nelloc.image.tiff import STORAGE_TAGS
+from nelloc.image.tiff import metadata as tiff_metadata
+from nelloc.image.tiff import writing as tiff
 from nelloc.kinds import Kind
 
 # Sides of the corner of an image that metadata is tried with.
@@ -50,8 +52,9 @@ _MODE_OF_KIND = {
     Kind.RGBA: "RGBA",
     Kind.GRAY16: "I;16",
 }
-_TIFF_UNITS = {"": 1, "inch": 2, "cm": 3, "metre": 3}
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _XMP_TAG, _PHOTOSHOP_TAG = 282, 283, 296, 700, 34377
+# What a resolution may change by when a format rounds it.
+_ROUNDED = Fraction(1, 1000)
+_PER_METRE = {"": Fraction(1), "inch": Fraction(10_000, 254), "cm": Fraction(100), "metre": Fraction(1)}
 
 
 @dataclass(frozen=True)
@@ -74,21 +77,6 @@ def mode_of(kind: Kind, source: str = "image") -> str:
     if kind not in _MODE_OF_KIND:
         raise NellocError(f"{source}: has 16-bit colour, which Pillow cannot hold; decode it to an array")
     return _MODE_OF_KIND[kind]
-
-
-def image_info(metadata: Metadata) -> dict[str, Any]:
-    """What Pillow has in ``Image.info`` for metadata."""
-    exif, resolution = metadata.get(ItemType.EXIF), metadata.resolution
-    info: dict[str, Any] = {text.keyword: text.text for text in metadata.texts}
-    info |= {
-        "icc_profile": metadata.get(ItemType.ICC),
-        "exif": None if exif is None else EXIF_HEAD + exif,
-        "xmp": metadata.get(ItemType.XMP),
-    }
-    if resolution is not None and resolution.unit:
-        per_inch = {"inch": 1.0, "cm": 2.54, "metre": 0.0254}[resolution.unit]
-        info["dpi"] = tuple(per_inch * n / d for n, d in (resolution.x, resolution.y))
-    return {key: value for key, value in info.items() if value is not None}
 
 
 def to_image(pixels: Pixels, source: str = "image") -> Image.Image:
@@ -115,7 +103,7 @@ def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Writte
     """
     name = _format(pixels, suffix, source)
     data, back = _written(_with_metadata(pixels, _kept(pixels, name)), name, source)
-    return Written(data, _missing(pixels, back))
+    return Written(data, _missing(pixels, back, data, name))
 
 
 def _written(pixels: Pixels, name: str, source: str) -> tuple[bytes, Pixels]:
@@ -189,7 +177,7 @@ def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str)
     described = png.describe(data, plain) if name == "PNG" else plain
     if back != hashes or described.transparent != about.transparent:
         raise _lossy(about, name, source)
-    return Written(data, _missing(about, described))
+    return Written(data, _missing(about, described, data, name))
 
 
 def _hash(pixels: Pixels) -> bytes:
@@ -213,6 +201,8 @@ def _encoded(pixels: Pixels, name: str, source: str, deflated: bool = True) -> b
     """The bytes of an image file; unless ``deflated``, those of a PNG file may be many."""
     level = None if deflated else 0
     try:
+        if name == "TIFF":
+            return tiff.write(pixels)
         if pixels.kind.deep:
             return _deep_bytes(pixels, name, source, level)
         return _pillow_bytes(pixels, name, source, level)
@@ -226,12 +216,43 @@ def _lossy(pixels: Pixels, name: str, source: str) -> NellocError:
     return NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
 
 
-def _missing(pixels: Pixels, back: Pixels) -> tuple[str, ...]:
-    """Names of the metadata that a file read again does not have."""
-    kept = set(back.metadata.names)
-    if any(text.keyword == png.COMMENT_KEYWORD for text in back.metadata.texts):
-        kept.add(NAMES[ItemType.COMMENT])
-    return tuple(name for name in pixels.metadata.names if name not in kept)
+def _missing(pixels: Pixels, back: Pixels, data: bytes, name: str) -> tuple[str, ...]:
+    """Names of the metadata that a file, its bytes and what was read of them, does not say as it was."""
+    there = Counter(back.metadata.items)
+    missing: list[str] = []
+    for item in pixels.metadata.items:
+        if there[item]:
+            there[item] -= 1
+        elif item.type == ItemType.EXIF:
+            written = data if name == "TIFF" else back.metadata.get(ItemType.EXIF)
+            missing += tiff_metadata.lost_of_exif(item.data, written)
+        elif not _is_told(item, back.metadata):
+            missing.append(item.name)
+    return tuple(dict.fromkeys(missing))
+
+
+def _is_told(item: Item, metadata: Metadata) -> bool:
+    """True if metadata says the same as an item, in another form."""
+    if item.type == ItemType.COMMENT:
+        text = png.text_of_comment(item.data)
+        return any((found.keyword, found.text) == (text.keyword, text.text) for found in metadata.texts)
+    if item.type == ItemType.RESOLUTION:
+        mine, other = Metadata((item,)).resolution, metadata.resolution
+        return mine is not None and other is not None and _is_near(mine, other)
+    return False
+
+
+def _is_near(mine: Resolution, other: Resolution) -> bool:
+    """True if two resolutions differ by no more than rounding to whole numbers of pixels does."""
+    if bool(mine.unit) != bool(other.unit):
+        return False
+    pairs = [(one.x, one.y) for one in (mine, other)]
+    (mine_x, mine_y), (other_x, other_y) = (
+        [Fraction(n, d) * _PER_METRE[one.unit] for n, d in pair] for one, pair in zip((mine, other), pairs, strict=True)
+    )
+    if not mine.unit:  # only the ratio is told
+        return mine_x * other_y == mine_y * other_x
+    return abs(mine_x - other_x) <= mine_x * _ROUNDED and abs(mine_y - other_y) <= mine_y * _ROUNDED
 
 
 def _described(pixels: Pixels) -> str:
@@ -291,12 +312,6 @@ def _pillow_options(metadata: Metadata, name: str) -> dict[str, Any]:
     if name == "WEBP":
         options: dict[str, Any] = {"lossless": True, "quality": 100, "exact": True}
         return options | {"icc_profile": icc, "exif": exif or b"", "xmp": xmp or b""}
-    if name == "TIFF":
-        tags = _tiff_tags(metadata)
-        # libtiff, which compresses, writes no directories inside directories.
-        plain = any(tag in TiffTags.TAGS_V2_GROUPS for tag in tags)
-        options = {"compression": "raw" if plain else "tiff_adobe_deflate", "tiffinfo": tags}
-        return options | ({} if icc is None else {"icc_profile": icc})
     return {}
 
 
@@ -306,26 +321,6 @@ def _per_inch_of_bmp(metadata: Metadata) -> tuple[float, float]:
     body = found.get(b"pHYs", bytes(9))
     x, y = (int.from_bytes(body[k : k + 4], "big") if body[8] else 0 for k in (0, 4))
     return x / 39.3701, y / 39.3701
-
-
-def _tiff_tags(metadata: Metadata) -> dict[int, Any]:
-    """Tags of a TIFF file and their values: those of the EXIF item, and of items that TIFF has tags of its own for."""
-    exif = Image.Exif()
-    exif.load(EXIF_HEAD + (metadata.get(ItemType.EXIF) or b""))
-    tags = {tag: exif.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag] for tag in exif}
-    for tag in set(STORAGE_TAGS) - {TAG}:  # the file says itself how its pixels are stored
-        tags.pop(tag, None)
-    for tag, type_ in ((_XMP_TAG, ItemType.XMP), (_PHOTOSHOP_TAG, ItemType.PHOTOSHOP)):
-        data = metadata.get(type_)
-        if data is not None:
-            tags[tag] = data
-    resolution = metadata.resolution
-    if resolution is not None:
-        divisor = 100 if resolution.unit == "metre" else 1
-        for tag, (numerator, denominator) in ((_X_RESOLUTION, resolution.x), (_Y_RESOLUTION, resolution.y)):
-            tags[tag] = TiffImagePlugin.IFDRational(numerator, denominator * divisor)
-        tags[_RESOLUTION_UNIT] = _TIFF_UNITS[resolution.unit]
-    return tags
 
 
 def _deep_bytes(pixels: Pixels, name: str, source: str, level: int | None) -> bytes:
@@ -340,12 +335,6 @@ def _deep_bytes(pixels: Pixels, name: str, source: str, level: int | None) -> by
             body = b"".join(value.to_bytes(2, "big") for value in pixels.transparent)
             chunks.append((b"tRNS", body))
         return png.with_chunks(data, chunks)
-    if name == "TIFF" and pixels.kind is Kind.GRAY16:
-        out = io.BytesIO()
-        Image.fromarray(array).save(out, name, **_pillow_options(metadata, name))
-        return out.getvalue()
-    if name == "TIFF":
-        return deep.write_tiff(array, source, **_tifffile_options(metadata))
     raise NellocError(f"{source}: is {_described(pixels)}, which {name} cannot hold without loss; use .png")
 
 
@@ -353,20 +342,3 @@ def _gray16_png(array: NDArray[np.uint16], level: int | None) -> bytes:
     out = io.BytesIO()
     Image.fromarray(array).save(out, "PNG", **_deflate_options(level))
     return out.getvalue()
-
-
-def _tifffile_options(metadata: Metadata) -> dict[str, Any]:
-    """What tifffile is told of the metadata."""
-    options: dict[str, Any] = {}
-    icc, xmp, photoshop = (metadata.get(type_) for type_ in (ItemType.ICC, ItemType.XMP, ItemType.PHOTOSHOP))
-    if icc is not None:
-        options["iccprofile"] = icc
-    extra = [(_XMP_TAG, 1, len(xmp), xmp, True)] if xmp is not None else []
-    extra += [(_PHOTOSHOP_TAG, 7, len(photoshop), photoshop, True)] if photoshop is not None else []
-    options["extratags"] = extra
-    resolution = metadata.resolution
-    if resolution is not None:
-        divisor = 100 if resolution.unit == "metre" else 1
-        options["resolution"] = tuple((n, d * divisor) for n, d in (resolution.x, resolution.y))
-        options["resolutionunit"] = _TIFF_UNITS[resolution.unit]
-    return options

@@ -1,1 +1,1 @@
-"""Telling images out of distribution by likelihood (thesis section 5.4)."""
+"""Telling images out of distribution by likelihood (thesis section 5.3)."""

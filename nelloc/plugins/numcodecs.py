@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numcodecs.abc import Codec
-from numcodecs.compat import ensure_bytes, ndarray_copy
+from numcodecs.compat import ensure_bytes
 from numpy.typing import NDArray
 
+from nelloc.errors import NellocError
 from nelloc.plugins.chunks import decode_chunk, encode_chunk
 
 
@@ -32,6 +33,50 @@ class Nelloc(Codec):
         """The .nlc bytes of a chunk."""
         return encode_chunk(np.asarray(buf), model=self.model, tile=self.tile, verify=self.verify)
 
-    def decode(self, buf: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """The chunk's samples, written to ``out`` too if it is given."""
-        return ndarray_copy(decode_chunk(ensure_bytes(buf), model=self.model), out)
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Decompress a chunk.
+
+        Parameters
+        ----------
+        buf : bytes-like
+            What ``encode`` returned.
+        out : buffer, optional
+            Where the samples go. An array of the chunk's shape gets them whatever its memory layout; any other
+            contiguous buffer of their size gets their bytes as they lay in the chunk's memory.
+
+        Returns
+        -------
+        ndarray or buffer
+            ``out`` if it is given; else the chunk, laid out in memory as it was, without axes of length 1 before those
+            of the image.
+
+        Raises
+        ------
+        NellocError
+            If ``buf`` is not an undamaged file, or if the samples do not fit ``out``.
+        """
+        chunk = decode_chunk(ensure_bytes(buf), model=self.model)
+        if out is None:
+            return chunk
+        _copy(chunk, np.asarray(out if isinstance(out, np.ndarray) else memoryview(out)))
+        return out
+
+
+def _copy(chunk: NDArray[Any], out: NDArray[Any]) -> None:
+    """Write a chunk to an array of its shape, or to a buffer of its size. Raises NellocError if neither fits."""
+    same_type = chunk.dtype.newbyteorder("=") == out.dtype.newbyteorder("=")
+    if same_type and _without_leading_ones(out.shape) == _without_leading_ones(chunk.shape):
+        np.copyto(out, chunk.reshape(out.shape))
+        return
+    if out.nbytes != chunk.nbytes or not (out.flags.c_contiguous or out.flags.f_contiguous):
+        raise NellocError(
+            f"chunk: has {chunk.nbytes} bytes of shape {chunk.shape} and type {chunk.dtype}, which the output of "
+            f"{out.nbytes} bytes, shape {out.shape} and type {out.dtype} cannot take; give an array like the chunk"
+        )
+    flat = out.reshape(-1, order="A")  # a view: the memory is one block
+    flat.view(np.uint8)[:] = chunk.reshape(-1, order="A").view(np.uint8)
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((axis for axis, length in enumerate(shape) if length != 1), len(shape))
+    return shape[first:]

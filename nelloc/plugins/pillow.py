@@ -35,24 +35,25 @@ _HEAD_BYTES = 1 << 16
 def register() -> None:
     """Make Pillow open and save .nlc files. Saving takes the keywords of ``nelloc.encode``.
 
-    Files of 16-bit colour, which Pillow cuts to 8 bits when it loads them, remember that from now on, so that saving
-    them is refused. It is not known of images made of them, as by ``copy``, ``crop`` and ``convert``, nor of formats
-    other than PNG, PPM and TIFF.
+    From now on, images that are opened remember their files, so that their metadata is kept whole, and those of 16-bit
+    colour, which Pillow cuts to 8 bits when it loads them, remember that, so that saving them is refused. It is not
+    known of images made of them, as by ``copy``, ``crop`` and ``convert``.
     """
     Image.register_open(FORMAT, NellocImageFile, _accept)
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, EXTENSION)
     Image.register_mime(FORMAT, MIME)
-    _remember_problems()
+    _remember_files()
 
 
-def _remember_problems() -> None:
-    """Let images of the formats that Pillow changes remember, when they are opened, why they are refused."""
-    from PIL import PngImagePlugin, PpmImagePlugin, TiffImagePlugin  # noqa: F401 - each registers its format
+def _remember_files() -> None:
+    """Let images of the formats that are read remember, when they are opened, what does not show later."""
+    from nelloc.image.reading import INPUT_FORMATS
 
-    from nelloc.image.reading import CHANGED_FORMATS
-
-    for name in CHANGED_FORMATS:
+    Image.init()
+    for name in INPUT_FORMATS:
+        if name not in Image.OPEN:  # this Pillow was built without it
+            continue
         factory, accept = Image.OPEN[name]
         if not isinstance(factory, _Remembering):
             Image.register_open(name, _Remembering(factory), accept)
@@ -60,15 +61,15 @@ def _remember_problems() -> None:
 
 @dataclass(frozen=True)
 class _Remembering:
-    """What opens files of a format, and lets them remember."""
+    """Opens files of a format, and lets the images remember."""
 
     factory: Callable[..., Any]
 
     def __call__(self, *arguments: Any) -> Any:
-        from nelloc.image.reading import remember_problem
+        from nelloc.image.reading import remember
 
         image = self.factory(*arguments)
-        remember_problem(image)
+        remember(image)
         return image
 
 
@@ -87,7 +88,8 @@ class NellocImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         from nelloc import container, sections
-        from nelloc.image.writing import image_info, mode_of
+        from nelloc.image.reading_metadata import image_info
+        from nelloc.image.writing import mode_of
 
         assert self.fp is not None
         self._source = os.fsdecode(self.filename) or "file"
@@ -100,17 +102,43 @@ class NellocImageFile(ImageFile.ImageFile):
         if head is None:
             raise NellocError(f"{self._source}: it ends too early, at byte {len(data)}; get the file again")
         described = sections.read_description(head, self._source)
-        self._mode = mode_of(head.kind, self._source)
+        self._mode = self.opened_mode = mode_of(head.kind, self._source)
         self._size = (head.width, head.height)
         self.info.update(image_info(described.metadata))
         self.metadata = described.metadata
         self.text = {text.keyword: text.text for text in described.metadata.texts}
+        transparency: Any = described.transparent
+        if transparency is not None and len(transparency) == 1:
+            (transparency,) = transparency
         if described.palette is not None:
+            transparency = described.palette.transparency
             self.palette = ImagePalette.raw(described.palette.mode, described.palette.colours)
+        if transparency is not None:
+            self.info["transparency"] = transparency
+
+    def __getstate__(self) -> list[Any]:
+        """Return what Pillow pickles, and what the file says beside it."""
+        state = super().__getstate__()  # loads it
+        palette = None
+        if self.mode == "P":
+            form = self.palette.mode if self.palette is not None else "RGB"
+            palette = (form, bytes(self.im.getpalette(form, form)))
+        return [*state, palette, self.metadata, self.text, self.opened_mode, self._source]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take the state of an image that was loaded."""
+        *others, palette, self.metadata, self.text, self.opened_mode, self._source = state
+        super().__setstate__(others)
+        if palette is not None:
+            form, colours = palette
+            self.putpalette(colours, form)
+        self.fp = None
+        self._exclusive_fp = False
+        self._is_decoded = True
 
     def load(self) -> Any:
         """Decode the pixels, the first time."""
-        if self._loaded is None:
+        if not self._is_decoded:
             from nelloc import codec, decoding
             from nelloc.image.writing import to_image
 
@@ -121,15 +149,15 @@ class NellocImageFile(ImageFile.ImageFile):
             folder = Path(self._source).parent if self.filename else None
             with _advice_for_python(folder):
                 (pixels,) = decoding.decode_files([file], [self._source], options, folder=folder)
-            self._loaded = to_image(pixels, self._source)
-            self.im, self.palette = self._loaded.im, self._loaded.palette
-            self.info.update(self._loaded.info)
+            loaded = to_image(pixels, self._source)
+            self.im, self.palette = loaded.im, loaded.palette
+            self._is_decoded = True
             if self._exclusive_fp:
                 self.fp.close()
             self.fp = None
         return super().load()
 
-    _loaded: Image.Image | None = None
+    _is_decoded = False
 
 
 @contextmanager
@@ -156,7 +184,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     from nelloc.image.reading_metadata import with_given
 
     given = dict(image.encoderinfo)
-    metadata = {name: given.pop(name, None) for name in ("icc_profile", "exif", "xmp", "dpi")}
+    metadata = {name: given.pop(name) for name in ("icc_profile", "exif", "xmp", "dpi") if name in given}
     source = os.fsdecode(filename) or "image"
     _check_keywords(given, source)
     pixels = from_image(image, source)

@@ -16,11 +16,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
-from nelloc.plugins.chunks import decode_chunk, encode_chunk
+from nelloc.errors import NellocError
+from nelloc.plugins.chunks import Layout, decode_chunk, encode_array, image_shape
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,19 @@ class NellocCodec(ArrayBytesCodec):
 
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
         chunk = chunk_data.as_numpy_array()
-        data = await asyncio.to_thread(encode_chunk, chunk, model=self.model, tile=self.tile, verify=self.verify)
+        # The array's metadata, and the codecs before this one, say how the samples lie in memory.
+        data = await asyncio.to_thread(
+            encode_array, chunk, Layout(), model=self.model, tile=self.tile, verify=self.verify
+        )
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        array = await asyncio.to_thread(decode_chunk, chunk_data.to_bytes(), model=self.model)
-        return chunk_spec.prototype.nd_buffer.from_numpy_array(array.reshape(chunk_spec.shape))
+        chunk = await asyncio.to_thread(decode_chunk, chunk_data.to_bytes(), model=self.model)
+        dtype = chunk_spec.dtype.to_native_dtype()
+        if chunk.shape != image_shape(chunk_spec.shape) or chunk.dtype.newbyteorder("=") != dtype.newbyteorder("="):
+            raise NellocError(
+                f"chunk: is of shape {chunk.shape} and type {chunk.dtype}, and the array wants {chunk_spec.shape} and "
+                f"{dtype}; check that the chunk belongs to this array"
+            )
+        chunk = np.ascontiguousarray(chunk, dtype).reshape(chunk_spec.shape)
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)

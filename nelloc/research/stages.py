@@ -27,6 +27,7 @@ def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], 
         "stage": name,
         "seed": settings.seed,
         "epochs": settings.epochs,
+        "width": settings.width,
         "quick": settings.quick,
         **{key: str(value) for key, value in details.items()},
     }

@@ -19,6 +19,7 @@ from nelloc.bench.peers.png import Png
 from nelloc.bench.plots import HEIGHT, WIDTH, Point, rate_against_speed
 from nelloc.bench.report import MAX_BARS, page_of
 from nelloc.bench.results import Results
+from nelloc.bench.table import table
 from nelloc.errors import NellocError
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -124,3 +125,13 @@ def test_many_images_have_bars_up_to_a_limit_and_that_is_said(tmp_path):
     assert f"The first {MAX_BARS} of {MAX_BARS + 1} images" in page
     assert page.count('class="name"') == MAX_BARS
     assert f"{MAX_BARS:03}.png" in page
+
+
+def test_the_table_names_the_version_of_each_codec(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    found, _ = results(tmp_path, [Png(9), Png(1), Perfect()])
+    lines = table(found).splitlines()
+    versions = lines[lines.index("versions:") + 1 :]
+    assert sorted(versions) == sorted(
+        [f"  png:9, png:1: {Png().version()}", f"  {Perfect().label}: {Perfect().version()}"]
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import stat
 import sys
@@ -21,7 +22,8 @@ from nelloc.bench import peers
 from nelloc.bench.interface import Peer, Picture, shown, unchanged
 from nelloc.bench.peers.avif import AvifOfPillow
 from nelloc.bench.peers.flif import Flif
-from nelloc.bench.peers.jpegxl import JpegXlTools
+from nelloc.bench.peers.jpegls import JpegLsOfImagecodecs, JpegLsOfPillow
+from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
 from nelloc.errors import NellocError
 from nelloc.image import Palette, Pixels
 from nelloc.kinds import Kind
@@ -70,6 +72,47 @@ def test_avif_of_pillow_is_found_to_be_lossy():
     decoded = codec.decode(codec.encode(given))
     assert not unchanged(given, decoded)
     assert np.abs(decoded.astype(int) - given.array).max() <= 4  # that is, it does its best
+
+
+@pytest.mark.skipif(AvifOfPillow.missing() is not None, reason="Pillow without AVIF")
+@pytest.mark.parametrize("channels", [1, 2])
+def test_avif_of_pillow_is_exact_without_colour(channels):
+    codec = AvifOfPillow()
+    given = picture(array_of(channels, 8))
+    assert unchanged(given, codec.decode(codec.encode(given)))
+
+
+JPEG_LS = [peer for peer in (JpegLsOfImagecodecs, JpegLsOfPillow) if peer.missing() is None]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (64, 64), (257, 129)])
+@pytest.mark.parametrize("peer", JPEG_LS, ids=lambda peer: peer.__name__)
+def test_jpeg_ls_takes_noise_of_every_size(peer, size):
+    for kind in peer.forms:
+        given = picture(array_of(*kind, size=size))
+        assert unchanged(given, peer().decode(peer().encode(given)))
+
+
+@pytest.mark.skipif(JpegLsOfPillow.missing() is not None, reason="without pillow-jpls")
+@pytest.mark.parametrize("peer", JPEG_LS, ids=lambda peer: peer.__name__)
+@pytest.mark.parametrize("bits", [1, 2, 3, 7, 9, 10, 12, 14, 15])
+def test_jpeg_ls_is_given_the_true_depth_of_gray_where_that_is_smaller(peer, bits):
+    from nelloc.bench.peers.package import save
+
+    random = np.random.default_rng(0)
+    slope = np.add.outer(np.arange(60), 2 * np.arange(80)) / 220 * (1 << bits)
+    samples = (slope + random.normal(0, (1 << bits) / 200, slope.shape)).clip(0, (1 << bits) - 1)
+    given = picture(samples.astype(np.uint8 if bits <= 8 else np.uint16))
+    data = peer().encode(given)
+    assert unchanged(given, peer().decode(data))
+    depths = [given.bits] if bits <= 8 and peer is JpegLsOfPillow else [max(2, bits), given.bits]
+    assert len(data) <= min(len(save(given.array, "JPEG-LS", bits_per_sample=depth)) for depth in depths)
+
+
+def test_jpeg_xl_names_its_libjxl():
+    if JpegXlOfPillow.missing() is not None:
+        pytest.skip("without pillow-jxl-plugin")
+    assert re.search(r"libjxl \d+\.\d+", JpegXlOfPillow().version())
 
 
 @pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.__name__)

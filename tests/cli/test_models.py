@@ -29,9 +29,10 @@ def test_shipped_and_own_models_are_listed(user_folder):
     (user_folder / "mine.nlm").write_bytes(small_model_bytes())
     result = invoke()
     assert (result.exit_code, result.stderr) == (0, "")
-    heads, *rows, note = result.stdout.splitlines()
+    heads, *rows, note, here = result.stdout.splitlines()
     assert heads.split()[:2] == ["name", "id"]
     assert note == "* with --no-learn"
+    assert here.startswith("computes with ")
     assert {row.split()[0] for row in rows} == {*library.shipped(), "mine"}
     mine = next(row for row in rows if row.startswith("mine"))
     assert library.find(user_folder / "mine.nlm").id.hex() in mine

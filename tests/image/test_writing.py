@@ -33,7 +33,7 @@ def sample(kind: Kind, height: int = 5, width: int = 7, seed: int = 0) -> Pixels
 
 HOLDS = {
     ".png": set(Kind),
-    ".tif": set(Kind) - {Kind.LA16},
+    ".tif": set(Kind),
     ".webp": {Kind.RGB, Kind.RGBA},
     ".bmp": {Kind.GRAY, Kind.RGB, Kind.PALETTE, Kind.BILEVEL},
     ".pnm": {Kind.GRAY, Kind.RGB, Kind.BILEVEL, Kind.GRAY16, Kind.RGB16},

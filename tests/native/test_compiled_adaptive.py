@@ -11,6 +11,7 @@ from materials import GOLDEN
 
 import nelloc
 from nelloc.container import Method, parse
+from nelloc.errors import NellocWarning
 from nelloc.exact.native import _native
 from nelloc.generic import adaptive, native, record
 from nelloc.generic.adaptive import Form, Shape
@@ -218,7 +219,7 @@ def test_a_core_without_its_known_answers_is_left_out(monkeypatch):
     monkeypatch.setattr(native, "_KNOWN_ANSWER", 1)
     native._gives_the_known_answers.cache_clear()
     try:
-        with pytest.warns(UserWarning, match="is not used"):
+        with pytest.warns(NellocWarning, match="is not used"):
             assert not native.decodes((1, 2, 3), 8)
     finally:
         native._gives_the_known_answers.cache_clear()

@@ -1,7 +1,8 @@
 """Lossless AVIF.
 
-By imagecodecs, which stores RGB as it is (identity matrix). Pillow always converts to YCbCr, which changes colours by a
-gray level or two even at quality 100 and 4:4:4; it is measured where there is nothing better, and found to be lossy.
+By imagecodecs, which stores RGB as it is (identity matrix). Pillow always converts colour to YCbCr, which changes it by
+a gray level or two even at quality 100 and 4:4:4; gray and alpha it keeps exactly. It is measured where there is
+nothing better, and found to be lossy on images with colour.
 """
 
 from __future__ import annotations

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,7 +34,7 @@ class JpegXlOfPillow(Peer):
         return missing_package("pillow-jxl-plugin", "pillow_jxl")
 
     def version(self) -> str:
-        return version_of("pillow-jxl-plugin")
+        return f"{version_of('pillow-jxl-plugin')}, {libjxl_of_package()}"
 
     def encode(self, picture: Picture) -> bytes:
         import pillow_jxl  # noqa: F401 (registers itself with Pillow)
@@ -42,6 +45,17 @@ class JpegXlOfPillow(Peer):
         import pillow_jxl  # noqa: F401
 
         return load(data, "JXL")
+
+
+@cache
+def libjxl_of_package() -> str:
+    """The libjxl that pillow-jxl-plugin was built with, as its list of parts names it."""
+    for file in importlib.metadata.files("pillow-jxl-plugin") or ():
+        if file.name.endswith(".cyclonedx.json"):
+            found = re.search(r"libjxl-(\d+\.\d+(?:\.\d+)?)", file.read_text())
+            if found:
+                return f"libjxl {found[1]}"
+    return "libjxl of an unknown version"
 
 
 @dataclass(frozen=True)

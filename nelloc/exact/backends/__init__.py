@@ -11,10 +11,11 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, NellocWarning
 from nelloc.exact import native
 from nelloc.exact.backends.interface import Backend, Evaluator
 from nelloc.exact.backends.native_core import NativeBackend, NativeEvaluator
@@ -66,8 +67,10 @@ def chosen(model: ExactModel, name: str | None = None) -> str:
         backend = BACKENDS[candidate]
         if backend.available() is not None:
             continue
-        if _admitted(backend, model):
+        failure = _failure(backend, model)
+        if failure is None:
             return candidate
+        _leave_out(f"backend {candidate}", failure)
     raise NellocError("no backend gives the right integers on this machine; use another machine, this one is unsound")
 
 
@@ -86,7 +89,9 @@ def level_of(model: ExactModel, name: str) -> str:
     """The CPU level that a native backend, which was chosen, uses for ``model``."""
     level = admitted_level(model)
     other = _CHECKED_BY.get(level)
-    return other if name == CHECK and other is not None and _level_admitted(model, other) else level
+    if name != CHECK or other not in native.levels() or _level_failure(model, other) is not None:
+        return level
+    return other
 
 
 def prepare(model: ExactModel, name: str | None = None) -> Evaluator:
@@ -109,48 +114,64 @@ def _require(model: ExactModel, name: str) -> None:
     reason = backend.available()
     if reason is not None:
         raise NellocError(f"backend {name}: {reason}; use another --backend, or none to have one chosen")
-    try:
-        failure = None if _admitted(backend, model) else "gives wrong integers on this machine"
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        failure = f"cannot evaluate this model here ({error})"
+    failure = _failure(backend, model)
     if failure is not None:
         raise NellocError(f"backend {name}: {failure}; use another --backend, or none to have one chosen")
 
 
-def _admitted(backend: Backend, model: ExactModel) -> bool:
-    """Whether ``backend`` may evaluate ``model``; tested once in a process."""
+def _failure(backend: Backend, model: ExactModel) -> str | None:
+    """Why ``backend`` may not evaluate ``model``, or None if it may."""
     if isinstance(backend, NativeBackend):
-        return bool(native.levels()) and admitted_level(model) != ""
-    key = (backend.name, model.sha256)
-    if key not in _answers:
-        widths = _THIN_TEST_WIDTHS if isinstance(backend, NumpyBackend) else _TEST_WIDTHS
-        _answers[key] = known_answers(backend.prepare, model, widths)
-        if not _answers[key]:
-            _warn(f"backend {backend.name}")
-    return _answers[key]
+        return None if admitted_level(model) else f"{_WRONG} on every CPU level"
+    widths = _THIN_TEST_WIDTHS if isinstance(backend, NumpyBackend) else _TEST_WIDTHS
+    return _tested(f"backend {backend.name}", backend.prepare, model, widths)
 
 
 def admitted_level(model: ExactModel) -> str:
-    """The fastest CPU level of the core that passes the test for ``model``; empty if none does."""
-    return next((level for level in native.levels() if _level_admitted(model, level)), "")
+    """The fastest CPU level of the core that passes the test for ``model``; empty if none does.
+
+    The faster ones that do not are left out with a warning.
+    """
+    failures: dict[str, str] = {}
+    for level in native.levels():
+        failure = _level_failure(model, level)
+        if failure is None:
+            for name, reason in failures.items():
+                _leave_out(f"CPU level {name}", reason)
+            return level
+        failures[level] = failure
+    return ""
 
 
-def _level_admitted(model: ExactModel, level: str) -> bool:
-    key = (f"{NATIVE} {level}", model.sha256)
-    if level not in native.levels():
-        return False
-    if key not in _answers:
-        _answers[key] = known_answers(partial(NativeEvaluator, level=level), model)
-        if not _answers[key]:
-            _warn(f"CPU level {level}")
-    return _answers[key]
+def _level_failure(model: ExactModel, level: str) -> str | None:
+    """Why a CPU level may not evaluate ``model``, or None if it may."""
+    return _tested(f"CPU level {level}", partial(NativeEvaluator, level=level), model, _THIN_TEST_WIDTHS)
 
 
-_answers: dict[tuple[str, bytes], bool] = {}
+_WRONG = "gives wrong integers on this machine"
+# What was tested for which model, and why it failed; and what a warning has named.
+_failures: dict[tuple[str, bytes], str | None] = {}
+_left_out: set[str] = set()
 
 
-def _warn(what: str) -> None:
-    warnings.warn(f"{what} gives wrong integers on this machine and is not used", UserWarning, stacklevel=3)
+def _tested(
+    what: str, prepare: Callable[[ExactModel], Evaluator], model: ExactModel, widths: Sequence[int]
+) -> str | None:
+    """Why what ``prepare`` makes may not evaluate ``model``, or None if it may; tested once in a process."""
+    key = (what, model.sha256)
+    if key not in _failures:
+        try:
+            _failures[key] = None if known_answers(prepare, model, widths) else _WRONG
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            _failures[key] = f"cannot evaluate this model here ({error})"
+    return _failures[key]
+
+
+def _leave_out(what: str, failure: str) -> None:
+    """Warn of it, once in a process."""
+    if what not in _left_out:
+        _left_out.add(what)
+        warnings.warn(f"{what} {failure} and is not used", NellocWarning, stacklevel=3)
 
 
 def known_answers(
@@ -159,15 +180,20 @@ def known_answers(
     """True if the evaluators that ``prepare`` makes give the right integers for networks of the model's shape.
 
     One network has all weights at each layer's largest, with one sign and the largest inputs (where narrow
-    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers.
+    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers. Of a
+    pixel that is among the inputs each sum, as far as the limits allow, is one that shows if it is wrong by one.
     """
     random = np.random.default_rng(20210902)
     for weights in ("largest", "alternating", "random"):
-        network = _test_network(model, weights, random)
+        features = model.layers[0].weight.shape[1]
+        shown = (
+            random.choice([-INPUT_CLIP, INPUT_CLIP], features) if weights == "random" else np.full(features, INPUT_CLIP)
+        )
+        network = _test_network(model, weights, shown, random)
         evaluator = prepare(network)
         for n in widths:
-            inputs = random.integers(-INPUT_CLIP, INPUT_CLIP + 1, (network.layers[0].weight.shape[1], n))
-            inputs[:, : n // 2 + 1] = INPUT_CLIP
+            inputs = random.integers(-INPUT_CLIP, INPUT_CLIP + 1, (features, n))
+            inputs[:, : n // 2 + 1] = shown[:, None]
             if not np.array_equal(evaluator(inputs.astype(np.float32)), integer_outputs(network, inputs)):
                 return False
     return True
@@ -178,40 +204,62 @@ def integer_outputs(model: ExactModel, inputs: np.ndarray) -> np.ndarray:
     x = inputs.astype(np.int64)
     activations: list[np.ndarray] = []
     for layer in model.layers[:-1]:
-        x = _integer_product(layer, x)
+        x = integer_product(layer, x)
         if layer.skip is not None:
             x = x + activations[layer.skip]
         x = np.clip(x, 0, ACTIVATION_MAX)
         activations.append(x)
-    return _integer_product(model.layers[-1], x)
+    return integer_product(model.layers[-1], x)
 
 
-def _integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
+def integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """What a layer makes of ``x`` (columns, N), without skip and limits."""
     return (layer.weight.astype(np.int64) @ x + layer.bias[:, None]) >> layer.shift[:, None].astype(np.int64)
 
 
-def _test_network(model: ExactModel, weights: str, random: np.random.Generator) -> ExactModel:
-    """A network of the model's shape and limits, with weights that provoke inexact arithmetic."""
-    layers = []
+def _test_network(model: ExactModel, weights: str, shown: np.ndarray, random: np.random.Generator) -> ExactModel:
+    """A network of the model's shape and limits, with weights that provoke inexact arithmetic.
+
+    For the inputs ``shown`` (features,) activations are large, but below their limit, so that a wrong sum shows.
+    """
+    layers: list[Layer] = []
+    x: np.ndarray = shown.astype(np.int64)
+    activations: list[np.ndarray] = []
     for index, layer in enumerate(model.layers):
-        rows, columns = layer.weight.shape
-        limit = int(np.abs(layer.weight).max()) or 1
-        if weights == "random":
-            weight = random.integers(-limit, limit + 1, (rows, columns))
-        else:
-            weight = np.full((rows, columns), limit)
-            if weights == "alternating":
-                weight[:, 1::2] = -limit
-        largest = INPUT_CLIP if index == 0 else ACTIVATION_MAX
-        room = SUM_LIMIT - 1 - largest * np.abs(weight.astype(np.int64)).sum(axis=1)
-        # Odd rows add the largest bias, even rows subtract half of the sum, so that activations vary.
-        bias = np.where(np.arange(rows) % 2, np.minimum(room, 1 << 20), -np.minimum(room, 1 << 20))
-        top = largest * limit * columns
-        shift = np.full(rows, max(0, int(top).bit_length() - 8))
-        shift[::3] = 0
-        if (room < 0).any():  # such weights could not be loaded: leave the layer as it is
-            layers.append(layer)
-        else:
-            values = (weight.astype(np.int32), bias.astype(np.int32), shift.astype(np.int32))
-            layers.append(Layer(*values, skip=layer.skip))
+        final = index == len(model.layers) - 1
+        before = 0 if layer.skip is None else activations[layer.skip]
+        made = _test_layer(layer, weights, x, before, random, first=index == 0, final=final)
+        layers.append(made)
+        x = np.clip(integer_product(made, x[:, None])[:, 0] + before, 0, ACTIVATION_MAX)
+        activations.append(x)
     return dataclasses.replace(model, layers=tuple(layers))
+
+
+def _test_layer(
+    layer: Layer, weights: str, x: np.ndarray, before: Any, random: np.random.Generator, *, first: bool, final: bool
+) -> Layer:
+    """A layer of the test network; ``x`` is what it sees of the shown inputs, ``before`` what its skip adds."""
+    rows, columns = layer.weight.shape
+    limit = int(np.abs(layer.weight).max()) or 1
+    if weights == "random":
+        weight = random.integers(-limit, limit + 1, (rows, columns))
+    else:
+        weight = np.full((rows, columns), limit)
+        if weights == "alternating":
+            weight[:, 1::2] = -limit
+    largest = INPUT_CLIP if first else ACTIVATION_MAX
+    room = SUM_LIMIT - 1 - largest * np.abs(weight.astype(np.int64)).sum(axis=1)
+    if (room < 0).any():  # such weights could not be loaded: leave the layer as it is
+        return layer
+    # Odd rows add the largest bias, even rows subtract half of the sum, so that activations vary.
+    bias = np.where(np.arange(rows) % 2, np.minimum(room, 1 << 20), -np.minimum(room, 1 << 20))
+    top = largest * limit * columns
+    shift = np.full(rows, max(0, int(top).bit_length() - 8))
+    shift[::3] = 0
+    if final:
+        shift[:] = 0
+    else:
+        wanted = random.integers(ACTIVATION_MAX - 15, ACTIVATION_MAX, rows) - before - weight @ x
+        shows = np.abs(wanted) <= room
+        bias, shift = np.where(shows, wanted, bias), np.where(shows, 0, shift)
+    return Layer(weight.astype(np.int32), bias.astype(np.int32), shift.astype(np.int32), layer.skip)

@@ -34,8 +34,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "annealed-denoising",
-        "Denoising score matching with annealed noise, and the proportions (Figures 3.4, 3.5)",
+        "Denoising while the noise is annealed, FD and MFD, two Gaussians on the line (Figures 3.4, 3.5)",
         "nelloc.research.fisher.annealed_denoising",
         trains=True,
+    ),
+    Experiment(
+        "annealed-plane",
+        "Denoising with annealed noise, one energy for all levels, four Gaussians in the plane (ours)",
+        "nelloc.research.fisher.annealed_plane",
+        trains=True,
+    ),
+    Experiment(
+        "spread-fisher",
+        "The spread Fisher divergence tells disjoint supports apart (eq. 3.12-3.15)",
+        "nelloc.research.fisher.spread_fisher",
+        thesis={"fisher_of_bumps": 0},
     ),
 )

@@ -1,125 +1,222 @@
-"""Figures 3.4 and 3.5: denoising score matching with annealed noise.
+"""Figures 3.4 and 3.5: denoising score matching while the noise is annealed, beside FD and MFD, on the line.
 
-Gaussian noise of scale s connects the components of p as a bridge does, but what is fitted is p * N(0, s^2), not p. As
-the noise is annealed to zero, so is what the divergence sees of the proportions (Figure 3.4). Figure 3.5 fits energies
-to the four Gaussians: one to all levels of noise, which it is told, and one to the least level alone.
+The data are the two Gaussians of Figure 3.1. At each iteration the deviation of the noise is multiplied by a constant.
+The thesis gives 0.9999, and says that noise of 3.0 is below 0.001 after 10,000 iterations, but 3.0 x 0.9999^10000 is
+1.10. So there are both: that factor, and the factor that ends at 0.001.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nelloc.research.experiment import Result, Settings
-from nelloc.research.fisher.densities import gaussian_mixture
-from nelloc.research.fisher.divergences import (
-    Grid,
-    LogDensity,
-    denoising_score_matching,
-    fisher_divergence,
-    kl_divergence,
-    kl_monte_carlo,
-)
-from nelloc.research.fisher.energy import Energy, Training, fitted, normalised, train
-from nelloc.research.fisher.energy_density import (
-    POINTS,
-    SCALE,
-    TEST_POINTS,
-    draw,
-    four_gaussians,
-    label_axes,
-    peak,
-    weights_of,
-)
+from nelloc.research.fisher.densities import Bridged, Density, gaussian, gaussian_mixture, two_gaussians
+from nelloc.research.fisher.divergences import Grid, LogDensity, kl_divergence
+from nelloc.research.fisher.energy import corrected, normalised
 from nelloc.research.plots import new_figure
+from nelloc.research.stages import stage
 
-TRUE, MODEL, DISTANCE = 0.2, 0.8, 5.0
-# Scales of the noise, and those of them that are drawn.
-LEVELS = (8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
-DRAWN = (8.0, 2.0, 0.25)
-# Wide enough for the most noise.
-GRID = Grid(40, 501, 2)
+TRUE, DISTANCE = 0.2, 5.0
+BRIDGE_SCALE, BETA = 3.0, 0.5  # those of Figure 3.2
+UNITS, LAYERS = 30, 3
+ITERATIONS, BATCH, LEARNING_RATE = 10_000, 300, 3e-4
+FIRST_NOISE, FACTOR, LAST_NOISE = 3.0, 0.9999, 1e-3
+SNAPSHOTS = 5
+# The network is bounded, so that its density has a normaliser on a limited line only.
+GRID = Grid(15, 3001)
+
+
+class LineEnergy(nn.Module):
+    """The unnormalised log density of points of the line: a network of tanh units, in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in pairwise([1] + [UNITS] * LAYERS))
+        self.last = nn.Linear(UNITS, 1)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Log densities (n,) of points (n, 1)."""
+        hidden = points
+        for layer in self.hidden:
+            hidden = torch.tanh(layer(hidden))
+        return self.last(hidden).squeeze(-1)
+
+    def score_and_curvature(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The first and the second derivative of the log density at points (n, 1), each (n, 1), by the chain rule."""
+        hidden, first, second = points, torch.ones_like(points), torch.zeros_like(points)
+        for layer in self.hidden:
+            assert isinstance(layer, nn.Linear)
+            hidden = torch.tanh(layer(hidden))
+            first, second = first @ layer.weight.T, second @ layer.weight.T
+            slope = 1 - hidden.square()
+            second = slope * second - 2 * hidden * slope * first.square()
+            first = slope * first
+        return first @ self.last.weight.T, second @ self.last.weight.T
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An energy during training, and the deviation of the noise it was trained with last."""
+
+    iteration: int
+    noise: float
+    energy: LineEnergy
+
+
+# A loss of an energy on points (n, 1) of p, at an iteration.
+Loss = Callable[[LineEnergy, Tensor, int], Tensor]
+
+
+def denoising(first: float, factor: float) -> Loss:
+    """Equation 3.17 with noise of deviation first x factor^iteration."""
+
+    def loss(energy: LineEnergy, points: Tensor, iteration: int) -> Tensor:
+        scale = first * factor**iteration
+        noise = torch.randn_like(points)
+        value, _ = energy.score_and_curvature(points + scale * noise)
+        return (noise / scale + value).square().mean() / 2
+
+    return loss
+
+
+def matching(energy: LineEnergy, points: Tensor, iteration: int) -> Tensor:
+    """Equation 3.6."""
+    value, curvature = energy.score_and_curvature(points)
+    return (value.square() / 2 + curvature).mean()
+
+
+def train(settings: Settings, name: str, p: Density, loss: Loss, iterations: int) -> list[LineEnergy]:
+    """An energy after each SNAPSHOTS-th part of ``iterations`` of Adam on new points of p."""
+
+    def make() -> dict[str, Tensor]:
+        energy = LineEnergy()
+        kept: dict[str, Tensor] = {}
+        rate = LEARNING_RATE * ITERATIONS / iterations
+        optimiser = torch.optim.Adam(energy.parameters(), rate)
+        settings.progress.expect(iterations, name)
+        for iteration in range(1, iterations + 1):
+            value = loss(energy, p.sample(torch.Size((BATCH,))).float(), iteration)
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            settings.progress.advance(remark=f"loss {value.item():.4g}")
+            if iteration in snapshots(iterations):
+                at = snapshots(iterations).index(iteration)
+                kept |= {f"{at}.{key}": tensor.clone() for key, tensor in energy.state_dict().items()}
+        return kept
+
+    found = stage(settings, name, make, iterations=iterations)
+    energies = []
+    for at in range(len(snapshots(iterations))):
+        energies.append(LineEnergy())
+        mine = {key: tensor for key, tensor in found.items() if key.startswith(f"{at}.")}
+        energies[-1].load_state_dict({key.partition(".")[2]: tensor for key, tensor in mine.items()})
+    return energies
+
+
+def snapshots(iterations: int) -> list[int]:
+    """The iterations after which densities are drawn, the last among them."""
+    return sorted({max(1, iterations * part // SNAPSHOTS) for part in range(1, SNAPSHOTS + 1)})
+
+
+def last_noise(first: float, factor: float, iterations: int) -> float:
+    """The deviation of the noise after so many iterations."""
+    return first * factor**iterations
 
 
 def run(settings: Settings) -> Result:
-    """What the Fisher divergence sees at each level of noise, and what energies fitted to them become."""
-    numbers: dict[str, Any] = {"levels": list(LEVELS)}
-    seen, figure_seen = divergences_by_noise()
-    numbers |= seen
-
-    target = four_gaussians()
-    training = Training(settings.epochs_or(60, 200))
-    points = target.density.sample(torch.Size((POINTS,))).float()
-    fits = {"annealed": LEVELS, "least_alone": LEVELS[-1:]}
-    figure = new_figure(12, 7.3)
-    panels = figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True)
-    columns = iter(panels.T)
-    for name, levels in fits.items():
-        energy = fit(settings, name, points, levels, training)
+    """Denoising with both readings of the annealing (Figure 3.4); FD and MFD (Figure 3.5)."""
+    iterations = settings.choose(2000, ITERATIONS)
+    if settings.epochs is not None:
+        iterations = settings.epochs
+    p = two_gaussians(TRUE, DISTANCE)
+    stretch = ITERATIONS / iterations  # a shorter run ends at the same noise
+    factors = {
+        "factor 0.9999": FACTOR**stretch,
+        "down to 0.001": (LAST_NOISE / FIRST_NOISE) ** (1 / iterations),
+    }
+    numbers: dict[str, Any] = {
+        "iterations": iterations,
+        "noise after 10,000 iterations, factor 0.9999": last_noise(FIRST_NOISE, FACTOR, ITERATIONS),
+        "factor that ends at 0.001": (LAST_NOISE / FIRST_NOISE) ** (1 / ITERATIONS),
+    }
+    figure = new_figure(15, 6)
+    panels = figure.subplots(2, SNAPSHOTS, sharey="row", squeeze=False)
+    for row, (name, factor) in zip(panels, factors.items(), strict=True):
+        energies = train(settings, f"denoising-{name.split()[-1]}", p, denoising(FIRST_NOISE, factor), iterations)
         rows = []
-        for level in levels:
-            noised = four_gaussians(noise=level)
-            estimate = normalised(at_level(energy, level), GRID)
-            kl, _ = kl_monte_carlo(noised.density, estimate, noised.density.sample(torch.Size((TEST_POINTS,))))
-            rows.append({"level": level, "kl": kl, "weights": weights_of(target, estimate, GRID)})
-            if level in DRAWN:
-                column = next(columns)
-                top = peak(noised.density.log_prob, GRID)
-                draw(column[0], noised.density.log_prob, top, f"true, noise {level}", GRID)
-                title = f"{name.replace('_', ' ')}: KL {kl:.2g} nats"
-                image = draw(column[1], estimate, top, title, GRID)
-                scale = figure.colorbar(image, ax=column, location="bottom", extend="max")
-                scale.set_label("density, up to the true maximum")
+        for axes, iteration, energy in zip(row, snapshots(iterations), energies, strict=False):
+            noise = last_noise(FIRST_NOISE, factor, iteration)
+            estimate = normalised(energy, GRID)
+            rows.append(
+                {
+                    "iteration": iteration,
+                    "noise": noise,
+                    "proportion": proportion(estimate),
+                    "kl_of_noised": _kl(noised(noise), estimate),
+                    "kl": _kl(p, estimate),
+                }
+            )
+            _draw(axes, p, estimate, f"iteration {iteration:,}, noise {noise:.3g}")
+        row[0].set_ylabel(f"{name}\ndensity")
         numbers[name] = rows
-        numbers[f"{name}_kl"] = rows[-1]["kl"]
-    label_axes(panels)
-    return Result(numbers, {"divergence": figure_seen, "energies": figure})
+        numbers[f"proportion, denoising, {name}"] = rows[-1]["proportion"]
+        numbers[f"KL, denoising, {name}"] = rows[-1]["kl"]
+    bridge = gaussian((0.0,), BRIDGE_SCALE)
+    by_fd = normalised(train(settings, "fd", p, matching, iterations)[-1], GRID)
+    bridged = normalised(train(settings, "mfd", Bridged(p, bridge, BETA), matching, iterations)[-1], GRID)
+    by_mfd = corrected(bridged, bridge, BETA, GRID, floor=0.0)
+    kept = corrected(bridged, bridge, BETA, GRID)
+    for name, estimate in (("FD", by_fd), ("MFD", by_mfd), ("MFD, kept above zero", kept)):
+        numbers[f"proportion, {name}"] = proportion(estimate)
+        numbers[f"KL, {name}"] = _kl(p, estimate)
+    compared = new_figure(9, 4)
+    for axes, (name, estimate) in zip(
+        compared.subplots(1, 2, sharey=True), {"(a) FD": by_fd, "(b) MFD": by_mfd}.items(), strict=True
+    ):
+        _draw(axes, p, estimate, f"{name}: {proportion(estimate):.2f} on the left")
+        axes.set_ylabel("density")
+        axes.legend()
+    panels[0, 0].legend()
+    return Result(numbers, {"annealing": figure, "compared": compared})
 
 
-def divergences_by_noise() -> tuple[dict[str, Any], Any]:
-    """FD and KL between two noised mixtures on the line with different proportions, by the scale of the noise."""
-    grid = Grid(60, 6001)
-    scales = [2 ** (step / 4) for step in range(-16, 17)]
-    fisher, kl = [], []
-    for scale in scales:
-        p, q = (
-            gaussian_mixture((share, 1 - share), ((-DISTANCE,), (DISTANCE,)), math.hypot(1, scale))
-            for share in (TRUE, MODEL)
-        )
-        fisher.append(fisher_divergence(p, q, grid))
-        kl.append(kl_divergence(p, q, grid))
-    figure = new_figure(7, 4.5)
-    axes = figure.subplots()
-    axes.loglog(scales, kl, label="KL")
-    axes.loglog(scales, fisher, "--", label="FD")
-    axes.set(xlabel="scale of the noise, in units of x", ylabel="KL in nats, FD per squared unit of x", ylim=(1e-6, 3))
-    axes.set_title("divergence of the noised mixtures")
-    axes.legend()
-    return {"noise": scales, "fisher_by_noise": fisher, "kl_by_noise": kl}, figure
+def noised(scale: float) -> Density:
+    """p with Gaussian noise of deviation ``scale``."""
+    return gaussian_mixture((TRUE, 1 - TRUE), ((-DISTANCE,), (DISTANCE,)), math.hypot(1, scale))
 
 
-def at_level(energy: Energy, level: float | Tensor) -> LogDensity:
-    """The energy of points (n, 2) at a scale of noise, or at one (n, 1) for each."""
-
-    def log_density(points: Tensor) -> Tensor:
-        condition = torch.as_tensor(level, dtype=points.dtype).log().expand(len(points), 1)
-        return energy(torch.cat([points, condition], -1))
-
-    return log_density
+def proportion(log_density: LogDensity) -> float:
+    """The mass on the left of zero."""
+    points = GRID.points
+    left = (points.squeeze(-1) < 0).double() + 0.5 * (points.squeeze(-1) == 0)
+    return GRID.integral(log_density(points).exp() * left)
 
 
-def fit(settings: Settings, name: str, points: Tensor, levels: tuple[float, ...], training: Training) -> Energy:
-    """An energy fitted to ``points`` with noise of all ``levels``, each as often, by denoising score matching."""
-    scales = torch.tensor(levels).unsqueeze(-1)
+@dataclass(frozen=True)
+class _Estimate:
+    """A log density as ``kl_divergence`` takes one."""
 
-    def by_denoising(energy: Energy) -> None:
-        def loss(batch: Tensor) -> Tensor:
-            scale = scales[torch.randint(len(levels), (len(batch),))]
-            return denoising_score_matching(at_level(energy, scale), batch, torch.randn_like(batch), scale)
+    log_prob: LogDensity
 
-        train(energy, points, loss, training, settings.progress)
+    def sample(self, sample_shape: torch.Size) -> Tensor:
+        raise NotImplementedError
 
-    return fitted(settings, name, by_denoising, SCALE, conditions=1)
+
+def _kl(p: Density, estimate: LogDensity) -> float:
+    """KL in nats on the grid; infinite where the estimate is zero and p is not."""
+    return kl_divergence(p, _Estimate(estimate), GRID)
+
+
+def _draw(axes: Any, p: Density, estimate: LogDensity, title: str) -> None:
+    points = GRID.points
+    axes.plot(GRID.axis, p.log_prob(points).exp(), "k--", label="p")
+    axes.plot(GRID.axis, estimate(points).exp(), label="model")
+    axes.set(title=title, xlabel="x", xlim=(-10, 10))

@@ -9,7 +9,8 @@ from nelloc.research.plots import new_figure
 
 TRUE, MODEL = 0.2, 0.8
 DISTANCES = (1.0, 2.0, 3.0, 4.0, 5.0)
-PROPORTIONS = [step / 20 for step in range(1, 20)]
+# The caption says "0.01 to 0.09"; a grid of 0.01 over all proportions is what the figure is about.
+PROPORTIONS = [step / 100 for step in range(1, 100)]
 
 
 def run(settings: Settings) -> Result:
@@ -34,20 +35,20 @@ def run(settings: Settings) -> Result:
     for density, label, style in ((p, f"p, {TRUE} on the left", "-"), (q, f"q, {MODEL} on the left", "--")):
         densities.plot(line.axis, density.log_prob(points).exp(), style, label=label)
         scores.plot(line.axis, score(density.log_prob)(points).squeeze(-1), style, label=label)
-    densities.set(title="densities", xlabel="x", ylabel="density, per unit of x", ylim=(-0.01, 0.45))
-    scores.set(title="scores: equal but near 0", xlabel="x", ylabel="d log p / dx, per unit of x", ylim=(-8, 6))
-    divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in kl], "-", label="KL(p || q)")
-    divergences.semilogy(PROPORTIONS, [max(value, 1e-12) for value in fisher], "--", label="FD(p || q)")
+    densities.set(title="(a) densities", xlabel="x", ylabel="density, per unit of x", ylim=(-0.01, 0.45))
+    scores.set(title="(b) scores: equal but near 0", xlabel="x", ylabel="d log p / dx, per unit of x", ylim=(-8, 6))
+    divergences.plot(PROPORTIONS, fisher, label="FD(p || q)")
+    divergences.plot(PROPORTIONS, kl, "k:", label="KL(p || q), ours")
     divergences.axvline(TRUE, color="gray", linestyle=":", label="p's proportion")
     divergences.set(
-        title="divergence from p",
+        title="(c) divergence from p",
         xlabel="q's proportion on the left",
-        ylabel="KL in nats, FD per squared unit of x",
-        ylim=(1e-8, 10),
+        ylabel="FD per squared unit of x, KL in nats",
+        ylim=(-0.1, 2),
     )
     densities.legend(loc="upper center")
     scores.legend(loc="lower left")
-    divergences.legend(loc="lower right")
+    divergences.legend(loc="upper center")
     return Result(
         {
             "fisher": fisher_divergence(p, q, grid),

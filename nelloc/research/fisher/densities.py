@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Beta, Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 
 class Density(Protocol):
@@ -25,10 +25,26 @@ class Density(Protocol):
         """Points of shape (*sample_shape, dimensions)."""
 
 
+class Quadrature(Protocol):
+    """Points (n, 1) of the line with a weight (n,) for each: sums over them are integrals."""
+
+    @property
+    def points(self) -> Tensor: ...
+
+    @property
+    def weights(self) -> Tensor: ...
+
+
 def gaussian(mean: Sequence[float], scale: float) -> Density:
     """A Gaussian with the same standard deviation in all directions, in float64."""
     location = torch.tensor(mean, dtype=torch.float64)
     return Independent(Normal(location, scale), 1)
+
+
+def moment_matched(points: Tensor) -> Density:
+    """The Gaussian with the mean and the covariance of ``points`` (n, dimensions), in float64 (thesis section 3.4)."""
+    values = points.double()
+    return MultivariateNormal(values.mean(0), torch.cov(values.T).reshape(values.shape[1], values.shape[1]))
 
 
 def gaussian_mixture(weights: Sequence[float], means: Sequence[Sequence[float]], scale: float) -> Density:
@@ -39,7 +55,9 @@ def gaussian_mixture(weights: Sequence[float], means: Sequence[Sequence[float]],
 
 
 def two_gaussians(proportion: float, distance: float = 5.0) -> Density:
-    """``proportion`` of N(-distance, 1) and the rest of N(distance, 1)."""
+    """``proportion`` of N(-distance, 1) and the rest of N(distance, 1); at 0 and at 1 there is only one of them."""
+    if proportion in (0, 1):  # Categorical would keep 2e-16 of the other, which the score does see
+        return gaussian((distance * (1 - 2 * proportion),), 1.0)
     return gaussian_mixture((proportion, 1 - proportion), ((-distance,), (distance,)), 1.0)
 
 
@@ -116,3 +134,24 @@ class Bridged:
         """Points of shape (*sample_shape, dimensions)."""
         chosen = torch.rand(sample_shape) < self.beta
         return torch.where(chosen.unsqueeze(-1), self.density.sample(sample_shape), self.bridge.sample(sample_shape))
+
+
+class Spread:
+    """``density`` with Gaussian noise of deviation ``scale`` added to its points (eq. 3.12), on the line.
+
+    The integral over the points is Simpson's rule on ``grid``, so that a density of any kind will do.
+    """
+
+    def __init__(self, density: Density, scale: float, grid: Quadrature):
+        self.density, self.scale, self.centres = density, scale, grid.points
+        self.log_weights = density.log_prob(self.centres) + grid.weights.log()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log densities (n,) of points (n, 1), in nats."""
+        noise = Normal(self.centres.squeeze(-1), self.scale)
+        return torch.logsumexp(self.log_weights + noise.log_prob(value), -1)
+
+    def sample(self, sample_shape: torch.Size) -> Tensor:
+        """Points of shape (*sample_shape, 1), in float64."""
+        points = self.density.sample(sample_shape).double()
+        return points + self.scale * torch.randn_like(points)

@@ -1,4 +1,4 @@
-"""Fisher divergence, score matching, and the mixture Fisher divergence (thesis sections 1.3, 3.1-3.2).
+"""Fisher divergence, score matching, and the mixture Fisher divergence (thesis sections 1.1.2, 3.1-3.3).
 
 FD(p || q) = 1/2 E_p |grad log p - grad log q|^2. It needs no normaliser of q, and so it sees only the shape of q where
 p has mass, not how the mass is shared between parts of p that do not touch. All functions take points of shape
@@ -15,7 +15,7 @@ import torch
 from scipy.integrate import simpson
 from torch import Tensor
 
-from nelloc.research.fisher.densities import Bridged, Density
+from nelloc.research.fisher.densities import Bridged, Density, Spread
 
 # From points (n, d) to log densities (n,), in nats.
 LogDensity = Callable[[Tensor], Tensor]
@@ -77,6 +77,17 @@ class Grid:
         axes = torch.meshgrid(*[self.axis] * self.dimensions, indexing="ij")
         return torch.stack([axis.reshape(-1) for axis in axes], -1)
 
+    @property
+    def weights(self) -> Tensor:
+        """What Simpson's rule gives each of ``points``, (size ** dimensions,)."""
+        line = torch.ones(self.size, dtype=torch.float64)
+        line[1:-1:2], line[2:-1:2] = 4, 2
+        line *= 2 * self.limit / (self.size - 1) / 3
+        whole = line
+        for _ in range(self.dimensions - 1):
+            whole = torch.outer(whole, line).reshape(-1)
+        return whole
+
     def integral(self, values: Tensor) -> float:
         """The integral of a function by its values (size ** dimensions,) at ``points``."""
         integrand = values.reshape([self.size] * self.dimensions)
@@ -109,6 +120,11 @@ def fisher_divergence(p: Density, q: Density, grid: Grid) -> float:
 def mixture_fisher_divergence(p: Density, q: Density, bridge: Density, beta: float, grid: Grid) -> float:
     """FD between beta p + (1 - beta) m and beta q + (1 - beta) m, m the ``bridge`` (eq. 3.4-3.5)."""
     return fisher_divergence(Bridged(p, bridge, beta), Bridged(q, bridge, beta), grid)
+
+
+def spread_fisher_divergence(p: Density, q: Density, scale: float, grid: Grid) -> float:
+    """FD of p and q with Gaussian noise of deviation ``scale`` added to both, on the line (eq. 3.12-3.14)."""
+    return fisher_divergence(Spread(p, scale, grid), Spread(q, scale, grid), grid)
 
 
 def kl_divergence(p: Density, q: Density, grid: Grid) -> float:

@@ -1,4 +1,4 @@
-"""An energy-based model of the plane: training by score matching, and its density (thesis section 3.3)."""
+"""An energy-based model of the plane: training by score matching, and its density (thesis section 3.4)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ FLOOR = 0.01
 class Energy(nn.Module):
     """The unnormalised log density f(x / scale, c) - |x / scale|^2 / 2 of points x of the plane, in float32.
 
-    f is a multilayer perceptron; ``conditions`` are how many numbers c it takes besides. It grows linearly, so that the
-    quadratic term lets the density be normalised.
+    f is a multilayer perceptron of swish units; ``conditions`` are how many numbers c it takes besides. It grows
+    linearly, so that the quadratic term lets the density be normalised on the whole plane. Where ``scale`` is None
+    there is neither the term nor the scale: the network alone, as in the thesis (appendix B.2), which only a limited
+    region can normalise.
     """
 
-    def __init__(self, scale: float, *, width: int = 64, layers: int = 3, conditions: int = 0):
+    def __init__(self, scale: float | None, *, width: int = 64, layers: int = 3, conditions: int = 0):
         super().__init__()
-        self.scale = scale
+        self.scale = scale or 1.0
+        self.confinement = 0.0 if scale is None else 1.0
         sizes = [2 + conditions] + [width] * layers
         self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
         self.last = nn.Linear(width, 1)
@@ -39,7 +42,7 @@ class Energy(nn.Module):
         hidden = scaled
         for layer in self.hidden:
             hidden = nn.functional.silu(layer(hidden))
-        return self.last(hidden).squeeze(-1) - scaled[:, :2].square().sum(-1) / 2
+        return self.last(hidden).squeeze(-1) - self.confinement * scaled[:, :2].square().sum(-1) / 2
 
     def score_and_laplacian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """What ``divergences.score_and_laplacian`` gives for it without conditions, ten times as fast.
@@ -61,7 +64,8 @@ class Energy(nn.Module):
             second = slope * second + curvature * first.square().sum(0)
             first = slope * first
         last = self.last.weight[0]
-        return (first @ last).T - points / self.scale**2, second @ last - 2 / self.scale**2
+        curved = self.confinement / self.scale**2
+        return (first @ last).T - curved * points, second @ last - 2 * curved
 
     def score_matching(self, points: Tensor) -> Tensor:
         """Hyvarinen's objective over ``points`` (eq. 1.20)."""
@@ -71,11 +75,12 @@ class Energy(nn.Module):
 
 @dataclass(frozen=True)
 class Training:
-    """How an energy is trained: Adam, its rate falling along a cosine."""
+    """How an energy is trained: Adam, its rate constant or ``falling`` along a cosine."""
 
     epochs: int
     batch: int = 250
     learning_rate: float = 6e-3
+    falling: bool = True
 
     def steps(self, points: int) -> int:
         return self.epochs * math.ceil(points / self.batch)
@@ -97,7 +102,8 @@ def train(
             optimiser.zero_grad()
             value.backward()
             optimiser.step()
-            schedule.step()
+            if training.falling:
+                schedule.step()
             total += value.item() * len(batch)
             progress.advance(remark=f"loss {value.item():.4g}")
         history.append(total / len(points))
@@ -124,15 +130,15 @@ def fit_mixture_fisher(
     return train(energy, points, loss, training, progress)
 
 
-def fitted(settings: Settings, name: str, fit: Callable[[Energy], object], scale: float, conditions: int = 0) -> Energy:
-    """An energy that ``fit`` trains, or that an interrupted run has trained as the stage ``name``."""
+def fitted(settings: Settings, name: str, fit: Callable[[Energy], object], new: Callable[[], Energy]) -> Energy:
+    """A ``new`` energy that ``fit`` trains, or that an interrupted run has trained as the stage ``name``."""
 
     def make() -> dict[str, Tensor]:
-        energy = Energy(scale, conditions=conditions)
+        energy = new()
         fit(energy)
         return energy.state_dict()
 
-    energy = Energy(scale, conditions=conditions)
+    energy = new()
     energy.load_state_dict(stage(settings, name, make))
     return energy
 
@@ -149,17 +155,17 @@ def normalised(energy: LogDensity, grid: Grid) -> LogDensity:
     return log_density
 
 
-def corrected(log_bridged: LogDensity, bridge: Density, beta: float, grid: Grid) -> LogDensity:
+def corrected(log_bridged: LogDensity, bridge: Density, beta: float, grid: Grid, *, floor: float = FLOOR) -> LogDensity:
     """The log density of q = (q~ - (1 - beta) m) / beta from the normalised one of q~ (eq. 3.10), normalised again.
 
     Where q is nearly zero, an estimate of q~ may be less than (1 - beta) m; and no difference is better known than q~.
-    So q is kept above FLOOR (1 - beta) m / beta.
+    So q is kept above ``floor`` (1 - beta) m / beta. With a floor of 0 it is the thesis's max(., 0), and -inf there.
     """
 
     def log_density(points: Tensor) -> Tensor:
         known = math.log1p(-beta) + bridge.log_prob(points)
         difference = log_bridged(points).exp() - known.exp()
-        return torch.maximum(difference, FLOOR * known.exp()).log() - normaliser
+        return torch.maximum(difference, floor * known.exp()).log() - normaliser
 
     normaliser = 0.0
     normaliser = grid.log_normaliser(log_density(grid.points))

@@ -1,6 +1,7 @@
 """Figure 3.2: the mixture Fisher divergence has its minimum at the true proportion, the Fisher divergence has not.
 
-By quadrature, and as it would be used: by score matching over points of p, of which nothing else is known.
+By quadrature, as in the thesis, and as it would be used: by score matching over points of p, of which nothing else is
+known.
 """
 
 from __future__ import annotations
@@ -10,15 +11,22 @@ from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.fisher.densities import Bridged, Density, gaussian, two_gaussians
-from nelloc.research.fisher.divergences import Grid, fisher_divergence, mixture_fisher_divergence, score_matching
+from nelloc.research.fisher.divergences import (
+    Grid,
+    fisher_divergence,
+    mixture_fisher_divergence,
+    score,
+    score_matching,
+)
 from nelloc.research.plots import new_figure
 
-TRUE = 0.2
-BRIDGE_SCALE = 5.0
+TRUE, MODEL = 0.2, 0.8
+# m = N(0, 9) and beta = 0.5 (thesis section 3.3); the other betas are ours.
+BRIDGE_SCALE = 3.0
+BETA = 0.5
 BETAS = (0.5, 0.8, 0.95)
-BETA = 0.8
-PROPORTIONS = [step / 100 for step in range(5, 96)]
-QUICK_POINTS, FULL_POINTS = 100_000, 300_000
+PROPORTIONS = [step / 100 for step in range(101)]
+QUICK_POINTS, FULL_POINTS = 50_000, 300_000
 
 
 def run(settings: Settings) -> Result:
@@ -42,27 +50,43 @@ def run(settings: Settings) -> Result:
         estimates.append(matched(Bridged(q, bridge, BETA), bridged_points))
         blind.append(matched(q, points))
         settings.progress.advance()
+    # At 0 and 1 q has one of the two Gaussians only, and even FD is large.
+    inner = [at for at, proportion in enumerate(PROPORTIONS) if 0 < proportion < 1]
 
-    figure = new_figure(12, 4)
-    exact, estimated = figure.subplots(1, 2)
+    figure = new_figure(12, 8)
+    (densities, scores), (exact, estimated) = figure.subplots(2, 2)
+    line = Grid(12, 961)
+    for proportion, name, style in ((TRUE, "p", "-"), (MODEL, "q", "--")):
+        bridged = Bridged(two_gaussians(proportion), bridge, BETA)
+        label = f"bridged {name}, {proportion} on the left"
+        densities.plot(line.axis, bridged.log_prob(line.points).exp(), style, label=label)
+        scores.plot(line.axis, score(bridged.log_prob)(line.points).squeeze(-1), style, label=label)
+    densities.set(title="(a) densities with the bridge N(0, 9), beta 0.5", xlabel="x", ylabel="density, per unit of x")
+    scores.set(title="(b) their scores", xlabel="x", ylabel="d log p / dx, per unit of x")
     for beta in BETAS:
         exact.plot(PROPORTIONS, mixture[beta], label=f"MFD, beta {beta}")
     exact.plot(PROPORTIONS, fisher, "k--", label="FD")
-    exact.set(title="by quadrature", ylabel="divergence from p")
-    estimated.plot(PROPORTIONS, _above_least(estimates), "C1", label=f"MFD, beta {BETA}")
-    estimated.plot(PROPORTIONS, _above_least(blind), "k--", label="FD")
+    least = PROPORTIONS.index(_lowest(mixture[BETA]))
+    exact.plot(PROPORTIONS[least], mixture[BETA][least], "*", color="C0", markersize=14, label="least MFD")
+    exact.set(title="(c) by quadrature", ylabel="divergence from p")
+    estimated.plot(PROPORTIONS, _above_least(estimates), "C0", label=f"MFD, beta {BETA}")
+    estimated.plot(
+        [PROPORTIONS[at] for at in inner], _above_least([blind[at] for at in inner]), "k--", label="FD, inner"
+    )
     estimated.set(title=f"by score matching over {count:,} points of p", ylabel="objective, less its least")
-    for axes in figure.axes:
+    top = 1.1 * max(max(values) for values in mixture.values())
+    for axes in (exact, estimated):
         axes.axvline(TRUE, color="gray", linestyle=":")
-        axes.set(xlabel="q's proportion on the left", ylim=(-0.001, 0.06))
+        axes.set(xlabel="q's proportion on the left", ylim=(-0.02 * top, top))
+    for axes in figure.axes:
         axes.legend()
     return Result(
         {
             "true_proportion": TRUE,
             "minimum": _lowest(mixture[BETA]),
             "estimated_minimum": _lowest(estimates),
-            "range_of_mixture_fisher": max(mixture[BETA]) - min(mixture[BETA]),
-            "range_of_fisher": max(fisher) - min(fisher),
+            "range_of_mixture_fisher": max(mixture[BETA][at] for at in inner) - min(mixture[BETA]),
+            "range_of_fisher": max(fisher[at] for at in inner) - min(fisher),
             "minimum_by_beta": {str(beta): _lowest(values) for beta, values in mixture.items()},
             "points": count,
             "proportions": PROPORTIONS,

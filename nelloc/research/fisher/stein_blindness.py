@@ -11,7 +11,7 @@ from nelloc.research.fisher.stein import estimated_stein_discrepancy, kernel_ste
 from nelloc.research.plots import new_figure
 
 TRUE, MODEL, SHIFT = 0.2, 0.8, 0.5
-BETA, BRIDGE_SCALE = 0.8, 5.0
+BETA, BRIDGE_SCALE = 0.5, 3.0  # those of Figure 3.2
 PROPORTIONS = [step / 20 for step in range(1, 20)]
 
 

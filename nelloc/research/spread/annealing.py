@@ -17,6 +17,7 @@ from nelloc.research.spread.linear import best_weights, covariance, em_step, pri
 
 DIMENSIONS, DEVIATIONS, POINTS = 5, (1.0, 0.7), 1000
 START_VARIANCE, END_VARIANCE = 0.5, 1e-8
+DRAWN = (0.5, 0.1, 0.01, 0.001)  # variances of the noise in Figure A.1
 
 
 def run(settings: Settings) -> Result:
@@ -45,8 +46,13 @@ def run(settings: Settings) -> Result:
         spread_errors.append(abs(_leading(weights).item() - truth) / truth)
         settings.progress.advance()
 
-    figure = new_figure(12, 4)
-    optimum, path, error = figure.subplots(1, 3)
+    figure = new_figure(11, 8)
+    (flat, optimum), (path, error) = figure.subplots(2, 2)
+    squares = torch.linspace(0, 1.5, 301, dtype=torch.float64)
+    for variance in DRAWN:
+        flat.plot(squares, scaled_objective(squares, variance), label=f"variance {variance:g}")
+    flat.set(title="objective of eq. A.4 (Figure A.1)", xlabel="squared length of theta_q", ylabel="nats x variance")
+    flat.legend(fontsize=8)
     optimum.plot(variances, alone, label="noise in the model only")
     optimum.plot(variances, both, label="spread: noise in data and model")
     optimum.axhline(truth, color="black", linestyle=":", label="data")
@@ -82,6 +88,14 @@ def run(settings: Settings) -> Result:
         },
         figures={"annealing": figure},
     )
+
+
+def scaled_objective(squares: Tensor, variance: float) -> Tensor:
+    """The expected log-likelihood times the noise's variance, but for constants, for a line of unit length (eq. A.4).
+
+    ``squares`` are the squared lengths of the model's line, which has the data's direction.
+    """
+    return squares / (variance + squares) - variance * torch.log1p(squares / variance)
 
 
 def plane(count: int) -> Tensor:

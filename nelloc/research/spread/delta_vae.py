@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -24,16 +25,20 @@ Bound = Callable[["DeltaVAE", Tensor], Tensor]
 
 
 class DeltaVAE(nn.Module):
-    """An encoder of 2 * latent outputs and a decoder; points are images flattened to (N, D), with values in [0, 1]."""
+    """An encoder of ``latent`` outputs and a decoder; points are images flattened to (N, D), with values in [0, 1].
+
+    q(z | y) is N(mean(y), deviation^2 I) with one learned deviation for all (thesis A.6).
+    """
 
     def __init__(self, latent: int, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
         self.latent, self.encoder, self.decoder = latent, encoder, decoder
+        self.raw_deviation = nn.Parameter(torch.zeros(1))
 
     def encode(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation of q(z | y), (N, latent)."""
-        mean, raw = self.encoder(y).chunk(2, -1)
-        return mean, F.softplus(raw) + 1e-4
+        mean = self.encoder(y)
+        return mean, (F.softplus(self.raw_deviation) + 1e-4).expand_as(mean)
 
     def decode(self, z: Tensor) -> Tensor:
         """g(z), (N, D)."""
@@ -47,28 +52,34 @@ class DeltaVAE(nn.Module):
 
 
 def dense_vae(dimensions: int, width: int, latent: int) -> DeltaVAE:
-    """Two hidden layers on each side."""
-    encoder = nn.Sequential(
-        nn.Linear(dimensions, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2 * latent)
-    )
-    decoder = nn.Sequential(
-        nn.Linear(latent, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dimensions)
-    )
-    return DeltaVAE(latent, encoder, decoder)
+    """Three hidden layers on each side (thesis A.6)."""
+
+    def layers(inputs: int, outputs: int) -> nn.Sequential:
+        hidden: list[nn.Module] = []
+        for size in (inputs, width, width):
+            hidden += [nn.Linear(size, width), nn.ReLU()]
+        return nn.Sequential(*hidden, nn.Linear(width, outputs))
+
+    return DeltaVAE(latent, layers(dimensions, latent), layers(latent, dimensions))
 
 
 def convolutional_vae(channels: int, size: int, width: int, latent: int) -> DeltaVAE:
-    """Four strided 4 x 4 convolutions on each side, with batch normalisation; ``size`` is a multiple of 16."""
-    widths, side = [channels, width, 2 * width, 4 * width, 4 * width], size // 16
+    """Four 5 x 5 convolutions on each side, with batch normalisation (thesis A.7); ``size`` is a multiple of 16.
+
+    All halve or double the picture but the last of the decoder. The encoder has ``width`` filters and twice as many in
+    each next layer. The decoder begins with pictures of an eighth of the size; the thesis's 10 x 10 would make 80 x 80.
+    """
+    widths = [channels, width, 2 * width, 4 * width, 8 * width]
     encoder: list[nn.Module] = [nn.Unflatten(-1, (channels, size, size))]
     for inputs, outputs in pairwise(widths):
-        encoder += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-    flat = widths[-1] * side**2
-    encoder += [nn.Flatten(), nn.Linear(flat, 2 * latent)]
-    decoder: list[nn.Module] = [nn.Linear(latent, flat), nn.Unflatten(-1, (widths[-1], side, side))]
-    for inputs, outputs in zip(widths[:0:-1], widths[-2::-1], strict=True):
-        decoder += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)]
-    return DeltaVAE(latent, nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Flatten()))
+        encoder += [nn.Conv2d(inputs, outputs, 5, 2, 2), nn.BatchNorm2d(outputs), nn.ReLU()]
+    encoder += [nn.Flatten(), nn.Linear(widths[-1] * (size // 16) ** 2, latent)]
+    first = (widths[-1], size // 8, size // 8)
+    decoder: list[nn.Module] = [nn.Linear(latent, math.prod(first)), nn.Unflatten(-1, first)]
+    for inputs, outputs in pairwise(widths[:0:-1]):
+        decoder += [nn.ConvTranspose2d(inputs, outputs, 5, 2, 2, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
+    decoder += [nn.ConvTranspose2d(width, channels, 5, 1, 2), nn.Flatten()]
+    return DeltaVAE(latent, nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 
 def with_noise(noise: Noise) -> Bound:
@@ -78,12 +89,22 @@ def with_noise(noise: Noise) -> Bound:
 
 @dataclass(frozen=True)
 class Training:
-    """How a model is trained, and, at the same time, noise at ``noise_rate``: both with Adam."""
+    """How a model is trained with Adam, and noise, if any, at ``noise_rate``.
+
+    "together" takes a step of both on each batch; "alternating" takes that of the noise first, and the model sees the
+    batch with the noise as it is then (thesis A.7); "interleaved" trains noise alone for ``noise_epochs`` after every
+    ``model_epochs`` of the model alone (A.6). The model's rate falls by ``decay`` every ``decay_steps`` steps.
+    """
 
     epochs: int
     batch: int
     learning_rate: float
     noise_rate: float = 1e-3
+    order: Literal["together", "alternating", "interleaved"] = "together"
+    model_epochs: int = 10
+    noise_epochs: int = 2
+    decay: float = 1.0
+    decay_steps: int = 100_000
 
 
 def train(
@@ -97,8 +118,8 @@ def train(
 ) -> list[float]:
     """Maximise the bound over the model; returns its mean in nats over each epoch.
 
-    The parameters of ``noise``, if given, are trained to minimise the bound at the same time, that is, to maximise the
-    spread KL (thesis 2.4): its other term, the negative entropy of the spread data, is a constant, that of the noise
+    The parameters of ``noise``, if given, are trained to minimise the bound, that is, to maximise the spread KL (thesis
+    2.4): its other term, the negative entropy of the spread data, is a constant, that of the noise
     and log N, as long as N data are many deviations of the noise from each other. ``images`` are uint8 (N, D). Raises
     NellocError if there is no batch of them, or if the bound is no longer a number.
     """
@@ -107,22 +128,38 @@ def train(
         raise NellocError(f"{name}: there are {len(images)} training images, and a batch is {training.batch}; add some")
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
     adversary = None if noise is None else torch.optim.Adam(noise.parameters(), lr=training.noise_rate, maximize=True)
+    schedule = torch.optim.lr_scheduler.StepLR(optimiser, training.decay_steps, training.decay)
+
+    def step(x: Tensor, *optimisers: torch.optim.Optimizer) -> float:
+        loss = -bound(model, x).mean()
+        for each in optimisers:
+            each.zero_grad()
+        loss.backward()
+        for each in optimisers:
+            each.step()
+        if adversary in optimisers and isinstance(noise, TransformedNoise):
+            noise.iterate(1)
+        if optimiser in optimisers:
+            schedule.step()
+        return -loss.item()
+
     history = []
-    for _ in range(training.epochs):
+    for epoch in range(1, training.epochs + 1):
         model.train()
         total = 0.0
         for x in batches(images, training.batch):
-            loss = -bound(model, x).mean()
-            optimiser.zero_grad()
-            if adversary is not None:
-                adversary.zero_grad()
-            loss.backward()
-            optimiser.step()
-            if adversary is not None:
-                adversary.step()
-            if isinstance(noise, TransformedNoise):
-                noise.iterate(1)
-            total -= loss.item() * len(x)
+            if adversary is None or training.order == "interleaved":
+                value = step(x, optimiser)
+            elif training.order == "together":
+                value = step(x, optimiser, adversary)
+            else:
+                step(x, adversary)
+                value = step(x, optimiser)
+            total += value * len(x)
+        if adversary is not None and training.order == "interleaved" and epoch % training.model_epochs == 0:
+            for _ in range(training.noise_epochs):
+                for x in batches(images, training.batch):
+                    step(x, adversary)
         history.append(total / (len(images) // training.batch * training.batch))
         if history[-1] != history[-1]:
             raise NellocError(f"{name}: the bound is no longer a number; try another --seed")

@@ -105,12 +105,36 @@ class InvertibleResidual(nn.Module):
         return x
 
 
+class LinearResidual(nn.Module):
+    """f(x) = x + h(x) of images with one 3 x 3 convolution h of operator norm at most ``bound`` < 1 (thesis A.7).
+
+    The thesis divides the kernel by the spectral norm of its matrix, which does not bound that of the convolution.
+    """
+
+    def __init__(self, channels: int, size: int, bound: float) -> None:
+        super().__init__()
+        self.residual = ContractiveConvolution(channels, channels, size, bound)
+        with torch.no_grad():
+            self.residual.weight.mul_(0.1)  # start near the identity, which the model was trained with
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual(x)
+
+    @torch.no_grad()
+    def invert(self, y: Tensor, steps: int = 100) -> Tensor:
+        """x with f(x) = y, by the fixed-point iteration x <- y - h(x)."""
+        x = y
+        for _ in range(steps):
+            x = y - self.residual(x)
+        return x
+
+
 class TransformedNoise(nn.Module):
     """Spread noise N(y; f(x), deviation^2 I) with a learned, invertible f of images (thesis 2.4.2, A.7).
 
-    f is a chain of invertible residual blocks. Being injective it keeps the noise valid, and its Lipschitz constant is
-    at most (1 + bound)^blocks, without which the divergence could be made as large as one likes. Points are images
-    flattened to (..., channels * size * size).
+    f is a chain of invertible residual blocks, or, without ``blocks``, a single convolution as in A.7. Being injective
+    it keeps the noise valid, and its Lipschitz constant is at most (1 + bound)^blocks, without which the divergence
+    could be made as large as one likes. Points are images flattened to (..., channels * size * size).
     """
 
     def __init__(
@@ -119,6 +143,8 @@ class TransformedNoise(nn.Module):
         super().__init__()
         self.shape, self.deviation = (channels, size, size), deviation
         self.blocks = nn.ModuleList(InvertibleResidual(channels, width, size, bound) for _ in range(blocks))
+        if not blocks:
+            self.blocks.append(LinearResidual(channels, size, bound))
 
     def iterate(self, count: int) -> None:
         """Follow a change of the weights with the estimated norms, by ``count`` power iterations."""
@@ -140,7 +166,7 @@ class TransformedNoise(nn.Module):
         """x with f(x) = y."""
         images = y.reshape(-1, *self.shape)
         for block in reversed(self.blocks):
-            assert isinstance(block, InvertibleResidual)
+            assert isinstance(block, InvertibleResidual | LinearResidual)
             images = block.invert(images)
         return images.reshape(y.shape)
 

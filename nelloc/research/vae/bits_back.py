@@ -105,6 +105,7 @@ class Coder:
     vae: VAE
     steps: int = 0
     learning_rate: float = LEARNING_RATE
+    falling: bool = True
 
     def push(self, stack: Stack, image: Tensor, index: int) -> None:
         """Code an image, uint8 (channels, rows, columns). Raises NellocError if the stack runs empty."""
@@ -132,7 +133,7 @@ class Coder:
         return (raw >> np.uint64(64 - LATENT_BITS)).astype(np.int32)
 
     def _posterior(self, whole: Tensor) -> Posterior:
-        return optimal_posterior(self.vae, whole, self.steps, self.learning_rate)
+        return optimal_posterior(self.vae, whole, self.steps, self.learning_rate, falling=self.falling)
 
     @torch.no_grad()
     def _outputs(self, bins: NDArray[np.int32]) -> Tensor:

@@ -5,59 +5,86 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from nelloc.research.experiment import Settings
-from nelloc.research.vae.bounds import bits_per_dimension, elbo, standard_noise
-from nelloc.research.vae.inference import Objective
+from nelloc.research.vae.inference import HalfAsleep, Objective, wake
 from nelloc.research.vae.models import VAE, Kind
-from nelloc.research.vae.optimal import MEASURING_SEED, optimal_posterior
-from nelloc.research.vae.setup import Pictures, bits, measured_images, setup, train
+from nelloc.research.vae.setup import Kept, Pictures, Setup, bits, setup, train
+from nelloc.research.vae.training import Plan
 
-# Of the ELBO with optimal inference, and the images that it fits at once.
-SAMPLES = 4
-AT_ONCE = 1000
+# The classic encoder, our colours, and those of the two others, in all figures.
+COLOURS = {"VAE": "tab:purple", "half-asleep": "tab:orange", "optimal inference": "tab:green"}
 
 
 @dataclass(frozen=True)
 class TrainedEncoder:
-    """A VAE whose encoder was trained further: test bits per dimension before it and after each epoch, and in the end.
-
-    ``curve`` is of the first test images, as many as are ``measured``; ``test`` is of all.
-    """
+    """A VAE whose encoder was trained further: test bits per dimension before it and after each epoch."""
 
     vae: VAE
     curve: list[float]
-    test: float
+
+    @property
+    def test(self) -> float:
+        """Test bits per dimension in the end."""
+        return self.curve[-1]
+
+
+def half_asleep(kind: Kind, alpha: float = 0.5) -> HalfAsleep:
+    """Reverse half-asleep as section 4.4 has it: CIFAR-10's images are of the aggregate posterior."""
+    return HalfAsleep(alpha, aggregate=kind == "colour")
 
 
 def train_encoder(
-    settings: Settings, kind: Kind, images: Pictures, vae: VAE, name: str, objective: Objective, seed: int
+    settings: Settings,
+    kind: Kind,
+    images: Pictures,
+    start: Kept,
+    name: str,
+    objective: Objective,
+    plan: Plan,
+    *,
+    on: Tensor | None = None,
+    chosen: Setup | None = None,
 ) -> TrainedEncoder:
-    """Train a copy of the encoder of ``vae`` with ``objective``; the decoder stays."""
-    copied = copy.deepcopy(vae)
-    measured = measured_images(settings, kind, images)
-    plan = setup(settings, kind).plan(seed, encoder_only=True)
-    start = bits(copied, measured)
-    rows = train(settings, kind, copied, images, name, objective, plan, lambda epoch: {"test": bits(copied, measured)})
-    return TrainedEncoder(copied, [start, *(row["test"] for row in rows)], bits_of_test_set(copied, images))
+    """Train a copy of the encoder of ``start`` with ``objective``; the decoder stays.
+
+    ``on`` are the images it sees, those to train on if it is None.
+    """
+    copied = copy.deepcopy(start.vae)
+    before = bits(copied, images.test)
+    rows = train(
+        settings,
+        kind,
+        copied,
+        images.train if on is None else on,
+        f"{name} at{start.epoch} for{plan.epochs} rate{plan.learning_rate:g}",
+        objective,
+        plan,
+        lambda epoch: {"test": bits(copied, images.test)},
+        chosen,
+    )
+    return TrainedEncoder(copied, [before, *(row["test"] for row in rows)])
 
 
-def bits_of_test_set(vae: VAE, images: Pictures) -> float:
-    """Bits per dimension of the whole test set by the encoder's ELBO, with one sample an image."""
-    return bits(vae, images.test)
+def optimal_encoder(
+    settings: Settings,
+    kind: Kind,
+    images: Pictures,
+    start: Kept,
+    seed: int,
+    epochs: int | None = None,
+    chosen: Setup | None = None,
+) -> TrainedEncoder:
+    """Optimal inference: the encoder is trained on the test images themselves (thesis eq. 4.19, section 4.4)."""
+    chosen = chosen or setup(settings, kind)
+    plan = chosen.encoder_plan(seed, epochs or chosen.optimal_epochs)
+    return train_encoder(settings, kind, images, start, "optimal", wake, plan, on=images.test, chosen=chosen)
 
 
-def optimal_bits(settings: Settings, kind: Kind, vae: VAE, images: Tensor) -> float:
-    """Bits per dimension of images (N, channels, rows, columns) with optimal inference for each."""
-    steps = setup(settings, kind).optimal_steps
-    nats = []
-    parts = images.float().split(AT_ONCE)
-    settings.progress.expect(len(parts), f"optimal inference for {len(images)} images")
-    for part in parts:
-        posterior = optimal_posterior(vae, part, steps)
-        with torch.no_grad():
-            nats.append(elbo(vae, part, posterior, standard_noise(SAMPLES, len(part), vae, MEASURING_SEED)))
-        settings.progress.advance()
-    return bits_per_dimension(torch.cat(nats), vae)
+def asleep_encoder(
+    settings: Settings, kind: Kind, images: Pictures, start: Kept, seed: int, chosen: Setup | None = None
+) -> TrainedEncoder:
+    """The encoder of ``start`` after reverse half-asleep."""
+    plan = (chosen or setup(settings, kind)).encoder_plan(seed)
+    return train_encoder(settings, kind, images, start, "half-asleep", half_asleep(kind), plan, chosen=chosen)

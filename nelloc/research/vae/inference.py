@@ -37,6 +37,18 @@ def reverse_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tenso
     return -_elbo(vae, vae.sample(len(images), generator)[1], generator).mean()
 
 
+def aggregate_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Reverse sleep on images of latents from the aggregate posterior instead of the prior (thesis section 4.4).
+
+    A latent of a training image's posterior, and an image from p(x | z) for it: nearer to data where the aggregate
+    posterior is not the prior.
+    """
+    with torch.no_grad():
+        posterior = vae.posterior(images)
+        latents = posterior.at(_noise(posterior, generator))[0]
+    return -_elbo(vae, vae.sample_images(latents, generator), generator).mean()
+
+
 def wake_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
     """Wake-sleep for both: the decoder learns from training images alone, the encoder from the model's own alone."""
     return _decoder_loss(vae, images, generator) + sleep(vae, images, generator)
@@ -51,13 +63,18 @@ def reverse_wake_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> 
 
 @dataclass(frozen=True)
 class HalfAsleep:
-    """Reverse half-asleep (thesis eq. 4.27): a share ``alpha`` of training images, the rest from the model."""
+    """Reverse half-asleep (thesis eq. 4.27): a share ``alpha`` of the model's images, the rest training images.
+
+    The model's images are of latents from the prior, or, with ``aggregate``, from the aggregate posterior.
+    """
 
     alpha: float = 0.5
+    aggregate: bool = False
 
     def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
-        awake, asleep = wake(vae, images, generator), reverse_sleep(vae, images, generator)
-        return self.alpha * awake + (1 - self.alpha) * asleep
+        awake = wake(vae, images, generator)
+        asleep = (aggregate_sleep if self.aggregate else reverse_sleep)(vae, images, generator)
+        return (1 - self.alpha) * awake + self.alpha * asleep
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,12 @@ class VAE(nn.Module):
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents (count, latent) from the prior and an image from p(x | z) for each."""
         latents = torch.randn(count, self.architecture.latent, generator=generator, device=generator.device)
-        return latents, self.likelihood.sample(self._outputs(self.decoder, latents), generator)
+        return latents, self.sample_images(latents, generator)
+
+    @torch.no_grad()
+    def sample_images(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+        """An image from p(x | z) for each of the latents (N, latent)."""
+        return self.likelihood.sample(self._outputs(self.decoder, latents), generator)
 
     def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.low_precision):

@@ -18,13 +18,19 @@ LEARNING_RATE = 0.03
 
 
 def optimal_posterior(
-    vae: VAE, images: Tensor, steps: int, learning_rate: float = LEARNING_RATE, seed: int = 0
+    vae: VAE,
+    images: Tensor,
+    steps: int,
+    learning_rate: float = LEARNING_RATE,
+    seed: int = 0,
+    *,
+    falling: bool = True,
 ) -> Posterior:
-    """K gradient steps on the ELBO in each image's own mean and deviation, from the encoder's output (thesis 4.2).
+    """K gradient steps on the ELBO in each image's own mean and deviation, from the encoder's output (Algorithm 2).
 
     Adam works on each number by itself, so images do not influence each other. The noise is drawn from ``seed``
     alone: with the same images, model, machine and number of threads the result is the same to the bit, which is what
-    lets a bits-back decoder repeat it. The rate falls to zero as a half cosine.
+    lets a bits-back decoder repeat it. The rate falls to zero as a half cosine, or stays, as in the thesis.
     """
     with torch.no_grad():
         start = vae.posterior(images)
@@ -37,7 +43,7 @@ def optimal_posterior(
     with frozen(vae):
         for step in range(steps):
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+                group["lr"] = learning_rate * (0.5 * (1 + math.cos(math.pi * step / steps)) if falling else 1)
             noise = torch.randn(1, *mean.shape, generator=generator, device=generator.device)
             loss = -elbo(vae, images, Posterior(mean, functional.softplus(raw)), noise).sum()
             optimiser.zero_grad()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from nelloc.errors import NellocError
 from nelloc.models.devices import find_device
-from nelloc.research import data
+from nelloc.research import data, tensor_file
 from nelloc.research.experiment import Settings
-from nelloc.research.vae import gaps
+from nelloc.research.tensor_file import TensorFile
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
 from nelloc.research.vae.inference import Objective, wake
 from nelloc.research.vae.models import VAE, Architecture, Kind, new_vae
@@ -27,7 +29,7 @@ MOST_LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of a data set, uint8 (N, channels, rows, columns): to train on, and its test set with nothing left out.
+    """Images of a data set, uint8 (N, channels, rows, columns): to train on, and of its test set as many as are used.
 
     They are on the device that networks are trained on.
     """
@@ -38,77 +40,95 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setup:
-    """A data set's network and training: ``images`` of the training set, for ``epochs``.
+    """A data set's network and training: ``images`` of the training set, for ``epochs``, kept every ``keep_every``.
 
-    Generalisation gaps are measured about ``gap_points`` times, or not at all, with ``gap_steps`` of optimal inference
-    for each of ``gap_images`` training and as many test images. Curves are drawn from the first ``measured`` test
-    images, for which there is optimal inference of ``optimal_steps``.
+    For the decoders that were kept, encoders are trained for ``encoder_epochs`` at ``encoder_rate``, on training images
+    or on the model's, and for ``optimal_epochs`` at the same rate on the test images: that is optimal inference. Of the
+    test images the first ``tested`` are used.
     """
 
     architecture: Architecture
     images: int
     epochs: int
-    batch: int
-    learning_rate: float = 1e-3
+    keep_every: int
+    batch: int = 100
+    learning_rate: float = 3e-4
     warm_up: int = 0
-    measured: int = 10_000
-    optimal_steps: int = 200
-    gap_points: int = 0
-    gap_images: int = 500
-    gap_steps: int = 100
+    encoder_epochs: int = 100
+    encoder_rate: float = 5e-4
+    optimal_epochs: int = 500
+    tested: int = 10_000
 
-    def plan(self, seed: int, *, encoder_only: bool = False) -> Plan:
-        """How a VAE is trained, or, for a third of its epochs, another encoder for its decoder."""
-        epochs = max(1, self.epochs // 3) if encoder_only else self.epochs
-        return Plan(epochs, self.batch, self.learning_rate, seed, encoder_only, self.warm_up)
+    def plan(self, seed: int) -> Plan:
+        """How a VAE is trained."""
+        return Plan(self.epochs, self.batch, self.learning_rate, seed, False, self.warm_up)
+
+    def encoder_plan(self, seed: int, epochs: int | None = None, rate: float | None = None) -> Plan:
+        """How another encoder for its decoder is trained."""
+        rate = self.encoder_rate if rate is None else rate
+        return Plan(self.encoder_epochs if epochs is None else epochs, self.batch, rate, seed, True, self.warm_up)
+
+    @property
+    def kept(self) -> list[int]:
+        """The epochs after which the VAE is kept, the last among them."""
+        return sorted({*range(self.keep_every, self.epochs + 1, self.keep_every), self.epochs})
 
 
-_DIGITS = {"rows": 28, "columns": 28, "latent": 10}
-_COLOUR = {"rows": 32, "columns": 32, "depth": 3}
-# Epochs, latents and width are those of the public code of the paper, arXiv:2205.11640, as far as it has them; it has
-# three hidden layers and batches of 100 for digits. Of CIFAR-10 it has 50,000 training images.
+_DIGITS = {"rows": 28, "columns": 28}
+_COLOUR = {"rows": 32, "columns": 32}
+# Section 4.4. Batches, which it does not give, are of 100 as in the paper's public code (arXiv:2205.11640); so is the
+# number of channels for CIFAR-10 that of the networks it follows (van den Oord et al. 2017). Wide networks need
+# a rate that rises in the beginning.
 FULL = {
-    "binary": Setup(Architecture("binary", **_DIGITS, width=500, depth=2), 60_000, 100, 200, gap_points=10),
-    "gray": Setup(Architecture("gray", **_DIGITS, width=500, depth=2), 60_000, 100, 200),
-    # 400 channels diverge in the first epochs at a rate of 3e-4, and in one run of three after 310 at 2e-4.
+    "binary": Setup(Architecture("binary", **_DIGITS, latent=16, width=500, depth=2), 60_000, 1000, 100),
+    "gray": Setup(Architecture("gray", **_DIGITS, latent=32, width=500, depth=2), 60_000, 1000, 100),
     "colour": Setup(
-        Architecture("colour", **_COLOUR, latent=256, width=400),
+        Architecture("colour", **_COLOUR, latent=128, width=256, depth=2),
         images=50_000,
         epochs=500,
-        batch=100,
-        learning_rate=1e-4,
+        keep_every=100,
+        learning_rate=5e-4,
         warm_up=200,
-        measured=1000,
+        encoder_rate=1e-5,
     ),
 }
 # Few images, which small networks overfit within seconds.
 QUICK = {
     "binary": Setup(
-        Architecture("binary", **_DIGITS, width=200, depth=2),
+        Architecture("binary", **_DIGITS, latent=16, width=200, depth=2),
         images=2_000,
         epochs=60,
+        keep_every=20,
         batch=50,
-        measured=1000,
-        gap_points=5,
-        gap_images=300,
-        gap_steps=50,
+        learning_rate=1e-3,
+        encoder_epochs=20,
+        encoder_rate=1e-3,
+        optimal_epochs=40,
+        tested=1000,
     ),
     "gray": Setup(
-        Architecture("gray", **_DIGITS, width=200, depth=2),
+        Architecture("gray", **_DIGITS, latent=32, width=200, depth=2),
         images=500,
-        epochs=100,
+        epochs=90,
+        keep_every=30,
         batch=50,
         learning_rate=2e-3,
-        measured=300,
+        encoder_epochs=30,
+        encoder_rate=1e-3,
+        optimal_epochs=50,
+        tested=300,
     ),
     "colour": Setup(
-        Architecture("colour", **_COLOUR, latent=32, width=12),
+        Architecture("colour", **_COLOUR, latent=32, width=12, depth=2),
         images=250,
         epochs=40,
+        keep_every=20,
         batch=25,
         learning_rate=3e-3,
-        measured=200,
-        optimal_steps=100,
+        encoder_epochs=10,
+        encoder_rate=1e-3,
+        optimal_epochs=20,
+        tested=150,
     ),
 }
 
@@ -116,16 +136,24 @@ QUICK = {
 def setup(settings: Settings, kind: Kind) -> Setup:
     """The network and training of a run, with the user's number of epochs and width if there are any.
 
+    Encoders are trained in proportion to a smaller number of epochs.
+
     The rate of another width goes with its inverse, as a step of Adam moves what a layer gives by rate times width.
     """
     chosen: Setup = settings.choose(QUICK, FULL)[kind]
     width = settings.width or chosen.architecture.width
     limit = max(MOST_LEARNING_RATE, chosen.learning_rate)
+    epochs = settings.epochs_or(chosen.epochs, chosen.epochs)
+    share = epochs / chosen.epochs
     return replace(
         chosen,
         architecture=replace(chosen.architecture, width=width),
         learning_rate=min(limit, chosen.learning_rate * chosen.architecture.width / width),
-        epochs=settings.epochs_or(chosen.epochs, chosen.epochs),
+        epochs=epochs,
+        # As many points of a curve, and encoders that are trained as much less.
+        keep_every=max(1, round(chosen.keep_every * share)),
+        encoder_epochs=max(1, round(chosen.encoder_epochs * min(1.0, share))),
+        optimal_epochs=max(1, round(chosen.optimal_epochs * min(1.0, share))),
     )
 
 
@@ -141,74 +169,85 @@ def pictures(settings: Settings, kind: Kind) -> Pictures:
     if kind == "binary":
         train, test = ((images > 127).to(torch.uint8) for images in (train, test))
     device = find_device(settings.device)
-    return Pictures(train[: setup(settings, kind).images].to(device), test.to(device))
+    chosen = setup(settings, kind)
+    return Pictures(train[: chosen.images].to(device), test[: chosen.tested].to(device))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A VAE after ``epoch`` epochs of its training."""
+
+    epoch: int
+    vae: VAE
 
 
 def trained_vae(
-    settings: Settings, kind: Kind, images: Pictures, seed: int, architecture: Architecture | None = None
-) -> tuple[VAE, list[Row]]:
-    """A VAE trained by the plain ELBO, and its bits per dimension after each epoch.
+    settings: Settings, kind: Kind, images: Pictures, seed: int, chosen: Setup | None = None
+) -> tuple[list[Kept], list[Row]]:
+    """A VAE trained by the plain ELBO, as it was every ``keep_every`` epochs, and its rates after each epoch.
 
-    Rows have ``train`` and ``test``, and, after ``gap_epochs``, the four ELBOs of ``gaps.Gaps`` in nats. The model is
-    kept in the folder ``checkpoints`` of ``settings.out``: experiments that begin with the same VAE find it there, and
-    an interrupted run goes on.
+    Rows have ``train`` and ``test``, bits per dimension. The models are kept in the folder ``checkpoints`` of
+    ``settings.out``: experiments that begin with the same VAE find it there, and an interrupted run goes on. Raises
+    NellocError if one that was kept is missing or damaged.
     """
-    chosen = setup(settings, kind)
-    vae = new_vae(architecture or chosen.architecture, seed, images.train.device)
-    rows = train(settings, kind, vae, images, "", wake, chosen.plan(seed), partial(_measure, vae, images, chosen))
-    return vae, rows
+    chosen = chosen or setup(settings, kind)
+    vae = new_vae(chosen.architecture, seed, images.train.device)
+    plan, path = chosen.plan(seed), _checkpoint(settings, kind, chosen, "", chosen.plan(seed))
+
+    def file(epoch: int) -> Path:
+        return path.with_name(f"{path.stem}-at{epoch}.safetensors")
+
+    def measure(epoch: int) -> Row:
+        if epoch in chosen.kept:
+            tensor_file.write(file(epoch), TensorFile(vae.state_dict(), {"plan": str(plan)}, {}))
+        return {"train": bits(vae, images.train[:TRAIN_MEASURED]), "test": bits(vae, images.test)}
+
+    rows = train(settings, kind, vae, images.train, "", wake, plan, measure, chosen)
+    kept = []
+    for epoch in chosen.kept:
+        found = tensor_file.read(file(epoch)) if file(epoch).is_file() else None
+        if found is None:
+            raise NellocError(f"{file(epoch)}: is missing or damaged; remove {path}, and the VAE is trained again")
+        model = new_vae(chosen.architecture, seed, images.train.device)
+        model.load_state_dict(dict(found.tensors))
+        kept.append(Kept(epoch, model.eval()))
+    return kept, rows
 
 
 def train(
     settings: Settings,
     kind: Kind,
     vae: VAE,
-    images: Pictures,
+    images: Tensor,
     name: str,
     objective: Objective,
     plan: Plan,
     measure: Callable[[int], Row],
+    chosen: Setup | None = None,
 ) -> list[Row]:
     """``training.fit`` with the user's progress, kept between epochs; ``name`` tells the objective's checkpoint."""
-    parts = (kind, str(vae.architecture.latent), *name.split())
-    size = settings.choose("quick", "full") + (f"-width{settings.width}" if settings.width else "")
-    epochs = setup(settings, kind).epochs  # of the VAE, also where only its encoder is trained further
-    path = settings.out / "checkpoints" / f"vae-{'-'.join(parts)}-{size}-seed{plan.seed}-epochs{epochs}.safetensors"
     settings.progress.expect(plan.epochs, f"{name or 'VAE'} of seed {plan.seed}, {plan.epochs} epochs")
-    advance = partial(settings.progress.advance, 1)
     return fit(
         vae,
-        images.train,
+        images,
         objective,
         plan,
         measure=measure,
-        progress=advance,
-        checkpoint=path,
+        progress=partial(settings.progress.advance, 1),
+        checkpoint=_checkpoint(settings, kind, chosen or setup(settings, kind), name, plan),
         low_precision=not settings.quick,
     )
 
 
-def measured_images(settings: Settings, kind: Kind, images: Pictures) -> Tensor:
-    """The first test images, as many as curves are drawn from."""
-    return images.test[: setup(settings, kind).measured]
-
-
-def gap_epochs(chosen: Setup) -> list[int]:
-    """The epochs after which gaps are measured: the first, and every so many up to the last."""
-    if not chosen.gap_points:
-        return []
-    return sorted({1, *range(chosen.epochs, 0, -max(1, chosen.epochs // chosen.gap_points))})
+def _checkpoint(settings: Settings, kind: Kind, chosen: Setup, name: str, plan: Plan) -> Path:
+    """The file of a training: what is trained on what, for how long, and how wide it is."""
+    parts = (kind, str(chosen.architecture.latent), f"depth{chosen.architecture.depth}", *name.split())
+    size = settings.choose("quick", "full") + (f"-width{settings.width}" if settings.width else "")
+    rate = f"rate{chosen.learning_rate:g}"
+    name = f"vae-{'-'.join(parts)}-{size}-{rate}-seed{plan.seed}-epochs{chosen.epochs}.safetensors"
+    return settings.out / "checkpoints" / name
 
 
 def bits(vae: VAE, images: Tensor, samples: int = 1) -> float:
     """Bits per dimension of images by the encoder's ELBO."""
     return bits_per_dimension(amortised_elbo(vae, images.float(), samples=samples), vae)
-
-
-def _measure(vae: VAE, images: Pictures, chosen: Setup, epoch: int) -> Row:
-    row = {"train": bits(vae, images.train[:TRAIN_MEASURED]), "test": bits(vae, images.test[: chosen.measured])}
-    if epoch in gap_epochs(chosen):
-        train, test = (side[: chosen.gap_images].float() for side in (images.train, images.test))
-        found = gaps.measure(vae, train, test, steps=chosen.gap_steps)
-        row |= {f"elbo_{name}": value for name, value in asdict(found).items()}
-    return row

@@ -21,6 +21,7 @@ from nelloc.research.fisher.divergences import (  # noqa: E402
     mixture_fisher_divergence,
     score,
     score_and_laplacian,
+    spread_fisher_divergence,
 )
 from nelloc.research.fisher.mixture import matched  # noqa: E402
 
@@ -136,3 +137,19 @@ def test_simpsons_normaliser_is_that_of_a_gaussian():
         log_values = -grid.points.square().sum(-1) / 2 + 500  # whose exponential is no float64
         expected = 500 + dimensions / 2 * math.log(2 * math.pi)
         assert grid.log_normaliser(log_values) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_weights_of_a_grid_are_simpsons_rule():
+    for grid in (Grid(3, 301), Grid(2, 41, 2)):
+        values = (-grid.points.square().sum(-1)).exp() * (1 + grid.points[:, 0])
+        assert float((values * grid.weights).sum()) == pytest.approx(grid.integral(values), abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_the_spread_fisher_divergence_of_gaussians_is_the_closed_form(scale):
+    """Equations 3.12 to 3.14 with p = N(1, 0.8^2), q = N(-0.5, 1.5^2): the linear score difference squared, by hand."""
+    a, b, var_a, var_b = 1.0, -0.5, 0.64 + scale**2, 2.25 + scale**2
+    # The scores differ by s(x) = (x - b) / B - (x - a) / A, which under N(a, A) has mean (a - b) / B.
+    expected = (((a - b) / var_b) ** 2 + var_a * (1 / var_b - 1 / var_a) ** 2) / 2
+    found = spread_fisher_divergence(gaussian((a,), 0.8), gaussian((b,), 1.5), scale, Grid(16, 1601))
+    assert found == pytest.approx(expected, rel=1e-6)

@@ -12,7 +12,8 @@ pytest.importorskip("scipy")
 pytest.importorskip("matplotlib")
 
 from nelloc.research.experiment import Settings, perform  # noqa: E402
-from nelloc.research.fisher import EXPERIMENTS, mixture, stein_blindness  # noqa: E402
+from nelloc.research.fisher import EXPERIMENTS, annealed_denoising, mixture, spread_fisher, stein_blindness  # noqa: E402
+from nelloc.research.fisher.divergences import score_and_laplacian  # noqa: E402
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
@@ -54,3 +55,34 @@ def test_stein_blindness(tmp_path, monkeypatch):
     assert numbers["largest_stein"] < 1e-9
     assert numbers["bridged_stein"] > 1e-3
     assert numbers["estimated_stein_of_shifted"] > 100 * abs(numbers["estimated_stein_of_model"])
+
+
+def test_spread_fisher(tmp_path, monkeypatch):
+    monkeypatch.setattr(spread_fisher, "DRAWN", (1.0,))
+    monkeypatch.setattr(spread_fisher, "SCALES", (0.5, 2.0))
+    numbers = numbers_of("spread-fisher", tmp_path)
+    assert numbers["fisher_of_bumps"] == 0
+    assert min(numbers["spread_fisher_of_bumps"]) > 1e-3
+    assert numbers["minimum"]["noise 1"] == pytest.approx(0.2)
+    assert numbers["largest_error_against_the_closed_form"] < 1e-8
+    assert abs(numbers["error_of_equation_3.15"]) < 1e-8
+
+
+def test_annealed_denoising_loses_the_proportion_if_the_noise_goes_to_nothing(tmp_path):
+    """Figure 3.4, with both readings of its annealing: 0.9999 per iteration, and down to 0.001."""
+    numbers = numbers_of("annealed-denoising", tmp_path, epochs=1000)
+    assert numbers["noise after 10,000 iterations, factor 0.9999"] == pytest.approx(3 * 2.718281828**-1.00005, rel=1e-3)
+    ends = {name: numbers[name][-1] for name in ("factor 0.9999", "down to 0.001")}
+    assert ends["factor 0.9999"]["noise"] == pytest.approx(1.1036, abs=1e-4)
+    assert ends["down to 0.001"]["noise"] == pytest.approx(0.001)
+    assert abs(ends["factor 0.9999"]["proportion"] - 0.2) < 0.15
+    assert ends["down to 0.001"]["kl"] > 5 * ends["factor 0.9999"]["kl"]
+
+
+def test_the_line_energys_derivatives_are_those_of_automatic_differentiation():
+    torch.manual_seed(1)
+    energy, points = annealed_denoising.LineEnergy(), 3 * torch.randn(20, 1)
+    expected = score_and_laplacian(energy, points)
+    first, second = energy.score_and_curvature(points)
+    torch.testing.assert_close(first, expected[0])
+    torch.testing.assert_close(second.squeeze(-1), expected[1])

@@ -1,5 +1,6 @@
 """Training the delta-VAE: bounds rise, noise is learned against the model, a failed run is named."""
 
+import itertools
 import math
 
 import pytest
@@ -124,7 +125,69 @@ def test_a_short_run_on_the_data(experiment, monkeypatch, data):
     assert all(math.isfinite(value) for value in single)
     if experiment is celeba:
         assert numbers["largest_error_of_inverse_of_f"] < 1e-3
-        # f cannot make the learned noise weaker beside the images than the fixed one.
-        assert numbers["deviation_beside_stretched_images"] >= celeba.DEVIATION
+        # f has a Lipschitz constant of at most 1.9.
+        assert numbers["stretch_by_f"] <= 1 + celeba.BOUND
     else:
         assert numbers["noise_variance_of_integrated_bound"] < numbers["noise_variance_of_plain_bound"]
+
+
+def test_interleaved_noise_learns_after_every_few_epochs_of_the_model_alone():
+    """A.6: noise that stands still while the model learns, and a model that stands still while the noise does."""
+    noise, model = LowRankNoise(36, 2, 0.2, 1.0), dense_vae(36, 8, 2)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def bound(model, x):
+        seen.append((noise.basis.detach().clone(), next(model.parameters()).detach().clone()))
+        return with_noise(noise)(model, x)
+
+    training = Training(4, 100, 1e-2, 1e-2, "interleaved", model_epochs=2, noise_epochs=1)
+    train("small", model, images(200), bound, training, noise)
+    moves = [
+        (torch.equal(before[0], after[0]), torch.equal(before[1], after[1]))
+        for before, after in itertools.pairwise(seen)
+    ]
+    # Two batches an epoch: two epochs of the model, one of the noise, twice.
+    model_moves, noise_moves = (True, False), (False, True)
+    assert moves == [*[model_moves] * 4, *[noise_moves] * 2, *[model_moves] * 4, noise_moves]
+
+
+def test_alternating_noise_learns_before_the_model_does():
+    """A.7: a step of the noise, then one of the model on the same batch."""
+    noise, model = TransformedNoise(1, 16, 0.5, blocks=0), convolutional_vae(1, 16, 2, 3)
+    seen: list[torch.Tensor] = []
+
+    def bound(model, x):
+        seen.append(next(noise.parameters()).detach().clone())
+        return with_noise(noise)(model, x)
+
+    train("small", model, images(40, 256), bound, Training(1, 20, 1e-3, 1e-2, "alternating"), noise)
+    assert len(seen) == 4
+    assert [torch.equal(a, b) for a, b in itertools.pairwise(seen)] == [False, True, False]
+
+
+def test_the_rate_falls_by_its_decay():
+    """A.7: 0.9 every 100,000 steps; here every second of four, until nothing moves."""
+    model = dense_vae(36, 8, 2)
+    seen: list[torch.Tensor] = []
+
+    def bound(model, x):
+        seen.append(torch.cat([part.detach().flatten() for part in model.parameters()]))
+        return with_noise(gaussian_noise(0.3))(model, x)
+
+    train("small", model, images(80), bound, Training(1, 20, 1e-2, decay=0.0, decay_steps=2))
+    assert [torch.equal(a, b) for a, b in itertools.pairwise(seen)] == [False, False, True]
+
+
+def test_networks_have_the_thesiss_shapes():
+    """A.6 and A.7: three layers of 400; 5 x 5 kernels, 128 to 1024 filters, and pictures of the right size."""
+    dense = dense_vae(784, 400, 64)
+    sizes = [layer.out_features for layer in dense.encoder if isinstance(layer, torch.nn.Linear)]
+    assert sizes == [400, 400, 400, 64]
+    deep = convolutional_vae(3, 64, 2, 100)
+    convolutions = [layer for layer in deep.encoder if isinstance(layer, torch.nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [2, 4, 8, 16]
+    assert {layer.kernel_size for layer in convolutions} == {(5, 5)}
+    mean, deviation = deep.encode(torch.rand(2, 3 * 64 * 64))
+    assert mean.shape == deviation.shape == (2, 100)
+    assert deep.decode(mean).shape == (2, 3 * 64 * 64)
+    assert len(set(deviation.flatten().tolist())) == 1

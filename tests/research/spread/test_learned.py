@@ -60,3 +60,19 @@ def test_the_mean_transformation_keeps_distances_within_its_bounds():
     ratio = (noise.mean(x) - noise.mean(other)).norm(dim=1) / (x - other).norm(dim=1)
     assert float(ratio.min()) >= 0.3
     assert float(ratio.max()) <= 1.7
+
+
+def test_a_single_convolution_can_be_undone_and_kernel_norms_would_not_do():
+    """A.7 divides the kernel by its matrix's spectral norm: the convolution's own norm is above 1 then."""
+    torch.manual_seed(0)
+    noise = TransformedNoise(1, 8, 0.5, blocks=0, bound=0.9)
+    (layer,) = noise.layers()
+    with torch.no_grad():
+        layer.weight.fill_(1.0)
+    noise.iterate(300)
+    x = torch.randn(5, 64)
+    assert torch.allclose(noise.invert(noise.mean(x)), x, atol=1e-3)
+    spectral = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+    scaled = 0.9 * layer.weight.detach() / spectral
+    picture = torch.ones(1, 1, 8, 8)
+    assert float(torch.nn.functional.conv2d(picture, scaled, padding=1).norm() / picture.norm()) > 2

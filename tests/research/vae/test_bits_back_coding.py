@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
@@ -24,6 +25,7 @@ from nelloc.research.vae.bits_back import (  # noqa: E402
     initial_words,
     latent_tables,
 )
+from nelloc.research.vae.bits_back_rates import beyond_the_bins, rate_of  # noqa: E402
 from nelloc.research.vae.bounds import amortised_elbo, elbo, standard_noise  # noqa: E402
 from nelloc.research.vae.models import Posterior  # noqa: E402
 from nelloc.research.vae.optimal import optimal_posterior  # noqa: E402
@@ -145,3 +147,43 @@ def test_the_rate_depends_on_the_chain_as_a_whole_not_on_its_order():
     bits = -amortised_elbo(vae, images, samples=50).sum().item() / math.log(2)
     assert one == pytest.approx(bits, rel=0.05)
     assert other == pytest.approx(bits, rel=0.05)
+
+
+def test_the_rates_standard_error_is_how_far_chains_of_the_same_images_lie_apart():
+    """One sample of each posterior is coded: other bits on the stack, from another order, give another net size."""
+    vae, images = trained_vae(), strokes(60, seed=8)
+    with torch.no_grad():
+        posterior = vae.posterior(images)
+    rate, error = rate_of(vae, images, posterior)
+    torch.manual_seed(3)
+    orders = [torch.randperm(60) for _ in range(30)]
+    nets = torch.tensor([encode(Coder(vae), images[order].to(torch.uint8)).net_bits for order in orders]).double()
+    nets /= images.numel()
+    assert 0.6 < float(nets.std()) / error < 1.6
+    # and in the mean over chains there is next to nothing between the net rate and the ELBO
+    assert float(nets.mean()) == pytest.approx(rate, abs=4 * error / 30**0.5)
+
+
+def test_images_beyond_the_outermost_bin_are_counted():
+    """Half of 2**-12 of a normal's mass lies beyond 3.668."""
+    vae, images = trained_vae(), strokes(20, seed=8)
+    with torch.no_grad():
+        vae.encoder[-1].weight[:3] = 0
+        for bias, expected in ((3.66, 0.0), (3.68, 1.0)):
+            vae.encoder[-1].bias[:3] = torch.tensor([bias, 0.0, 0.0])
+            assert beyond_the_bins(vae, images) == expected
+
+
+def test_a_sample_costs_24_bits_at_most_however_little_a_model_expects_it():
+    """The coder's tables have no smaller probability, so that a bad model's net rate is below its negative ELBO."""
+    vae = trained_vae("gray")
+    with torch.no_grad():
+        last = [layer for layer in vae.decoder if isinstance(layer, torch.nn.Linear)][-1]
+        last.weight.zero_()
+        last.bias.fill_(-5)  # narrow, and far below black
+    images = torch.full((10, 1, 8, 8), 255, dtype=torch.uint8)
+    with torch.no_grad():
+        rate, _ = rate_of(vae, images.float(), vae.posterior(images.float()))
+    net = encode(Coder(vae), images).net_bits / images.numel()
+    assert rate > 40
+    assert 20 < net < 25

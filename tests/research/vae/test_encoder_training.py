@@ -57,11 +57,26 @@ def test_an_encoder_learns_and_the_decoder_stays(name):
 
 def test_half_asleep_is_a_mixture_of_wake_and_reverse_sleep():
     vae, images = small_vae(), strokes(20)
-    assert torch.equal(HalfAsleep(1.0)(vae, images, generator()), wake(vae, images, generator()))
-    half = HalfAsleep(0.25)(vae, images, generator())
+    # Equation 4.27: alpha is the model's share, so that 0 is the VAE's own loss.
+    assert torch.equal(HalfAsleep(0.0)(vae, images, generator()), wake(vae, images, generator()))
+    half = HalfAsleep(0.75)(vae, images, generator())
     shared = generator()
     parts = [wake(vae, images, shared), reverse_sleep(vae, images, shared)]
     torch.testing.assert_close(half, 0.25 * parts[0] + 0.75 * parts[1])
+
+
+def test_images_of_the_aggregate_posterior_are_those_of_the_data_where_the_decoder_is_sharp(monkeypatch):
+    """Section 4.4: latents of training images' posteriors, instead of the prior's, are decoded."""
+    vae, images = small_vae(), strokes(20)
+    seen = []
+    real = VAE.sample_images
+    monkeypatch.setattr(VAE, "sample_images", lambda self, latents, by: seen.append(latents) or real(self, latents, by))
+    HalfAsleep(0.5, aggregate=True)(vae, images, generator())
+    posterior = vae.posterior(images)
+    (latents,) = seen
+    # One latent for each image, within its own posterior.
+    assert latents.shape == posterior.mean.shape
+    assert (((latents - posterior.mean) / posterior.deviation).abs() < 6).all()
 
 
 def test_denoising_without_noise_is_the_plain_loss():

@@ -1,0 +1,125 @@
+"""Denoising score matching with annealed noise in the plane: ours, beside Figures 3.4 and 3.5.
+
+Gaussian noise of scale s connects the components of p as a bridge does, but what is fitted is p * N(0, s^2), not p. As
+the noise is annealed to zero, so is what the divergence sees of the proportions. Energies are fitted to the four
+Gaussians of Figure 3.3: one to all levels of noise, which it is told, and one to the least level alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nelloc.research.experiment import Result, Settings
+from nelloc.research.fisher.densities import gaussian_mixture
+from nelloc.research.fisher.divergences import (
+    Grid,
+    LogDensity,
+    denoising_score_matching,
+    fisher_divergence,
+    kl_divergence,
+    kl_monte_carlo,
+)
+from nelloc.research.fisher.energy import Energy, Training, fitted, normalised, train
+from nelloc.research.fisher.energy_density import (
+    draw,
+    four_gaussians,
+    label_axes,
+    peak,
+    weights_of,
+)
+from nelloc.research.plots import new_figure
+
+# Of the energies' quadratic term, about the data's deviation; points to train on, and of the estimates of KL.
+SCALE = 5.0
+POINTS, TEST_POINTS = 10_000, 100_000
+TRUE, MODEL, DISTANCE = 0.2, 0.8, 5.0
+# Scales of the noise, and those of them that are drawn.
+LEVELS = (8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
+DRAWN = (8.0, 2.0, 0.25)
+# Wide enough for the most noise.
+GRID = Grid(40, 501, 2)
+
+
+def run(settings: Settings) -> Result:
+    """What the Fisher divergence sees at each level of noise, and what energies fitted to them become."""
+    numbers: dict[str, Any] = {"levels": list(LEVELS)}
+    seen, figure_seen = divergences_by_noise()
+    numbers |= seen
+
+    target = four_gaussians()
+    training = Training(settings.epochs_or(60, 200))
+    points = target.density.sample(torch.Size((POINTS,))).float()
+    fits = {"annealed": LEVELS, "least_alone": LEVELS[-1:]}
+    figure = new_figure(12, 7.3)
+    panels = figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True)
+    columns = iter(panels.T)
+    for name, levels in fits.items():
+        energy = fit(settings, name, points, levels, training)
+        rows = []
+        for level in levels:
+            noised = four_gaussians(noise=level)
+            estimate = normalised(at_level(energy, level), GRID)
+            kl, _ = kl_monte_carlo(noised.density, estimate, noised.density.sample(torch.Size((TEST_POINTS,))))
+            rows.append({"level": level, "kl": kl, "weights": weights_of(target, estimate, GRID)})
+            if level in DRAWN:
+                column = next(columns)
+                top = peak(noised.density.log_prob, GRID)
+                draw(column[0], noised.density.log_prob, top, f"true, noise {level}", GRID)
+                title = f"{name.replace('_', ' ')}: KL {kl:.2g} nats"
+                image = draw(column[1], estimate, top, title, GRID)
+                scale = figure.colorbar(image, ax=column, location="bottom", extend="max")
+                scale.set_label("density, up to the true maximum")
+        numbers[name] = rows
+        numbers[f"{name}_kl"] = rows[-1]["kl"]
+    label_axes(panels)
+    return Result(numbers, {"divergence": figure_seen, "energies": figure})
+
+
+def divergences_by_noise() -> tuple[dict[str, Any], Any]:
+    """FD and KL between two noised mixtures on the line with different proportions, by the scale of the noise."""
+    grid = Grid(60, 6001)
+    scales = [2 ** (step / 4) for step in range(-16, 17)]
+    fisher, kl = [], []
+    for scale in scales:
+        p, q = (
+            gaussian_mixture((share, 1 - share), ((-DISTANCE,), (DISTANCE,)), math.hypot(1, scale))
+            for share in (TRUE, MODEL)
+        )
+        fisher.append(fisher_divergence(p, q, grid))
+        kl.append(kl_divergence(p, q, grid))
+    figure = new_figure(7, 4.5)
+    axes = figure.subplots()
+    axes.loglog(scales, kl, label="KL")
+    axes.loglog(scales, fisher, "--", label="FD")
+    axes.set(xlabel="scale of the noise, in units of x", ylabel="KL in nats, FD per squared unit of x", ylim=(1e-6, 3))
+    axes.set_title("divergence of the noised mixtures")
+    axes.legend()
+    return {"noise": scales, "fisher_by_noise": fisher, "kl_by_noise": kl}, figure
+
+
+def at_level(energy: Energy, level: float | Tensor) -> LogDensity:
+    """The energy of points (n, 2) at a scale of noise, or at one (n, 1) for each."""
+
+    def log_density(points: Tensor) -> Tensor:
+        condition = torch.as_tensor(level, dtype=points.dtype).log().expand(len(points), 1)
+        return energy(torch.cat([points, condition], -1))
+
+    return log_density
+
+
+def fit(settings: Settings, name: str, points: Tensor, levels: tuple[float, ...], training: Training) -> Energy:
+    """An energy fitted to ``points`` with noise of all ``levels``, each as often, by denoising score matching."""
+    scales = torch.tensor(levels).unsqueeze(-1)
+
+    def by_denoising(energy: Energy) -> None:
+        def loss(batch: Tensor) -> Tensor:
+            scale = scales[torch.randint(len(levels), (len(batch),))]
+            return denoising_score_matching(at_level(energy, scale), batch, torch.randn_like(batch), scale)
+
+        train(energy, points, loss, training, settings.progress)
+
+    return fitted(settings, name, by_denoising, lambda: Energy(SCALE, conditions=1))

@@ -1,0 +1,671 @@
+"""TIFF files: samples and tags that come back as they were, or a sentence that says which cannot be kept."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from outside_readers import ExifTool, need, tiff_samples, tiff_tags, vips_samples
+from PIL import Image
+from tiff_files import SIZES, tiff
+
+from nelloc import image
+from nelloc.errors import NellocError
+from nelloc.image.metadata import ItemType
+from nelloc.image.tiff import structure
+from nelloc.kinds import Kind
+
+RANDOM = np.random.default_rng(17)
+ORDERS = ["<", ">"]
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(NellocError) as caught:
+        image.read(data, "photo.tif")
+    sentence = str(caught.value)
+    assert sentence.startswith("photo.tif: ")
+    assert "\n" not in sentence
+    assert "damaged" not in sentence
+    return sentence
+
+
+# Palettes, whose entries have 16 bits
+
+
+def palette(entries: list[int], order: str = "<") -> bytes:
+    """A file of four indices of a palette of 16 colours, all channels of which are ``entries``."""
+    table = (entries * 16)[:16] * 3
+    return tiff(b"\x01\x23", {320: (3, table)}, width=4, height=1, bits=(4,), photometric=3, order=order)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("factor", [257, 256])
+def test_a_palette_of_8_bit_colours_is_read_however_they_are_spread_over_16(order, factor):
+    colours = RANDOM.integers(0, 256, 16).tolist()
+    found = image.read(palette([value * factor for value in colours], order), "photo")
+    assert found.kind is Kind.PALETTE
+    assert found.left_out == ()
+    assert found.palette.colours[::3] == bytes(colours)
+    written = image.write(found, ".tif").data
+    assert list(tiff_tags(written)[320].value[0][:16]) == [value * 257 for value in colours]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_palette_entries_that_are_8_bit_values_are_read_as_other_readers_do_and_named(order, tmp_path):
+    need("vips")
+    colours = [0, 255, 7, 130]
+    (tmp_path / "a.tif").write_bytes(palette(colours, order))
+    found = image.read((tmp_path / "a.tif").read_bytes(), "photo")
+    assert found.palette.colours[::3] == bytes(colours) * 4
+    assert found.left_out == (
+        "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)",
+    )
+    shown = np.frombuffer(found.palette.colours, np.uint8).reshape(-1, 3)[found.planes[0]]
+    np.testing.assert_array_equal(vips_samples(tmp_path / "a.tif", tmp_path), shown[..., 0])
+    with pytest.raises(NellocError, match="has a palette of 8-bit colours where TIFF has 16, which Pillow reads as"):
+        image.from_image(Image.open(tmp_path / "a.tif"), "photo")
+
+
+def test_a_black_palette_is_black():
+    assert image.read(palette([0]), "photo").left_out == ()
+    assert image.from_image(Image.open(io.BytesIO(palette([0])))).palette.colours[:3] == bytes(3)
+
+
+@pytest.mark.parametrize("value", [300, 1, 255 * 257 - 1])
+def test_a_palette_that_needs_16_bits_is_refused(value):
+    data = palette([value, 0, 65535])
+    assert "has a palette of 16-bit colours, of which 8 bits could be kept; convert it to 16-bit RGB" in refusal(data)
+    with pytest.raises(NellocError, match="has a palette of 16-bit colours"):
+        image.from_image(Image.open(io.BytesIO(data)), "photo")
+
+
+def test_a_palette_of_16_bit_indices_is_refused():
+    data = tiff(bytes(8), {320: (3, [0] * 3 * 65536)}, bits=(16,), photometric=3)
+    assert "has palette indices of 16 bits" in refusal(data)
+
+
+# Samples that are not unsigned whole numbers
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("form", "bits", "words"),
+    [
+        (2, 8, "8 bits that are signed numbers"),
+        (2, 16, "16 bits that are signed numbers"),
+        (2, 32, "32 bits that are signed numbers"),
+        (3, 16, "16 bits that are floating-point numbers"),
+        (3, 32, "32 bits that are floating-point numbers"),
+        (3, 64, "64 bits that are floating-point numbers"),
+        (5, 16, "16 bits that are complex numbers"),
+        (6, 64, "64 bits that are complex numbers"),
+        (9, 8, r"8 bits that are unknown (SampleFormat 9) numbers"),
+    ],
+)
+def test_samples_that_are_not_unsigned_are_refused_by_name(form, bits, words, channels, order, monkeypatch):
+    import sys
+
+    extra = {338: (3, (2,))} if channels in (2, 4) else {}
+    tags = {339: (3, (form,) * channels), **extra}
+    data = tiff(
+        b"\xff" * (4 * channels * bits // 8), tags, bits=(bits,) * channels, photometric=2 if channels > 2 else 1,
+        order=order,
+    )  # fmt: skip
+    sentence = refusal(data)
+    assert f"has samples of {words}; only unsigned whole numbers can be compressed; convert it" in sentence
+    for missing in ("tifffile", "imagecodecs"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    assert refusal(data) == sentence
+
+
+@pytest.mark.parametrize("form", [2, 3])
+def test_pillow_images_of_such_files_are_refused_too(form):
+    data = tiff(b"\xff" * 4, {339: (3, (form,))}) if form == 2 else tiff(bytes(16), {339: (3, (form,))}, bits=(32,))
+    with pytest.raises(NellocError, match="only unsigned whole numbers can be compressed"):
+        image.from_image(Image.open(io.BytesIO(data)), "photo")
+
+
+def test_one_signed_channel_is_enough():
+    data = tiff(bytes(12), {339: (3, (1, 1, 2))}, bits=(8,) * 3, photometric=2)
+    assert "signed numbers" in refusal(data)
+
+
+@pytest.mark.parametrize("form", [1, 4])
+def test_unsigned_and_undefined_samples_are_read(form):
+    found = image.read(tiff(b"\0\x7f\x80\xff", {339: (3, (form,))}), "photo")
+    assert found.planes.ravel().tolist() == [0, 127, 128, 255]
+
+
+# Samples of other sorts, refused by name
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "tags", "words"),
+    [
+        ((32,), 1, {}, "has samples of 32 bits"),
+        ((5, 6, 5), 2, {}, "has samples of different depths (5, 6, 5 bits)"),
+        ((4, 4, 4), 2, {}, "has samples of 4 bits"),
+        ((8,), 4, {}, "has samples of a transparency mask"),
+        ((16,), 32803, {}, "has samples of a colour filter array"),
+        ((8, 8, 8), 9, {}, "has samples of ICC LAB"),
+        ((8,) * 4, 5, {}, "is of mode CMYK; only"),
+        ((16,) * 4, 5, {}, "is of mode CMYK; only"),
+        ((8,) * 3, 6, {}, "has samples of YCbCr"),
+        ((8,) * 2, 1, {338: (3, (0,))}, "has extra channels"),
+        ((8,) * 2, 1, {}, "has extra channels"),
+        ((16,) * 2, 1, {338: (3, (1,))}, "has colours multiplied by their alpha"),
+        ((8,) * 5, 2, {338: (3, (2, 0))}, "has extra channels"),
+        ((8,) * 2, 2, {}, "has 2 channels, too few"),
+        ((12,), 0, {}, "whose 0 is white"),
+    ],
+)  # fmt: skip
+def test_samples_that_are_not_kept_are_named(bits, photometric, tags, words):
+    data = tiff(bytes(4 * sum(bits)), tags, bits=bits, photometric=photometric)
+    assert words in refusal(data)
+
+
+@pytest.mark.parametrize("orders", [("<", "<"), (">", ">")])
+def test_gray_and_alpha_of_16_bits_is_read_and_written(orders, tmp_path):
+    samples = RANDOM.integers(0, 1 << 16, (3, 5, 2)).astype(np.uint16)
+    data = tiff(
+        samples.astype(orders[0] + "u2").tobytes(), {338: (3, (2,))}, width=5, height=3, bits=(16, 16), order=orders[1]
+    )
+    found = image.read(data, "photo")
+    assert found.kind is Kind.LA16
+    np.testing.assert_array_equal(image.to_array(found), samples)
+    written = image.write(found, ".tif")
+    assert written.left_out == ()
+    np.testing.assert_array_equal(tiff_samples(written.data), samples)
+    assert tiff_tags(written.data)[338].value == (2,)
+
+
+# Depths between 8 and 16 bits
+
+
+def packed(samples: np.ndarray, bits: int) -> bytes:
+    """Rows of samples of so many bits, each of whole bytes."""
+    rows = []
+    for row in samples.reshape(samples.shape[0], -1):
+        text = "".join(f"{value:0{bits}b}" for value in row.tolist())
+        text += "0" * (-len(text) % 8)
+        rows.append(int(text, 2).to_bytes(len(text) // 8, "big"))
+    return b"".join(rows)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [9, 10, 12, 14, 15])
+def test_a_depth_between_8_and_16_bits_is_kept_in_tiff_and_named_elsewhere(bits, channels, order):
+    samples = RANDOM.integers(0, 1 << bits, (3, 5, channels)).astype(np.uint16)
+    samples[0, 0] = (1 << bits) - 1
+    tags = {338: (3, (2,))} if channels in (2, 4) else {}
+    data = tiff(
+        packed(samples, bits), tags, width=5, height=3, bits=(bits,) * channels,
+        photometric=2 if channels > 2 else 1, order=order,
+    )  # fmt: skip
+    found = image.read(data, "photo")
+    assert found.kind.deep
+    np.testing.assert_array_equal(image.to_array(found).reshape(samples.shape), samples)
+    written = image.write(found, ".tif")
+    assert written.left_out == ()
+    assert tiff_tags(written.data)[258].value == (bits if channels == 1 else (bits,) * channels)
+    np.testing.assert_array_equal(tiff_samples(written.data).reshape(samples.shape), samples)
+    assert image.read(written.data, "photo").same_as(found)
+    assert image.write(found, ".png").left_out == (f"depth of {bits} bits per sample",)
+    if channels in (1, 3):
+        assert image.write(found, ".pnm").left_out == (f"depth of {bits} bits per sample",)
+
+
+def test_a_12_bit_gray_file_needs_no_other_library_than_pillow(monkeypatch):
+    import sys
+
+    samples = RANDOM.integers(0, 1 << 12, (3, 5)).astype(np.uint16)
+    for name in ("tifffile", "imagecodecs"):
+        monkeypatch.setitem(sys.modules, name, None)
+    found = image.read(tiff(packed(samples, 12), {}, width=5, height=3, bits=(12,)), "photo")
+    np.testing.assert_array_equal(image.to_array(found), samples)
+    assert found.metadata.depth == 12
+
+
+def test_samples_that_do_not_fit_their_depth_are_written_with_16_bits_and_the_depth_is_named():
+    from dataclasses import replace
+
+    found = image.read(tiff(packed(np.full((2, 2), 4095), 12), {}, bits=(12,)), "photo")
+    wide = replace(found, groups=(np.full((1, 2, 2), 5000, np.uint16),))
+    written = image.write(wide, ".tif")
+    assert written.left_out == ("depth of 12 bits per sample",)
+    np.testing.assert_array_equal(tiff_samples(written.data), 5000)
+
+
+# Tags
+
+
+TEXTS = ["plain", "Füße", "é" * 300, "写真 ☃ 🙂", "Фото", "صورة", "תמונה", "a\0b", "\0", "a\n\tb"]
+
+
+def same_tags(data: bytes, written: bytes, storage: set[int]) -> None:
+    """Compare the tags of two files, beside storage, as tifffile reads them: type, count and value."""
+    mine, other = tiff_tags(data), tiff_tags(written)
+    for tag in set(mine) | (set(other) - {317}):
+        if tag not in storage:
+            assert mine[tag] == other[tag], tag
+
+
+STORAGE = {256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 320, 338}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", ["gray", "RGB", "RGB, 16 bits", "one bit", "palette"])
+def test_every_tag_of_a_tiff_file_comes_back_with_its_type_and_value(kind, order, tmp_path):
+    tags = {
+        297: (3, (0, 1)),  # PageNumber
+        321: (3, (3, 200)),  # HalftoneHints
+        336: (3, (0, 255)),  # DotRange
+        301: (3, tuple(range(3 * 256))),  # TransferFunction
+        270: (2, "Füße 写真\0".encode()),
+        271: (2, b"a maker\0"),
+        305: (2, b"software\0"),
+        306: (2, b"2026:01:02 03:04:05\0"),
+        315: (2, "Артист\0".encode()),
+        316: (2, b"a host\0"),
+        33432: (2, b"Copyright \xa9 1999\0"),
+        282: (5, (300, 1)),
+        283: (5, (150, 1)),
+        296: (3, (3,)),
+        318: (5, (312700, 1000003, 329000, 999983)),  # WhitePoint
+        319: (5, (64, 100, 33, 100, 3, 10, 6, 10, 15, 100, 6, 100)),
+        532: (5, (0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1)),
+        33550: (12, (0.1, 0.2, 0.0)),  # GeoTIFF
+        33922: (12, (0.0, 0.0, 0.0, 440720.0, 100.0, 0.0)),
+        34735: (3, (1, 1, 0, 1, 1024, 0, 1, 1)),
+        34736: (12, (1 / 3, 6378137.0)),
+        34737: (2, b"WGS 84|\0"),
+        40001: (2, b"a\0b\0"),
+        40002: (1, bytes(range(9))),
+        40003: (10, (-1, 7, 2, -999999937)),
+        40004: (11, (0.1, float("inf"))),
+        40005: (8, (-1, 2, -3)),
+        40006: (9, (-5,)),
+        40007: (6, (-5, 6)),
+        40008: (7, b"\0\1\2\xff"),
+        40009: (5, (0, 0)),
+        50714: (5, (1, 3)),  # BlackLevel, which libtiff does not take
+        50838: (4, (1, 2)),
+        700: (1, b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"),
+        34377: (7, b"8BIM\4\4\0\0\0\0\0\2hi"),
+        34675: (7, bytes(range(200))),
+    }
+    exif = {33434: (5, (1, 999999937)), 36867: (2, b"2026:01:02 03:04:05\0"), 37500: (7, b"notes" * 9)}
+    exif |= {37510: (7, b"UNICODE\0" + "写真".encode("utf-16-le")), 37121: (7, b"\1\2\3\0")}
+    gps = {0: (1, b"\2\3\0\0"), 1: (2, b"N\0"), 2: (5, (47, 1, 59, 1, 123457, 10000)), 29: (2, b"2026:01:02\0")}
+    children = {34665: exif, 34853: gps}
+    bits, photometric, samples = {
+        "gray": ((8,), 1, bytes(range(4))),
+        "RGB": ((8,) * 3, 2, bytes(range(12))),
+        "RGB, 16 bits": ((16,) * 3, 2, bytes(range(24))),
+        "one bit": ((1,), 1, b"\x40\x80"),
+        "palette": ((8,), 3, bytes(range(4))),
+    }[kind]
+    if kind == "palette":
+        tags[320] = (3, [value * 257 for value in range(256)] * 3)
+    data = tiff(samples, tags, bits=bits, photometric=photometric, order=order, children=children)
+    found = image.read(data, "photo")
+    assert found.left_out == ()
+    written = image.write(found, ".tif")
+    assert written.left_out == ()
+    same_tags(data, written.data, STORAGE)
+    assert image.read(written.data, "photo").same_as(found)
+    assert written.data[:2] == data[:2]
+    for suffix in (".png",) if kind != "RGB" else (".png", ".webp"):
+        lost = {"Photoshop data"} if suffix == ".png" else {"Photoshop data", "resolution"}
+        assert set(image.write(found, suffix).left_out) == lost
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_any_script_are_read_of_what_is_written_by_exiftool_as_they_were(text, order, tmp_path):
+    need("exiftool")
+    tags = {tag: (2, text.encode() + b"\0") for tag in (269, 270, 305, 315, 316, 33432)}
+    data = tiff(bytes(4), tags, order=order)
+    found = image.read(data, "photo")
+    assert found.left_out == ()
+    names = {"IFD0:DocumentName", "IFD0:ImageDescription", "IFD0:Software", "IFD0:Artist", "IFD0:Copyright"}
+    files = {".in.tif": data, ".tif": image.write(found, ".tif").data, ".png": image.write(found, ".png").data}
+    for suffix, content in files.items():
+        (tmp_path / f"a{suffix}").write_bytes(content)
+    with ExifTool() as exiftool:
+        first, *others = exiftool.read_all([tmp_path / f"a{suffix}" for suffix in files])
+    for other in others:
+        assert {name: first.get(name) for name in names} == {name: other.get(name) for name in names}
+    assert tiff_tags(files[".tif"])[270].value == tiff_tags(data)[270].value
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_random_tags_come_back_byte_for_byte(data):
+    order = data.draw(st.sampled_from(ORDERS))
+    kinds = {type_: size for type_, size in SIZES.items() if type_ not in (13, 16, 17, 18)}
+
+    def some(numbers):
+        found = {}
+        for tag in data.draw(st.lists(st.sampled_from(numbers), max_size=6, unique=True)):
+            type_ = data.draw(st.sampled_from(sorted(kinds)))
+            count = data.draw(st.integers(1, 9))
+            found[tag] = (type_, data.draw(st.binary(min_size=count * kinds[type_], max_size=count * kinds[type_])))
+        return found
+
+    tags = some([*range(269, 273), 285, 297, 301, 305, 306, 315, 316, 318, 319, 321, 336, 33432, *range(40001, 40020)])
+    children = {34665: some([33434, 36864, 37500, 37510, 42036]), 34853: some([0, 1, 2, 5, 29])}
+    children = {tag: child for tag, child in children.items() if child}
+    content = tiff(bytes(range(12)), tags, bits=(8,) * 3, photometric=2, order=order, children=children)
+    found = image.read(content, "photo")
+    assert found.left_out == ()
+    for suffix in (".tif", ".png", ".webp"):
+        written = image.write(found, suffix)
+        assert written.left_out == ()
+        exif = written.data if suffix == ".tif" else image.read(written.data, "photo").metadata.get(ItemType.EXIF)
+        if not tags and not children:
+            assert suffix == ".tif" or exif is None
+            continue
+        _, first = structure.read(exif)
+        for tag, (type_, value) in tags.items():
+            assert first.entries[tag] == structure.Entry(type_, len(value) // SIZES[type_], value)
+        for pointer, child in children.items():
+            for tag, (type_, value) in child.items():
+                entry = structure.Entry(type_, len(value) // SIZES[type_], value)
+                assert first.children[pointer].entries[tag] == entry
+
+
+def test_exif_of_a_photograph_goes_into_a_tiff_file_at_the_same_places():
+    # Cameras' notes tell of places in the whole of EXIF.
+    exif = structure.pack(
+        structure.Directory(
+            {271: structure.Entry(2, 9, b"a camera\0"), 531: structure.numbers(3, (2,), ">")},
+            {34665: structure.Directory({37500: structure.Entry(7, 8, b"PENTAX!!")})},
+        ),
+        ">",
+    )
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(out, "JPEG", exif=b"Exif\0\0" + exif)
+    written = image.write(image.read(out.getvalue(), "photo"), ".tif")
+    assert written.left_out == ()
+    assert written.data.index(b"PENTAX!!") == exif.index(b"PENTAX!!")
+    assert tiff_tags(written.data)[531].value == (2,)
+    assert tiff_tags(written.data)[34665].value["MakerNote"] == b"PENTAX!!"
+
+
+def test_the_thumbnail_of_exif_is_named_where_it_is_lost():
+    exif = bytearray(b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHII", 274, 3, 1, 1) + struct.pack("<I", 26))
+    exif += b"\1\0" + struct.pack("<HHII", 259, 3, 1, 6) + bytes(4)
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(out, "JPEG", exif=b"Exif\0\0" + bytes(exif))
+    found = image.read(out.getvalue(), "photo")
+    assert image.write(found, ".tif").left_out == ("EXIF thumbnail",)
+    assert image.write(found, ".png").left_out == ()
+
+
+def test_what_exif_says_otherwise_than_the_file_is_named():
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296], exif[271] = 300.0, 300.0, 2, "a camera"
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(out, "JPEG", exif=exif, dpi=(72, 72))
+    found = image.read(out.getvalue(), "photo")
+    assert image.write(found, ".tif").left_out == ("TIFF tag 282 (XResolution)", "TIFF tag 283 (YResolution)")
+    assert image.write(found, ".png").left_out == ()
+
+
+def test_exif_with_a_value_outside_it_loses_that_one_only():
+    exif = bytearray(b"MM\0*\0\0\0\x08\0\2" + struct.pack(">HHII", 270, 2, 99, 9999))
+    exif += struct.pack(">HHI4s", 271, 2, 3, b"me\0\0") + bytes(4)
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(out, "JPEG", exif=b"Exif\0\0" + bytes(exif))
+    found = image.read(out.getvalue(), "photo")
+    written = image.write(found, ".tif")
+    assert written.left_out == ("TIFF tag 270 (ImageDescription)",)
+    assert tiff_tags(written.data)[271].value == "me"
+    assert 270 not in tiff_tags(written.data)
+
+
+def test_a_resolution_that_a_format_rounds_too_far_is_named():
+    for numbers, lost in (((300, 1), ()), ((1, 3), ("resolution",)), ((1, 4000000000), ("resolution",))):
+        tags = {282: (5, numbers), 283: (5, numbers), 296: (3, (2,))}
+        found = image.read(tiff(bytes(4), tags), "photo")
+        assert image.write(found, ".tif").left_out == ()
+        assert image.write(found, ".png").left_out == lost
+
+
+def test_a_resolution_that_is_none_is_named():
+    found = image.read(tiff(bytes(4), {282: (5, (300, 0)), 283: (5, (300, 1))}), "photo")
+    assert found.left_out == ("TIFF tag 282 (XResolution)", "TIFF tag 283 (YResolution)")
+
+
+# BigTIFF
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", ["gray", "RGB", "RGB, 16 bits"])
+def test_a_bigtiff_file_is_read_with_its_tags(kind, order):
+    tags = {
+        270: (2, b"a description, rather long\0"),
+        305: (2, b"me\0"),
+        40001: (16, (1, 2, (1 << 32) - 1)),
+        40002: (16, (1 << 40,)),
+        34377: (7, b"8BIM\4\4\0\0\0\0\0\2hi"),
+        282: (5, (300, 1)),
+        283: (5, (300, 1)),
+    }
+    bits, photometric, count = {"gray": ((8,), 1, 4), "RGB": ((8,) * 3, 2, 12), "RGB, 16 bits": ((16,) * 3, 2, 24)}[
+        kind
+    ]
+    children = {34665: {33434: (5, (1, 60)), 37500: (7, b"notes" * 3)}}
+    data = tiff(bytes(range(count)), tags, bits=bits, photometric=photometric, order=order, big=True, children=children)
+    found = image.read(data, "photo")
+    assert found.left_out == ("TIFF tag 40002",)
+    np.testing.assert_array_equal(image.to_array(found), tiff_samples(data))
+    written = image.write(found, ".tif")
+    assert written.left_out == ()
+    back = tiff_tags(written.data)
+    assert back[270].value == "a description, rather long"
+    assert (back[40001].type, back[40001].value) == (4, (1, 2, (1 << 32) - 1))
+    assert back[34377].value == tiff_tags(data)[34377].value
+    assert back[34665].value["MakerNote"] == b"notes" * 3
+
+
+@pytest.mark.parametrize("type_", [1, 2, 7])
+def test_photoshop_data_of_any_type_of_bytes_is_kept(type_):
+    body = b"8BIM\4\4\0\0\0\0\0\2hi"
+    for bits, photometric in (((8,) * 3, 2), ((16,) * 3, 2), ((16,), 1)):
+        data = tiff(bytes(24), {34377: (type_, body)}, bits=bits, photometric=photometric)
+        found = image.read(data, "photo")
+        assert found.metadata.get(ItemType.PHOTOSHOP) == body
+        written = image.write(found, ".tif")
+        assert written.left_out == ()
+        assert image.read(written.data, "photo").metadata.get(ItemType.PHOTOSHOP) == body
+
+
+# Layouts and compressions
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("tile", [None, (16, 32)])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "zstd", "lzma"])
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_every_layout_of_samples_is_read(dtype, compression, tile, planar, order, big):
+    import tifffile
+
+    samples = RANDOM.integers(0, 256 if dtype == "u1" else 65536, (37, 41, 3)).astype(dtype)
+    out = io.BytesIO()
+    array = samples if planar == "contig" else samples.transpose(2, 0, 1)
+    tifffile.imwrite(
+        out, np.ascontiguousarray(array), photometric="rgb", planarconfig=planar, compression=compression, tile=tile,
+        rowsperstrip=None if tile else 7, byteorder=order, bigtiff=big, metadata=None, software="me",
+    )  # fmt: skip
+    found = image.read(out.getvalue(), "photo")
+    np.testing.assert_array_equal(image.to_array(found), samples)
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize(
+    ("compression", "options"),
+    [
+        ("webp", {"level": -1, "lossless": True}),
+        ("jpegxl", {"lossless": True}),
+        ("jpeg2000", {"reversible": True}),
+        ("jpegxr", {"level": 1.0}),
+        ("lerc", {}),
+        ("png", {}),
+    ],
+)
+def test_compressions_that_pillow_does_not_know_are_read(compression, options, dtype, monkeypatch):
+    import sys
+
+    import tifffile
+
+    if (compression, dtype) == ("webp", "u2"):
+        pytest.skip("WebP has no 16 bits")
+    samples = RANDOM.integers(0, 256 if dtype == "u1" else 65536, (37, 41, 3)).astype(dtype)
+    out = io.BytesIO()
+    tifffile.imwrite(
+        out, samples, photometric="rgb", compression=compression, compressionargs=options, metadata=None,
+        software=False,
+    )  # fmt: skip
+    found = image.read(out.getvalue(), "photo")
+    np.testing.assert_array_equal(image.to_array(found), samples)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    sentence = refusal(out.getvalue())
+    assert "compressed by" in sentence
+    assert "imagecodecs is needed; pip install 'nelloc[deep]'" in sentence
+
+
+def test_a_compression_that_nothing_decodes_is_named():
+    data = tiff(bytes(4), {259: (3, (34661,))})
+    assert "is a TIFF file of 1 x 8 bits compressed by JBIG, which cannot be decoded" in refusal(data)
+    data = tiff(bytes(4), {259: (3, (60123,))})
+    assert "compressed by scheme 60123, which cannot be decoded" in refusal(data)
+
+
+def test_libtiff_writes_nothing_to_the_terminal(capfd):
+    out = io.BytesIO()
+    picture = Image.fromarray(RANDOM.integers(0, 256, (50, 50, 3), np.uint8))
+    picture.save(out, "TIFF", compression="tiff_lzw")
+    data = bytearray(out.getvalue())
+    data[200:260] = b"\xff" * 60
+    with pytest.raises(NellocError, match="is damaged"):
+        image.read(bytes(data), "photo")
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(OSError, match="decoder error"):
+        Image.open(io.BytesIO(bytes(data))).load()
+    assert "code" in capfd.readouterr().err  # others who use Pillow see what they saw
+
+
+@pytest.mark.parametrize("orientation", range(9))
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_files_of_every_orientation_are_shown_upright(orientation, dtype, tmp_path):
+    from PIL import ImageOps
+
+    samples = RANDOM.integers(0, 250, (3, 5, 3)).astype(dtype)
+    photometric, bits = 2, (8 if dtype == "u1" else 16,) * 3
+    data = tiff(samples.tobytes(), {274: (3, (orientation,))}, width=5, height=3, bits=bits, photometric=photometric)
+    found = image.read(data, "photo")
+    shallow = Image.fromarray(samples.astype(np.uint8))
+    shallow.getexif()[274] = orientation
+    np.testing.assert_array_equal(image.to_array(found), np.asarray(ImageOps.exif_transpose(shallow)))
+
+
+def test_samples_that_lie_outside_the_file_are_damage_and_not_read_of_what_follows():
+    data = tiff(bytes(range(16)), {}, width=4, height=4)
+    for more in ({273: (4, (len(data) - 3,))}, {278: (3, (1,))}):
+        with pytest.raises(NellocError, match="is damaged"):
+            image.read(tiff(bytes(range(16)), more, width=4, height=4), "photo")
+
+
+# Forged files
+
+
+def test_tags_that_share_their_bytes_take_no_more_memory_than_the_file():
+    import tracemalloc
+
+    tags = 3000
+    size = 1 << 16
+    out = bytearray(b"II*\0" + struct.pack("<I", 8 + size) + bytes(size) + struct.pack("<H", tags))
+    for tag in range(40000, 40000 + tags):
+        out += struct.pack("<HHII", tag, 7, size, 8)
+    out += bytes(4)
+    tracemalloc.start()
+    _, first = structure.read(bytes(out))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(first.entries) + len(first.unreadable) == tags
+    assert peak < 8 * len(out)
+
+
+def test_a_chain_of_directories_that_never_ends_is_counted_as_far_as_it_goes():
+    data = bytearray(tiff(bytes(4), {}))
+    (place,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, place)
+    struct.pack_into("<I", data, place + 2 + 12 * count, place)
+    assert image.read(bytes(data), "photo").planes.shape == (1, 2, 2)
+    struct.pack_into("<I", data, place + 2 + 12 * count, len(data))
+    data += bytes(2) + struct.pack("<I", place)
+    with pytest.raises(NellocError, match="has 2 frames"):
+        image.read(bytes(data), "photo")
+
+
+@pytest.mark.parametrize("tag", [277, 258, 273, 279, 339])
+def test_numbers_of_values_that_no_image_has_are_refused(tag):
+    data = tiff(bytes(1 << 23), {tag: (3, bytes(1 << 24))}) if tag != 277 else tiff(bytes(4), {277: (4, (1 << 31,))})
+    with pytest.raises(NellocError, match=r"is damaged \(its tags have more values"):
+        image.read(data, "photo")
+
+
+# Images that Pillow opened
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_pillow_image_of_a_tiff_file_has_the_metadata_of_the_file(order, tmp_path):
+    tags = {
+        270: (2, "Füße 写真\0".encode()),
+        297: (3, (0, 1)),
+        40001: (2, b"a\0b\0"),
+        282: (5, (7, 3)),
+        283: (5, (7, 3)),
+    }
+    data = tiff(
+        bytes(range(12)), tags, bits=(8,) * 3, photometric=2, order=order, children={34665: {33434: (5, (1, 3))}}
+    )
+    expected = image.read(data, "photo").metadata
+    (tmp_path / "a.tif").write_bytes(data)
+    for name in (io.BytesIO(data), tmp_path / "a.tif"):
+        assert image.from_image(Image.open(name)).metadata == expected
+        opened = Image.open(name)
+        opened.load()
+        assert image.from_image(opened).metadata == expected
+
+
+@pytest.mark.parametrize("options", [{"compression": "jpeg"}, {"compression": "jpeg", "quality": 100}])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_inside_a_tiff_file_is_read_as_its_decoded_pixels(channels, options):
+    samples = RANDOM.integers(0, 256, (32, 48, channels)).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(samples[:, :, 0] if channels == 1 else samples).save(out, "TIFF", **options)
+    found = image.read(out.getvalue(), "photo")
+    np.testing.assert_array_equal(image.to_array(found), np.asarray(Image.open(io.BytesIO(out.getvalue()))))
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_fax_compressions_are_read(compression):
+    samples = RANDOM.integers(0, 2, (32, 48)).astype(np.bool_)
+    out = io.BytesIO()
+    Image.fromarray(samples).save(out, "TIFF", compression=compression)
+    found = image.read(out.getvalue(), "photo")
+    np.testing.assert_array_equal(image.to_array(found), samples)
+    assert (found.left_out, found.metadata.items) == ((), ())

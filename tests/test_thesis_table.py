@@ -1,0 +1,114 @@
+"""docs/THESIS.md has a row for all that the thesis numbers, and what it and RESULTS.md name exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from nelloc.research.catalogue import EXPERIMENTS
+
+ROOT = Path(__file__).parents[1]
+TABLE = (ROOT / "docs" / "THESIS.md").read_text()
+RESULTS = (ROOT / "docs" / "RESULTS.md").read_text()
+
+# How many equations, figures and tables each chapter and appendix has.
+EQUATIONS = {"1": 23, "2": 51, "3": 17, "4": 34, "5": 7, "A": 20, "B": 11, "C": 7}
+FIGURES = {"1": 1, "2": 7, "3": 5, "4": 6, "5": 7, "A": 1, "C": 3, "D": 1}
+TABLES = {"2": 1, "4": 2, "5": 7}
+ALGORITHMS = 6
+
+
+def numbered() -> list[str]:
+    """What there is to have a row."""
+    found = [f"Algorithm {number + 1}" for number in range(ALGORITHMS)]
+    for kind, counts in (("eq.", EQUATIONS), ("Figure", FIGURES), ("Table", TABLES)):
+        found += [f"{kind} {chapter}.{number + 1}" for chapter, count in counts.items() for number in range(count)]
+    return found
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells of each row of five, by its first."""
+    found: dict[str, list[str]] = {}
+    for line in TABLE.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == 5 and cells[0] not in ("thesis", "---"):
+            assert cells[0] not in found, f"{cells[0]} has two rows"
+            found[cells[0]] = cells
+    return found
+
+
+def test_all_that_the_thesis_numbers_has_one_row():
+    assert sorted(rows()) == sorted(numbered())
+
+
+def test_no_cell_is_empty_and_every_state_is_one_of_three():
+    for cells in rows().values():
+        assert all(cells), cells
+        assert cells[2] in ("as written", "otherwise", "missing"), cells
+        assert "`" in cells[4], cells
+
+
+def test_every_test_that_is_named_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TABLE)
+    assert len(named) > 100
+    for file, name in set(named):
+        assert f"def {name}(" in (ROOT / file).read_text(), (file, name)
+    alone = re.findall(r"`(test_slip_\w+)`", TABLE)
+    assert len(alone) > 10
+    equations = (ROOT / "tests" / "research" / "test_thesis_equations.py").read_text()
+    assert [name for name in alone if f"def {name}(" not in equations] == []
+
+
+def test_every_slip_that_is_computed_is_named():
+    equations = (ROOT / "tests" / "research" / "test_thesis_equations.py").read_text()
+    assert [name for name in re.findall(r"def (test_slip_\w+)", equations) if f"`{name}`" not in TABLE] == []
+
+
+@pytest.mark.parametrize("text", [TABLE, RESULTS], ids=["THESIS.md", "RESULTS.md"])
+def test_every_command_that_is_named_exists(text):
+    from nelloc.cli.main import main
+
+    names = {experiment.name for experiment in EXPERIMENTS} | {"list", "bits-back", "NAME"}
+    found = set(re.findall(r"nelloc research ([\w-]+)", text))
+    assert found
+    assert found <= names
+    for command in set(re.findall(r"`nelloc ([\w-]+)", text)):
+        assert command in main.commands, command
+    for script in set(re.findall(r"python ((?:benchmarks|scripts)/\w+\.py)", text)):
+        assert (ROOT / script).is_file(), script
+
+
+def test_every_experiment_has_a_row():
+    named = set(re.findall(r"`nelloc research ([\w-]+)`", TABLE)) | set(re.findall(r"`([\w-]+)`", RESULTS))
+    assert [experiment.name for experiment in EXPERIMENTS if experiment.name not in named] == []
+
+
+@pytest.mark.parametrize("text", [TABLE, RESULTS], ids=["THESIS.md", "RESULTS.md"])
+def test_every_file_that_is_cited_is_there(text):
+    cited = re.findall(r"\]\(([^)#]+)\)", text) + [
+        f"../{name}" for name in re.findall(r"`(benchmarks/[\w./-]+)`", text)
+    ]
+    assert cited
+    missing = [name for name in cited if "://" not in name and not (ROOT / "docs" / name).exists()]
+    assert missing == []
+
+
+def test_nothing_is_said_to_be_out_of_reach():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks" / "results").glob("*.md")]
+    assert [path.name for path in documents if "not to hand" in path.read_text()] == []
+
+
+def test_every_result_is_that_of_an_experiment_and_cited():
+    """What lies in benchmarks/results/research was written by a command, and RESULTS.md leads to it."""
+    names = {experiment.name for experiment in EXPERIMENTS}
+    results = sorted((ROOT / "benchmarks" / "results" / "research").glob("*.json"))
+    assert results
+    for path in results:
+        report = json.loads(path.read_text())
+        run = "quick" if report["settings"]["quick"] else "full"
+        assert report["experiment"] in names
+        assert path.stem == f"{report['experiment']}-{run}-seed{report['settings']['seed']}"
+        assert f"research/{path.name})" in RESULTS, path.name
