@@ -139,8 +139,14 @@ static inline void make_random_model(random_model *model, choices *from, int32_t
     const int32_t levels = s->raw ? 1 : choose(from, deep ? 8 : 1, 80);
     int32_t *thresholds = new_table(model, levels);
     const int32_t step = choose(from, 1, 400);
-    for (int32_t k = 1; k < levels; k++)
-        thresholds[k] = thresholds[k - 1] + draw(from, 1, step);
+    for (int32_t k = 1; k < levels; k++) {
+        int32_t most = step;
+        if (deep && k > levels - 8) { /* the levels that follow the last, an octave further, go on in order */
+            const int32_t room = 2 * thresholds[levels - 8] + 18 * s->channels - thresholds[k - 1] - (levels - k);
+            most = room < most ? room : most;
+        }
+        thresholds[k] = thresholds[k - 1] + draw(from, 1, most);
+    }
     s->activity_levels = levels;
     s->thresholds = thresholds;
     s->input_scale = any_table(model, from, levels, 1, 16000);
