@@ -131,8 +131,8 @@ def test_a_signal_while_the_output_is_written_leaves_the_target_as_it_was(
 @pytest.mark.parametrize("drawn", [False, True])
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_ctrl_c_does_not_wait_for_the_rest_of_the_work(tmp_path, small_model_path, threads, drawn):
-    # Half a minute of work and more for the largest model in the core, minutes for the adaptive coder in NumPy: the test
-    # would not end in time if it were all done.
+    # Half a minute of work and more for the largest model in the core, minutes for the adaptive coder in NumPy: the
+    # test would not end in time if it were all done.
     noise = np.random.default_rng(0).integers(0, 9, (2400, 2400, 3), np.uint8)
     image = noise + (128 + 80 * np.sin(np.arange(2400) / 50)).astype(np.uint8)[:, None]
     Image.fromarray(image // 64 * 64 if drawn else image).save(tmp_path / "large.bmp")
