@@ -1,6 +1,6 @@
 """Speed of the codec, all in one run so that the ratios hold on any machine.
 
-    python benchmarks/speed.py --part core --data DATA --out benchmarks/results/speed_core
+    python benchmarks/speed.py --part core --data DATA --rounds 1 --out benchmarks/results/speed_core
     python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
     python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
@@ -283,15 +283,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--part", action="append", choices=(*CORE_PARTS, *NUMPY_PARTS))
-    parser.add_argument("--data", type=Path, default=None, help="the folder of test data, for a Kodak photograph")
+    parser.add_argument("--data", type=Path, default=None, help="the folder of test data: core is of kodim23 then")
+    parser.add_argument("--rounds", type=int, default=core_speed.ROUNDS, help="rounds of the core's parts")
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
+    core_speed.ROUNDS = args.rounds
     model = library.find()
     parts = []
     with threadpool_limits(limits=1):
         engine = Engine.of(model, backends.prepare(model, "numpy"))
         measurements: dict[str, Callable[[], list[str]]] = {
-            "core": lambda: core_speed.core({**core_speed.kodak(args.data, 23), "parrots": photograph(1024)}),
+            "core": lambda: core_speed.core(core_speed.kodak(args.data, 23) or {"parrots": photograph(1024)}),
             "sets": lambda: core_speed.sets(photograph(1024)),
             "shapes": lambda: core_speed.shapes(photograph(1024)),
             "threads": lambda: core_speed.threads(photograph(1024)),
