@@ -31,12 +31,6 @@ static PyObject *levels(PyObject *self, PyObject *arguments) {
     return found;
 }
 
-static PyObject *best_level(PyObject *self, PyObject *arguments) {
-    (void)self;
-    (void)arguments;
-    return PyLong_FromLong(nlc_best_level());
-}
-
 /* --- models ------------------------------------------------------------------------------------------------- */
 
 static void free_model(PyObject *capsule) { nlc_model_free(PyCapsule_GetPointer(capsule, MODEL)); }
@@ -132,12 +126,6 @@ static PyObject *new_model(PyObject *self, PyObject *arguments) {
         PyBuffer_Release(&all->views[k]);
     PyMem_Free(all);
     return made;
-}
-
-static PyObject *can_learn(PyObject *self, PyObject *capsule) {
-    (void)self;
-    const nlc_model *model = PyCapsule_GetPointer(capsule, MODEL);
-    return model ? PyBool_FromLong(nlc_model_can_learn(model)) : NULL;
 }
 
 /* evaluate(model, inputs, outputs, hidden, pixels): int16 (pixels, inputs) to int32 (pixels, outputs) and uint8. */
@@ -318,9 +306,7 @@ static PyObject *ends_with(PyObject *self, PyObject *arguments) {
 
 static PyMethodDef methods[] = {
     {"levels", levels, METH_NOARGS, "List the CPU levels: (name, available)."},
-    {"best_level", best_level, METH_NOARGS, "The number of the fastest level that is available."},
     {"model", new_model, METH_VARARGS, "Prepare a model for samples of some bits and a CPU level."},
-    {"can_learn", can_learn, METH_O, "Whether a model's last layer may learn."},
     {"evaluate", evaluate, METH_VARARGS, "Evaluate a model's network."},
     {"walk", new_walk, METH_VARARGS, "Prepare to code tiles."},
     {"run", run, METH_VARARGS, "Code some pixels; returns how many, 0 at the end."},
