@@ -27,9 +27,9 @@ import numpy as np
 from images import load
 from PIL import Image
 
-from nelloc import files
-from nelloc.codec import Options
-from nelloc.folders.run import compress_folder
+from nelloc.codec.encode import Options
+from nelloc.files import convert as files
+from nelloc.files.batch.run import compress_folder
 
 
 @dataclass(frozen=True)

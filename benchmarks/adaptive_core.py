@@ -19,9 +19,9 @@ import numpy as np
 from mixed_images import mixed_images
 from numpy.typing import NDArray
 
+from nelloc.codec.adaptive import classify, native, stream
+from nelloc.codec.adaptive.coder import Shape
 from nelloc.exact.native import NO_CORE, VARIABLE, missing
-from nelloc.generic import native, record, survey
-from nelloc.generic.adaptive import Shape
 
 RESULTS = Path(__file__).parent / "results"
 BITS = 8
@@ -48,16 +48,16 @@ def main() -> None:
 
 def measured(name: str, samples: NDArray[Any], repeats: int) -> tuple[str, str, int, int, list[float]]:
     """Name, form, pixels, bytes, and seconds: NumPy's to encode and decode, and the core's."""
-    way = survey.likely_way(samples, BITS)
+    way = classify.likely_way(samples, BITS)
     shape = Shape(*samples.shape, BITS)
     with numpy_alone():
-        data, encoding = timed(lambda: record.encode(samples, BITS, way))
-        back, decoding = timed(lambda: record.decode(data, shape))
+        data, encoding = timed(lambda: stream.encode(samples, BITS, way))
+        back, decoding = timed(lambda: stream.decode(data, shape))
     assert native.codes(samples, BITS)
     seconds = [encoding, decoding, 0.0, 0.0]
     for place, work, right in (
-        (2, lambda: record.encode(samples, BITS, way), lambda found: found == data),
-        (3, lambda: record.decode(data, shape), lambda found: np.array_equal(found, samples)),
+        (2, lambda: stream.encode(samples, BITS, way), lambda found: found == data),
+        (3, lambda: stream.decode(data, shape), lambda found: np.array_equal(found, samples)),
     ):
         runs = [timed(work) for _ in range(repeats)]
         if not (np.array_equal(back, samples) and all(right(found) for found, _ in runs)):

@@ -28,7 +28,7 @@ from conformance.case import Case
 from conformance.cases import HEIGHT, WIDTH, cases
 from conformance.round_trip import Outcome, run
 
-from nelloc.codec import Options
+from nelloc.codec.encode import Options
 
 _COLUMNS = ("file", "kind", "samples", "palette, transparency", "metadata in .nlc", "written again", "read by others")
 _HEAD = "| " + " | ".join((*_COLUMNS, "bytes", ".nlc")) + " |"

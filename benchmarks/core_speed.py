@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import nelloc
-from nelloc import library
 from nelloc.bench.interface import Peer, Picture
 from nelloc.bench.peers import Missing, find
 from nelloc.bench.timing import medians
-from nelloc.exact import native
+from nelloc.exact import model_store, native
 from nelloc.image import from_array
 
 ROUNDS = 3
@@ -133,8 +132,8 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
     gray = np.asarray(Image.fromarray(photograph).convert("L"))
     level = _levels()[0]
     variants: dict[tuple[str, str, bool], Callable[[], object]] = {}
-    for name in library.shipped():
-        image = gray if library.find(name).channels == 1 else photograph
+    for name in model_store.shipped():
+        image = gray if model_store.find(name).channels == 1 else photograph
         for learn in (True, False):
             way = Way(level, name, learn)
             data = way.encode(image)
@@ -144,8 +143,8 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
     seconds = medians(variants, ROUNDS, time.process_time)
     heads = ["encode, s", "decode, s", "decode, Mpx/s", "--no-learn: encode, s", "decode, s", "decode, Mpx/s"]
     lines = [f"| 1024 x 1024, {level} | {' | '.join(heads)} |", "| --- " * 7 + "|"]
-    for name in library.shipped():
-        cells = [f"{name} ({library.find(name).id.hex()})"]
+    for name in model_store.shipped():
+        cells = [f"{name} ({model_store.find(name).id.hex()})"]
         for learn in (True, False):
             encode, decode = seconds[name, "encode", learn], seconds[name, "decode", learn]
             cells += [f"{encode:.2f}", f"{decode:.2f}", f"{2**20 / 1e6 / decode:.3f}"]

@@ -19,8 +19,8 @@ from images import load
 from numpy.typing import NDArray
 
 from nelloc import image as images
-from nelloc.codec import Options, decode_files, encode_pixels
-from nelloc.container import parse
+from nelloc.codec.container import parse
+from nelloc.codec.encode import Options, decode_files, encode_pixels
 
 SIDE = 128
 PEERS = {

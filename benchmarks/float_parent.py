@@ -15,23 +15,23 @@ from pathlib import Path
 import torch
 from images import SETS, load
 
-from nelloc import library
-from nelloc.models.export import export
+from nelloc.exact import model_store
 from nelloc.training.cost import measure_cost
 from nelloc.training.loop import Trainer
+from nelloc.training.networks.export import export
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default=library.DEFAULT_MODEL)
+    parser.add_argument("--model", default=model_store.DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     args = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     network = Trainer.resume(args.checkpoint).parent()
-    shipped = library.shipped().get(args.model, Path(args.model))
+    shipped = model_store.shipped().get(args.model, Path(args.model))
     assert export(network) == shipped.read_bytes(), f"{shipped} is not the integer model of {args.checkpoint}"
     lines = ["| set | float parent, bpd | integer, bpd | loss |", "| --- | --- | --- | --- |"]
     for name in args.sets or SETS:

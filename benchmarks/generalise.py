@@ -36,11 +36,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nelloc.models.full import FullConfig, FullNetwork
 from nelloc.ood.pair import PARTS, load
 from nelloc.ood.scores import bits_per_dimension
 from nelloc.training.images import ImageBatch, ImageSampler
 from nelloc.training.loop import Trainer, TrainingConfig
+from nelloc.training.networks.full import FullConfig, FullNetwork
 
 WIDTH, FULL_BLOCKS, LOCAL_BLOCKS = 32, 4, 1
 HORIZON = 3  # of the full model

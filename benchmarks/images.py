@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc.datasets import read_idx, read_sheet
+from nelloc.training.datasets import read_idx, read_sheet
 
 SETS = ("kodak", "cifar10", "thesis-imagenet10", "thesis-1024", "imagenet32-like", "celeba32", "celeba64", "held-out")
 # In gray, as Pillow converts to mode L.

@@ -18,8 +18,8 @@ from mixed_images import mixed_images
 from PIL import Image, __version__, features
 
 import nelloc
-from nelloc import container
-from nelloc.effort import DEFAULT_EFFORT
+from nelloc.codec import container
+from nelloc.codec.effort import DEFAULT_EFFORT
 
 RESULTS = Path(__file__).parent / "results"
 SHARE, BYTES = 1.005, 32

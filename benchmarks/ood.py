@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from images import TEST_SETS, load_set
 
-from nelloc import library
+from nelloc.exact import model_store
 from nelloc.ood.metrics import auroc, false_positive_rate
 from nelloc.ood.pair import find
 from nelloc.ood.plots import draw_histograms
@@ -104,7 +104,7 @@ def main() -> None:
         f"Made by `python benchmarks/ood.py {shlex.join(sys.argv[1:])}`. Beside the rows of the thesis's Table 5.5. "
         f"Codecs: {', '.join(peer.label for peer in codecs())}.",
     ]
-    for model in asked.model or [name for name in TEST_SETS if name in library.shipped_pairs()]:
+    for model in asked.model or [name for name in TEST_SETS if name in model_store.shipped_pairs()]:
         pair, name = find(model), Path(model).stem if model not in TEST_SETS else model
         sets = {}
         for test in TEST_SETS[name]:

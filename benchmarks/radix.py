@@ -12,8 +12,7 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nelloc import library
-from nelloc.exact import coder, mixture
+from nelloc.exact import coder, mixture, model_store
 from nelloc.exact.coder import DigitDecoder, encode_digits
 from nelloc.exact.context import Normaliser
 
@@ -34,7 +33,7 @@ def set_radix(radix: int) -> None:
 def measure(radix: int) -> tuple[float, float, float]:
     """Nanoseconds per sample of CDF and of coder, and bits per sample, with plausible parameters."""
     set_radix(radix)
-    model = library.find()
+    model = model_store.find()
     random = np.random.default_rng(0)
     values = np.clip(128 + random.normal(size=(24, 3, PIXELS)) * random.uniform(1, 20, PIXELS), 0, 255).round()
     normalised = Normaliser(model.horizon, model.context)((values * 4).astype(np.float32))

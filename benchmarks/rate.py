@@ -20,9 +20,9 @@ import numpy as np
 from images import IDX, SETS, SHEETS, load
 
 from nelloc import image as images
-from nelloc import library
-from nelloc.codec import Options, decode_files, encode_pixels
-from nelloc.container import parse
+from nelloc.codec.container import parse
+from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.exact import model_store
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def main() -> None:
     rows: list[Row] = []
     for name in args.sets or SETS:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
-        for model in args.model or [library.DEFAULT_MODEL]:
+        for model in args.model or [model_store.DEFAULT_MODEL]:
             options = Options(model=model, backend=args.backend, learn=not args.no_learn, tile=args.tile)
             own = measure(name, arrays, options)
             print(table(own).splitlines()[-1], file=sys.stderr, flush=True)

@@ -32,20 +32,20 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 import nelloc
-from nelloc import library, spread
 from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
-from nelloc.codec import Options
-from nelloc.decoders import DECODERS
-from nelloc.decoders.interface import EncodedTile
-from nelloc.effort import photograph_tile
-from nelloc.encoder import encode_learning, encode_tile
-from nelloc.exact import backends
+from nelloc.codec import parallel
+from nelloc.codec.effort import photograph_tile
+from nelloc.codec.encode import Options
+from nelloc.codec.parallel import processes_allowed
+from nelloc.codec.tiling import tiles
+from nelloc.exact import backends, model_store
 from nelloc.exact.coder import DigitDecoder
+from nelloc.exact.decoders import DECODERS
+from nelloc.exact.decoders.interface import EncodedTile
+from nelloc.exact.encode_tile import encode_learning, encode_tile
 from nelloc.exact.engine import Engine
-from nelloc.schedule import step_count, step_rows
-from nelloc.spread import processes_allowed
-from nelloc.tiling import tiles
+from nelloc.exact.wavefront import step_count, step_rows
 
 WITHOUT = "Without learning while coding (speed_learning.md)."
 WITH = "The networks learn while they code, but for rows with --no-learn."
@@ -98,7 +98,7 @@ class Stream:
         steps = max(step_count(h, w, horizon) for h, w in shapes)
         rows = [[step_rows(t, h, w, horizon) for h, w in shapes] for t in range(steps)]
         widths = [sum(last - first for first, last in row) for row in rows]
-        model = library.find()
+        model = model_store.find()
         weights = [layer.weight.astype(np.float32) for layer in model.layers]
         random = np.random.default_rng(0)
         inputs = [random.random((w.shape[1], max(widths)), np.float32) for w in weights]
@@ -129,7 +129,7 @@ def large(engine: Engine) -> list[str]:
     }
     for name in ("torch-float32", "torch-int8"):
         if backends.BACKENDS[name].available() is None:
-            other = Engine.of(library.find(), backends.prepare(library.find(), name))
+            other = Engine.of(model_store.find(), backends.prepare(model_store.find(), name))
             variants[f"decode, sheared, {name}"] = lambda other=other: stream.decode("sheared", other)
     with threadpool_limits(limits=1):  # again, for torch's own libraries, which are loaded by now
         seconds = medians(variants, rounds=5)
@@ -143,7 +143,7 @@ def learning() -> list[str]:
     variants: dict[tuple[str, bool, str], Callable[[], object]] = {}
     bits: dict[tuple[str, bool], float] = {}
     for name in ("fast", "default", "high"):
-        model = library.find(name)
+        model = model_store.find(name)
         for learns in (False, True):
             stream = Stream(Engine.of(model, backends.prepare(model, "numpy"), learns=learns), photograph(1024))
             bits[name, learns] = 8 * sum(map(len, stream.data)) / (3 * 1024**2)
@@ -160,7 +160,7 @@ def learning() -> list[str]:
 def workers() -> list[str]:
     """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes, the start of which counts."""
     cores = Options().workers
-    spread.LEAST_FOR_THREADS = 0  # the program itself has no threads for so little work
+    parallel.LEAST_FOR_THREADS = 0  # the program itself has no threads for so little work
 
     def in_processes(function: Callable[[], object]) -> None:
         with processes_allowed():
@@ -288,7 +288,7 @@ def main() -> None:
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
     core_speed.ROUNDS = args.rounds
-    model = library.find()
+    model = model_store.find()
     parts = []
     with threadpool_limits(limits=1):
         engine = Engine.of(model, backends.prepare(model, "numpy"))

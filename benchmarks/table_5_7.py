@@ -21,9 +21,8 @@ from images import load
 from speed import AUTHOR_SECONDS, Stream, machine
 from threadpoolctl import threadpool_limits
 
-from nelloc import library
 from nelloc.bench.timing import medians
-from nelloc.exact import backends
+from nelloc.exact import backends, model_store
 from nelloc.exact.engine import Engine
 
 SETS = ("thesis-imagenet10", "thesis-1024")
@@ -44,7 +43,7 @@ class Row:
 
 def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
     """Decode one image with each decoder."""
-    model = library.find_for(3 if image.ndim == 3 else 1)
+    model = model_store.find_for(3 if image.ndim == 3 else 1)
     stream = Stream(Engine.of(model, backends.prepare(model, "numpy")), image)
     walks = ("parallel", "sheared", *(("sequential",) if sequential else ()))
     seconds = medians({walk: partial(stream.decode, walk) for walk in walks}, 1, time.process_time)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.codec import Options, decode, decode_many, encode, encode_many
-    from nelloc.files import compress, decompress
+    from nelloc.codec.encode import Options, decode, decode_many, encode, encode_many
+    from nelloc.files.convert import compress, decompress
     from nelloc.plugins.pillow import register
 
 __version__ = "0.1.0"
@@ -32,8 +32,8 @@ __all__ = [
     "register",
 ]
 
-_HOMES = dict.fromkeys(("Options", "decode", "decode_many", "encode", "encode_many"), "codec")
-_HOMES |= dict.fromkeys(("compress", "decompress"), "files")
+_HOMES = dict.fromkeys(("Options", "decode", "decode_many", "encode", "encode_many"), "codec.encode")
+_HOMES |= dict.fromkeys(("compress", "decompress"), "files.convert")
 _HOMES["register"] = "plugins.pillow"
 
 

@@ -31,11 +31,13 @@ import numpy as np
 from PIL import Image
 
 import nelloc
-from nelloc import NellocError, container, decoding
-from nelloc.container import Container, Method, Section, SectionType, TileRecord
+from nelloc import NellocError
+from nelloc.codec import container
+from nelloc.codec import decode as decoding
+from nelloc.codec.container import Container, Method, Section, SectionType, TileRecord
 from nelloc.exact.model import load_model
 from nelloc.image import Pixels
-from nelloc.kinds import Kind
+from nelloc.image.kinds import Kind
 
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "fuzz_corpus"
@@ -279,7 +281,7 @@ def run_atheris(runs: int, folder: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["nelloc"]):
-        import nelloc.codec  # noqa: F401
+        import nelloc.codec.decode  # noqa: F401
     atheris.instrument_all()
 
     def one(data: bytes) -> None:

@@ -14,9 +14,11 @@ import numpy as np
 import tifffile
 from PIL import Image, PngImagePlugin
 
-from nelloc import NellocError, container, image
-from nelloc.container import Section, SectionType
-from nelloc.image import Pixels, deep, metadata, png, slices
+from nelloc import NellocError, image
+from nelloc.codec import container
+from nelloc.codec.container import Section, SectionType
+from nelloc.image import Pixels, metadata, slices
+from nelloc.image.formats import png, sixteen_bit
 from nelloc.image.metadata import (
     Item,
     ItemType,
@@ -72,7 +74,7 @@ def files() -> dict[str, bytes]:
         found[name] = out.getvalue()
     wide = colour * np.uint16(257)
     return found | {
-        "png rgb16": deep.write_png(wide, "image"),
+        "png rgb16": sixteen_bit.write_png(wide, "image"),
         "tiff rgb16": image.write(image.from_array(wide), ".tif").data,
         "tiff 12 bits": image.write(replace(image.from_array(gray * np.uint16(16)), metadata=TWELVE_BITS), ".tif").data,
         "tiff lerc": tiff_of(colour, compression="lerc"),
@@ -83,7 +85,7 @@ def files() -> dict[str, bytes]:
         "jpeg ls": imagecodecs.jpegls_encode(colour),
         "bmp runs": bmp_of(8, 1, b"\3\7\0\2\1\1\0\4abcd\0\1", bytes(range(256)) * 4),
         "bmp masks": bmp_of(16, 3, struct.pack("<3I", 0xF00, 0xF0, 0xF) + bytes(range(120))),
-        "ppm rgb16": deep.write_netpbm(wide, "image"),
+        "ppm rgb16": sixteen_bit.write_netpbm(wide, "image"),
         "ppm plain": b"P2 # gray\n3 2 255\n1 2 3 4 5 6\n",
         "ppm comments": b"P5\n#one\r#two\n3 2\n255\nabcdef",
     }

@@ -36,8 +36,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import outside_readers
 from tiff_files import tiff
 
-from nelloc import container, image
-from nelloc.codec import Options, decode_files, encode_pixels
+from nelloc import image
+from nelloc.codec import container
+from nelloc.codec.encode import Options, decode_files, encode_pixels
 
 SUFFIXES = (".png", ".tif", ".webp")
 SCRIPTS = (
@@ -154,7 +155,7 @@ def exif(random: Random) -> bytes:
 
 def without_image(data: bytes, order: str) -> bytes:
     """A TIFF structure whose first directory has lost the tags of an image."""
-    from nelloc.image.tiff import structure
+    from nelloc.image.formats.tiff import structure
 
     _, first = structure.read(data)
     kept = {tag: entry for tag, entry in first.entries.items() if tag not in _OF_AN_IMAGE}
@@ -196,7 +197,7 @@ def maybe(random: Random, make: Callable[[Random], bytes]) -> bytes | None:
 
 
 def png_file(random: Random) -> bytes:
-    from nelloc.image.png import pack_chunk
+    from nelloc.image.formats.png import pack_chunk
 
     colour, channels, depth = random.choice(
         ((0, 1, 8), (2, 3, 8), (4, 2, 8), (6, 4, 8), (0, 1, 16), (2, 3, 16), (0, 1, 1))
@@ -466,7 +467,7 @@ def _plain(value: Any) -> list[str]:
 
 
 def _tag_differences(made: Made, data: bytes, named: tuple[str, ...]) -> list[str]:
-    from nelloc.image.tiff.metadata import ORIENTATION, RESOLUTION_UNIT, STORAGE
+    from nelloc.image.formats.tiff.metadata import ORIENTATION, RESOLUTION_UNIT, STORAGE
 
     mine, other = outside_readers.tiff_tags(made.data), outside_readers.tiff_tags(data)
     found = []

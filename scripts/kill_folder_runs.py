@@ -30,7 +30,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from nelloc.cli.main import main as nelloc
-from nelloc.folders.plan import SMALL_BYTES
+from nelloc.files.batch.plan import SMALL_BYTES
 
 KILLS_BEFORE_THE_END = 6
 TEMPORARY = ".nelloc-*.part"

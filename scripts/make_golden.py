@@ -13,18 +13,19 @@ import numpy as np
 from PIL import Image
 
 import nelloc
-from nelloc import library, methods
-from nelloc.codec import Options, encode_pixels
-from nelloc.container import NO_MODEL, Container, Method, TileRecord, pack
-from nelloc.exact.differences import Adapted, encode_differences
+from nelloc.codec import plain_tiles
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.container import NO_MODEL, Container, Method, TileRecord, pack
+from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.lzma_rows import Filter, Predictor
+from nelloc.codec.tiling import tiles
+from nelloc.exact import model_store
 from nelloc.exact.model import load_model, model_id
-from nelloc.generic.adaptive import Form
-from nelloc.generic.record import Way
-from nelloc.generic.rows import Filter, Predictor
+from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import Palette, Pixels, from_array, read, write
+from nelloc.image.kinds import Kind
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
-from nelloc.kinds import Kind
-from nelloc.tiling import tiles
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -85,13 +86,13 @@ def main() -> None:
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         joined = pixels.kind.joined_groups is not None
         samples = np.concatenate(pixels.groups)
-        records = (TileRecord(method, methods.encode(method, samples, 8, way)),)
+        records = (TileRecord(method, plain_tiles.encode(method, samples, 8, way)),)
         file = Container(pixels.kind, pixels.width, pixels.height, 64, NO_MODEL, records, joined=joined)
         _keep(GOLDEN / f"{name}.nlc", pack(file))
     # One file of each shipped model, small enough for the independent decoder.
-    for name in library.shipped():
+    for name in model_store.shipped():
         image = photograph[20:27, 30:42]
-        if library.find(name).channels == 1:
+        if model_store.find(name).channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))
         _keep_png(GOLDEN / f"shipped-{name}.png", image)
         _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name, learn=False))
@@ -107,7 +108,7 @@ def main() -> None:
         own = name.removeprefix("learning-")
         model = GOLDEN / (f"{own}.nlm" if own.startswith("model") else "model.nlm")
         _keep_png(GOLDEN / f"{name}.png", image)
-        data = nelloc.encode(image, model=own if own in library.shipped() else model, tile=32)
+        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32)
         _keep(GOLDEN / f"{name}.nlc", data)
     # Small images whose model has a number, or that need none.
     for name, image, own in (
@@ -209,7 +210,7 @@ def _coded(pixels: Pixels, chosen: list[Way | None]) -> Container:
     for tile, way in zip(tiles(pixels.height, pixels.width, size), chosen, strict=True):
         samples = np.ascontiguousarray(pixels.planes[:, tile.rows, tile.columns])
         method = Method.STORED if way is None else Method.ADAPTIVE
-        records.append(TileRecord(method, methods.encode(method, samples, group.bits, way)))
+        records.append(TileRecord(method, plain_tiles.encode(method, samples, group.bits, way)))
     return Container(pixels.kind, pixels.width, pixels.height, size, NO_MODEL, tuple(records))
 
 

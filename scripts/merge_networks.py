@@ -15,10 +15,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nelloc import library, storage
+from nelloc import storage
 from nelloc.errors import NellocError
-from nelloc.models.export import export, restore
-from nelloc.models.grow import merge
+from nelloc.exact import model_store
+from nelloc.training.networks.export import export, restore
+from nelloc.training.networks.grow import merge
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -28,7 +29,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     args = parser.parse_args(words)
     try:
-        networks = [restore(library.find(path), str(path)) for path in (args.first, args.second)]
+        networks = [restore(model_store.find(path), str(path)) for path in (args.first, args.second)]
         merged = export(merge(*networks))
         storage.write(args.out, merged, force=True)
     except NellocError as error:

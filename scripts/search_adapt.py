@@ -23,19 +23,19 @@ from torch import Tensor
 from torch.func import functional_call
 from train_shipped import HOLD_OUT
 
-from nelloc import library
-from nelloc.adapt.encode import PIXELS_PER_MINUTE
-from nelloc.adapt.finetune import Plan, adapt, bits
-from nelloc.adapt.pixels import TilePool, TileSampler
-from nelloc.codec import Options, encode_pixels
-from nelloc.effort import photograph_tile
-from nelloc.exact.differences import Adapted
+from nelloc.codec.effort import photograph_tile
+from nelloc.codec.encode import Options, encode_pixels
+from nelloc.exact import model_store
 from nelloc.exact.model import ExactModel, load_model
+from nelloc.exact.model_delta import Adapted
 from nelloc.image import from_array
-from nelloc.models.devices import bfloat16_is_faster
-from nelloc.models.export import export, restore
+from nelloc.training.adapt.encode import PIXELS_PER_MINUTE
+from nelloc.training.adapt.finetune import Plan, adapt, bits
+from nelloc.training.adapt.pixels import TilePool, TileSampler
 from nelloc.training.batches import BatchMaker
 from nelloc.training.data import image_paths
+from nelloc.training.networks.devices import bfloat16_is_faster
+from nelloc.training.networks.export import export, restore
 
 SOURCES = ("cam", "unsplash")
 TILE = photograph_tile(True)  # as the program adapts and, where the network learns, codes
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=2, help="photographs of each source")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    base = library.find(library.DEFAULT_MODEL)
+    base = model_store.find(model_store.DEFAULT_MODEL)
     paths = image_paths(asked.data / "train-natural")[HOLD_OUT // 2 :: HOLD_OUT]
     photographs = []
     for source in SOURCES:
@@ -166,7 +166,7 @@ def main() -> None:
     samples = sum(photograph.size for photograph in photographs)
     plan = Plan(round(asked.minutes * PIXELS_PER_MINUTE))
     lines = [
-        f"# Ways to adapt `{library.DEFAULT_MODEL}` ({base.id.hex()}) to one photograph",
+        f"# Ways to adapt `{model_store.DEFAULT_MODEL}` ({base.id.hex()}) to one photograph",
         "",
         f"Made by `python scripts/search_adapt.py --data ../shared/data --out OUT --minutes {asked.minutes:g} "
         f"--each {asked.each}`: {len(photographs)} held-out photographs, {samples / 3e6:.2f} megapixels, each with a "

@@ -21,15 +21,15 @@ from PIL import Image
 from torch import Tensor
 from train_shipped import HOLD_OUT
 
-from nelloc import library
-from nelloc.encoder import context_sources
+from nelloc.exact import model_store
 from nelloc.exact.context import INPUT_STEPS, Normaliser, border_distances, standard_activity
+from nelloc.exact.encode_tile import context_sources
 from nelloc.exact.learning import USED_BITS
-from nelloc.models.export import restore
-from nelloc.models.local import round_weights, weight_limit
-from nelloc.models.mixture import UNIFORM_WEIGHT, log_likelihood
-from nelloc.schedule import wavefront_order
+from nelloc.exact.wavefront import wavefront_order
 from nelloc.training.data import image_paths
+from nelloc.training.networks.export import restore
+from nelloc.training.networks.local import round_weights, weight_limit
+from nelloc.training.networks.mixture import UNIFORM_WEIGHT, log_likelihood
 
 SIDE = 256
 PHOTOGRAPHS = ("unsplash", "cam", "imagenet", "bsds")
@@ -89,7 +89,7 @@ class Experiment:
     """One model and its tiles."""
 
     def __init__(self, name: str, data: Path):
-        self.model = library.find(name)
+        self.model = model_store.find(name)
         self.network = restore(self.model, name)
         self.last = self.network.linear[-1]
         final = len(self.network.linear) - 1
@@ -205,7 +205,7 @@ def gradients(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default=library.DEFAULT_MODEL)
+    parser.add_argument("--model", default=model_store.DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -25,13 +25,13 @@ import torch
 from torch import Tensor, nn
 from train_shipped import POOL_WEIGHTS, load
 
-from nelloc import library
+from nelloc.exact import model_store
 from nelloc.exact.context import FIRST_PIXEL
-from nelloc.models.export import restore
-from nelloc.models.local import LocalConfig, LocalNetwork
-from nelloc.models.mixture import bits_per_dimension, draw, log_likelihood
 from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
 from nelloc.training.data import Drawn, PixelPool, PixelSampler
+from nelloc.training.networks.export import restore
+from nelloc.training.networks.local import LocalConfig, LocalNetwork
+from nelloc.training.networks.mixture import bits_per_dimension, draw, log_likelihood
 from nelloc.training.run import VALIDATION_PIXELS
 
 ACTIVATION_LIMIT = 8.0
@@ -374,7 +374,7 @@ def main() -> None:
             continue
         if variant.teacher and args.teacher is None:
             continue
-        teacher = restore(library.find(args.teacher), args.teacher) if variant.teacher else None
+        teacher = restore(model_store.find(args.teacher), args.teacher) if variant.teacher else None
         row = run(variant, training, held_out, args.megapixels, teacher)
         print(row, flush=True)
         rows = [other for other in rows if other["variant"] != variant.name]

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nelloc.datasets import read_idx, read_sheet
 from nelloc.errors import NellocError
-from nelloc.models.full import FullConfig
 from nelloc.ood.training import PairConfig, train_part, trainer_of, write_pair
+from nelloc.training.datasets import read_idx, read_sheet
 from nelloc.training.images import planes
+from nelloc.training.networks.full import FullConfig
 from nelloc.training.run import Listener
 
 EVERY = 2_500_000  # pixels between validations, each of which also saves

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import torch
 
-from nelloc import library
-from nelloc.datasets import read_sheet
 from nelloc.errors import NellocError
-from nelloc.models.export import restore
-from nelloc.models.grow import with_borders
-from nelloc.models.local import LocalConfig
+from nelloc.exact import model_store
 from nelloc.training.batches import Batch
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images
+from nelloc.training.datasets import read_sheet
 from nelloc.training.loop import Trainer, TrainingConfig
+from nelloc.training.networks.export import restore
+from nelloc.training.networks.grow import with_borders
+from nelloc.training.networks.local import LocalConfig
 from nelloc.training.processes import Processes, joined
 from nelloc.training.run import VALIDATION_TILE, Listener, check_free, run, validation_batch
 from nelloc.training.shapes import parse_shape
@@ -124,7 +124,7 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         trainer = Trainer.resume(args.out, pixels=pixels, processes=processes)
     else:
         check_free(args.out)
-        start = None if args.init is None else restore(library.find(args.init), args.init)
+        start = None if args.init is None else restore(model_store.find(args.init), args.init)
         if start is not None and args.borders and not start.config.borders:
             start = with_borders(start)
         config = TrainingConfig(

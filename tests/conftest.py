@@ -66,9 +66,9 @@ def small_model_path(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def model_only():
     """Code every tile with the model, whatever its pixels: for tests of the model's streams."""
-    from nelloc import plans
-    from nelloc.container import Method
+    from nelloc.codec import search
+    from nelloc.codec.container import Method
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plans, "_trials", lambda *_: iter([plans.Trial(Method.MIXTURE)]))
+        patch.setattr(search, "_trials", lambda *_: iter([search.Trial(Method.MIXTURE)]))
         yield

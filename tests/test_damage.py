@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import nelloc
-from nelloc import container, plans
-from nelloc.container import Method
-from nelloc.generic.adaptive import Form
-from nelloc.generic.record import Way
-from nelloc.generic.rows import Filter, Predictor
-from nelloc.plans import Trial
+from nelloc.codec import container, search
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.container import Method
+from nelloc.codec.lzma_rows import Filter, Predictor
+from nelloc.codec.search import Trial
 
 # Processor time for one damaged file: what nothing should take on any machine.
 SECONDS = 5
@@ -39,7 +39,7 @@ TRIALS = {
 def coded_by(trial):
     """A time in which everything is coded in one way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plans, "_trials", lambda *_: iter([trial]))
+        patch.setattr(search, "_trials", lambda *_: iter([trial]))
         yield
 
 

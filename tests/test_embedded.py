@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from materials import small_model_bytes
 
 import nelloc
-from nelloc import container, library
 from nelloc import image as images
-from nelloc.codec import Options, encode_pixels
-from nelloc.container import Section, SectionType
+from nelloc.codec import container
+from nelloc.codec.container import Section, SectionType
+from nelloc.codec.encode import Options, encode_pixels
 from nelloc.errors import NellocError
-from nelloc.exact.differences import Adapted, encode_differences
+from nelloc.exact import model_store
 from nelloc.exact.model import load_model
+from nelloc.exact.model_delta import Adapted, encode_differences
 
 pytestmark = pytest.mark.usefixtures("model_only")
 
@@ -41,7 +42,7 @@ def base_path(tmp_path, monkeypatch):
 def embedded(section: Section | None = None, model: bytes = MODEL) -> bytes:
     """An image coded with MODEL, which the file holds as differences, or as ``section`` says."""
     base = load_model(BASE)
-    options = Options(model=library.user_folder() / "base.nlm", tile=16)
+    options = Options(model=model_store.user_folder() / "base.nlm", tile=16)
     adapted = {base.id: Adapted(load_model(model), DIFFERENCES)}
     (encoded,) = encode_pixels([images.from_array(PIXELS, "x")], options, verify=True, adapted=adapted, embed=True)
     if section is None:
@@ -52,7 +53,7 @@ def embedded(section: Section | None = None, model: bytes = MODEL) -> bytes:
 def test_an_embedded_model_decodes_whole_or_as_differences():
     for data in (embedded(), embedded(Section(SectionType.MODEL, MODEL))):
         np.testing.assert_array_equal(nelloc.decode(data), PIXELS)
-        np.testing.assert_array_equal(nelloc.decode(data, model=library.user_folder() / "base.nlm"), PIXELS)
+        np.testing.assert_array_equal(nelloc.decode(data, model=model_store.user_folder() / "base.nlm"), PIXELS)
 
 
 def test_a_section_that_is_not_what_it_announces_is_refused():
@@ -90,29 +91,29 @@ def test_a_hostile_section_ends_in_one_sentence(data):
 def test_a_model_is_found_beside_the_file_shipped_and_installed(tmp_path, base_path):
     model_id = load_model(MODEL).id
     with pytest.raises(NellocError, match=model_id.hex()):
-        library.locate(model_id, "x.nlc", folder=tmp_path)
+        model_store.locate(model_id, "x.nlc", folder=tmp_path)
     (tmp_path / "any name.nlm").write_bytes(DIFFERENCES)
-    found = library.locate(model_id, "x.nlc", folder=tmp_path)
+    found = model_store.locate(model_id, "x.nlc", folder=tmp_path)
     assert (found.model.id, found.place, found.path) == (model_id, "beside the file", tmp_path / "any name.nlm")
     (base_path.parent / "mine.nlm").write_bytes(MODEL)
     (tmp_path / "any name.nlm").unlink()
-    assert library.locate(model_id, "x.nlc", folder=tmp_path).place == "installed"
-    assert library.name_of(model_id) == "mine"
-    assert library.find("mine").id == model_id
-    assert library.installed() == {"base": base_path, "mine": base_path.parent / "mine.nlm"}
-    assert library.locate(library.find().id, "x.nlc").place == "shipped"
-    assert library.locate(model_id, "x.nlc", base_path.parent / "mine.nlm").place == "given"
+    assert model_store.locate(model_id, "x.nlc", folder=tmp_path).place == "installed"
+    assert model_store.name_of(model_id) == "mine"
+    assert model_store.find("mine").id == model_id
+    assert model_store.installed() == {"base": base_path, "mine": base_path.parent / "mine.nlm"}
+    assert model_store.locate(model_store.find().id, "x.nlc").place == "shipped"
+    assert model_store.locate(model_id, "x.nlc", base_path.parent / "mine.nlm").place == "given"
 
 
 def test_differences_of_differences_are_followed_but_not_for_ever(base_path):
     folder = base_path.parent
-    chain = [small_model_bytes(seed=seed) for seed in range(library.MAX_CHAIN + 2)]
+    chain = [small_model_bytes(seed=seed) for seed in range(model_store.MAX_CHAIN + 2)]
     for number, (before, after) in enumerate(pairwise(chain)):
         (folder / f"{number}.nlm").write_bytes(encode_differences(before, after))
-    last = library.MAX_CHAIN - 1
-    assert library.find(str(last)).id == load_model(chain[library.MAX_CHAIN]).id
+    last = model_store.MAX_CHAIN - 1
+    assert model_store.find(str(last)).id == load_model(chain[model_store.MAX_CHAIN]).id
     with pytest.raises(NellocError, match="differences of differences"):
-        library.find(str(library.MAX_CHAIN))
+        model_store.find(str(model_store.MAX_CHAIN))
 
 
 def test_a_missing_base_and_a_damaged_file_are_named(base_path):
@@ -123,10 +124,10 @@ def test_a_missing_base_and_a_damaged_file_are_named(base_path):
     path = base_path.parent / "differences.nlm"
     path.write_bytes(DIFFERENCES[:-1] + b"x")
     with pytest.raises(NellocError, match=r"differences\.nlm: the checksum"):
-        library.find("differences")
+        model_store.find("differences")
     path.write_bytes(DIFFERENCES[:6])
     with pytest.raises(NellocError, match=r"differences\.nlm: not the differences"):
-        library.find(path)
+        model_store.find(path)
 
 
 def test_a_file_does_not_decode_by_the_model_that_another_brings(tmp_path):

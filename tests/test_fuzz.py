@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import fuzz
 
-from nelloc import container
+from nelloc.codec import container
 
 
 @pytest.fixture(autouse=True)

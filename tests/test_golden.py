@@ -6,17 +6,18 @@ import pytest
 from materials import GOLDEN, small_model_bytes
 
 import nelloc
-from nelloc import container, library, methods
-from nelloc.codec import Options, decode_files, encode_pixels
-from nelloc.container import Method
-from nelloc.decoders import DECODERS
-from nelloc.exact.differences import Adapted, encode_differences
+from nelloc.codec import container, plain_tiles
+from nelloc.codec.adaptive import stream as record
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.container import Method
+from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.tiling import tiles
+from nelloc.exact import model_store
+from nelloc.exact.decoders import DECODERS
 from nelloc.exact.model import load_model
-from nelloc.generic import record
-from nelloc.generic.adaptive import Form
+from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import from_array, metadata, read, to_array
-from nelloc.kinds import Kind
-from nelloc.tiling import tiles
+from nelloc.image.kinds import Kind
 
 FILES = sorted(path.stem for path in GOLDEN.glob("*.nlc"))
 
@@ -35,7 +36,7 @@ def model_of(name):
         return name.removeprefix("short-").replace("adaptive", "default")
     if name.startswith("learning-"):
         name = name.removeprefix("learning-")
-        if name in library.shipped():
+        if name in model_store.shipped():
             return name
         return GOLDEN / (f"{name}.nlm" if name.startswith("model-") else "model.nlm")
     own = GOLDEN / f"{name.rpartition('-')[0]}.nlm"
@@ -54,7 +55,7 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {"photograph", "gray", "pixel", "column"} <= set(FILES)
     assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray", "model-borders-photograph"} <= set(FILES)
     assert {"differences-photograph", "embedded"} <= set(FILES)
-    assert {f"shipped-{name}" for name in library.shipped()} <= set(FILES)
+    assert {f"shipped-{name}" for name in model_store.shipped()} <= set(FILES)
     assert {"short-default", "short-fast-1-gray", "short-adaptive"} <= set(FILES)
     layouts = {(GOLDEN / f"{name}.nlc").read_bytes()[4] for name in FILES}
     assert layouts == {16, 17, 19, 20}
@@ -128,14 +129,14 @@ def test_one_tile_of_all_planes_gives_the_golden_bytes(name):
         order, form = divmod(coded.data[0], 8)
         assert record.encode(samples, 8, record.Way(Form(form), order)) == coded.data
     else:  # the bytes are liblzma's
-        assert np.array_equal(methods.decode(coded.method, coded.data, samples.shape, 8), samples)
+        assert np.array_equal(plain_tiles.decode(coded.method, coded.data, samples.shape, 8), samples)
 
 
 def test_differences_give_the_golden_bytes():
     base, model = (GOLDEN / "model.nlm").read_bytes(), small_model_bytes(seed=2)
     data = (GOLDEN / "differences.nlm").read_bytes()
     assert encode_differences(base, model) == data
-    assert library.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
+    assert model_store.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
     adapted = {load_model(base).id: Adapted(load_model(model), data)}
     options = Options(model=GOLDEN / "model.nlm", tile=32, learn=False)
     pixels = from_array(pixels_of("embedded"), "embedded")
@@ -145,7 +146,7 @@ def test_differences_give_the_golden_bytes():
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_independent_decoder_agrees(name):
-    models = [*(path.read_bytes() for path in MODELS), *(path.read_bytes() for path in library.shipped().values())]
+    models = [*(path.read_bytes() for path in MODELS), *(path.read_bytes() for path in model_store.shipped().values())]
     data = (GOLDEN / f"{name}.nlc").read_bytes()
     decoded, image = independent_decoder.decode(data, models), image_of(name)
     assert (decoded.kind, decoded.width, decoded.height) == (image.kind, image.width, image.height)

@@ -15,8 +15,8 @@ import pytest
 from materials import GOLDEN, small_model_bytes
 
 import nelloc
-from nelloc import container
-from nelloc.files import SUFFIX
+from nelloc.codec import container
+from nelloc.files.convert import SUFFIX
 
 PACKAGE = Path(nelloc.__file__).parents[1]
 TEXT = (PACKAGE / "docs" / "INTEGRATION.md").read_text()

@@ -38,7 +38,7 @@ def test_the_reports_of_adaptation_are_what_their_commands_write(program, name, 
 
 
 def test_the_search_for_adaptation_uses_the_program_s_tiles(program, monkeypatch):
-    from nelloc.effort import photograph_tile
+    from nelloc.codec.effort import photograph_tile
 
     search = program("search_adapt")
     tiles = []
@@ -88,9 +88,9 @@ def test_the_networks_of_the_search_train(program, name):
 
 
 def test_values_that_a_teacher_draws_are_those_of_the_mixture(program):
-    from nelloc.models.local import LocalConfig, LocalNetwork
-    from nelloc.models.mixture import draw
     from nelloc.training.batches import BatchMaker
+    from nelloc.training.networks.local import LocalConfig, LocalNetwork
+    from nelloc.training.networks.mixture import draw
 
     search = program("search_rate")
     teacher = LocalNetwork(LocalConfig(width=8, components=2))

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from nelloc.codec import Options
+from nelloc.codec.encode import Options
 
 pytestmark = pytest.mark.slow
 

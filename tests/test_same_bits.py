@@ -16,9 +16,9 @@ from materials import GOLDEN
 from PIL import Image
 
 import nelloc
-from nelloc import container, library, plans
-from nelloc.container import Method
-from nelloc.exact import native
+from nelloc.codec import container, search
+from nelloc.codec.container import Method
+from nelloc.exact import model_store, native
 from nelloc.exact.learning import can_learn
 
 # SHA-256 of what every way of running must write.
@@ -39,7 +39,7 @@ from nelloc.decoders import interface, parallel, sheared
 from nelloc.exact import native
 from nelloc.exact.backends import BACKENDS
 
-nelloc.spread.LEAST_FOR_THREADS = nelloc.spread.LEAST_FOR_CORE_THREADS = 0
+nelloc.codec.parallel.LEAST_FOR_THREADS = nelloc.codec.parallel.LEAST_FOR_CORE_THREADS = 0
 golden = Path(sys.argv[1])
 model = golden / "model.nlm"
 images = {name: np.asarray(Image.open(golden / f"{name}.png")) for name in ("photograph", "gray")}
@@ -62,7 +62,7 @@ for backend, threads, (step, pixels), learn in all_ways:
     if level:
         os.environ["NELLOC_CPU"] = level
     options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
-    interface.STEP_PIXELS, nelloc.encoder.PIXELS_PER_PASS = step, pixels
+    interface.STEP_PIXELS, nelloc.exact.encode_tile.PIXELS_PER_PASS = step, pixels
     alone = [nelloc.encode(image, verify=False, **options) for image in images.values()]
     together = nelloc.encode_many([small, *images.values(), images["gray"][:, :5]], verify=False, **options)[1:3]
     for name, *ways_of_encoding in zip(images, alone, together):
@@ -112,11 +112,11 @@ def test_shipped_models_give_one_hash_on_every_level_and_with_numpy(monkeypatch)
     for level in [*native.levels(), "numpy"]:
         monkeypatch.setenv("NELLOC_CPU", level)
         files[level] = []
-        for name in sorted(library.shipped()):
-            own = images[library.find(name).channels]
+        for name in sorted(model_store.shipped()):
+            own = images[model_store.find(name).channels]
             for learn in (True, False):
-                method = Method.LEARNING if learn and can_learn(library.find(name)) else Method.MIXTURE
-                monkeypatch.setattr(plans, "_trials", lambda *_, method=method: iter([plans.Trial(method)]))
+                method = Method.LEARNING if learn and can_learn(model_store.find(name)) else Method.MIXTURE
+                monkeypatch.setattr(search, "_trials", lambda *_, method=method: iter([search.Trial(method)]))
                 coded = nelloc.encode_many(own, model=name, learn=learn, verify=False)
                 assert {record.method for data in coded for record in container.parse(data).records} == {method}
                 files[level] += coded

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nelloc.research.catalogue import EXPERIMENTS
+from nelloc.research.registry import EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
 TABLE = (ROOT / "docs" / "THESIS.md").read_text()

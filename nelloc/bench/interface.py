@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelloc import image
 from nelloc.image import Pixels
-from nelloc.kinds import Kind
+from nelloc.image.kinds import Kind
 
 # Channels and bits per sample of the arrays that a codec takes.
 Form = tuple[int, int]

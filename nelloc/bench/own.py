@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import nelloc
-from nelloc import codec, library
 from nelloc.bench.interface import Picture
-from nelloc.container import SectionType, parse
+from nelloc.codec import encode as codec
+from nelloc.codec.container import SectionType, parse
 from nelloc.errors import NellocError
+from nelloc.exact import model_store
 from nelloc.image import Pixels
 
 _PREFIX = "nelloc "
@@ -25,7 +26,7 @@ class Nelloc:
         return f"{_PREFIX}{self.options.model}"
 
     def version(self) -> str:
-        model = library.find(self.options.model or library.DEFAULT_MODEL)
+        model = model_store.find(self.options.model or model_store.DEFAULT_MODEL)
         return f"nelloc {nelloc.__version__}, model {model.id.hex()}"
 
     def refuses(self, picture: Picture) -> str | None:
@@ -52,7 +53,7 @@ class Nelloc:
     def _path(self) -> str | None:
         """The model where it is neither shipped nor installed."""
         name = str(self.options.model)
-        return None if name in library.available() else name
+        return None if name in model_store.available() else name
 
 
 def is_own(label: str) -> bool:

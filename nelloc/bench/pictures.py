@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nelloc import files, image, storage
+from nelloc import image, storage
 from nelloc.bench.interface import Picture
 from nelloc.errors import NellocError
+from nelloc.files import convert as files
 
 
 @dataclass(frozen=True)

@@ -168,13 +168,14 @@ def bench(
 
 def _codecs(models, wanted, threads, fields):
     """What is measured, nelloc first; and the peers that are missing."""
-    from nelloc import codec, library
     from nelloc.bench import peers
     from nelloc.bench.own import Nelloc
+    from nelloc.codec import encode as codec
+    from nelloc.exact import model_store
 
     codecs: list = []
     for model in dict.fromkeys(models):
-        library.find(model)  # fails early
+        model_store.find(model)  # fails early
         codecs.append(Nelloc(codec.Options(model=model, threads=threads, **fields)))
     missing = []
     try:

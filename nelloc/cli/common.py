@@ -21,9 +21,9 @@ from nelloc.errors import NellocError, NellocWarning
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from nelloc.codec import Options
+    from nelloc.codec.encode import Options
     from nelloc.exact.model import ExactModel
-    from nelloc.files import Result
+    from nelloc.files.convert import Result
 
 STDIO = "-"
 # Bars show once the work has taken so many seconds.
@@ -280,7 +280,7 @@ def target_of(source: str, target: str | None, suffix: str) -> str:
         return target
     if source == STDIO:
         return STDIO
-    from nelloc import files
+    from nelloc.files import convert as files
 
     return str(files.default_target(Path(source), suffix))
 
@@ -375,8 +375,8 @@ def progress_bar(printer: Printer, **settings: Any) -> tqdm:
 @contextmanager
 def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
     """Codec options whose progress is a bar on standard error."""
-    from nelloc.codec import Options, Progress
-    from nelloc.spread import processes_allowed
+    from nelloc.codec.encode import Options, Progress
+    from nelloc.codec.parallel import processes_allowed
 
     quiet_pillow(printer)
     check_core(printer, fields.get("backend"))

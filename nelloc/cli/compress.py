@@ -12,12 +12,12 @@ import click
 from nelloc.cli import private_model
 from nelloc.cli.common import STDIO, Printer, coding, finite, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, remark_growth, select
-from nelloc.effort import ADDED, DEFAULT_EFFORT, Effort
+from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, Effort
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.files import Gain, Result
-    from nelloc.folders.conversion import Compression
+    from nelloc.files.batch.conversion import Compression
+    from nelloc.files.convert import Gain, Result
 
 
 # Extensions of image formats that are not compressed, and yet no names for .nlc files.
@@ -96,11 +96,11 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
         raise click.UsageError("--adapt makes one model for --output-dir FOLDER, in one process")
     printer = Printer(quiet, verbose)
     with reporting(), coding(printer, **fields) as coding_options:
-        from nelloc.folders.conversion import Compression
+        from nelloc.files.batch.conversion import Compression
 
         conversion = Compression(coding_options, force, verify, selection.remove, resume=selection.many)
         if selection.many:
-            from nelloc.folders.plan import COMPRESS
+            from nelloc.files.batch.plan import COMPRESS
 
             show = partial(_shown, folder=selection.output_dir)
             output = None if selection.output_dir is None else Path(selection.output_dir)
@@ -112,7 +112,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
 
 def _check_output(selection: Selection) -> None:
     """Raise UsageError where OUT is an image, as the second of two that a shell found for a pattern is."""
-    from nelloc.files import IMAGE_SUFFIXES
+    from nelloc.files.convert import IMAGE_SUFFIXES
 
     if selection.many or len(selection.names) < 2:
         return
@@ -123,8 +123,9 @@ def _check_output(selection: Selection) -> None:
 
 
 def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:
-    from nelloc import files, storage
-    from nelloc.image.lossy import grown
+    from nelloc import storage
+    from nelloc.files import convert as files
+    from nelloc.image.formats.lossy import grown
 
     model = conversion.options.model
     if target is None and Path(source).suffix.lower() == files.SUFFIX and Path(source).is_file():

@@ -14,9 +14,9 @@ from nelloc.cli.folder import Shown, convert_many, convert_one, select
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.files import Result
-    from nelloc.folders.conversion import Decompression
-    from nelloc.tiling import Rectangle
+    from nelloc.codec.tiling import Rectangle
+    from nelloc.files.batch.conversion import Decompression
+    from nelloc.files.convert import Result
 
 # Written out so that --help does not import Pillow; a test keeps them true.
 FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
@@ -25,7 +25,7 @@ FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
 def _region(context: click.Context, parameter: click.Parameter, text: str | None) -> Rectangle | None:
     if text is None:
         return None
-    from nelloc.tiling import Rectangle
+    from nelloc.codec.tiling import Rectangle
 
     parts = text.split(",")
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
@@ -75,11 +75,11 @@ def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
     if selection.remove and (fields["region"] is not None or fields["allow_damaged"]):
         raise click.UsageError("--rm needs the whole image; leave out --region and --allow-damaged")
     with reporting(), coding(printer, **fields) as coding_options:
-        from nelloc.folders.conversion import Decompression
+        from nelloc.files.batch.conversion import Decompression
 
         conversion = Decompression(coding_options, force, True, selection.remove, resume=selection.many)
         if selection.many:
-            from nelloc.folders.plan import decompress_to
+            from nelloc.files.batch.plan import decompress_to
 
             convert_many(selection, decompress_to(f".{suffix}"), conversion, printer, as_json, _shown)
         else:
@@ -89,8 +89,9 @@ def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
 def _decompress_one(
     source, target=None, *, suffix: str, conversion: Decompression, printer: Printer, as_json: bool
 ) -> None:
-    from nelloc import files, image
-    from nelloc.folders.outcome import Done
+    from nelloc import image
+    from nelloc.files import convert as files
+    from nelloc.files.batch.outcome import Done
 
     target = target_of(source, target, f".{suffix}")
     if target == STDIO and as_json:

@@ -42,8 +42,8 @@ def export(run, target, data, force, as_json, quiet, verbose):
         needs_torch("nelloc export")
         from nelloc import storage
         from nelloc.exact.model import load_model
-        from nelloc.models.export import export as exported
         from nelloc.training.loop import Trainer
+        from nelloc.training.networks.export import export as exported
 
         if not (run / "checkpoint.safetensors").is_file():
             raise NellocError(f"{run}: has no checkpoint.safetensors; give the folder of a run of nelloc train")

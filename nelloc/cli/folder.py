@@ -17,10 +17,10 @@ from nelloc.cli.common import BAR_DELAY, STDIO, Name, Printer, fail, print_json,
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.files import Result
-    from nelloc.folders.conversion import Conversion
-    from nelloc.folders.outcome import Done, Failed, Skipped
-    from nelloc.folders.plan import Direction, Plan
+    from nelloc.files.batch.conversion import Conversion
+    from nelloc.files.batch.outcome import Done, Failed, Skipped
+    from nelloc.files.batch.plan import Direction, Plan
+    from nelloc.files.convert import Result
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
 _PIXELS_ONLY = "nelloc keeps the pixels, not the bytes that a lossy format made of them"
@@ -125,9 +125,9 @@ def convert_one(
     source: str, target: str, conversion: Conversion, printer: Printer, as_json: bool, show: Callable[[Result], Shown]
 ) -> Done | Skipped:
     """Convert one file to another, and print what was done. Raises NellocError if that cannot be done."""
-    from nelloc.folders.outcome import Done, Failed
-    from nelloc.folders.plan import Job
-    from nelloc.folders.work import process
+    from nelloc.files.batch.outcome import Done, Failed
+    from nelloc.files.batch.plan import Job
+    from nelloc.files.batch.work import process
 
     (outcome,) = process([Job(Path(source), Path(target), 0)], conversion)
     if isinstance(outcome, Failed):
@@ -158,10 +158,10 @@ def convert_many(
     """
     from tqdm import tqdm
 
-    from nelloc.folders.outcome import Done, Failed, Summary
-    from nelloc.folders.plan import make_plan
-    from nelloc.folders.run import Where
-    from nelloc.folders.run import run as start
+    from nelloc.files.batch.outcome import Done, Failed, Summary
+    from nelloc.files.batch.plan import make_plan
+    from nelloc.files.batch.run import Where
+    from nelloc.files.batch.run import run as start
 
     output = None if selection.output_dir is None else Path(selection.output_dir)
     if output is not None and output.exists() and not output.is_dir():
@@ -204,7 +204,7 @@ def _put_failed(outcome: Failed, printer: Printer, as_json: bool) -> None:
 def _put(
     outcome: Done | Skipped, printer: Printer, as_json: bool, show: Callable[[Result], Shown], more: dict[str, Any]
 ) -> None:
-    from nelloc.folders.outcome import Done
+    from nelloc.files.batch.outcome import Done
 
     if isinstance(outcome, Done):
         show(outcome.result).put(printer, as_json, **more)

@@ -30,7 +30,7 @@ def info(file, max_pixels, as_json, verbose):
 
     Exit status: 0 done, 1 not a whole nlc file, 2 wrong usage.
     """
-    from nelloc import files
+    from nelloc.files import convert as files
 
     with reporting():
         data, name = read_input(file)
@@ -57,9 +57,9 @@ def info(file, max_pixels, as_json, verbose):
             items = ", ".join(f"{name} {size}" for name, size in found.metadata.items())
             rows.append(("about", f"{items} bytes; {found.metadata_bytes} in the file"))
         if verbose:
-            from nelloc import library
+            from nelloc.exact import model_store
 
             show_own_warnings(Printer())
-            rows.append(("here", f"decodes with {what_computes(library.find())}"))
+            rows.append(("here", f"decodes with {what_computes(model_store.find())}"))
         for name, value in rows:
             put(f"{name:6} {value}")

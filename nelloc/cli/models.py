@@ -29,16 +29,16 @@ def models(as_json):
 
     Exit status: 0 done, 1 a model cannot be read, 2 wrong usage.
     """
-    from nelloc import catalogue, library
+    from nelloc.exact import model_facts, model_store
 
     with reporting():
         entries, failed = [], False
-        shipped = library.shipped()
-        available = library.available()
+        shipped = model_store.shipped()
+        available = model_store.available()
         for name in sorted(available, key=lambda name: name in shipped and _RETIRED.search(name) is not None):
             path = available[name]
             try:
-                entries.append(catalogue.entry(name, path))
+                entries.append(model_facts.entry(name, path))
             except NellocError as error:
                 fail(error)
                 failed = True
@@ -47,7 +47,7 @@ def models(as_json):
         else:
             _table(entries)
             show_own_warnings(Printer())
-            put(f"computes with {what_computes(library.find())}")
+            put(f"computes with {what_computes(model_store.find())}")
     sys.exit(1 if failed else 0)
 
 

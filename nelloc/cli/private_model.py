@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.folders.plan import Plan
+    from nelloc.files.batch.plan import Plan
 
 
 def prepare(plan: Plan, model: str | Path | None, output: Path | None, remove: bool) -> str | None:
@@ -46,8 +46,8 @@ def remark(name: str, read: Callable[[], bytes], model: str | Path | None, folde
     if not _not_found(model, [folder]):
         return None
     assert model is not None
-    from nelloc.container import parse
-    from nelloc.decoding import locate_model
+    from nelloc.codec.container import parse
+    from nelloc.codec.decode import locate_model
 
     try:
         file = parse(read(), name, max_pixels=1 << 62)
@@ -60,43 +60,44 @@ def remark(name: str, read: Callable[[], bytes], model: str | Path | None, folde
 
 def _not_found(model: str | Path | None, folders: Iterable[Path | None]) -> list[Path | None]:
     """The folders from which files would not find the model. Raises NellocError if there is no such model."""
-    from nelloc import library
+    from nelloc.exact import model_store
 
-    if model is None or str(model) in library.shipped():
+    if model is None or str(model) in model_store.shipped():
         return []
-    found = library.find(model)
-    return [folder for folder in folders if not library.is_found(found.id, folder)]
+    found = model_store.find(model)
+    return [folder for folder in folders if not model_store.is_found(found.id, folder)]
 
 
 def _copy(model: str | Path, folder: Path) -> Path | None:
     """A copy of a model in a folder; None if another file has its name. Raises NellocError if it cannot be written."""
-    from nelloc import library, storage
+    from nelloc import storage
+    from nelloc.exact import model_store
 
-    path = folder / f"{library.find(model).id.hex()}{library.MODEL_SUFFIX}"
+    path = folder / f"{model_store.find(model).id.hex()}{model_store.MODEL_SUFFIX}"
     storage.make_folder(folder)
     if os.path.lexists(path):
         return None
-    data, modified = library.whole_file(model)
+    data, modified = model_store.whole_file(model)
     storage.write(path, data, force=False, modified=modified)
     return path
 
 
 def _refuse(model: str | Path, folder: Path | None) -> None:
-    from nelloc import library
+    from nelloc.exact import model_store
 
     raise NellocError(
         f"{model}: is not found from outputs in {folder}, which need it; copy it there or into "
-        f"{library.user_folder()}, or leave out --rm"
+        f"{model_store.user_folder()}, or leave out --rm"
     )
 
 
 def _about(model: str | Path) -> str:
-    from nelloc import library
+    from nelloc.exact import model_store
 
-    return f"model {library.find(model).id.hex()}"
+    return f"model {model_store.find(model).id.hex()}"
 
 
 def _remedy(model: str | Path) -> str:
-    from nelloc import library
+    from nelloc.exact import model_store
 
-    return f"copy {model} there or into {library.user_folder()}, or decode with --model"
+    return f"copy {model} there or into {model_store.user_folder()}, or decode with --model"

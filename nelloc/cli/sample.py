@@ -67,8 +67,9 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
         asked = f"--size {width}x{height} --count {count}"
         raise click.UsageError(f"{asked} asks for more than {_MAX_PIXELS} pixels; choose smaller or fewer images")
     with reporting():
-        from nelloc import library, storage
-        from nelloc.files import enough_memory
+        from nelloc import storage
+        from nelloc.exact import model_store
+        from nelloc.files.convert import enough_memory
 
         storage.check_target(Path(model), out, force)
         if out.suffix.lower() != ".png":
@@ -81,16 +82,16 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
             def progress(pixels: int) -> None:
                 bar.update(pixels / 1e6)
 
-            if model in library.available() or Path(model).suffix == library.MODEL_SUFFIX:
+            if model in model_store.available() or Path(model).suffix == model_store.MODEL_SUFFIX:
                 if part is not None:
                     raise NellocError(f"{model}: is one integer model; --part is for a pair")
-                from nelloc.sampler import sample as draw
+                from nelloc.exact.sample import sample as draw
 
                 show_own_warnings(printer)
                 check_core(printer, backend)
-                images = draw(library.find(model), height, width, count, seed, backend=backend, progress=progress)
-            elif model not in library.shipped_pairs() and not Path(model).exists():
-                known = ", ".join([*library.available(), *library.shipped_pairs()])
+                images = draw(model_store.find(model), height, width, count, seed, backend=backend, progress=progress)
+            elif model not in model_store.shipped_pairs() and not Path(model).exists():
+                known = ", ".join([*model_store.available(), *model_store.shipped_pairs()])
                 raise NellocError(f"{model}: no such model; give one of these, or a file: {known}")
             else:
                 images = _from_pair(model, part or "local", height, width, count, seed, progress)
@@ -106,8 +107,8 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
 def _from_pair(model: str, part: str, height: int, width: int, count: int, seed: int, progress) -> NDArray[np.uint8]:
     """Images (count, height, width, channels) drawn from one of a pair of float models."""
     needs_torch(f"{model}: a pair")
-    from nelloc.models.full import sample as draw
     from nelloc.ood.pair import find
+    from nelloc.training.networks.full import sample as draw
 
     images = draw(getattr(find(model), part), height, width, count, seed, progress)
     return images.permute(0, 2, 3, 1).numpy()

@@ -220,7 +220,7 @@ def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
 def _trainer(asked: Asked, processes: Processes) -> Trainer:
     from dataclasses import replace
 
-    from nelloc import library
+    from nelloc.exact import model_store
     from nelloc.training.folder import DataConfig
     from nelloc.training.loop import Trainer, TrainingConfig
     from nelloc.training.shapes import parse_shape
@@ -242,9 +242,9 @@ def _trainer(asked: Asked, processes: Processes) -> Trainer:
     network = None
     shape = parse_shape("default" if asked.model is None else asked.model)
     if asked.init is not None:
-        from nelloc.models.export import restore
+        from nelloc.training.networks.export import restore
 
-        network = restore(library.find(asked.init))
+        network = restore(model_store.find(asked.init))
         shape = network.config
     pixels = pixels or round(DEFAULT_MEGAPIXELS * 1e6)
     defaults = TrainingConfig()

@@ -67,8 +67,8 @@ def train_pair(
 
 
 def _config(asked: Any, size: tuple[int, int] | None) -> PairConfig:
-    from nelloc.models.full import FullConfig
     from nelloc.ood.training import PairConfig, image_shape, load_settings
+    from nelloc.training.networks.full import FullConfig
     from nelloc.training.shapes import parse_fields
 
     changes: dict[str, Any] = {}

@@ -18,7 +18,7 @@ def verify(names, as_json, quiet, verbose, **fields):
 
     Exit status: 0 all whole, 1 at least one is not, 2 wrong usage.
     """
-    from nelloc import files
+    from nelloc.files import convert as files
 
     printer = Printer(quiet, verbose)
     failed = 0

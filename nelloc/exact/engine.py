@@ -8,10 +8,10 @@ from functools import partial
 
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.context import Normaliser
-from nelloc.exact.deep import DeepMixture, DeepNormaliser
 from nelloc.exact.learning import LastLayer, Learner, NoLearner, most_tiles
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
+from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser
 
 # Told how many pixels were coded since the last call.
 Advance = Callable[[int], None]

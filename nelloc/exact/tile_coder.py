@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.decoders import DECODERS, DEFAULT_DECODER
-from nelloc.decoders.interface import EncodedTile
-from nelloc.encoder import TileCode, encode_learning, encode_tile
-from nelloc.exact import backends, deep
+from nelloc.exact import backends, wide_samples
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
+from nelloc.exact.decoders import DECODERS, DEFAULT_DECODER
+from nelloc.exact.decoders.interface import EncodedTile
+from nelloc.exact.encode_tile import TileCode, encode_learning, encode_tile
 from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.model import ExactModel
@@ -67,7 +67,7 @@ def tile_coder(
         If the backend cannot be used here, or the model not for samples of so many bits.
     """
     if bits > 8:
-        deep.check(model)
+        wide_samples.check(model)
     name = backends.chosen(model, backend)
     if backends.is_native(name) and decoder is None:
         return _CoreCoder(Core(model, bits, backends.level_of(model, name), learns=learns), bits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from nelloc.numbers import Cursor, MalformedError, varint
+from nelloc.varint import Cursor, MalformedError, varint
 
 # An item takes memory beyond its bytes, so that a few packed bytes must not make many.
 MAX_ITEMS = 1 << 16

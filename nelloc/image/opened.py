@@ -23,12 +23,12 @@ from PIL import Image, ImageFile, TiffImagePlugin
 
 from nelloc import storage
 from nelloc.errors import NellocError
-from nelloc.image import long_texts
-from nelloc.image.jpeg import EXIF_HEAD
+from nelloc.image.formats import long_texts
+from nelloc.image.formats.jpeg import EXIF_HEAD
+from nelloc.image.formats.tiff.metadata import BYTES, ORIENTATION, RESOLUTION_UNIT, STORAGE, X_RESOLUTION, Y_RESOLUTION
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, resolution_item
 from nelloc.image.pixels import Pixels
 from nelloc.image.reading_metadata import RESOLUTION_KEYS, XMP_KEYS, image_info, items_of_info, metadata_of
-from nelloc.image.tiff.metadata import BYTES, ORIENTATION, RESOLUTION_UNIT, STORAGE, X_RESOLUTION, Y_RESOLUTION
 
 _REMEMBERED = "nelloc_file"
 # Chunks of PNG files that describe samples of one colour type.

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from nelloc.image.formats.tiff import structure
 from nelloc.image.metadata import ItemType
 from nelloc.image.pixels import Pixels, Samples
-from nelloc.image.tiff import structure
 
 TAG = 274
 # What makes stored rows upright, by the value of the tag (TIFF 6.0, page 36), as Pillow does when it reads a TIFF file.

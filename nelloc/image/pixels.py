@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
+from nelloc.image.kinds import Kind, Role
 from nelloc.image.metadata import Metadata
-from nelloc.kinds import Kind, Role
 
 # uint8, or uint16 of deep kinds.
 Samples = NDArray[Any]

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from nelloc import scratch
-from nelloc.container import MAX_PIXELS
 from nelloc.errors import NellocError
-from nelloc.image import beside, bmp, deep, jpeg, long_texts, opened, png, slices
+from nelloc.image import inventory, mapped_array, opened, slices
+from nelloc.image.formats import bmp, jpeg, long_texts, png, sixteen_bit
+from nelloc.image.formats.tiff import reading as tiff
+from nelloc.image.formats.tiff.structure import is_tiff
+from nelloc.image.kinds import Kind
+from nelloc.image.limits import MAX_PIXELS
 from nelloc.image.metadata import ItemType, Metadata
 from nelloc.image.pixels import Palette, Pixels, split
 from nelloc.image.reading_metadata import metadata_of
-from nelloc.image.tiff import reading as tiff
-from nelloc.image.tiff.structure import is_tiff
-from nelloc.kinds import Kind
 
 _KIND_OF_MODE = {
     "1": Kind.BILEVEL,
@@ -114,7 +114,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         frame = jpeg.frame(data) if jpeg.is_jpeg(data) else None
         if frame is not None and not frame.for_pillow:
             _check_size(frame.width, frame.height, source, max_pixels)
-            return beside.describe(data, "JPEG", deep.read_jpeg(data, frame, source))
+            return inventory.describe(data, "JPEG", sixteen_bit.read_jpeg(data, frame, source))
         if bmp.is_bmp(data):
             return _read_bmp(data, source, max_pixels)
         if data.startswith(png.SIGNATURE):
@@ -151,7 +151,7 @@ def _read_by_pillow(readable: bytes, data: bytes, source: str, max_pixels: int) 
         if layout is not None and layout.size != (image.height, image.width):
             raise NellocError(f"{source}: is damaged (it has two sizes); get it again from its source")
         pixels = _decode(image, readable, source) if layout is None else _joined(layout, image, data, source)
-        return beside.describe(data, image.format or "", pixels)
+        return inventory.describe(data, image.format or "", pixels)
 
 
 def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
@@ -181,7 +181,7 @@ def _joined(layout: slices.Layout, image: Image.Image, data: bytes, source: str)
     planes, top = np.empty(0), 0
     for part in layout.read(data, layout.heights(), partial(_decode_bytes, source=source)):
         if whole is None:
-            planes = scratch.empty((part.kind.planes, *layout.size), part.planes.dtype)
+            planes = mapped_array.empty((part.kind.planes, *layout.size), part.planes.dtype)
             whole = replace(part, groups=split(part.kind, planes))
         np.concatenate(part.groups, out=planes[:, top : top + part.height])
         top += part.height
@@ -198,7 +198,7 @@ def _decode(image: Image.Image, data: bytes, source: str) -> Pixels:
     """The image that Pillow has opened, from the bytes of its file."""
     _check_samples(image, source)
     if _is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
-        return replace(deep.read(data, image.format or "", source), metadata=metadata_of(image))
+        return replace(sixteen_bit.read(data, image.format or "", source), metadata=metadata_of(image))
     return _from_pillow(image, source)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from nelloc.image.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
+from nelloc.image.formats.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
+from nelloc.image.formats.tiff import metadata as tiff
+from nelloc.image.formats.tiff import structure
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
-from nelloc.image.tiff import metadata as tiff
-from nelloc.image.tiff import structure
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 XMP_KEYS = ("xmp", _XMP_KEYWORD)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nelloc.image import netpbm, png
+from nelloc.image.formats import netpbm, png
+from nelloc.image.kinds import Kind
 from nelloc.image.pixels import Pixels, to_array
-from nelloc.kinds import Kind
 
 KINDS = (Kind.GRAY, Kind.LA, Kind.RGB, Kind.RGBA, Kind.GRAY16, Kind.LA16, Kind.RGB16, Kind.RGBA16)
 # Images of fewer pixels are read and written whole.

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nelloc.errors import NellocError
-from nelloc.image import deep, png, reading, slices
+from nelloc.image import reading, slices
+from nelloc.image.formats import png, sixteen_bit
+from nelloc.image.formats.tiff import metadata as tiff_metadata
+from nelloc.image.formats.tiff import writing as tiff
+from nelloc.image.kinds import Kind
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution
 from nelloc.image.orientation import shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
-from nelloc.image.tiff import metadata as tiff_metadata
-from nelloc.image.tiff import writing as tiff
-from nelloc.kinds import Kind
 
 # Sides of the corner of an image that metadata is tried with.
 _CORNER = 4
@@ -327,9 +328,9 @@ def _deep_bytes(pixels: Pixels, name: str, source: str, level: int | None) -> by
     array = to_array(pixels)
     metadata = pixels.metadata
     if name == "PPM":
-        return deep.write_netpbm(array, source)
+        return sixteen_bit.write_netpbm(array, source)
     if name == "PNG":
-        data = _gray16_png(array, level) if pixels.kind is Kind.GRAY16 else deep.write_png(array, source, level)
+        data = _gray16_png(array, level) if pixels.kind is Kind.GRAY16 else sixteen_bit.write_png(array, source, level)
         chunks = png.metadata_chunks(metadata)
         if pixels.transparent is not None:
             body = b"".join(value.to_bytes(2, "big") for value in pixels.transparent)

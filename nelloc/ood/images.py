@@ -11,7 +11,7 @@ from PIL import Image
 
 from nelloc import image as pictures
 from nelloc import storage
-from nelloc.container import Kind
+from nelloc.codec.container import Kind
 from nelloc.errors import NellocError
 
 MODES = {1: "L", 3: "RGB"}

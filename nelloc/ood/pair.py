@@ -15,9 +15,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from nelloc import library, storage
+from nelloc import storage
 from nelloc.errors import NellocError
-from nelloc.models.full import FullConfig, FullNetwork
+from nelloc.exact import model_store
+from nelloc.training.networks.full import FullConfig, FullNetwork
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -101,7 +102,7 @@ def load(path: Path) -> Pair:
 
 def find(name: str) -> Pair:
     """A pair by the name of a shipped one, or the path of a file or of a run. Raises NellocError if there is none."""
-    return load(library.shipped_pairs().get(name, Path(name)))
+    return load(model_store.shipped_pairs().get(name, Path(name)))
 
 
 def write(path: Path, pair: Pair) -> None:
@@ -110,4 +111,4 @@ def write(path: Path, pair: Pair) -> None:
 
 
 def _names() -> str:
-    return ", ".join(library.shipped_pairs()) or "none"
+    return ", ".join(model_store.shipped_pairs()) or "none"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nelloc.bench.interface import Peer, Picture
 from nelloc.bench.peers import JpegXlOfPillow, Png, WebP
 from nelloc.image import from_array
-from nelloc.models.full import FullNetwork
 from nelloc.ood.pair import Pair
+from nelloc.training.networks.full import FullNetwork
 
 # Pixels that go through the networks at once.
 PIXELS_PER_PASS = 1 << 14

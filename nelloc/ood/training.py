@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.image import read as read_image
-from nelloc.models.full import FullConfig, FullNetwork
 from nelloc.ood.images import read
 from nelloc.ood.pair import PAIR, Pair, write
 from nelloc.training.folder import scan
 from nelloc.training.images import ImageBatch, ImageSampler
 from nelloc.training.loop import CHECKPOINT, Trainer, TrainingConfig
+from nelloc.training.networks.full import FullConfig, FullNetwork
 from nelloc.training.processes import Processes
 from nelloc.training.run import Listener, finish
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc import codec, decoding
 from nelloc import image as images
+from nelloc.codec import decode as decoding
+from nelloc.codec import encode as codec
 from nelloc.errors import NellocError
 from nelloc.image.metadata import Metadata, Text, text_item
 

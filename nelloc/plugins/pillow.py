@@ -25,7 +25,7 @@ from nelloc.errors import NellocError
 FORMAT = "NLC"
 EXTENSION = ".nlc"
 MIME = "image/x-nelloc"
-# What nelloc.library says of a model that is missing.
+# What nelloc.exact.model_store says of a model that is missing.
 _ADVICE_OF_COMMAND = "give its file with --model"
 _SIGNATURE = b"\x8eNL\n"
 # What is read of a file to know its head; more of it only if it holds much metadata, or a model.
@@ -87,7 +87,7 @@ class NellocImageFile(ImageFile.ImageFile):
     format_description = "nelloc"
 
     def _open(self) -> None:
-        from nelloc import container, sections
+        from nelloc.codec import container, description
         from nelloc.image.reading_metadata import image_info
         from nelloc.image.writing import mode_of
 
@@ -101,7 +101,7 @@ class NellocImageFile(ImageFile.ImageFile):
             head = container.parse_head(data, self._source, max_pixels=1 << 62)
         if head is None:
             raise NellocError(f"{self._source}: it ends too early, at byte {len(data)}; get the file again")
-        described = sections.read_description(head, self._source)
+        described = description.read_description(head, self._source)
         self._mode = self.opened_mode = mode_of(head.kind, self._source)
         self._size = (head.width, head.height)
         self.info.update(image_info(described.metadata))
@@ -139,7 +139,8 @@ class NellocImageFile(ImageFile.ImageFile):
     def load(self) -> Any:
         """Decode the pixels, the first time."""
         if not self._is_decoded:
-            from nelloc import codec, decoding
+            from nelloc.codec import decode as decoding
+            from nelloc.codec import encode as codec
             from nelloc.image.writing import to_image
 
             assert self.fp is not None
@@ -166,7 +167,7 @@ def _advice_for_python(folder: Path | None) -> Iterator[None]:
     try:
         yield
     except NellocError as error:
-        from nelloc.library import user_folder
+        from nelloc.exact.model_store import user_folder
 
         beside = "beside the image" if folder is not None else "where the image is, and open that by its name"
         advice = f"put its file {beside}, or into the folder {user_folder()}"
@@ -179,7 +180,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     Pillow empties an existing file before it calls this, so a save that fails leaves it empty; ``nelloc.compress`` and
     ``nelloc.encode`` do not.
     """
-    from nelloc import codec
+    from nelloc.codec import encode as codec
     from nelloc.image.reading import from_image
     from nelloc.image.reading_metadata import with_given
 
@@ -194,7 +195,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
 def _check_keywords(given: Mapping[str, Any], source: str) -> None:
     """Raise NellocError for keywords that mean nothing to an .nlc file."""
-    from nelloc.codec import Options
+    from nelloc.codec.encode import Options
 
     known = {"verify", "options", *(field.name for field in fields(Options))}
     unknown = [name for name in given if name not in known]

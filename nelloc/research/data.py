@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nelloc.datasets import read_idx, read_sheet
 from nelloc.errors import NellocError
 from nelloc.research.experiment import DATA_HINT, Settings
+from nelloc.training.datasets import read_idx, read_sheet
 
 Part = Literal["train", "test"]
 

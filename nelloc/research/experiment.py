@@ -138,7 +138,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
     check(experiment, settings, force=force)
     import torch
 
-    from nelloc.models.devices import device_title, find_device
+    from nelloc.training.networks.devices import device_title, find_device
 
     device = find_device(settings.device if experiment.has_device else "cpu")
     torch.manual_seed(settings.seed)

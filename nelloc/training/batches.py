@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import RAW_ACTIVITY, ContextTables, Normaliser, standard_activity
-from nelloc.models.full import FullConfig
-from nelloc.models.local import LocalConfig, LocalNetwork, round_outputs
-from nelloc.models.mixture import bits_per_dimension, log_likelihood
 from nelloc.training.data import PixelSource
 from nelloc.training.images import ImageBatch, ImageSampler
+from nelloc.training.networks.full import FullConfig
+from nelloc.training.networks.local import LocalConfig, LocalNetwork, round_outputs
+from nelloc.training.networks.mixture import bits_per_dimension, log_likelihood
 
 # Pixels per pass through a local network: few enough for activations to stay in cache.
 LOCAL_PASS_PIXELS = 4096

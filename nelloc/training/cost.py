@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc import image as pictures
-from nelloc.codec import Options, encode_pixels
-from nelloc.encoder import context_sources
+from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.tiling import tiles
 from nelloc.exact.context import FIRST_PIXEL, border_distances
-from nelloc.models.local import LocalNetwork
-from nelloc.tiling import tiles
+from nelloc.exact.encode_tile import context_sources
 from nelloc.training.batches import BatchMaker, evaluate, luma
+from nelloc.training.networks.local import LocalNetwork
 
 # Pixels whose contexts are gathered at once; their passes through the network are shorter.
 CONTEXTS_IN_MEMORY = 1 << 16

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nelloc.errors import NellocError
-from nelloc.models.full import FullNetwork
-from nelloc.models.mixture import bits_per_dimension
+from nelloc.training.networks.full import FullNetwork
+from nelloc.training.networks.mixture import bits_per_dimension
 
 # Pixels per pass through the network, as far as whole images allow: few enough for a CPU's cache.
 IMAGE_PASS_PIXELS = 1 << 14

@@ -17,13 +17,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from nelloc.errors import NellocError
-from nelloc.models.devices import bfloat16_is_faster
-from nelloc.models.full import FullConfig, FullNetwork
-from nelloc.models.local import LocalConfig, LocalNetwork
 from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
 from nelloc.training.folder import DataConfig
 from nelloc.training.images import ImageSampler
+from nelloc.training.networks.devices import bfloat16_is_faster
+from nelloc.training.networks.full import FullConfig, FullNetwork
+from nelloc.training.networks.local import LocalConfig, LocalNetwork
 from nelloc.training.optimiser import Optimisers
 from nelloc.training.processes import Processes
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nelloc.models.full import FullNetwork
-from nelloc.models.local import LocalNetwork
+from nelloc.training.networks.full import FullNetwork
+from nelloc.training.networks.local import LocalNetwork
 
 Optimiser = torch.optim.Optimizer
 

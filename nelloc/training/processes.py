@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, distributed
 
 from nelloc.errors import NellocError
-from nelloc.models.devices import find_device
+from nelloc.training.networks.devices import find_device
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from pathlib import Path
 from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
-from nelloc.models.export import export
-from nelloc.models.local import LocalConfig
 from nelloc.training.batches import Batch, BatchMaker, TrainingBatch
 from nelloc.training.curve import draw_curve
 from nelloc.training.data import PixelPool, PixelSampler, PixelSource
 from nelloc.training.folder import DataConfig, Folder, FolderSampler, held_out_images, scan
 from nelloc.training.images import ImageSampler
 from nelloc.training.loop import CHECKPOINT, Trainer, train
+from nelloc.training.networks.export import export
+from nelloc.training.networks.local import LocalConfig
 
 MODEL = "model.nlm"
 CURVE = "curve.png"

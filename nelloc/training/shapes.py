@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from nelloc.errors import NellocError
 from nelloc.exact.context import input_count
 from nelloc.exact.model import MAX_COMPONENTS, MAX_FILE_BYTES, MAX_HORIZON, MAX_LAYERS, MAX_WIDTH, output_count
-from nelloc.models.full import FullConfig
-from nelloc.models.local import THESIS, LocalConfig
+from nelloc.training.networks.full import FullConfig
+from nelloc.training.networks.local import THESIS, LocalConfig
 
 # Named as the shipped models of these shapes are; what those were before saw no borders.
 SHAPES = {

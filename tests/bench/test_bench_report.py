@@ -11,7 +11,6 @@ import pytest
 from fake_peers import Failing, Lossy, Perfect, Raw
 from PIL import Image
 
-from nelloc import codec
 from nelloc.bench import measure, pictures
 from nelloc.bench.own import Nelloc
 from nelloc.bench.peers import Missing
@@ -20,6 +19,7 @@ from nelloc.bench.plots import HEIGHT, WIDTH, Point, rate_against_speed
 from nelloc.bench.report import MAX_BARS, page_of
 from nelloc.bench.results import Results
 from nelloc.bench.table import table
+from nelloc.codec import encode as codec
 from nelloc.errors import NellocError
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}

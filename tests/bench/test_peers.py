@@ -26,7 +26,7 @@ from nelloc.bench.peers.jpegls import JpegLsOfImagecodecs, JpegLsOfPillow
 from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
 from nelloc.errors import NellocError
 from nelloc.image import Palette, Pixels
-from nelloc.kinds import Kind
+from nelloc.image.kinds import Kind
 
 HERE = [peer for peer in peers.PEERS if peer.missing() is None]
 

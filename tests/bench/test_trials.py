@@ -8,14 +8,14 @@ from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw, Tiring
 from materials import small_model_bytes
 from PIL import Image
 
-from nelloc import codec
 from nelloc.bench import measure, pictures
 from nelloc.bench.measure import Measured, Trial
 from nelloc.bench.own import Nelloc, is_own
 from nelloc.bench.peers.png import Png
 from nelloc.bench.summary import losses, summarise
 from nelloc.bench.timing import medians
-from nelloc.container import MAX_PIXELS
+from nelloc.codec import encode as codec
+from nelloc.image.limits import MAX_PIXELS
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nelloc import codec
+from nelloc.codec import encode as codec
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from materials import small_model_bytes
 from PIL import Image
 from running import invoke, run_without_torch
 
-from nelloc import codec, container
-from nelloc.exact import differences
+from nelloc.codec import container
+from nelloc.codec import encode as codec
+from nelloc.exact import model_delta
 from nelloc.exact.model import load_model
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="adapting needs torch")
@@ -170,7 +171,7 @@ def test_a_folder_shares_one_adapted_model_beside_the_files():
     (name,) = rows[-1]["adapted"]["models"]
     assert sorted(os.listdir("out")) == sorted(["a.nlc", "b.nlc", "gray.nlc", f"{name}.nlm"])
     assert rows[-1]["adapted"]["adapted_bytes"] == sum(path.stat().st_size for path in Path("out").iterdir())
-    assert differences.is_differences(Path(f"out/{name}.nlm").read_bytes())
+    assert model_delta.is_differences(Path(f"out/{name}.nlm").read_bytes())
     for file in ("a", "b", "gray"):
         assert container.parse(Path(f"out/{file}.nlc").read_bytes()).model_id.hex() == name
         assert f"{name} ({name}, beside the file)" in invoke("info", f"out/{file}.nlc").stdout
@@ -191,7 +192,7 @@ def test_a_folder_shares_one_adapted_model_beside_the_files():
 
 @needs_torch
 def test_a_tree_shares_one_adapted_model_above_its_files(monkeypatch):
-    monkeypatch.setattr("nelloc.adapt.encode.PART_PIXELS", 4000)
+    monkeypatch.setattr("nelloc.training.adapt.encode.PART_PIXELS", 4000)
     os.mkdir("photos/sub")
     os.rename("photos/b.png", "photos/sub/b.png")
     result = invoke("compress", "-r", "photos", "--output-dir", "out", "--model", "small", *BRIEFLY, "--rm", "--json")

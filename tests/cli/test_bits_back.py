@@ -15,7 +15,7 @@ from PIL import Image
 if importlib.util.find_spec("torch") is None:
     pytest.skip("needs nelloc[research]", allow_module_level=True)
 
-from nelloc.datasets import read_idx
+from nelloc.training.datasets import read_idx
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from materials import small_model_bytes
 from PIL import Image
 from running import BEFORE, COMMANDS, MODEL, assert_failed, invoke, names, run
 
-from nelloc import container
+from nelloc.codec import container
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
 

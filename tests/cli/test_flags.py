@@ -12,11 +12,12 @@ from PIL import Image
 from running import MODEL, assert_failed, invoke
 
 import nelloc
-from nelloc import codec, container
 from nelloc.cli.main import main
-from nelloc.decoders import DECODERS
-from nelloc.effort import DEFAULT_EFFORT
+from nelloc.codec import container
+from nelloc.codec import encode as codec
+from nelloc.codec.effort import DEFAULT_EFFORT
 from nelloc.exact.backends import BACKENDS
+from nelloc.exact.decoders import DECODERS
 from nelloc.image import from_array
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
@@ -104,9 +105,9 @@ def test_the_flags_reach_the_codec(monkeypatch):
         seen.append(next(value for value in arguments if isinstance(value, codec.Options)))
         raise StopError
 
-    monkeypatch.setattr("nelloc.files.encode_pixels", record)
-    monkeypatch.setattr("nelloc.files.decode_files", record)
-    monkeypatch.setattr("nelloc.files.decode_slices", record)
+    monkeypatch.setattr("nelloc.files.convert.encode_pixels", record)
+    monkeypatch.setattr("nelloc.files.convert.decode_files", record)
+    monkeypatch.setattr("nelloc.files.convert.decode_slices", record)
     flags = {"--backend": "reference", "--decoder": "parallel", "--threads": "2", "--max-pixels": "4000"}
     flags["--model"] = "model.nlm"
     for command in (

@@ -9,9 +9,10 @@ from click import Path as ClickPath
 from PIL import Image
 
 import nelloc
-from nelloc import NellocError, files
+from nelloc import NellocError
 from nelloc.cli.common import Name, OutputFile
 from nelloc.cli.main import main
+from nelloc.files import convert as files
 
 NAMES = ["new/", "new//", "new/.", "new/..", "old/", "old/.", ".", "..", "a.nlc/", "a.png/"]
 

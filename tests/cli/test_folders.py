@@ -17,8 +17,8 @@ from PIL import Image
 from running import environment, invoke
 from waiting import wait_for_end, wait_until
 
-from nelloc import codec
 from nelloc.cli import decompress
+from nelloc.codec import encode as codec
 from nelloc.image import OUTPUT_SUFFIXES
 
 MODEL = ("--model", "model.nlm")

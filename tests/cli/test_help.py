@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner
 from running import COMMANDS, MODEL, assert_failed, environment, invoke
 
-from nelloc import codec, container
 from nelloc.cli import common
 from nelloc.cli.main import main
-from nelloc.decoders import DECODERS
-from nelloc.effort import DEFAULT_EFFORT
+from nelloc.codec import encode as codec
+from nelloc.codec.effort import DEFAULT_EFFORT
+from nelloc.codec.tiling import MAX_TILE, MIN_TILE
 from nelloc.exact.backends import BACKENDS
-from nelloc.tiling import MAX_TILE, MIN_TILE
+from nelloc.exact.decoders import DECODERS
+from nelloc.image import limits
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
 
@@ -63,7 +64,7 @@ def test_the_defaults_of_the_command_line_are_those_of_the_codec():
     tile = next(parameter.type for parameter in main.commands["compress"].params if parameter.name == "tile")
     assert (tile.min, tile.max) == (MIN_TILE, MAX_TILE)
     assert (defaults.backend, defaults.decoder, defaults.effort) == (None, None, DEFAULT_EFFORT)
-    assert defaults.max_pixels == container.MAX_PIXELS
+    assert defaults.max_pixels == limits.MAX_PIXELS
 
 
 def imported(script: str) -> set[str]:

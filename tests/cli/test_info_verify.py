@@ -9,7 +9,7 @@ import pytest
 from materials import small_model_bytes
 from running import BEFORE, MODEL, assert_failed, invoke, names
 
-from nelloc import container
+from nelloc.codec import container
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
 

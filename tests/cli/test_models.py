@@ -10,7 +10,7 @@ import pytest
 import running
 from materials import small_model_bytes
 
-from nelloc import library
+from nelloc.exact import model_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,9 +33,9 @@ def test_shipped_and_own_models_are_listed(user_folder):
     assert heads.split()[:2] == ["name", "id"]
     assert note == "* with --no-learn"
     assert here.startswith("computes with ")
-    assert {row.split()[0] for row in rows} == {*library.shipped(), "mine"}
+    assert {row.split()[0] for row in rows} == {*model_store.shipped(), "mine"}
     mine = next(row for row in rows if row.startswith("mine"))
-    assert library.find(user_folder / "mine.nlm").id.hex() in mine
+    assert model_store.find(user_folder / "mine.nlm").id.hex() in mine
     assert mine.split()[2:4] == ["-", "-"]
 
 
@@ -49,7 +49,7 @@ def test_what_models_were_before_comes_last(user_folder):
 def test_rates_and_speeds_without_learning_are_marked(user_folder):
     rows = {row.split()[0]: row.split() for row in invoke().stdout.splitlines()}
     facts = json.loads((ROOT / "weights" / "models.json").read_text())
-    for name in library.shipped():
+    for name in model_store.shipped():
         row = rows[name]
         of_model = facts[row[1]]
         for cell, kind in zip(row[2:4], ("kodak_bpd", "decode_megapixels_per_second"), strict=True):
@@ -61,7 +61,7 @@ def test_rates_and_speeds_without_learning_are_marked(user_folder):
 
 def test_json_has_the_commands_that_measured(user_folder):
     found = {entry["name"]: entry for entry in json.loads(invoke("--json").stdout)}
-    model = library.find("default")
+    model = model_store.find("default")
     assert found["default"]["id"] == model.id.hex()
     assert found["default"]["bytes"] == model.size
     assert found["default"]["multiply_adds"] == model.multiply_adds
@@ -79,7 +79,7 @@ def test_every_fact_has_a_command_of_this_repository_and_is_in_its_results():
 def test_facts_of_another_model_are_not_inherited(user_folder):
     (user_folder / "mine.nlm").write_bytes(small_model_bytes())
     fact = {"value": 2.5, "command": "python a.py"}
-    name = library.find(user_folder / "mine.nlm").id.hex()
+    name = model_store.find(user_folder / "mine.nlm").id.hex()
     (user_folder / "models.json").write_text(json.dumps({name: {"kodak_bpd": fact}}))
     assert "2.500" in invoke().stdout
     (user_folder / "mine.nlm").write_bytes(small_model_bytes(seed=1))

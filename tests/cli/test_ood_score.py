@@ -12,11 +12,11 @@ from running import invoke, run_without_torch
 
 torch = pytest.importorskip("torch", reason="ood-score needs torch")
 
-from nelloc.models.full import FullConfig, FullNetwork  # noqa: E402
 from nelloc.ood.images import read  # noqa: E402
 from nelloc.ood.metrics import auroc, calibrate, false_positive_rate  # noqa: E402
 from nelloc.ood.pair import Pair, find, write  # noqa: E402
 from nelloc.ood.scores import score  # noqa: E402
+from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
 
 MODEL = ["--model", "pair.safetensors"]
 

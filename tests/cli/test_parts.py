@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 from running import invoke
 
 import nelloc
-from nelloc import container
+from nelloc.codec import container
 
 IMAGE = np.random.default_rng(3).integers(100, 140, (40, 40, 3), dtype=np.uint8)
 

@@ -12,9 +12,9 @@ from materials import small_model_bytes
 from PIL import Image
 from running import invoke, run
 
-from nelloc import container
-from nelloc.exact.differences import encode_differences
+from nelloc.codec import container
 from nelloc.exact.model import load_model
+from nelloc.exact.model_delta import encode_differences
 
 MODEL = ("--model", "runs/model.nlm")
 

@@ -13,8 +13,8 @@ import pytest
 import running
 
 from nelloc.cli.research import command_of, research
-from nelloc.research.catalogue import EXPERIMENTS
 from nelloc.research.experiment import Experiment, Result, Settings
+from nelloc.research.registry import EXPERIMENTS
 
 SAMPLE = Experiment("sample", "A sample (Figure 0.1)", "sample_experiment", thesis={"value": 2.0}, data=("mnist",))
 installed = pytest.mark.skipif(

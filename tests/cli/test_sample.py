@@ -9,8 +9,8 @@ from materials import small_model_bytes
 from PIL import Image
 from running import invoke, run_without_torch
 
-from nelloc import library
-from nelloc.sampler import sample
+from nelloc.exact import model_store
+from nelloc.exact.sample import sample
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +38,13 @@ def pixels(path) -> np.ndarray:
 def test_one_image_is_written_as_it_is():
     result = invoke("sample", "--model", "gray.nlm", "--size", "7x5", "--out", "a.png")
     assert (result.exit_code, result.stdout) == (0, "")
-    drawn = sample(library.find("gray.nlm"), 5, 7, 1, seed=1)
+    drawn = sample(model_store.find("gray.nlm"), 5, 7, 1, seed=1)
     assert np.array_equal(pixels("a.png"), drawn[0, :, :, 0])
     assert result.stderr == "a.png: 1 of 7x5 from gray.nlm\n"
 
 
 def test_several_images_become_a_sheet():
-    drawn = sample(library.find("colour.nlm"), 6, 4, 5, seed=9)
+    drawn = sample(model_store.find("colour.nlm"), 6, 4, 5, seed=9)
     for columns, size in ((None, (16, 14)), (2, (10, 22)), (5, (28, 6)), (99, (28, 6))):
         options = [] if columns is None else ["--columns", str(columns)]
         arguments = ["--model", "colour.nlm", "--size", "4x6", "--count", "5", "--seed", "9", "--force", *options]
@@ -74,8 +74,8 @@ def test_json_and_quiet():
 
 def test_a_pair_has_two_models_to_draw_from():
     pytest.importorskip("torch", reason="pairs need torch")
-    from nelloc.models.full import FullConfig, FullNetwork
     from nelloc.ood.pair import Pair, write
+    from nelloc.training.networks.full import FullConfig, FullNetwork
 
     shape = {"horizon": 1, "width": 4, "components": 1, "channels": 3}
     networks = (FullNetwork(FullConfig(kernel=1, **shape)), FullNetwork(FullConfig(**shape)))
@@ -107,7 +107,7 @@ def test_what_does_not_fit_in_memory(monkeypatch):
     def too_large(*arguments, **settings):
         raise MemoryError
 
-    monkeypatch.setattr("nelloc.sampler.sample", too_large)
+    monkeypatch.setattr("nelloc.exact.sample.sample", too_large)
     assert_failed(invoke("sample", "--model", "gray.nlm", "--out", "a.png"), "a.png: does not fit in memory")
 
 

@@ -20,16 +20,16 @@ from PIL import Image
 from running import environment, invoke, run_without_torch
 from waiting import wait_for_end, wait_until
 
-from nelloc import library
 from nelloc.cli import train as command
+from nelloc.exact import model_store
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from nelloc.models.export import restore  # noqa: E402
-from nelloc.models.full import FullConfig, FullNetwork  # noqa: E402
-from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
 from nelloc.training.folder import AUGMENTATIONS, DEFAULT_MEMORY  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
+from nelloc.training.networks.export import restore  # noqa: E402
+from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
+from nelloc.training.networks.local import LocalConfig, LocalNetwork  # noqa: E402
 from nelloc.training.shapes import SHAPES, parse_shape, spell, weight_count  # noqa: E402
 
 ONE_THREAD = environment() | {"OMP_NUM_THREADS": "1"}
@@ -120,14 +120,14 @@ def test_several_folders_are_trained_on_and_validated_one_by_one(folder):
     found = json.loads(result.stdout)
     assert found["model"] == "run/model.nlm"
     assert set(found["bpd"]) == {"training", *(f"{folder.name}/photos", "more/photos", f"{folder.name}/other")}
-    assert library.find("run/model.nlm").id.hex() == found["id"]
+    assert model_store.find("run/model.nlm").id.hex() == found["id"]
 
 
 def test_a_gray_model_and_a_thesis_model_are_trained():
     for run, shape in (("gray", "fast-gray,width=8"), ("thesis", "thesis-r1,width=8,components=2")):
         arguments = ["--model", shape, "--batch", "500", "--megapixels", "0.002", "-q"]
         assert invoke("train", "--data", "photos", "--out", run, *arguments).exit_code == 0
-        assert library.find(f"{run}/model.nlm").channels == (1 if run == "gray" else 3)
+        assert model_store.find(f"{run}/model.nlm").channels == (1 if run == "gray" else 3)
         assert invoke("export", run, f"{run}.nlm", "-q").exit_code == 0
 
 
@@ -375,7 +375,7 @@ def test_shapes_are_named_or_spelled():
 
 @pytest.mark.parametrize("name", ["fast", "default", "high", "fast-gray", "default-gray", "high-gray"])
 def test_a_name_is_the_shape_of_the_shipped_model(name):
-    assert SHAPES[name] == restore(library.find(name)).config
+    assert SHAPES[name] == restore(model_store.find(name)).config
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_a_name_is_the_shape_of_the_shipped_model(name):
     ],
 )
 def test_the_card_s_shapes_of_retired_models_are_theirs(retired, text):
-    assert parse_shape(text) == restore(library.find(retired)).config
+    assert parse_shape(text) == restore(model_store.find(retired)).config
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from outside_readers import ExifTool
 
 from conformance.case import Case
-from nelloc import container, image
-from nelloc.codec import Options, decode_files, encode_pixels
+from nelloc import image
+from nelloc.codec import container
+from nelloc.codec.encode import Options, decode_files, encode_pixels
 
 # What exiftool tells of the storage of samples, which is another in the file that is written; a profile has no name in
 # .nlc files.
@@ -131,7 +132,7 @@ def _others(
 
 def _same_tags(data: bytes, written: bytes) -> bool:
     """True if tifffile finds the same tags, beside those of storage, in two files."""
-    from nelloc.image.tiff.metadata import ORIENTATION, RESOLUTION_UNIT, STORAGE
+    from nelloc.image.formats.tiff.metadata import ORIENTATION, RESOLUTION_UNIT, STORAGE
 
     mine, other = outside_readers.tiff_tags(data), outside_readers.tiff_tags(written)
     tags = (set(mine) | set(other)) - {*STORAGE, ORIENTATION, RESOLUTION_UNIT}

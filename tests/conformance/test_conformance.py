@@ -8,8 +8,8 @@ import pytest
 from conformance.cases import cases
 from conformance.round_trip import run
 from nelloc import image
-from nelloc.codec import Options
-from nelloc.kinds import Kind
+from nelloc.codec.encode import Options
+from nelloc.image.kinds import Kind
 
 CASES = {case.name: case for case in cases()}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from materials import OTHER_KINDS, small_model_bytes
 
-from nelloc import NellocError, library
+from nelloc import NellocError
 from nelloc.errors import NellocWarning
-from nelloc.exact import backends, native, tile_coder
+from nelloc.exact import backends, model_store, native, tile_coder
 from nelloc.exact.backends.numpy_float import NumpyBackend
 from nelloc.exact.context import INPUT_CLIP
 from nelloc.exact.model import load_model
@@ -32,7 +32,7 @@ def available(name):
 @pytest.mark.parametrize("which", ["shipped", "small", *OTHER_KINDS])
 def test_every_backend_equals_64_bit_integers(name, which):
     available(name)
-    model = library.find() if which == "shipped" else load_model(small_model_bytes(**OTHER_KINDS.get(which, {})))
+    model = model_store.find() if which == "shipped" else load_model(small_model_bytes(**OTHER_KINDS.get(which, {})))
     evaluator = backends.prepare(model, name)
     for n in (1, 2, 63, 500, 64):
         x = inputs(model, n, seed=n)
@@ -70,15 +70,15 @@ def test_a_backend_with_wrong_integers_is_refused(broken, monkeypatch):
     monkeypatch.setitem(backends.BACKENDS, "wrong", broken)
     monkeypatch.setattr(backends, "_failures", {})
     with pytest.raises(NellocError, match="backend wrong: gives wrong integers"):
-        backends.prepare(library.find(), "wrong")
+        backends.prepare(model_store.find(), "wrong")
 
 
 def test_unknown_and_unavailable_backends_are_refused_with_a_sentence(monkeypatch):
     with pytest.raises(NellocError, match="backend abacus: unknown"):
-        backends.prepare(library.find(), "abacus")
+        backends.prepare(model_store.find(), "abacus")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(NellocError, match="torch is not installed"):
-        backends.prepare(library.find(), "torch-int8")
+        backends.prepare(model_store.find(), "torch-int8")
 
 
 @pytest.fixture
@@ -128,12 +128,12 @@ def warned(function, *arguments):
 @pytest.mark.skipif(native._native is None, reason="the core is not built")
 class TestNothingTrustsItself:
     def test_what_is_right_is_used_without_a_word(self):
-        model = library.find()
+        model = model_store.find()
         assert warned(backends.chosen, model) == ("native", [])
         assert backends.level_of(model, "native") == native.levels()[0]
 
     def test_a_broken_level_is_left_out_with_one_warning_and_the_next_is_used(self, monkeypatch):
-        model, levels = library.find(), native.levels()
+        model, levels = model_store.find(), native.levels()
         for count in range(1, len(levels)):
             for name in ("_failures", "_left_out"):
                 getattr(backends, name).clear()
@@ -146,7 +146,7 @@ class TestNothingTrustsItself:
                     for level in levels[:count]
                 ]
                 # Once in a process, for all models; also where the core is asked for.
-                for other in (model, library.find("fast")):
+                for other in (model, model_store.find("fast")):
                     for name in (None, "native"):
                         assert warned(backends.chosen, other, name) == ("native", [])
                     assert warned(backends.level_of, other, "native") == (levels[count], [])
@@ -155,13 +155,16 @@ class TestNothingTrustsItself:
         def refuse(outputs):
             raise ValueError("an argument is outside of its range")
 
-        model, levels = library.find(), native.levels()
+        model, levels = model_store.find(), native.levels()
         break_levels(monkeypatch, levels, refuse)
         found, messages = warned(backends.chosen, model)
         assert (found, len(messages)) == ("numpy", 1)
 
     def test_without_a_level_numpy_is_used_and_without_numpy_the_reference(self, monkeypatch):
-        model, native_is_out = library.find(), "backend native gives wrong integers on this machine on every CPU level"
+        model, native_is_out = (
+            model_store.find(),
+            "backend native gives wrong integers on this machine on every CPU level",
+        )
         break_levels(monkeypatch, native.levels())
         assert warned(backends.chosen, model) == ("numpy", [f"{native_is_out} and is not used"])
         break_numpy(monkeypatch, "numpy")
@@ -175,7 +178,7 @@ class TestNothingTrustsItself:
         break_levels(monkeypatch, native.levels())
         break_numpy(monkeypatch, "numpy", "reference")
         with pytest.warns(NellocWarning), pytest.raises(NellocError, match="no backend gives the right integers"):
-            backends.chosen(library.find())
+            backends.chosen(model_store.find())
 
     @pytest.mark.parametrize("name", ["native", "numpy", "reference"])
     def test_a_broken_backend_that_was_asked_for_is_refused_by_name_and_not_warned_of(self, monkeypatch, name):
@@ -184,7 +187,7 @@ class TestNothingTrustsItself:
 
         def refuse():
             with pytest.raises(NellocError, match=f"backend {name}: gives wrong integers on this machine"):
-                backends.chosen(library.find(), name)
+                backends.chosen(model_store.find(), name)
 
         for _ in range(2):
             assert warned(refuse) == (None, [])
@@ -197,7 +200,7 @@ class TestNothingTrustsItself:
         break_levels(monkeypatch, levels[:1])
         used = []
         monkeypatch.setattr(tile_coder, "Core", lambda model, bits, level, learns: used.append(level))
-        warned(tile_coder.tile_coder, library.find())
+        warned(tile_coder.tile_coder, model_store.find())
         assert used == [levels[1]]
 
 
@@ -206,7 +209,7 @@ class TestNothingTrustsItself:
 @pytest.mark.usefixtures("untested")
 def test_numbers_that_overflow_or_are_rounded_are_noticed(kind, which):
     """The faults of kernels: sums of pairs that saturate at 16 bits, and products that keep 16 bits."""
-    model = load_model(small_model_bytes(**OTHER_KINDS[which])) if which in OTHER_KINDS else library.find(which)
+    model = load_model(small_model_bytes(**OTHER_KINDS[which])) if which in OTHER_KINDS else model_store.find(which)
 
     def prepare(network):
         return lambda x: faulty_outputs(network, x.astype(np.int64), kind)
@@ -242,7 +245,7 @@ def faulty_outputs(model, x, kind):
 @pytest.mark.parametrize("which", ["default", "fast", "high", "default-gray", *OTHER_KINDS])
 def test_a_sum_that_is_wrong_by_one_is_noticed_in_every_layer(which):
     """A fault of one output of one layer: kernels have ends of rows, and several ways to multiply."""
-    model = load_model(small_model_bytes(**OTHER_KINDS[which])) if which in OTHER_KINDS else library.find(which)
+    model = load_model(small_model_bytes(**OTHER_KINDS[which])) if which in OTHER_KINDS else model_store.find(which)
 
     def wrong_outputs(network, x, index, row, by):
         bias = network.layers[index].bias.copy()

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from materials import GOLDEN, small_model_bytes
 
 import nelloc
-from nelloc import NellocError, codec, container, library
-from nelloc.container import Method, TileRecord
-from nelloc.decoders import DECODERS
-from nelloc.decoders.interface import EncodedTile
-from nelloc.encoder import encode_learning, encode_tile
-from nelloc.exact import backends, learning
+from nelloc import NellocError
+from nelloc.codec import container
+from nelloc.codec import encode as codec
+from nelloc.codec.container import Method, TileRecord
+from nelloc.exact import backends, learning, model_store
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
 from nelloc.exact.context import standard_activity
+from nelloc.exact.decoders import DECODERS
+from nelloc.exact.decoders.interface import EncodedTile
+from nelloc.exact.encode_tile import encode_learning, encode_tile
 from nelloc.exact.engine import Engine
 from nelloc.exact.learning import LastLayer, Lesson, can_learn
 from nelloc.exact.mixture import run
@@ -62,7 +64,7 @@ def test_what_is_learned_makes_photographs_smaller():
     from PIL import Image
 
     parrots = np.asarray(Image.open(GOLDEN.parents[1] / "docs" / "images" / "parrots.png"))[100:228, 100:228]
-    image, model = np.ascontiguousarray(parrots.transpose(2, 0, 1)), library.find("fast")
+    image, model = np.ascontiguousarray(parrots.transpose(2, 0, 1)), model_store.find("fast")
     seed = pixel_checksum(image)
     plain = encode_tile(engine_of(model, learns=False), image, seed, measure=True)
     (learned,) = encode_learning(engine_of(model), [image], [seed], measure=True)
@@ -82,7 +84,7 @@ def lesson_of(model, outputs: np.ndarray, values: np.ndarray, base: np.ndarray, 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gradients_are_those_of_the_likelihood_in_floating_point(channels):
     torch = pytest.importorskip("torch")
-    from nelloc.models.mixture import log_likelihood
+    from nelloc.training.networks.mixture import log_likelihood
 
     k, n = 4, 300
     model = load_model(small_model_bytes(components=k, channels=channels))

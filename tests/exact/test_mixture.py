@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nelloc import library
+from nelloc.exact import model_store
 from nelloc.exact.context import Normaliser
 from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, Mixture, run
 
@@ -77,7 +77,7 @@ def real_mixture(model, parameters, known):
 
 @pytest.mark.parametrize("plane", [0, 1, 2])
 def test_the_distribution_sums_to_one_is_positive_and_close_to_the_real_mixture(plane):
-    model = library.find()
+    model = model_store.find()
     parameters = pixels(model, 60, seed=plane)
     random = np.random.default_rng(9)
     known = [np.clip(parameters[1][p] / 4 + random.integers(-9, 10, 60), 0, 255).astype(np.int64) for p in range(plane)]
@@ -93,7 +93,7 @@ def test_the_distribution_sums_to_one_is_positive_and_close_to_the_real_mixture(
 
 
 def test_encoding_and_decoding_take_the_same_number_of_digits():
-    model = library.find()
+    model = model_store.find()
     outputs, base, level = pixels(model, 5, seed=3)
     calls = []
 
@@ -108,10 +108,10 @@ def test_encoding_and_decoding_take_the_same_number_of_digits():
 
 def test_the_uniform_part_is_the_thesis_alpha():
     """Every gray level keeps at least alpha / 256, alpha about 1e-4 (thesis section 5.5)."""
-    from nelloc.models.mixture import UNIFORM_WEIGHT
+    from nelloc.training.networks.mixture import UNIFORM_WEIGHT
 
     assert math.isclose(UNIFORM_WEIGHT, 1e-4, rel_tol=0.25)
-    model = library.find()
+    model = model_store.find()
     outputs, base, level = pixels(model, 40, seed=4)
     model_scale = slice(4 * model.components, 7 * model.components)
     outputs[model_scale] = -10_000  # as sure as it can be

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from nelloc import image
+from nelloc.image.formats.png import pack_chunk
+from nelloc.image.formats.tiff import structure
 from nelloc.image.metadata import ItemType, Resolution
-from nelloc.image.png import pack_chunk
-from nelloc.image.tiff import structure
 
 RGB = np.random.default_rng(7).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 

@@ -15,10 +15,10 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from nelloc import image
 from nelloc.image import metadata
+from nelloc.image.kinds import Kind
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
 from nelloc.image.pixels import Pixels
-from nelloc.kinds import Kind
-from nelloc.numbers import MalformedError
+from nelloc.varint import MalformedError
 
 RGB = np.random.default_rng(7).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 PROFILE = bytes(range(256)) * 2
@@ -174,7 +174,7 @@ def test_a_malformed_chunk_is_kept_as_it_is():
 def test_all_chunks_together_unpack_to_a_bounded_size(monkeypatch):
     from conformance.cases import picture, png
 
-    monkeypatch.setattr("nelloc.image.png._MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr("nelloc.image.formats.png._MAX_UNPACKED", 1 << 20)
     chunk = (b"iCCP", b"a\0\0" + zlib.compress(bytes(300_000)))
     found = image.read(png(picture(3, 8), 2, 8, [chunk] * 9), "photo").metadata
     assert [item.type for item in found.items] == [ItemType.ICC] * 3 + [ItemType.PNG_CHUNK] * 6

@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from nelloc.image import netpbm
+from nelloc.image.formats import netpbm
 
 HEADS = [
     b"P5 3 2 255\n",

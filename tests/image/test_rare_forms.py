@@ -15,10 +15,10 @@ from PIL import Image
 
 from nelloc import image
 from nelloc.errors import NellocError
-from nelloc.image.lossy import lossy_format
+from nelloc.image.formats.lossy import lossy_format
+from nelloc.image.formats.png import pack_chunk
+from nelloc.image.kinds import Kind
 from nelloc.image.metadata import ItemType, Resolution
-from nelloc.image.png import pack_chunk
-from nelloc.kinds import Kind
 
 RANDOM = np.random.default_rng(17)
 RGB = RANDOM.integers(0, 256, (9, 11, 3)).astype(np.uint8)
@@ -122,7 +122,7 @@ def test_metadata_of_jpeg_files_is_the_same_for_both_readers():
     exif[271] = "a camera"
     profile = bytes(range(256)) * 300
     data = saved("JPEG", exif=exif, icc_profile=profile, xmp=b"<x/>", comment=b"three", dpi=(300, 200))
-    from nelloc.image import jpeg
+    from nelloc.image.formats import jpeg
 
     assert set(jpeg.metadata(data).items) == set(image.read(data, "photo").metadata.items)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from nelloc import image
 from nelloc.errors import NellocError
-from nelloc.kinds import Kind
+from nelloc.image.kinds import Kind
 
 RANDOM = np.random.default_rng(7)
 GRAY = RANDOM.integers(0, 256, (5, 7), dtype=np.uint8)

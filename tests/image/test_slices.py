@@ -14,10 +14,11 @@ from test_writing import sample
 
 from nelloc import image
 from nelloc.errors import NellocError
-from nelloc.image import png, reading, slices
+from nelloc.image import reading, slices
+from nelloc.image.formats import png
+from nelloc.image.kinds import Kind
 from nelloc.image.metadata import ItemType, Metadata, Text, text_item
 from nelloc.image.pixels import Pixels, same_picture
-from nelloc.kinds import Kind
 
 HEIGHT, WIDTH = 23, 31
 

@@ -15,9 +15,9 @@ from tiff_files import SIZES, tiff
 
 from nelloc import image
 from nelloc.errors import NellocError
+from nelloc.image.formats.tiff import structure
+from nelloc.image.kinds import Kind
 from nelloc.image.metadata import ItemType
-from nelloc.image.tiff import structure
-from nelloc.kinds import Kind
 
 RANDOM = np.random.default_rng(17)
 ORDERS = ["<", ">"]

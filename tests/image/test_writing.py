@@ -10,8 +10,8 @@ from PIL import Image
 
 from nelloc import image
 from nelloc.errors import NellocError
+from nelloc.image.kinds import Kind
 from nelloc.image.pixels import Palette, Pixels
-from nelloc.kinds import Kind
 
 RANDOM = np.random.default_rng(7)
 COLOURS = bytes(RANDOM.integers(0, 256, 768, dtype=np.uint8))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import nelloc
-from nelloc import decoding
+from nelloc.codec import decode as decoding
 from nelloc.exact.coder import pixel_checksum
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.exact.tile_coder import tile_coder

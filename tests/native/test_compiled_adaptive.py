@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from materials import GOLDEN
 
 import nelloc
-from nelloc.container import Method, parse
+from nelloc.codec.adaptive import coder as adaptive
+from nelloc.codec.adaptive import native, stream
+from nelloc.codec.adaptive.coder import Form, Shape
+from nelloc.codec.adaptive.stream import UNORDERED, Way, orders
+from nelloc.codec.container import Method, parse
 from nelloc.errors import NellocWarning
 from nelloc.exact.native import _native
-from nelloc.generic import adaptive, native, record
-from nelloc.generic.adaptive import Form, Shape
-from nelloc.generic.record import UNORDERED, Way, orders
 
 pytestmark = pytest.mark.skipif(_native is None, reason="the core is not built")
 
@@ -65,12 +66,12 @@ def tiles(draw):
 def test_both_write_the_same_record_and_read_it(tile):
     samples, bits, way = tile
     with numpy_alone():
-        expected = record.encode(samples, bits, way)
+        expected = stream.encode(samples, bits, way)
         colours = adaptive.count_colours(samples, bits)
     assert native.codes(samples, bits)
-    assert record.encode(samples, bits, way) == expected
+    assert stream.encode(samples, bits, way) == expected
     assert native.count_colours(samples, bits) == min(colours, adaptive.MAX_COLOURS + 1)
-    back = record.decode(expected, Shape(*samples.shape, bits))
+    back = stream.decode(expected, Shape(*samples.shape, bits))
     assert back.dtype == samples.dtype
     assert np.array_equal(back, samples)
 
@@ -82,9 +83,9 @@ def test_counts_are_halved_alike(form):
     random = np.random.default_rng(0)
     samples = (random.integers(0, 5, size) * (random.random(size) < 0.05)).astype(np.uint8)
     with numpy_alone():
-        expected = record.encode(samples, 4, Way(form))
-    assert record.encode(samples, 4, Way(form)) == expected
-    assert np.array_equal(record.decode(expected, Shape(*samples.shape, 4)), samples)
+        expected = stream.encode(samples, 4, Way(form))
+    assert stream.encode(samples, 4, Way(form)) == expected
+    assert np.array_equal(stream.decode(expected, Shape(*samples.shape, 4)), samples)
 
 
 @pytest.mark.slow
@@ -92,17 +93,17 @@ def test_counts_are_halved_alike(form):
 def test_steps_of_more_pixels_than_counts_of_16_bits_allow(form):
     samples = (np.random.default_rng(1).random((1, 1100, 3300)) < 0.01).astype(np.uint8)
     with numpy_alone():
-        expected = record.encode(samples, 8, Way(form))
-    assert record.encode(samples, 8, Way(form)) == expected
-    assert np.array_equal(record.decode(expected, Shape(*samples.shape, 8)), samples)
+        expected = stream.encode(samples, 8, Way(form))
+    assert stream.encode(samples, 8, Way(form)) == expected
+    assert np.array_equal(stream.decode(expected, Shape(*samples.shape, 8)), samples)
 
 
 def test_samples_may_lie_in_memory_as_they_like():
     samples = np.random.default_rng(2).integers(0, 9, (8, 9, 3)).astype(np.uint16).transpose(2, 0, 1)
     swapped = samples.astype(samples.dtype.newbyteorder())
-    expected = record.encode(np.ascontiguousarray(samples), 12, Way(Form.PREDICTED))
+    expected = stream.encode(np.ascontiguousarray(samples), 12, Way(Form.PREDICTED))
     for other in (samples, samples[:, ::-1][:, ::-1], np.asfortranarray(samples), swapped):
-        assert record.encode(other, 12, Way(Form.PREDICTED)) == expected
+        assert stream.encode(other, 12, Way(Form.PREDICTED)) == expected
 
 
 def adaptive_golden_files():
@@ -127,8 +128,8 @@ def test_golden_files_decode_alike():
 def refused_alike(data, shape):
     """Decode with both; returns the samples, or None if both refuse."""
     with numpy_alone():
-        (expected,) = record.decode_many([(data, shape)])
-    (found,) = record.decode_many([(data, shape)])
+        (expected,) = stream.decode_many([(data, shape)])
+    (found,) = stream.decode_many([(data, shape)])
     assert (found is None) == (expected is None)
     assert expected is None or np.array_equal(found, expected)
     return found
@@ -138,7 +139,7 @@ def small_record(form, bits):
     random = np.random.default_rng(bits)
     samples = random.integers(0, 1 << bits, (2, 3, 4)) * (random.random((2, 3, 4)) < 0.5)
     samples = samples.astype(np.uint16 if bits > 8 else np.uint8)
-    return record.encode(samples, bits, Way(form)), samples.shape, samples
+    return stream.encode(samples, bits, Way(form)), samples.shape, samples
 
 
 @pytest.mark.parametrize("bits", [8, 12])
@@ -177,8 +178,8 @@ def test_a_shape_outside_of_its_limits_is_left_to_numpy():
     for shape, bits in [((1, 4097, 1), 8), ((1, 1, 4097), 8), ((5, 1, 1), 8), ((4, 1, 1), 15), ((1, 1, 1), 17)]:
         assert not native.decodes(shape, bits)
     samples = np.arange(20, dtype=np.uint8).reshape(5, 2, 2)
-    data = record.encode(samples, 8, Way(Form.PALETTE))
-    assert np.array_equal(record.decode(data, Shape(*samples.shape, 8)), samples)
+    data = stream.encode(samples, 8, Way(Form.PALETTE))
+    assert np.array_equal(stream.decode(data, Shape(*samples.shape, 8)), samples)
 
 
 def test_the_binding_refuses_what_would_be_read_beyond_its_end():
@@ -202,14 +203,14 @@ def test_the_binding_refuses_what_would_be_read_beyond_its_end():
 
 def test_work_stops_where_the_caller_raises():
     samples = np.random.default_rng(0).integers(0, 4, (1, 200, 200)).astype(np.uint8)
-    data = record.encode(samples, 8, Way(Form.PLAIN))
+    data = stream.encode(samples, 8, Way(Form.PLAIN))
 
     def stop(pixels):
         raise KeyboardInterrupt
 
     for work in (
-        lambda: record.encode_many([(samples, 8, Way(Form.PLAIN))], stop),
-        lambda: record.decode_many([(data, Shape(1, 200, 200, 8))], stop),
+        lambda: stream.encode_many([(samples, 8, Way(Form.PLAIN))], stop),
+        lambda: stream.decode_many([(data, Shape(1, 200, 200, 8))], stop),
     ):
         with pytest.raises(KeyboardInterrupt):
             work()
@@ -231,5 +232,5 @@ def test_known_answers_are_those_of_numpy():
     with numpy_alone():
         for bits in native._KNOWN_BITS:
             for form in Form:
-                checksum = zlib.crc32(record.encode(native._known_tile(bits), bits, Way(form)), checksum)
+                checksum = zlib.crc32(stream.encode(native._known_tile(bits), bits, Way(form)), checksum)
     assert checksum == native._KNOWN_ANSWER

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from legal_models import legal_models, tile_of
 from materials import small_model_bytes
 
-from nelloc import library
-from nelloc.exact import backends
+from nelloc.exact import backends, model_store
 from nelloc.exact.coder import pixel_checksum
 from nelloc.exact.context import INPUT_CLIP
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import load_model
 from nelloc.exact.native import Core, _native, compiled, evaluate, levels
+from nelloc.exact.sample import random_numbers
 from nelloc.exact.tile_coder import tile_coder
-from nelloc.sampler import random_numbers
 
 pytestmark = pytest.mark.skipif(_native is None, reason="the core is not built")
 
@@ -161,7 +160,7 @@ def test_long_tiles(name, learns):
 
 
 def test_many_tiles_that_learn_more_than_fits_the_cache_come_out_alike():
-    model = library.find("default")
+    model = model_store.find("default")
     random = np.random.default_rng(0)
     tiles = [tile_of(random, (3, *random.integers(1, 9, 2)), 8) for _ in range(40)]
     assert_both_agree(model, 8, True, tiles)

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from nelloc.models.full import FullConfig, FullNetwork
 from nelloc.ood.pair import Pair
+from nelloc.training.networks.full import FullConfig, FullNetwork
 
 
 def random_pair(height=6, width=5, channels=1, seed=0) -> Pair:

@@ -9,10 +9,11 @@ torch = pytest.importorskip("torch", reason="pairs need torch")
 import safetensors.torch  # noqa: E402
 from pairs import noise, random_pair  # noqa: E402
 
-from nelloc import NellocError, library  # noqa: E402
-from nelloc.models.full import FullConfig, FullNetwork  # noqa: E402
+from nelloc import NellocError  # noqa: E402
+from nelloc.exact import model_store  # noqa: E402
 from nelloc.ood.pair import PAIR, Pair, find, load, save, write  # noqa: E402
 from nelloc.ood.scores import score  # noqa: E402
+from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -62,9 +63,9 @@ def test_two_models_that_are_no_pair_are_refused():
         Pair(gray, wide, 8, 8)
 
 
-@pytest.mark.parametrize("name", library.shipped_pairs())
+@pytest.mark.parametrize("name", model_store.shipped_pairs())
 def test_shipped_pairs_load_and_are_small(name):
     pair = find(name)
-    assert library.shipped_pairs()[name].stat().st_size <= 1_000_000
+    assert model_store.shipped_pairs()[name].stat().st_size <= 1_000_000
     assert pair.about["trained_on"]
     assert pair.local.config.horizon <= pair.full.config.horizon

@@ -11,14 +11,14 @@ torch = pytest.importorskip("torch", reason="pairs need torch")
 from pairs import noise, random_pair  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from nelloc.codec import Options, encode_pixels  # noqa: E402
+from nelloc.codec.encode import Options, encode_pixels  # noqa: E402
 from nelloc.exact.context import INPUT_STEPS  # noqa: E402
 from nelloc.image import from_array  # noqa: E402
-from nelloc.models.export import export  # noqa: E402
-from nelloc.models.full import FullConfig, FullNetwork  # noqa: E402
-from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
 from nelloc.ood.plots import draw_histograms  # noqa: E402
 from nelloc.ood.scores import bits_per_dimension, codecs, score  # noqa: E402
+from nelloc.training.networks.export import export  # noqa: E402
+from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
+from nelloc.training.networks.local import LocalConfig, LocalNetwork  # noqa: E402
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -18,8 +18,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import nelloc
-from nelloc.codec import Options
-from nelloc.files import compress_bytes
+from nelloc.codec.encode import Options
+from nelloc.files.convert import compress_bytes
 
 nelloc.register()
 

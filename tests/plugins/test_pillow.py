@@ -9,8 +9,10 @@ from PIL import Image
 
 import nelloc
 import nelloc.plugins.pillow
-from nelloc import NellocError, decoding, plans
-from nelloc.container import Method
+from nelloc import NellocError
+from nelloc.codec import decode as decoding
+from nelloc.codec import search
+from nelloc.codec.container import Method
 
 nelloc.register()
 
@@ -160,7 +162,7 @@ def test_an_image_that_cannot_be_kept_is_not_saved(tmp_path):
 
 
 def test_the_model_beside_a_file_is_found(tmp_path, small_model_path, monkeypatch):
-    monkeypatch.setattr(plans, "_trials", lambda *_: iter([plans.Trial(Method.MIXTURE)]))
+    monkeypatch.setattr(search, "_trials", lambda *_: iter([search.Trial(Method.MIXTURE)]))
     image = picture("RGB")
     path = tmp_path / "a.nlc"
     image.save(path, model=small_model_path)

@@ -12,9 +12,9 @@ import pytest
 
 from nelloc import storage
 from nelloc.errors import NellocError
-from nelloc.research.catalogue import EXPERIMENTS
 from nelloc.research.experiment import Experiment, Result, Settings, perform
 from nelloc.research.plots import new_figure
+from nelloc.research.registry import EXPERIMENTS
 from nelloc.research.stages import stage
 
 torch = pytest.importorskip("torch")

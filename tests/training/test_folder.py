@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from PIL import Image  # noqa: E402
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.models.local import LocalConfig  # noqa: E402
 from nelloc.training import folder as folders  # noqa: E402
 from nelloc.training.batches import BatchStream, reading_images  # noqa: E402
 from nelloc.training.data import Augmentation, PixelPool, PixelSampler, load_image  # noqa: E402
 from nelloc.training.folder import DataConfig, FolderSampler, held_out_images, scan  # noqa: E402
+from nelloc.training.networks.local import LocalConfig  # noqa: E402
 
 NOTHING_VARIED = {"gray": 0, "flip": 0}
 

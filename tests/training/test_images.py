@@ -6,10 +6,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.models.full import FullConfig, FullNetwork  # noqa: E402
-from nelloc.models.mixture import bits_per_dimension  # noqa: E402
 from nelloc.training.images import ImageBatch, ImageSampler, planes  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig, train  # noqa: E402
+from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
+from nelloc.training.networks.mixture import bits_per_dimension  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nelloc.models.local import LocalConfig, LocalNetwork  # noqa: E402
+from nelloc.training.networks.local import LocalConfig, LocalNetwork  # noqa: E402
 from nelloc.training.optimiser import Optimisers  # noqa: E402
 
 

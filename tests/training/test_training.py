@@ -11,13 +11,13 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from PIL import Image  # noqa: E402
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.encoder import context_sources  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
-from nelloc.models.local import LocalConfig  # noqa: E402
+from nelloc.exact.encode_tile import context_sources  # noqa: E402
 from nelloc.training.batches import BatchMaker, evaluate  # noqa: E402
 from nelloc.training.curve import draw_curve  # noqa: E402
 from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig, train  # noqa: E402
+from nelloc.training.networks.local import LocalConfig  # noqa: E402
 from nelloc.training.processes import Processes  # noqa: E402
 
 

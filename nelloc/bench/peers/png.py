@@ -14,7 +14,7 @@ from PIL import __version__, features
 
 from nelloc import image
 from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form, Peer, Picture, shown
-from nelloc.image import deep
+from nelloc.image.formats import sixteen_bit
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Png(Peer):
 def png_bytes(picture: Picture, effort: int) -> bytes:
     """A PNG file without metadata."""
     if picture.bits == 16 and picture.channels > 1:
-        return deep.write_png(picture.array, picture.name)
+        return sixteen_bit.write_png(picture.array, picture.name)
     out = io.BytesIO()
     pixels = picture.pixels.stripped()
     image.to_image(pixels).save(out, "PNG", optimize=effort == 9, compress_level=effort)

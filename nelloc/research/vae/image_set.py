@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc import image, storage
-from nelloc.datasets import read_idx
 from nelloc.errors import NellocError
-from nelloc.files import IMAGE_SUFFIXES
+from nelloc.files.convert import IMAGE_SUFFIXES
 from nelloc.research.vae.models import Kind
+from nelloc.training.datasets import read_idx
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 
-from nelloc.models.devices import find_device
 from nelloc.research.vae.image_set import ImageSet
 from nelloc.research.vae.inference import HalfAsleep, wake
 from nelloc.research.vae.models import VAE, Architecture, new_vae
 from nelloc.research.vae.training import Plan, fit
+from nelloc.training.networks.devices import find_device
 
 
 def train_model(

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from nelloc.errors import NellocError
-from nelloc.models.devices import find_device
 from nelloc.research import data, tensor_file
 from nelloc.research.experiment import Settings
 from nelloc.research.tensor_file import TensorFile
@@ -19,6 +18,7 @@ from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
 from nelloc.research.vae.inference import Objective, wake
 from nelloc.research.vae.models import VAE, Architecture, Kind, new_vae
 from nelloc.research.vae.training import Plan, Row, fit
+from nelloc.training.networks.devices import find_device
 
 TITLES: dict[Kind, str] = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
 # Of the training images, as many are enough to know the training ELBO.

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from nelloc import __version__
 from nelloc.errors import NellocError
-from nelloc.models.devices import bfloat16_is_faster
 from nelloc.research import tensor_file
 from nelloc.research.tensor_file import TensorFile
 from nelloc.research.vae.inference import Objective
 from nelloc.research.vae.models import VAE, frozen
+from nelloc.training.networks.devices import bfloat16_is_faster
 
 Row = dict[str, float]
 

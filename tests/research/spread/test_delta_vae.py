@@ -6,13 +6,13 @@ import math
 import pytest
 import torch
 
-from nelloc.datasets import read_sheet
 from nelloc.errors import NellocError
 from nelloc.research.experiment import Settings
 from nelloc.research.spread import celeba, mnist
 from nelloc.research.spread.delta_vae import Training, convolutional_vae, dense_vae, train, train_kept, with_noise
 from nelloc.research.spread.learned import LowRankNoise, TransformedNoise
 from nelloc.research.spread.noise import gaussian_noise, laplace_noise
+from nelloc.training.datasets import read_sheet
 
 
 @pytest.fixture(autouse=True)

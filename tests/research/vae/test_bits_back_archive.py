@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch")
 
 from strokes import small_vae, strokes  # noqa: E402
 
-from nelloc.datasets import read_idx  # noqa: E402
 from nelloc.errors import NellocError  # noqa: E402
 from nelloc.research.vae import archive, image_set, model_file  # noqa: E402
 from nelloc.research.vae.image_set import ImageSet  # noqa: E402
+from nelloc.training.datasets import read_idx  # noqa: E402
 
 
 def image_set_of(kind: str, count: int = 6, names=None) -> ImageSet:

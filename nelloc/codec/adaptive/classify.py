@@ -1,0 +1,141 @@
+"""A cheap look at samples: are they a photograph's, and if not, which way of coding is likely to suit them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec.adaptive.coder import MAX_COLOURS, Form
+from nelloc.codec.adaptive.memory import MULTIPLIERS
+from nelloc.codec.adaptive.neighbourhood import median
+from nelloc.codec.adaptive.stream import Way, encode, ways
+from nelloc.codec.tiling import tiles
+
+# A photograph has fewer equal neighbours than this share, uses more of the levels between its extremes than this
+# share, and its neighbours differ no more than its pixels differ from their mean.
+EQUAL_SHARE, USED_LEVELS = 0.5, 0.6
+# Where more are equal, of a photograph at least this share of the others differ by no more than this; and unlike a
+# computed gradient, it is somewhere more than this away from what its neighbours let expect.
+SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
+# What is looked at for colours and levels: so many pixels, evenly spread.
+_SAMPLED = 4096
+_PROBE = 64
+# Strips of pixels of more than one colour that are the same elsewhere are rare in photographs.
+_STRIP, REPEATED_SHARE = 8, 0.5
+
+
+def is_photograph(samples: NDArray) -> bool:
+    """True if samples (planes, H, W) look as if they came from a lens, whatever their number of bits."""
+    planes, _, width = samples.shape
+    along = samples[:, :, 1:] if width > 1 else samples[:, 1:]
+    before = samples[:, :, :-1] if width > 1 else samples[:, :-1]
+    if not along.size or (along == before).mean() > EQUAL_SHARE:
+        return False
+    sampled = _sampled(samples).astype(np.int64)
+    steps = np.abs(_sampled(along).astype(np.int64) - _sampled(before))
+    if _is_rough(sampled, steps):
+        return False
+    if sampled.shape[1] < _SAMPLED:
+        return True  # too small to tell by its levels
+    if planes > 1 and _colours(sampled) <= MAX_COLOURS:
+        return False
+    return all(_uses_its_levels(plane) for plane in samples)
+
+
+def _is_rough(pixels: NDArray[np.int64], steps: NDArray[np.int64]) -> bool:
+    """True if the mean of ``steps`` is larger than the mean distance of ``pixels`` (planes, n) to their plane's mean.
+
+    In integers: rounding would depend on the order in which numbers are added, that is, on how they lie in memory.
+    """
+    n = pixels.shape[1]
+    distances = np.abs(n * pixels - pixels.sum(axis=1, keepdims=True))  # n times as large
+    return int(steps.sum()) * n * distances.size > int(distances.sum()) * steps.size
+
+
+def is_smooth(samples: NDArray) -> bool:
+    """True if samples (planes, H, W) look like a blurred or dark part of a photograph, of mostly equal neighbours."""
+    if min(samples.shape[1:]) < 2:
+        return False
+    wide = samples.astype(np.int64)
+    steps = np.abs(wide[:, :, 1:] - wide[:, :, :-1])
+    different = steps[steps > 0]
+    if different.size > (1 - EQUAL_SHARE) * steps.size or not different.size:
+        return False
+    if (different <= SMALL_DIFFERENCE).mean() < SMOOTH_SHARE:
+        return False
+    expected = median(wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1])
+    return bool((np.abs(wide[:, 1:, 1:] - expected) > SMALL_DIFFERENCE).any())
+
+
+def repeats(samples: NDArray) -> bool:
+    """True if samples (planes, H, W) repeat themselves exactly: most strips of a few pixels occur more than once.
+
+    Strips of one colour do not count: photographs have them where they are over-exposed.
+    """
+    _, height, width = samples.shape
+    if width < 2 * _STRIP or height < 2:
+        return False
+    colours = np.zeros((height, width), np.uint64)
+    for plane, multiplier in zip(samples, MULTIPLIERS, strict=False):
+        colours += plane * multiplier
+    count = width - _STRIP + 1
+    strips = np.zeros((height, count), np.uint64)
+    for k, multiplier in enumerate(MULTIPLIERS[4 : 4 + _STRIP]):
+        strips += colours[:, k : k + count] * multiplier
+    flat = strips == colours[:, :count] * np.sum(MULTIPLIERS[4 : 4 + _STRIP])
+    # By their hash, so that the same strips are looked at wherever they are.
+    chosen = np.sort(strips[(strips >> np.uint64(61) == 0) & ~flat])
+    return chosen.size > 1 and bool((chosen[1:] == chosen[:-1]).mean() > REPEATED_SHARE)
+
+
+def likely_way(samples: NDArray, bits: int) -> Way:
+    """The way to code samples (planes, H, W) that are no photograph's, by rule of thumb."""
+    colours = next(iter(ways(samples, bits)))
+    if colours.form is Form.PALETTE:
+        return colours
+    equal = (samples[:, :, 1:] == samples[:, :, :-1]).all(axis=0)
+    repeats = equal.size > 0 and equal.mean() > EQUAL_SHARE / 2
+    return Way(Form.CANDIDATES_PLAIN if repeats else Form.PLAIN)
+
+
+def best_on_probe(samples: NDArray, bits: int) -> Sequence[Way]:
+    """The way that codes the busiest part of samples (planes, H, W) smallest, with planes in their first order.
+
+    All ways if that part is the whole, which is sooner with other images of its size (``record.encode_many``). A
+    palette of more than one plane is taken unseen, since it hardly ever loses.
+    """
+    first, *others = (way for way in ways(samples, bits) if not way.order)
+    if first.form is Form.PALETTE and len(samples) > 1:
+        return [first]
+    _, height, width = samples.shape
+    if max(height, width) <= _PROBE:
+        return [first, *others]
+    parts = tiles(height, width, _PROBE)
+    busiest = max(parts, key=lambda part: _changes(samples[:, part.rows, part.columns]))
+    probe = np.ascontiguousarray(samples[:, busiest.rows, busiest.columns])
+    return [min((first, *others), key=lambda way: len(encode(probe, bits, way)))]
+
+
+def _changes(samples: NDArray) -> float:
+    """The share of neighbours that differ."""
+    return float((samples[:, :, 1:] != samples[:, :, :-1]).mean()) if samples.shape[2] > 1 else 0.0
+
+
+def _sampled(samples: NDArray) -> NDArray:
+    """About _SAMPLED pixels (planes, n)."""
+    flat = samples.reshape(len(samples), -1)
+    return flat[:, :: max(1, flat.shape[1] // _SAMPLED)]
+
+
+def _colours(pixels: NDArray[np.int64]) -> int:
+    return len(np.unique(pixels, axis=1).T)
+
+
+def _uses_its_levels(plane: NDArray) -> bool:
+    """True unless many levels between the darkest and the brightest do not occur. Deep samples have too many levels."""
+    low, high = int(plane.min()), int(plane.max())
+    if high > 255:
+        return True
+    return bool(np.count_nonzero(np.bincount(plane.ravel())) > USED_LEVELS * (high - low + 1))

@@ -1,0 +1,403 @@
+"""The adaptive coder: tiles that repeat themselves, or have few colours, or are no photographs.
+
+Each pixel is first compared with up to three *candidates*: colours that followed the same neighbourhood before, and
+its neighbours. One digit says which it is, or that it is none; then its samples, or its place in the palette, are
+coded. All probabilities are learned on the way. Encoding and decoding are one code: ``Coder.digits`` is handed the
+digits by the encoder and returns them in the decoder. docs/FORMAT.md, section 13, is the specification.
+
+Tiles of one shape that are coded in one way go side by side, since NumPy takes about as long for a step of several as
+for that of one. Each learns by itself, so what is written does not depend on it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec.adaptive import native
+from nelloc.codec.adaptive.digits import DigitModel
+from nelloc.codec.adaptive.memory import Memory, Recalled, mixed
+from nelloc.codec.adaptive.neighbourhood import Field, Steps, median
+from nelloc.varint import MalformedError
+
+Numbers = NDArray[np.int64]
+RADIX = 4
+NONE_OF_THEM = 3
+MAX_COLOURS = 256
+# Pixels whose colours are counted in one step.
+_COUNTED_AT_ONCE = 1 << 16
+
+# Neighbours in the order in which neighbourhoods grow, and the sizes of the three neighbourhoods remembered.
+_NEIGHBOURS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, 1), (-2, -1), (0, -3))
+_SIZES = (11, 6, 2)
+_LONGEST_RUN = 40
+_CONFIDENCE_CLASS = np.array([0, 1, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+# Multiplier that spreads the nodes of a digit tree over a table.
+_NODE = 40503
+_CHOICE_CONTEXTS, _SAMPLE_CONTEXTS, _SYMBOL_CONTEXTS, _PALETTE_CONTEXTS = 7, 8, 6, 3
+_PALETTE_BITS = 10
+
+
+class Form(enum.IntEnum):
+    """How a tile's pixels are coded."""
+
+    PALETTE = 1  # candidates, or the place in the palette
+    CANDIDATES_PREDICTED = 2  # candidates, or samples less their prediction
+    CANDIDATES_PLAIN = 3  # candidates, or samples
+    PREDICTED = 4  # samples less their prediction
+    PLAIN = 5  # samples
+    STEADY = 6  # samples, which depend on nothing
+
+    @property
+    def has_candidates(self) -> bool:
+        return self <= Form.CANDIDATES_PLAIN
+
+    @property
+    def predicts(self) -> bool:
+        return self in (Form.CANDIDATES_PREDICTED, Form.PREDICTED)
+
+
+class Coder(Protocol):
+    """Digits (N,) of frequencies (N, RADIX): ``known`` when encoding, read when decoding.
+
+    ``tiles`` (N,), in ascending order, are the tiles that they belong to.
+    """
+
+    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers: ...
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tile: its sides, and the bits of each sample of its ``planes`` planes."""
+
+    planes: int
+    height: int
+    width: int
+    bits: int
+
+
+def code(
+    coder: Coder,
+    form: Form,
+    order: Sequence[int],
+    shape: Shape,
+    colours: Sequence[int],
+    samples: Sequence[NDArray] | None,
+) -> NDArray[np.int64]:
+    """Code tiles, whose ``samples`` (planes, H, W) are known when encoding, and return theirs (tiles, planes, H, W).
+
+    Samples of a pixel that is none of its candidates are coded in the given ``order`` of planes. ``colours`` are the
+    sizes of the tiles' palettes, all with the same ``palette_digits``, or 0 in forms that have none. Raises
+    MalformedError for digits that no encoder writes.
+    """
+    if form is not Form.PALETTE:
+        return _Walk(coder, form, order, shape, np.array(colours), samples).run()
+    known, indices = None, None
+    if samples is not None:
+        known, indices = zip(*(_indexed(tile, shape.bits) for tile in samples), strict=True)
+    palettes = _code_palettes(coder, known, np.array(colours), shape)
+    table = _Walk(coder, form, (0,), Shape(1, shape.height, shape.width, 8), np.array(colours), indices).run()
+    return np.stack([palette[:, tile[0]] for palette, tile in zip(palettes, table, strict=True)])
+
+
+def palette_digits(colours: int) -> int:
+    """How many digits a place in a palette has."""
+    return max(1, -(-(colours - 1).bit_length() // 2))
+
+
+def table_bytes(form: Form, shape: Shape) -> int:
+    """About how many bytes of memory are needed for each tile."""
+    area_bits, hash_bits, sample_bits, memory_bits = _table_bits(shape)
+    counts = (_SAMPLE_CONTEXTS << sample_bits) + (_CHOICE_CONTEXTS << hash_bits if form.has_candidates else 0)
+    memories = 32 * len(_SIZES) << memory_bits if form.has_candidates else 0
+    return 16 * counts + memories + (32 * shape.planes << area_bits)
+
+
+def _table_bits(shape: Shape) -> tuple[int, int, int, int]:
+    """Bits of the number of pixels, and of the places of tables: of choices, of samples, of memories."""
+    area_bits = max(8, (shape.height * shape.width - 1).bit_length())
+    return area_bits, min(area_bits, 16), min(area_bits + 2, 18), min(area_bits + 1, 20)
+
+
+def count_colours(samples: NDArray, bits: int) -> int:
+    """The number of colours of samples (planes, H, W); a larger one than MAX_COLOURS is a lower bound."""
+    if native.codes(samples, bits):
+        return native.count_colours(samples, bits)
+    _, height, width = samples.shape
+    rows = max(1, _COUNTED_AT_ONCE // width)
+    found = np.zeros(0, np.int64)
+    for top in range(0, height, rows):
+        found = np.union1d(found, _packed(list(samples[:, top : top + rows]), bits))
+        if len(found) > MAX_COLOURS:
+            break
+    return len(found)
+
+
+def _packed(samples: Sequence[NDArray], bits: int) -> Numbers:
+    """One number for each colour: the first plane in the lowest bits."""
+    return sum((plane.astype(np.int64) << bits * k for k, plane in enumerate(samples)), np.int64(0))  # type: ignore
+
+
+def _indexed(samples: NDArray, bits: int) -> tuple[Numbers, Numbers]:
+    """The colours (planes, n), in the order of their numbers, and each pixel's place among them (1, H, W)."""
+    colours, places = np.unique(_packed(list(samples), bits), return_inverse=True)
+    planes = np.arange(len(samples))[:, None] * bits
+    return colours >> planes & (1 << bits) - 1, places.reshape(1, *samples.shape[1:])
+
+
+def _code_palettes(coder: Coder, palettes: Sequence[Numbers] | None, colours: Numbers, shape: Shape) -> Numbers:
+    """Palettes (tiles, planes, n), coded colour by colour, each sample less that of the colour before."""
+    tree = _Tree(_PALETTE_CONTEXTS, _PALETTE_BITS, 1, shape.bits, len(colours))
+    result = np.zeros((len(colours), shape.planes, colours.max()), np.int64)
+    modulus = 1 << shape.bits
+    before = np.zeros((shape.planes, len(colours)), np.int64)
+    for k in range(colours.max()):
+        tiles = np.flatnonzero(colours > k)
+        last = np.zeros(len(tiles), np.int64)
+        for plane in reversed(range(shape.planes)):
+            previous = result[tiles, plane, k - 1] if k else np.zeros(len(tiles), np.int64)
+            known = None
+            if palettes is not None:
+                known = (np.array([palettes[tile][plane, k] for tile in tiles.tolist()]) - previous) % modulus
+            place = np.full(len(tiles), plane)
+            parts = ((place,), (place, last), (place, before[plane, tiles]))
+            contexts = [mixed(part, _PALETTE_BITS) for part in parts]
+            last = tree.code(coder, known, contexts, np.zeros(len(tiles), np.int64), tiles)
+            before[plane, tiles] = last
+            result[tiles, plane, k] = (last + previous) % modulus
+    return result
+
+
+class _Tree:
+    """Numbers of ``bits`` bits as digits, most significant first, each in the context of those before it."""
+
+    def __init__(self, contexts: int, table_bits: int, sets: int, bits: int, tiles: int, *, steady: bool = False):
+        self.contexts = contexts
+        self._digits = max(1, -(-bits // 2))
+        self._mask = (1 << table_bits) - 1
+        # Each digit up to the fourth has weights for everything known; the others have weights of their own.
+        self._nodes = sum(RADIX**k for k in range(min(self._digits, 4))) + max(0, self._digits - 4)
+        self._model = DigitModel(contexts, 1 << table_bits, sets * self._nodes, tiles, steady=steady)
+
+    def code(
+        self, coder: Coder, known: Numbers | None, contexts: Sequence[Numbers], sets: Numbers, tiles: Numbers
+    ) -> Numbers:
+        """Code numbers (N,) of ``tiles``, in hashed contexts (N,) of each table."""
+        value = np.zeros(len(sets), np.int64)
+        first = 0
+        for k in range(self._digits):
+            node = value + first
+            weights = sets * self._nodes + (node if k < 4 else 81 + k)
+            at = [context + node * _NODE & self._mask for context in contexts]
+            frequencies = self._model.predict(at, weights, tiles)
+            digit = None if known is None else known >> 2 * (self._digits - 1 - k) & 3
+            digit = coder.digits(digit, frequencies, tiles)
+            self._model.learn(digit)
+            value = value * RADIX + digit
+            first += RADIX**k
+        return value
+
+
+class _Walk:
+    """Tiles of one shape on their way along the wavefront, side by side."""
+
+    def __init__(
+        self,
+        coder: Coder,
+        form: Form,
+        order: Sequence[int],
+        shape: Shape,
+        colours: Numbers,
+        samples: Sequence[NDArray] | None,
+    ):
+        self._coder, self._form, self._order, self._shape = coder, form, order, shape
+        self._colour_counts, tiles = colours, len(colours)
+        self._steps = Steps(shape.height, shape.width, tiles)
+        self._truth = None
+        if samples is not None:
+            self._truth = [Field(self._steps, np.stack([tile[k] for tile in samples])) for k in range(shape.planes)]
+        self._planes = [Field(self._steps) for _ in range(shape.planes)]
+        self._residuals = [Field(self._steps) for _ in range(shape.planes)]
+        self._colours, self._choices = Field(self._steps), Field(self._steps)
+        self._runs = Field(self._steps), Field(self._steps)  # of equal pixels to the left, and above
+        _, self._hash_bits, self._sample_bits, memory_bits = _table_bits(shape)
+        if form.has_candidates:
+            self._memories = [Memory(memory_bits, tiles) for _ in _SIZES]
+            self._choice_model = DigitModel(_CHOICE_CONTEXTS, 1 << self._hash_bits, 25, tiles)
+        if form is Form.PALETTE:
+            symbol_bits = 2 * palette_digits(int(colours[0]))
+            self._tree = _Tree(_SYMBOL_CONTEXTS, self._sample_bits, 1, symbol_bits, tiles)
+        elif form is Form.STEADY:
+            self._tree = _Tree(1, self._sample_bits, shape.planes, shape.bits, tiles, steady=True)
+        else:
+            self._tree = _Tree(_SAMPLE_CONTEXTS, self._sample_bits, shape.planes, shape.bits, tiles)
+
+    def run(self) -> Numbers:
+        """Code all steps; returns the samples (tiles, planes, H, W)."""
+        for count in self._steps:
+            self._tiles = np.arange(self._steps.tiles).repeat(count)
+            self._predictions = [] if self._form is Form.PALETTE else [_predicted(plane) for plane in self._planes]
+            if not self._form.has_candidates:
+                self._code_samples(np.arange(len(self._tiles)))
+                continue
+            truth = None if self._truth is None else _packed([plane[0, 0] for plane in self._truth], self._shape.bits)
+            recalled = self._recall()
+            candidates = self._candidates(recalled)
+            choice = self._code_choice(candidates, recalled, truth)
+            others = np.flatnonzero(choice == NONE_OF_THEM)
+            colour = np.choose(choice, [*candidates, candidates[0]])
+            if (colour < 0).any():
+                raise MalformedError("a candidate that is not there")
+            for k, plane in enumerate(self._planes):
+                plane.set(colour >> self._shape.bits * k & (1 << self._shape.bits) - 1)
+            if len(others):
+                if self._form is Form.PALETTE:
+                    self._code_symbols(others, candidates)
+                else:
+                    self._code_samples(others)
+            self._settle(recalled, choice)
+        return np.stack([plane.whole() for plane in self._planes], axis=1)
+
+    def _recall(self) -> list[Recalled]:
+        neighbours = [self._colours[offset] for offset in _NEIGHBOURS]
+        sized = zip(self._memories, _SIZES, strict=True)
+        return [memory.recall(neighbours[:size], self._tiles) for memory, size in sized]
+
+    def _candidates(self, recalled: list[Recalled]) -> list[Numbers]:
+        """The first three different colours among those that are likely; -1 where there are fewer."""
+        west, north, northwest, northeast = (self._colours[offset] for offset in _NEIGHBOURS[:4])
+        likely = west
+        firsts = []
+        for memory in reversed(recalled):
+            likely = np.where(memory.confidence > 0, memory.first, likely)
+            firsts.append(likely if memory is recalled[0] else np.where(memory.confidence > 0, memory.first, west))
+        palette = self._form is Form.PALETTE
+        extra = recalled[2].second if palette else _packed(self._predictions, self._shape.bits)
+        rest = [firsts[1], firsts[0], recalled[0].second, recalled[1].second, extra, west, north, northeast, northwest]
+        first = firsts[2]
+        second = np.full(len(west), -1)
+        third = np.full(len(west), -1)
+        for colour in rest:
+            new = colour != first
+            fill = new & (second < 0)
+            third = np.where(new & ~fill & (third < 0) & (colour != second), colour, third)
+            second = np.where(fill, colour, second)
+        return [first, second, third]
+
+    def _code_choice(self, candidates: list[Numbers], recalled: list[Recalled], truth: Numbers | None) -> Numbers:
+        first, second, third = candidates
+        west, north, northwest, northeast = (self._colours[offset] for offset in _NEIGHBOURS[:4])
+        a, b, c = (_CONFIDENCE_CLASS[memory.confidence] for memory in recalled)
+        agree = (recalled[0].first == recalled[1].first) + 2 * (recalled[1].first == recalled[2].first)
+        agree = agree + 4 * (first == west) + 8 * (first == north)
+        flat = (west == north) + 2 * (north == northeast) + 4 * (west == northwest)
+        choices = [self._choices[offset] for offset in _NEIGHBOURS[:4]]
+        left, above = self._runs
+        contexts = [
+            (a, b, c, agree, flat),
+            (*choices, a, agree),
+            (first, second, third, agree),
+            (first, west, north, choices[0]),
+            (recalled[1].at, first, a),
+            (first == west, first == north, left[0, -1], left[-1, 0], above[-1, 0]),
+            (first == west, second == west, above[-1, 0], above[0, -1], left[0, -1]),
+        ]
+        hashed = [mixed(parts, self._hash_bits) for parts in contexts]
+        frequencies = self._choice_model.predict(hashed, a * 5 + b, self._tiles)
+        known = None
+        if truth is not None:
+            known = np.select([truth == candidate for candidate in candidates], [0, 1, 2], NONE_OF_THEM)
+        choice = self._coder.digits(known, frequencies, self._tiles)
+        self._choice_model.learn(choice)
+        return choice
+
+    def _code_symbols(self, others: Numbers, candidates: list[Numbers]) -> None:
+        """Code places in the palette of the pixels ``others`` of the step."""
+        west, north, northwest, northeast = (self._colours[offset][others] for offset in _NEIGHBOURS[:4])
+        first, second = candidates[0][others], candidates[1][others]
+        nothing = np.zeros(len(others), np.int64)
+        contexts = ((nothing,), (west,), (west, north), (first, second), (north, northeast), (west, northwest))
+        known = None if self._truth is None else self._truth[0][0, 0][others]
+        hashed = [mixed((np.full(len(others), k), *parts), self._sample_bits) for k, parts in enumerate(contexts)]
+        tiles = self._tiles[others]
+        symbols = self._tree.code(self._coder, known, hashed, nothing, tiles)
+        if (symbols >= self._colour_counts[tiles]).any():
+            raise MalformedError("a colour that is not in the palette")
+        self._planes[0].put(others, symbols)
+
+    def _code_samples(self, others: Numbers) -> None:
+        """Code the samples of the pixels ``others`` of the step, plane by plane."""
+        bits, predicts = self._shape.bits, self._form.predicts
+        modulus, half = 1 << bits, 1 << bits - 1
+        activity = [_activity(plane)[others] for plane in self._planes]
+        total = _bit_length(np.sum(activity, axis=0))
+        shift = previous = before = np.zeros(len(others), np.int64)
+        known_samples: list[Numbers] = []
+        for number, k in enumerate(self._order):
+            plane, residuals = self._planes[k], self._residuals[k]
+            west, north, northwest = (plane[offset][others] for offset in _NEIGHBOURS[:3])
+            straight = self._predictions[k][others]
+            prediction = np.clip(straight + shift, 0, modulus - 1) if predicts else np.zeros_like(straight)
+            error_west, error_north = (residuals[offset][others] for offset in _NEIGHBOURS[:2])
+            place, level = np.full(len(others), number), _bit_length(activity[k])
+            seen = (straight, *known_samples) if number else (west, north, northwest)
+            contexts = [
+                (place,),
+                (place, total, _bit_length(np.abs(previous))),
+                (place, np.clip(error_west, -6, 6), np.clip(error_north, -6, 6)),
+                (place, previous, before, level >> 1),
+                (place, *seen),
+                (place, level, np.clip(error_west + error_north, -20, 20) >> 1),
+                (place, west, *known_samples),
+                (place, west, north),
+            ]
+            known = None
+            if self._truth is not None:
+                known = self._truth[k][0, 0][others]
+                if predicts:
+                    difference = (known - prediction) % modulus
+                    known = np.where(difference < half, 2 * difference, 2 * (modulus - difference) - 1)
+            hashed = [mixed(parts, self._sample_bits) for parts in contexts[: self._tree.contexts]]
+            value = self._tree.code(self._coder, known, hashed, place, self._tiles[others])
+            if value.max() >= modulus:
+                raise MalformedError("a sample out of range")
+            if predicts:
+                value = (np.where(value & 1, -(value + 1 >> 1), value >> 1) + prediction) % modulus
+            plane.put(others, value)
+            residuals.put(others, value - straight)
+            if number == 0:
+                shift = value - straight
+            before, previous = previous, value - prediction
+            known_samples.append(value)
+
+    def _settle(self, recalled: list[Recalled], choice: Numbers) -> None:
+        """Fill in what later steps need, and learn."""
+        colour = _packed([plane[0, 0] for plane in self._planes], self._shape.bits)
+        for residuals, plane, prediction in zip(self._residuals, self._planes, self._predictions, strict=False):
+            residuals.set(plane[0, 0] - prediction)
+        self._colours.set(colour)
+        self._choices.set(choice)
+        for runs, offset in zip(self._runs, _NEIGHBOURS[:2], strict=True):
+            longer = np.minimum(runs[offset] + 1, _LONGEST_RUN)
+            runs.set(np.where(colour == self._colours[offset], longer, 0))
+        for memory, known in zip(self._memories, recalled, strict=True):
+            memory.learn(known, colour)
+
+
+def _predicted(plane: Field) -> Numbers:
+    return median(plane[0, -1], plane[-1, 0], plane[-1, -1])
+
+
+def _activity(plane: Field) -> Numbers:
+    west, north, northwest, northeast = (plane[offset] for offset in _NEIGHBOURS[:4])
+    return np.abs(west - northwest) + np.abs(north - northwest) + np.abs(north - northeast)
+
+
+def _bit_length(numbers: Numbers) -> Numbers:
+    """The number of bits of numbers below 2**53."""
+    return np.frexp(numbers.astype(np.float64))[1].astype(np.int64)

@@ -1,0 +1,344 @@
+"""From parsed files to images: whole ones, regions of them, and what is left of damaged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nelloc.codec import plain_tiles
+from nelloc.codec.container import Container, Method, SectionType, TileRecord, parse
+from nelloc.codec.description import Description, read_description, samples_type
+from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
+from nelloc.codec.tiling import Rectangle, cuts, tiles
+from nelloc.errors import RESTORE, NellocError
+from nelloc.exact import backends, model_store, native
+from nelloc.exact.coder import CODER_STATE_BITS
+from nelloc.exact.engine import Advance
+from nelloc.exact.learning import can_learn
+from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
+from nelloc.exact.model import ExactModel
+from nelloc.exact.model_delta import is_differences
+from nelloc.exact.tile_coder import tile_coder
+from nelloc.image.kinds import Group, Role
+from nelloc.image.pixels import Pixels, Samples
+
+if TYPE_CHECKING:
+    from nelloc.codec.encode import Options
+
+# Pixels that a thread codes at once: more make no step wider, and what is being decoded is in memory twice.
+PIXELS_AT_ONCE = 1 << 22
+
+
+def open_file(data: bytes, source: str, options: Options) -> Container:
+    """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file.
+
+    With ``options.allow_damaged`` damaged tiles are no error, nor are they if only a region is wanted: it may not meet
+    them. With the former, other damage that costs no pixels is none either, and ``Container.damage`` names it.
+    """
+    keep_damaged = options.allow_damaged or options.region is not None
+    file = parse(data, source, max_pixels=options.max_pixels, keep_damaged=keep_damaged)
+    if file.damage and not options.allow_damaged:
+        raise NellocError(f"{source}: is damaged ({'; '.join(file.damage)}); {RESTORE}")
+    return file
+
+
+def decode_files(
+    files: Sequence[Container],
+    sources: Sequence[str],
+    options: Options,
+    *,
+    models: Mapping[bytes, ExactModel] | None = None,
+    folder: Path | None = None,
+) -> list[Pixels]:
+    """Decode parsed files together where they share a model; ``sources`` name them in errors.
+
+    Models are also looked for in ``folder``. Of each file ``options.region`` is decoded, if there is one. With
+    ``options.allow_damaged`` tiles that are damaged are marked (``mark``) and named in ``Pixels.damaged``; without it
+    they raise NellocError.
+    """
+    canvases = []
+    for file, source in zip(files, sources, strict=True):
+        canvases.append(_Canvas.of(file, source, read_description(file, source), _wanted(file, source, options)))
+    options.progress.expect(sum(canvas.pixels for canvas in canvases))
+    _decode(canvases, options, _finder(options, models, folder))
+    return [canvas.image() for canvas in canvases]
+
+
+def decode_slices(
+    file: Container,
+    source: str,
+    options: Options,
+    *,
+    models: Mapping[bytes, ExactModel] | None = None,
+    folder: Path | None = None,
+) -> Iterator[Pixels]:
+    """Decode one file by rows of tiles: the image, or ``options.region``, in slices from top to bottom.
+
+    A small image is one slice. Otherwise as ``decode_files``.
+    """
+    what, find = read_description(file, source), _finder(options, models, folder)
+    parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
+    areas = [_area(file, part) for part in parts]
+    options.progress.expect(len(file.groups) * sum(area.height * area.width for area in areas))
+    for part in parts:
+        canvas = _Canvas.of(file, source, what, part)
+        _decode([canvas], options, find)
+        yield canvas.image()
+
+
+def _slices(file: Container, wanted: Rectangle, pixels: int) -> list[Rectangle]:
+    """A part of an image in slices of at least so many pixels, cut where rows of tiles end."""
+    parts, top = [], wanted.top
+    for end in cuts(file.height, file.tile)[1:]:
+        bottom = min(end, wanted.bottom)
+        if bottom > top and ((bottom - top) * wanted.width >= pixels or bottom == wanted.bottom):
+            parts.append(Rectangle(top, wanted.left, bottom - top, wanted.width))
+            top = bottom
+    return parts
+
+
+def _wanted(file: Container, source: str, options: Options) -> Rectangle:
+    """The part of an image that is to be decoded. Raises NellocError if the image does not have it."""
+    whole = Rectangle(0, 0, file.height, file.width)
+    wanted = options.region or whole
+    if not whole.holds(wanted):
+        raise NellocError(
+            f"{source}: has {file.width} x {file.height} pixels, and the region {wanted} is not inside; choose "
+            "one that is"
+        )
+    return wanted
+
+
+def _decode(canvases: Sequence[_Canvas], options: Options, find: _Find) -> None:
+    """Fill canvases, those of files that share a model together."""
+    streams: dict[tuple[_ModelKey, Method, int, int], list[_Stream]] = {}
+    without_model = []
+    for canvas in canvases:
+        for stream in canvas.streams():
+            if stream.record.damaged or not stream.record.method.needs_model:
+                without_model.append(stream)
+            else:
+                key = (_model_key(canvas.file), stream.record.method, len(stream.target), stream.bits)
+                streams.setdefault(key, []).append(stream)
+    _decode_without_model(without_model, options)
+    for members in streams.values():
+        first = members[0].canvas
+        _decode_streams(find(first.file, first.source), members, options)
+
+
+# A model's id, and its bytes if the file has them: another file with the same id need not find it.
+_ModelKey = tuple[bytes, bytes | None]
+_Find = Callable[[Container, str], ExactModel]
+
+
+def _model_key(file: Container) -> _ModelKey:
+    section = file.model_section
+    return file.model_id, None if section is None else section.data
+
+
+def _finder(options: Options, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
+    """What gives the model of a file: of ``models``, or looked for once."""
+    given = models or {}
+    found: dict[_ModelKey, ExactModel] = {}
+
+    def find(file: Container, source: str) -> ExactModel:
+        if file.model_id in given:
+            return given[file.model_id]
+        key = _model_key(file)
+        if key not in found:
+            found[key] = locate_model(file, source, options.model, folder).model
+        return found[key]
+
+    return find
+
+
+def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> model_store.Located:
+    """The model that a file needs, and where it was found. Raises NellocError if it is missing or damaged."""
+    section = file.model_section
+    embedded = None if section is None else section.data
+    if section is not None and is_differences(section.data) != (section.type == SectionType.DIFFERENCES):
+        raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {RESTORE}")
+    return model_store.locate(file.model_id, source, given, embedded=embedded, folder=folder)
+
+
+def mark(group: Group, samples: Samples, bits: int) -> None:
+    """Fill the place of a damaged tile: magenta, mid-gray, opaque, or 0 in images of indices or bits."""
+    largest = (1 << bits) - 1
+    colour = [largest, 0, largest] if group.planes >= 3 else [largest // 2]
+    fillings = {Role.COLOUR: colour, Role.ALPHA: [largest], Role.COLOUR_AND_ALPHA: [*colour, largest]}
+    samples[:] = np.array(fillings.get(group.role, [0]))[:, None, None]
+
+
+@dataclass
+class _Canvas:
+    """The part of an image that is decoded: whole tiles that hold ``region``, into ``groups`` (planes, H, W) each."""
+
+    file: Container
+    source: str
+    what: Description
+    region: Rectangle
+    area: Rectangle
+    groups: tuple[Samples, ...]
+    damaged: dict[int, Rectangle] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle) -> _Canvas:
+        area = _area(file, wanted)
+        groups = tuple(
+            np.empty((group.planes, area.height, area.width), samples_type(depth))
+            for group, depth in zip(file.groups, what.depths, strict=True)
+        )
+        return cls(file, source, what, wanted, area, groups)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels to decode, counted once for each group."""
+        return self.area.height * self.area.width * len(self.groups)
+
+    def streams(self) -> Iterator[_Stream]:
+        """The records that are needed, and where they belong."""
+        records = iter(self.file.records)
+        for number, tile in enumerate(tiles(self.file.height, self.file.width, self.file.tile)):
+            own = list(islice(records, len(self.groups)))
+            if not self.region.meets(tile):
+                continue
+            place = tile.within(self.area)
+            for index, (record, depth) in enumerate(zip(own, self.what.depths, strict=True)):
+                target = self.groups[index][:, place.rows, place.columns]
+                yield _Stream(self, number, tile, index, record, depth.bits, target)
+
+    def image(self) -> Pixels:
+        """What was decoded, cut to the region."""
+        place = self.region.within(self.area)
+        found = self.what.pixels([group[:, place.rows, place.columns] for group in self.groups])
+        holes = sorted(self.damaged.items())
+        return replace(found, damaged=tuple(f"tile {number} ({tile})" for number, tile in holes))
+
+
+def _area(file: Container, wanted: Rectangle) -> Rectangle:
+    """The tiles that have pixels of a part of the image, together."""
+    hit = [tile for tile in tiles(file.height, file.width, file.tile) if wanted.meets(tile)]
+    first, last = hit[0], hit[-1]
+    return Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A record to decode into ``target`` (planes, H, W), a view of its canvas."""
+
+    canvas: _Canvas
+    number: int
+    tile: Rectangle
+    index: int
+    record: TileRecord
+    bits: int
+    target: Samples
+
+    @property
+    def group(self) -> Group:
+        return self.canvas.file.groups[self.index]
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the record, as far as that shows before it is decoded."""
+        if self.record.damaged:
+            return "does not match its checksum, so it is damaged"
+        if self.record.method.needs_model:
+            if self.group.role not in (Role.COLOUR, Role.ALPHA):
+                return f"is coded as no {self.group.role.value} is"
+            if self.record.method is Method.LEARNING and self.bits > 8:
+                return "learns from samples of more than 8 bits, which no encoder does"
+            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * self.target.size:
+                return f"has too few bytes for its {self.target.size} samples"
+        return None
+
+    def give_up(self, problem: str, options: Options) -> None:
+        """Mark the place, or raise NellocError."""
+        if not options.allow_damaged:
+            several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
+            raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {RESTORE}")
+        mark(self.group, self.target, self.bits)
+        self.canvas.damaged[self.number] = self.tile
+
+
+def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
+    """Decode streams that need no model into their places."""
+    whole = _without_problems(streams, options)
+    for part in in_parts(whole, _pixels, PIXELS_AT_ONCE):
+        work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
+        # Adaptive tiles are what takes time.
+        costs = [s.target.size if s.record.method is Method.ADAPTIVE else 1 for s in part]
+        core = options.backend in (None, backends.NATIVE, backends.CHECK) and native.missing() is None
+        pool = Pool.CORE_THREADS if core else Pool.PROCESSES
+        decoded = spread(
+            partial(plain_tiles.decode_many, core=core), work, costs, options.workers, options.progress.advance, pool
+        )
+        for stream, samples in zip(part, decoded, strict=True):
+            if samples is None:
+                stream.give_up("is damaged", options)
+            else:
+                stream.target[:] = samples
+
+
+def _without_problems(streams: Sequence[_Stream], options: Options) -> list[_Stream]:
+    """Those of the streams that can be decoded, as far as that shows before."""
+    whole = []
+    for stream in streams:
+        problem = stream.problem
+        if problem is None:
+            whole.append(stream)
+        else:
+            stream.give_up(problem, options)
+            options.progress.advance(stream.target[0].size)
+    return whole
+
+
+def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Options) -> None:
+    """Decode streams of one model, number of planes and depth into their places."""
+    planes, bits = len(streams[0].target), streams[0].bits
+    if planes > model.channels:
+        source = streams[0].canvas.source
+        raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {RESTORE}")
+    learns = streams[0].record.method is Method.LEARNING
+    if learns and not can_learn(model):
+        raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {RESTORE}")
+    decode_part = partial(
+        _decode_tiles, model=model, bits=bits, learns=learns, backend=options.backend, decoder=options.decoder
+    )
+    whole = _without_problems(streams, options)
+    backends.chosen(model, options.backend)
+    for part in in_parts(whole, _pixels, PIXELS_AT_ONCE * options.workers):
+        work = [(stream.target.shape, stream.record.data) for stream in part]
+        with single_threaded_products():
+            costs = [stream.target.size for stream in part]
+            pool = pool_for(options.backend, options.decoder)
+            decoded = spread(decode_part, work, costs, options.workers, options.progress.advance, pool)
+        for stream, samples in zip(part, decoded, strict=True):
+            if samples is not None:
+                stream.target[:] = samples
+            else:
+                stream.give_up("has pixels that do not match their checksum, so it is damaged", options)
+
+
+def _decode_tiles(
+    work: Sequence[tuple[tuple[int, ...], bytes]],
+    advance: Advance,
+    *,
+    model: ExactModel,
+    bits: int,
+    learns: bool,
+    backend: str | None,
+    decoder: str | None,
+) -> list[Samples | None]:
+    """Tiles of shapes (planes, H, W) from their data; None for one whose checksum does not match."""
+    return tile_coder(model, bits, learns=learns, backend=backend, decoder=decoder).decode(work, advance)
+
+
+def _pixels(stream: _Stream) -> int:
+    return stream.target[0].size

@@ -1,0 +1,187 @@
+"""What a file says of its image beside the records: palette, transparency, depth of samples and metadata.
+
+From an image to its sections and the groups as they are coded, and back.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nelloc.codec.container import Container, Section, SectionType
+from nelloc.errors import RESTORE, NellocError
+from nelloc.image import metadata
+from nelloc.image.kinds import Kind
+from nelloc.image.pixels import Palette, Pixels, Samples
+from nelloc.image.sample_depth import Depth, find
+from nelloc.varint import Cursor, MalformedError, varint
+
+# What a palette or metadata may take when unpacked: a few bytes must not cost memory.
+MAX_UNPACKED = 1 << 26
+_MAX_COLOURS = 256  # of a palette
+_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 20}]
+_PLAIN, _ZLIB, _LZMA_RAW = range(3)
+_NOTHING, _INDEX, _TABLE = range(3)
+
+
+@dataclass(frozen=True)
+class Described:
+    """An image ready to be coded: its sections, and of each group the samples as they are coded and their depth."""
+
+    sections: tuple[Section, ...]
+    groups: tuple[Samples, ...]
+    depths: tuple[Depth, ...]
+
+
+def describe(pixels: Pixels) -> Described:
+    """The sections of an image, and its groups with samples of as few bits as they need."""
+    specified = zip(pixels.kind.groups, pixels.groups, strict=True)
+    depths = tuple(find(samples) if group.bits > 8 else Depth(8) for group, samples in specified)
+    groups = tuple(depth.reduce(group) for depth, group in zip(depths, pixels.groups, strict=True))
+    sections = []
+    if pixels.kind.deep and any(depth != Depth(16) for depth in depths):
+        sections.append(Section(SectionType.SAMPLES, bytes(n for depth in depths for n in (depth.bits, depth.form))))
+    if pixels.palette is not None:
+        sections.append(Section(SectionType.PALETTE, _squeeze(_pack_palette(pixels.palette))))
+    if pixels.transparent is not None:
+        data = struct.pack(f"<{len(pixels.transparent)}H", *pixels.transparent)
+        sections.append(Section(SectionType.TRANSPARENT_COLOUR, data))
+    if pixels.metadata:
+        count = len(pixels.metadata.items)
+        if count > metadata.MAX_ITEMS:
+            raise NellocError(
+                f"image: has {count} pieces of metadata, above the limit of {metadata.MAX_ITEMS}; "
+                "use --strip to leave them out"
+            )
+        packed = metadata.pack(pixels.metadata)
+        if len(packed) > MAX_UNPACKED:
+            raise NellocError(f"image: has more than {MAX_UNPACKED} bytes of metadata; use --strip to leave it out")
+        sections.append(Section(SectionType.METADATA, _squeeze(packed)))
+    return Described(tuple(sections), groups, depths)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the sections of a file say."""
+
+    kind: Kind
+    depths: tuple[Depth, ...]
+    palette: Palette | None
+    transparent: tuple[int, ...] | None
+    metadata: metadata.Metadata
+
+    def pixels(self, groups: Sequence[Samples]) -> Pixels:
+        """The image of decoded ``groups``."""
+        if self.kind.deep:
+            groups = [depth.restore(group) for depth, group in zip(self.depths, groups, strict=True)]
+        elif len(groups) < len(self.kind.groups):
+            groups = np.split(groups[0], np.cumsum([group.planes for group in self.kind.groups])[:-1])
+        return Pixels(self.kind, tuple(groups), self.palette, self.transparent, self.metadata)
+
+
+def read_description(file: Container, source: str) -> Description:
+    """What a file's sections say. Raises NellocError naming ``source`` for sections that make no sense."""
+    try:
+        return Description(
+            file.kind,
+            _depths(file),
+            _palette(file),
+            _transparent(file),
+            read_metadata(file.section(SectionType.METADATA)),
+        )
+    except (MalformedError, zlib.error, lzma.LZMAError, EOFError, struct.error):
+        raise NellocError(f"{source}: its description of the image makes no sense; {RESTORE}") from None
+
+
+def read_metadata(data: bytes | None) -> metadata.Metadata:
+    """The metadata of a section's bytes, none of None. Raises what malformed bytes raise."""
+    return metadata.Metadata() if data is None else metadata.parse(_unsqueeze(data))
+
+
+def _depths(file: Container) -> tuple[Depth, ...]:
+    data = file.section(SectionType.SAMPLES)
+    if data is None:
+        return tuple(Depth(16 if group.bits == 16 else 8) for group in file.groups)
+    if not file.kind.deep or len(data) != 2 * len(file.kind.groups):
+        raise MalformedError("samples")
+    return tuple(Depth.checked(bits, form) for bits, form in zip(data[::2], data[1::2], strict=True))
+
+
+def _palette(file: Container) -> Palette | None:
+    data = file.section(SectionType.PALETTE)
+    if (data is None) == (file.kind is Kind.PALETTE):
+        raise MalformedError("palette")
+    return None if data is None else _parse_palette(_unsqueeze(data))
+
+
+def _transparent(file: Container) -> tuple[int, ...] | None:
+    data = file.section(SectionType.TRANSPARENT_COLOUR)
+    if data is None:
+        return None
+    planes = file.kind.groups[0].planes
+    if len(file.kind.groups) > 1 or file.kind is Kind.PALETTE or len(data) != 2 * planes:
+        raise MalformedError("transparent colour")
+    return struct.unpack(f"<{planes}H", data)
+
+
+def _pack_palette(palette: Palette) -> bytes:
+    transparency = palette.transparency
+    form = _NOTHING if transparency is None else _INDEX if isinstance(transparency, int) else _TABLE
+    head = bytes([form << 1 | (palette.mode == "RGBA")])
+    if isinstance(transparency, int):
+        head += bytes([transparency])
+    elif transparency is not None:
+        head += varint(len(transparency)) + transparency
+    return head + palette.colours
+
+
+def _parse_palette(data: bytes) -> Palette:
+    reader = Cursor(data)
+    form, alpha = divmod(reader.byte(), 2)
+    if form > _TABLE:
+        raise MalformedError("palette")
+    transparency: int | bytes | None = None
+    if form == _INDEX:
+        transparency = reader.byte()
+    elif form == _TABLE:
+        transparency = reader.take(reader.varint())[:_MAX_COLOURS]
+    colours, mode = reader.rest(), "RGBA" if alpha else "RGB"
+    if len(colours) % len(mode) or len(colours) > _MAX_COLOURS * len(mode):
+        raise MalformedError("palette")
+    return Palette(mode, colours, transparency)
+
+
+def _squeeze(data: bytes) -> bytes:
+    """A byte that says how, and the bytes in the form that is smallest."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    forms = (
+        data,
+        deflate.compress(data) + deflate.flush(),
+        lzma.compress(data, lzma.FORMAT_RAW, filters=_LZMA),
+    )
+    best = min(range(len(forms)), key=lambda form: len(forms[form]))
+    return bytes([best]) + forms[best]
+
+
+def _unsqueeze(data: bytes) -> bytes:
+    form, body = Cursor(data).byte(), data[1:]
+    if form == _PLAIN:
+        return body
+    if form not in (_ZLIB, _LZMA_RAW):
+        raise MalformedError("compression")
+    decoder: Any = zlib.decompressobj(-15) if form == _ZLIB else lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA)
+    out = decoder.decompress(body, MAX_UNPACKED + 1)
+    if not decoder.eof or decoder.unused_data or len(out) > MAX_UNPACKED:
+        raise MalformedError("compressed data")
+    return out
+
+
+def samples_type(depth: Depth) -> type[np.unsignedinteger]:
+    """The type of samples of this depth as they are coded."""
+    return np.uint16 if depth.bits > 8 else np.uint8

@@ -1,0 +1,156 @@
+"""Filtered rows packed by LZMA: repeats over long distances, and what a predictor makes exactly regular.
+
+The samples of a tile less their prediction, in one of several orders, as PNG filters rows before it deflates them.
+docs/FORMAT.md, section 10, is the specification.
+"""
+
+from __future__ import annotations
+
+import enum
+import lzma
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec.adaptive.neighbourhood import median
+from nelloc.codec.process_pool import stop_if_not_wanted
+from nelloc.varint import MalformedError
+
+Samples = NDArray[np.uint8]
+_LZMA = {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}
+# What is tried of LZMA's own ways to pack.
+_LITERAL_CONTEXT_BITS = (3, 0)
+# The last byte of every LZMA2 stream, which is not written.
+_END = b"\0"
+
+
+class Predictor(enum.IntEnum):
+    """What a sample is less, of those to its west, north and northwest; 0 outside the tile."""
+
+    NOTHING = 0
+    WEST = 1
+    NORTH = 2
+    PLANE = 3  # W + N - NW
+    MEDIAN = 4  # the median of W, N and W + N - NW
+
+
+@dataclass(frozen=True)
+class Filter:
+    """How samples become bytes: ``planar`` plane after plane, else pixel after pixel.
+
+    With ``green`` the planes 0 and 2 of three or more are less plane 1 too.
+    """
+
+    predictor: Predictor
+    planar: bool = False
+    green: bool = False
+
+    @property
+    def number(self) -> int:
+        """As in the file."""
+        return self.predictor | self.planar << 3 | self.green << 4
+
+    @classmethod
+    def of(cls, number: int, planes: int) -> Filter:
+        """The filter of this number, for so many planes. Raises MalformedError if there is none."""
+        for filter_ in filters(planes):
+            if filter_.number == number:
+                return filter_
+        raise MalformedError("filter")
+
+
+def filters(planes: int) -> Iterator[Filter]:
+    """All filters of so many planes."""
+    for predictor in Predictor:
+        for planar in (False, True) if planes > 1 else (False,):
+            for green in (False, True) if planes > 2 else (False,):
+                yield Filter(predictor, planar, green)
+
+
+def likely_filter(samples: Samples) -> Filter:
+    """The filter after which samples (planes, H, W) are smallest when they are packed at little effort."""
+
+    def size(filter_: Filter) -> int:
+        stop_if_not_wanted()  # all of them may take seconds
+        return len(_packed(_filtered(samples, filter_), preset=1))
+
+    return min(filters(len(samples)), key=size)
+
+
+def encode(samples: Samples, filter_: Filter) -> bytes:
+    """The data of a record of samples (planes, H, W)."""
+    data = _filtered(samples, filter_)
+    packed = min((_packed(data, preset=9, lc=bits, lp=0, pb=0) for bits in _LITERAL_CONTEXT_BITS), key=len)
+    return bytes([filter_.number]) + packed.removesuffix(_END)
+
+
+def decode(data: bytes, shape: tuple[int, int, int]) -> Samples:
+    """The samples of ``shape`` (planes, H, W) of a record's data. Raises MalformedError if it is damaged."""
+    planes, height, width = shape
+    if not data:
+        raise MalformedError("filter")
+    filter_ = Filter.of(data[0], planes)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_LZMA])
+    size = planes * height * width
+    try:
+        values = decoder.decompress(data[1:] + _END, size + 1)
+    except lzma.LZMAError:
+        raise MalformedError("LZMA") from None
+    if len(values) != size or not decoder.eof or decoder.unused_data:
+        raise MalformedError("LZMA")
+    numbers = np.frombuffer(values, np.uint8)
+    residuals = numbers.reshape(shape) if filter_.planar else numbers.reshape(height, width, planes).transpose(2, 0, 1)
+    return _unfiltered(residuals.copy(), filter_)
+
+
+def _packed(data: bytes, **settings: int) -> bytes:
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[_LZMA | settings])
+
+
+def _filtered(samples: Samples, filter_: Filter) -> bytes:
+    """The bytes of samples (planes, H, W); all arithmetic is modulo 256."""
+    padded = np.pad(samples, ((0, 0), (1, 0), (1, 0)))
+    west, north, northwest = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
+    if filter_.predictor is Predictor.NOTHING:
+        residuals = samples.copy()
+    elif filter_.predictor is Predictor.WEST:
+        residuals = samples - west
+    elif filter_.predictor is Predictor.NORTH:
+        residuals = samples - north
+    elif filter_.predictor is Predictor.PLANE:
+        residuals = samples - (west + north - northwest)
+    else:
+        residuals = samples - _median(west, north, northwest)
+    if filter_.green:
+        residuals[[0, 2]] -= residuals[1]
+    return residuals.tobytes() if filter_.planar else residuals.transpose(1, 2, 0).tobytes()
+
+
+def _unfiltered(residuals: Samples, filter_: Filter) -> Samples:
+    if filter_.green:
+        residuals[[0, 2]] += residuals[1]
+    if filter_.predictor in (Predictor.WEST, Predictor.PLANE):
+        residuals = residuals.cumsum(axis=2, dtype=np.uint8)
+    if filter_.predictor in (Predictor.NORTH, Predictor.PLANE):
+        residuals = residuals.cumsum(axis=1, dtype=np.uint8)
+    return _median_restored(residuals) if filter_.predictor is Predictor.MEDIAN else residuals
+
+
+def _median(west: Samples, north: Samples, northwest: Samples) -> Samples:
+    return median(west.astype(np.int16), north.astype(np.int16), northwest).astype(np.uint8)
+
+
+def _median_restored(residuals: Samples) -> Samples:
+    """Samples whose residuals these are, diagonal by diagonal: what lies on one depends on the two before it only."""
+    planes, height, width = residuals.shape
+    # A diagonal is a row here, with one more for each border.
+    skewed = np.zeros((height + width + 1, planes, height + 1), np.uint8)
+    rows, columns = np.indices((height, width)).reshape(2, -1)
+    skewed[rows + columns + 2, :, rows + 1] = residuals.reshape(planes, -1).T
+    for d in range(2, height + width + 1):
+        first, last = max(d - 1 - width, 0) + 1, min(d - 2, height - 1) + 2
+        west, north = skewed[d - 1, :, first:last], skewed[d - 1, :, first - 1 : last - 1]
+        skewed[d, :, first:last] += _median(west, north, skewed[d - 2, :, first - 1 : last - 1])
+    return np.ascontiguousarray(skewed[rows + columns + 2, :, rows + 1].T.reshape(planes, height, width))

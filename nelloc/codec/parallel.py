@@ -1,0 +1,225 @@
+"""Spreading work over threads and processes: tiles, not rows of a matrix product, which scales better.
+
+The compiled core lets go of the interpreter's lock, so that its work goes to threads. The walks in Python soon wait for
+each other in threads; large work of theirs goes to processes where the program that runs says that it may start some.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from functools import partial
+from typing import TypeVar
+
+from threadpoolctl import OpenBLASController, ThreadpoolController
+
+from nelloc.codec.process_pool import Workers
+from nelloc.exact import native
+from nelloc.exact.engine import Advance
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Pool(Enum):
+    """Where work goes: threads of the core; processes, or threads that wait for each other; processes or nothing."""
+
+    CORE_THREADS = "core threads"
+    PROCESSES_OR_THREADS = "processes or threads"
+    PROCESSES = "processes"
+    THREADS = "threads"
+
+
+# Work that costs less is not worth starting processes for; and with threads, which wait for each other, takes longer.
+LEAST_FOR_PROCESSES = 1 << 19
+LEAST_FOR_THREADS = 1 << 21
+LEAST_FOR_CORE_THREADS = 1 << 15
+
+
+def pool_for(backend: str | None, decoder: str | None = None) -> Pool:
+    """Where the work of a backend goes, and of a walk in Python if ``decoder`` names one."""
+    if backend is not None and backend.startswith("torch"):
+        return Pool.THREADS  # processes of torch take long to begin
+    core = backend in ("native", "native-check") or (backend is None and native.missing() is None)
+    return Pool.CORE_THREADS if core and decoder is None else Pool.PROCESSES_OR_THREADS
+
+
+class _Processes:
+    """The processes of a program that may have some, started when they are first needed."""
+
+    def __init__(self) -> None:
+        self._count, self._workers = 0, Workers(0)
+
+    def workers(self, count: int) -> Workers:
+        if count != self._count:
+            self._workers.close()
+            self._count, self._workers = count, Workers(count)
+        return self._workers
+
+    def close(self) -> None:
+        self._workers.close()
+
+
+_processes: ContextVar[_Processes | None] = ContextVar("processes", default=None)
+
+
+@contextmanager
+def processes_allowed() -> Iterator[None]:
+    """Large work inside goes to processes, each of which imports the main module of the program again."""
+    processes = _Processes()
+    token = _processes.set(processes)
+    try:
+        yield
+    finally:
+        _processes.reset(token)
+        processes.close()
+
+
+class _StoppedError(Exception):
+    """Ends a thread whose work is not wanted any more."""
+
+
+def spread(
+    function: Callable[[Sequence[In], Advance], list[Out]],
+    items: Sequence[In],
+    costs: Sequence[int],
+    workers: int,
+    advance: Advance,
+    pool: Pool = Pool.THREADS,
+) -> list[Out]:
+    """``function`` of the items, side by side on ``workers`` threads or processes, as the ``pool`` says; the results
+    in order.
+
+    ``costs`` say how long items take, for one that is coded once its samples. Little work is done at once.
+    ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
+    """
+    hands = _dealt(costs, min(workers, len(items)))
+    if len(hands) < 2:
+        return function(items, advance)
+    parts = [[items[k] for k in hand] for hand in hands]
+    allowed = _processes.get()
+    processes = pool in (Pool.PROCESSES, Pool.PROCESSES_OR_THREADS)
+    if allowed is not None and processes and sum(costs) >= LEAST_FOR_PROCESSES:
+        answers = allowed.workers(workers).answers(partial(_alone, function), parts, advance)
+        if answers is not None:
+            return _gathered(answers, hands)
+    least = LEAST_FOR_CORE_THREADS if pool is Pool.CORE_THREADS else LEAST_FOR_THREADS
+    if pool is Pool.PROCESSES or sum(costs) < least:
+        return function(items, advance)
+    stop = threading.Event()
+
+    def advance_unless_stopped(pixels: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        advance(pixels)
+
+    with ThreadPoolExecutor(len(parts)) as executor:
+        try:
+            futures = [executor.submit(function, part, advance_unless_stopped) for part in parts]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done():  # before anything was stopped, so that an error is of the work
+                    future.result()
+            return _gathered([future.result() for future in futures], hands)
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _dealt(costs: Sequence[int], players: int) -> list[list[int]]:
+    """The places of items, dealt out so that all have about as much to do."""
+    hands: list[list[int]] = [[] for _ in range(players)]
+    load = [0] * players
+    for place in sorted(range(len(costs)), key=lambda k: -costs[k]):
+        least = load.index(min(load))
+        hands[least].append(place)
+        load[least] += costs[place]
+    return [sorted(hand) for hand in hands]
+
+
+def _gathered(answers: Sequence[list[Out]], hands: Sequence[Sequence[int]]) -> list[Out]:
+    """The results of items that were dealt out, in order."""
+    found = {
+        k: result for hand, answer in zip(hands, answers, strict=True) for k, result in zip(hand, answer, strict=True)
+    }
+    return [found[k] for k in range(len(found))]
+
+
+def _alone(function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], advance: Advance) -> list[Out]:
+    """``function`` of the items in a process of its own."""
+    with single_threaded_products():
+        return function(items, advance)
+
+
+def in_parts(items: Iterable[In], size: Callable[[In], int], most: int) -> Iterator[list[In]]:
+    """The items in order, in parts of at least ``most`` together; the last may be smaller."""
+    part: list[In] = []
+    total = 0
+    for item in items:
+        part.append(item)
+        total += size(item)
+        if total >= most:
+            yield part
+            part, total = [], 0
+    if part:
+        yield part
+
+
+class SharedByThreads:
+    """A change to the whole process while any thread is inside: the first one in makes it, the last one out undoes it.
+
+    What is changed and restored by each thread alone stays changed for ever where one enters before another leaves.
+    """
+
+    def __init__(self) -> None:
+        self._undo = ExitStack()
+        self._lock, self._inside = threading.Lock(), 0
+
+    @contextmanager
+    def made(self, change: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+        """Inside, the change is made: by ``change`` of the first thread in."""
+        with self._lock:
+            if not self._inside:
+                self._undo.enter_context(change())
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._undo.close()
+
+
+@contextmanager
+def single_threaded_products() -> Iterator[None]:
+    """Keep the matrix products inside to one thread; also where several threads are inside."""
+    libraries = ThreadpoolController()
+    # The number of OpenMP is each thread's own, and that of BLAS the process's.
+    with libraries.select(user_api="openmp").limit(limits=1), _blas.made(partial(_blas_limited, libraries)):
+        yield
+
+
+@contextmanager
+def _blas_limited(libraries: ThreadpoolController) -> Iterator[None]:
+    limits = libraries.select(user_api="blas").limit(limits=1)
+    _let_other_threads_limit()
+    try:
+        yield
+    finally:
+        limits.restore_original_limits()
+        _let_other_threads_limit()
+
+
+def _let_other_threads_limit() -> None:
+    """From version 3.8, threadpoolctl ignores all threads but the first one that sets a limit, until it lets go."""
+    let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if let_go is not None:
+        let_go()
+
+
+_blas = SharedByThreads()

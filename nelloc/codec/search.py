@@ -1,0 +1,171 @@
+"""What is tried to make an image's file smaller: tiles, and ways to code them, by level of effort."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from nelloc.codec.adaptive import classify
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.stream import Way, ways
+from nelloc.codec.container import Method
+from nelloc.codec.effort import LARGE_TILE, Effort, photograph_tile
+from nelloc.codec.lzma_rows import Filter, likely_filter
+from nelloc.codec.tiling import DEFAULT_TILE, tiles
+from nelloc.image import mapped_array
+from nelloc.image.kinds import Group, Kind, Role
+from nelloc.image.pixels import Samples
+
+# The share of a photograph's pieces that may look like none.
+MOST_DRAWN = 1 / 16
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A way to code one group of planes of one tile; ``way`` is that of the adaptive coder, or the filter of rows."""
+
+    method: Method
+    way: Way | Filter | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One group of planes (planes, H, W) of one tile, of samples of at most ``bits`` bits, and what is tried on it."""
+
+    samples: Samples
+    bits: int
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A cut into tiles of at most ``tile``, and their pieces in the order of the file.
+
+    With ``joined`` colour and alpha are one group.
+    """
+
+    tile: int
+    pieces: tuple[Piece, ...]
+    joined: bool = False
+
+
+def plans_for(
+    kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile: int | None, effort: int, *, learns: bool = False
+) -> list[Plan]:
+    """What is tried for an image; with ``tile`` only tiles of this size.
+
+    ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. The model ``learns``, or
+    it stays as it is.
+    """
+    apart = _Planner(kind.groups, samples, bits, effort, learns)
+    size = max(samples[0].shape[1:])
+    plans = [apart.plan(tile or DEFAULT_TILE)]
+    likely = Counter(piece.trials[0].method for piece in plans[0].pieces)
+    drawn = sum(number for method, number in likely.items() if not (method.needs_model or method is Method.CONSTANT))
+    cut = tile is None and size > DEFAULT_TILE
+    if cut and likely[Method.LEARNING] and drawn <= MOST_DRAWN * likely.total():
+        plans = [apart.plan(photograph_tile(learns))]
+    large = cut and effort >= Effort.LARGE_TILES
+    if large and (2 * drawn >= likely.total() or effort >= Effort.LARGE_PHOTOGRAPHS):
+        plans.append(apart.plan(LARGE_TILE, large=True))
+    if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
+        together = _Planner(kind.joined_groups, [mapped_array.joined(samples)], [max(bits)], effort, learns)
+        plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
+    return plans
+
+
+class _Planner:
+    """Plans for an image in the given groups of planes."""
+
+    def __init__(
+        self, groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], effort: int, learns: bool
+    ):
+        self._groups, self._samples, self._bits, self._effort = groups, samples, bits, effort
+        self._learns = learns
+        self._repeats = [_repeats(whole) for whole in samples]
+        self._probed = cache(lambda number: classify.best_on_probe(samples[number], bits[number]))
+
+    def plan(self, tile: int, large: bool = False) -> Plan:
+        """The pieces in tiles of this size, which are ``large`` if they are those of a second try."""
+        pieces = []
+        _, height, width = self._samples[0].shape
+        for part in tiles(height, width, tile):
+            for number, group in enumerate(self._groups):
+                view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
+                method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
+                look = _Look(large or self._repeats[number], large, method, partial(self._probed, number))
+                trials = _trials(group, view, bits, self._effort, look)
+                pieces.append(Piece(view, bits, tuple(dict.fromkeys(trials))))
+        return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
+
+
+def _repeats(samples: Samples) -> bool:
+    """True if most tiles of an image repeat themselves; large ones, since no tile knows what is outside of it."""
+    _, height, width = samples.shape
+    parts = tiles(height, width, LARGE_TILE)
+    return 2 * sum(classify.repeats(samples[:, part.rows, part.columns]) for part in parts) > len(parts)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is known beforehand: that a test is ``needless``, since this is no photograph; if this is a ``large`` tile.
+
+    ``modelled`` is how the model codes a photograph; ``probed`` gives the way, or ways, that are best on a part of the
+    image.
+    """
+
+    needless: bool
+    large: bool
+    modelled: Method
+    probed: Callable[[], Sequence[Way]]
+
+
+def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Trial]:
+    """What is tried on a piece; the first is what the cheap test says."""
+    if (samples == samples[:, :1, :1]).all():
+        yield Trial(Method.CONSTANT)
+        return
+    modelled = group.role in (Role.COLOUR, Role.ALPHA)
+    if modelled and not look.needless:
+        photograph = classify.is_photograph(samples)
+        if photograph or classify.is_smooth(samples):
+            yield from _modelled(effort, look)
+            if effort < Effort.PHOTOGRAPHS:
+                if not photograph and effort >= Effort.OTHER_WAYS:
+                    yield Trial(Method.ADAPTIVE, classify.likely_way(samples, bits))
+                    yield from _rows(samples, bits)
+                return
+    for way in _ways(samples, bits, effort, look):
+        yield Trial(Method.ADAPTIVE, way)
+    if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):
+        yield from _modelled(effort, look)
+    if effort >= Effort.OTHER_WAYS:
+        yield from _rows(samples, bits)
+    if group.planes == 1 and not modelled:
+        yield Trial(Method.DEFLATE)
+    yield Trial(Method.STORED)
+
+
+def _modelled(effort: int, look: _Look) -> Iterator[Trial]:
+    """The model, and at some effort also as it is where it learns."""
+    yield Trial(look.modelled)
+    if effort >= Effort.PHOTOGRAPHS:
+        yield Trial(Method.MIXTURE)
+
+
+def _rows(samples: Samples, bits: int) -> Iterator[Trial]:
+    """Filtered rows, which are of bytes only."""
+    if bits <= 8:
+        yield Trial(Method.ROWS, likely_filter(samples))
+
+
+def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way]:
+    yield classify.likely_way(samples, bits)
+    if effort >= Effort.PROBE:
+        yield from look.probed()
+    if effort >= Effort.OTHER_WAYS:
+        yield Way(Form.CANDIDATES_PLAIN)
+    if effort >= Effort.FORMS:
+        yield from (way for way in ways(samples, bits) if effort >= Effort.ORDERS or not way.order)

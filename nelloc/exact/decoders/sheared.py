@@ -1,0 +1,200 @@
+"""ShearLoC: the working store is sheared, so that a step is a column and a context four block copies.
+
+Thesis Algorithm 4, for tiles of nearly the same shape in lock step. Cell (row, column) of a tile is kept
+in column ``column + row*(h + 1)``. The neighbours of a whole step in one row of the window are then
+2h + 1 adjacent columns, shifted by a row. Only the columns that a step can reach are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.exact.coder import decode_side_by_side
+from nelloc.exact.context import border_distances
+from nelloc.exact.decoders.interface import EncodedTile, batches
+from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.mixture import run
+from nelloc.exact.wavefront import step_count, step_rows
+
+# Tiles go in lock step if they are at least this share as high and as wide as the largest.
+SIMILAR = 0.9
+
+
+def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
+    """Decode ``tiles``, those of similar shape in lock step."""
+    images: list[NDArray | None] = [None] * len(tiles)
+    for group in _similar(tiles):
+        shapes = [(tiles[i].height, tiles[i].width) for i in group]
+        for start, stop in batches(shapes, engine):
+            part = group[start:stop]
+            decoded = _LockStep(engine, [tiles[i] for i in part]).decode(progress)
+            for index, image in zip(part, decoded, strict=True):
+                images[index] = image
+    return [image for image in images if image is not None]
+
+
+def _similar(tiles: Sequence[EncodedTile]) -> list[list[int]]:
+    """Indices of tiles, grouped by similar shape."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(tiles)), key=lambda i: (-tiles[i].height, -tiles[i].width)):
+        tile = tiles[index]
+        for group in groups:
+            largest = tiles[group[0]]
+            high = tile.height >= SIMILAR * largest.height
+            if high and SIMILAR * largest.width <= tile.width <= largest.width / SIMILAR:
+                group.append(index)
+                break
+        else:
+            groups.append([index])
+    return groups
+
+
+class _LockStep:
+    """Tiles decoded in lock step.
+
+    ``columns`` (columns, channels, tiles, h + rows) float32 holds the reachable part of the sheared store, in
+    quarters of a gray level; ``origin`` is the step that its first column stands for. Padding around
+    a tile lives in the same store and is refreshed as border pixels are decoded, so that what a
+    pixel reads outside the tile is what docs/FORMAT.md says it sees there.
+    """
+
+    def __init__(self, engine: Engine, tiles: Sequence[EncodedTile]):
+        self.engine, self.tiles = engine, tiles
+        self.planes = tiles[0].planes
+        self.learner = engine.learner(len(tiles))
+        h = self.h = engine.horizon
+        self.shear = h + 1
+        self.reach = h * self.shear + h  # columns behind a step that its contexts and padding use
+        heights, widths = [tile.height for tile in tiles], [tile.width for tile in tiles]
+        same = len(set(zip(heights, widths, strict=True))) == 1
+        # Tiles of one shape, which is the usual case, need no masks: their sizes are plain numbers.
+        self.heights: int | NDArray[np.int64] = heights[0] if same else np.array(heights)
+        self.widths: int | NDArray[np.int64] = widths[0] if same else np.array(widths)
+        self.distinct_widths = sorted({tile.width for tile in tiles})
+        kept = 4 * (self.reach + self.shear)
+        shape = (kept, engine.channels, len(tiles), max(heights) + h + 1)
+        self.columns = np.full(shape, 4 * self.engine.first_pixel, np.float32)
+        self.origin = -self.reach
+        area = max(tile.height * tile.width for tile in tiles)
+        self.images = np.zeros((len(tiles), self.planes, area), engine.mixture.sample_type)
+
+    def decode(self, progress: Advance) -> list[NDArray]:
+        """All steps of all tiles; returns (planes, height, width) arrays."""
+        shapes = [(tile.height, tile.width) for tile in self.tiles]
+        distinct = set(shapes)
+        for step in range(max(step_count(height, width, self.h) for height, width in distinct)):
+            rows_of = {shape: step_rows(step, *shape, self.h) for shape in distinct}
+            busy = [(first, last) for first, last in rows_of.values() if first < last]
+            column = self._column_of(step)
+            if busy:
+                rows = [rows_of[shape] for shape in shapes]
+                top, bottom = min(first for first, _ in busy), max(last for _, last in busy)
+                self._decode_step(step, column, rows, top, bottom)
+                progress(sum(last - first for first, last in rows))
+        return [
+            image[:, : tile.height * tile.width].reshape(self.planes, tile.height, tile.width)
+            for image, tile in zip(self.images, self.tiles, strict=True)
+        ]
+
+    def _decode_step(self, step: int, column: int, rows: list[tuple[int, int]], top: int, bottom: int) -> None:
+        """Decode the pixels of one step: rows ``top`` to ``bottom`` of all tiles, where a tile has them."""
+        n = bottom - top
+        inputs = self._contexts(column, top, bottom)
+        distances = self._distances(step, top, bottom) if self.engine.normaliser.borders else None
+        normalised = self.engine.normaliser(self._window_of(inputs), distances, out=inputs)
+        outputs, hidden = self.engine.evaluate(inputs), self.engine.evaluate.hidden
+        decoders = [tile.digits for tile in self.tiles]
+        slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
+        lesson = self.learner.correct(outputs, hidden, normalised.level, slices)
+        coding = self.engine.mixture.code(outputs, normalised.base, normalised.level, self.planes, lesson)
+        values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))
+        self.learner.learn(lesson, slices)
+
+        values = values.reshape(self.planes, len(self.tiles), n)
+        if len(set(rows)) == 1 and len(self.distinct_widths) == 1:
+            self._keep(slice(None), step, column, top, bottom, values)
+        else:
+            for tile, (first, last) in enumerate(rows):
+                if first < last:
+                    own = values[:, tile : tile + 1, first - top : last - top]
+                    self._keep(slice(tile, tile + 1), step, column, first, last, own)
+        self._pad(step, column)
+
+    def _contexts(self, column: int, top: int, bottom: int) -> NDArray[np.float32]:
+        """Network inputs (features, tiles * rows) whose window part holds the contexts in quarters."""
+        h, shear, n = self.h, self.shear, bottom - top
+        tiles = len(self.tiles)
+        inputs = np.empty((self.engine.normaliser.features, tiles * n), np.float32)
+        window = self._window_of(inputs).reshape(-1, self.engine.channels, tiles, n)
+        across = 2 * h + 1
+        for index, di in enumerate(range(-h, 0)):
+            start = column + di * shear - h
+            block = self.columns[start : start + across, :, :, h + top + di : h + bottom + di]
+            window[index * across : (index + 1) * across] = block
+        window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
+        return inputs
+
+    def _distances(self, step: int, top: int, bottom: int) -> NDArray[np.float32]:
+        """Distances (3, tiles * rows) of a step's pixels to the borders of their tiles."""
+        rows = np.arange(top, bottom)
+        widths = np.broadcast_to(self.widths, len(self.tiles))[:, None]
+        rows, columns = np.broadcast_arrays(rows, step - rows * self.shear + 0 * widths)
+        return border_distances(rows, columns, widths, self.h).reshape(3, -1)
+
+    def _window_of(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The part (window, channels, N) of network inputs that stands for the neighbours' values."""
+        count = len(self.engine.normaliser.offsets)
+        return inputs[: count * self.engine.channels].reshape(count, self.engine.channels, -1)
+
+    def _keep(self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray) -> None:
+        """Put ``values`` (planes, tiles, rows) of tiles of one width into the store and the images."""
+        self.columns[column, :, tiles, self.h + first : self.h + last] = values * np.float32(4)
+        # In an image, the pixels of a step stand a constant distance apart.
+        apart = self.tiles[tiles.start or 0].width - self.shear
+        start = step + first * apart
+        stop = start + (last - first - 1) * apart + 1
+        self.images[tiles, :, start : stop : max(1, apart)] = values.transpose(1, 0, 2)
+
+    def _pad(self, step: int, column: int) -> None:
+        """Refresh the padding that the pixels of ``step`` determine."""
+        h, shear, store = self.h, self.shear, self.columns
+        tiles = self._where(step < self.widths)
+        if tiles is not None:  # first row
+            value = store[column][:, tiles, h]
+            for k in range(1, h + 1):
+                behind = column - k * shear
+                store[behind - (h if step == 0 else 0) : behind + h + 2, :, tiles, h - k] = value
+        row, remainder = divmod(step, shear)
+        tiles = self._where(row < self.heights) if remainder == 0 else None
+        if tiles is not None:  # first column
+            value = store[column][:, tiles, h + row]
+            store[column - h : column, :, tiles, h + row] = value
+            store[column + 1 : column + 1 + h, :, tiles, h + row + 1] = value
+        for width in self.distinct_widths:
+            row, remainder = divmod(step - width + 1, shear)
+            if row >= 0 and remainder == 0:
+                tiles = self._where((self.widths == width) & (row < self.heights))
+                if tiles is not None:  # last column
+                    value = store[column][:, tiles, h + row]
+                    store[column + 1 : column + 1 + h, :, tiles, h + row] = value
+
+    def _where(self, condition: bool | NDArray[np.bool_]) -> slice | NDArray[np.int64] | None:
+        """The tiles that meet a condition, as an index; None if there are none."""
+        if isinstance(condition, bool):
+            return slice(None) if condition else None
+        tiles = np.flatnonzero(condition)
+        return tiles if len(tiles) else None
+
+    def _column_of(self, step: int) -> int:
+        """The stored column of ``step``, making room for it and for the padding ahead of it."""
+        column = step - self.origin
+        if column + self.shear >= len(self.columns):
+            kept = self.reach + self.shear
+            self.columns[:kept] = self.columns[column - self.reach : column + self.shear]
+            self.columns[kept:] = 4 * self.engine.first_pixel
+            self.origin = step - self.reach
+            column = self.reach
+        return column

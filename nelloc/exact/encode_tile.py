@@ -1,0 +1,185 @@
+"""Encoding tiles: every pixel is known, so a whole tile goes through the network at once.
+
+The same normaliser, network and mixture as in decoding give the frequencies; only the digits
+are looked up instead of decoded. Where the network learns from what was coded, the steps are walked as in decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.exact.coder import DigitWriter, encode_digits
+from nelloc.exact.context import border_distances, window
+from nelloc.exact.decoders import sheared
+from nelloc.exact.decoders.interface import EncodedTile
+from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.mixture import FREQUENCY_BITS, RADIX, run
+from nelloc.exact.wavefront import wavefront_order
+
+# Pixels per pass: wide enough for fast products, narrow enough for the cache.
+PIXELS_PER_PASS = 4096
+
+
+@dataclass(frozen=True)
+class TileCode:
+    """A coded tile: its bytes and, if measured, the bits that the model itself asks for (-log2 p)."""
+
+    data: bytes
+    model_bits: float | None
+
+
+def encode_tile(
+    engine: Engine,
+    image: NDArray,
+    seed: int,
+    *,
+    progress: Advance = lambda _: None,
+    measure: bool = False,
+) -> TileCode:
+    """Code one tile, ``image`` (planes, height, width), uint8 or uint16 as the
+    engine codes, with 1 or as many planes as the model has channels.
+
+    ``seed`` as in ``encode_digits``. With ``measure`` the model's own bits are counted too.
+    """
+    planes, height, width = image.shape
+    plan = _plan(height, width, engine.horizon)
+    pixels = image.reshape(planes, -1)
+    channels = np.broadcast_to(pixels, (engine.channels, height * width))
+    first = np.full((engine.channels, 1), engine.first_pixel)
+    quarters = np.concatenate([channels, first], axis=1).astype(np.float32) * np.float32(4)
+    digits = _digits(engine, image)
+    count = planes * len(engine.mixture.strides)
+    frequencies = np.empty((len(digits), RADIX), np.float64)
+    for start in range(0, height * width, PIXELS_PER_PASS):
+        part = slice(start, start + PIXELS_PER_PASS)
+        context = np.ascontiguousarray(quarters[:, plan.sources[:, part]].transpose(1, 0, 2))
+        normalised = engine.normaliser(context, plan.distances[:, part])
+        outputs = engine.evaluate(normalised.inputs)
+        coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
+        places = plan.places(part, count)
+
+        def choose(rows: NDArray[np.float64], places=places) -> NDArray[np.int32]:
+            at = next(places)
+            frequencies[at] = rows
+            return digits[at]
+
+        run(coding, choose)
+        progress(len(plan.order[part]))
+    model_bits = _bits(digits, frequencies) if measure else None
+    return TileCode(encode_digits(digits, frequencies, seed), model_bits)
+
+
+class _KnownDigits:
+    """A source of digits that are known, for a decoder that in this way encodes."""
+
+    def __init__(self, digits: NDArray[np.int32], measure: bool):
+        self._digits, self._measure = digits, measure
+        self._place, self._writer, self.bits = 0, DigitWriter(), 0.0
+
+    def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
+        """The next digits (N,), whose ``frequencies`` (N, RADIX) are written down."""
+        known = self._digits[self._place : self._place + len(frequencies)]
+        self._place += len(known)
+        if self._measure:
+            self.bits += _bits(known, frequencies)
+        return self._writer.digits(known, frequencies)
+
+    def bytes(self, seed: int) -> bytes:
+        """What they are coded to; ``seed`` as in ``encode_digits``."""
+        return self._writer.bytes(seed)
+
+
+def encode_learning(
+    engine: Engine,
+    images: Sequence[NDArray],
+    seeds: Sequence[int],
+    *,
+    progress: Advance = lambda _: None,
+    measure: bool = False,
+) -> list[TileCode]:
+    """Code tiles of as many planes each with an engine that learns, side by side: otherwise as ``encode_tile``.
+
+    What is learned changes the digits' frequencies from step to step, so that the steps are walked as in decoding.
+    """
+    known = [_KnownDigits(_digits(engine, image), measure) for image in images]
+    tiles = [EncodedTile(i.shape[1], i.shape[2], len(i), digits) for i, digits in zip(images, known, strict=True)]
+    sheared.decode(engine, tiles, progress)
+    coded = zip(known, seeds, strict=True)
+    return [TileCode(digits.bytes(seed), digits.bits if measure else None) for digits, seed in coded]
+
+
+def _digits(engine: Engine, image: NDArray) -> NDArray[np.int32]:
+    """All digits of a tile (planes, height, width) in the order of the stream."""
+    planes, height, width = image.shape
+    plan = _plan(height, width, engine.horizon)
+    values = image.reshape(planes, -1)[:, plan.order].astype(np.int64)
+    strides = engine.mixture.strides
+    count = planes * len(strides)
+    digits = np.empty(count * height * width, np.int32)
+    known = (value // stride % RADIX for value in values for stride in strides)
+    for place, digit in zip(plan.places(slice(None), count), known, strict=True):
+        digits[place] = digit
+    return digits
+
+
+def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
+    """-log2 of the probability of all digits."""
+    chosen = frequencies[np.arange(len(digits)), digits]
+    return float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())
+
+
+class _Plan:
+    """For one tile shape: ``order`` (N,), the raster indices of its pixels in coding order, and where the k-th of n
+    digits of each stands in the stream: ``n * step_start + k * step_size + rank``.
+    """
+
+    def __init__(self, height: int, width: int, horizon: int):
+        self._shape = height, width, horizon
+        self.order, starts = wavefront_order(height, width, horizon)
+        sizes = np.diff(starts)
+        self.step_size = np.repeat(sizes, sizes)
+        self.step_start = np.repeat(starts[:-1], sizes)
+        self.rank = np.arange(height * width) - self.step_start
+
+    @cached_property
+    def sources(self) -> NDArray[np.int32]:
+        """Where each pixel finds its context, (window, N), as ``context_sources`` gives it."""
+        return context_sources(*self._shape)[1].astype(np.int32)
+
+    @cached_property
+    def distances(self) -> NDArray[np.float32]:
+        """How far each pixel is from the tile's borders, (3, N)."""
+        _, width, horizon = self._shape
+        return border_distances(*np.divmod(self.order, width), width, horizon)
+
+    def places(self, part: slice, count: int) -> Iterator[NDArray[np.int64]]:
+        """Where the first, second, ... digits of the pixels ``part`` stand, if each pixel has ``count``."""
+        first = count * self.step_start[part] + self.rank[part]
+        return (first + k * self.step_size[part] for k in range(count))
+
+
+_plan = lru_cache(maxsize=8)(_Plan)
+
+
+def context_sources(height: int, width: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A tile's pixels in coding order, and where each finds its context.
+
+    Returns raster indices (N,) and those of every neighbour (window, N), N for one that is ``Engine.first_pixel``.
+    """
+    order, _ = wavefront_order(height, width, horizon)
+    rows, columns = np.divmod(order, width)
+    di, dj = np.array(window(horizon), np.int64).T[:, :, None]
+    i = np.maximum(rows + di, 0)
+    j = np.clip(columns + dj, 0, width - 1)
+    # A neighbour that is not coded yet is replaced by the one to the west, or north.
+    ahead = (i == rows) & (j >= columns)
+    i = np.where(ahead & (columns == 0), rows - 1, i)
+    j = np.where(ahead, np.where(columns == 0, 0, columns - 1), j)
+    sources = i * width + j
+    sources[:, (rows == 0) & (columns == 0)] = height * width
+    return order, sources

@@ -1,0 +1,238 @@
+"""Where models are found: shipped ones by name, any by path, and the one a file needs by id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from nelloc.errors import NellocError
+from nelloc.exact import model_delta
+from nelloc.exact.model import MAX_FILE_BYTES, MODEL_FORMAT, ExactModel, load_model
+from nelloc.exact.model import model_id as model_id_of
+
+DEFAULT_MODEL = "default"
+MODEL_SUFFIX = ".nlm"
+# A gray image is coded by the shipped model NAME-gray, if there is one, where NAME is asked for.
+GRAY = "-gray"
+# A model may be differences to one that is differences itself, up to so many times.
+MAX_CHAIN = 4
+# In so many bytes a model file says that it is one.
+_HEADER_BYTES = 1 << 16
+
+
+def shipped() -> dict[str, Path]:
+    """Names and files of the models that come with nelloc."""
+    return {path.stem: path for path in sorted(_weights().glob(f"*{MODEL_SUFFIX}"))}
+
+
+def shipped_pairs() -> dict[str, Path]:
+    """Names and files of the pairs of a local and a full model that come with nelloc (nelloc/ood/pair.py)."""
+    return {path.stem: path for path in sorted((_weights() / "ood").glob("*.safetensors"))}
+
+
+def _weights() -> Path:
+    """The folder of what is shipped: inside an installed package, beside it in a checkout."""
+    here = Path(__file__).parents[1]
+    return next((folder for folder in (here / "weights", here.parent / "weights") if folder.is_dir()), here)
+
+
+def user_folder() -> Path:
+    """The folder of the user's own models, which may not exist: NELLOC_MODELS, or where the system has such things."""
+    given = os.environ.get("NELLOC_MODELS")
+    return Path(given) if given else Path(click.get_app_dir("nelloc")) / "models"
+
+
+def installed() -> dict[str, Path]:
+    """Names and files of the models in ``user_folder()``."""
+    return {path.stem: path for path in sorted(user_folder().glob(f"*{MODEL_SUFFIX}"))}
+
+
+def available() -> dict[str, Path]:
+    """Names and files of all models: those shipped, then the user's own, which do not hide shipped ones."""
+    files = shipped()
+    return files | {name: path for name, path in installed().items() if name not in files}
+
+
+def find(model: str | Path = DEFAULT_MODEL) -> ExactModel:
+    """A model by name, shipped or installed, or by path. Raises NellocError if there is none."""
+    return _load(_path(model))
+
+
+def _path(model: str | Path) -> Path:
+    """The file of a model by name or path."""
+    return available().get(str(model), Path(model))
+
+
+def find_for(planes: int, model: str | Path = DEFAULT_MODEL) -> ExactModel:
+    """The model that codes an image of so many planes where ``model`` is asked for.
+
+    That is its gray sibling for a gray image, if one is shipped. Raises NellocError if there is no such model, or if it
+    codes gray images only and this one is RGB.
+    """
+    found = _siblings(model)[-1 if planes == 1 else 0]
+    if found.channels < planes:
+        raise NellocError(f"{model}: codes gray images only; use --model {DEFAULT_MODEL} for an RGB image")
+    return found
+
+
+def _siblings(model: str | Path) -> list[ExactModel]:
+    """The model, and its gray sibling if that is shipped."""
+    sibling = f"{model}{GRAY}"
+    return [find(model), *([find(sibling)] if sibling in shipped() else [])]
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model and where it was found: ``place`` in words, and its ``path`` unless it was inside the file."""
+
+    model: ExactModel
+    place: str
+    path: Path | None = None
+
+
+def find_by_id(
+    model_id: bytes,
+    source: str,
+    given: str | Path | None = None,
+    *,
+    embedded: bytes | None = None,
+    folder: Path | None = None,
+) -> ExactModel:
+    """The model that file ``source`` names; see ``locate``."""
+    return locate(model_id, source, given, embedded=embedded, folder=folder).model
+
+
+def locate(
+    model_id: bytes,
+    source: str,
+    given: str | Path | None = None,
+    *,
+    embedded: bytes | None = None,
+    folder: Path | None = None,
+) -> Located:
+    """The model that file ``source`` names: ``embedded`` in it, ``given``, in its ``folder``, shipped, installed, or in
+    a folder above.
+
+    Raises NellocError naming the id of the model, or of the base of its differences, that is missing.
+    """
+    needed = model_id.hex()
+    if embedded is not None:
+        model = _checked(_plain(embedded, source, given, folder), source)
+        if model.id != model_id:
+            raise NellocError(f"{source}: the model inside it is not model {needed} that it names; get the file again")
+        return Located(model, "inside the file")
+    if given is not None:
+        models = _siblings(given)
+        for model in models:
+            if model.id == model_id:
+                return Located(model, "given", Path(given))
+    for place, path in _places(model_id, folder):
+        return Located(_load(path), place, path)
+    if given is not None:
+        raise NellocError(f"{source}: was made with model {needed}, but {given} is model {models[0].id.hex()}")
+    raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
+
+
+def is_found(model_id: bytes, folder: Path | None) -> bool:
+    """True if files in ``folder`` find this model, and the base that it may need, without being told where."""
+    try:
+        locate(model_id, "", folder=folder)
+    except NellocError:
+        return False
+    return True
+
+
+def whole_file(model: str | Path) -> tuple[bytes, int]:
+    """A model by name or path as the bytes of a model file that needs no other; when it was modified, in nanoseconds.
+
+    Raises NellocError if there is none.
+    """
+    path = _path(model)
+    return _plain(_read(path), str(path), None, path.parent), path.stat().st_mtime_ns
+
+
+def name_of(model_id: bytes) -> str | None:
+    """The name of a model id, shipped or installed, or None."""
+    return next((path.stem for _, path in _places(model_id, None)), None)
+
+
+def _places(model_id: bytes, folder: Path | None) -> Iterator[tuple[str, Path]]:
+    """Where model files of this id are: in words, and the path; those above ``folder`` come last."""
+    above = () if folder is None else folder.absolute().parents
+    for place, paths in (
+        ("beside the file", () if folder is None else _models_in(folder)),
+        ("shipped", shipped().values()),
+        ("installed", installed().values()),
+        ("in a folder above", chain.from_iterable(map(_models_in, above))),
+    ):
+        for path in paths:
+            with contextlib.suppress(OSError):
+                small = path.is_file() and path.stat().st_size <= MAX_FILE_BYTES
+                if small and _id_of(path.read_bytes()) == model_id:
+                    yield place, path
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """The model files in a folder by name; none if it cannot be read."""
+    with contextlib.suppress(OSError):
+        return sorted(folder.glob(f"*{MODEL_SUFFIX}"))
+    return []
+
+
+def _id_of(data: bytes) -> bytes | None:
+    """The id of a model file's bytes: for differences, the one that they claim to make."""
+    return model_delta.announced_id(data) if model_delta.is_differences(data) else model_id_of(data)
+
+
+def _load(path: Path) -> ExactModel:
+    data = _read(path)
+    # The header of a model says so; what is none has no better reason than that.
+    if not model_delta.is_differences(data) and MODEL_FORMAT.encode() not in data[:_HEADER_BYTES]:
+        raise NellocError(f"{path}: is no nelloc model; give a {MODEL_SUFFIX} file, made by nelloc export or train")
+    return _checked(_plain(data, str(path), None, path.parent), str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        names = ", ".join(shipped()) or "none"
+        reason = error.strerror or error
+        raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error
+
+
+def _plain(data: bytes, source: str, given: str | Path | None, folder: Path | None, depth: int = 0) -> bytes:
+    """A whole model file's bytes, from these or, if they are differences, from those of their base too."""
+    if not model_delta.is_differences(data):
+        return data
+    parsed = model_delta.parse_differences(data, source)
+    if depth == MAX_CHAIN:
+        raise NellocError(f"{source}: its model is differences of differences, more than {MAX_CHAIN}; get it again")
+    for base, name, beside in _bases(parsed.base_id, given, folder):
+        whole = _plain(base, name, given, beside, depth + 1)
+        _checked(whole, name)
+        return _made(parsed, whole, source)
+    missing = parsed.base_id.hex()
+    raise NellocError(f"{source}: needs model {missing}, which is not installed; give its file with --model")
+
+
+def _bases(model_id: bytes, given: str | Path | None, folder: Path | None) -> Iterator[tuple[bytes, str, Path]]:
+    """Model files of this id: their bytes, names and folders; the one ``given``, and its gray sibling, first."""
+    if given is not None:
+        for path in (_path(given), shipped().get(f"{given}{GRAY}")):
+            if path is not None and _id_of(_read(path)) == model_id:
+                yield _read(path), str(path), path.parent
+    for _, path in _places(model_id, folder):
+        yield _read(path), str(path), path.parent
+
+
+# By content, not by path: a file that was replaced is another model.
+_checked = lru_cache(maxsize=8)(load_model)
+_made = lru_cache(maxsize=8)(model_delta.apply_differences)

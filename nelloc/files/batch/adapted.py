@@ -1,0 +1,67 @@
+"""Compressing many images with one model that is adapted to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nelloc import storage
+from nelloc.errors import NellocError
+from nelloc.exact import model_store
+from nelloc.files import convert as files
+from nelloc.files.batch.conversion import Conversion, Ready
+from nelloc.files.batch.outcome import Outcome
+from nelloc.files.batch.plan import Job
+from nelloc.files.batch.work import finish, open_jobs, read_job
+from nelloc.image import Pixels
+
+
+def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Conversion) -> Iterator[Outcome]:
+    """Compress files with one model, adapted to all that can be read and are not done, and written into ``folder``.
+
+    Images are read again whenever they are needed; only the compressed ones are all kept in memory.
+    """
+    outcomes: dict[Job, Outcome] = {}
+    found = [(ready.job, ready.file.version) for ready in open_jobs(jobs, conversion, outcomes)]
+    yield from outcomes.values()
+    if not found:
+        return
+    inputs = _Inputs(found, conversion)
+    with files.enough_memory(str(folder)):
+        encoded, gain, models = files.encode_adapted_images(
+            inputs, conversion.options, verify=conversion.verify, embed=False
+        )
+    for name, data in models.items():
+        path = folder / f"{name}{model_store.MODEL_SUFFIX}"
+        # The same model may be there from the time before; files that need it may be too.
+        if not (path.is_file() and storage.read(path) == data):
+            storage.write(path, data, conversion.force)
+    for number, file in enumerate(encoded):
+        ready = inputs.ready(number)
+        result = files.result_of(ready.opened, file, gain if number == len(encoded) - 1 else None)
+        outcome: dict[Job, Outcome] = {}
+        finish([(ready, (result, file.data))], conversion, outcome)
+        yield outcome[ready.job]
+
+
+@dataclass(frozen=True)
+class _Inputs(Sequence[Pixels]):
+    """The images of jobs, read anew each time that one is asked for."""
+
+    found: Sequence[tuple[Job, tuple[int, ...]]]
+    conversion: Conversion
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __getitem__(self, number):
+        return self.ready(number).opened.pixels
+
+    def ready(self, number: int) -> Ready:
+        """The input of a job. Raises NellocError if it is not what it was at first."""
+        job, version = self.found[number]
+        ready = read_job(job, self.conversion)
+        if ready.file.version != version:
+            raise NellocError(f"{job.source}: changed while the model was adapted to it; run this again")
+        return ready

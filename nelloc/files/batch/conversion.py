@@ -1,0 +1,125 @@
+"""The two directions of a run: image files to .nlc files, and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from nelloc import image, storage
+from nelloc.codec.encode import Options
+from nelloc.errors import NellocError
+from nelloc.files import convert as files
+from nelloc.files.batch.plan import Job
+from nelloc.files.convert import OpenedFile, OpenedImage, Result
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A job whose input was read: the file as it was, and what it holds."""
+
+    job: Job
+    file: storage.Input
+    opened: Any
+
+
+@dataclass(frozen=True)
+class Conversion(ABC):
+    """How files are converted.
+
+    With ``remove`` an input is deleted once its output was verified and synced. With ``resume`` missing folders are
+    made, what is done already is skipped, and an error that nobody foresaw fails one file only.
+    """
+
+    options: Options
+    force: bool = False
+    verify: bool = True
+    remove: bool = False
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        if self.remove and not self.verify:
+            raise NellocError("inputs are removed only after their outputs were verified; leave out --no-verify")
+
+    @abstractmethod
+    def open(self, data: bytes, job: Job) -> OpenedImage | OpenedFile:
+        """The input, parsed. Raises NellocError if it cannot be read."""
+
+    @abstractmethod
+    def area(self, ready: Ready) -> int:
+        """The number of pixels of an input."""
+
+    @abstractmethod
+    def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
+        """The outputs of several jobs. Raises NellocError if one of them cannot be converted."""
+
+    @abstractmethod
+    def check_done(self, job: Job) -> None:
+        """Raise NellocError unless the output of a job is there, and whole."""
+
+    @abstractmethod
+    def confirm(self, ready: Ready) -> tuple[str, ...]:
+        """Compare an input with its output; returns what that lacks. Raises NellocError if their pixels differ."""
+
+
+class Compression(Conversion):
+    """Image files to .nlc files."""
+
+    def open(self, data: bytes, job: Job) -> OpenedImage:
+        return files.open_image(data, str(job.source), self.options)
+
+    def area(self, ready: Ready) -> int:
+        return ready.opened.pixels.width * ready.opened.pixels.height
+
+    def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
+        return files.encode_images([ready.opened for ready in group], self.options, verify=self.verify)
+
+    def check_done(self, job: Job) -> None:
+        self._target(job)
+
+    def confirm(self, ready: Ready) -> tuple[str, ...]:
+        files.check_same(ready.opened, self._target(ready.job), self.options, ready.job.target.parent)
+        return ready.opened.pixels.left_out
+
+    def _target(self, job: Job) -> OpenedFile:
+        return files.open_compressed(storage.read(job.target), str(job.target), self.options)
+
+
+@dataclass(frozen=True)
+class Decompression(Conversion):
+    """.nlc files to image files, in the format of the output's extension, or of ``suffix`` if there is one."""
+
+    suffix: str | None = None
+
+    def open(self, data: bytes, job: Job) -> OpenedFile:
+        if self.suffix is None:
+            image.check_output(job.target)
+        return files.open_compressed(data, str(job.source), self.options)
+
+    def area(self, ready: Ready) -> int:
+        return ready.opened.file.width * ready.opened.file.height
+
+    def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
+        done = []
+        # Files beside each other share the models beside them.
+        for folder, found in groupby(group, key=lambda ready: ready.job.source.parent):
+            members = list(found)
+            opened, suffix = [ready.opened for ready in members], self._suffix(members[0].job)
+            done += files.decode_images(opened, self.options, suffix, folder, verify=self.remove)
+        return done
+
+    def check_done(self, job: Job) -> None:
+        self._target(job)
+
+    def confirm(self, ready: Ready) -> tuple[str, ...]:
+        job = ready.job
+        files.check_same(self._target(job), ready.opened, self.options, job.source.parent, made=self._suffix(job))
+        return ()
+
+    def _suffix(self, job: Job) -> str:
+        return self.suffix or job.target.suffix
+
+    def _target(self, job: Job) -> OpenedImage:
+        return files.open_image(storage.read(job.target), str(job.target), self.options)

@@ -1,0 +1,96 @@
+"""What became of each file of a run, and of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nelloc.errors import NellocError
+from nelloc.files.convert import Result
+
+
+@dataclass(frozen=True)
+class Done:
+    """A file was written. ``removed``: its input was then deleted; ``kept`` says why not, where that was asked for.
+
+    ``grown`` names the lossy format of an input that is smaller than its output.
+    """
+
+    result: Result
+    removed: bool = False
+    kept: str | None = None
+    grown: str | None = None
+
+    @property
+    def source(self) -> str:
+        return self.result.source
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A file, or a folder, that could not be done."""
+
+    source: str
+    error: NellocError
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Nothing was to be done: ``target`` holds ``source`` already, or ``reason`` says what else.
+
+    ``removed`` and ``kept`` as in ``Done``.
+    """
+
+    source: str
+    target: str | None
+    reason: str
+    removed: bool = False
+    kept: str | None = None
+
+
+Outcome = Done | Failed | Skipped
+
+
+@dataclass
+class Summary:
+    """The counts of a run, as its outcomes come; sizes are in bytes, of the files that were done.
+
+    Of those that were done, ``damaged`` were done in part.
+    """
+
+    done: int = 0
+    damaged: int = 0
+    failed: int = 0
+    skipped: int = 0
+    removed: int = 0
+    grown: int = 0
+    source_bytes: int = 0
+    target_bytes: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        match outcome:
+            case Done(result=result):
+                self.done += 1
+                self.damaged += bool(result.damaged)
+                self.grown += outcome.grown is not None
+                self.source_bytes += result.source_bytes
+                self.target_bytes += result.target_bytes
+            case Failed():
+                self.failed += 1
+            case Skipped():
+                self.skipped += 1
+        self.removed += not isinstance(outcome, Failed) and outcome.removed
+
+    @property
+    def count(self) -> int:
+        return self.done + self.failed + self.skipped
+
+    @property
+    def exit_status(self) -> int:
+        """0 if nothing failed, and nothing was done in part."""
+        return 1 if self.failed or self.damaged else 0
+
+    def __str__(self) -> str:
+        sizes = f", {self.source_bytes} to {self.target_bytes} bytes" if self.done else ""
+        damaged = f" ({self.damaged} in part)" if self.damaged else ""
+        removed = f"; {self.removed} inputs removed" if self.removed else ""
+        return f"{self.done} done{damaged}{sizes}; {self.skipped} skipped; {self.failed} failed{removed}"

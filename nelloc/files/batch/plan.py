@@ -1,0 +1,203 @@
+"""What a run will do: the files that it finds, where each goes, and how they are dealt out."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nelloc.errors import NellocError
+from nelloc.files.batch.outcome import Failed, Outcome, Skipped
+from nelloc.files.convert import IMAGE_SUFFIXES, SUFFIX, default_target
+
+# Files of at most so many bytes are dealt out together, at most so many and so many bytes at a time.
+SMALL_BYTES = 1 << 16
+BATCH_FILES, BATCH_BYTES = 256, 1 << 21
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What is taken of a folder, by extension, what outputs get for one, and what a folder is said to lack."""
+
+    inputs: tuple[str, ...]
+    suffix: str
+    missing: str
+
+
+COMPRESS = Direction(IMAGE_SUFFIXES, SUFFIX, "no images there; give a folder of PNG, JPEG, WebP or other images")
+
+
+def decompress_to(suffix: str) -> Direction:
+    """Decompressing to the image format of an extension."""
+    return Direction((SUFFIX,), suffix, f"no {SUFFIX} files there; give a folder of files made by nelloc compress")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input file, its size in bytes, and its output."""
+
+    source: Path
+    target: Path
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a run, what is known of other files before, and how many files of other kinds there are."""
+
+    jobs: tuple[Job, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    others: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many outcomes the run will have."""
+        return len(self.jobs) + len(self.outcomes)
+
+
+def make_plan(
+    sources: Sequence[str | Path],
+    output: str | Path | None,
+    direction: Direction,
+    *,
+    recursive: bool = False,
+    links: bool = True,
+) -> Plan:
+    """Find the inputs among files and folders, and their outputs.
+
+    A file goes into the folder ``output``, by default beside itself. The files in a folder go there too; with
+    ``recursive`` also those below it, each into the folder of ``output`` that has the place of its own. Symbolic links
+    to files are followed, or skipped without ``links``; those to folders are never followed. Raises NellocError for a
+    folder that has no inputs, unless ``recursive``, and for an empty name, which as a path is the current folder.
+    """
+    if "" in sources:
+        raise NellocError("the name of an input is empty; give a file or a folder")
+    search = _Search(direction, None if output is None else Path(output), recursive, links)
+    for source in sources:
+        search.add(Path(source))
+    return search.plan()
+
+
+@dataclass
+class _Search:
+    direction: Direction
+    output: Path | None
+    recursive: bool
+    links: bool
+    jobs: dict[Path, list[Job]] = field(default_factory=dict)  # by the real path of their output
+    real: dict[Path, Path] = field(default_factory=dict)  # folders without links
+    outcomes: list[Outcome] = field(default_factory=list)
+    others: int = 0
+    taken: int = 0
+
+    def add(self, source: Path) -> None:
+        """Take a file, or the files of a folder."""
+        try:
+            if not source.is_dir():
+                self._take(source, source.parent)
+                return
+        except OSError as error:
+            self._fail(source, error)
+            return
+        before = self.taken
+        waiting = [source]
+        while waiting:
+            folders = self._enter(waiting.pop(), source)
+            waiting += reversed(folders if self.recursive else [])
+        if self.taken == before:
+            if not self.recursive:
+                raise NellocError(f"{source}: {self.direction.missing}")
+            self.outcomes.append(Skipped(str(source), None, self.direction.missing.split(";")[0]))
+
+    def plan(self) -> Plan:
+        """All that was taken; inputs with one output between them fail."""
+        jobs = []
+        for rivals in self.jobs.values():
+            if len(rivals) == 1:
+                jobs += rivals
+                continue
+            for job in rivals:
+                other = next(rival.source for rival in rivals if rival is not job)
+                error = f"{job.source}: its output {job.target} would also be that of {other}; rename one of them"
+                self.outcomes.append(Failed(str(job.source), NellocError(error)))
+        return Plan(tuple(jobs), tuple(self.outcomes), self.others)
+
+    def _enter(self, folder: Path, root: Path) -> list[Path]:
+        """Take the files in a folder at or below ``root``, by name; returns the folders in it."""
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self._fail(folder, error)
+            return []
+        folders = []
+        for entry in entries:
+            path = folder / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not self._is_output(path):
+                    folders.append(path)
+            elif path.suffix.lower() in self.direction.inputs:
+                self._take(path, root)
+            elif self.recursive and entry.is_symlink() and entry.is_dir():
+                self.outcomes.append(Skipped(str(path), None, "a symbolic link to a folder"))
+            elif path.suffix.lower() != self.direction.suffix:
+                self.others += 1
+        return folders
+
+    def _is_output(self, folder: Path) -> bool:
+        """True for the output folder, where it lies among the inputs."""
+        return self.output is not None and self.output.is_dir() and folder.samefile(self.output)
+
+    def _take(self, source: Path, root: Path) -> None:
+        """Take a file, which lies below ``root``."""
+        self.taken += 1
+        try:
+            status = source.stat()
+            linked = source.is_symlink()
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            self._fail(source, error)
+            return
+        if not stat.S_ISREG(status.st_mode):
+            self.outcomes.append(Skipped(str(source), None, "not a regular file"))
+            return
+        if linked and not self.links:
+            self.outcomes.append(Skipped(str(source), None, "a symbolic link, and not the input itself"))
+            return
+        beside = default_target(source, self.direction.suffix)
+        target = beside if self.output is None else self.output / beside.relative_to(root)
+        rivals = self.jobs.setdefault(self._real(target), [])
+        if all(self._real(rival.source) != self._real(source) for rival in rivals):  # named twice, it is still one
+            rivals.append(Job(source, target, status.st_size))
+
+    def _real(self, path: Path) -> Path:
+        """The one spelling of a path: that of its folder without links, which may not be there yet."""
+        if path.parent not in self.real:
+            self.real[path.parent] = Path(os.path.realpath(path.parent))
+        return self.real[path.parent] / path.name
+
+    def _fail(self, source: Path, error: OSError | ValueError) -> None:
+        self.taken += 1
+        reason = getattr(error, "strerror", None) or error
+        failed = NellocError(f"{source}: cannot be read ({reason}); check its name and permissions")
+        self.outcomes.append(Failed(str(source), failed))
+
+
+def batches(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ...]]:
+    """The jobs in the parts that are dealt out: small files together, yet so that every process has several parts."""
+    small = sum(job.bytes <= SMALL_BYTES for job in jobs)
+    most = min(BATCH_FILES, max(1, -(-small // (4 * processes)))) if processes > 1 else BATCH_FILES
+    batch: list[Job] = []
+    size = 0
+    for job in jobs:
+        if batch and (job.bytes > SMALL_BYTES or len(batch) == most or size + job.bytes > BATCH_BYTES):
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(job)
+        size += job.bytes
+        if job.bytes > SMALL_BYTES:
+            yield tuple(batch)
+            batch, size = [], 0
+    if batch:
+        yield tuple(batch)

@@ -1,0 +1,174 @@
+"""Runs: a plan carried out here, on several processes, or on a cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from nelloc import storage
+from nelloc.codec.encode import Options, Progress
+from nelloc.codec.parallel import SharedByThreads
+from nelloc.errors import NellocError, NellocWarning
+from nelloc.exact import model_store
+from nelloc.files.batch.conversion import Compression, Conversion, Decompression
+from nelloc.files.batch.outcome import Failed, Outcome
+from nelloc.files.batch.plan import COMPRESS, Job, Plan, batches, decompress_to, make_plan
+from nelloc.files.batch.work import process
+
+Batch = tuple[Job, ...]
+Spread = Generator[tuple[Batch, list[Outcome] | None], None, None]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where work is done: on so many processes of this machine, or on the Dask cluster at an address."""
+
+    jobs: int = 1
+    dask: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise NellocError(f"{self.jobs} jobs: choose at least 1")
+
+
+def compress_folder(
+    sources: Sequence[str | Path],
+    output: str | Path | None = None,
+    *,
+    recursive: bool = False,
+    force: bool = False,
+    verify: bool = True,
+    remove: bool = False,
+    jobs: int = 1,
+    dask: str | None = None,
+    options: Options | None = None,
+    **fields: Any,
+) -> Iterator[Outcome]:
+    """Compress image files, and those in folders, into the folder ``output``, by default beside themselves.
+
+    Yields what became of each file; see ``make_plan`` for where it goes, ``Conversion`` and ``Where`` for the
+    keywords, whose others are the fields of ``Options``. With ``adapt`` the model is adapted to all images together
+    and written once, as ID.nlm in ``output``; the last outcome says what that brought. Raises NellocError if nothing
+    can be done at all.
+    """
+    conversion = Compression(options or Options(**fields), force, verify, remove)
+    plan = make_plan(sources, output, COMPRESS, recursive=recursive)
+    yield from run(plan, conversion, Where(jobs, dask), None if output is None else Path(output))
+
+
+def decompress_folder(
+    sources: Sequence[str | Path],
+    output: str | Path | None = None,
+    *,
+    recursive: bool = False,
+    suffix: str = ".png",
+    force: bool = False,
+    remove: bool = False,
+    jobs: int = 1,
+    dask: str | None = None,
+    options: Options | None = None,
+    **fields: Any,
+) -> Iterator[Outcome]:
+    """Decompress .nlc files, and those in folders, to the image format of ``suffix``; see ``compress_folder``."""
+    conversion = Decompression(options or Options(**fields), force, True, remove)
+    plan = make_plan(sources, output, decompress_to(suffix), recursive=recursive)
+    yield from run(plan, conversion, Where(jobs, dask))
+
+
+def run(plan: Plan, conversion: Conversion, where: Where, output: Path | None = None) -> Generator[Outcome, None, None]:
+    """Carry out a plan; yields what became of each file, as it comes. ``output`` is needed to ``adapt`` only."""
+    yield from plan.outcomes
+    for folder in dict.fromkeys(job.target.parent for job in plan.jobs):
+        storage.remove_leftovers(folder)
+    if conversion.options.adapt:
+        if output is None or where != Where():
+            raise NellocError("adapting to a folder needs an output folder, and one process; leave out jobs and dask")
+        from nelloc.files.batch.adapted import compress_adapted
+
+        yield from compress_adapted(plan.jobs, output, conversion)
+        return
+    again: list[Batch] = []
+    with closing(_spread(list(batches(plan.jobs, where.jobs)), conversion, where)) as results:
+        for batch, outcomes in results:
+            if outcomes is None and len(batch) > 1:
+                again += [(job,) for job in batch]
+            else:
+                yield from outcomes or [_died(batch[0])]
+    if again:
+        with closing(_spread(again, conversion, where)) as results:
+            for batch, outcomes in results:
+                yield from outcomes or [_died(batch[0])]
+
+
+def _spread(parts: Sequence[Batch], conversion: Conversion, where: Where) -> Spread:
+    """The outcomes of each part, as they come; None for one whose process died."""
+    options = conversion.options
+    if where.dask is not None:
+        from nelloc.files.batch.cluster import on_cluster
+
+        work = _elsewhere(conversion, options.threads or 1, _absolute_model(options.model))
+        away = {tuple(map(_absolute, part)): part for part in parts}
+        yield from ((away[part], outcomes) for part, outcomes in on_cluster(work, list(away), where.dask))
+    elif where.jobs > 1 and len(parts) > 1:
+        from nelloc.codec.process_pool import in_processes
+
+        threads = options.threads or max(1, options.workers // where.jobs)
+        yield from in_processes(_elsewhere(conversion, threads, options.model), parts, where.jobs)
+    else:
+        yield from ((part, process(part, conversion)) for part in parts)
+
+
+def _elsewhere(conversion: Conversion, threads: int, model: str | Path | None) -> Callable[[Batch], list[Outcome]]:
+    """The work on a part, for another process."""
+    options = replace(conversion.options, threads=threads, model=model, progress=Progress())
+    return partial(_process_elsewhere, replace(conversion, options=options))
+
+
+def _process_elsewhere(conversion: Conversion, part: Batch) -> list[Outcome]:
+    options = replace(conversion.options, progress=_Stopping())
+    with _pillow.made(_without_limit_and_warnings):  # for a while only: the process may be one that does other work too
+        return process(part, replace(conversion, options=options))
+
+
+@contextmanager
+def _without_limit_and_warnings() -> Iterator[None]:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the limit is that of the options
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on damaged metadata and the like
+            warnings.simplefilter("default", NellocWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+_pillow = SharedByThreads()
+
+
+class _Stopping(Progress):
+    """Ends the work when it is not wanted any more."""
+
+    def advance(self, pixels: int) -> None:
+        from nelloc.codec.process_pool import stop_if_not_wanted
+
+        stop_if_not_wanted()
+
+
+def _absolute(job: Job) -> Job:
+    return replace(job, source=job.source.absolute(), target=job.target.absolute())
+
+
+def _absolute_model(model: str | Path | None) -> str | Path | None:
+    return model if model is None or str(model) in model_store.available() else Path(model).absolute()
+
+
+def _died(job: Job) -> Failed:
+    reason = "the process that worked on it died, perhaps for want of memory; try it with fewer jobs"
+    return Failed(str(job.source), NellocError(f"{job.source}: {reason}"))

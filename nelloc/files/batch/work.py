@@ -1,0 +1,190 @@
+"""The per-file work of a run, the same in this process, in others, and on other machines."""
+
+from __future__ import annotations
+
+import os
+import stat
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from nelloc import storage
+from nelloc.errors import NellocError
+from nelloc.files.batch.conversion import Conversion, Ready
+from nelloc.files.batch.outcome import Done, Failed, Outcome, Skipped
+from nelloc.files.batch.plan import Job
+from nelloc.files.convert import Result
+from nelloc.image.formats.lossy import grown
+
+# Images are coded together, in one wavefront, up to so many pixels.
+GROUP_PIXELS = 1 << 18
+# File systems that do not keep nanoseconds cut times to tenths of microseconds, to seconds, or to even ones.
+_MICROSECOND, _SECOND = 1_000, 1_000_000_000
+
+
+def process(jobs: Sequence[Job], conversion: Conversion) -> list[Outcome]:
+    """Convert files; small images are coded together. A file that fails does not stop the others."""
+    outcomes: dict[Job, Outcome] = {}
+    group: list[Ready] = []
+    area = 0
+    for ready in open_jobs(jobs, conversion, outcomes):
+        if group and area + conversion.area(ready) > GROUP_PIXELS:
+            finish(_converted(group, conversion, outcomes), conversion, outcomes)
+            group, area = [], 0
+        group.append(ready)
+        area += conversion.area(ready)
+    finish(_converted(group, conversion, outcomes), conversion, outcomes)
+    return [outcomes[job] for job in jobs]
+
+
+def open_jobs(jobs: Sequence[Job], conversion: Conversion, outcomes: dict[Job, Outcome]) -> Iterator[Ready]:
+    """The inputs that are to be converted, read one by one; the others' outcomes go into ``outcomes``."""
+    for job in jobs:
+        found: Ready | Skipped | None = None
+        with _failing(job, conversion, outcomes):
+            found = _open(job, conversion)
+        if isinstance(found, Ready):
+            yield found
+        elif found is not None:
+            outcomes[job] = found
+
+
+@contextmanager
+def _failing(job: Job, conversion: Conversion, outcomes: dict[Job, Outcome]) -> Iterator[None]:
+    """Turn an error into the outcome of a job."""
+    try:
+        yield
+    except NellocError as error:
+        outcomes[job] = Failed(str(job.source), error)
+    except Exception as error:
+        if not conversion.resume:
+            raise
+        unforeseen = NellocError(f"{job.source}: unforeseen {type(error).__name__} ({error}); please report this file")
+        unforeseen.add_note(traceback.format_exc())
+        outcomes[job] = Failed(str(job.source), unforeseen)
+
+
+def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
+    """The input, read and parsed, or the reason why nothing is to be done."""
+    if conversion.remove and conversion.resume and job.source.is_symlink():
+        return Skipped(str(job.source), None, "a symbolic link, and not the file to be removed")
+    if conversion.resume:
+        storage.make_folder(job.target.parent)
+        if not conversion.force and os.path.lexists(job.target):
+            return _done_already(job, conversion)
+    storage.check_target(job.source, job.target, conversion.force)
+    return read_job(job, conversion)
+
+
+def read_job(job: Job, conversion: Conversion) -> Ready:
+    """The input of a job, read and parsed. Raises NellocError if it cannot be."""
+    file = storage.read_input(job.source)
+    return Ready(job, file, conversion.open(file.data, job))
+
+
+def _done_already(job: Job, conversion: Conversion) -> Skipped:
+    """That an earlier run made the output from the input as it is now. Raises NellocError if it did not."""
+    storage.check_target(job.source, job.target, force=True)
+    source, target = str(job.source), str(job.target)
+    if not _same_time(job):
+        raise NellocError(f"{target}: exists already, not as the output of {source}; use --force to replace it")
+    try:
+        conversion.check_done(job)
+    except NellocError as error:
+        raise NellocError(f"{target}: exists already, but is damaged; use --force to make it anew") from error
+    if not conversion.remove:
+        return Skipped(source, target, "done already")
+    ready = read_job(job, conversion)
+    lacking = conversion.confirm(ready)
+    with _writing(job):
+        storage.sync_file(job.target)
+        storage.sync_path(job.target.parent)
+        larger = grown(ready.file.data, job.target.stat().st_size)
+    return Skipped(source, target, "done already", *_remove(ready, lacking, None if conversion.force else larger))
+
+
+@contextmanager
+def _writing(job: Job) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage.unwritable(job.target, error) from error
+
+
+def _same_time(job: Job) -> bool:
+    """True if the output has the modification time of the input, as far as its file system keeps it."""
+    try:
+        source, target = os.stat(job.source), os.lstat(job.target)
+    except OSError as error:
+        raise NellocError(f"{job.source}: cannot be read ({error.strerror}); check its name and permissions") from error
+    if not stat.S_ISREG(target.st_mode):
+        return False
+    later = source.st_mtime_ns - target.st_mtime_ns
+    coarse = target.st_mtime_ns % _SECOND == 0 and source.st_mtime_ns % _SECOND != 0
+    return abs(later) < _MICROSECOND or (coarse and 0 <= later < 2 * _SECOND)
+
+
+def finish(
+    converted: Iterable[tuple[Ready, tuple[Result, bytes]]], conversion: Conversion, outcomes: dict[Job, Outcome]
+) -> None:
+    """Write outputs, then sync their folders, then remove inputs, where that is asked for."""
+    written: list[tuple[Ready, Result]] = []
+    for ready, (result, data) in converted:
+        with _failing(ready.job, conversion, outcomes):
+            # What is not the whole image does not get the time that would make it count as done.
+            modified = None if result.damaged else ready.file.modified
+            storage.write(ready.job.target, data, conversion.force, modified, sync=False)
+            if conversion.remove and storage.read(ready.job.target) != data:
+                raise NellocError(f"{ready.job.target}: was not written as it should be; check the disk")
+            written.append((ready, replace(result, target=str(ready.job.target))))
+    synced = set()
+    for ready, result in written:
+        with _failing(ready.job, conversion, outcomes):
+            if ready.job.target.parent not in synced:
+                with _writing(ready.job):
+                    (storage.sync_path if conversion.remove else storage.sync_folder)(ready.job.target.parent)
+                synced.add(ready.job.target.parent)
+            larger = grown(ready.file.data, result.target_bytes)
+            removed: tuple[bool, str | None] = (False, None)
+            if conversion.remove:
+                removed = _remove(ready, result.left_out, None if conversion.force else larger)
+            outcomes[ready.job] = Done(result, *removed, larger)
+
+
+def _converted(
+    group: Sequence[Ready], conversion: Conversion, outcomes: dict[Job, Outcome]
+) -> Iterator[tuple[Ready, tuple[Result, bytes]]]:
+    """The outputs of a group; if they cannot be made together, each by itself."""
+    if len(group) > 1:
+        try:
+            yield from zip(group, conversion.convert(group), strict=True)
+            return
+        except Exception:  # it comes again, with the name of its file
+            pass
+    for ready in group:
+        with _failing(ready.job, conversion, outcomes):
+            (output,) = conversion.convert([ready])
+            yield ready, output
+
+
+def _remove(ready: Ready, lacking: Sequence[str], larger: str | None) -> tuple[bool, str | None]:
+    """Delete an input; returns whether, and why not. Raises NellocError if it cannot be deleted.
+
+    Its output lacks what ``lacking`` names, and is larger than the input, in the lossy format ``larger``.
+    """
+    source = ready.job.source
+    if source.is_symlink():
+        return False, "it is a symbolic link, and what it points to is kept as well"
+    if lacking:
+        return False, f"its output lacks {', '.join(lacking)}"
+    if larger:
+        return False, f"its output is larger than the {larger} file; --force removes it all the same"
+    try:
+        if not ready.file.is_still(source):
+            return False, "it changed meanwhile"
+        os.unlink(source)
+    except OSError as error:
+        reason = f"is now {ready.job.target}, but cannot be removed ({error.strerror}); check its permissions"
+        raise NellocError(f"{source}: {reason}") from error
+    return True, None

@@ -1,0 +1,390 @@
+"""Compressing and decompressing files: what is read, what is written, and nothing lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nelloc import image, storage
+from nelloc.codec import container
+from nelloc.codec.decode import decode_files, decode_slices, locate_model, open_file
+from nelloc.codec.description import read_description
+from nelloc.codec.encode import Encoded, Options, encode_pixels
+from nelloc.codec.tiling import Rectangle, tile_count
+from nelloc.errors import NellocError
+from nelloc.image.limits import MAX_PIXELS
+
+SUFFIX = ".nlc"
+# What is compressed of a folder.
+IMAGE_SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".qoi",
+)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What adapting the model brought.
+
+    ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
+    none if they saved too little, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
+    it, ``adapted_bytes`` of all files made with the adapted ones and of these; ``gain`` is the share of bytes saved.
+    """
+
+    models: tuple[str, ...]
+    model_bytes: int
+    shipped_bytes: int
+    adapted_bytes: int
+    gain: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was done: the files, their sizes in bytes, and the image.
+
+    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was.
+    """
+
+    source: str
+    target: str
+    source_bytes: int
+    target_bytes: int
+    width: int
+    height: int
+    planes: int
+    left_out: tuple[str, ...] = ()
+    adapted: Gain | None = None
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        return self.width * self.height * self.planes
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says of itself, without decoding it.
+
+    ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
+    ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
+    model has the id 00000000.
+    """
+
+    file: str
+    bytes: int
+    kind: str
+    width: int
+    height: int
+    tile: int
+    tiles: int
+    model: str
+    model_name: str | None
+    model_place: str | None
+    model_bytes: int
+    bits_per_dimension: float
+    bits: int
+    methods: dict[str, int]
+    metadata: dict[str, int]
+    metadata_bytes: int
+
+
+def compress(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    force: bool = False,
+    verify: bool = True,
+    options: Options | None = None,
+    **fields,
+) -> Result:
+    """Compress an image file to ``target`` (by default beside it, with the extension .nlc), which gets its times.
+
+    Keywords are the fields of ``Options``. Raises NellocError, and writes nothing, if the image cannot
+    be read or kept exactly, or if ``target`` exists and ``force`` is not set.
+    """
+    options = options or Options(**fields)
+    source = Path(source)
+    target = default_target(source, SUFFIX) if target is None else storage.file_path(target)
+    storage.check_target(source, target, force)
+    file = storage.read_input(source)
+    result, encoded = compress_bytes(file.data, str(source), options, verify=verify)
+    storage.write(target, encoded, force, file.modified)
+    return replace(result, target=str(target))
+
+
+def compress_bytes(data: bytes, source: str, options: Options, *, verify: bool) -> tuple[Result, bytes]:
+    """The .nlc bytes of an image file's bytes; ``source`` names them in errors."""
+    return encode_images([open_image(data, source, options)], options, verify=verify)[0]
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """An image file that was read: its name, its size in bytes, and its pixels."""
+
+    source: str
+    bytes: int
+    pixels: image.Pixels
+
+
+def open_image(data: bytes, source: str, options: Options) -> OpenedImage:
+    """The image in a file's bytes; ``source`` names them in errors. Raises NellocError if it cannot be read."""
+    pixels = image.read(data, source, max_pixels=options.max_pixels)
+    return OpenedImage(source, len(data), pixels.stripped() if options.strip else pixels)
+
+
+def encode_images(images: Sequence[OpenedImage], options: Options, *, verify: bool) -> list[tuple[Result, bytes]]:
+    """The .nlc bytes of each of several images, coded together; with ``adapt``, each has a model of its own."""
+    with enough_memory(images[0].source):
+        if options.adapt:
+            return [_encode_adapted(one, options, verify=verify) for one in images]
+        encoded = encode_pixels([one.pixels for one in images], options, verify=verify)
+    return [(result_of(one, file), file.data) for one, file in zip(images, encoded, strict=True)]
+
+
+def _encode_adapted(opened: OpenedImage, options: Options, *, verify: bool) -> tuple[Result, bytes]:
+    (encoded,), gain, _ = encode_adapted_images([opened.pixels], options, verify=verify, embed=True)
+    return result_of(opened, encoded, gain), encoded.data
+
+
+def encode_adapted_images(
+    images: Sequence[image.Pixels], options: Options, *, verify: bool, embed: bool
+) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
+    """The coded images, what adapting brought, and the differences of the adapted models by their ids."""
+    from nelloc.training.adapt.encode import encode_adapted
+
+    encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
+    models = {adapted.model.id.hex(): adapted.differences for adapted in found.models}
+    size = sum(len(data) for data in models.values())
+    return encoded, Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain), models
+
+
+def result_of(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> Result:
+    """What became of an image; the target is to be filled in."""
+    pixels, sizes = opened.pixels, (opened.bytes, len(encoded.data))
+    size = (pixels.width, pixels.height, pixels.kind.planes)
+    return Result(opened.source, "-", *sizes, *size, pixels.left_out, gain)
+
+
+def decompress(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    force: bool = False,
+    options: Options | None = None,
+    **fields,
+) -> Result:
+    """Decompress an .nlc file to ``target`` (by default beside it, as PNG; the extension chooses the format).
+
+    Keywords are the fields of ``Options``. Raises NellocError, and writes nothing, if the file is damaged,
+    its model is missing, or ``target`` exists and ``force`` is not set.
+    """
+    options = options or Options(**fields)
+    source = Path(source)
+    target = default_target(source, ".png") if target is None else storage.file_path(target)
+    image.check_output(target)
+    storage.check_target(source, target, force)
+    file = storage.read_input(source)
+    result, encoded = decompress_bytes(file.data, str(source), options, target.suffix, source.parent)
+    storage.write(target, encoded, force, file.modified)
+    return replace(result, target=str(target))
+
+
+def decompress_bytes(
+    data: bytes, source: str, options: Options, suffix: str = ".png", folder: Path | None = None
+) -> tuple[Result, bytes]:
+    """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``."""
+    return decode_images([open_compressed(data, source, options)], options, suffix, folder)[0]
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """An .nlc file that was read: its name, its size in bytes, and what it holds."""
+
+    source: str
+    bytes: int
+    file: container.Container
+
+
+def open_compressed(data: bytes, source: str, options: Options) -> OpenedFile:
+    """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file."""
+    return OpenedFile(source, len(data), open_file(data, source, options))
+
+
+def decode_images(
+    opened: Sequence[OpenedFile], options: Options, suffix: str, folder: Path | None, *, verify: bool = False
+) -> list[tuple[Result, bytes]]:
+    """The bytes of an image file, in the format of ``suffix``, for each of several .nlc files, decoded together.
+
+    What is written is read again and compared. Raises NellocError for a file that is damaged, whose model is missing,
+    or that the format cannot hold: with ``verify``, not even its metadata.
+    """
+    with enough_memory(opened[0].source):
+        if len(opened) == 1 and image.in_slices(opened[0].file.kind, _area(opened[0].file, options), suffix):
+            return [_decode_in_slices(opened[0], options, suffix, folder, verify)]
+        decoded = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
+        done = []
+        for one, pixels in zip(opened, decoded, strict=True):
+            pixels = pixels.stripped() if options.strip else pixels
+            written = image.write(pixels, suffix, one.source)
+            size = pixels.width, pixels.height
+            done.append((_result(one, size, pixels.left_out, pixels.damaged, written, suffix, verify), written.data))
+    return done
+
+
+def _decode_in_slices(
+    one: OpenedFile, options: Options, suffix: str, folder: Path | None, verify: bool
+) -> tuple[Result, bytes]:
+    """The bytes of an image file whose samples are never in memory all at once."""
+    found: list[image.Pixels] = []  # all but the samples
+
+    def parts() -> Iterator[image.Pixels]:
+        for part in decode_slices(one.file, one.source, options, folder=folder):
+            part = part.stripped() if options.strip else part
+            found.append(replace(part, groups=()))
+            yield part
+
+    whole = options.region or Rectangle(0, 0, one.file.height, one.file.width)
+    written = image.write_slices(parts(), whole.height, suffix, one.source)
+    damaged = tuple(name for part in found for name in part.damaged)
+    return _result(one, (whole.width, whole.height), found[0].left_out, damaged, written, suffix, verify), written.data
+
+
+def _result(
+    one: OpenedFile,
+    size: tuple[int, int],
+    left_out: tuple[str, ...],
+    damaged: tuple[str, ...],
+    written: image.Written,
+    suffix: str,
+    verify: bool,
+) -> Result:
+    """What became of an .nlc file. Raises NellocError, with ``verify``, if the format has not all of its metadata."""
+    if verify:
+        _refuse_loss(written, one.source, suffix)
+    left_out = (*left_out, *written.left_out)
+    planes = one.file.kind.planes
+    damaged = (*damaged, *one.file.damage)
+    return Result(one.source, "-", one.bytes, len(written.data), *size, planes, left_out, damaged=damaged)
+
+
+def _refuse_loss(written: image.Written, source: str, suffix: str) -> None:
+    if written.left_out:
+        raise NellocError(f"{source}: {', '.join(written.left_out)} would be lost in {suffix}; choose .png, or --strip")
+
+
+def _area(file: container.Container, options: Options) -> int:
+    """Pixels of the image, or of the region that is wanted."""
+    return file.height * file.width if options.region is None else options.region.height * options.region.width
+
+
+def check_same(
+    opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None, *, made: str | None = None
+) -> None:
+    """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image.
+
+    That is, its samples and all of its metadata; an image file with the extension ``made``, which was made of the .nlc
+    file, has them as its format says them.
+    """
+    with enough_memory(compressed.source):
+        slices = decode_slices(compressed.file, compressed.source, options, folder=folder)
+        if not opened.pixels.same_in_slices(slices, image.same_picture):
+            raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
+    kept = image.Metadata() if options.strip else read_description(compressed.file, compressed.source).metadata
+    if made is not None:
+        written = image.write(replace(opened.pixels.rows(0, 1), metadata=kept), made, opened.source)
+        _refuse_loss(written, compressed.source, made)
+        kept = image.read(written.data, opened.source).metadata
+    if opened.pixels.metadata != kept:
+        raise NellocError(f"{compressed.source}: its metadata and that of the image file differ; keep both files")
+
+
+def verify(data: bytes, source: str, options: Options, folder: Path | None = None) -> Result:
+    """Decode ``data`` completely and check every checksum; its model may be in ``folder``.
+
+    Raises NellocError if anything is wrong.
+    """
+    options = replace(options, region=None, allow_damaged=True)
+    file = open_file(data, source, options)
+    with enough_memory(source):
+        slices = decode_slices(file, source, options, folder=folder)
+        damaged = [name for part in slices for name in part.damaged]
+    if damaged:
+        count = tile_count(file.height, file.width, file.tile)
+        raise NellocError(
+            f"{source}: has damaged tiles, {len(damaged)} of {count}: {'; '.join(damaged)} (x, y, width, "
+            "height); get the file again from a backup, or restore the rest with decompress --allow-damaged"
+        )
+    if file.damage:
+        raise NellocError(
+            f"{source}: is damaged ({'; '.join(file.damage)}); get the file again from a backup, or restore its pixels "
+            "with decompress --allow-damaged"
+        )
+    return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
+
+
+def info(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, folder: Path | None = None) -> Info:
+    """What .nlc bytes say of themselves, and where their model is found, ``folder`` included.
+
+    Raises NellocError if they are not a whole file.
+    """
+    file = container.parse(data, source, max_pixels=max_pixels)
+    section, description = file.model_section, read_description(file, source)
+    packed = file.section(container.SectionType.METADATA)
+    items: dict[str, int] = {}
+    for item in description.metadata.items:
+        items[item.name] = items.get(item.name, 0) + len(item.data)
+    place: str | None = None
+    name: str | None = None
+    if not file.needs_model:
+        place = "none needed"
+    with contextlib.suppress(NellocError):  # a model that is missing or damaged
+        located = locate_model(file, source, None, folder)
+        place, name = located.place, None if located.path is None else located.path.stem
+    return Info(
+        file=source,
+        bytes=len(data),
+        kind=file.kind.name,
+        width=file.width,
+        height=file.height,
+        tile=file.tile,
+        tiles=tile_count(file.height, file.width, file.tile),
+        model=file.model_id.hex(),
+        model_name=name,
+        model_place=place,
+        model_bytes=0 if section is None else len(section.data),
+        bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
+        bits=min(description.depths[0].bits, file.kind.groups[0].bits),
+        methods=dict(Counter(record.method.name.lower() for record in file.records)),
+        metadata=items,
+        metadata_bytes=0 if packed is None else len(packed),
+    )
+
+
+def default_target(source: Path, suffix: str) -> Path:
+    """The file beside ``source`` with another extension. Raises NellocError if ``source`` names no file."""
+    if not source.name:
+        raise NellocError(f"{source}: is a folder; give a file name")
+    return source.with_suffix(suffix)
+
+
+@contextlib.contextmanager
+def enough_memory(source: str) -> Iterator[None]:
+    """Turn MemoryError into NellocError that names ``source``."""
+    try:
+        yield
+    except MemoryError:
+        raise NellocError(f"{source}: does not fit in memory; use a machine with more of it") from None

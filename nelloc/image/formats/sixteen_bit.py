@@ -1,0 +1,95 @@
+"""Samples that Pillow would cut to 8 bits, or does not decode, of PNG, PPM and JPEG files: by imagecodecs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.errors import NellocError
+from nelloc.image.formats import jpeg, netpbm, png
+from nelloc.image.metadata import Metadata, depth_item
+from nelloc.image.pixels import Pixels, from_array
+
+_JPEG_CODINGS = ("extended", "progressive", "lossless", "JPEG-LS")
+_PNG_SAMPLES = (b"IHDR", b"IDAT", b"IEND")
+_CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
+
+
+def read(data: bytes, file_format: str, source: str) -> Pixels:
+    """The samples of a PNG or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
+    if file_format == "PNG":
+        # libpng writes to the terminal what it thinks of other chunks.
+        plain = png.pack(chunk for chunk in png.chunks(data) if chunk[0] in _PNG_SAMPLES)
+        array = _need("imagecodecs", source).png_decode(plain)
+        channels = _CHANNELS_OF_PNG[data[25]]
+        array = array.reshape(*array.shape[:2], -1)
+        return from_array(array[:, :, 0] if channels == 1 else array, source)
+    if file_format == "PPM":
+        return from_array(_read_netpbm(data, source), source)
+    raise NellocError(f"{source}: has 16 bits per sample, which are read of PNG, TIFF and PPM only; convert it to PNG")
+
+
+def _need(name: str, source: str) -> Any:
+    return need(name, source, "has 16-bit colour")
+
+
+def need(name: str, source: str, what: str) -> Any:
+    """The library ``name``, of the extra nelloc[deep]. Raises NellocError if it is missing."""
+    try:
+        return import_module(name)
+    except ImportError:
+        raise NellocError(f"{source}: {what}, for which {name} is needed; pip install 'nelloc[deep]'") from None
+
+
+def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:
+    """The samples of a JPEG file of more than 8 bits, or of JPEG-LS. Raises NellocError for what cannot be kept."""
+    what = f"is a JPEG file of {frame.bits} bits per sample, coded as {frame.coding}"
+    if frame.channels not in (1, 3) or not 8 <= frame.bits <= 16 or frame.coding not in _JPEG_CODINGS:
+        raise NellocError(
+            f"{source}: {what}, with {frame.channels} channels; only gray and RGB of 8 to 16 bits that are not "
+            "hierarchical can be read; convert it to PNG first"
+        )
+    if jpeg.has_other_colours(data):
+        raise NellocError(f"{source}: {what}, with colours other than gray and RGB; convert it to PNG first")
+    codecs = need("imagecodecs", source, what)
+    end = jpeg.end_of(data)
+    if end is None:  # CharLS reads zeros for seconds where it is missing
+        raise ValueError("its end is missing")
+    data = data[:end]
+    if frame.coding == "JPEG-LS":
+        array = codecs.jpegls_decode(data)
+    else:
+        array = codecs.ljpeg_decode(data) if frame.exact else codecs.jpeg_decode(data)
+    if array.shape[:2] != (frame.height, frame.width) or array.dtype != (np.uint16 if frame.bits > 8 else np.uint8):
+        raise ValueError("its samples are of another size")
+    pixels = from_array(array, source)
+    items = jpeg.metadata(data).items
+    depth = (depth_item(frame.bits),) if 8 < frame.bits < 16 else ()
+    return replace(pixels, metadata=Metadata((*items, *depth)))
+
+
+def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
+    found = netpbm.unpack(data)
+    if found is None:
+        raise NellocError(f"{source}: has 16 bits per sample in a form of PPM that is not read; convert it to PNG")
+    head, start = found
+    samples = np.frombuffer(data, ">u2", head.width * head.height * head.channels, start).astype(np.uint16)
+    return samples.reshape((head.height, head.width, 3) if head.channels == 3 else (head.height, head.width))
+
+
+def write_png(array: NDArray[np.uint16], source: str, level: int | None = None) -> bytes:
+    """A PNG file of an array (H, W) or (H, W, 2 to 4), deflated at a level of zlib, by default its highest."""
+    level = 9 if level is None else level
+    return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=level))
+
+
+def write_netpbm(array: NDArray[np.uint16], source: str) -> bytes:
+    """A PGM or PPM file of an array (H, W) or (H, W, 3)."""
+    if array.ndim == 3 and array.shape[2] != 3:
+        raise NellocError(f"{source}: has alpha, which PPM cannot hold; use .png")
+    head = netpbm.Head(1 if array.ndim == 2 else 3, array.shape[1], array.shape[0], 65535)
+    return head.pack() + array.astype(">u2").tobytes()

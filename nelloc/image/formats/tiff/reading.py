@@ -1,0 +1,370 @@
+"""Reading TIFF files: samples by Pillow, or by tifffile where Pillow would change or refuse them, or not at all.
+
+The decoders see a copy of the file whose directory has nothing but the tags that say how samples are stored. So they
+stumble over no metadata, and do not turn the image.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from nelloc.errors import NellocError
+from nelloc.image.formats.sixteen_bit import need
+from nelloc.image.formats.tiff import structure
+from nelloc.image.formats.tiff.metadata import COLOUR_MAP, ORIENTATION, STORAGE, items
+from nelloc.image.formats.tiff.structure import Directory, Head
+from nelloc.image.kinds import Kind
+from nelloc.image.metadata import Metadata, depth_item
+from nelloc.image.orientation import turned
+from nelloc.image.pixels import Palette, Pixels, from_array, split
+
+_YCBCR_TAGS = range(529, 533)
+_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
+_COLOURS = {4: "a transparency mask", 5: "CMYK", 8: "LAB", 9: "ICC LAB", 10: "ITU LAB", 32803: "a colour filter array",
+            32844: "LogL", 32845: "LogLUV", 34892: "linear raw"}  # fmt: skip
+_ALPHA = (2, 999)  # the second is Corel Draw's
+_MULTIPLIED = 1
+# What Pillow decompresses; of the others, tifffile what imagecodecs can.
+_PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
+_RAW, _JPEG = 1, (6, 7)
+_COMPRESSIONS = {
+    7: "JPEG", 22610: "JPEG XR", 32809: "ThunderScan", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000",
+    34661: "JBIG", 34676: "SGI Log", 34677: "SGI Log 24", 34712: "JPEG 2000", 34887: "LERC", 34892: "JPEG",
+    34925: "LZMA", 34926: "Zstandard", 34927: "WebP", 34933: "PNG", 34934: "JPEG XR", 50000: "Zstandard",
+    50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
+}  # fmt: skip
+# What a forged file may not make large.
+_MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
+_READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
+LONG_COLOURS = "has a palette of 16-bit colours, of which 8 bits could be kept; convert it to 16-bit RGB first"
+SHORT_COLOURS = (
+    "has a palette of 8-bit colours where TIFF has 16, which Pillow reads as black; give the file itself to "
+)
+SHORT_COLOURS += "nelloc.compress"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the tags say of the samples."""
+
+    width: int
+    height: int
+    bits: tuple[int, ...]
+    formats: tuple[int, ...]
+    photometric: int
+    compression: int
+    extra: tuple[int, ...]
+    channels: int
+
+    @classmethod
+    def of(cls, head: Head, first: Directory) -> Layout:
+        """The layout that the first directory tells. Raises MalformedTiffError if it makes no sense."""
+
+        def numbers(tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
+            entry = first.entries.get(tag)
+            return default if entry is None else entry.numbers(head.order)
+
+        def number(tag: int, default: int = 0) -> int:
+            return (*numbers(tag, (default,)), 0)[0]
+
+        channels = number(277, 1)
+        if channels > _MOST_CHANNELS or any(
+            entry.count > _MOST_NUMBERS for tag, entry in first.entries.items() if tag in STORAGE
+        ):
+            raise structure.MalformedTiffError("its tags have more values than an image can have")
+        bits = numbers(258, (1,))
+        layout = cls(
+            number(256), number(257), bits * channels if len(bits) == 1 else bits,
+            numbers(339, (1,)), number(262), number(259, 1), numbers(338, ()), channels,
+        )  # fmt: skip
+        if not (layout.width > 0 and layout.height > 0 and channels > 0 and len(layout.bits) >= channels):
+            raise structure.MalformedTiffError("its tags do not say what its samples are")
+        return replace(layout, bits=layout.bits[:channels])
+
+    @property
+    def depth(self) -> int:
+        """Bits of a sample."""
+        return max(self.bits)
+
+    @property
+    def colours(self) -> int:
+        """Channels that are no extra ones."""
+        return 3 if self.photometric in (_RGB, _YCBCR) else 1
+
+    def problem(self) -> str | None:
+        """Why the samples cannot be kept, as a sentence without its subject; None if they can."""
+        odd = problem_of_formats(self.formats, self.depth)
+        if odd is not None:
+            return odd
+        if self.photometric in _COLOURS or self.photometric > _YCBCR:
+            name = _COLOURS.get(self.photometric, f"photometric interpretation {self.photometric}")
+            mode = f"is of mode {name}" if self.photometric in (5, 8) else f"has samples of {name}"
+            return f"{mode}; only gray, RGB and palettes can be compressed; convert it to one of them first"
+        if len(set(self.bits)) > 1:
+            depths = ", ".join(map(str, self.bits))
+            return f"has samples of different depths ({depths} bits); convert it to 8 or 16 bits per sample first"
+        return self._problem_of_depth() or self._problem_of_channels()
+
+    def _problem_of_depth(self) -> str | None:
+        if self.depth > 16 or self.depth in (3, 5, 6, 7) or (self.depth < 8 and self.channels > 1):
+            return f"has samples of {self.depth} bits; convert it to 8 or 16 bits per sample first"
+        if self.photometric == _PALETTE and self.depth > 8:
+            return f"has palette indices of {self.depth} bits, of which 8 can be kept; convert it to RGB first"
+        if self.photometric == _WHITE_IS_ZERO and self.depth > 8:
+            return "has 16-bit samples whose 0 is white; convert it to black is zero first"
+        return None
+
+    def _problem_of_channels(self) -> str | None:
+        more = self.channels - self.colours
+        if more < 0:
+            return f"has {self.channels} channels, too few for its colours; convert it to gray or RGB first"
+        if more == 0:
+            return None
+        if self.extra[:1] == (_MULTIPLIED,):
+            return "has colours multiplied by their alpha; convert it to plain alpha first"
+        alpha = self.extra[:1] and self.extra[0] in _ALPHA
+        if more > 1 or self.photometric == _PALETTE or not (alpha or (not self.extra and self.colours == 3)):
+            return "has extra channels; only gray and RGB, with or without alpha, can be compressed"
+        return None
+
+    def for_pillow(self, order: str) -> bool:
+        """True if Pillow gives the samples, of a file of this order of bytes, as they are."""
+        if self.photometric == _YCBCR and self.compression not in _JPEG:
+            return False
+        deep = self.channels == 1 and (self.depth == 16 or (self.depth == 12 and order == "<"))
+        return self.compression in _PILLOW_COMPRESSIONS and (self.depth <= 8 or deep)
+
+
+def problem_of_formats(formats: tuple[int, ...], bits: int) -> str | None:
+    """Why samples of these values of SampleFormat cannot be kept; None if they are unsigned whole numbers."""
+    for number in formats:
+        if number not in (1, 4):
+            name = _FORMATS.get(number, f"unknown (SampleFormat {number})")
+            return (
+                f"has samples of {bits} bits that are {name} numbers; only unsigned whole numbers can be compressed; "
+                "convert it to those first"
+            )
+    return None
+
+
+def problem_of_palette(values: tuple[int, ...]) -> str | None:
+    """Why Pillow does not give the colours of a palette as they are, from its 16-bit entries; None if it does."""
+    colours, odd = eight_bit_colours(np.array(values, np.int64))
+    if colours is None:
+        return LONG_COLOURS
+    return SHORT_COLOURS if odd and colours.any() else None
+
+
+def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Image], Pixels]) -> Pixels:
+    """The image of a TIFF file's bytes; ``decode`` makes one of what Pillow has opened.
+
+    Raises NellocError for what cannot be kept, MalformedTiffError for a file that is damaged.
+    """
+    head, first = structure.read(data)
+    layout = Layout.of(head, first)
+    if layout.width * layout.height > max_pixels:
+        raise NellocError(
+            f"{source}: has {layout.width} x {layout.height} pixels, above the limit of {max_pixels}; "
+            "raise --max-pixels if the file is trusted"
+        )
+    frames = structure.frames(data, head)
+    if frames > 1:
+        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
+    problem = layout.problem()
+    if problem is not None:
+        raise NellocError(f"{source}: {problem}")
+    palette, left_out = _palette(head, first, layout, source)
+    plain = _plain(data, head, first, layout)
+    if layout.for_pillow(head.order):
+        try:
+            with quiet_libtiff(), Image.open(io.BytesIO(plain), formats=("TIFF",)) as opened:
+                pixels = decode(opened)
+        except UnidentifiedImageError:  # a mixture of tags that Pillow does not know
+            pixels = _read_deep(plain, layout, source)
+    else:
+        pixels = _read_deep(plain, layout, source)
+    if (pixels.height, pixels.width) != (layout.height, layout.width):
+        raise structure.MalformedTiffError("its samples are of another size")
+    if pixels.kind is Kind.PALETTE:
+        pixels = replace(pixels, palette=palette)
+    found, lost = items(head, first)
+    if layout.depth > 8 and layout.depth != 16:
+        found.append(depth_item(layout.depth))
+    pixels = replace(pixels, metadata=Metadata(tuple(found)), left_out=(*left_out, *lost))
+    entry = first.entries.get(ORIENTATION)
+    return turned(pixels, None if entry is None else next(iter(entry.numbers(head.order)), None))
+
+
+def _palette(head: Head, first: Directory, layout: Layout, source: str) -> tuple[Palette | None, list[str]]:
+    """The colours of a palette, in 8 bits, and a name if its form is not that of TIFF."""
+    if layout.photometric != _PALETTE:
+        return None, []
+    entry = first.entries.get(COLOUR_MAP)
+    values = np.array(() if entry is None else entry.numbers(head.order), np.int64)
+    if len(values) != 3 << layout.depth:
+        raise structure.MalformedTiffError("its palette has not as many colours as there are indices")
+    colours, odd = eight_bit_colours(values)
+    if colours is None:
+        raise NellocError(f"{source}: {LONG_COLOURS}")
+    table = colours.reshape(3, -1).T.astype(np.uint8)
+    return Palette("RGB", table.tobytes()), [_READ_SHORT] if odd and colours.any() else []
+
+
+def eight_bit_colours(values: np.ndarray) -> tuple[np.ndarray | None, bool]:
+    """The 8-bit colours that the 16-bit entries of a palette hold, or None; and True if as they are.
+
+    Writers spread 8 bits by 257 or by 256. Some old ones do neither; as libtiff does, entries that are all below 256
+    are taken for theirs.
+    """
+    for factor in (257, 256):
+        if not (values % factor).any():
+            return values // factor, False
+    return (values, True) if values.max(initial=0) < 256 else (None, False)
+
+
+def _plain(data: bytes, head: Head, first: Directory, layout: Layout) -> bytes:
+    """The file with a directory of its own tags of storage, at its end, as a TIFF file of 32-bit places."""
+    entries = {}
+    for tag, entry in first.entries.items():
+        if tag in STORAGE or (tag in _YCBCR_TAGS and layout.photometric == _YCBCR):
+            narrow = structure.narrowed(entry, head.order)
+            if narrow is None:
+                raise structure.MalformedTiffError("it is larger than 4 GB")
+            entries[tag] = narrow
+    _check_places(data, head, entries, layout)
+    out = bytearray(data)
+    out += bytes(len(out) % 2)
+    place = structure.append(out, Directory(entries), head.order)
+    out[:4] = b"II*\0" if head.order == "<" else b"MM\0*"
+    out[4:8] = structure.numbers(structure.LONG, (place,), head.order).data
+    return bytes(out)
+
+
+def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> None:
+    """Raise MalformedTiffError if samples lie outside the file, to whose end something will be added."""
+
+    def numbers(tag: int) -> tuple[int, ...]:
+        return entries[tag].numbers(head.order) if tag in entries else ()
+
+    tiled = 324 in entries
+    places, sizes = (numbers(324), numbers(325)) if tiled else (numbers(273), numbers(279))
+    if not places and layout.compression == 6:  # old JPEG files say it in other tags
+        return
+    if not places:
+        raise structure.MalformedTiffError("it does not say where its samples are")
+    if not sizes and len(places) == 1 and not tiled:
+        sizes = (len(data) - places[0],)
+        entries[279] = structure.numbers(structure.LONG, (max(0, sizes[0]),), head.order)
+    if len(sizes) != len(places):
+        raise structure.MalformedTiffError("it does not say how long its samples are")
+    if layout.compression == _RAW and not tiled:
+        rows = min((*numbers(278), layout.height)[0], layout.height)
+        interleaved = (*numbers(284), 1)[0] == 1
+        stride = (layout.width * layout.depth * (layout.channels if interleaved else 1) + 7) // 8
+        strips = -(-layout.height // rows) if rows else 0
+        last = layout.height - rows * (strips - 1)
+        if len(places) < strips * (1 if interleaved else layout.channels):
+            raise structure.MalformedTiffError("strips are missing")
+        sizes = tuple(stride * (last if n % strips == strips - 1 else rows) for n in range(len(places)))
+    if any(place + size > len(data) for place, size in zip(places, sizes, strict=True)):
+        raise structure.MalformedTiffError("its samples are cut off")
+
+
+def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
+    """The samples as tifffile reads them."""
+    name = _COMPRESSIONS.get(layout.compression, f"scheme {layout.compression}")
+    packed = f" compressed by {name}" if layout.compression not in _PILLOW_COMPRESSIONS else ""
+    what = f"is a TIFF file of {layout.channels} x {layout.depth} bits{packed}"
+    tifffile = need("tifffile", source, what)
+    need("imagecodecs", source, what)
+    if layout.photometric == _YCBCR and layout.compression not in (*_JPEG, 50001, 50002):
+        raise NellocError(f"{source}: has samples of YCbCr; only gray, RGB and palettes can be compressed")
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages[0]
+            if page.imagedepth != 1:
+                raise NellocError(f"{source}: has samples of a volume; only flat images can be compressed")
+            array, axes = page.asarray(), page.axes
+    except (NellocError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise many kinds for what they do not know, and for damage
+        if layout.compression not in _PILLOW_COMPRESSIONS:
+            raise NellocError(
+                f"{source}: {what}, which cannot be decoded ({_first_line(error)}); convert it to deflate first"
+            ) from error
+        raise
+    if axes == "SYX":
+        array = array.transpose(1, 2, 0)
+    return _pixels_of(array, layout, source)
+
+
+def _pixels_of(array: Any, layout: Layout, source: str) -> Pixels:
+    if (
+        array.dtype not in (np.uint8, np.uint16)
+        or array.ndim not in (2, 3)
+        or (array.dtype == np.uint16) != (layout.depth > 8)
+    ):
+        raise NellocError(
+            f"{source}: has samples of type {array.dtype} and shape {array.shape} where its tags say {layout.channels} "
+            f"x {layout.depth} bits; convert it to deflate first"
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if layout.photometric == _WHITE_IS_ZERO:
+        array = 255 - array
+    if layout.photometric != _PALETTE:
+        return from_array(array, source)
+    return Pixels(Kind.PALETTE, split(Kind.PALETTE, array[None]), Palette("RGB", b""))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip()
+
+
+# ---- libtiff, which Pillow decompresses with, writes to the terminal by itself
+
+_HANDLERS = ("TIFFSetErrorHandler", "TIFFSetWarningHandler")
+_lock = threading.Lock()
+_silenced = 0
+_former: list[tuple[Any, Any]] = []
+
+
+@contextmanager
+def quiet_libtiff() -> Iterator[None]:
+    """Keep the libtiff of Pillow from writing to the terminal, where its functions can be reached."""
+    global _silenced
+    with _lock:
+        if _silenced == 0:
+            _former[:] = [(setter, setter(None)) for setter in _setters()]
+        _silenced += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _silenced -= 1
+            if _silenced == 0:
+                for setter, handler in _former:
+                    setter(handler)
+
+
+def _setters() -> list[Any]:
+    """The functions of libtiff that set what it calls for errors and warnings."""
+    try:
+        library = ctypes.CDLL(import_module("PIL._imaging").__file__)
+        found = [getattr(library, name) for name in _HANDLERS]
+    except (AttributeError, ImportError, OSError):  # linked in another way
+        return []
+    for setter in found:
+        setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+    return found

@@ -1,0 +1,97 @@
+"""How many bits the samples of a deep image really have, and where they stand in its 16."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.image import mapped_array
+from nelloc.varint import MalformedError
+
+# Depths that samples are coded with: a digit has two bits.
+DEPTHS = (8, 10, 12, 14, 16)
+_PIXELS_AT_ONCE = 1 << 20
+
+
+class Form(enum.IntEnum):
+    """How a coded sample s of d bits makes the sample of the image."""
+
+    PLAIN = 0  # s
+    SHIFTED = 1  # s << (16 - d)
+    REPLICATED = 2  # the same, with the low bits filled from the top of s
+    SCALED = 3  # s * 65535 / (2**d - 1), rounded
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Samples of ``bits`` bits in a place that ``form`` names."""
+
+    bits: int
+    form: Form = Form.PLAIN
+
+    @classmethod
+    def checked(cls, bits: int, form: int) -> Depth:
+        """Raises MalformedError for a depth or a form that there is not."""
+        if bits not in DEPTHS or form not in set(Form) or (bits == 16 and form != Form.PLAIN):
+            raise MalformedError("depth")
+        return cls(bits, Form(form))
+
+    def reduce(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """The samples as they are coded: uint8 of 8 bits, else uint16. What does not fit the form is lost."""
+        kind = np.uint16 if self.bits > 8 else np.uint8
+        if self.form is Form.PLAIN and samples.dtype == kind:
+            return samples
+        coded = mapped_array.empty(samples.shape, kind)
+        for rows in _slices(samples):
+            part = samples[:, rows]
+            if self.form is Form.SCALED:
+                coded[:, rows] = (part.astype(np.uint32) * self._largest + 32767) // 65535
+            else:
+                coded[:, rows] = part if self.form is Form.PLAIN else part >> np.uint16(16 - self.bits)
+        return coded
+
+    def restore(self, coded: NDArray[Any]) -> NDArray[np.uint16]:
+        """The samples of the image, uint16, of those that were coded."""
+        wide = coded.astype(np.uint32)
+        if self.form is Form.PLAIN:
+            return wide.astype(np.uint16)
+        if self.form is Form.SCALED:
+            return ((wide * 65535 + self._largest // 2) // self._largest).astype(np.uint16)
+        shifted = wide << (16 - self.bits)
+        if self.form is Form.REPLICATED:
+            shifted |= wide >> (2 * self.bits - 16)
+        return shifted.astype(np.uint16)
+
+    @property
+    def _largest(self) -> int:
+        return (1 << self.bits) - 1
+
+
+def find(samples: NDArray[np.uint16]) -> Depth:
+    """The depth of the fewest bits that keeps all samples."""
+    for bits in DEPTHS[:-1]:
+        for form in Form:
+            depth = Depth(bits, form)
+            # Most images are ruled out by a few samples.
+            if _keeps(depth, samples[:, :1, :64]) and _keeps(depth, samples):
+                return depth
+    return Depth(16)
+
+
+def _keeps(depth: Depth, samples: NDArray[np.uint16]) -> bool:
+    if depth.form is Form.PLAIN and int(samples.max()) >> depth.bits:
+        return False
+    parts = (samples[:, rows] for rows in _slices(samples))
+    return all(np.array_equal(depth.restore(depth.reduce(part)), part) for part in parts)
+
+
+def _slices(samples: NDArray[Any]) -> Iterator[slice]:
+    """Rows of samples (planes, H, W), so many at a time that working on them takes little memory."""
+    _, height, width = samples.shape
+    step = max(1, _PIXELS_AT_ONCE // width)
+    return (slice(top, top + step) for top in range(0, height, step))

@@ -1,0 +1,198 @@
+"""Compressing with models adapted to the images; they are kept only where files and models get smaller together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from nelloc.codec.effort import photograph_tile
+from nelloc.codec.encode import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
+from nelloc.errors import NellocError
+from nelloc.exact.learning import can_learn
+from nelloc.exact.model import ExactModel
+from nelloc.exact.model_delta import Adapted
+from nelloc.image import Pixels
+
+# A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
+# core of an AMD EPYC (Zen 4) does about five million.
+PIXELS_PER_MINUTE = 6_000_000
+# Images are coded together up to so many pixels.
+PART_PIXELS = 1 << 20
+# The least share of the bytes that an adapted model must save, itself counted: files that need a model beside them to
+# be decoded are a bad trade for a few bytes.
+LEAST_GAIN = 0.001
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What adaptation came to: ``models`` used (none if they save too little), and sizes in bytes of all files.
+
+    ``shipped_bytes`` are those of the files made with the models as they were, ``adapted_bytes`` those of the files
+    as they are now, with their models, or as they would be if none was used. ``pixels`` were trained on.
+    """
+
+    models: tuple[Adapted, ...]
+    shipped_bytes: int
+    adapted_bytes: int
+    pixels: int
+
+    @property
+    def gain(self) -> float:
+        """The share of ``shipped_bytes`` that the adapted models save, or would have saved; negative if they cost."""
+        return 1 - self.adapted_bytes / self.shipped_bytes
+
+
+def default_minutes(pixels: int) -> float:
+    """How long to adapt to so many pixels: a minute for a megapixel, and twice as long for four times as many."""
+    return min(30.0, max(0.25, (pixels / 2**20) ** 0.5))
+
+
+def encode_adapted(
+    pixels: Sequence[Pixels],
+    options: Options,
+    *,
+    verify: bool,
+    embed: bool,
+) -> tuple[list[Encoded], Adaptation]:
+    """Code images with a model adapted to all of them, and its gray sibling if that is used.
+
+    ``pixels`` may make each image when it is asked for; each is asked for several times, and few are kept at a time.
+
+    With ``embed``, each file holds its model; without, files name it by id, and its differences are to be kept beside
+    them. Where a model and the files that need it are not smaller than the files without it by LEAST_GAIN, the model
+    as it was is used. Raises NellocError without torch.
+    """
+    _finetune()  # fails early
+    images = _Images.of(pixels, options)
+    encoded = dict(zip(images.plain, images.coded(images.plain), strict=True))
+    shipped_bytes = adapted_bytes = kept_bytes = _size(encoded.values())
+    models, visits = [], 0
+    for base, members in images.groups:
+        adapted, trained_on = _adapted(images, base, members)
+        visits += trained_on
+        before = images.coded(members)
+        after = images.coded(members, adapted={base.id: adapted}, embed=embed)
+        size_before = _size(before)
+        size_after = _size(after) + (0 if embed else len(adapted.differences))
+        shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
+        worth_it = size_after <= (1 - LEAST_GAIN) * size_before
+        kept_bytes += size_after if worth_it else size_before
+        if worth_it:
+            models.append(adapted)
+        encoded.update(zip(members, after if worth_it else before, strict=True))
+    done = [encoded[number] for number in range(len(pixels))]
+    if verify:
+        images.verify(done, [adapted.model for adapted in models])
+    return done, Adaptation(tuple(models), shipped_bytes, kept_bytes if models else adapted_bytes, visits)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What is coded: the images' ``areas`` in pixels, the photographs by the model that is to be adapted, the others.
+
+    Indices, bits and deep samples are not what a model is adapted to: they are ``plain``. ``models`` are all that
+    code an image where none is adapted.
+    """
+
+    pixels: Sequence[Pixels]
+    options: Options
+    areas: list[int]
+    groups: list[tuple[ExactModel, list[int]]]
+    plain: list[int]
+    models: list[ExactModel]
+
+    @classmethod
+    def of(cls, pixels: Sequence[Pixels], options: Options) -> _Images:
+        """Asks for each image once."""
+        areas: list[int] = []
+        members: dict[bytes, list[int]] = {}
+        plain: list[int] = []
+        models: dict[bytes, ExactModel] = {}
+        for number, image in enumerate(pixels):
+            areas.append(image.area)
+            model = model_for(image, options) if has_colour(image) else None
+            if model is not None:
+                models[model.id] = model
+            (members.setdefault(model.id, []) if model is not None and image.photographic else plain).append(number)
+        groups = [(models[identity], numbers) for identity, numbers in members.items()]
+        return cls(pixels, options, areas, groups, plain, list(models.values()))
+
+    def area(self, members: Sequence[int]) -> int:
+        """Pixels of some of the images."""
+        return sum(self.areas[number] for number in members)
+
+    def coded(self, members: Sequence[int], **keywords: Any) -> list[Encoded]:
+        """Their files, as ``encode_pixels`` makes them."""
+        files: list[Encoded] = []
+        for part in _parts(members, self.areas):
+            files += encode_pixels([self.pixels[k] for k in part], self.options, verify=False, **keywords)
+        return files
+
+    def verify(self, files: Sequence[Encoded], adapted: Sequence[ExactModel]) -> None:
+        """Raises NellocError if the file of an image does not decode to it."""
+        by_id = {model.id: model for model in (*self.models, *adapted)}
+        for part in _parts(range(len(self.pixels)), self.areas):
+            verify_encoded([files[k] for k in part], [self.pixels[k] for k in part], self.options, by_id)
+
+
+def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple[Adapted, int]:
+    """The model adapted to the members, for their share of the time, and the pixels that it was trained on."""
+    finetune = _finetune()
+    options = images.options
+    area = sum(images.area(group) for _, group in images.groups)
+    minutes = options.adapt_minutes or default_minutes(area)
+    plan = finetune.Plan(max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE)))
+    options.progress.expect(plan.steps * plan.batch)
+    adapted = finetune.adapt(
+        _Planes(images.pixels, members),
+        base,
+        options.tile or photograph_tile(options.learn and can_learn(base)),
+        plan,
+        # One is left for making batches; more than a few do not help with products of this size.
+        threads=min(8, max(1, options.workers - 1)),
+        advance=options.progress.advance,
+    )
+    return adapted, plan.steps * plan.batch
+
+
+def _finetune() -> ModuleType:
+    try:
+        from nelloc.training.adapt import finetune
+    except ImportError as error:
+        raise NellocError("adapting needs torch, which is not installed; install nelloc[train]") from error
+    return finetune
+
+
+def _size(files: Iterable[Encoded]) -> int:
+    return sum(len(file.data) for file in files)
+
+
+class _Planes(Sequence[NDArray]):
+    """The planes of some of the images, each asked for when it is needed."""
+
+    def __init__(self, pixels: Sequence[Pixels], members: Sequence[int]):
+        self._pixels, self._members = pixels, members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, number):
+        return self._pixels[self._members[number]].planes
+
+
+def _parts(members: Sequence[int], areas: Sequence[int]) -> Iterator[list[int]]:
+    """Images in the parts that are coded together."""
+    part: list[int] = []
+    size = 0
+    for number in members:
+        if part and size + areas[number] > PART_PIXELS:
+            yield part
+            part, size = [], 0
+        part.append(number)
+        size += areas[number]
+    if part:
+        yield part

@@ -1,0 +1,193 @@
+"""Adapting a model to images: a few minutes of training that count the bits of the pixels and of the model together.
+
+The steps of the weights stay those of the base model, so that only integers move. Every weight pays for its
+difference to the base in bits, as the stream will ask for them; the pull towards no difference is a proximal step after
+each step of Adam, so that few pixels move few weights and many pixels move all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import functional_call
+
+from nelloc.errors import NellocError
+from nelloc.exact.model import ExactModel, load_model
+from nelloc.exact.model_delta import Adapted, apply_differences, encode_differences, parse_differences
+from nelloc.training.adapt.pixels import TilePool, TileSampler
+from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
+from nelloc.training.networks.devices import bfloat16_is_faster
+from nelloc.training.networks.export import export, restore, sum_fraction_bits
+from nelloc.training.networks.local import LocalConfig, LocalNetwork, weight_limit
+from nelloc.training.networks.mixture import channel_log_likelihood, mixed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to adapt. Lengths are in pixels; shifts say by how many bits differences are coarser than weights.
+
+    ``price`` is that of differences, in bits (KNEE); without ``last_layer`` that layer stays as it is.
+    """
+
+    pixels: int
+    batch: int = 1024
+    learning_rate: float = 2e-3
+    warm_up: float = 0.05
+    weight_shifts: tuple[int, int, int] = (3, 1, 1)
+    bias_bits: int = 2
+    price: float = 3.0
+    last_layer: bool = True
+    seed: int = 1
+
+    @property
+    def steps(self) -> int:
+        return max(1, round(self.pixels / self.batch))
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate: linear warm-up, then cosine to zero."""
+        rising = min(1.0, (step + 1) / max(1.0, self.warm_up * self.steps))
+        return self.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+
+
+# What a difference of d steps is taken to cost: price * log2(1 + |d| / KNEE) bits.
+KNEE = 0.3
+_BETAS = (0.9, 0.99)
+
+
+def adapt(
+    images: Sequence[NDArray[np.uint8]],
+    base: ExactModel,
+    tile: int,
+    plan: Plan,
+    *,
+    threads: int = 1,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Adapted:
+    """Fine-tune ``base`` on images, each (planes, H, W) uint8, that will be cut into tiles of at most ``tile``.
+
+    ``advance`` is told of the pixels trained on. The same images, plan, threads and machine give the same model.
+    Raises NellocError for a model that cannot be adapted.
+    """
+    network = restore(base, "model", fixed_steps=True)
+    plain = export(network)
+    if load_model(plain).sha256 != base.sha256:
+        raise NellocError("model: was not made by this version of nelloc, so it cannot be adapted; use a shipped one")
+    pool = TilePool.of(images, tile, seed=plan.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        tuned = _Tuned(network.to(device), plan, pool.total)
+        _train(tuned, TileSampler(pool, base.horizon, plan.seed), plan, device, advance)
+        model = export(tuned.rounded())
+    finally:
+        torch.set_num_threads(before)
+    differences = encode_differences(plain, model)
+    if apply_differences(parse_differences(differences, "model"), plain, "model") != model:
+        raise NellocError("model: its differences do not give it back; please report this")
+    return Adapted(load_model(model, "adapted model"), differences)
+
+
+def _train(
+    tuned: _Tuned, sampler: TileSampler, plan: Plan, device: torch.device, advance: Callable[[int], None]
+) -> None:
+    network = tuned.network
+    network.low_precision = bfloat16_is_faster(device)
+    maker = BatchMaker(network.config)
+    optimiser = torch.optim.Adam(tuned.moving.values(), lr=plan.learning_rate, betas=_BETAS)
+
+    def draw() -> tuple[Batch, Tensor]:
+        drawn = sampler.draw(plan.batch)
+        batch = maker(drawn.context, drawn.value, drawn.borders)
+        parts = (batch.inputs, batch.value, batch.base, batch.activity, torch.from_numpy(drawn.gray))
+        *moved, gray = (part.to(device) for part in parts)
+        return Batch(*moved), gray
+
+    with ThreadPoolExecutor(1) as ahead:  # the next batch is made while this one is trained on
+        following = ahead.submit(draw)
+        for step in range(plan.steps):
+            batch, gray = following.result()
+            if step + 1 < plan.steps:
+                following = ahead.submit(draw)
+            rate = plan.rate_at(step)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.zero_grad(set_to_none=True)
+            for part, is_gray in zip(batch.split(LOCAL_PASS_PIXELS), gray.split(LOCAL_PASS_PIXELS), strict=True):
+                outputs = functional_call(network, tuned.straight_through(), (part.inputs,))
+                (bits(outputs, part, is_gray, network.config).sum() / len(gray)).backward()
+            optimiser.step()
+            tuned.shrink(optimiser, step, rate)
+            advance(len(gray))
+
+
+def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Tensor:
+    """Bits of each pixel (N,): of all its channels, or of the first alone where it is ``gray`` (N,)."""
+    nats = channel_log_likelihood(outputs, batch.value, batch.base, batch.activity)
+    total = mixed(outputs, nats, joint=config.joint)
+    if gray.any():
+        total = torch.where(gray, mixed(outputs, nats[:, :1]), total)
+    return total / -math.log(2)
+
+
+class _Tuned:
+    """A network under adaptation: its ``moving`` weights, those of its base, and the steps in which they differ."""
+
+    def __init__(self, network: LocalNetwork, plan: Plan, pixels: int):
+        self.network, self.pixels, self.price = network, pixels, plan.price
+        self.base = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
+        self.step: dict[str, Tensor] = {}
+        self.limit: dict[str, Tensor] = {}
+        fractions = network.fraction_bits
+        assert fractions is not None
+        last = len(fractions) - 1
+        fixed = () if plan.last_layer else (f"layers.{last}.weight", f"layers.{last}.bias")
+        self.moving = {name: tensor for name, tensor in network.named_parameters() if name not in fixed}
+        for index, fraction in enumerate(fractions):
+            fine = torch.exp2(-fraction.to(self.base["layers.0.bias"].device).float())[:, None]
+            coarse = plan.weight_shifts[0 if index == 0 else 2 if index == last else 1]
+            self.step[f"layers.{index}.weight"] = fine * 2**coarse
+            self.limit[f"layers.{index}.weight"] = fine * weight_limit(index)
+            sums, outputs = sum_fraction_bits(network.config, index, fraction.numpy())
+            bias = np.minimum(sums, outputs + plan.bias_bits)
+            self.step[f"layers.{index}.bias"] = torch.exp2(-torch.from_numpy(bias).float()).to(fine.device)
+
+    def straight_through(self) -> dict[str, Tensor]:
+        """The rounded weights by name, which hand their gradients on to the weights themselves."""
+        return {
+            name: tensor + (self._rounded(name, tensor.detach()) - tensor.detach())
+            for name, tensor in self.moving.items()
+        }
+
+    def rounded(self) -> LocalNetwork:
+        """The network with its weights rounded for good, on the CPU."""
+        with torch.no_grad():
+            for name, tensor in self.moving.items():
+                tensor.copy_(self._rounded(name, tensor))
+        return self.network.cpu()
+
+    def shrink(self, optimiser: torch.optim.Adam, step: int, rate: float) -> None:
+        """Pull every weight towards its base as far as the bits of its difference ask for, in Adam's measure."""
+        with torch.no_grad():
+            for name, tensor in self.moving.items():
+                # The root of the mean squared gradient, which Adam divides gradients by.
+                size = (optimiser.state[tensor]["exp_avg_sq"] / (1 - _BETAS[1] ** (step + 1))).sqrt() + 1e-8
+                change = tensor - self.base[name]
+                slope = self.price / math.log(2) / (change.abs() + KNEE * self.step[name]) / self.pixels
+                tensor.copy_(self.base[name] + change.sign() * (change.abs() - rate * slope / size).clamp_min(0))
+
+    def _rounded(self, name: str, tensor: Tensor) -> Tensor:
+        """The base plus a whole number of steps, within what the integer network holds."""
+        base, step = self.base[name], self.step[name]
+        steps = torch.floor((tensor - base) / step + 0.5)
+        if name in self.limit:
+            limit = self.limit[name]
+            steps = steps.clamp(torch.ceil((-limit - base) / step), torch.floor((limit - base) / step))
+        return base + steps * step

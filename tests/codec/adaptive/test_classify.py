@@ -1,0 +1,104 @@
+"""The cheap look: photographs are told from what is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from nelloc.codec.adaptive import classify
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.stream import encode, ways
+from nelloc.codec.tiling import tiles
+
+PARROTS = Path(__file__).parents[3] / "docs" / "images" / "parrots.png"
+
+
+def planes(image):
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def photograph():
+    return Image.open(PARROTS).crop((100, 100, 356, 300))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_photographs_are_photographs(mode):
+    samples = planes(photograph().convert(mode))
+    assert classify.is_photograph(samples)
+    assert classify.is_photograph(samples.astype(np.uint16) * 200)
+    assert not classify.repeats(samples)
+
+
+OTHERS = {
+    "noise": lambda: planes(np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)),
+    "quantised": lambda: planes(photograph().quantize(200).convert("RGB")),
+    "dithered": lambda: planes(photograph().convert("1").convert("L")),
+    "enlarged": lambda: planes(photograph()).repeat(3, axis=1).repeat(3, axis=2),
+    "missing levels": lambda: planes(photograph()) // 3 * 3,
+    "flat": lambda: planes(photograph()) // 64,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_images_are_not(name):
+    assert not classify.is_photograph(OTHERS[name]())
+
+
+def test_a_repeated_photograph_repeats():
+    assert classify.repeats(np.tile(planes(photograph())[:, :50, :60], (1, 3, 3)))
+
+
+def over_exposed():
+    """A photograph whose middle is white."""
+    samples = planes(photograph()).copy()
+    samples[:, 30:170, 20:220] = 255
+    return samples
+
+
+def test_what_is_over_exposed_does_not_repeat():
+    assert not classify.repeats(over_exposed())
+
+
+def test_a_blurred_and_a_dark_photograph_are_smooth():
+    specks = (np.random.default_rng(0).random((200, 256)) < 0.01).astype(np.uint8) * 3
+    blurred = planes(photograph().filter(ImageFilter.GaussianBlur(12)))
+    for samples in (blurred // 4 + specks, planes(photograph()) // 24):
+        assert not classify.is_photograph(samples)
+        assert classify.is_smooth(samples)
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "plain", "gradient", "row"])
+def test_what_is_drawn_or_computed_is_not_smooth(name):
+    ramp = np.arange(200)[:, None] // 4 + np.arange(300) // 3
+    computed = {"plain": np.zeros((9, 9)), "gradient": ramp, "row": np.zeros((1, 9))}
+    samples = OTHERS[name]() if name in OTHERS else computed[name].astype(np.uint8)[None]
+    if name == "flat":
+        samples = samples * 30
+    assert classify.repeats(samples) or not classify.is_smooth(samples)
+
+
+def test_few_colours_are_likely_to_want_a_palette():
+    assert classify.likely_way(np.zeros((3, 9, 9), np.uint8), 8).form is Form.PALETTE
+    assert classify.likely_way(OTHERS["noise"](), 8).form is Form.PLAIN
+
+
+def test_the_probe_is_the_busiest_part_and_only_what_is_small_is_tried_in_all_ways():
+    samples = np.full((1, 100, 300), 7, np.uint8)
+    samples[:, 10:50, 190:240] = np.random.default_rng(0).integers(0, 256, (40, 50))
+    busiest = next(part for part in tiles(100, 300, 64) if (part.top, part.left) == (0, 180))
+    part = np.ascontiguousarray(samples[:, busiest.rows, busiest.columns])
+    tried = [way for way in ways(samples, 8) if not way.order]
+    expected = min(tried, key=lambda way: len(encode(part, 8, way)))
+    assert expected != min(tried, key=lambda way: len(encode(samples[:, :40, :180], 8, way)))  # of what is plain
+    assert classify.best_on_probe(samples, 8) == [expected]
+    assert classify.best_on_probe(samples[:, :60, :64], 8) == [way for way in ways(samples, 8) if not way.order]
+
+
+def test_what_is_a_photograph_does_not_depend_on_how_it_lies_in_memory():
+    # Neighbours differ exactly as much as pixels do from the mean, which rounding makes more or less.
+    tie = [[[130, 108], [37, 130], [245, 195]], [[194, 251], [140, 63], [250, 211]], [[25, 67], [48, 88], [125, 133]]]
+    samples = np.array(tie, np.uint8)
+    interleaved = np.ascontiguousarray(samples.transpose(1, 2, 0)).transpose(2, 0, 1)
+    assert classify.is_photograph(samples) == classify.is_photograph(interleaved)

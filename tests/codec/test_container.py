@@ -1,0 +1,435 @@
+"""Promises of the container: what is packed is read back; what is damaged, foreign or hostile is refused."""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import dataclasses
+import hashlib
+import struct
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from materials import GOLDEN
+
+import nelloc
+from nelloc.codec.container import (
+    MODEL_NUMBERS,
+    NO_MODEL,
+    SIGNATURE,
+    Container,
+    Method,
+    Section,
+    SectionType,
+    TileRecord,
+    pack,
+    parse,
+)
+from nelloc.codec.tiling import MAX_TILE, MIN_TILE, tile_count
+from nelloc.errors import NellocError
+from nelloc.exact import model_store
+from nelloc.image.kinds import Kind
+from nelloc.image.limits import MAX_PIXELS
+
+MODEL_ID = bytes.fromhex("c0ffee42")
+DEFAULT_ID = MODEL_NUMBERS[5]
+COMPACT = Container(Kind.RGB, 7, 5, 256, MODEL_ID, (TileRecord(Method.MIXTURE, b"the data of one tile"),))
+TILED = Container(
+    Kind.GRAY, 40, 20, 16, MODEL_ID, tuple(TileRecord(Method.MIXTURE, b"data of tile %d" % n) for n in range(6))
+)
+WITH_SECTIONS = dataclasses.replace(TILED, sections=(Section(1, b"metadata"), Section(0x7F, b"")))
+FILES = pytest.mark.parametrize("file", [COMPACT, TILED, WITH_SECTIONS], ids=["compact", "tiled", "sections"])
+
+
+def varint(value: int) -> bytes:
+    """LEB128, written here a second time so that headers can be made that ``pack`` would not make."""
+    out = bytearray()
+    while True:
+        value, low = value >> 7, value & 0x7F
+        out.append(low | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def tiled_file(
+    width: bytes | int = 20,
+    height: bytes | int = 20,
+    tile: int = 32,
+    *,
+    version: int = 1,
+    flags: int = 1,
+    kind: int = 1,
+    sections: tuple[tuple[int, bytes], ...] = (),
+    tiles: tuple[tuple[int, bytes], ...] = ((0, b"tile"),),
+) -> bytes:
+    """A file of the tiled layout with right checksums, whatever its header announces."""
+    head = SIGNATURE + bytes([version << 4 | flags, kind]) + MODEL_ID
+    head += b"".join(size if isinstance(size, bytes) else varint(size) for size in (width, height)) + varint(tile)
+    if flags & 2:
+        head += varint(len(sections)) + b"".join(bytes([type_]) + varint(len(data)) for type_, data in sections)
+    parts = [head, struct.pack("<H", binascii.crc_hqx(head, 0xFFFF))]
+    index = b"".join(bytes([method]) + varint(len(data)) for method, data in tiles)
+    for body in (*(data for _, data in sections), index, *(data for _, data in tiles)):
+        parts += [body, struct.pack("<I", zlib.crc32(body))]
+    return b"".join(parts)
+
+
+def compact_file(kind: int = 1, data: bytes = b"tile", *, version: int = 1, flags: int = 0) -> bytes:
+    """A file of the compact layout, 7 x 5 pixels, with a right checksum."""
+    head = SIGNATURE + bytes([version << 4 | flags, kind]) + MODEL_ID + bytes([6, 4])
+    return head + struct.pack("<H", binascii.crc_hqx(head + data, 0xFFFF)) + data
+
+
+def short_file(kind: int = 1, data: bytes = b"tile", *, flags: int = 4, number: int = 5) -> bytes:
+    """A file of the short layout, 7 x 5 pixels."""
+    return SIGNATURE + bytes([16 | flags, kind, number, 6, 4]) + data
+
+
+def refusal(data: bytes, **options) -> str:
+    """The sentence with which ``data`` is refused."""
+    with pytest.raises(NellocError) as caught:
+        parse(data, "photo.nlc", **options)
+    sentence = str(caught.value)
+    assert sentence.startswith("photo.nlc: ")
+    assert "\n" not in sentence
+    return sentence
+
+
+@st.composite
+def containers(draw) -> Container:
+    width, height = draw(st.integers(1, 400)), draw(st.integers(1, 400))
+    tile = draw(st.sampled_from([16, 17, 64, 255, 256, 257, 300, 4096]))
+    salt = draw(st.binary(max_size=4))
+    kind, model_id = draw(st.sampled_from(Kind)), draw(st.binary(min_size=4, max_size=4))
+    count = 1 if max(width, height) <= min(tile, 256) else tile_count(height, width, tile)
+    tiles = []
+    for number in range(count * len(kind.groups)):
+        digest = hashlib.blake2b(salt + number.to_bytes(4, "little")).digest()
+        tiles.append(TileRecord(Method(digest[1] % len(Method)), digest[: digest[0] % 40].rstrip(b"\0")))
+    # Of types that are known there is one section at most.
+    types = st.one_of(st.sampled_from(SectionType), st.integers(2, 0x7F))
+    sections = draw(
+        st.lists(st.builds(Section, types, st.binary(max_size=200)), max_size=4, unique_by=lambda section: section.type)
+    )
+    if sum(section.type in (0x81, 0x82) for section in sections) > 1:
+        sections = []
+    return Container(kind, width, height, tile, model_id, tuple(tiles), tuple(sections))
+
+
+@settings(max_examples=100)
+@given(containers())
+def test_what_is_packed_is_read_back(container):
+    found = parse(pack(container))
+    if container.compact:  # one tile: the tile size says nothing and is not kept
+        found = dataclasses.replace(found, tile=container.tile)
+    assert found == container
+
+
+@pytest.mark.parametrize("size", [(1, 1), (256, 256), (257, 1), (1, 257), (70000, 1)])
+def test_the_sizes_at_the_edges_of_the_layouts_are_read_back(size):
+    width, height = size
+    tiles = (TileRecord(Method.MIXTURE, b""),) * tile_count(height, width, 256)
+    container = Container(Kind.GRAY, width, height, 256, MODEL_ID, tiles)
+    assert parse(pack(container)) == container
+
+
+def test_the_compact_layout_is_the_one_of_the_specification():
+    assert pack(COMPACT) == compact_file(data=b"the data of one tile")
+    assert compact_file()[:12].hex() == "8e4e4c0a1001c0ffee420604"
+
+
+def test_the_short_layout_is_the_one_of_the_specification():
+    for method in (Method.MIXTURE, Method.LEARNING):
+        file = dataclasses.replace(COMPACT, model_id=DEFAULT_ID, records=(TileRecord(method, b"tile"),))
+        assert pack(file) == short_file(1 | method << 5)
+        assert parse(short_file(1 | method << 5)) == dataclasses.replace(file, tile=256)
+    plain = dataclasses.replace(COMPACT, kind=Kind.GRAY, model_id=NO_MODEL)
+    assert pack(dataclasses.replace(plain, records=(TileRecord(Method.ADAPTIVE, b"tile"),))) == short_file(96, number=0)
+    assert short_file().hex() == "8e4e4c0a1401050604" + b"tile".hex()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": Kind.GRAY16},
+        {"kind": Kind.PALETTE},
+        {"kind": Kind.LA, "joined": True},
+        {"model_id": MODEL_ID},
+        {"model_id": NO_MODEL},
+        {"records": (TileRecord(Method.ADAPTIVE, b"tile"),)},
+        {"records": (TileRecord(Method.CONSTANT, b"tile"),), "model_id": NO_MODEL},
+        {"records": (TileRecord(Method.ROWS, b"tile"),), "model_id": NO_MODEL},
+        {"sections": (Section(1, b"metadata"),)},
+        {"width": 257},
+    ],
+)
+def test_other_files_do_not_have_the_short_layout(change):
+    file = dataclasses.replace(COMPACT, model_id=DEFAULT_ID)
+    assert file.short
+    file = dataclasses.replace(file, **change)
+    assert not file.short
+    assert pack(file)[4] & 4 == 0
+
+
+def test_what_does_not_go_together_in_the_short_layout_is_refused():
+    for kind in (*range(2, 10), 10, 11):
+        assert "does not go together" in refusal(short_file(kind))
+    for method in (1, 2, 4, 5):
+        assert "does not go together" in refusal(short_file(1 | method << 5, number=0))
+    assert "does not go together" in refusal(short_file(number=0))
+    assert "does not go together" in refusal(short_file(1 | 3 << 5))
+    assert "needs model number 200" in refusal(short_file(number=200))
+    assert "ends too early" in refusal(short_file()[:8])
+
+
+def test_models_keep_their_numbers_and_every_shipped_one_has_one():
+    first = [
+        "00000000",
+        "b78db935",
+        "645789db",
+        "65eafaaf",
+        "5b94bb3d",
+        "d946b757",
+        "b295b2c0",
+        "077f88c4",
+        "374eedf9",
+        "32190ca6",
+        "430dd05d",
+        "e7a6f68c",
+        "ce8add88",
+    ]
+    assert [MODEL_NUMBERS[number].hex() for number in range(len(first))] == first
+    assert {model_store.find(name).id for name in model_store.shipped()} <= set(MODEL_NUMBERS.values())
+    text = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text()
+    for number, model in MODEL_NUMBERS.items():
+        assert number == 0 or f"| {number} | `{model.hex()}` |" in text
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_change_of_a_short_file_is_noticed(data):
+    name = data.draw(st.sampled_from(["short-default", "short-fast-1-gray", "short-adaptive"]))
+    file = bytearray((GOLDEN / f"{name}.nlc").read_bytes())
+    place = data.draw(st.integers(0, len(file) - 1))
+    file[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(NellocError):
+        nelloc.decode(bytes(file))
+
+
+def test_the_tiled_layout_is_the_one_of_the_specification():
+    tiles = tuple((0, b"data of tile %d" % n) for n in range(6))
+    sections = ((1, b"metadata"), (0x7F, b""))
+    assert pack(TILED) == tiled_file(40, 20, 16, kind=0, tiles=tiles)
+    assert pack(WITH_SECTIONS) == tiled_file(40, 20, 16, flags=3, kind=0, sections=sections, tiles=tiles)
+    assert tiled_file(300, 20, 16)[:14].hex() == "8e4e4c0a1101c0ffee42ac021410"
+
+
+@FILES
+def test_every_truncation_is_refused(file):
+    data = pack(file)
+    for length in range(len(data)):
+        refusal(data[:length])
+
+
+@FILES
+def test_every_change_of_one_byte_is_refused(file):
+    data = pack(file)
+    for position in range(len(data)):
+        for change in range(1, 256):
+            damaged = bytearray(data)
+            damaged[position] ^= change
+            with pytest.raises(NellocError):
+                parse(bytes(damaged))
+
+
+@FILES
+def test_bytes_after_the_end_are_refused(file):
+    for more in (b"\0", b"\n", pack(file)):
+        refusal(pack(file) + more)
+
+
+def test_the_sentence_names_bytes_after_the_end():
+    assert "3 bytes follow its end" in refusal(pack(TILED) + b"abc")
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=300))
+def test_random_bytes_are_refused(data):
+    refusal(data)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([b"\x10\x00", b"\x10\x01", b"\x11\x00", b"\x11\x01", b"\x13\x01"]), st.binary(max_size=300))
+def test_random_bytes_after_a_good_signature_raise_nothing_but_nelloc_error(start, data):
+    with contextlib.suppress(NellocError):
+        parse(SIGNATURE + start + data)
+
+
+@settings(max_examples=200)
+@given(
+    st.tuples(*[st.integers(0, 2**35 - 1)] * 3),
+    st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=8)), max_size=3).map(tuple),
+    st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=8)), max_size=5).map(tuple),
+    st.sampled_from([1, MAX_PIXELS, 2**70]),
+)
+def test_hostile_headers_with_right_checksums_raise_nothing_but_nelloc_error(sizes, sections, tiles, limit):
+    data = tiled_file(*sizes, flags=3, sections=sections, tiles=tiles)
+    with contextlib.suppress(NellocError):
+        parse(data, max_pixels=limit)
+
+
+@pytest.mark.parametrize("tile", [MIN_TILE, 256, MAX_TILE])
+@pytest.mark.parametrize("size", [(2**31, 2**31), (2**35 - 1, 2**35 - 1), (2**31, 1), (1, 2**31)])
+@pytest.mark.parametrize("limit", [MAX_PIXELS, 2**80], ids=["default limit", "no limit"])
+def test_a_header_that_announces_a_huge_image_is_refused_in_little_memory(tile, size, limit):
+    tiles = ((0, b""),) * 1000
+    data = tiled_file(*size, tile, tiles=tiles)
+    tracemalloc.start()
+    try:
+        sentence = refusal(data, max_pixels=limit)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+    if limit == MAX_PIXELS:
+        assert f"announces {size[0]} x {size[1]} pixels" in sentence
+        assert "--max-pixels" in sentence
+    else:
+        assert "ends too early" in sentence
+
+
+def test_the_pixel_limit_is_the_last_size_that_is_read():
+    for data, area in ((pack(COMPACT), 35), (pack(TILED), 800)):
+        assert parse(data, max_pixels=area).width
+        assert f"above the limit of {area - 1}" in refusal(data, max_pixels=area - 1)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_an_empty_image_is_refused(size):
+    assert "empty image" in refusal(tiled_file(*size))
+
+
+@pytest.mark.parametrize("tile", [0, 1, MIN_TILE - 1, MAX_TILE + 1, 2**34])
+def test_a_tile_size_out_of_range_is_refused(tile):
+    assert f"tile size {tile} is out of range" in refusal(tiled_file(tile=tile))
+
+
+@pytest.mark.parametrize("number", [b"\x94\0", b"\x80\0", b"\xff" * 5 + b"\x01", b"\xff" * 9], ids=bytes.hex)
+def test_a_number_that_is_not_in_its_shortest_form_is_refused(number):
+    assert "malformed number" in refusal(tiled_file(width=number))
+
+
+@pytest.mark.parametrize("make", [compact_file, tiled_file])
+def test_a_later_version_is_refused_and_named(make):
+    for version in (0, 2, 15):
+        sentence = refusal(make(version=version))
+        assert f"format version {version} " in sentence
+        assert "newer nelloc" in sentence
+
+
+@pytest.mark.parametrize("make", [compact_file, tiled_file])
+def test_a_reserved_flag_is_refused(make):
+    for flag in (8, 12):
+        assert "feature that this nelloc does not know" in refusal(make(flags=flag | (make is tiled_file)))
+
+
+@pytest.mark.parametrize("flags", [5, 6, 7])
+def test_the_short_layout_goes_with_no_other(flags):
+    assert "feature that this nelloc does not know" in refusal(short_file(flags=flags))
+
+
+def test_sections_without_tiles_are_refused():
+    assert "feature that this nelloc does not know" in refusal(tiled_file(flags=2))
+
+
+def test_an_unknown_kind_is_refused_and_named():
+    for kind in range(12, 32):
+        assert f"kind {kind} " in refusal(compact_file(kind))
+    for kind in range(12, 256):
+        assert f"kind {kind} " in refusal(tiled_file(kind=kind))
+
+
+def test_an_unknown_method_is_refused_and_named():
+    for method in range(len(Method), 8):
+        assert f"method {method} " in refusal(compact_file(kind=1 | method << 5))
+    for method in range(len(Method), 256):
+        assert f"method {method} " in refusal(tiled_file(tiles=((method, b"tile"),)))
+
+
+@pytest.mark.parametrize("type_", [0x80, 0x86, 0xFF])
+def test_an_unknown_critical_section_is_refused_and_named(type_):
+    sentence = refusal(tiled_file(flags=3, sections=((type_, b"model"),)))
+    assert f"section of type {type_} " in sentence
+    assert "newer nelloc" in sentence
+
+
+@pytest.mark.parametrize("type_", [0x81, 0x82])
+def test_one_section_may_hold_the_model(type_):
+    file = parse(tiled_file(flags=3, sections=((1, b"other"), (type_, b"model"))))
+    assert file.model_section == Section(type_, b"model")
+    assert parse(pack(file)) == file
+    assert parse(tiled_file(flags=3, sections=((1, b"other"),))).model_section is None
+    assert "more than one model" in refusal(tiled_file(flags=3, sections=((type_, b"model"), (0x81, b"model"))))
+
+
+@pytest.mark.parametrize("type_", [0, 2, 0x7F])
+def test_an_unknown_section_that_is_not_critical_does_not_hinder_reading(type_):
+    found = parse(tiled_file(flags=3, sections=((type_, b"anything"), (type_, b"\0"))))
+    assert (found.width, found.height, found.records) == (20, 20, (TileRecord(Method.MIXTURE, b"tile"),))
+
+
+@pytest.mark.parametrize("type_", [1, 0x83, 0x84, 0x85])
+def test_two_sections_of_a_known_type_are_refused(type_):
+    assert parse(tiled_file(flags=3, sections=((type_, b"one"),))).section(type_) == b"one"
+    assert "two sections" in refusal(tiled_file(flags=3, sections=((type_, b"one"), (type_, b"two"))))
+
+
+def test_the_damaged_group_of_a_tile_is_named():
+    tiles = ((0, b"colour"), (1, b"alpha"))
+    data = tiled_file(flags=1, kind=3, tiles=tiles)
+    for part, name in ((b"colour", "tile 0 (colour)"), (b"alpha", "tile 0 (alpha)")):
+        assert name in refusal(data.replace(part, part.upper()))
+
+
+def test_the_compact_layout_of_two_groups_is_the_one_of_the_specification():
+    file = Container(
+        Kind.RGBA, 7, 5, 256, MODEL_ID, (TileRecord(Method.MIXTURE, b"colours"), TileRecord(Method.CONSTANT, b"\xff"))
+    )
+    assert pack(file) == compact_file(3, data=b"\x01\x07colours\xff")
+    assert parse(pack(file)) == file
+    assert "ends too early" in refusal(compact_file(3, data=b"\x01\x09colours\xff"))
+
+
+@pytest.mark.parametrize("make", [compact_file, tiled_file])
+def test_damage_by_a_text_mode_transfer_is_named(make):
+    data = make()
+    for damaged in (data.replace(b"\n", b"\r\n"), bytes(byte & 0x7F for byte in data)):
+        assert "text-mode transfer" in refusal(damaged)
+
+
+def test_another_kind_of_file_is_named_as_such():
+    for data in (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"GIF89a", b"x", b"\0" * 100):
+        assert "not an nlc file" in refusal(data)
+
+
+def test_an_empty_file_ends_too_early():
+    assert "ends too early, at byte 0" in refusal(b"")
+
+
+def test_data_that_ends_in_a_zero_byte_is_refused():
+    # One tile has one form: no two files decode to the same pixels by padding.
+    for data in (compact_file(data=b"tile\0"), tiled_file(tiles=((0, b"tile\0"),))):
+        assert "ends in a zero byte" in refusal(data)
+
+
+def test_the_damaged_part_is_named():
+    data = tiled_file(flags=3, sections=((1, b"section"),), tiles=((0, b"tile"),))
+    for part, name in ((b"section", "its metadata"), (b"tile", "tile 0"), (b"\0\x04", "tile index")):
+        place = data.rindex(part)
+        damaged = data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
+        assert name in refusal(damaged)
+        assert "damaged" in refusal(damaged)

@@ -1,0 +1,83 @@
+"""Adapting: what is trained is what is coded, and its result is an integer model of the same steps."""
+
+import numpy as np
+import pytest
+from materials import OTHER_KINDS, small_model_bytes
+
+pytest.importorskip("torch")
+
+import torch
+
+from nelloc import NellocError
+from nelloc import image as images
+from nelloc.codec.encode import Options, encode_pixels
+from nelloc.exact.model import load_model
+from nelloc.exact.model_delta import apply_differences, parse_differences
+from nelloc.training.adapt import encode, finetune
+from nelloc.training.adapt.finetune import Plan, adapt
+from nelloc.training.batches import BatchMaker
+from nelloc.training.networks.export import restore
+
+BASE = small_model_bytes()
+
+
+def smooth(*shape: int) -> np.ndarray:
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[: shape[1], : shape[2]]
+    waves = [128 + 90 * np.sin(rows / a + columns / b) for a, b in random.uniform(5, 20, (shape[0], 2))]
+    return np.stack(waves).astype(np.uint8)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_the_bits_trained_on_are_those_of_the_coder(planes, small_model_path):
+    image = smooth(planes, 40, 50)
+    pixels = images.from_array(image[0] if planes == 1 else image.transpose(1, 2, 0), "x")
+    (coded,) = encode_pixels(
+        [pixels], Options(model=small_model_path, tile=16, learn=False), verify=False, measure=True
+    )
+    network = restore(load_model(BASE))
+    pool = finetune.TilePool.of([image], 16)
+    drawn = finetune.TileSampler(pool, 3, 0).at(np.arange(len(pool)))
+    batch = BatchMaker(network.config)(drawn.context, drawn.value, drawn.borders)
+    with torch.no_grad():
+        bits = finetune.bits(network(batch.inputs), batch, torch.from_numpy(drawn.gray), network.config)
+    assert float(bits.sum()) == pytest.approx(coded.model_bits, rel=0.03)
+
+
+def test_the_adapted_model_has_the_steps_of_the_base_and_comes_back_from_its_differences():
+    base = load_model(BASE)
+    seen = []
+    adapted = adapt([smooth(3, 60, 70)], base, 32, Plan(20_000), advance=seen.append)
+    assert sum(seen) == Plan(20_000).steps * Plan(20_000).batch
+    again = apply_differences(parse_differences(adapted.differences, "x"), BASE, "x")
+    assert load_model(again).sha256 == adapted.model.sha256
+    assert adapted.model.sha256 != base.sha256
+    for new, old in zip(adapted.model.layers, base.layers, strict=True):
+        np.testing.assert_array_equal(new.shift, old.shift)
+    assert adapt([smooth(3, 60, 70)], base, 32, Plan(20_000)).differences == adapted.differences
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_models_of_every_kind_are_adapted(kind):
+    base = small_model_bytes(**OTHER_KINDS[kind])
+    model = load_model(base)
+    adapted = adapt([smooth(1, 30, 20), smooth(model.channels, 25, 30)], model, 16, Plan(4000))
+    again = apply_differences(parse_differences(adapted.differences, "x"), base, "x")
+    assert load_model(again).sha256 == adapted.model.sha256
+
+
+def test_few_pixels_move_few_weights():
+    base = load_model(BASE)
+    sizes = [len(adapt([smooth(3, *size)], base, 32, Plan(30_000)).differences) for size in ((8, 8), (100, 100))]
+    assert sizes[0] < 0.7 * sizes[1]
+
+
+def test_more_pixels_are_adapted_to_for_longer():
+    assert encode.default_minutes(2**20) == 1.0
+    assert encode.default_minutes(1) < encode.default_minutes(2**24) <= 30
+
+
+def test_minutes_out_of_range_are_refused():
+    for minutes in (0, -1, 1e9, float("nan")):
+        with pytest.raises(NellocError, match="minutes"):
+            Options(adapt=True, adapt_minutes=minutes)
