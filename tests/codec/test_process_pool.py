@@ -16,9 +16,8 @@ import nelloc
 from nelloc.codec import process_pool
 from nelloc.codec.process_pool import in_processes
 
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": f"{Path(nelloc.__file__).parents[1]}{os.pathsep}{Path(__file__).parents[1]}{os.pathsep}{Path(__file__).parent}"
-}
+_FOLDERS = (Path(nelloc.__file__).parents[1], Path(__file__).parents[1], Path(__file__).parent)
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, _FOLDERS))}
 
 
 def double(number: int) -> tuple[int, int]:
