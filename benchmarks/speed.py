@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py --part core --data DATA --rounds 1 --out benchmarks/results/speed_core
     python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
+    python benchmarks/speed.py --part processes --out benchmarks/results/speed_processes
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
     python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
     python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
@@ -10,7 +11,7 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first three are of the compiled core (core_speed.py), the others of the NumPy backend, one thread, but for the parts
+The first four are of the compiled core (core_speed.py, process_speed.py), the others of the NumPy backend, one thread, but for the parts
 threads and workers. Every stream is decoded and compared before anything is timed.
 Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
 Those of NumPy's parts are without learning while coding, but for learning and workers.
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import core_speed
 import numpy as np
+import process_speed
 from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
@@ -51,14 +53,19 @@ WITHOUT = "Without learning while coding (speed_learning.md)."
 WITH = "The networks learn while they code, but for rows with --no-learn."
 SIZES = (32, 64, 128, 1024)
 ROUNDS = 3
-CORE_PARTS = ("core", "models", "sets", "shapes", "threads")
+CORE_PARTS = ("core", "models", "sets", "shapes", "threads", "processes")
 NUMPY_PARTS = ("large", "learning", "workers", "decoders", "small", "memory")
 PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
 
 
+def parrots() -> NDArray[np.uint8]:
+    """The photograph in docs/, 768 x 512."""
+    return np.asarray(Image.open(PHOTOGRAPH))
+
+
 def photograph(size: int) -> NDArray[np.uint8]:
     """A (size, size, 3) image: the parrots, mirrored at the borders where it must be larger."""
-    image = np.asarray(Image.open(PHOTOGRAPH))
+    image = parrots()
     grown = np.pad(image, ((0, max(0, size - image.shape[0])), (0, max(0, size - image.shape[1])), (0, 0)), "symmetric")
     top, left = ((n - size) // 2 for n in grown.shape[:2])
     return np.ascontiguousarray(grown[top : top + size, left : left + size])
@@ -283,7 +290,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--part", action="append", choices=(*CORE_PARTS, *NUMPY_PARTS))
-    parser.add_argument("--data", type=Path, default=None, help="the folder of test data: core is of kodim23 then")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=None,
+        help="the folder of test data, of which core takes two photographs",
+    )
     parser.add_argument("--rounds", type=int, default=core_speed.ROUNDS, help="rounds of the core's parts")
     parser.add_argument("--sequential-1024", action="store_true")
     args = parser.parse_args()
@@ -293,10 +305,11 @@ def main() -> None:
     with threadpool_limits(limits=1):
         engine = Engine.of(model, backends.prepare(model, "numpy"))
         measurements: dict[str, Callable[[], list[str]]] = {
-            "core": lambda: core_speed.core(core_speed.kodak(args.data, 23) or {"parrots": photograph(1024)}),
+            "core": lambda: core_speed.core(core_speed.photographs(args.data) or {"parrots": parrots()}),
             "sets": lambda: core_speed.sets(photograph(1024)),
             "shapes": lambda: core_speed.shapes(photograph(1024)),
-            "threads": lambda: core_speed.threads(photograph(1024)),
+            "threads": lambda: core_speed.threads(parrots()),
+            "processes": lambda: process_speed.processes("parrots", parrots(), args.rounds),
             "large": lambda: large(engine),
             "models": lambda: core_speed.models(photograph(1024)),
             "learning": learning,
