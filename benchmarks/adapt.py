@@ -27,7 +27,7 @@ import numpy as np
 from images import load
 from PIL import Image
 
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 from nelloc.files import convert as files
 from nelloc.files.batch.run import compress_folder
 
@@ -79,7 +79,7 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
         for key, array in arrays.items():
             Image.fromarray(array).save(source / f"{key}.png", compress_level=1)
         start = time.monotonic()
-        chosen = Options(adapt=True, adapt_minutes=minutes, **options)
+        chosen = EncodeOptions(adapt=True, adapt_minutes=minutes, **options)
         if label == "all":
             done = [one.result for one in compress_folder([source], target, verify=False, options=chosen)]
         else:

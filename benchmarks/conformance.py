@@ -28,7 +28,7 @@ from conformance.case import Case
 from conformance.cases import HEIGHT, WIDTH, cases
 from conformance.round_trip import Outcome, run
 
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 
 _COLUMNS = ("file", "kind", "samples", "palette, transparency", "metadata in .nlc", "written again", "read by others")
 _HEAD = "| " + " | ".join((*_COLUMNS, "bytes", ".nlc")) + " |"
@@ -70,7 +70,7 @@ def main() -> None:
     every: list[Case] = list(cases())
     others = {program: outside_readers.version(program) for program in ("exiftool", "vips")}
     with outside_readers.ExifTool() if others["exiftool"] else nullcontext() as exiftool:
-        outcomes = [run(case, Options(model=args.model), exiftool, others["vips"] is not None) for case in every]
+        outcomes = [run(case, EncodeOptions(model=args.model), exiftool, others["vips"] is not None) for case in every]
     passed = sum(outcome.passed for outcome in outcomes)
     lines = [
         "# Conformance",

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from nelloc import image as images
 from nelloc.codec.container import parse
-from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.decode import decode_files
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import DecodeOptions, EncodeOptions
 
 SIDE = 128
 PEERS = {
@@ -44,8 +46,8 @@ def deep(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint16]:
 def size(arrays: list[NDArray], model: str) -> int:
     """Bytes of all .nlc files. Raises AssertionError if an image comes back changed."""
     pixels = [images.from_array(array) for array in arrays]
-    encoded = encode_pixels(pixels, Options(model=model), verify=False)
-    decoded = decode_files([parse(item.data) for item in encoded], ["image"] * len(encoded), Options())
+    encoded = encode_pixels(pixels, EncodeOptions(model=model), verify=False)
+    decoded = decode_files([parse(item.data) for item in encoded], ["image"] * len(encoded), DecodeOptions())
     assert all(a.same_as(b) for a, b in zip(pixels, decoded, strict=True)), "an image came back changed"
     return sum(len(item.data) for item in encoded)
 

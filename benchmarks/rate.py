@@ -21,7 +21,9 @@ from images import IDX, SETS, SHEETS, load
 
 from nelloc import image as images
 from nelloc.codec.container import parse
-from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.decode import decode_files
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import EncodeOptions
 from nelloc.exact import model_store
 
 
@@ -37,7 +39,7 @@ class Row:
     model_bits: float
 
 
-def measure(name: str, arrays: dict, options: Options) -> list[Row]:
+def measure(name: str, arrays: dict, options: EncodeOptions) -> list[Row]:
     """Encode and decode every image of a set. Raises AssertionError if one comes back changed."""
     pixels = {key: images.from_array(array, key) for key, array in arrays.items()}
     encoded = encode_pixels(list(pixels.values()), options, verify=False, measure=True)
@@ -88,7 +90,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", help="may be repeated; default: default")
-    parser.add_argument("--backend", default=Options.backend, help="none changes the bytes")
+    parser.add_argument("--backend", default=EncodeOptions.backend, help="none changes the bytes")
     parser.add_argument("--no-learn", action="store_true", help="as nelloc compress has it")
     parser.add_argument("--tile", type=int, default=None, help="as nelloc compress has it")
     parser.add_argument("--out", type=Path, default=None)
@@ -98,7 +100,7 @@ def main() -> None:
     for name in args.sets or SETS:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
         for model in args.model or [model_store.DEFAULT_MODEL]:
-            options = Options(model=model, backend=args.backend, learn=not args.no_learn, tile=args.tile)
+            options = EncodeOptions(model=model, backend=args.backend, learn=not args.no_learn, tile=args.tile)
             own = measure(name, arrays, options)
             print(table(own).splitlines()[-1], file=sys.stderr, flush=True)
             rows += own

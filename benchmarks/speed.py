@@ -11,8 +11,8 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first four are of the compiled core (core_speed.py, process_speed.py), the others of the NumPy backend, one thread, but for the parts
-threads and workers. Every stream is decoded and compared before anything is timed.
+The first four are of the compiled core (core_speed.py, process_speed.py), the others of the NumPy backend, one thread,
+but for the parts threads and workers. Every stream is decoded and compared before anything is timed.
 Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
 Those of NumPy's parts are without learning while coding, but for learning and workers.
 """
@@ -38,7 +38,7 @@ from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
 from nelloc.codec import parallel
 from nelloc.codec.effort import photograph_tile
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import processes_allowed
 from nelloc.codec.tiling import tiles
 from nelloc.exact import backends, model_store
@@ -166,7 +166,7 @@ def learning() -> list[str]:
 
 def workers() -> list[str]:
     """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes, the start of which counts."""
-    cores = Options().workers
+    cores = EncodeOptions().workers
     parallel.LEAST_FOR_THREADS = 0  # the program itself has no threads for so little work
 
     def in_processes(function: Callable[[], object]) -> None:

@@ -34,7 +34,8 @@ import nelloc
 from nelloc import NellocError
 from nelloc.codec import container
 from nelloc.codec import decode as decoding
-from nelloc.codec.container import Container, Method, Section, SectionType, TileRecord
+from nelloc.codec.container import Container, Section, TileRecord
+from nelloc.codec.format import MODEL_NUMBERS, Method, SectionType
 from nelloc.exact.model import load_model
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
@@ -64,15 +65,15 @@ class Seed:
 @contextmanager
 def numbered() -> Iterator[None]:
     """A time in which the small model has a number, as shipped ones do, so that there are files of the short layout."""
-    container.MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
+    MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
     try:
         yield
     finally:
-        del container.MODEL_NUMBERS[255]
+        del MODEL_NUMBERS[255]
 
 
-def options() -> nelloc.Options:
-    return nelloc.Options(model=MODELS[0], max_pixels=MAX_PIXELS, threads=1)
+def options() -> nelloc.EncodeOptions:
+    return nelloc.EncodeOptions(model=MODELS[0], max_pixels=MAX_PIXELS, threads=1)
 
 
 def decoded(data: bytes) -> Pixels:

@@ -16,7 +16,8 @@ from PIL import Image, PngImagePlugin
 
 from nelloc import NellocError, image
 from nelloc.codec import container
-from nelloc.codec.container import Section, SectionType
+from nelloc.codec.container import Section
+from nelloc.codec.format import SectionType
 from nelloc.image import Pixels, metadata, slices
 from nelloc.image.formats import png, sixteen_bit
 from nelloc.image.metadata import (

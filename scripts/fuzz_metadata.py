@@ -38,7 +38,9 @@ from tiff_files import tiff
 
 from nelloc import image
 from nelloc.codec import container
-from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.decode import decode_files
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import DecodeOptions, EncodeOptions
 
 SUFFIXES = (".png", ".tif", ".webp")
 SCRIPTS = (
@@ -335,8 +337,8 @@ def make(random: Random) -> Made:
     (name,) = random.choices(tuple(FORMATS), WEIGHTS)
     made = Made(name, FORMATS[name](random))
     pixels = image.read(made.data, name)
-    (encoded,) = encode_pixels([pixels], Options(model="fast", effort=1), verify=False)
-    (back,) = decode_files([container.parse(encoded.data)], [name], Options(model="fast"))
+    (encoded,) = encode_pixels([pixels], EncodeOptions(model="fast", effort=1), verify=False)
+    (back,) = decode_files([container.parse(encoded.data)], [name], DecodeOptions(model="fast"))
     for suffix in SUFFIXES:
         opaque = len(pixels.groups) == 2 and bool((pixels.groups[1] == 255).all())
         if suffix == ".webp" and (pixels.kind.name not in ("RGB", "RGBA") or opaque):  # what WebP does not hold

@@ -16,9 +16,11 @@ import nelloc
 from nelloc.codec import plain_tiles
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way
-from nelloc.codec.container import NO_MODEL, Container, Method, TileRecord, pack
-from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.container import Container, TileRecord, pack
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.format import NO_MODEL, Method
 from nelloc.codec.lzma_rows import Filter, Predictor
+from nelloc.codec.options import EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
 from nelloc.exact.model import load_model, model_id
@@ -68,7 +70,7 @@ def main() -> None:
     _keep(GOLDEN / "differences-photograph.nlc", data)
     (tiled,) = encode_pixels(
         [from_array(small, "image")],
-        Options(model=GOLDEN / "model.nlm", tile=32, learn=False),
+        EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False),
         verify=True,
         adapted={model_id((GOLDEN / "model.nlm").read_bytes()): Adapted(load_model(adapted), differences)},
         embed=True,
@@ -77,7 +79,9 @@ def main() -> None:
     _keep(GOLDEN / "embedded.nlc", tiled.data)
     for name, pixels in _kinds(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
-        (encoded,) = encode_pixels([pixels], Options(model=GOLDEN / "model.nlm", tile=32, learn=False), verify=True)
+        (encoded,) = encode_pixels(
+            [pixels], EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False), verify=True
+        )
         _keep(GOLDEN / f"{name}.nlc", encoded.data)
     for name, (pixels, way_of) in _adaptive(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)

@@ -24,7 +24,8 @@ from torch.func import functional_call
 from train_shipped import HOLD_OUT
 
 from nelloc.codec.effort import photograph_tile
-from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import EncodeOptions
 from nelloc.exact import model_store
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.exact.model_delta import Adapted
@@ -195,7 +196,7 @@ def main() -> None:
 def _coded(photograph: NDArray[np.uint8], base: ExactModel, model: ExactModel, learns: bool) -> int:
     """Bytes of a photograph's file, without its model."""
     adapted = {base.id: Adapted(model, b"")}
-    options = Options(threads=1, learn=learns)
+    options = EncodeOptions(threads=1, learn=learns)
     (file,) = encode_pixels([from_array(photograph)], options, verify=False, adapted=adapted)
     return len(file.data)
 

@@ -67,7 +67,7 @@ def small_model_path(tmp_path_factory) -> Path:
 def model_only():
     """Code every tile with the model, whatever its pixels: for tests of the model's streams."""
     from nelloc.codec import search
-    from nelloc.codec.container import Method
+    from nelloc.codec.format import Method
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "_trials", lambda *_: iter([search.Trial(Method.MIXTURE)]))

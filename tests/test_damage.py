@@ -16,7 +16,7 @@ import nelloc
 from nelloc.codec import container, search
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way
-from nelloc.codec.container import Method
+from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter, Predictor
 from nelloc.codec.search import Trial
 

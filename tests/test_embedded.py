@@ -15,8 +15,10 @@ from materials import small_model_bytes
 import nelloc
 from nelloc import image as images
 from nelloc.codec import container
-from nelloc.codec.container import Section, SectionType
-from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.container import Section
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.format import SectionType
+from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
 from nelloc.exact.model import load_model
@@ -42,7 +44,7 @@ def base_path(tmp_path, monkeypatch):
 def embedded(section: Section | None = None, model: bytes = MODEL) -> bytes:
     """An image coded with MODEL, which the file holds as differences, or as ``section`` says."""
     base = load_model(BASE)
-    options = Options(model=model_store.user_folder() / "base.nlm", tile=16)
+    options = EncodeOptions(model=model_store.user_folder() / "base.nlm", tile=16)
     adapted = {base.id: Adapted(load_model(model), DIFFERENCES)}
     (encoded,) = encode_pixels([images.from_array(PIXELS, "x")], options, verify=True, adapted=adapted, embed=True)
     if section is None:

@@ -9,8 +9,10 @@ import nelloc
 from nelloc.codec import container, plain_tiles
 from nelloc.codec.adaptive import stream as record
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.container import Method
-from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.decode import decode_files
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.format import Method
+from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
 from nelloc.exact.decoders import DECODERS
@@ -77,7 +79,7 @@ def test_there_are_golden_files_of_every_kind_and_method():
 @pytest.mark.parametrize("name", KINDS)
 def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
     file = container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name)
-    (back,) = decode_files([file], [name], Options(model=GOLDEN / "model.nlm"))
+    (back,) = decode_files([file], [name], DecodeOptions(model=GOLDEN / "model.nlm"))
     assert back.same_as(image_of(name))
 
 
@@ -85,7 +87,7 @@ def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
 def test_encoding_a_kind_gives_the_golden_bytes(name):
     # Not kind-rgba16, whose alpha is a ramp: the adaptive coder now makes that smaller.
     # Not those with sections or deflated records: the bytes of these are zlib's.
-    options = Options(model=GOLDEN / "model.nlm", tile=32, learn=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False)
     (encoded,) = encode_pixels([image_of(name)], options, verify=False)
     assert encoded.data == (GOLDEN / f"{name}.nlc").read_bytes()
 
@@ -138,7 +140,7 @@ def test_differences_give_the_golden_bytes():
     assert encode_differences(base, model) == data
     assert model_store.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
     adapted = {load_model(base).id: Adapted(load_model(model), data)}
-    options = Options(model=GOLDEN / "model.nlm", tile=32, learn=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False)
     pixels = from_array(pixels_of("embedded"), "embedded")
     (encoded,) = encode_pixels([pixels], options, verify=True, adapted=adapted, embed=True)
     assert encoded.data == (GOLDEN / "embedded.nlc").read_bytes()

@@ -16,6 +16,7 @@ from materials import GOLDEN, small_model_bytes
 
 import nelloc
 from nelloc.codec import container
+from nelloc.codec.format import SIGNATURE
 from nelloc.files.convert import SUFFIX
 
 PACKAGE = Path(nelloc.__file__).parents[1]
@@ -81,7 +82,7 @@ def test_the_mime_snippet_has_the_signature_and_the_extension(tmp_path):
     assert root.find("m:mime-type", space).get("type") == TYPE
     match = root.find(".//m:match", space)
     signature = match.get("value").encode().decode("unicode_escape").encode("latin-1")
-    assert (signature, match.get("offset")) == (container.SIGNATURE, "0")
+    assert (signature, match.get("offset")) == (SIGNATURE, "0")
     assert root.find(".//m:glob", space).get("pattern") == f"*{SUFFIX}"
     assert f"AddType {TYPE} {SUFFIX}" in TEXT
 

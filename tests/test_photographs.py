@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 
 pytestmark = pytest.mark.slow
 
@@ -21,5 +21,5 @@ def test_every_image_of_the_set_comes_back(data, name, count):
 
     arrays = images.load(data, name)
     assert len(arrays) == count
-    rows = rate.measure(name, arrays, Options())  # raises if one comes back changed
+    rows = rate.measure(name, arrays, EncodeOptions())  # raises if one comes back changed
     assert len(rows) == count

@@ -17,7 +17,7 @@ from PIL import Image
 
 import nelloc
 from nelloc.codec import container, search
-from nelloc.codec.container import Method
+from nelloc.codec.format import Method
 from nelloc.exact import model_store, native
 from nelloc.exact.learning import can_learn
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 import nelloc
 from nelloc.bench.interface import Picture
 from nelloc.codec import encode as codec
-from nelloc.codec.container import SectionType, parse
+from nelloc.codec.container import parse
+from nelloc.codec.decode import decode_files
+from nelloc.codec.format import SectionType
+from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
 from nelloc.image import Pixels
@@ -19,7 +22,7 @@ _PREFIX = "nelloc "
 class Nelloc:
     """nelloc with one model; ``encode`` gives the bytes of the file that `nelloc compress` writes."""
 
-    options: codec.Options
+    options: EncodeOptions
 
     @property
     def label(self) -> str:
@@ -42,9 +45,9 @@ class Nelloc:
 
     def decode(self, data: bytes) -> Pixels:
         # The model is found by the id in the file, as `nelloc decompress` does.
-        options = replace(self.options, model=self._path())
+        options = replace(self.options.for_decoding(self.options.backend), model=self._path())
         file = parse(data, "encoded data", max_pixels=options.max_pixels)
-        return codec.decode_files([file], ["encoded data"], options)[0]
+        return decode_files([file], ["encoded data"], options)[0]
 
     def same(self, picture: Picture, decoded: Pixels) -> bool:
         """Metadata too, as `nelloc compress` checks."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from nelloc import image, storage
 from nelloc.bench.interface import Picture
 from nelloc.errors import NellocError
-from nelloc.files import convert as files
+from nelloc.image.formats import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _images(folder: Path) -> tuple[list[Path], list[NellocError]]:
         Path(parent, name)
         for parent, _, names in os.walk(folder, onerror=errors.append)
         for name in names
-        if Path(name).suffix.lower() in files.IMAGE_SUFFIXES
+        if Path(name).suffix.lower() in IMAGE_SUFFIXES
     ]
     told = [NellocError(f"{e.filename}: cannot be read ({e.strerror}); check its name and permissions") for e in errors]
     return sorted(found), told

@@ -170,13 +170,13 @@ def _codecs(models, wanted, threads, fields):
     """What is measured, nelloc first; and the peers that are missing."""
     from nelloc.bench import peers
     from nelloc.bench.own import Nelloc
-    from nelloc.codec import encode as codec
+    from nelloc.codec.options import EncodeOptions
     from nelloc.exact import model_store
 
     codecs: list = []
     for model in dict.fromkeys(models):
         model_store.find(model)  # fails early
-        codecs.append(Nelloc(codec.Options(model=model, threads=threads, **fields)))
+        codecs.append(Nelloc(EncodeOptions(model=model, threads=threads, **fields)))
     missing = []
     try:
         # PNG is what the others are compared with.

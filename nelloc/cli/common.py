@@ -21,9 +21,8 @@ from nelloc.errors import NellocError, NellocWarning
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from nelloc.codec.encode import Options
     from nelloc.exact.model import ExactModel
-    from nelloc.files.convert import Result
+    from nelloc.files.result import Result
 
 STDIO = "-"
 # Bars show once the work has taken so many seconds.
@@ -373,9 +372,9 @@ def progress_bar(printer: Printer, **settings: Any) -> tqdm:
 
 
 @contextmanager
-def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
-    """Codec options whose progress is a bar on standard error."""
-    from nelloc.codec.encode import Options, Progress
+def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
+    """Options to "encode" or "decode" with, whose progress is a bar on standard error."""
+    from nelloc.codec.options import DecodeOptions, EncodeOptions, Progress
     from nelloc.codec.parallel import processes_allowed
 
     quiet_pillow(printer)
@@ -390,4 +389,5 @@ def coding(printer: Printer, **fields: Any) -> Iterator[Options]:
                 bar.update(pixels / 1e6)
 
         with processes_allowed():
-            yield Options(progress=Bar(), **fields)
+            kind = EncodeOptions if direction == "encode" else DecodeOptions
+            yield kind(progress=Bar(), **fields)

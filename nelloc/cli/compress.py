@@ -17,7 +17,7 @@ from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from nelloc.files.batch.conversion import Compression
-    from nelloc.files.convert import Gain, Result
+    from nelloc.files.result import Gain, Result
 
 
 # Extensions of image formats that are not compressed, and yet no names for .nlc files.
@@ -95,7 +95,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     if selection.many and fields["adapt"] and (selection.output_dir is None or selection.spread):
         raise click.UsageError("--adapt makes one model for --output-dir FOLDER, in one process")
     printer = Printer(quiet, verbose)
-    with reporting(), coding(printer, **fields) as coding_options:
+    with reporting(), coding(printer, "encode", **fields) as coding_options:
         from nelloc.files.batch.conversion import Compression
 
         conversion = Compression(coding_options, force, verify, selection.remove, resume=selection.many)
@@ -112,7 +112,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
 
 def _check_output(selection: Selection) -> None:
     """Raise UsageError where OUT is an image, as the second of two that a shell found for a pattern is."""
-    from nelloc.files.convert import IMAGE_SUFFIXES
+    from nelloc.image.formats import IMAGE_SUFFIXES
 
     if selection.many or len(selection.names) < 2:
         return

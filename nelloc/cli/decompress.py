@@ -16,7 +16,7 @@ from nelloc.errors import NellocError
 if TYPE_CHECKING:
     from nelloc.codec.tiling import Rectangle
     from nelloc.files.batch.conversion import Decompression
-    from nelloc.files.convert import Result
+    from nelloc.files.result import Result
 
 # Written out so that --help does not import Pillow; a test keeps them true.
 FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
@@ -74,7 +74,7 @@ def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
         raise click.UsageError("--region is for one file; leave out -r and --output-dir")
     if selection.remove and (fields["region"] is not None or fields["allow_damaged"]):
         raise click.UsageError("--rm needs the whole image; leave out --region and --allow-damaged")
-    with reporting(), coding(printer, **fields) as coding_options:
+    with reporting(), coding(printer, "decode", **fields) as coding_options:
         from nelloc.files.batch.conversion import Decompression
 
         conversion = Decompression(coding_options, force, True, selection.remove, resume=selection.many)

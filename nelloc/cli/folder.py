@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nelloc.files.batch.conversion import Conversion
     from nelloc.files.batch.outcome import Done, Failed, Skipped
     from nelloc.files.batch.plan import Direction, Plan
-    from nelloc.files.convert import Result
+    from nelloc.files.result import Result
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
 _PIXELS_ONLY = "nelloc keeps the pixels, not the bytes that a lossy format made of them"

@@ -30,11 +30,11 @@ def info(file, max_pixels, as_json, verbose):
 
     Exit status: 0 done, 1 not a whole nlc file, 2 wrong usage.
     """
-    from nelloc.files import convert as files
+    from nelloc.files.info import info_of_bytes
 
     with reporting():
         data, name = read_input(file)
-        found = files.info(data, name, max_pixels=max_pixels, folder=folder_of(file))
+        found = info_of_bytes(data, name, max_pixels=max_pixels, folder=folder_of(file))
         if as_json:
             print_json(asdict(found))
             return

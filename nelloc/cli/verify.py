@@ -22,11 +22,11 @@ def verify(names, as_json, quiet, verbose, **fields):
 
     printer = Printer(quiet, verbose)
     failed = 0
-    with reporting(), coding(printer, **fields) as coding_options:
+    with reporting(), coding(printer, "decode", **fields) as coding_options:
         for name in names:
             try:
                 data, source = read_input(name)
-                result = files.verify(data, source, coding_options, folder_of(name))
+                result = files.verify_bytes(data, source, coding_options, folder_of(name))
             except NellocError as error:
                 failed += 1
                 if as_json:

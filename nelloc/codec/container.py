@@ -6,92 +6,36 @@ docs/FORMAT.md is the specification. This module knows nothing of pixels and net
 from __future__ import annotations
 
 import binascii
-import enum
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from nelloc.codec.format import (
+    COMPACT_SIZE,
+    CRITICAL,
+    FLAG_SECTIONS,
+    FLAG_SHORT,
+    FLAG_TILED,
+    FLAGS,
+    FLAGS_PLACE,
+    JOINED_KINDS,
+    KIND_BITS,
+    KIND_PLACE,
+    MODEL_ID_BYTES,
+    MODEL_NUMBERS,
+    NO_MODEL,
+    SIGNATURE,
+    VERSION,
+    Method,
+    SectionType,
+)
 from nelloc.codec.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tile_count
 from nelloc.errors import RESTORE, NellocError
 from nelloc.image.kinds import Group, Kind
 from nelloc.image.limits import MAX_PIXELS
 from nelloc.varint import Cursor, EndError, MalformedError, varint
-
-SIGNATURE = b"\x8eNL\n"
-VERSION = 1
-MODEL_ID_BYTES = 4
-NO_MODEL = bytes(MODEL_ID_BYTES)
-# An image within this in both directions is one tile and has the compact layout.
-COMPACT_SIZE = 256
-
-# The models that small files name by a number: the table of docs/FORMAT.md, which only grows.
-MODEL_NUMBERS = {
-    number: bytes.fromhex(model)
-    for number, model in {
-        0: "00000000",
-        1: "b78db935",  # default-1
-        2: "645789db",  # fast-1
-        3: "65eafaaf",  # high-1
-        4: "5b94bb3d",  # fast
-        5: "d946b757",  # default
-        6: "b295b2c0",  # high-2
-        7: "077f88c4",  # fast-1-gray
-        8: "374eedf9",  # default-1-gray
-        9: "32190ca6",  # high
-        10: "430dd05d",  # fast-gray
-        11: "e7a6f68c",  # default-gray
-        12: "ce8add88",  # high-gray
-    }.items()
-}
-
-_FLAG_TILED, _FLAG_SECTIONS, _FLAG_SHORT = 1, 2, 4
-_FLAGS = (0, _FLAG_SHORT, _FLAG_TILED, _FLAG_TILED | _FLAG_SECTIONS)
-_KIND_BITS = 5
-_FLAGS_PLACE, _KIND_PLACE = 4, 5
-# The numbers of kinds whose colour and alpha are one group.
-_JOINED = {Kind.LA: 10, Kind.RGBA: 11}
-_CRITICAL = 0x80
-
-
-class Method(enum.IntEnum):
-    """How the planes of one group are coded in one tile. docs/FORMAT.md has each."""
-
-    MIXTURE = 0
-    CONSTANT = 1
-    DEFLATE = 2
-    ADAPTIVE = 3
-    STORED = 4
-    ROWS = 5
-    LEARNING = 6
-
-    @property
-    def needs_model(self) -> bool:
-        """True if the data cannot be decoded without the file's model."""
-        return self in (Method.MIXTURE, Method.LEARNING)
-
-    @property
-    def checks_pixels(self) -> bool:
-        """True if the data ends with a checksum of the samples, from which any damage shows."""
-        return self in (Method.MIXTURE, Method.LEARNING, Method.ADAPTIVE)
-
-    @property
-    def drops_zeros(self) -> bool:
-        """True if zero bytes at the end of the data mean nothing and are not written: data has one form."""
-        return self not in (Method.DEFLATE, Method.ROWS)
-
-
-class SectionType(enum.IntEnum):
-    """The sections that this version knows. Numbers beyond these are reserved in docs/FORMAT.md."""
-
-    METADATA = 1
-    MODEL = 0x81
-    DIFFERENCES = 0x82
-    SAMPLES = 0x83
-    PALETTE = 0x84
-    TRANSPARENT_COLOUR = 0x85
-
 
 _KNOWN = frozenset(SectionType)
 _MODELS = (SectionType.MODEL, SectionType.DIFFERENCES)
@@ -106,7 +50,7 @@ class Section:
 
     @property
     def critical(self) -> bool:
-        return bool(self.type & _CRITICAL)
+        return bool(self.type & CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -239,15 +183,15 @@ def _is_short(kind: Kind, method: Method, model_id: bytes) -> bool:
 
 def _pack_short(container: Container) -> bytes:
     (record,) = container.records
-    kind = _kind_number(container) | record.method << _KIND_BITS
+    kind = _kind_number(container) | record.method << KIND_BITS
     number = next(number for number, model in MODEL_NUMBERS.items() if model == container.model_id)
     sizes = [container.width - 1, container.height - 1]
-    return SIGNATURE + bytes([VERSION << 4 | _FLAG_SHORT, kind, number, *sizes]) + record.data
+    return SIGNATURE + bytes([VERSION << 4 | FLAG_SHORT, kind, number, *sizes]) + record.data
 
 
 def _pack_compact(container: Container) -> bytes:
     first, *others = container.records
-    kind = _kind_number(container) | first.method << _KIND_BITS
+    kind = _kind_number(container) | first.method << KIND_BITS
     head = SIGNATURE + bytes([VERSION << 4, kind]) + container.model_id
     head += bytes([container.width - 1, container.height - 1])
     # The last record goes to the end of the file; of each before it the length is told.
@@ -258,7 +202,7 @@ def _pack_compact(container: Container) -> bytes:
 
 
 def _pack_tiled(container: Container) -> bytes:
-    flags = _FLAG_TILED | (_FLAG_SECTIONS if container.sections else 0)
+    flags = FLAG_TILED | (FLAG_SECTIONS if container.sections else 0)
     head = SIGNATURE + bytes([VERSION << 4 | flags, _kind_number(container)]) + container.model_id
     head += varint(container.width) + varint(container.height) + varint(container.tile)
     if container.sections:
@@ -285,20 +229,20 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool, keep_damaged: b
         raise _DamageError(
             f"it has format version {version} and this nelloc reads version {VERSION}; use a newer nelloc"
         )
-    if flags not in _FLAGS:
+    if flags not in FLAGS:
         raise _DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
     number = reader.byte()
-    if flags & _FLAG_SHORT:
+    if flags & FLAG_SHORT:
         return _read_short_head(reader, number, max_pixels)
     model_id = reader.take(MODEL_ID_BYTES)
-    if flags & _FLAG_TILED:
+    if flags & FLAG_TILED:
         return _read_tiled_head(reader, flags, number, model_id, max_pixels, keep_damaged)
     width, height = (size + 1 for size in reader.take(2))
     crc = reader.take(2)
     if whole and crc != _crc16(data[: reader.position - 2] + data[reader.position :]):
         raise _DamageError(f"its checksum does not match, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
-    kind, joined = _kind(number % (1 << _KIND_BITS))
+    kind, joined = _kind(number % (1 << KIND_BITS))
     return Container(kind, width, height, DEFAULT_TILE, model_id, (), joined=joined)
 
 
@@ -307,8 +251,8 @@ def _read_short_head(reader: _Reader, number: int, max_pixels: int) -> Container
     if model_id is None:
         raise _DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
     width, height = (size + 1 for size in reader.take(2))
-    kind, joined = _kind(number % (1 << _KIND_BITS))
-    if joined or not _is_short(kind, _method(number >> _KIND_BITS), model_id):
+    kind, joined = _kind(number % (1 << KIND_BITS))
+    if joined or not _is_short(kind, _method(number >> KIND_BITS), model_id):
         raise _DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
     return Container(kind, width, height, DEFAULT_TILE, model_id, ())
@@ -319,7 +263,7 @@ def _read_tiled_head(
 ) -> Container:
     width, height, tile = reader.varint(), reader.varint(), reader.varint()
     announced = []
-    if flags & _FLAG_SECTIONS:
+    if flags & FLAG_SECTIONS:
         for _ in range(reader.varint()):
             announced.append((reader.byte(), reader.varint()))
     head = reader.data[: reader.position]
@@ -353,13 +297,13 @@ def _read_tiled_head(
 
 def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
     """The records of a file, of whose head the reader is at the end."""
-    if reader.data[_FLAGS_PLACE] & _FLAG_TILED:
+    if reader.data[FLAGS_PLACE] & FLAG_TILED:
         return _read_tiled_records(reader, head, keep_damaged)
     return iter(_read_compact_records(reader, head))
 
 
 def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
-    methods = [reader.data[_KIND_PLACE] >> _KIND_BITS, *reader.take(len(head.groups) - 1)]
+    methods = [reader.data[KIND_PLACE] >> KIND_BITS, *reader.take(len(head.groups) - 1)]
     lengths = [reader.varint() for _ in methods[1:]]
     lengths.append(len(reader.data) - reader.position - sum(lengths))
     if lengths[-1] < 0:
@@ -398,12 +342,12 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 def _kind_number(container: Container) -> int:
     """What a file says of its kind."""
-    return _JOINED[container.kind] if container.joined else container.kind
+    return JOINED_KINDS[container.kind] if container.joined else container.kind
 
 
 def _kind(number: int) -> tuple[Kind, bool]:
     """The kind of this number, and whether its colour and alpha are one group."""
-    for kind, joined in _JOINED.items():
+    for kind, joined in JOINED_KINDS.items():
         if number == joined:
             return kind, True
     try:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nelloc.codec import plain_tiles
-from nelloc.codec.container import Container, Method, SectionType, TileRecord, parse
+from nelloc.codec.container import Container, TileRecord, parse
 from nelloc.codec.description import Description, read_description, samples_type
+from nelloc.codec.format import Method, SectionType
+from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.tiling import Rectangle, cuts, tiles
 from nelloc.errors import RESTORE, NellocError
@@ -28,14 +29,11 @@ from nelloc.exact.tile_coder import tile_coder
 from nelloc.image.kinds import Group, Role
 from nelloc.image.pixels import Pixels, Samples
 
-if TYPE_CHECKING:
-    from nelloc.codec.encode import Options
-
 # Pixels that a thread codes at once: more make no step wider, and what is being decoded is in memory twice.
 PIXELS_AT_ONCE = 1 << 22
 
 
-def open_file(data: bytes, source: str, options: Options) -> Container:
+def open_file(data: bytes, source: str, options: DecodeOptions) -> Container:
     """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file.
 
     With ``options.allow_damaged`` damaged tiles are no error, nor are they if only a region is wanted: it may not meet
@@ -51,7 +49,7 @@ def open_file(data: bytes, source: str, options: Options) -> Container:
 def decode_files(
     files: Sequence[Container],
     sources: Sequence[str],
-    options: Options,
+    options: DecodeOptions,
     *,
     models: Mapping[bytes, ExactModel] | None = None,
     folder: Path | None = None,
@@ -73,7 +71,7 @@ def decode_files(
 def decode_slices(
     file: Container,
     source: str,
-    options: Options,
+    options: DecodeOptions,
     *,
     models: Mapping[bytes, ExactModel] | None = None,
     folder: Path | None = None,
@@ -103,7 +101,7 @@ def _slices(file: Container, wanted: Rectangle, pixels: int) -> list[Rectangle]:
     return parts
 
 
-def _wanted(file: Container, source: str, options: Options) -> Rectangle:
+def _wanted(file: Container, source: str, options: DecodeOptions) -> Rectangle:
     """The part of an image that is to be decoded. Raises NellocError if the image does not have it."""
     whole = Rectangle(0, 0, file.height, file.width)
     wanted = options.region or whole
@@ -115,7 +113,7 @@ def _wanted(file: Container, source: str, options: Options) -> Rectangle:
     return wanted
 
 
-def _decode(canvases: Sequence[_Canvas], options: Options, find: _Find) -> None:
+def _decode(canvases: Sequence[_Canvas], options: DecodeOptions, find: _Find) -> None:
     """Fill canvases, those of files that share a model together."""
     streams: dict[tuple[_ModelKey, Method, int, int], list[_Stream]] = {}
     without_model = []
@@ -142,7 +140,7 @@ def _model_key(file: Container) -> _ModelKey:
     return file.model_id, None if section is None else section.data
 
 
-def _finder(options: Options, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
+def _finder(options: DecodeOptions, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
     """What gives the model of a file: of ``models``, or looked for once."""
     given = models or {}
     found: dict[_ModelKey, ExactModel] = {}
@@ -258,7 +256,7 @@ class _Stream:
                 return f"has too few bytes for its {self.target.size} samples"
         return None
 
-    def give_up(self, problem: str, options: Options) -> None:
+    def give_up(self, problem: str, options: DecodeOptions) -> None:
         """Mark the place, or raise NellocError."""
         if not options.allow_damaged:
             several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
@@ -267,7 +265,7 @@ class _Stream:
         self.canvas.damaged[self.number] = self.tile
 
 
-def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
+def _decode_without_model(streams: Sequence[_Stream], options: DecodeOptions) -> None:
     """Decode streams that need no model into their places."""
     whole = _without_problems(streams, options)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE):
@@ -286,7 +284,7 @@ def _decode_without_model(streams: Sequence[_Stream], options: Options) -> None:
                 stream.target[:] = samples
 
 
-def _without_problems(streams: Sequence[_Stream], options: Options) -> list[_Stream]:
+def _without_problems(streams: Sequence[_Stream], options: DecodeOptions) -> list[_Stream]:
     """Those of the streams that can be decoded, as far as that shows before."""
     whole = []
     for stream in streams:
@@ -299,7 +297,7 @@ def _without_problems(streams: Sequence[_Stream], options: Options) -> list[_Str
     return whole
 
 
-def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Options) -> None:
+def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: DecodeOptions) -> None:
     """Decode streams of one model, number of planes and depth into their places."""
     planes, bits = len(streams[0].target), streams[0].bits
     if planes > model.channels:

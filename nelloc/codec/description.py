@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from nelloc.codec.container import Container, Section, SectionType
+from nelloc.codec.container import Container, Section
+from nelloc.codec.format import SectionType
 from nelloc.errors import RESTORE, NellocError
 from nelloc.image import metadata
 from nelloc.image.kinds import Kind

@@ -14,7 +14,7 @@ from nelloc.codec import lzma_rows as rows
 from nelloc.codec.adaptive import stream
 from nelloc.codec.adaptive.coder import Shape
 from nelloc.codec.adaptive.stream import Done, Way
-from nelloc.codec.container import Method
+from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter
 from nelloc.varint import MalformedError
 

@@ -10,8 +10,8 @@ from functools import cache, partial
 from nelloc.codec.adaptive import classify
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way, ways
-from nelloc.codec.container import Method
 from nelloc.codec.effort import LARGE_TILE, Effort, photograph_tile
+from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter, likely_filter
 from nelloc.codec.tiling import DEFAULT_TILE, tiles
 from nelloc.image import mapped_array

@@ -3,103 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 from nelloc import image, storage
 from nelloc.codec import container
-from nelloc.codec.decode import decode_files, decode_slices, locate_model, open_file
+from nelloc.codec.decode import decode_files, decode_slices, open_file
 from nelloc.codec.description import read_description
-from nelloc.codec.encode import Encoded, Options, encode_pixels
+from nelloc.codec.encode import Encoded, encode_pixels
+from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, EncodeOptions, Options, chosen_options
 from nelloc.codec.tiling import Rectangle, tile_count
 from nelloc.errors import NellocError
-from nelloc.image.limits import MAX_PIXELS
+from nelloc.files.result import Gain, Result
 
 SUFFIX = ".nlc"
-# What is compressed of a folder.
-IMAGE_SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".qoi",
-)
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What adapting the model brought.
-
-    ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
-    none if they saved too little, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
-    it, ``adapted_bytes`` of all files made with the adapted ones and of these; ``gain`` is the share of bytes saved.
-    """
-
-    models: tuple[str, ...]
-    model_bytes: int
-    shipped_bytes: int
-    adapted_bytes: int
-    gain: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was done: the files, their sizes in bytes, and the image.
-
-    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was.
-    """
-
-    source: str
-    target: str
-    source_bytes: int
-    target_bytes: int
-    width: int
-    height: int
-    planes: int
-    left_out: tuple[str, ...] = ()
-    adapted: Gain | None = None
-    damaged: tuple[str, ...] = ()
-
-    @property
-    def samples(self) -> int:
-        return self.width * self.height * self.planes
-
-
-@dataclass(frozen=True)
-class Info:
-    """What a file says of itself, without decoding it.
-
-    ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
-    ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
-    model has the id 00000000.
-    """
-
-    file: str
-    bytes: int
-    kind: str
-    width: int
-    height: int
-    tile: int
-    tiles: int
-    model: str
-    model_name: str | None
-    model_place: str | None
-    model_bytes: int
-    bits_per_dimension: float
-    bits: int
-    methods: dict[str, int]
-    metadata: dict[str, int]
-    metadata_bytes: int
 
 
 def compress(
@@ -108,25 +27,49 @@ def compress(
     *,
     force: bool = False,
     verify: bool = True,
-    options: Options | None = None,
-    **fields,
+    options: EncodeOptions | None = None,
+    **keywords: Unpack[EncodeKeywords],
 ) -> Result:
-    """Compress an image file to ``target`` (by default beside it, with the extension .nlc), which gets its times.
+    """Compress an image file.
 
-    Keywords are the fields of ``Options``. Raises NellocError, and writes nothing, if the image cannot
-    be read or kept exactly, or if ``target`` exists and ``force`` is not set.
+    Parameters
+    ----------
+    source : str or Path
+        The image file.
+    target : str or Path, optional
+        The .nlc file, which gets the times of ``source``; by default beside it, with the extension .nlc.
+    force : bool
+        Replace ``target`` if it exists.
+    verify : bool
+        Decode the result and compare it before it is written.
+    options : EncodeOptions, optional
+        How to encode.
+    **keywords
+        The fields of `EncodeOptions`, instead of ``options``.
+
+    Returns
+    -------
+    Result
+        Names, sizes in bytes, and what of the image file is not kept.
+
+    Raises
+    ------
+    NellocError
+        And nothing is written: if the image cannot be read or kept exactly, or if ``target`` exists.
+    TypeError
+        If a keyword is unknown, of the wrong type, or given beside ``options``.
     """
-    options = options or Options(**fields)
+    chosen = chosen_options(EncodeOptions, options, keywords)
     source = Path(source)
     target = default_target(source, SUFFIX) if target is None else storage.file_path(target)
     storage.check_target(source, target, force)
     file = storage.read_input(source)
-    result, encoded = compress_bytes(file.data, str(source), options, verify=verify)
+    result, encoded = compress_bytes(file.data, str(source), chosen, verify=verify)
     storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
 
 
-def compress_bytes(data: bytes, source: str, options: Options, *, verify: bool) -> tuple[Result, bytes]:
+def compress_bytes(data: bytes, source: str, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
     """The .nlc bytes of an image file's bytes; ``source`` names them in errors."""
     return encode_images([open_image(data, source, options)], options, verify=verify)[0]
 
@@ -146,7 +89,7 @@ def open_image(data: bytes, source: str, options: Options) -> OpenedImage:
     return OpenedImage(source, len(data), pixels.stripped() if options.strip else pixels)
 
 
-def encode_images(images: Sequence[OpenedImage], options: Options, *, verify: bool) -> list[tuple[Result, bytes]]:
+def encode_images(images: Sequence[OpenedImage], options: EncodeOptions, *, verify: bool) -> list[tuple[Result, bytes]]:
     """The .nlc bytes of each of several images, coded together; with ``adapt``, each has a model of its own."""
     with enough_memory(images[0].source):
         if options.adapt:
@@ -155,13 +98,13 @@ def encode_images(images: Sequence[OpenedImage], options: Options, *, verify: bo
     return [(result_of(one, file), file.data) for one, file in zip(images, encoded, strict=True)]
 
 
-def _encode_adapted(opened: OpenedImage, options: Options, *, verify: bool) -> tuple[Result, bytes]:
+def _encode_adapted(opened: OpenedImage, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
     (encoded,), gain, _ = encode_adapted_images([opened.pixels], options, verify=verify, embed=True)
     return result_of(opened, encoded, gain), encoded.data
 
 
 def encode_adapted_images(
-    images: Sequence[image.Pixels], options: Options, *, verify: bool, embed: bool
+    images: Sequence[image.Pixels], options: EncodeOptions, *, verify: bool, embed: bool
 ) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
     """The coded images, what adapting brought, and the differences of the adapted models by their ids."""
     from nelloc.training.adapt.encode import encode_adapted
@@ -184,27 +127,50 @@ def decompress(
     target: str | Path | None = None,
     *,
     force: bool = False,
-    options: Options | None = None,
-    **fields,
+    options: DecodeOptions | None = None,
+    **keywords: Unpack[DecodeKeywords],
 ) -> Result:
-    """Decompress an .nlc file to ``target`` (by default beside it, as PNG; the extension chooses the format).
+    """Decompress an .nlc file to an image file.
 
-    Keywords are the fields of ``Options``. Raises NellocError, and writes nothing, if the file is damaged,
-    its model is missing, or ``target`` exists and ``force`` is not set.
+    Parameters
+    ----------
+    source : str or Path
+        The .nlc file.
+    target : str or Path, optional
+        The image file, whose extension chooses the format; by default beside ``source``, as PNG.
+    force : bool
+        Replace ``target`` if it exists.
+    options : DecodeOptions, optional
+        How to decode.
+    **keywords
+        The fields of `DecodeOptions`, instead of ``options``.
+
+    Returns
+    -------
+    Result
+        Names, sizes in bytes, and the metadata that the format cannot hold.
+
+    Raises
+    ------
+    NellocError
+        And nothing is written: if the file is damaged, its model is not found, the format cannot hold the image, or
+        ``target`` exists.
+    TypeError
+        As `compress`.
     """
-    options = options or Options(**fields)
+    chosen = chosen_options(DecodeOptions, options, keywords)
     source = Path(source)
     target = default_target(source, ".png") if target is None else storage.file_path(target)
     image.check_output(target)
     storage.check_target(source, target, force)
     file = storage.read_input(source)
-    result, encoded = decompress_bytes(file.data, str(source), options, target.suffix, source.parent)
+    result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix, source.parent)
     storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
 
 
 def decompress_bytes(
-    data: bytes, source: str, options: Options, suffix: str = ".png", folder: Path | None = None
+    data: bytes, source: str, options: DecodeOptions, suffix: str = ".png", folder: Path | None = None
 ) -> tuple[Result, bytes]:
     """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``."""
     return decode_images([open_compressed(data, source, options)], options, suffix, folder)[0]
@@ -219,13 +185,13 @@ class OpenedFile:
     file: container.Container
 
 
-def open_compressed(data: bytes, source: str, options: Options) -> OpenedFile:
+def open_compressed(data: bytes, source: str, options: DecodeOptions) -> OpenedFile:
     """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file."""
     return OpenedFile(source, len(data), open_file(data, source, options))
 
 
 def decode_images(
-    opened: Sequence[OpenedFile], options: Options, suffix: str, folder: Path | None, *, verify: bool = False
+    opened: Sequence[OpenedFile], options: DecodeOptions, suffix: str, folder: Path | None, *, verify: bool = False
 ) -> list[tuple[Result, bytes]]:
     """The bytes of an image file, in the format of ``suffix``, for each of several .nlc files, decoded together.
 
@@ -246,7 +212,7 @@ def decode_images(
 
 
 def _decode_in_slices(
-    one: OpenedFile, options: Options, suffix: str, folder: Path | None, verify: bool
+    one: OpenedFile, options: DecodeOptions, suffix: str, folder: Path | None, verify: bool
 ) -> tuple[Result, bytes]:
     """The bytes of an image file whose samples are never in memory all at once."""
     found: list[image.Pixels] = []  # all but the samples
@@ -286,13 +252,13 @@ def _refuse_loss(written: image.Written, source: str, suffix: str) -> None:
         raise NellocError(f"{source}: {', '.join(written.left_out)} would be lost in {suffix}; choose .png, or --strip")
 
 
-def _area(file: container.Container, options: Options) -> int:
+def _area(file: container.Container, options: DecodeOptions) -> int:
     """Pixels of the image, or of the region that is wanted."""
     return file.height * file.width if options.region is None else options.region.height * options.region.width
 
 
 def check_same(
-    opened: OpenedImage, compressed: OpenedFile, options: Options, folder: Path | None, *, made: str | None = None
+    opened: OpenedImage, compressed: OpenedFile, options: DecodeOptions, folder: Path | None, *, made: str | None = None
 ) -> None:
     """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image.
 
@@ -312,7 +278,35 @@ def check_same(
         raise NellocError(f"{compressed.source}: its metadata and that of the image file differ; keep both files")
 
 
-def verify(data: bytes, source: str, options: Options, folder: Path | None = None) -> Result:
+def verify(source: str | Path, *, options: DecodeOptions | None = None, **keywords: Unpack[DecodeKeywords]) -> Result:
+    """Decode an .nlc file completely, and check every checksum.
+
+    Parameters
+    ----------
+    source : str or Path
+        The .nlc file.
+    options : DecodeOptions, optional
+        How to decode.
+    **keywords
+        The fields of `DecodeOptions`, instead of ``options``.
+
+    Returns
+    -------
+    Result
+        The file's name, its size in bytes, and the size of its image.
+
+    Raises
+    ------
+    NellocError
+        If anything is wrong with the file.
+    TypeError
+        As `compress`.
+    """
+    chosen = chosen_options(DecodeOptions, options, keywords)
+    return verify_bytes(storage.read(Path(source)), str(source), chosen, Path(source).parent)
+
+
+def verify_bytes(data: bytes, source: str, options: DecodeOptions, folder: Path | None = None) -> Result:
     """Decode ``data`` completely and check every checksum; its model may be in ``folder``.
 
     Raises NellocError if anything is wrong.
@@ -334,44 +328,6 @@ def verify(data: bytes, source: str, options: Options, folder: Path | None = Non
             "with decompress --allow-damaged"
         )
     return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
-
-
-def info(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, folder: Path | None = None) -> Info:
-    """What .nlc bytes say of themselves, and where their model is found, ``folder`` included.
-
-    Raises NellocError if they are not a whole file.
-    """
-    file = container.parse(data, source, max_pixels=max_pixels)
-    section, description = file.model_section, read_description(file, source)
-    packed = file.section(container.SectionType.METADATA)
-    items: dict[str, int] = {}
-    for item in description.metadata.items:
-        items[item.name] = items.get(item.name, 0) + len(item.data)
-    place: str | None = None
-    name: str | None = None
-    if not file.needs_model:
-        place = "none needed"
-    with contextlib.suppress(NellocError):  # a model that is missing or damaged
-        located = locate_model(file, source, None, folder)
-        place, name = located.place, None if located.path is None else located.path.stem
-    return Info(
-        file=source,
-        bytes=len(data),
-        kind=file.kind.name,
-        width=file.width,
-        height=file.height,
-        tile=file.tile,
-        tiles=tile_count(file.height, file.width, file.tile),
-        model=file.model_id.hex(),
-        model_name=name,
-        model_place=place,
-        model_bytes=0 if section is None else len(section.data),
-        bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
-        bits=min(description.depths[0].bits, file.kind.groups[0].bits),
-        methods=dict(Counter(record.method.name.lower() for record in file.records)),
-        metadata=items,
-        metadata_bytes=0 if packed is None else len(packed),
-    )
 
 
 def default_target(source: Path, suffix: str) -> Path:

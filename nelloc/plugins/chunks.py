@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc import api
 from nelloc import image as images
 from nelloc.codec import decode as decoding
-from nelloc.codec import encode as codec
+from nelloc.codec.options import DecodeOptions
 from nelloc.errors import NellocError
 from nelloc.image.metadata import Metadata, Text, text_item
 
@@ -82,7 +83,7 @@ def encode_array(chunk: NDArray[Any], layout: Layout, *, model: str | None, tile
     """Compress a chunk as ``encode_chunk`` does, and name this layout."""
     shape = image_shape(chunk.shape)
     pixels = images.from_array(np.ascontiguousarray(chunk).reshape(shape), "chunk")
-    return codec.encode(replace(pixels, metadata=layout.metadata), model=model, tile=tile, verify=verify)
+    return api.encode(replace(pixels, metadata=layout.metadata), model=model, tile=tile, verify=verify)
 
 
 def decode_chunk(data: bytes, *, model: str | None) -> NDArray[Any]:
@@ -90,7 +91,7 @@ def decode_chunk(data: bytes, *, model: str | None) -> NDArray[Any]:
 
     Axes of length 1 before those of the image are left out. Raises NellocError if ``data`` is not an undamaged file.
     """
-    options = codec.Options(model=model)
+    options = DecodeOptions(model=model)
     file = decoding.open_file(data, "chunk", options)
     (pixels,) = decoding.decode_files([file], ["chunk"], options)
     return Layout.named_in(pixels.metadata).applied(images.to_array(pixels))

@@ -140,12 +140,12 @@ class NellocImageFile(ImageFile.ImageFile):
         """Decode the pixels, the first time."""
         if not self._is_decoded:
             from nelloc.codec import decode as decoding
-            from nelloc.codec import encode as codec
+            from nelloc.codec.options import DecodeOptions
             from nelloc.image.writing import to_image
 
             assert self.fp is not None
             self.fp.seek(0)
-            options = codec.Options(max_pixels=self.width * self.height)
+            options = DecodeOptions(max_pixels=self.width * self.height)
             file = decoding.open_file(self.fp.read(), self._source, options)
             folder = Path(self._source).parent if self.filename else None
             with _advice_for_python(folder):
@@ -180,7 +180,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     Pillow empties an existing file before it calls this, so a save that fails leaves it empty; ``nelloc.compress`` and
     ``nelloc.encode`` do not.
     """
-    from nelloc.codec import encode as codec
+    from nelloc import api
     from nelloc.image.reading import from_image
     from nelloc.image.reading_metadata import with_given
 
@@ -190,14 +190,14 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     _check_keywords(given, source)
     pixels = from_image(image, source)
     pixels = replace(pixels, metadata=with_given(pixels.metadata, metadata))
-    file.write(codec.encode(pixels, **given))
+    file.write(api.encode(pixels, **given))
 
 
 def _check_keywords(given: Mapping[str, Any], source: str) -> None:
     """Raise NellocError for keywords that mean nothing to an .nlc file."""
-    from nelloc.codec.encode import Options
+    from nelloc.codec.options import EncodeOptions
 
-    known = {"verify", "options", *(field.name for field in fields(Options))}
+    known = {"verify", "options", *(field.name for field in fields(EncodeOptions))}
     unknown = [name for name in given if name not in known]
     if unknown:
         raise NellocError(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc import image as pictures
-from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact.context import FIRST_PIXEL, border_distances
 from nelloc.exact.encode_tile import context_sources
@@ -44,7 +45,7 @@ def measure_cost(network: LocalNetwork, model: Path, images: Iterable[NDArray[np
     channels = network.config.channels
     coded = [image if channels == 3 else luma(image, axis=2)[:, :, 0] for image in images]
     pixels = [pictures.from_array(image, "training image") for image in coded]
-    encoded = encode_pixels(pixels, Options(model=model, learn=False), verify=False, measure=True)
+    encoded = encode_pixels(pixels, EncodeOptions(model=model, learn=False), verify=False, measure=True)
     samples = sum(image.size for image in coded)
     return Cost(
         parent_bpd=sum(parent_bits(network, image) for image in images) / samples,

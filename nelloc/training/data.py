@@ -20,7 +20,7 @@ from PIL import Image
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import FIRST_PIXEL, window
-from nelloc.files.convert import IMAGE_SUFFIXES
+from nelloc.image.formats import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from nelloc.bench.plots import HEIGHT, WIDTH, Point, rate_against_speed
 from nelloc.bench.report import MAX_BARS, page_of
 from nelloc.bench.results import Results
 from nelloc.bench.table import table
-from nelloc.codec import encode as codec
+from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -64,7 +64,7 @@ def page(tmp_path, small_model_path) -> str:
     for name in ("a.png", "b&<i>.png"):
         Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 20, 3), dtype=np.uint8)).save(tmp_path / name)
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    codecs = [Nelloc(codec.Options(model=small_model_path, threads=1)), Png(), Perfect(), Lossy(), Failing()]
+    codecs = [Nelloc(EncodeOptions(model=small_model_path, threads=1)), Png(), Perfect(), Lossy(), Failing()]
     return page_of(*results(tmp_path, codecs, missing=[Missing("flif", "no flif on PATH")]))
 
 

@@ -8,13 +8,14 @@ from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw, Tiring
 from materials import small_model_bytes
 from PIL import Image
 
+import nelloc
 from nelloc.bench import measure, pictures
 from nelloc.bench.measure import Measured, Trial
 from nelloc.bench.own import Nelloc, is_own
 from nelloc.bench.peers.png import Png
 from nelloc.bench.summary import losses, summarise
 from nelloc.bench.timing import medians
-from nelloc.codec import encode as codec
+from nelloc.codec.options import EncodeOptions
 from nelloc.image.limits import MAX_PIXELS
 
 
@@ -28,7 +29,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def own(small_model_path) -> Nelloc:
-    return Nelloc(codec.Options(model=small_model_path, threads=1))
+    return Nelloc(EncodeOptions(model=small_model_path, threads=1))
 
 
 def run(folder, codecs, **options) -> Measured:
@@ -60,7 +61,7 @@ def test_statuses(folder, own):
 def test_the_bytes_of_nelloc_are_those_of_the_codec(folder, own):
     for trial in run(folder, [own], repeat=0).trials:
         array = np.asarray(Image.open(folder / trial.image))
-        assert trial.bytes == len(codec.encode(array, options=own.options))
+        assert trial.bytes == len(nelloc.encode(array, options=own.options))
         assert trial.bits_per_dimension == 8 * trial.bytes / array.size
 
 
@@ -106,7 +107,7 @@ def test_an_image_that_cannot_be_read_is_told_and_the_rest_measured(folder):
 def test_a_model_that_cannot_code_an_image_skips_it(folder, tmp_path):
     path = tmp_path / "gray.nlm"
     path.write_bytes(small_model_bytes(channels=1))
-    gray = Nelloc(codec.Options(model=path, threads=1))
+    gray = Nelloc(EncodeOptions(model=path, threads=1))
     assert [trial.status for trial in run(folder, [gray]).trials] == ["skipped", "ok"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nelloc.codec import encode as codec
+import nelloc
 
 
 @pytest.fixture
@@ -25,5 +25,5 @@ def photo_folder(tmp_path, pixels, small_model_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Image.fromarray(pixels).save("photo.png")
     (tmp_path / "model.nlm").write_bytes(small_model_path.read_bytes())
-    (tmp_path / "file.nlc").write_bytes(codec.encode(pixels, model=small_model_path))
+    (tmp_path / "file.nlc").write_bytes(nelloc.encode(pixels, model=small_model_path))
     return tmp_path

@@ -13,8 +13,8 @@ from materials import small_model_bytes
 from PIL import Image
 from running import invoke, run_without_torch
 
+import nelloc
 from nelloc.codec import container
-from nelloc.codec import encode as codec
 from nelloc.exact import model_delta
 from nelloc.exact.model import load_model
 
@@ -141,7 +141,7 @@ def test_several_inputs_go_into_the_output_folder(folder):
     assert result.exit_code == 0
     assert sorted(os.listdir("out/deep")) == ["a.nlc", "b.nlc", "gray.nlc"]
     model = folder / "models" / "small.nlm"
-    assert Path("out/deep/a.nlc").read_bytes() == codec.encode(smooth(1), model=model)
+    assert Path("out/deep/a.nlc").read_bytes() == nelloc.encode(smooth(1), model=model)
     assert invoke("compress", "photos", "--output-dir", "out/deep", "--model", "small", "-f").exit_code == 0
 
 

@@ -14,8 +14,8 @@ from running import MODEL, assert_failed, invoke
 import nelloc
 from nelloc.cli.main import main
 from nelloc.codec import container
-from nelloc.codec import encode as codec
 from nelloc.codec.effort import DEFAULT_EFFORT
+from nelloc.codec.options import Options
 from nelloc.exact.backends import BACKENDS
 from nelloc.exact.decoders import DECODERS
 from nelloc.image import from_array
@@ -102,7 +102,7 @@ def test_the_flags_reach_the_codec(monkeypatch):
         pass
 
     def record(*arguments, **options):
-        seen.append(next(value for value in arguments if isinstance(value, codec.Options)))
+        seen.append(next(value for value in arguments if isinstance(value, Options)))
         raise StopError
 
     monkeypatch.setattr("nelloc.files.convert.encode_pixels", record)
@@ -127,7 +127,7 @@ def test_threads_change_nothing_but_the_time(pixels):
     for threads in ("1", "2", "7"):
         assert invoke("compress", "photo.png", "-f", "--tile", "16", "--threads", threads, *MODEL).exit_code == 0
         data = Path("photo.nlc").read_bytes()
-        assert data == codec.encode(pixels, model="model.nlm", tile=16)
+        assert data == nelloc.encode(pixels, model="model.nlm", tile=16)
         assert invoke("decompress", "photo.nlc", "back.png", "-f", "--threads", threads, *MODEL).exit_code == 0
         np.testing.assert_array_equal(np.asarray(Image.open("back.png")), pixels)
 
@@ -166,7 +166,7 @@ def test_compress_verifies_what_it_encoded_unless_told_not_to(monkeypatch):
     def wrong(files, *others, **options):
         return [from_array(np.zeros((file.height, file.width, 3), np.uint8)) for file in files]
 
-    monkeypatch.setattr(codec, "decode_files", wrong)
+    monkeypatch.setattr("nelloc.codec.encode.decode_files", wrong)
     assert_failed(invoke("compress", "photo.png", *MODEL), "does not decode to the same pixels")
     assert_failed(invoke("compress", "photo.png", "--verify", *MODEL), "does not decode to the same pixels")
     assert invoke("compress", "photo.png", "--no-verify", *MODEL).exit_code == 0

@@ -17,8 +17,8 @@ from PIL import Image
 from running import environment, invoke
 from waiting import wait_for_end, wait_until
 
+import nelloc
 from nelloc.cli import decompress
-from nelloc.codec import encode as codec
 from nelloc.image import OUTPUT_SUFFIXES
 
 MODEL = ("--model", "model.nlm")
@@ -64,7 +64,7 @@ def test_the_output_folder_mirrors_the_tree_and_comes_back(flag):
     result = invoke("compress", flag, "photos", "--output-dir", "out", *MODEL)
     assert (result.exit_code, result.stdout) == (0, "")
     assert files_in("out") == OUTPUTS
-    assert Path("out/sub/deep/c.nlc").read_bytes() == codec.encode(pixels(TREE[2]), model="model.nlm")
+    assert Path("out/sub/deep/c.nlc").read_bytes() == nelloc.encode(pixels(TREE[2]), model="model.nlm")
     back = invoke("decompress", flag, "out", "--output-dir", "back", *MODEL)
     assert (back.exit_code, back.stdout) == (0, "")
     assert files_in("back") == [name.replace("nlc", "png") for name in OUTPUTS]
@@ -263,7 +263,7 @@ def test_an_output_that_is_not_the_inputs_is_kept_and_named(change):
     assert "3 skipped; 1 failed" in result.stderr
     assert target.read_bytes() == before
     assert invoke("compress", "-r", "photos", "--output-dir", "out", "-f", *MODEL).exit_code == 0
-    assert target.read_bytes() == codec.encode(pixels(TREE[0]), model="model.nlm")
+    assert target.read_bytes() == nelloc.encode(pixels(TREE[0]), model="model.nlm")
 
 
 # --rm
@@ -316,7 +316,7 @@ def test_rm_leaves_symbolic_links_alone():
     assert [(row["status"], row["removed"]) for row in rows(result)] == [("skipped", False)]
     assert Path("photos/link.png").exists()
     assert invoke("compress", "photos/link.png", "--output-dir", "out", *MODEL).exit_code == 0
-    assert Path("out/link.nlc").read_bytes() == codec.encode(pixels(TREE[2]), model="model.nlm")
+    assert Path("out/link.nlc").read_bytes() == nelloc.encode(pixels(TREE[2]), model="model.nlm")
 
 
 def test_rm_of_one_link_compresses_it_and_keeps_link_and_file():
@@ -325,7 +325,7 @@ def test_rm_of_one_link_compresses_it_and_keeps_link_and_file():
     assert result.exit_code == 0
     assert "nelloc: link.png: not removed: it is a symbolic link" in result.stderr
     assert (Path("link.png").is_symlink(), Path("photos/a.png").exists()) == (True, True)
-    assert Path("new.nlc").read_bytes() == codec.encode(pixels(TREE[0]), model="model.nlm")
+    assert Path("new.nlc").read_bytes() == nelloc.encode(pixels(TREE[0]), model="model.nlm")
 
 
 # Files of lossy formats

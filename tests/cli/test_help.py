@@ -14,8 +14,8 @@ from running import COMMANDS, MODEL, assert_failed, environment, invoke
 
 from nelloc.cli import common
 from nelloc.cli.main import main
-from nelloc.codec import encode as codec
 from nelloc.codec.effort import DEFAULT_EFFORT
+from nelloc.codec.options import EncodeOptions
 from nelloc.codec.tiling import MAX_TILE, MIN_TILE
 from nelloc.exact.backends import BACKENDS
 from nelloc.exact.decoders import DECODERS
@@ -56,7 +56,7 @@ def test_the_names_that_the_command_line_offers_are_those_of_the_codec():
 
 
 def test_the_defaults_of_the_command_line_are_those_of_the_codec():
-    defaults = codec.Options()
+    defaults = EncodeOptions()
     for command in (main.commands[name] for name in COMMANDS):
         given = command.make_context(command.name, ["IN"]).params
         for name in given.keys() & {"model", "backend", "decoder", "threads", "max_pixels", "tile"}:

@@ -17,18 +17,8 @@ from hypothesis import strategies as st
 from materials import GOLDEN
 
 import nelloc
-from nelloc.codec.container import (
-    MODEL_NUMBERS,
-    NO_MODEL,
-    SIGNATURE,
-    Container,
-    Method,
-    Section,
-    SectionType,
-    TileRecord,
-    pack,
-    parse,
-)
+from nelloc.codec.container import Container, Section, TileRecord, pack, parse
+from nelloc.codec.format import MODEL_NUMBERS, NO_MODEL, SIGNATURE, Method, SectionType
 from nelloc.codec.tiling import MAX_TILE, MIN_TILE, tile_count
 from nelloc.errors import NellocError
 from nelloc.exact import model_store

@@ -87,7 +87,7 @@ def test_the_rest_of_a_damaged_file_is_restored(small_model_path, channels, join
     groups = container.parse(file).groups
     assert container.parse(file).joined == joined
     file = damage(file, 4, len(groups))
-    options = nelloc.Options(model=small_model_path, allow_damaged=True)
+    options = nelloc.DecodeOptions(model=small_model_path, allow_damaged=True)
     (pixels,) = decoding.decode_files([decoding.open_file(file, "x", options)], ["x"], options)
     place = tiles(40, 40, TILE)[4]
     assert pixels.damaged == (f"tile 4 ({place})",)
@@ -154,7 +154,7 @@ def test_slices_are_the_image_or_region_from_top_to_bottom(small_model_path, hei
     if data.draw(st.booleans()):
         x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
         region = Rectangle(y, x, data.draw(st.integers(1, height - y)), data.draw(st.integers(1, width - x)))
-    options = nelloc.Options(model=small_model_path, region=region, threads=1)
+    options = nelloc.DecodeOptions(model=small_model_path, region=region, threads=1)
     opened = decoding.open_file(file, "x", options)
     (whole,) = decoding.decode_files([opened], ["x"], options)
     with pytest.MonkeyPatch.context() as patch:
@@ -170,10 +170,10 @@ def test_slices_are_decoded_when_they_are_asked_for_and_name_their_damage(small_
     monkeypatch.setattr(decoding, "PIXELS_AT_ONCE", 1)
     image = picture(4 * TILE, 2 * TILE)
     file = damage(nelloc.encode(image, model=small_model_path, tile=TILE), 5)
-    options = nelloc.Options(model=small_model_path, threads=1)
+    options = nelloc.EncodeOptions(model=small_model_path, threads=1)
     with pytest.raises(NellocError, match="tile 5"):
         nelloc.decode(file, options=options)
-    options = nelloc.Options(model=small_model_path, threads=1, allow_damaged=True)
+    options = nelloc.DecodeOptions(model=small_model_path, threads=1, allow_damaged=True)
     decoded = []
     real = decoding._decode_tiles
 

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 import nelloc
 from nelloc.codec import container, description
-from nelloc.codec.container import Section, SectionType
-from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.container import Section
+from nelloc.codec.decode import decode_files
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.format import NO_MODEL, Method, SectionType
+from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.errors import NellocError
 from nelloc.image.kinds import Kind
 from nelloc.image.metadata import MAX_ITEMS, Item, Metadata, pack, parse
@@ -33,8 +36,8 @@ INDICES = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
 def test_palette_transparency_and_items_of_unknown_types_come_back(items, mode, count, transparency):
     colours = np.random.default_rng(count).bytes(count * len(mode))
     pixels = Pixels(Kind.PALETTE, (INDICES,), Palette(mode, colours, transparency), None, Metadata(items))
-    (encoded,) = encode_pixels([pixels], Options(), verify=True)
-    (back,) = decode_files([container.parse(encoded.data)], ["file"], Options())
+    (encoded,) = encode_pixels([pixels], EncodeOptions(), verify=True)
+    (back,) = decode_files([container.parse(encoded.data)], ["file"], DecodeOptions())
     assert back.same_as(pixels)
 
 
@@ -42,7 +45,7 @@ def test_a_file_without_records_that_need_it_names_no_model():
     image = np.zeros((300, 300, 3), np.uint8)
     data = nelloc.encode(image)
     assert len(data) < 60
-    assert container.parse(data).model_id == container.NO_MODEL
+    assert container.parse(data).model_id == NO_MODEL
 
 
 SHORT = st.binary(max_size=60)
@@ -51,10 +54,10 @@ SHORT = st.binary(max_size=60)
 @settings(max_examples=300)
 @given(st.sampled_from(Kind), st.sampled_from([1, 0x83, 0x84, 0x85]), st.one_of(SHORT, SHORT.map(lambda b: b"\1" + b)))
 def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
-    records = tuple(container.TileRecord(container.Method.CONSTANT, b"") for _ in kind.groups)
-    file = container.Container(kind, 4, 3, 16, container.NO_MODEL, records, (Section(type_, data),))
+    records = tuple(container.TileRecord(Method.CONSTANT, b"") for _ in kind.groups)
+    file = container.Container(kind, 4, 3, 16, NO_MODEL, records, (Section(type_, data),))
     with contextlib.suppress(NellocError):
-        decode_files([container.parse(container.pack(file))], ["file"], Options())
+        decode_files([container.parse(container.pack(file))], ["file"], DecodeOptions())
 
 
 @pytest.mark.parametrize(
@@ -89,16 +92,16 @@ def test_hostile_sections_raise_nothing_but_nelloc_error(kind, type_, data):
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(kind, type_, data):
-    records = tuple(container.TileRecord(container.Method.CONSTANT, b"") for _ in kind.groups)
-    file = container.Container(kind, 4, 3, 16, container.NO_MODEL, records, (Section(type_, data),))
+    records = tuple(container.TileRecord(Method.CONSTANT, b"") for _ in kind.groups)
+    file = container.Container(kind, 4, 3, 16, NO_MODEL, records, (Section(type_, data),))
     with pytest.raises(NellocError, match="file: its description of the image makes no sense"):
-        decode_files([file], ["file"], Options())
+        decode_files([file], ["file"], DecodeOptions())
 
 
 def test_a_table_of_alpha_is_taken_as_far_as_there_are_indices():
     pixels = Pixels(Kind.PALETTE, (INDICES,), Palette("RGB", bytes(36), bytes(range(256)) * 2))
-    (encoded,) = encode_pixels([pixels], Options(), verify=False)
-    (back,) = decode_files([container.parse(encoded.data)], ["file"], Options())
+    (encoded,) = encode_pixels([pixels], EncodeOptions(), verify=False)
+    (back,) = decode_files([container.parse(encoded.data)], ["file"], DecodeOptions())
     assert back.palette == Palette("RGB", bytes(36), bytes(range(256)))
 
 
@@ -107,7 +110,7 @@ def test_metadata_that_unpacks_to_too_much_is_refused():
     bomb = b"\1" + deflate.compress(bytes(description.MAX_UNPACKED + 1)) + deflate.flush()
     file = dataclasses.replace(container.parse(nelloc.encode(np.zeros((2, 2), np.uint8))), sections=(Section(1, bomb),))
     with pytest.raises(NellocError, match="makes no sense"):
-        decode_files([file], ["file"], Options())
+        decode_files([file], ["file"], DecodeOptions())
 
 
 def test_more_items_than_there_may_be_are_refused_in_little_memory():
@@ -138,7 +141,7 @@ def test_too_much_metadata_is_refused_when_encoding():
         from_array(np.zeros((2, 2), np.uint8)), metadata=Metadata((Item(200, bytes(description.MAX_UNPACKED)),))
     )
     with pytest.raises(NellocError, match="use --strip"):
-        encode_pixels([pixels], Options(), verify=False)
+        encode_pixels([pixels], EncodeOptions(), verify=False)
 
 
 def test_samples_of_fewer_bits_are_coded_as_such():

@@ -9,7 +9,9 @@ from PIL import Image
 import nelloc
 from nelloc import image as images
 from nelloc.codec import encode as codec
-from nelloc.codec.encode import Options, Progress, encode_pixels
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.format import Method
+from nelloc.codec.options import EncodeOptions, Progress
 from nelloc.exact.tile_coder import tile_coder
 
 
@@ -26,13 +28,13 @@ def photograph(height, width, planes=3):
 @pytest.mark.parametrize("planes", [1, 3])
 def test_a_one_tile_image_costs_at_most_20_bytes_above_the_model(shape, planes):
     pixels = images.from_array(photograph(*shape, planes))
-    (encoded,) = encode_pixels([pixels], Options(), verify=False, measure=True)
+    (encoded,) = encode_pixels([pixels], EncodeOptions(), verify=False, measure=True)
     assert len(encoded.data) * 8 - encoded.model_bits <= 20 * 8
 
 
 def test_tiles_cost_little(small_model_path):
     pixels = images.from_array(photograph(200, 200))
-    (encoded,) = encode_pixels([pixels], Options(model=small_model_path, tile=64), verify=False, measure=True)
+    (encoded,) = encode_pixels([pixels], EncodeOptions(model=small_model_path, tile=64), verify=False, measure=True)
     assert len(encoded.data) * 8 - encoded.model_bits <= (20 + 16 * 16) * 8
 
 
@@ -135,7 +137,7 @@ def test_a_few_bytes_cannot_announce_hours_of_work(small_model_path):
     from nelloc.exact.model import load_model
 
     model = load_model(small_model_path.read_bytes())
-    tiles = (container.TileRecord(container.Method.MIXTURE, b""),) * 16
+    tiles = (container.TileRecord(Method.MIXTURE, b""),) * 16
     file = container.Container(container.Kind.RGB, 16384, 16384, 4096, model.id, tiles)
     data = container.pack(file)
     assert len(data) < 200

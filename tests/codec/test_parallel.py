@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+import nelloc
 from nelloc.codec import container, parallel, process_pool
-from nelloc.codec import encode as codec
+from nelloc.codec.format import Method
 from nelloc.codec.parallel import Pool, processes_allowed, single_threaded_products
 from nelloc.errors import NellocError
 
@@ -168,30 +169,30 @@ def test_where_the_system_gives_no_processes_there_are_threads_and_it_is_asked_o
 def test_images_are_the_same_bytes_and_pixels_in_processes(processes, small_model_path, learn, decoder):
     image = np.random.default_rng(1).integers(90, 160, (50, 61, 4), dtype=np.uint8)
     options = {"model": small_model_path, "tile": 16, "learn": learn, "backend": "numpy"}
-    data = codec.encode(image, threads=2, **options)
-    assert data == codec.encode(image, threads=1, **options)
-    np.testing.assert_array_equal(codec.decode(data, model=small_model_path, threads=2, decoder=decoder), image)
+    data = nelloc.encode(image, threads=2, **options)
+    assert data == nelloc.encode(image, threads=1, **options)
+    np.testing.assert_array_equal(nelloc.decode(data, model=small_model_path, threads=2, decoder=decoder), image)
 
 
 def test_drawn_images_are_the_same_in_processes(processes, small_model_path):
     image = np.random.default_rng(1).integers(0, 3, (61, 70), dtype=np.uint8) * 90
-    data = codec.encode(image, model=small_model_path, tile=16, threads=2)
-    assert {record.method for record in container.parse(data).records} == {container.Method.ADAPTIVE}
-    assert data == codec.encode(image, model=small_model_path, tile=16, threads=1)
+    data = nelloc.encode(image, model=small_model_path, tile=16, threads=2)
+    assert {record.method for record in container.parse(data).records} == {Method.ADAPTIVE}
+    assert data == nelloc.encode(image, model=small_model_path, tile=16, threads=1)
     for threads in (1, 2):
-        np.testing.assert_array_equal(codec.decode(data, threads=threads), image)
+        np.testing.assert_array_equal(nelloc.decode(data, threads=threads), image)
 
 
 def test_a_damaged_tile_is_named_in_processes_too(processes, small_model_path):
     rows, columns = np.mgrid[:40, :40]
     noise = np.random.default_rng(1).normal(size=(40, 40)) * 3
     image = (120 + 50 * np.sin(rows / 9 + columns / 7) + noise).astype(np.uint8)
-    file = container.parse(codec.encode(image, model=small_model_path, tile=16, threads=2), "file")
+    file = container.parse(nelloc.encode(image, model=small_model_path, tile=16, threads=2), "file")
     damaged = replace(file.records[4], data=b"\1\2\3\4" * 60)
     assert damaged.method.needs_model
     data = container.pack(replace(file, records=(*file.records[:4], damaged, *file.records[5:])))
     with pytest.raises(NellocError, match="tile 4 has pixels that do not match their checksum"):
-        codec.decode(data, model=small_model_path, threads=2)
+        nelloc.decode(data, model=small_model_path, threads=2)
 
 
 @pytest.fixture

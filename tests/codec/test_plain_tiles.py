@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nelloc.codec import plain_tiles
-from nelloc.codec.container import Method
+from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter, Predictor, filters, likely_filter
 from nelloc.varint import MalformedError
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import nelloc
-from nelloc.codec.container import Method, parse
+from nelloc.codec.container import parse
 from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, Effort, photograph_tile
+from nelloc.codec.format import Method
 from nelloc.codec.search import plans_for
 from nelloc.codec.tiling import DEFAULT_TILE
 from nelloc.errors import NellocError

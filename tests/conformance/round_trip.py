@@ -16,7 +16,9 @@ from outside_readers import ExifTool
 from conformance.case import Case
 from nelloc import image
 from nelloc.codec import container
-from nelloc.codec.encode import Options, decode_files, encode_pixels
+from nelloc.codec.decode import decode_files
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import EncodeOptions
 
 # What exiftool tells of the storage of samples, which is another in the file that is written; a profile has no name in
 # .nlc files.
@@ -64,7 +66,7 @@ class Outcome:
         return whole and self.named == self.case.named and all(self.readers.values())
 
 
-def run(case: Case, options: Options, exiftool: ExifTool | None = None, vips: bool = False) -> Outcome:
+def run(case: Case, options: EncodeOptions, exiftool: ExifTool | None = None, vips: bool = False) -> Outcome:
     """Read, encode, decode and write a case; and let others read what was written, with exiftool and vips if given."""
     pixels = image.read(case.data, case.name)
     (encoded,) = encode_pixels([pixels], options, verify=False)

@@ -8,7 +8,7 @@ import pytest
 from conformance.cases import cases
 from conformance.round_trip import run
 from nelloc import image
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 from nelloc.image.kinds import Kind
 
 CASES = {case.name: case for case in cases()}
@@ -35,7 +35,7 @@ def test_there_are_enough_cases():
 @pytest.mark.parametrize("name", CASES)
 def test_a_file_comes_back(name, small_model_path, exiftool):
     vips = outside_readers.version("vips") is not None
-    outcome = run(CASES[name], Options(model=small_model_path), exiftool, vips)
+    outcome = run(CASES[name], EncodeOptions(model=small_model_path), exiftool, vips)
     assert outcome.samples
     assert outcome.description
     assert outcome.metadata_kept
@@ -53,5 +53,5 @@ def test_a_file_comes_back(name, small_model_path, exiftool):
 @pytest.mark.parametrize("program", ["exiftool", "vips"])
 def test_other_readers_were_used(program, small_model_path, exiftool):
     outside_readers.need(program)
-    outcome = run(CASES["TIFF with metadata"], Options(model=small_model_path), exiftool, vips=True)
+    outcome = run(CASES["TIFF with metadata"], EncodeOptions(model=small_model_path), exiftool, vips=True)
     assert outcome.readers[program]

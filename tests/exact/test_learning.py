@@ -17,7 +17,8 @@ import nelloc
 from nelloc import NellocError
 from nelloc.codec import container
 from nelloc.codec import encode as codec
-from nelloc.codec.container import Method, TileRecord
+from nelloc.codec.container import TileRecord
+from nelloc.codec.format import Method
 from nelloc.exact import backends, learning, model_store
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
 from nelloc.exact.context import standard_activity

@@ -10,7 +10,8 @@ from materials import small_model_bytes
 import nelloc
 from nelloc import NellocError
 from nelloc.codec import container
-from nelloc.codec.encode import Options, decode_files
+from nelloc.codec.decode import decode_files
+from nelloc.codec.options import DecodeOptions
 from nelloc.exact import model_store
 from nelloc.exact.model import load_model
 
@@ -83,4 +84,4 @@ def test_a_gray_model_refuses_rgb_images(with_gray_sibling, tmp_path):
     file = container.parse(data, "x")
     forged = container.pack(dataclasses.replace(file, kind=container.Kind.RGB))
     with pytest.raises(NellocError, match="x: is an RGB image, but its model codes gray images only"):
-        decode_files([container.parse(forged, "x")], ["x"], Options())
+        decode_files([container.parse(forged, "x")], ["x"], DecodeOptions())

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from materials import small_model_bytes
 
-from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import EncodeOptions
 from nelloc.exact import backends, model_store
 from nelloc.exact.decoders import DECODERS
 from nelloc.exact.mixture import FREE_FREQUENCY, FREQUENCY_BITS, RADIX
@@ -93,7 +94,7 @@ def test_what_is_drawn_takes_the_bits_that_the_model_expects(monkeypatch, name):
     monkeypatch.setattr(Recorded, "seen", [])
     drawn = sample(model_store.find(name), 32, 40, 8, seed=1, backend="numpy")
     images = [from_array(np.squeeze(image)) for image in drawn]
-    encoded = encode_pixels(images, Options(model=name, learn=False), verify=False, measure=True)
+    encoded = encode_pixels(images, EncodeOptions(model=name, learn=False), verify=False, measure=True)
     for item, digits in zip(encoded, Recorded.seen, strict=True):
         assert item.model_bits == pytest.approx(digits.bits, rel=1e-9)
         assert abs(digits.bits - digits.entropy) < 5 * np.sqrt(digits.variance)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import nelloc
 from nelloc import image
 from nelloc.codec import decode as decoding
 from nelloc.codec import encode as codec
-from nelloc.codec.encode import Options
+from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.tiling import Rectangle
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
@@ -55,7 +56,7 @@ def test_big_images_make_the_same_files_and_come_back(kind, tmp_path, small_mode
     array, path = picture(kind), tmp_path / "photo.png"
     pixels = from_array(array)
     path.write_bytes(image.write(pixels, ".png").data)
-    options = Options(model=small_model_path, tile=16, threads=2, effort=8)
+    options = EncodeOptions(model=small_model_path, tile=16, threads=2, effort=8)
     files.compress(path, tmp_path / "whole.nlc", options=options)
     big()
     files.compress(path, tmp_path / "sliced.nlc", options=options)
@@ -74,8 +75,8 @@ def test_big_images_make_the_same_files_and_come_back(kind, tmp_path, small_mode
 
 def test_what_is_left_of_a_big_damaged_file_is_written_and_named(tmp_path, small_model_path, big):
     array = picture("rgb")
-    options = Options(model=small_model_path, tile=16, effort=1, allow_damaged=True)
-    data = bytearray(codec.encode(array, options=options))
+    options = DecodeOptions(model=small_model_path, tile=16, effort=1, allow_damaged=True)
+    data = bytearray(nelloc.encode(array, options=options))
     data[-5] ^= 1
     big()
     with pytest.raises(NellocError, match=r"damaged tiles, 1 of 20: tile 19 \(37,56,13,14\)"):
@@ -92,8 +93,8 @@ def test_what_is_left_of_a_big_damaged_file_is_written_and_named(tmp_path, small
 
 def test_the_output_of_a_big_image_is_compared_by_slices(tmp_path, small_model_path, big):
     array = picture("rgb")
-    options = Options(model=small_model_path, tile=16, effort=1)
-    compressed = files.open_compressed(codec.encode(array, options=options), "file", options)
+    options = EncodeOptions(model=small_model_path, tile=16, effort=1)
+    compressed = files.open_compressed(nelloc.encode(array, options=options), "file", options)
     changed = array.copy()
     changed[-1, -1, -1] ^= 1
     big()
@@ -124,7 +125,7 @@ def test_a_big_file_that_does_not_decode_to_its_image_is_not_written(tmp_path, s
 def test_metadata_that_a_big_output_cannot_hold_is_named_and_keeps_the_input(tmp_path, small_model_path, big):
     path = tmp_path / "photo.png"
     Image.fromarray(picture("rgb")).save(path, dpi=(300, 300))
-    options = Options(model=small_model_path, tile=16, effort=1)
+    options = EncodeOptions(model=small_model_path, tile=16, effort=1)
     files.compress(path, tmp_path / "file.nlc", options=options)
     big()
     opened = files.open_compressed((tmp_path / "file.nlc").read_bytes(), "file", options)

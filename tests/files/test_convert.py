@@ -18,14 +18,18 @@ from hypothesis import strategies as st
 from materials import small_model_bytes
 from PIL import Image
 
+import nelloc
 from nelloc import storage
 from nelloc.codec import container
 from nelloc.codec import encode as codec
-from nelloc.codec.container import Method, TileRecord
-from nelloc.codec.encode import Options
+from nelloc.codec.container import TileRecord
+from nelloc.codec.format import Method
+from nelloc.codec.options import DecodeOptions
 from nelloc.errors import NellocError
 from nelloc.exact.decoders import DECODERS
 from nelloc.files import convert as files
+from nelloc.files.info import Info, info_of_bytes
+from nelloc.files.result import Result
 from nelloc.image import from_array
 
 pytestmark = pytest.mark.usefixtures("model_only")
@@ -39,7 +43,7 @@ class Job:
 
     source: Path
     target: Path
-    run: Callable[..., files.Result]
+    run: Callable[..., Result]
     output: bytes
 
 
@@ -58,7 +62,7 @@ def photo(tmp_path, pixels) -> Path:
 @pytest.fixture
 def compressed(tmp_path, pixels, small_model_path) -> Path:
     path = tmp_path / "file.nlc"
-    path.write_bytes(codec.encode(pixels, model=small_model_path))
+    path.write_bytes(nelloc.encode(pixels, model=small_model_path))
     return path
 
 
@@ -72,7 +76,7 @@ def job(request, tmp_path, photo, compressed, small_model_path) -> Job:
     output = expected.read_bytes()
     expected.unlink()
 
-    def run(target: Path | None = None, **options) -> files.Result:
+    def run(target: Path | None = None, **options) -> Result:
         return function(source, target, model=small_model_path, **options)
 
     return Job(source, source.with_suffix(expected.suffix), run, output)
@@ -470,7 +474,7 @@ def with_payload(data: bytes, payload: bytes, number: int = 0) -> bytes:
 def test_a_damaged_payload_under_right_checksums_is_refused_by_the_pixel_checksum(
     compressed, tmp_path, pixels, small_model_path, decoder
 ):
-    whole = codec.encode(pixels[:3, :4], model=small_model_path)
+    whole = nelloc.encode(pixels[:3, :4], model=small_model_path)
     payload = container.parse(whole).records[0].data
     for position in range(len(payload)):
         damaged = bytearray(payload)
@@ -491,7 +495,7 @@ def test_a_truncated_payload_under_right_checksums_is_refused(compressed, tmp_pa
 
 def test_a_damaged_tile_among_others_is_named(tmp_path, small_model_path):
     image = np.random.default_rng(2).integers(0, 256, (40, 40), dtype=np.uint8)
-    whole = codec.encode(image, model=small_model_path, tile=16)
+    whole = nelloc.encode(image, model=small_model_path, tile=16)
     tiles = container.parse(whole).records
     path = tmp_path / "tiled.nlc"
     for number in (0, 4, 8):
@@ -521,7 +525,9 @@ def test_a_changed_size_or_kind_under_right_checksums_is_refused(compressed, tmp
 @given(st.binary(max_size=200))
 def test_any_payload_under_right_checksums_is_refused(compressed, small_model_path, payload):
     with pytest.raises(NellocError, match="damaged tiles, 1 of 1"):
-        files.verify(with_payload(compressed.read_bytes(), payload), "file.nlc", Options(model=small_model_path))
+        files.verify_bytes(
+            with_payload(compressed.read_bytes(), payload), "file.nlc", DecodeOptions(model=small_model_path)
+        )
 
 
 # Checks of what was written, and of what is there
@@ -541,7 +547,7 @@ def test_an_encoder_that_errs_is_found_out_before_anything_is_written(photo, tmp
 
 def test_verify_accepts_a_whole_file_and_writes_nothing(compressed, tmp_path, small_model_path):
     before = contents(tmp_path)
-    result = files.verify(compressed.read_bytes(), "file.nlc", Options(model=small_model_path))
+    result = files.verify_bytes(compressed.read_bytes(), "file.nlc", DecodeOptions(model=small_model_path))
     assert (result.source, result.width, result.height) == ("file.nlc", 7, 5)
     assert contents(tmp_path) == before
 
@@ -552,13 +558,13 @@ def test_verify_names_a_file_that_does_not_fit_in_memory(compressed, monkeypatch
 
     monkeypatch.setattr(files, "decode_slices", fail)
     with pytest.raises(NellocError, match=r"file\.nlc: .*memory"):
-        files.verify(compressed.read_bytes(), "file.nlc", Options())
+        files.verify_bytes(compressed.read_bytes(), "file.nlc", DecodeOptions())
 
 
 def test_info_needs_no_model_and_says_what_the_file_holds(compressed, small_model):
     data = compressed.read_bytes()
-    found = files.info(data, "file.nlc")
-    assert found == files.Info(
+    found = info_of_bytes(data, "file.nlc")
+    assert found == Info(
         file="file.nlc",
         bytes=len(data),
         kind="RGB",

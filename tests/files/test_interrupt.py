@@ -16,7 +16,7 @@ from PIL import Image
 from waiting import wait_for_end, wait_until
 
 import nelloc
-from nelloc.codec.encode import Options
+from nelloc.codec.options import DecodeOptions
 from nelloc.exact import tile_coder
 from nelloc.files import convert as files
 
@@ -69,7 +69,7 @@ def whole(photo, small_model_path) -> tuple[bytes, float]:
         wait_for_end(process)
         seconds = time.monotonic() - start
     assert process.returncode == 0
-    files.verify(target.read_bytes(), "whole.nlc", Options(model=small_model_path))
+    files.verify_bytes(target.read_bytes(), "whole.nlc", DecodeOptions(model=small_model_path))
     return target.read_bytes(), seconds
 
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from materials import GOLDEN
 
 import nelloc
-from nelloc.codec.adaptive import coder as adaptive
+from nelloc.codec.adaptive import colours as colours_of
 from nelloc.codec.adaptive import native, stream
 from nelloc.codec.adaptive.coder import Form, Shape
 from nelloc.codec.adaptive.stream import UNORDERED, Way, orders
-from nelloc.codec.container import Method, parse
+from nelloc.codec.container import parse
+from nelloc.codec.format import Method
 from nelloc.errors import NellocWarning
 from nelloc.exact.native import _native
 
@@ -55,7 +56,7 @@ def tiles(draw):
     samples = kinds_of_samples(np.random.default_rng(draw(st.integers(0, 2**32))), shape)
     samples = samples.astype(np.uint16 if bits > 8 else np.uint8)
     form = draw(st.sampled_from(Form))
-    if form is Form.PALETTE and native.count_colours(samples, bits) > adaptive.MAX_COLOURS:
+    if form is Form.PALETTE and native.count_colours(samples, bits) > colours_of.MAX_COLOURS:
         form = Form.CANDIDATES_PREDICTED
     count = 1 if form in UNORDERED else len(orders(shape.planes))
     return samples, bits, Way(form, draw(st.integers(0, count - 1)))
@@ -67,10 +68,10 @@ def test_both_write_the_same_record_and_read_it(tile):
     samples, bits, way = tile
     with numpy_alone():
         expected = stream.encode(samples, bits, way)
-        colours = adaptive.count_colours(samples, bits)
+        colours = colours_of.count_colours(samples, bits)
     assert native.codes(samples, bits)
     assert stream.encode(samples, bits, way) == expected
-    assert native.count_colours(samples, bits) == min(colours, adaptive.MAX_COLOURS + 1)
+    assert native.count_colours(samples, bits) == min(colours, colours_of.MAX_COLOURS + 1)
     back = stream.decode(expected, Shape(*samples.shape, bits))
     assert back.dtype == samples.dtype
     assert np.array_equal(back, samples)

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="pairs need torch")
 from pairs import noise, random_pair  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from nelloc.codec.encode import Options, encode_pixels  # noqa: E402
+from nelloc.codec.encode import encode_pixels  # noqa: E402
+from nelloc.codec.options import EncodeOptions  # noqa: E402
 from nelloc.exact.context import INPUT_STEPS  # noqa: E402
 from nelloc.image import from_array  # noqa: E402
 from nelloc.ood.plots import draw_histograms  # noqa: E402
@@ -76,7 +77,7 @@ def test_a_local_model_says_what_its_integer_model_codes(tmp_path, channels):
     path = tmp_path / "local.nlm"
     path.write_bytes(export(local))
     pixels = from_array(image[0] if channels == 1 else image.transpose(1, 2, 0).copy())
-    (coded,) = encode_pixels([pixels], Options(model=path, learn=False), verify=False, measure=True)
+    (coded,) = encode_pixels([pixels], EncodeOptions(model=path, learn=False), verify=False, measure=True)
     assert coded.model_bits / image.size == pytest.approx(bits_per_dimension(network, image[None])[0], abs=0.02)
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 import nelloc
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 from nelloc.files.convert import compress_bytes
 
 nelloc.register()
@@ -51,7 +51,7 @@ def file_bytes(form):
     if form == "PNG":
         return png_bytes()
     if form == "NLC":
-        return compress_bytes(png_bytes(), "a.png", Options(**FAST), verify=True)[1]
+        return compress_bytes(png_bytes(), "a.png", EncodeOptions(**FAST), verify=True)[1]
     image = Image.fromarray(np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3))
     keywords = {"exif": exif(), "icc_profile": PROFILE}
     keywords |= {
@@ -111,7 +111,7 @@ def test_what_is_not_changed_is_kept_as_the_file_has_it(form, loaded):
     if form == "NLC":
         assert back.metadata == image.metadata
     else:
-        whole = compress_bytes(FILES[form], "a", Options(**FAST), verify=True)[1]
+        whole = compress_bytes(FILES[form], "a", EncodeOptions(**FAST), verify=True)[1]
         assert back.metadata == Image.open(io.BytesIO(whole)).metadata
     assert_same(image, back)
 

@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import nelloc
-from nelloc.codec.encode import Options
+from nelloc.codec.options import EncodeOptions
 from nelloc.files.convert import compress_bytes
 
 nelloc.register()
@@ -57,7 +57,7 @@ def metadata(data):
 
 def whole(data):
     """What nelloc.compress keeps of a file."""
-    return metadata(compress_bytes(data, "a", Options(**FAST), verify=True)[1])
+    return metadata(compress_bytes(data, "a", EncodeOptions(**FAST), verify=True)[1])
 
 
 def by_save(image):
@@ -101,7 +101,7 @@ FILES = {
     "jpg": jpeg_with_comments(),
     "tif": tiff_with_tags(),
     "ppm": b"P6 # one\n# two\n2 2 255\n" + bytes(range(12)),
-    "nlc": compress_bytes(chunk_file(), "a.png", Options(**FAST), verify=True)[1],
+    "nlc": compress_bytes(chunk_file(), "a.png", EncodeOptions(**FAST), verify=True)[1],
 }
 each_file = pytest.mark.parametrize("name", FILES)
 

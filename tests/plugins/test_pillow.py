@@ -12,7 +12,7 @@ import nelloc.plugins.pillow
 from nelloc import NellocError
 from nelloc.codec import decode as decoding
 from nelloc.codec import search
-from nelloc.codec.container import Method
+from nelloc.codec.format import Method
 
 nelloc.register()
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.adaptive.coder import MAX_COLOURS, Form
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.colours import MAX_COLOURS
 from nelloc.codec.adaptive.memory import MULTIPLIERS
 from nelloc.codec.adaptive.neighbourhood import median
 from nelloc.codec.adaptive.stream import Way, encode, ways

@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.adaptive import native
+from nelloc.codec.adaptive.colours import indexed, packed
 from nelloc.codec.adaptive.digits import DigitModel
 from nelloc.codec.adaptive.memory import Memory, Recalled, mixed
 from nelloc.codec.adaptive.neighbourhood import Field, Steps, median
@@ -28,9 +28,6 @@ from nelloc.varint import MalformedError
 Numbers = NDArray[np.int64]
 RADIX = 4
 NONE_OF_THEM = 3
-MAX_COLOURS = 256
-# Pixels whose colours are counted in one step.
-_COUNTED_AT_ONCE = 1 << 16
 
 # Neighbours in the order in which neighbourhoods grow, and the sizes of the three neighbourhoods remembered.
 _NEIGHBOURS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, 1), (-2, -1), (0, -3))
@@ -99,7 +96,7 @@ def code(
         return _Walk(coder, form, order, shape, np.array(colours), samples).run()
     known, indices = None, None
     if samples is not None:
-        known, indices = zip(*(_indexed(tile, shape.bits) for tile in samples), strict=True)
+        known, indices = zip(*(indexed(tile, shape.bits) for tile in samples), strict=True)
     palettes = _code_palettes(coder, known, np.array(colours), shape)
     table = _Walk(coder, form, (0,), Shape(1, shape.height, shape.width, 8), np.array(colours), indices).run()
     return np.stack([palette[:, tile[0]] for palette, tile in zip(palettes, table, strict=True)])
@@ -122,32 +119,6 @@ def _table_bits(shape: Shape) -> tuple[int, int, int, int]:
     """Bits of the number of pixels, and of the places of tables: of choices, of samples, of memories."""
     area_bits = max(8, (shape.height * shape.width - 1).bit_length())
     return area_bits, min(area_bits, 16), min(area_bits + 2, 18), min(area_bits + 1, 20)
-
-
-def count_colours(samples: NDArray, bits: int) -> int:
-    """The number of colours of samples (planes, H, W); a larger one than MAX_COLOURS is a lower bound."""
-    if native.codes(samples, bits):
-        return native.count_colours(samples, bits)
-    _, height, width = samples.shape
-    rows = max(1, _COUNTED_AT_ONCE // width)
-    found = np.zeros(0, np.int64)
-    for top in range(0, height, rows):
-        found = np.union1d(found, _packed(list(samples[:, top : top + rows]), bits))
-        if len(found) > MAX_COLOURS:
-            break
-    return len(found)
-
-
-def _packed(samples: Sequence[NDArray], bits: int) -> Numbers:
-    """One number for each colour: the first plane in the lowest bits."""
-    return sum((plane.astype(np.int64) << bits * k for k, plane in enumerate(samples)), np.int64(0))  # type: ignore
-
-
-def _indexed(samples: NDArray, bits: int) -> tuple[Numbers, Numbers]:
-    """The colours (planes, n), in the order of their numbers, and each pixel's place among them (1, H, W)."""
-    colours, places = np.unique(_packed(list(samples), bits), return_inverse=True)
-    planes = np.arange(len(samples))[:, None] * bits
-    return colours >> planes & (1 << bits) - 1, places.reshape(1, *samples.shape[1:])
 
 
 def _code_palettes(coder: Coder, palettes: Sequence[Numbers] | None, colours: Numbers, shape: Shape) -> Numbers:
@@ -245,7 +216,7 @@ class _Walk:
             if not self._form.has_candidates:
                 self._code_samples(np.arange(len(self._tiles)))
                 continue
-            truth = None if self._truth is None else _packed([plane[0, 0] for plane in self._truth], self._shape.bits)
+            truth = None if self._truth is None else packed([plane[0, 0] for plane in self._truth], self._shape.bits)
             recalled = self._recall()
             candidates = self._candidates(recalled)
             choice = self._code_choice(candidates, recalled, truth)
@@ -277,7 +248,7 @@ class _Walk:
             likely = np.where(memory.confidence > 0, memory.first, likely)
             firsts.append(likely if memory is recalled[0] else np.where(memory.confidence > 0, memory.first, west))
         palette = self._form is Form.PALETTE
-        extra = recalled[2].second if palette else _packed(self._predictions, self._shape.bits)
+        extra = recalled[2].second if palette else packed(self._predictions, self._shape.bits)
         rest = [firsts[1], firsts[0], recalled[0].second, recalled[1].second, extra, west, north, northeast, northwest]
         first = firsts[2]
         second = np.full(len(west), -1)
@@ -377,7 +348,7 @@ class _Walk:
 
     def _settle(self, recalled: list[Recalled], choice: Numbers) -> None:
         """Fill in what later steps need, and learn."""
-        colour = _packed([plane[0, 0] for plane in self._planes], self._shape.bits)
+        colour = packed([plane[0, 0] for plane in self._planes], self._shape.bits)
         for residuals, plane, prediction in zip(self._residuals, self._planes, self._predictions, strict=False):
             residuals.set(plane[0, 0] - prediction)
         self._colours.set(colour)

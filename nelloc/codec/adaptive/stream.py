@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 
 from nelloc.codec.adaptive import native
 from nelloc.codec.adaptive.coder import (
-    MAX_COLOURS,
     Form,
     Numbers,
     Shape,
     code,
-    count_colours,
     palette_digits,
     table_bytes,
 )
+from nelloc.codec.adaptive.colours import MAX_COLOURS, count_colours
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter, pixel_checksum
 from nelloc.varint import MalformedError
 

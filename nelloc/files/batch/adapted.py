@@ -10,14 +10,14 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
 from nelloc.files import convert as files
-from nelloc.files.batch.conversion import Conversion, Ready
+from nelloc.files.batch.conversion import Compression, Ready
 from nelloc.files.batch.outcome import Outcome
 from nelloc.files.batch.plan import Job
 from nelloc.files.batch.work import finish, open_jobs, read_job
 from nelloc.image import Pixels
 
 
-def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Conversion) -> Iterator[Outcome]:
+def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression) -> Iterator[Outcome]:
     """Compress files with one model, adapted to all that can be read and are not done, and written into ``folder``.
 
     Images are read again whenever they are needed; only the compressed ones are all kept in memory.
@@ -50,7 +50,7 @@ class _Inputs(Sequence[Pixels]):
     """The images of jobs, read anew each time that one is asked for."""
 
     found: Sequence[tuple[Job, tuple[int, ...]]]
-    conversion: Conversion
+    conversion: Compression
 
     def __len__(self) -> int:
         return len(self.found)

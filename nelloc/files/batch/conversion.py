@@ -9,11 +9,12 @@ from itertools import groupby
 from typing import Any
 
 from nelloc import image, storage
-from nelloc.codec.encode import Options
+from nelloc.codec.options import DecodeOptions, EncodeOptions, Options
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
 from nelloc.files.batch.plan import Job
-from nelloc.files.convert import OpenedFile, OpenedImage, Result
+from nelloc.files.convert import OpenedFile, OpenedImage
+from nelloc.files.result import Result
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ class Conversion(ABC):
         """Compare an input with its output; returns what that lacks. Raises NellocError if their pixels differ."""
 
 
+@dataclass(frozen=True)
 class Compression(Conversion):
     """Image files to .nlc files."""
+
+    options: EncodeOptions
 
     def open(self, data: bytes, job: Job) -> OpenedImage:
         return files.open_image(data, str(job.source), self.options)
@@ -80,17 +84,22 @@ class Compression(Conversion):
         self._target(job)
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
-        files.check_same(ready.opened, self._target(ready.job), self.options, ready.job.target.parent)
+        files.check_same(ready.opened, self._target(ready.job), self._decoding, ready.job.target.parent)
         return ready.opened.pixels.left_out
 
     def _target(self, job: Job) -> OpenedFile:
-        return files.open_compressed(storage.read(job.target), str(job.target), self.options)
+        return files.open_compressed(storage.read(job.target), str(job.target), self._decoding)
+
+    @property
+    def _decoding(self) -> DecodeOptions:
+        return self.options.for_decoding(self.options.backend)
 
 
 @dataclass(frozen=True)
 class Decompression(Conversion):
     """.nlc files to image files, in the format of the output's extension, or of ``suffix`` if there is one."""
 
+    options: DecodeOptions
     suffix: str | None = None
 
     def open(self, data: bytes, job: Job) -> OpenedFile:

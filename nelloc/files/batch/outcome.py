@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nelloc.errors import NellocError
-from nelloc.files.convert import Result
+from nelloc.files.result import Result
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from nelloc.errors import NellocError
 from nelloc.files.batch.outcome import Failed, Outcome, Skipped
-from nelloc.files.convert import IMAGE_SUFFIXES, SUFFIX, default_target
+from nelloc.files.convert import SUFFIX, default_target
+from nelloc.image.formats import IMAGE_SUFFIXES
 
 # Files of at most so many bytes are dealt out together, at most so many and so many bytes at a time.
 SMALL_BYTES = 1 << 16

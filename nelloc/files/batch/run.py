@@ -8,12 +8,19 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from PIL import Image
 
 from nelloc import storage
-from nelloc.codec.encode import Options, Progress
+from nelloc.codec.options import (
+    DecodeKeywords,
+    DecodeOptions,
+    EncodeKeywords,
+    EncodeOptions,
+    Progress,
+    chosen_options,
+)
 from nelloc.codec.parallel import SharedByThreads
 from nelloc.errors import NellocError, NellocWarning
 from nelloc.exact import model_store
@@ -48,17 +55,48 @@ def compress_folder(
     remove: bool = False,
     jobs: int = 1,
     dask: str | None = None,
-    options: Options | None = None,
-    **fields: Any,
+    options: EncodeOptions | None = None,
+    **keywords: Unpack[EncodeKeywords],
 ) -> Iterator[Outcome]:
-    """Compress image files, and those in folders, into the folder ``output``, by default beside themselves.
+    """Compress image files, and those in folders.
 
-    Yields what became of each file; see ``make_plan`` for where it goes, ``Conversion`` and ``Where`` for the
-    keywords, whose others are the fields of ``Options``. With ``adapt`` the model is adapted to all images together
-    and written once, as ID.nlm in ``output``; the last outcome says what that brought. Raises NellocError if nothing
-    can be done at all.
+    Parameters
+    ----------
+    sources : sequence of str or Path
+        Image files and folders.
+    output : str or Path, optional
+        Folder of the .nlc files, which mirrors the tree of ``sources``; by default each is beside its image.
+    recursive : bool
+        Take folders within folders too.
+    force : bool
+        Replace existing outputs, also those that an earlier run made.
+    verify : bool
+        Decode each result and compare it before it is written.
+    remove : bool
+        Delete each image once its output was verified and is on the disk.
+    jobs : int
+        Processes that share the files.
+    dask : str, optional
+        Address of a Dask scheduler whose workers do the work; they need the same paths.
+    options : EncodeOptions, optional
+        How to encode. With ``adapt`` the model is adapted to all images together and written once, as ID.nlm in
+        ``output``.
+    **keywords
+        The fields of `EncodeOptions`, instead of ``options``.
+
+    Yields
+    ------
+    Outcome
+        What became of each file, as it is done: ``Done``, ``Skipped`` or ``Failed``.
+
+    Raises
+    ------
+    NellocError
+        If nothing can be done at all; a file that fails is an outcome.
+    TypeError
+        If a keyword is unknown, of the wrong type, or given beside ``options``.
     """
-    conversion = Compression(options or Options(**fields), force, verify, remove)
+    conversion = Compression(chosen_options(EncodeOptions, options, keywords), force, verify, remove)
     plan = make_plan(sources, output, COMPRESS, recursive=recursive)
     yield from run(plan, conversion, Where(jobs, dask), None if output is None else Path(output))
 
@@ -73,11 +111,33 @@ def decompress_folder(
     remove: bool = False,
     jobs: int = 1,
     dask: str | None = None,
-    options: Options | None = None,
-    **fields: Any,
+    options: DecodeOptions | None = None,
+    **keywords: Unpack[DecodeKeywords],
 ) -> Iterator[Outcome]:
-    """Decompress .nlc files, and those in folders, to the image format of ``suffix``; see ``compress_folder``."""
-    conversion = Decompression(options or Options(**fields), force, True, remove)
+    """Decompress .nlc files, and those in folders.
+
+    Parameters
+    ----------
+    sources, output, recursive, force, remove, jobs, dask
+        As for `compress_folder`, with .nlc files in place of images.
+    suffix : str
+        Extension of the image files, which chooses their format.
+    options : DecodeOptions, optional
+        How to decode.
+    **keywords
+        The fields of `DecodeOptions`, instead of ``options``.
+
+    Yields
+    ------
+    Outcome
+        As `compress_folder`.
+
+    Raises
+    ------
+    NellocError, TypeError
+        As `compress_folder`.
+    """
+    conversion = Decompression(chosen_options(DecodeOptions, options, keywords), force, True, remove)
     plan = make_plan(sources, output, decompress_to(suffix), recursive=recursive)
     yield from run(plan, conversion, Where(jobs, dask))
 
@@ -87,7 +147,7 @@ def run(plan: Plan, conversion: Conversion, where: Where, output: Path | None = 
     yield from plan.outcomes
     for folder in dict.fromkeys(job.target.parent for job in plan.jobs):
         storage.remove_leftovers(folder)
-    if conversion.options.adapt:
+    if isinstance(conversion, Compression) and conversion.options.adapt:
         if output is None or where != Where():
             raise NellocError("adapting to a folder needs an output folder, and one process; leave out jobs and dask")
         from nelloc.files.batch.adapted import compress_adapted

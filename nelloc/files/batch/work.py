@@ -14,7 +14,7 @@ from nelloc.errors import NellocError
 from nelloc.files.batch.conversion import Conversion, Ready
 from nelloc.files.batch.outcome import Done, Failed, Outcome, Skipped
 from nelloc.files.batch.plan import Job
-from nelloc.files.convert import Result
+from nelloc.files.result import Result
 from nelloc.image.formats.lossy import grown
 
 # Images are coded together, in one wavefront, up to so many pixels.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nelloc import image, storage
 from nelloc.errors import NellocError
-from nelloc.files.convert import IMAGE_SUFFIXES
+from nelloc.image.formats import IMAGE_SUFFIXES
 from nelloc.research.vae.models import Kind
 from nelloc.training.datasets import read_idx
 

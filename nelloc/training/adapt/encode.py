@@ -10,7 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nelloc.codec.effort import photograph_tile
-from nelloc.codec.encode import Encoded, Options, encode_pixels, has_colour, model_for, verify_encoded
+from nelloc.codec.encode import Encoded, encode_pixels, has_colour, model_for, verify_encoded
+from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
@@ -53,7 +54,7 @@ def default_minutes(pixels: int) -> float:
 
 def encode_adapted(
     pixels: Sequence[Pixels],
-    options: Options,
+    options: EncodeOptions,
     *,
     verify: bool,
     embed: bool,
@@ -99,14 +100,14 @@ class _Images:
     """
 
     pixels: Sequence[Pixels]
-    options: Options
+    options: EncodeOptions
     areas: list[int]
     groups: list[tuple[ExactModel, list[int]]]
     plain: list[int]
     models: list[ExactModel]
 
     @classmethod
-    def of(cls, pixels: Sequence[Pixels], options: Options) -> _Images:
+    def of(cls, pixels: Sequence[Pixels], options: EncodeOptions) -> _Images:
         """Asks for each image once."""
         areas: list[int] = []
         members: dict[bytes, list[int]] = {}

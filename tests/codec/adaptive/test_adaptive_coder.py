@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nelloc.codec.adaptive.coder import MAX_COLOURS, count_colours
+from nelloc.codec.adaptive.colours import MAX_COLOURS, count_colours
 
 
 @pytest.mark.parametrize("colours", [1, 200, MAX_COLOURS, MAX_COLOURS + 1])

@@ -24,6 +24,7 @@ from nelloc.files import convert as files
 from nelloc.files.batch.outcome import Done, Failed, Outcome, Skipped, Summary
 from nelloc.files.batch.plan import COMPRESS, Job, make_plan
 from nelloc.files.batch.run import compress_folder, decompress_folder
+from nelloc.files.info import info_of_bytes
 
 PACKAGE = Path(nelloc.__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE)}
@@ -483,5 +484,5 @@ def test_a_model_in_a_folder_above_is_found():
     back = by_stem(decompress_folder(["out"], "back", recursive=True))
     assert kinds(back) == dict.fromkeys(NAMES, Done)
     assert Path("back/deep/er/a.png").exists()
-    found = files.info(Path("out/deep/er/a.nlc").read_bytes(), "a.nlc", folder=Path("out/deep/er"))
+    found = info_of_bytes(Path("out/deep/er/a.nlc").read_bytes(), "a.nlc", folder=Path("out/deep/er"))
     assert found.model_place == "in a folder above"

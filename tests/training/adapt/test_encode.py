@@ -11,7 +11,8 @@ pytest.importorskip("torch")
 
 from nelloc import image as images
 from nelloc.codec import container
-from nelloc.codec.encode import Options, Progress
+from nelloc.codec.format import NO_MODEL
+from nelloc.codec.options import EncodeOptions, Progress
 from nelloc.exact import model_store
 from nelloc.training.adapt import encode
 from nelloc.training.adapt.encode import encode_adapted
@@ -43,7 +44,7 @@ def test_rgb_and_gray_images_have_models_of_their_own(tmp_path, monkeypatch):
     large, tiny = smooth(60, 70), smooth(3, 4)[:, :, 0]
     pixels = [images.from_array(array, "x") for array in (tiny, large, large)]
     progress = Count()
-    options = Options(adapt=True, adapt_minutes=0.01, threads=1, progress=progress)
+    options = EncodeOptions(adapt=True, adapt_minutes=0.01, threads=1, progress=progress)
     encoded, found = encode_adapted(pixels, options, verify=True, embed=False)
     assert progress.expected == progress.done
     # A tiny gray image is not worth a model; two large ones share theirs.
@@ -70,7 +71,10 @@ def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, ke
     monkeypatch.setattr(encode, "encode_pixels", coded)
     monkeypatch.setattr("nelloc.training.adapt.finetune.adapt", lambda *_, **__: adapted)
     (file,), found = encode_adapted(
-        [images.from_array(smooth(60, 70), "x")], Options(adapt=True, adapt_minutes=0.01), verify=False, embed=False
+        [images.from_array(smooth(60, 70), "x")],
+        EncodeOptions(adapt=True, adapt_minutes=0.01),
+        verify=False,
+        embed=False,
     )
     assert (found.models, len(file.data)) == (((adapted,), after) if kept else ((), 1_000_000))
     assert (found.shipped_bytes, found.adapted_bytes) == (1_000_000, after + 1000)
@@ -83,10 +87,10 @@ def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_
     alpha = np.dstack([colour, colour[:, :, :1]])
     kinds = [alpha, alpha[:, :, 2:], colour.astype(np.uint16) * 250 + 7, colour[:, :, 0] > 128]
     pixels = [images.from_array(array, "x") for array in kinds]
-    options = Options(model=path, adapt=True, adapt_minutes=0.01, threads=1, effort=1)
+    options = EncodeOptions(model=path, adapt=True, adapt_minutes=0.01, threads=1, effort=1)
     encoded, found = encode_adapted(pixels, options, verify=True, embed=False)
     ids = [container.parse(file.data).model_id for file in encoded]
-    assert ids == [*[found.models[0].model.id] * 2, model_store.find(path).id, container.NO_MODEL]
+    assert ids == [*[found.models[0].model.id] * 2, model_store.find(path).id, NO_MODEL]
     assert found.adapted_bytes == sum(len(file.data) for file in encoded) + len(found.models[0].differences)
     (_,), found = encode_adapted(pixels[3:], options, verify=True, embed=True)
     assert (found.models, found.pixels, found.gain) == ((), 0, 0)

@@ -10,7 +10,8 @@ import torch
 
 from nelloc import NellocError
 from nelloc import image as images
-from nelloc.codec.encode import Options, encode_pixels
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import EncodeOptions
 from nelloc.exact.model import load_model
 from nelloc.exact.model_delta import apply_differences, parse_differences
 from nelloc.training.adapt import encode, finetune
@@ -33,7 +34,7 @@ def test_the_bits_trained_on_are_those_of_the_coder(planes, small_model_path):
     image = smooth(planes, 40, 50)
     pixels = images.from_array(image[0] if planes == 1 else image.transpose(1, 2, 0), "x")
     (coded,) = encode_pixels(
-        [pixels], Options(model=small_model_path, tile=16, learn=False), verify=False, measure=True
+        [pixels], EncodeOptions(model=small_model_path, tile=16, learn=False), verify=False, measure=True
     )
     network = restore(load_model(BASE))
     pool = finetune.TilePool.of([image], 16)
@@ -80,4 +81,4 @@ def test_more_pixels_are_adapted_to_for_longer():
 def test_minutes_out_of_range_are_refused():
     for minutes in (0, -1, 1e9, float("nan")):
         with pytest.raises(NellocError, match="minutes"):
-            Options(adapt=True, adapt_minutes=minutes)
+            EncodeOptions(adapt=True, adapt_minutes=minutes)

@@ -9,7 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the models need torch")
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.codec.encode import Options, encode_pixels  # noqa: E402
+from nelloc.codec.encode import encode_pixels  # noqa: E402
+from nelloc.codec.options import EncodeOptions  # noqa: E402
 from nelloc.exact import backends  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL, INPUT_CLIP, border_distances, input_count  # noqa: E402
 from nelloc.exact.encode_tile import context_sources  # noqa: E402
@@ -73,7 +74,7 @@ def test_coded_bits_are_those_of_the_trained_network(shape, rounding, tmp_path):
     model = tmp_path / "model.nlm"
     model.write_bytes(export(trained))
     (encoded,) = encode_pixels(
-        [from_array(coded, "image")], Options(model=model, learn=False), verify=True, measure=True
+        [from_array(coded, "image")], EncodeOptions(model=model, learn=False), verify=True, measure=True
     )
     expected = evaluate(trained, batch, rounding=rounding)
     assert encoded.model_bits / coded.size == pytest.approx(expected, abs=0.002 if rounding else 0.03)

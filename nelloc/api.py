@@ -1,0 +1,153 @@
+"""The codec on images and arrays in memory. Files are converted by ``nelloc.files``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nelloc import image as images
+from nelloc.codec.decode import decode_files, open_file
+from nelloc.codec.encode import encode_pixels
+from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, EncodeOptions, chosen_options
+from nelloc.image import Pixels
+
+Buffer = bytes | bytearray | memoryview
+Source = Image.Image | NDArray[Any] | Pixels
+
+
+def encode(
+    image: Source, *, verify: bool = True, options: EncodeOptions | None = None, **keywords: Unpack[EncodeKeywords]
+) -> bytes:
+    """Compress an image to .nlc bytes.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image or numpy.ndarray
+        A Pillow image (docs/FORMAT.md has the modes), or an array of uint8 or uint16, of any byte order and memory
+        layout: (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA.
+    verify : bool
+        Decode the result and compare it with the image.
+    options : EncodeOptions, optional
+        How to encode.
+    **keywords
+        The fields of `EncodeOptions`, instead of ``options``.
+
+    Returns
+    -------
+    bytes
+        What `nelloc compress` writes to a file: it depends on the pixels, the metadata, the options and the model
+        only, not on the machine.
+
+    Raises
+    ------
+    NellocError
+        If the image cannot be kept exactly, or if an option is out of range.
+    TypeError
+        If a keyword is unknown, of the wrong type, or given beside ``options``.
+    """
+    chosen = chosen_options(EncodeOptions, options, keywords)
+    return encode_many([image], verify=verify, options=chosen)[0]
+
+
+def encode_many(
+    images: Sequence[Source],
+    *,
+    verify: bool = True,
+    options: EncodeOptions | None = None,
+    **keywords: Unpack[EncodeKeywords],
+) -> list[bytes]:
+    """Compress several images together: much faster for small ones.
+
+    Parameters
+    ----------
+    images : sequence
+        Images as `encode` takes them.
+    verify, options, **keywords
+        As for `encode`.
+
+    Returns
+    -------
+    list of bytes
+        The same bytes as `encode` gives for each.
+
+    Raises
+    ------
+    NellocError, TypeError
+        As `encode`.
+    """
+    chosen = chosen_options(EncodeOptions, options, keywords)
+    names = [f"image {number}" if len(images) > 1 else "image" for number in range(len(images))]
+    pixels = [_pixels(image, name) for image, name in zip(images, names, strict=True)]
+    if chosen.strip:
+        pixels = [item.stripped() for item in pixels]
+    if not chosen.adapt:
+        return [encoded.data for encoded in encode_pixels(pixels, chosen, verify=verify)]
+    from nelloc.training.adapt.encode import encode_adapted
+
+    return [encode_adapted([item], chosen, verify=verify, embed=True)[0][0].data for item in pixels]
+
+
+def decode(data: Buffer, *, options: DecodeOptions | None = None, **keywords: Unpack[DecodeKeywords]) -> NDArray[Any]:
+    """Decompress .nlc bytes to samples, as ``numpy.asarray`` gives those of a Pillow image.
+
+    Parameters
+    ----------
+    data : bytes, bytearray or memoryview
+        A whole .nlc file.
+    options : DecodeOptions, optional
+        How to decode.
+    **keywords
+        The fields of `DecodeOptions`, instead of ``options``.
+
+    Returns
+    -------
+    numpy.ndarray
+        In C order: (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB and (H, W, 4) for RGBA, of uint8
+        or uint16; (H, W) indices for an image with a palette, and bool for a bilevel one.
+
+    Raises
+    ------
+    NellocError
+        If the data are not a whole and undamaged file, or their model is not found.
+    TypeError
+        As `encode`.
+    """
+    return decode_many([data], options=chosen_options(DecodeOptions, options, keywords))[0]
+
+
+def decode_many(
+    data: Sequence[Buffer], *, options: DecodeOptions | None = None, **keywords: Unpack[DecodeKeywords]
+) -> list[NDArray[Any]]:
+    """Decompress several files together: much faster for small images.
+
+    Parameters
+    ----------
+    data : sequence
+        Files as `decode` takes them.
+    options, **keywords
+        As for `decode`.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        The samples of each, as `decode` gives them.
+
+    Raises
+    ------
+    NellocError, TypeError
+        As `decode`.
+    """
+    chosen = chosen_options(DecodeOptions, options, keywords)
+    names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
+    files = [open_file(bytes(memoryview(item)), name, chosen) for item, name in zip(data, names, strict=True)]
+    return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, chosen)]
+
+
+def _pixels(image: Source, source: str) -> Pixels:
+    if isinstance(image, Pixels):
+        return image
+    return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)

@@ -1,0 +1,105 @@
+"""What .nlc files hold, read without decoding them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from nelloc import storage
+from nelloc.codec import container
+from nelloc.codec.decode import locate_model
+from nelloc.codec.description import read_description
+from nelloc.codec.format import SectionType
+from nelloc.codec.tiling import tile_count
+from nelloc.errors import NellocError
+from nelloc.image.limits import MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says of itself, without decoding it.
+
+    ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
+    ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
+    model has the id 00000000.
+    """
+
+    file: str
+    bytes: int
+    kind: str
+    width: int
+    height: int
+    tile: int
+    tiles: int
+    model: str
+    model_name: str | None
+    model_place: str | None
+    model_bytes: int
+    bits_per_dimension: float
+    bits: int
+    methods: dict[str, int]
+    metadata: dict[str, int]
+    metadata_bytes: int
+
+
+def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
+    """Read what an .nlc file holds, without decoding it.
+
+    Parameters
+    ----------
+    source : str or Path
+        The .nlc file.
+    max_pixels : int
+        Images of more pixels are refused.
+
+    Returns
+    -------
+    Info
+        Size, kind and depth of the image, methods of its tiles, its model and metadata.
+
+    Raises
+    ------
+    NellocError
+        If it is not a whole .nlc file.
+    """
+    return info_of_bytes(storage.read(Path(source)), str(source), max_pixels=max_pixels, folder=Path(source).parent)
+
+
+def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, folder: Path | None = None) -> Info:
+    """Read what .nlc bytes hold, and where their model is found, ``folder`` included.
+
+    Raises NellocError if they are not a whole file.
+    """
+    file = container.parse(data, source, max_pixels=max_pixels)
+    section, description = file.model_section, read_description(file, source)
+    packed = file.section(SectionType.METADATA)
+    items: dict[str, int] = {}
+    for item in description.metadata.items:
+        items[item.name] = items.get(item.name, 0) + len(item.data)
+    place: str | None = None
+    name: str | None = None
+    if not file.needs_model:
+        place = "none needed"
+    with contextlib.suppress(NellocError):  # a model that is missing or damaged
+        located = locate_model(file, source, None, folder)
+        place, name = located.place, None if located.path is None else located.path.stem
+    return Info(
+        file=source,
+        bytes=len(data),
+        kind=file.kind.name,
+        width=file.width,
+        height=file.height,
+        tile=file.tile,
+        tiles=tile_count(file.height, file.width, file.tile),
+        model=file.model_id.hex(),
+        model_name=name,
+        model_place=place,
+        model_bytes=0 if section is None else len(section.data),
+        bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
+        bits=min(description.depths[0].bits, file.kind.groups[0].bits),
+        methods=dict(Counter(record.method.name.lower() for record in file.records)),
+        metadata=items,
+        metadata_bytes=0 if packed is None else len(packed),
+    )

@@ -1,0 +1,44 @@
+"""What became of a file that was converted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What adapting the model brought.
+
+    ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
+    none if they saved too little, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
+    it, ``adapted_bytes`` of all files made with the adapted ones and of these; ``gain`` is the share of bytes saved.
+    """
+
+    models: tuple[str, ...]
+    model_bytes: int
+    shipped_bytes: int
+    adapted_bytes: int
+    gain: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was done: the files, their sizes in bytes, and the image.
+
+    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was.
+    """
+
+    source: str
+    target: str
+    source_bytes: int
+    target_bytes: int
+    width: int
+    height: int
+    planes: int
+    left_out: tuple[str, ...] = ()
+    adapted: Gain | None = None
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        return self.width * self.height * self.planes

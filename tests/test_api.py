@@ -1,0 +1,124 @@
+"""Promises of the public functions: what they refuse, and what they export."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pytest
+
+import nelloc
+from nelloc.codec.options import DecodeKeywords, EncodeKeywords
+from nelloc.files.batch.outcome import Done
+
+IMAGE = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+DATA = nelloc.encode(IMAGE)
+CALLS = {
+    "encode": lambda **keywords: nelloc.encode(IMAGE, **keywords),
+    "encode_many": lambda **keywords: nelloc.encode_many([IMAGE], **keywords),
+    "decode": lambda **keywords: nelloc.decode(DATA, **keywords),
+    "decode_many": lambda **keywords: nelloc.decode_many([DATA], **keywords),
+    "compress": lambda **keywords: nelloc.compress("a.png", **keywords),
+    "decompress": lambda **keywords: nelloc.decompress("a.nlc", **keywords),
+    "compress_folder": lambda **keywords: list(nelloc.compress_folder(["a.png"], **keywords)),
+    "decompress_folder": lambda **keywords: list(nelloc.decompress_folder(["a.nlc"], **keywords)),
+    "verify": lambda **keywords: nelloc.verify("a.nlc", **keywords),
+}
+ENCODING = ("encode", "encode_many", "compress", "compress_folder")
+
+
+def kinds(name: str) -> tuple[type, type]:
+    """The options that a function takes, and the others."""
+    both = nelloc.EncodeOptions, nelloc.DecodeOptions
+    return both if name in ENCODING else both[::-1]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_unknown_keywords_are_refused(name):
+    with pytest.raises(TypeError, match="unknown keyword tiel"):
+        CALLS[name](tiel=3)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_keywords_beside_options_are_refused(name):
+    with pytest.raises(TypeError, match="options and threads, tiel were both given"):
+        CALLS[name](options=kinds(name)[0](), threads=1, tiel=3)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_options_of_the_other_direction_are_refused(name):
+    right, wrong = kinds(name)
+    with pytest.raises(TypeError, match=f"options must be {right.__name__}, not {wrong.__name__}"):
+        CALLS[name](options=wrong())
+    with pytest.raises(TypeError, match="unknown keyword"):
+        CALLS[name](**{"region" if name in ENCODING else "effort": None})
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"tile": "256"}, "tile must be int, or None, not str"),
+        ({"tile": True}, "tile must be int, or None, not bool"),
+        ({"effort": None}, "effort must be int, not NoneType"),
+        ({"effort": 5.0}, "effort must be int, not float"),
+        ({"learn": 1}, "learn must be bool, not int"),
+        ({"model": b"fast"}, "model must be str or Path, or None, not bytes"),
+        ({"threads": 1.5}, "threads must be int, or None, not float"),
+        ({"backend": 3}, "backend must be str, or None, not int"),
+        ({"progress": print}, "progress must be Progress, not builtin_function_or_method"),
+    ],
+)
+def test_options_of_the_wrong_type_are_named(keywords, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        nelloc.encode(IMAGE, **keywords)
+
+
+def test_a_region_of_the_wrong_type_is_named():
+    with pytest.raises(TypeError, match=r"^region must be Rectangle, or None, not tuple$"):
+        nelloc.decode(DATA, region=(0, 0, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [(nelloc.EncodeOptions, EncodeKeywords), (nelloc.DecodeOptions, DecodeKeywords)],
+    ids=["encode", "decode"],
+)
+def test_the_keywords_that_editors_know_are_the_fields_of_the_options(options, keywords):
+    assert {field.name for field in dataclasses.fields(options)} == set(keywords.__annotations__)
+
+
+def test_a_file_is_described_and_verified(tmp_path):
+    path = tmp_path / "a.nlc"
+    path.write_bytes(DATA)
+    found = nelloc.info(path)
+    assert (found.width, found.height, found.kind, found.bytes) == (5, 4, "RGB", len(DATA))
+    assert (nelloc.verify(path).width, nelloc.verify(path).height) == (5, 4)
+    path.write_bytes(DATA[:5])
+    for check in (nelloc.verify, nelloc.info):
+        with pytest.raises(nelloc.NellocError, match=r"a\.nlc: "):
+            check(path)
+
+
+def test_folders_are_converted_both_ways(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.nlc").write_bytes(DATA)
+    back = list(nelloc.decompress_folder([tmp_path / "in"], tmp_path / "images"))
+    again = list(nelloc.compress_folder([tmp_path / "images"], tmp_path / "out"))
+    assert [type(outcome) for outcome in (*back, *again)] == [Done, Done]
+    assert (tmp_path / "out" / "a.nlc").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_samples_of_either_byte_order_are_the_same_image(order):
+    samples = (np.arange(60).reshape(3, 20) * 1000).astype(f"{order}u2")
+    data = nelloc.encode(samples)
+    assert data == nelloc.encode(samples.astype(np.uint16))
+    np.testing.assert_array_equal(nelloc.decode(data), samples)
+
+
+def test_all_public_names_are_there_and_described():
+    for name in nelloc.__all__:
+        assert name in dir(nelloc)
+        if not name.startswith("__"):
+            assert inspect.getdoc(getattr(nelloc, name)), name
