@@ -24,6 +24,8 @@ _LZMA = {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}
 _LITERAL_CONTEXT_BITS = (3, 0)
 # The last byte of every LZMA2 stream, which is not written.
 _END = b"\0"
+# Filters are ranked on about this number of bytes.
+_RANKED_BYTES = 1 << 15
 
 
 class Predictor(enum.IntEnum):
@@ -69,18 +71,21 @@ def filters(planes: int) -> Iterator[Filter]:
                 yield Filter(predictor, planar, green)
 
 
-def likely_filter(samples: Samples) -> Filter:
-    """The filter after which samples (planes, H, W) are smallest when they are packed at little effort."""
+def likely_filters(samples: Samples) -> list[Filter]:
+    """The two filters after which some rows in the middle of samples (planes, H, W) are smallest.
 
-    def size(filter_: Filter) -> int:
-        stop_if_not_wanted()  # all of them may take seconds
-        return len(_packed(_filtered(samples, filter_), preset=1))
-
-    return min(filters(len(samples)), key=size)
+    The rows are packed at little effort. That ranks filters as well as all of the samples do, which take seconds.
+    """
+    planes, height, width = samples.shape
+    rows = min(height, max(1, _RANKED_BYTES // (planes * width)))
+    top = (height - rows) // 2
+    part = samples[:, top : top + rows]
+    return sorted(filters(planes), key=lambda filter_: len(_packed(_filtered(part, filter_), preset=1)))[:2]
 
 
 def encode(samples: Samples, filter_: Filter) -> bytes:
     """The data of a record of samples (planes, H, W)."""
+    stop_if_not_wanted()  # packing may take seconds
     data = _filtered(samples, filter_)
     packed = min((_packed(data, preset=9, lc=bits, lp=0, pb=0) for bits in _LITERAL_CONTEXT_BITS), key=len)
     return bytes([filter_.number]) + packed.removesuffix(_END)

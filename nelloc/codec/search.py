@@ -12,7 +12,7 @@ from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way, ways
 from nelloc.codec.effort import LARGE_TILE, Effort, photograph_tile
 from nelloc.codec.format import Method
-from nelloc.codec.lzma_rows import Filter, likely_filter
+from nelloc.codec.lzma_rows import Filter, likely_filters
 from nelloc.codec.tiling import DEFAULT_TILE, tiles
 from nelloc.image import mapped_array
 from nelloc.image.kinds import Group, Kind, Role
@@ -158,7 +158,7 @@ def _modelled(effort: int, look: _Look) -> Iterator[Trial]:
 def _rows(samples: Samples, bits: int) -> Iterator[Trial]:
     """Filtered rows, which are of bytes only."""
     if bits <= 8:
-        yield Trial(Method.ROWS, likely_filter(samples))
+        yield from (Trial(Method.ROWS, filter_) for filter_ in likely_filters(samples))
 
 
 def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nelloc.codec import plain_tiles
 from nelloc.codec.format import Method
-from nelloc.codec.lzma_rows import Filter, Predictor, filters, likely_filter
+from nelloc.codec.lzma_rows import Filter, Predictor, filters, likely_filters
 from nelloc.varint import MalformedError
 
 
@@ -41,10 +41,18 @@ def test_filtered_rows_of_another_size_or_filter_are_refused():
             plain_tiles.decode(Method.ROWS, data, samples.shape, bits)
 
 
-def test_the_likely_filter_sees_repeats_that_are_far_apart():
+def test_the_likely_filters_keep_repeats_that_are_far_apart():
     noise = np.random.default_rng(0).integers(0, 256, (1, 200, 250)).astype(np.uint8)
     samples = np.tile(noise, (1, 2, 1))
-    assert len(plain_tiles.encode(Method.ROWS, samples, 8, likely_filter(samples))) < 51_000
+    for filter_ in likely_filters(samples):
+        assert len(plain_tiles.encode(Method.ROWS, samples, 8, filter_)) < 51_000
+
+
+def test_the_likely_filters_fit_the_samples():
+    rows = np.tile(np.random.default_rng(0).integers(0, 256, (3, 1, 300)).astype(np.uint8), (1, 300, 1))
+    assert Predictor.NORTH in {filter_.predictor for filter_ in likely_filters(rows)}
+    gray = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 300, 300)).astype(np.uint8), 3, axis=0)
+    assert any(filter_.green for filter_ in likely_filters(gray))
 
 
 @pytest.mark.parametrize("planes", [1, 3])
