@@ -90,7 +90,13 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
         size = sum(path.stat().st_size for path in target.iterdir())
         assert size == (gain.adapted_bytes if gain.models else gain.shipped_bytes)
         for key, array in arrays.items():
-            files.decompress(target / f"{key}.nlc", Path(folder, "back.png"), force=True, **options)
+            files.decompress(
+                target / f"{key}.nlc",
+                Path(folder, "back.png"),
+                force=True,
+                model=options["model"],
+                threads=options["threads"],
+            )
             assert np.array_equal(np.asarray(Image.open(Path(folder, "back.png"))), array), f"{key} came back changed"
     samples = sum(array.size for array in arrays.values())
     return Row(name, label, minutes, samples, gain.shipped_bytes, size, gain.model_bytes, seconds)

@@ -44,7 +44,7 @@ def measure(name: str, arrays: dict, options: EncodeOptions) -> list[Row]:
     pixels = {key: images.from_array(array, key) for key, array in arrays.items()}
     encoded = encode_pixels(list(pixels.values()), options, verify=False, measure=True)
     files = [parse(item.data) for item in encoded]
-    decoded = decode_files(files, list(pixels), options)
+    decoded = decode_files(files, list(pixels), options.for_decoding(options.backend))
     rows = []
     for (key, array), item, back in zip(arrays.items(), encoded, decoded, strict=True):
         assert np.array_equal(array, images.to_array(back)), f"{key} came back changed"

@@ -72,8 +72,8 @@ def numbered() -> Iterator[None]:
         del MODEL_NUMBERS[255]
 
 
-def options() -> nelloc.EncodeOptions:
-    return nelloc.EncodeOptions(model=MODELS[0], max_pixels=MAX_PIXELS, threads=1)
+def options() -> nelloc.DecodeOptions:
+    return nelloc.DecodeOptions(model=MODELS[0], max_pixels=MAX_PIXELS, threads=1)
 
 
 def decoded(data: bytes) -> Pixels:

@@ -170,7 +170,7 @@ def test_slices_are_decoded_when_they_are_asked_for_and_name_their_damage(small_
     monkeypatch.setattr(decoding, "PIXELS_AT_ONCE", 1)
     image = picture(4 * TILE, 2 * TILE)
     file = damage(nelloc.encode(image, model=small_model_path, tile=TILE), 5)
-    options = nelloc.EncodeOptions(model=small_model_path, threads=1)
+    options = nelloc.DecodeOptions(model=small_model_path, threads=1)
     with pytest.raises(NellocError, match="tile 5"):
         nelloc.decode(file, options=options)
     options = nelloc.DecodeOptions(model=small_model_path, threads=1, allow_damaged=True)

@@ -70,7 +70,9 @@ def run(case: Case, options: EncodeOptions, exiftool: ExifTool | None = None, vi
     """Read, encode, decode and write a case; and let others read what was written, with exiftool and vips if given."""
     pixels = image.read(case.data, case.name)
     (encoded,) = encode_pixels([pixels], options, verify=False)
-    (back,) = decode_files([container.parse(encoded.data, case.name)], [case.name], options)
+    (back,) = decode_files(
+        [container.parse(encoded.data, case.name)], [case.name], options.for_decoding(options.backend)
+    )
     array = image.to_array(back)
     suffix = case.suffix if case.suffix in image.OUTPUT_SUFFIXES else ".png"
     written = image.write(back, suffix, case.name)

@@ -57,17 +57,18 @@ def test_big_images_make_the_same_files_and_come_back(kind, tmp_path, small_mode
     pixels = from_array(array)
     path.write_bytes(image.write(pixels, ".png").data)
     options = EncodeOptions(model=small_model_path, tile=16, threads=2, effort=8)
+    decoding = DecodeOptions(model=small_model_path, threads=2)
     files.compress(path, tmp_path / "whole.nlc", options=options)
     big()
     files.compress(path, tmp_path / "sliced.nlc", options=options)
     assert (tmp_path / "sliced.nlc").read_bytes() == (tmp_path / "whole.nlc").read_bytes()
-    files.verify((tmp_path / "sliced.nlc").read_bytes(), "sliced.nlc", options)
+    files.verify_bytes((tmp_path / "sliced.nlc").read_bytes(), "sliced.nlc", decoding)
     suffix = ".ppm" if kind in ("rgb", "deep") else ".pgm" if kind == "gray" else ".png"
     for name in ("back.png", f"other{suffix}"):
-        result = files.decompress(tmp_path / "sliced.nlc", tmp_path / name, options=options)
+        result = files.decompress(tmp_path / "sliced.nlc", tmp_path / name, options=decoding)
         assert (result.width, result.height, result.left_out) == (50, 70, ())
         assert image.same_picture(image.read((tmp_path / name).read_bytes(), name), pixels)
-    region = dataclasses.replace(options, region=Rectangle(13, 7, 40, 30))
+    region = dataclasses.replace(decoding, region=Rectangle(13, 7, 40, 30))
     files.decompress(tmp_path / "sliced.nlc", tmp_path / "part.png", options=region)
     part = image.to_array(image.read((tmp_path / "part.png").read_bytes(), "part"))
     np.testing.assert_array_equal(part, array[13:53, 7:37])
@@ -75,12 +76,12 @@ def test_big_images_make_the_same_files_and_come_back(kind, tmp_path, small_mode
 
 def test_what_is_left_of_a_big_damaged_file_is_written_and_named(tmp_path, small_model_path, big):
     array = picture("rgb")
-    options = DecodeOptions(model=small_model_path, tile=16, effort=1, allow_damaged=True)
-    data = bytearray(nelloc.encode(array, options=options))
+    options = DecodeOptions(model=small_model_path, allow_damaged=True)
+    data = bytearray(nelloc.encode(array, model=small_model_path, tile=16, effort=1))
     data[-5] ^= 1
     big()
     with pytest.raises(NellocError, match=r"damaged tiles, 1 of 20: tile 19 \(37,56,13,14\)"):
-        files.verify(bytes(data), "file", options)
+        files.verify_bytes(bytes(data), "file", options)
     result, written = files.decompress_bytes(bytes(data), "file", options)
     assert result.damaged == ("tile 19 (37,56,13,14)",)
     back = image.to_array(image.read(written, "back"))
@@ -93,8 +94,9 @@ def test_what_is_left_of_a_big_damaged_file_is_written_and_named(tmp_path, small
 
 def test_the_output_of_a_big_image_is_compared_by_slices(tmp_path, small_model_path, big):
     array = picture("rgb")
-    options = EncodeOptions(model=small_model_path, tile=16, effort=1)
-    compressed = files.open_compressed(nelloc.encode(array, options=options), "file", options)
+    options = DecodeOptions(model=small_model_path)
+    encoded = nelloc.encode(array, model=small_model_path, tile=16, effort=1)
+    compressed = files.open_compressed(encoded, "file", options)
     changed = array.copy()
     changed[-1, -1, -1] ^= 1
     big()
@@ -125,8 +127,8 @@ def test_a_big_file_that_does_not_decode_to_its_image_is_not_written(tmp_path, s
 def test_metadata_that_a_big_output_cannot_hold_is_named_and_keeps_the_input(tmp_path, small_model_path, big):
     path = tmp_path / "photo.png"
     Image.fromarray(picture("rgb")).save(path, dpi=(300, 300))
-    options = EncodeOptions(model=small_model_path, tile=16, effort=1)
-    files.compress(path, tmp_path / "file.nlc", options=options)
+    files.compress(path, tmp_path / "file.nlc", model=small_model_path, tile=16, effort=1)
+    options = DecodeOptions(model=small_model_path)
     big()
     opened = files.open_compressed((tmp_path / "file.nlc").read_bytes(), "file", options)
     ((result, _),) = files.decode_images([opened], options, ".ppm", None)
