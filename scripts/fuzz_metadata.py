@@ -462,8 +462,10 @@ def _plain(value: Any) -> list[str]:
     """
     if isinstance(value, list):
         return sorted(text for one in value for text in _plain(one))
-    found = chr(value) if isinstance(value, int) and 32 < value < 127 else str(value)  # a byte, of BigTIFF a letter
-    if found.startswith("base64:"):
+    found = str(value)
+    if isinstance(value, int) and 32 < value < 256:  # one byte of type UNDEFINED is a number of TIFF, a text of BigTIFF
+        found = bytes([value]).decode("utf-8", "surrogateescape")
+    elif found.startswith("base64:"):
         found = base64.b64decode(found.removeprefix("base64:")).decode("utf-8", "surrogateescape")
     return sorted(line.rstrip("\0") for line in found.split("\n"))
 
@@ -517,6 +519,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=None, help="folder for files that came back changed")
     args = parser.parse_args()
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
     version = outside_readers.version("exiftool")
     if version is None:
         sys.exit("exiftool is needed (Debian: libimage-exiftool-perl)")
