@@ -119,7 +119,10 @@ int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done);
 /* After the last pixel: NLC_ENCODE: the stream of a tile, which belongs to the walk, and the bits that were measured. */
 int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, size_t *size, double *bits);
 
-/* After the last pixel: NLC_DECODE: 1 if the whole stream of a tile was read and ends with `seed`, else 0. */
+/* 1 if all pixels of a tile are done, also while others are under way, else 0. */
+int nlc_walk_is_done(const nlc_walk *walk, size_t tile);
+
+/* After the last pixel of a tile: NLC_DECODE: 1 if the whole stream of a tile was read and ends with `seed`, else 0. */
 int nlc_walk_ends_with(const nlc_walk *walk, size_t tile, uint32_t seed);
 
 #ifdef __cplusplus
