@@ -30,7 +30,8 @@ enum nlc_level {
     NLC_AMX = 4,      /* AMX int8, and AVX-512 VNNI for the rest */
     NLC_NEON = 5,
     NLC_DOTPROD = 6, /* NEON with the dot product */
-    NLC_LEVELS = 7
+    NLC_WASM = 7,    /* WebAssembly's 128-bit vectors */
+    NLC_LEVELS = 8
 };
 
 /* The name of a level, as the environment variable NELLOC_CPU spells it; NULL outside of 0 to NLC_LEVELS - 1. */

@@ -13,11 +13,13 @@ typedef struct {
     int failed;
 } nlcd_bytes;
 
-/* --- files.c */
+/* --- bytes.c */
 
 void nlcd_add(nlcd_bytes *to, const void *data, size_t size);
 void nlcd_add_big32(nlcd_bytes *to, uint32_t number);
 void nlcd_free(nlcd_bytes *bytes);
+
+/* --- files.c */
 
 /* Put a sentence about a file on standard error, after "nlcd: NAME: ". */
 void nlcd_say(const char *name, const char *format, ...);

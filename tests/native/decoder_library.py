@@ -26,7 +26,9 @@ def given(models: Sequence[Path]) -> list[str]:
 
 def needs_libraries(compiler: str) -> None:
     """Skip the test unless zlib and liblzma can be compiled with."""
-    source = "#include <lzma.h>\n#include <zlib.h>\nint main(void) { return !zlibVersion() + !lzma_version_number(); }\n"
+    source = (
+        "#include <lzma.h>\n#include <zlib.h>\nint main(void) { return !zlibVersion() + !lzma_version_number(); }\n"
+    )
     command = [compiler, "-x", "c", "-", "-lz", "-llzma", "-o", "/dev/null"]
     if shutil.which(compiler) is None:
         pytest.skip(f"needs {compiler}")
@@ -43,7 +45,12 @@ def shipped_models(folder: Path, models: Sequence[Path] = ()) -> Path:
 
 
 def build_decoder(
-    compiler: str, program: str, folder: Path, flags: Sequence[str], own: Sequence[str] = (), libraries: Sequence[str] = ()
+    compiler: str,
+    program: str,
+    folder: Path,
+    flags: Sequence[str],
+    own: Sequence[str] = (),
+    libraries: Sequence[str] = (),
 ) -> Path:
     """Compile a program of native/tests with the library; ``own`` are flags of the library's memory alone."""
     shipped = shipped_models(folder)
