@@ -30,7 +30,8 @@ enum nlc_level {
     NLC_AMX = 4,      /* AMX int8, and AVX-512 VNNI for the rest */
     NLC_NEON = 5,
     NLC_DOTPROD = 6, /* NEON with the dot product */
-    NLC_LEVELS = 7
+    NLC_WASM = 7,    /* WebAssembly's 128-bit vectors */
+    NLC_LEVELS = 8
 };
 
 /* The name of a level, as the environment variable NELLOC_CPU spells it; NULL outside of 0 to NLC_LEVELS - 1. */
@@ -119,7 +120,10 @@ int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done);
 /* After the last pixel: NLC_ENCODE: the stream of a tile, which belongs to the walk, and the bits that were measured. */
 int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, size_t *size, double *bits);
 
-/* After the last pixel: NLC_DECODE: 1 if the whole stream of a tile was read and ends with `seed`, else 0. */
+/* 1 if all pixels of a tile are done, also while others are under way, else 0. */
+int nlc_walk_is_done(const nlc_walk *walk, size_t tile);
+
+/* After the last pixel of a tile: NLC_DECODE: 1 if the whole stream of a tile was read and ends with `seed`, else 0. */
 int nlc_walk_ends_with(const nlc_walk *walk, size_t tile, uint32_t seed);
 
 #ifdef __cplusplus

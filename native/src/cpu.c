@@ -144,6 +144,7 @@ int nlc_cpu_supports(int level) {
 
 #else
 
-int nlc_cpu_supports(int level) { return level == NLC_PLAIN; }
+/* WebAssembly runs only where it has what it is compiled for. */
+int nlc_cpu_supports(int level) { return level == NLC_PLAIN || level == NLC_WASM; }
 
 #endif

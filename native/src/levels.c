@@ -8,6 +8,8 @@ extern const nlc_kernels nlc_plain_kernels;
 extern const nlc_kernels nlc_avx2_kernels, nlc_avx_vnni_kernels, nlc_vnni_kernels, nlc_amx_kernels;
 #elif NLC_ARM64
 extern const nlc_kernels nlc_neon_kernels, nlc_dotprod_kernels;
+#elif NLC_WASM_SIMD128
+extern const nlc_kernels nlc_wasm_kernels;
 #endif
 
 /* The kernels of each level that this build has. */
@@ -31,9 +33,12 @@ static const nlc_kernels *const built[NLC_LEVELS] = {
 #if NLC_HAS_DOTPROD
     [NLC_DOTPROD] = &nlc_dotprod_kernels,
 #endif
+#if NLC_WASM_SIMD128
+    [NLC_WASM] = &nlc_wasm_kernels,
+#endif
 };
 
-static const char *const names[NLC_LEVELS] = {"plain", "avx2", "avxvnni", "vnni", "amx", "neon", "dotprod"};
+static const char *const names[NLC_LEVELS] = {"plain", "avx2", "avxvnni", "vnni", "amx", "neon", "dotprod", "wasm"};
 
 const char *nlc_level_name(int level) { return level >= 0 && level < NLC_LEVELS ? names[level] : NULL; }
 

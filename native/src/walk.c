@@ -556,7 +556,11 @@ int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, siz
     return NLC_OK;
 }
 
+int nlc_walk_is_done(const nlc_walk *walk, size_t tile) {
+    return tile < walk->count && walk->states[tile].steps && walk->states[tile].step == walk->states[tile].steps;
+}
+
 int nlc_walk_ends_with(const nlc_walk *walk, size_t tile, uint32_t seed) {
-    return walk->mode == NLC_DECODE && tile < walk->count && walk->states[tile].steps &&
-           walk->states[tile].step == walk->states[tile].steps && rans_ends_with(&walk->states[tile].reader, seed);
+    return walk->mode == NLC_DECODE && nlc_walk_is_done(walk, tile) &&
+           rans_ends_with(&walk->states[tile].reader, seed);
 }

@@ -16,6 +16,12 @@
 #define NLC_ARM64 0
 #endif
 
+#if defined(__wasm_simd128__)
+#define NLC_WASM_SIMD128 1
+#else
+#define NLC_WASM_SIMD128 0
+#endif
+
 #define NLC_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define NLC_TARGET_BEGIN(instructions) \

@@ -1,0 +1,157 @@
+/* What the files of libnelloc share: a decoder and the file that it has open. */
+#ifndef NLC_DECODER_H
+#define NLC_DECODER_H
+
+#include "../include/nelloc.h"
+#include "../include/nelloc_adaptive.h"
+#include "../include/nelloc_core.h"
+#include "../src/crc32.h"
+#include "cursor.h"
+#include "memory.h"
+#include "sha256.h"
+
+#define NLC_RESTORE "get the file again from its source or a backup"
+#define NLC_MOST_GROUPS 2
+#define NLC_MOST_UNPACKED ((size_t)1 << 26)
+#define NLC_MAX_SIDE_OF_TILE 4096
+
+#if defined(__GNUC__)
+#define NLC_LIKE_PRINTF(text, arguments) __attribute__((__format__(__printf__, text, arguments)))
+#else
+#define NLC_LIKE_PRINTF(text, arguments)
+#endif
+
+/* --- the parsed file: file.c */
+
+enum nlc_role { NLC_COLOUR, NLC_ALPHA, NLC_INDEX, NLC_BIT, NLC_COLOUR_AND_ALPHA };
+
+/* Planes that are coded together, of samples of at most `bits` bits. */
+typedef struct {
+    enum nlc_role role;
+    int planes, bits;
+} nlc_group;
+
+/* The coded bytes of one group of one tile. */
+typedef struct {
+    size_t at, size; /* in the file */
+    uint8_t method, damaged;
+} nlc_record;
+
+/* The sections that this version knows. What a new one means is in description.c, or models.c. */
+enum nlc_section {
+    NLC_METADATA,
+    NLC_WHOLE_MODEL,
+    NLC_DIFFERENCES,
+    NLC_SAMPLES,
+    NLC_COLOURS,
+    NLC_TRANSPARENT,
+    NLC_SECTIONS
+};
+
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+    int kind; /* of enum nelloc_kind */
+    uint32_t width, height, tile, rows, columns; /* rows and columns of tiles */
+    uint8_t model_id[NLC_ID_BYTES];
+    int group_count;
+    nlc_group groups[NLC_MOST_GROUPS];
+    nlc_record *records; /* tile by tile, in each group by group */
+    size_t record_count;
+    struct {
+        const uint8_t *data; /* NULL if the file has none */
+        size_t size;
+    } sections[NLC_SECTIONS];
+    int damage;
+} nlc_file;
+
+/* How samples of a group are coded: with `bits` bits, in a place of 16 that `form` names (section 11 of FORMAT.md). */
+typedef struct {
+    int bits, form;
+} nlc_depth;
+
+/* --- the decoder */
+
+typedef struct nlc_prepared nlc_prepared;
+
+struct nelloc_decoder {
+    nlc_budget budget;
+    nelloc_options options;
+    int level; /* of the CPU */
+    int open;
+    char error[320];
+    nlc_adaptive_tables *tables;
+    nlc_crc32_tables checksums;
+    nlc_file file;
+    nlc_depth depths[NLC_MOST_GROUPS];
+    nelloc_image image;
+    uint8_t *palette, *metadata; /* unpacked */
+    nelloc_item *items;
+    nlc_prepared *models;
+    uint64_t done, total; /* pixels of nelloc_decode */
+};
+
+/* Keep a sentence, and return `status`. */
+int nlc_fail(nelloc_decoder *decoder, int status, const char *format, ...) NLC_LIKE_PRINTF(3, 4);
+
+/* The same for memory that is short, or that the caller does not allow. */
+int nlc_fail_for_memory(nelloc_decoder *decoder);
+
+/* Tell the caller how far decoding is; 1 if it is to stop. */
+int nlc_is_stopped(nelloc_decoder *decoder, int64_t tile);
+
+/* Parse a file; what it allocates is freed by nlc_file_close, also after a failure. */
+int nlc_file_open(nelloc_decoder *decoder, const uint8_t *data, size_t size);
+void nlc_file_close(nelloc_decoder *decoder);
+
+/* Where a tile lies in the image. */
+nelloc_region nlc_tile_region(const nlc_file *file, size_t tile);
+
+/* --- what the sections say: description.c */
+
+int nlc_describe(nelloc_decoder *decoder);
+void nlc_forget_description(nelloc_decoder *decoder);
+
+/* --- methods: methods.c */
+
+/* A tile of planar samples: uint8_t, or uint16_t if there are more than 8 bits. */
+typedef nlc_adaptive_shape nlc_shape;
+
+static inline size_t nlc_area(const nlc_shape *shape) { return (size_t)shape->height * (size_t)shape->width; }
+static inline size_t nlc_sample_bytes(const nlc_shape *shape) { return shape->bits > 8 ? 2 : 1; }
+static inline size_t nlc_shape_bytes(const nlc_shape *shape) {
+    return nlc_area(shape) * (size_t)shape->planes * nlc_sample_bytes(shape);
+}
+
+/* How the planes of one group of a tile are coded. */
+typedef struct {
+    const char *name;
+    int drops_zeros;    /* 1: zero bytes at the end of the data are not written */
+    int checks_samples; /* 1: the data ends with a checksum of the samples */
+    /* Of a method with a model: what the core's walk is told of learning. */
+    int needs_model, learns;
+    /* Of one without: decode a record; NELLOC_DAMAGED, without a sentence, if it is. */
+    int (*decode)(nelloc_decoder *decoder, const nlc_shape *shape, const uint8_t *data, size_t size, void *samples);
+} nlc_method;
+
+/* The method of this number, or NULL. */
+const nlc_method *nlc_method_of(int number);
+
+/* --- unpacking: unpack.c; each returns NELLOC_DAMAGED, without a sentence, for data that is malformed or too long */
+
+/* Exactly `size` bytes from a raw deflate stream. */
+int nlc_inflate(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, uint8_t *out, size_t size);
+
+/* Exactly `size` bytes from a raw LZMA2 stream without its last byte; `out` has room for one more. */
+int nlc_unpack_lzma(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, uint8_t *out, size_t size);
+
+/* What a section is stored as: at most NLC_MOST_UNPACKED bytes, which nlc_put gives back. */
+int nlc_unpack_section(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, uint8_t **out, size_t *size);
+
+/* --- models: models.c */
+
+/* The model of the open file for samples of `bits` bits; it belongs to the decoder. */
+int nlc_find_model(nelloc_decoder *decoder, int bits, const nlc_model **model, int *channels);
+void nlc_forget_models(nelloc_decoder *decoder, int of_file_only);
+
+#endif

@@ -1,0 +1,373 @@
+/* The container: bytes to header, sections and records, with their checksums (docs/FORMAT.md, section 1). */
+#include "decoder.h"
+
+#include <string.h>
+
+#define VERSION 1
+#define TILED 1
+#define SECTIONS 2
+#define SHORT 4
+#define KIND_BITS 5
+#define MIN_TILE 16
+#define DEFAULT_TILE 256
+#define DEFAULT_MOST_PIXELS (UINT64_C(1) << 28)
+
+static const uint8_t signature[4] = {0x8e, 'N', 'L', '\n'};
+
+/* The models that the short layout names by a number: the table of docs/FORMAT.md, which only grows. */
+static const uint8_t numbered_models[][NLC_ID_BYTES] = {
+    {0, 0, 0, 0},
+    {0xb7, 0x8d, 0xb9, 0x35},
+    {0x64, 0x57, 0x89, 0xdb},
+    {0x65, 0xea, 0xfa, 0xaf},
+    {0x5b, 0x94, 0xbb, 0x3d},
+    {0xd9, 0x46, 0xb7, 0x57},
+    {0xb2, 0x95, 0xb2, 0xc0},
+    {0x07, 0x7f, 0x88, 0xc4},
+    {0x37, 0x4e, 0xed, 0xf9},
+    {0x32, 0x19, 0x0c, 0xa6},
+    {0x43, 0x0d, 0xd0, 0x5d},
+    {0xe7, 0xa6, 0xf6, 0x8c},
+    {0xce, 0x8a, 0xdd, 0x88},
+};
+
+/* The type of each section that is known. */
+static const uint8_t section_types[NLC_SECTIONS] = {
+    [NLC_METADATA] = 1,      [NLC_WHOLE_MODEL] = 0x81, [NLC_DIFFERENCES] = 0x82,
+    [NLC_SAMPLES] = 0x83,    [NLC_COLOURS] = 0x84,     [NLC_TRANSPARENT] = 0x85,
+};
+
+/* The kinds of files by their numbers: kinds of images, and those whose colour and alpha are one group. */
+static const struct {
+    int kind, group_count;
+    nlc_group groups[NLC_MOST_GROUPS];
+} kinds[] = {
+    {NELLOC_GRAY, 1, {{NLC_COLOUR, 1, 8}}},
+    {NELLOC_RGB, 1, {{NLC_COLOUR, 3, 8}}},
+    {NELLOC_GRAY_ALPHA, 2, {{NLC_COLOUR, 1, 8}, {NLC_ALPHA, 1, 8}}},
+    {NELLOC_RGBA, 2, {{NLC_COLOUR, 3, 8}, {NLC_ALPHA, 1, 8}}},
+    {NELLOC_PALETTE, 1, {{NLC_INDEX, 1, 8}}},
+    {NELLOC_BILEVEL, 1, {{NLC_BIT, 1, 1}}},
+    {NELLOC_GRAY16, 1, {{NLC_COLOUR, 1, 16}}},
+    {NELLOC_RGB16, 1, {{NLC_COLOUR, 3, 16}}},
+    {NELLOC_GRAY_ALPHA16, 2, {{NLC_COLOUR, 1, 16}, {NLC_ALPHA, 1, 16}}},
+    {NELLOC_RGBA16, 2, {{NLC_COLOUR, 3, 16}, {NLC_ALPHA, 1, 16}}},
+    {NELLOC_GRAY_ALPHA, 1, {{NLC_COLOUR_AND_ALPHA, 2, 8}}},
+    {NELLOC_RGBA, 1, {{NLC_COLOUR_AND_ALPHA, 4, 8}}},
+};
+
+/* CRC-16/CCITT-FALSE of what has the CRC-16 `crc`, 0xffff of nothing, followed by `size` bytes. */
+static uint16_t crc16(uint16_t crc, const uint8_t *data, size_t size) {
+    static const uint16_t nibbles[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
+                                         0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
+    for (size_t k = 0; k < size; k++)
+        for (int shift = 4; shift >= 0; shift -= 4)
+            crc = (uint16_t)(crc << 4 ^ nibbles[(crc >> 12 ^ data[k] >> shift) & 15]);
+    return crc;
+}
+
+static int fail_at_end(nelloc_decoder *d, const nlc_cursor *reader) {
+    if (reader->malformed && !reader->ended)
+        return nlc_fail(d, NELLOC_DAMAGED, "its header has a malformed number; " NLC_RESTORE);
+    return nlc_fail(d, NELLOC_DAMAGED, "it ends too early, at byte %zu; " NLC_RESTORE, reader->size);
+}
+
+static int check_size(nelloc_decoder *d, uint64_t width, uint64_t height) {
+    const uint64_t most = d->options.max_pixels ? d->options.max_pixels : DEFAULT_MOST_PIXELS;
+    if (!width || !height)
+        return nlc_fail(d, NELLOC_DAMAGED, "its header announces an empty image; " NLC_RESTORE);
+    if (width > UINT32_MAX || height > UINT32_MAX || width > most / height)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "its header announces %llu x %llu pixels, above the limit of %llu; raise the limit if the file is "
+                        "trusted",
+                        (unsigned long long)width, (unsigned long long)height, (unsigned long long)most);
+    return NELLOC_OK;
+}
+
+static int set_kind(nelloc_decoder *d, int number) {
+    nlc_file *file = &d->file;
+    if (number < 0 || (size_t)number >= sizeof kinds / sizeof *kinds)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "it holds an image of kind %d that this nelloc does not know; use a newer nelloc", number);
+    file->kind = kinds[number].kind;
+    file->group_count = kinds[number].group_count;
+    memcpy(file->groups, kinds[number].groups, sizeof file->groups);
+    return NELLOC_OK;
+}
+
+static void set_size(nlc_file *file, uint64_t width, uint64_t height, uint64_t tile) {
+    file->width = (uint32_t)width;
+    file->height = (uint32_t)height;
+    file->tile = (uint32_t)tile;
+    file->rows = (uint32_t)((height + tile - 1) / tile);
+    file->columns = (uint32_t)((width + tile - 1) / tile);
+}
+
+static int new_records(nelloc_decoder *d, size_t count) {
+    d->file.records = nlc_get(&d->budget, count, sizeof *d->file.records);
+    d->file.record_count = count;
+    return d->file.records ? NELLOC_OK : nlc_fail_for_memory(d);
+}
+
+/* Check a record's method and data. */
+static int check_record(nelloc_decoder *d, const nlc_record *record) {
+    const nlc_method *method = nlc_method_of(record->method);
+    if (!method)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "a tile has method %d that this nelloc does not know; use a newer nelloc", record->method);
+    if (!record->damaged && method->drops_zeros && record->size && !d->file.data[record->at + record->size - 1])
+        return nlc_fail(d, NELLOC_DAMAGED,
+                        "a tile's data ends in a zero byte, which no encoder writes; " NLC_RESTORE);
+    return NELLOC_OK;
+}
+
+static int check_records(nelloc_decoder *d) {
+    for (size_t k = 0; k < d->file.record_count; k++) {
+        const int status = check_record(d, &d->file.records[k]);
+        if (status != NELLOC_OK)
+            return status;
+    }
+    return NELLOC_OK;
+}
+
+static int read_short(nelloc_decoder *d, nlc_cursor *reader, int number) {
+    nlc_file *file = &d->file;
+    const int kind = number & ((1 << KIND_BITS) - 1), method = number >> KIND_BITS;
+    const size_t model = nlc_take_byte(reader);
+    const uint8_t *sides = nlc_take(reader, 2);
+    if (!sides)
+        return fail_at_end(d, reader);
+    if (model >= sizeof numbered_models / sizeof *numbered_models)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "it needs model number %zu, which this nelloc does not know; use a newer nelloc", model);
+    int status = set_kind(d, kind);
+    if (status != NELLOC_OK)
+        return status;
+    const nlc_method *found = nlc_method_of(method);
+    if (!found)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "a tile has method %d that this nelloc does not know; use a newer nelloc", method);
+    if ((kind != NELLOC_GRAY && kind != NELLOC_RGB) || !found->checks_samples || found->needs_model != (model != 0))
+        return nlc_fail(d, NELLOC_DAMAGED,
+                        "its header has what does not go together, so it is damaged; " NLC_RESTORE);
+    memcpy(file->model_id, numbered_models[model], NLC_ID_BYTES);
+    set_size(file, sides[0] + 1u, sides[1] + 1u, DEFAULT_TILE);
+    status = check_size(d, file->width, file->height);
+    if (status == NELLOC_OK)
+        status = new_records(d, 1);
+    if (status != NELLOC_OK)
+        return status;
+    file->records[0].method = (uint8_t)method;
+    file->records[0].at = reader->at;
+    file->records[0].size = nlc_left(reader);
+    return check_records(d);
+}
+
+static int read_compact(nelloc_decoder *d, nlc_cursor *reader, int number) {
+    nlc_file *file = &d->file;
+    const uint8_t *sides = nlc_take(reader, 2), *crc = nlc_take(reader, 2);
+    if (!crc)
+        return fail_at_end(d, reader);
+    const uint16_t found = crc16(crc16(0xffff, file->data, reader->at - 2), file->data + reader->at, nlc_left(reader));
+    if (found != nlc_number16(crc))
+        return nlc_fail(d, NELLOC_DAMAGED, "its checksum does not match, so it is damaged; " NLC_RESTORE);
+    set_size(file, sides[0] + 1u, sides[1] + 1u, DEFAULT_TILE);
+    int status = check_size(d, file->width, file->height);
+    if (status == NELLOC_OK)
+        status = set_kind(d, number & ((1 << KIND_BITS) - 1));
+    if (status == NELLOC_OK)
+        status = new_records(d, (size_t)file->group_count);
+    if (status != NELLOC_OK)
+        return status;
+    nlc_record *records = file->records, *last = &records[file->group_count - 1];
+    records[0].method = (uint8_t)(number >> KIND_BITS);
+    for (int k = 1; k < file->group_count; k++)
+        records[k].method = nlc_take_byte(reader);
+    for (nlc_record *record = records; record < last; record++) {
+        const uint64_t size = nlc_take_varint(reader);
+        record->size = size > SIZE_MAX ? SIZE_MAX : (size_t)size;
+    }
+    for (nlc_record *record = records; record < last; record++) {
+        record->at = reader->at;
+        nlc_take(reader, record->size);
+    }
+    if (!nlc_good(reader))
+        return fail_at_end(d, reader);
+    last->at = reader->at;
+    last->size = nlc_left(reader);
+    return check_records(d);
+}
+
+/* Which known section this is; NLC_SECTIONS if none. */
+static int section_of(int type) {
+    int section = 0;
+    while (section < NLC_SECTIONS && section_types[section] != type)
+        section++;
+    return section;
+}
+
+/* A section, of which the reader is at the beginning. */
+static int read_section(nelloc_decoder *d, nlc_cursor *reader, int type, uint64_t length) {
+    nlc_file *file = &d->file;
+    const uint8_t *data = nlc_take(reader, length), *crc = nlc_take(reader, 4);
+    if (!data || !crc)
+        return fail_at_end(d, reader);
+    const int critical = type >> 7, section = section_of(type);
+    if (nlc_crc32(&d->checksums, 0, data, (size_t)length) != nlc_number32(crc)) {
+        if (critical)
+            return nlc_fail(d, NELLOC_DAMAGED,
+                            "the checksum of a section of type %d does not match, so it is damaged; " NLC_RESTORE, type);
+        file->damage |= NELLOC_DAMAGED_METADATA;
+        return NELLOC_OK;
+    }
+    if (section == NLC_SECTIONS)
+        return critical ? nlc_fail(d, NELLOC_UNSUPPORTED,
+                                   "it has a section of type %d that this nelloc does not know; use a newer nelloc", type)
+                        : NELLOC_OK;
+    if (file->sections[section].data)
+        return nlc_fail(d, NELLOC_DAMAGED,
+                        "it has two sections of one type where only one is meant; " NLC_RESTORE);
+    file->sections[section].data = data;
+    file->sections[section].size = (size_t)length;
+    return NELLOC_OK;
+}
+
+static int read_index(nelloc_decoder *d, nlc_cursor *reader) {
+    nlc_file *file = &d->file;
+    const uint64_t count = (uint64_t)file->rows * file->columns * (uint64_t)file->group_count;
+    if (count > nlc_left(reader) / 2 || count > UINT32_MAX) {
+        reader->ended = 1;
+        return fail_at_end(d, reader);
+    }
+    const int status = new_records(d, (size_t)count);
+    if (status != NELLOC_OK)
+        return status;
+    const size_t start = reader->at;
+    for (size_t k = 0; k < count && nlc_good(reader); k++) {
+        file->records[k].method = nlc_take_byte(reader);
+        const uint64_t size = nlc_take_varint(reader);
+        file->records[k].size = size > SIZE_MAX ? SIZE_MAX : (size_t)size;
+    }
+    const size_t end = reader->at;
+    const uint8_t *crc = nlc_take(reader, 4);
+    if (!nlc_good(reader))
+        return fail_at_end(d, reader);
+    if (nlc_crc32(&d->checksums, 0, file->data + start, end - start) != nlc_number32(crc))
+        return nlc_fail(d, NELLOC_DAMAGED,
+                        "the checksum of the tile index does not match, so it is damaged; " NLC_RESTORE);
+    return NELLOC_OK;
+}
+
+/* Where the data of each record is, and whether it is damaged or missing: that is told when it is to be decoded. */
+static int find_records(nelloc_decoder *d, nlc_cursor *reader) {
+    nlc_file *file = &d->file;
+    int damaged = 0;
+    for (size_t k = 0; k < file->record_count; k++) {
+        nlc_record *record = &file->records[k];
+        const uint8_t *data = nlc_take(reader, record->size), *crc = data ? nlc_take(reader, 4) : NULL;
+        if (crc && nlc_crc32(&d->checksums, 0, data, record->size) == nlc_number32(crc)) {
+            record->at = (size_t)(data - file->data);
+            continue;
+        }
+        damaged = record->damaged = 1;
+        record->at = record->size = 0;
+    }
+    /* With a record missing, what is left is no excess. */
+    if (nlc_left(reader) && !damaged)
+        file->damage |= NELLOC_EXCESS_BYTES;
+    return check_records(d);
+}
+
+static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int flags, int number) {
+    nlc_file *file = &d->file;
+    const uint64_t width = nlc_take_varint(reader), height = nlc_take_varint(reader), tile = nlc_take_varint(reader);
+    const uint64_t sections = flags & SECTIONS ? nlc_take_varint(reader) : 0;
+    nlc_cursor announced = *reader; /* to be read again, with the sections that are announced */
+    for (uint64_t k = 0; k < sections && nlc_good(reader); k++) {
+        nlc_take_byte(reader);
+        nlc_take_varint(reader);
+    }
+    const size_t head = reader->at;
+    const uint8_t *crc = nlc_take(reader, 2);
+    if (!nlc_good(reader))
+        return fail_at_end(d, reader);
+    if (crc16(0xffff, file->data, head) != nlc_number16(crc))
+        return nlc_fail(d, NELLOC_DAMAGED,
+                        "the checksum of its header does not match, so it is damaged; " NLC_RESTORE);
+    int status = set_kind(d, number);
+    if (status == NELLOC_OK)
+        status = check_size(d, width, height);
+    if (status != NELLOC_OK)
+        return status;
+    if (tile < MIN_TILE || tile > NLC_MAX_SIDE_OF_TILE)
+        return nlc_fail(d, NELLOC_DAMAGED, "its tile size %llu is out of range; " NLC_RESTORE, (unsigned long long)tile);
+    set_size(file, width, height, tile);
+    for (uint64_t k = 0; k < sections && status == NELLOC_OK; k++) {
+        const int type = nlc_take_byte(&announced);
+        status = read_section(d, reader, type, nlc_take_varint(&announced));
+    }
+    if (status != NELLOC_OK)
+        return status;
+    if (file->sections[NLC_WHOLE_MODEL].data && file->sections[NLC_DIFFERENCES].data)
+        return nlc_fail(d, NELLOC_DAMAGED, "it holds more than one model; " NLC_RESTORE);
+    status = read_index(d, reader);
+    return status == NELLOC_OK ? find_records(d, reader) : status;
+}
+
+static int starts_with(const nlc_file *file, const char *bytes, size_t count) {
+    return file->size >= count && memcmp(file->data, bytes, count) == 0;
+}
+
+int nlc_file_open(nelloc_decoder *d, const uint8_t *data, size_t size) {
+    nlc_file *file = &d->file;
+    memset(file, 0, sizeof *file);
+    file->data = data;
+    file->size = size;
+    nlc_cursor reader = nlc_cursor_of(data, size);
+    const size_t compared = size < sizeof signature ? size : sizeof signature;
+    if (size && memcmp(data, signature, compared) != 0) {
+        if (starts_with(file, "\x8eNL\r\n", 5) || starts_with(file, "\x0eNL\n", 4))
+            return nlc_fail(d, NELLOC_DAMAGED,
+                            "it was damaged by a text-mode transfer; copy it again in binary mode");
+        return nlc_fail(d, NELLOC_DAMAGED, "it is not an nlc file; give a file made by nelloc compress");
+    }
+    nlc_take(&reader, sizeof signature);
+    const int versions = nlc_take_byte(&reader), flags = versions & 15;
+    if (reader.ended)
+        return fail_at_end(d, &reader);
+    if (versions >> 4 != VERSION)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "it has format version %d and this nelloc reads version %d; use a newer nelloc", versions >> 4,
+                        VERSION);
+    if (flags != 0 && flags != SHORT && flags != TILED && flags != (TILED | SECTIONS))
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "it uses a feature that this nelloc does not know; use a newer nelloc");
+    const int number = nlc_take_byte(&reader);
+    if (reader.ended)
+        return fail_at_end(d, &reader);
+    if (flags == SHORT)
+        return read_short(d, &reader, number);
+    const uint8_t *id = nlc_take(&reader, NLC_ID_BYTES);
+    if (!id)
+        return fail_at_end(d, &reader);
+    memcpy(file->model_id, id, NLC_ID_BYTES);
+    return flags & TILED ? read_tiled(d, &reader, flags, number) : read_compact(d, &reader, number);
+}
+
+void nlc_file_close(nelloc_decoder *d) {
+    nlc_put(d->file.records);
+    memset(&d->file, 0, sizeof d->file);
+}
+
+/* Where part `k` of an axis begins. */
+static uint32_t cut(uint32_t size, uint32_t parts, size_t k) { return (uint32_t)((uint64_t)k * size / parts); }
+
+nelloc_region nlc_tile_region(const nlc_file *file, size_t tile) {
+    const size_t row = tile / file->columns, column = tile % file->columns;
+    nelloc_region found;
+    found.left = cut(file->width, file->columns, column);
+    found.top = cut(file->height, file->rows, row);
+    found.width = cut(file->width, file->columns, column + 1) - found.left;
+    found.height = cut(file->height, file->rows, row + 1) - found.top;
+    return found;
+}

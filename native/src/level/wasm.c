@@ -1,0 +1,123 @@
+/* The level of WebAssembly's 128-bit vectors: pairs of 16-bit integers, two multiplied and added together.
+ *
+ * There is no asking a machine: what is compiled for them runs only where they are.
+ */
+#include "target.h"
+
+#if NLC_WASM_SIMD128
+#include "../core.h"
+
+#include <wasm_simd128.h>
+
+static inline v128_t load_weights(const int16_t *from) { return wasm_v128_load(from); }
+static inline v128_t spread_group(const int16_t *from) { return wasm_v128_load32_splat(from); }
+static inline v128_t add_products(v128_t sums, v128_t a, v128_t b) {
+    return wasm_i32x4_add(sums, wasm_i32x4_dot_i16x8(a, b));
+}
+
+#define NLC_VECTOR v128_t
+#define NLC_VECTOR_LANES 4
+#define NLC_ZERO() wasm_i32x4_const(0, 0, 0, 0)
+#define NLC_STORE(to, sums) wasm_v128_store(to, sums)
+#define NLC_ROWS_AT_ONCE 3
+#define NLC_VECTORS_AT_ONCE 1
+#include "products.h"
+
+NLC_DEFINE_PRODUCT(product16, int16_t, int16_t, 2, v128_t, load_weights, v128_t, spread_group, add_products)
+
+/* Interleave the low, or high, halves of two vectors of bytes. */
+static inline v128_t low_bytes(v128_t a, v128_t b) {
+    return wasm_i8x16_shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+static inline v128_t high_bytes(v128_t a, v128_t b) {
+    return wasm_i8x16_shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/* One of four rounds, each of which interleaves rows k and k + 8. */
+static inline void interleave(const v128_t *rows, v128_t *other) {
+    for (int k = 0; k < 8; k++) {
+        other[2 * k] = low_bytes(rows[k], rows[k + 8]);
+        other[2 * k + 1] = high_bytes(rows[k], rows[k + 8]);
+    }
+}
+
+static void transpose8(const uint8_t *in, size_t in_stride, size_t rows, size_t columns, uint8_t *out,
+                       size_t out_stride) {
+    for (size_t column = 0; column < columns; column += 16)
+        for (size_t row = 0; row < rows; row += 16) {
+            v128_t a[16], b[16];
+            for (size_t k = 0; k < 16; k++)
+                a[k] = wasm_v128_load(in + (row + k) * in_stride + column);
+            interleave(a, b);
+            interleave(b, a);
+            interleave(a, b);
+            interleave(b, a);
+            for (size_t k = 0; k < 16; k++)
+                wasm_v128_store(out + (column + k) * out_stride + row, a[k]);
+        }
+}
+
+static void turn(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out) {
+    for (size_t output = 0; output < count; output++)
+        for (size_t l = 0; l < NLC_LANES; l++)
+            out[output][l] = outputs[l * stride + output];
+}
+
+static inline void lookup(const int16_t *table, const int32_t *index, int32_t *found) {
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = table[index[l]];
+}
+
+static inline v128_t quarter_of(const int32_t *lanes, int quarter) { return wasm_v128_load(lanes + 4 * quarter); }
+
+/* Four entries of the logistic table. */
+static inline v128_t entries(const int16_t *table, v128_t index) {
+    return wasm_i32x4_make(table[wasm_i32x4_extract_lane(index, 0)], table[wasm_i32x4_extract_lane(index, 1)],
+                           table[wasm_i32x4_extract_lane(index, 2)], table[wasm_i32x4_extract_lane(index, 3)]);
+}
+
+#define NLC_NARROW 0
+#define NLC_WIDE_GROUP 2
+#define NLC_LOOKUP lookup
+#define NLC_OWN_DIGIT
+#include "pixel_kernels.h"
+
+/* A component's part in the sums of a quarter of a block at the inner boundaries, as in avx2_kernels.h: products of
+ * integers within 16 bits, whose high halves meet a 0. */
+static inline void add_component(const nlc_model *model, const nlc_block *block, int i, int quarter, v128_t first,
+                                 v128_t apart, v128_t *sums) {
+    const v128_t weight = quarter_of(block->weight[i], quarter);
+    if (!wasm_v128_any_true(weight))
+        return;
+    const v128_t last = wasm_i32x4_splat(model->logistic_last);
+    const v128_t high = quarter_of(block->slope_high[i], quarter), low = quarter_of(block->slope_low[i], quarter);
+    v128_t distance = wasm_i32x4_sub(first, quarter_of(block->mean[i], quarter));
+    for (int k = 0; k < NLC_RADIX - 1; k++) {
+        const v128_t steps = wasm_i32x4_add(wasm_i32x4_dot_i16x8(distance, high),
+                                            wasm_i32x4_shr(wasm_i32x4_dot_i16x8(distance, low), NLC_SCALE_FRACTION_BITS));
+        const v128_t sign = wasm_i32x4_shr(steps, 31);
+        const v128_t upper = entries(model->logistic, wasm_i32x4_min(wasm_v128_xor(steps, sign), last));
+        const v128_t logistic = wasm_i32x4_sub(wasm_v128_xor(upper, sign), sign);
+        sums[k] = add_products(sums[k], logistic, weight);
+        distance = wasm_i32x4_add(distance, apart);
+    }
+}
+
+static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
+    const v128_t apart = wasm_i32x4_splat(64 * stride);
+    nlc_lanes sum[NLC_RADIX - 1];
+    for (int quarter = 0; quarter < 4; quarter++) {
+        const v128_t first = wasm_i32x4_add(wasm_i32x4_shl(quarter_of(block->value, quarter), 6),
+                                            wasm_i32x4_splat(64 * stride - 32));
+        v128_t sums[NLC_RADIX - 1] = {NLC_ZERO(), NLC_ZERO(), NLC_ZERO()};
+        for (int i = 0; i < model->components; i++)
+            add_component(model, block, i, quarter, first, apart, sums);
+        for (int k = 0; k < NLC_RADIX - 1; k++)
+            wasm_v128_store(sum[k] + 4 * quarter, sums[k]);
+    }
+    finish_digit(block, sum, stride);
+}
+
+#include "shared_table.h"
+const nlc_kernels nlc_wasm_kernels = NLC_KERNELS("wasm");
+#endif

@@ -1,0 +1,195 @@
+/* Files: read whole, written whole or not at all. */
+#if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "tools.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#include <fcntl.h>
+#include <io.h>
+#include <process.h>
+#include <sys/stat.h>
+#include <windows.h>
+#define OPEN_NEW(name) _open(name, _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY, _S_IREAD | _S_IWRITE)
+#define NUMBER_OF_PROCESS() _getpid()
+#define fdopen _fdopen
+#define fileno _fileno
+#else
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#define OPEN_NEW(name) open(name, O_WRONLY | O_CREAT | O_EXCL, 0666)
+#define NUMBER_OF_PROCESS() getpid()
+#endif
+
+#define MODEL_ENDING ".nlm"
+
+void nlcd_say(const char *name, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "nlcd: %s: ", strcmp(name, "-") ? name : "standard input");
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+int nlcd_read(const char *name, nlcd_bytes *to) {
+    const int is_input = !strcmp(name, "-");
+    memset(to, 0, sizeof *to);
+#if defined(_WIN32)
+    if (is_input)
+        _setmode(_fileno(stdin), _O_BINARY);
+#endif
+    FILE *file = is_input ? stdin : fopen(name, "rb");
+    if (!file) {
+        nlcd_say(name, "cannot be read (%s); check the name", strerror(errno));
+        return 0;
+    }
+    uint8_t part[1 << 14];
+    size_t count;
+    errno = 0;
+    while ((count = fread(part, 1, sizeof part, file)) > 0)
+        nlcd_add(to, part, count);
+    const int failed = ferror(file);
+    if (failed || to->failed)
+        nlcd_say(name, "cannot be read (%s)", failed ? strerror(errno) : "there is not enough memory");
+    if (!is_input)
+        fclose(file);
+    if (failed || to->failed) {
+        nlcd_free(to);
+        return 0;
+    }
+    return 1;
+}
+
+static int exists(const char *name) {
+    struct stat found;
+    return stat(name, &found) == 0;
+}
+
+int nlcd_is_taken(const char *name, int force) {
+    if (force || !strcmp(name, "-") || !exists(name))
+        return 0;
+    nlcd_say(name, "exists already; use --force to replace it");
+    return 1;
+}
+
+static int put_to_output(const nlcd_bytes *data) {
+#if defined(_WIN32)
+    _setmode(_fileno(stdout), _O_BINARY);
+#endif
+    if (fwrite(data->data, 1, data->size, stdout) == data->size && fflush(stdout) == 0)
+        return 1;
+    fprintf(stderr, "nlcd: standard output: cannot be written (%s)\n", strerror(errno));
+    return 0;
+}
+
+/* Put a file that is complete in its place. Without `force` one that came to be there meanwhile stays. */
+static int move(const char *from, const char *to, int force) {
+#if defined(_WIN32)
+    return MoveFileExA(from, to, force ? MOVEFILE_REPLACE_EXISTING : 0) != 0;
+#else
+    if (force)
+        return rename(from, to) == 0;
+    if (link(from, to) == 0) {
+        unlink(from);
+        return 1;
+    }
+    /* Some file systems have no links. */
+    return errno != EEXIST && !exists(to) && rename(from, to) == 0;
+#endif
+}
+
+int nlcd_write(const char *name, const nlcd_bytes *data, int force) {
+    if (!strcmp(name, "-"))
+        return put_to_output(data);
+    const size_t room = strlen(name) + 64;
+    char *temporary = malloc(room);
+    FILE *file = NULL;
+    for (int attempt = 0; temporary && !file && attempt < 100; attempt++) {
+        snprintf(temporary, room, "%s.%ld-%d.part", name, (long)NUMBER_OF_PROCESS(), attempt);
+        const int made = OPEN_NEW(temporary);
+        if (made >= 0)
+            file = fdopen(made, "wb");
+        else if (errno != EEXIST)
+            break;
+    }
+    int good = file && fwrite(data->data, 1, data->size, file) == data->size && fflush(file) == 0;
+#if !defined(_WIN32)
+    good = good && fsync(fileno(file)) == 0;
+#endif
+    int reason = errno;
+    if (file) {
+        if (fclose(file) != 0) {
+            reason = errno;
+            good = 0;
+        }
+        if (good && !move(temporary, name, force)) {
+            reason = errno;
+            good = 0;
+        }
+        if (!good)
+            remove(temporary);
+    }
+    free(temporary);
+    if (!good)
+        nlcd_say(name, "cannot be written (%s); check the folder, and that there is room", strerror(reason));
+    return good;
+}
+
+static int is_model(const char *name) {
+    const size_t length = strlen(name), ending = strlen(MODEL_ENDING);
+    return length > ending && !strcmp(name + length - ending, MODEL_ENDING);
+}
+
+static char *joined(const char *folder, const char *name) {
+    const size_t room = strlen(folder) + strlen(name) + 2;
+    char *made = malloc(room);
+    if (made)
+        snprintf(made, room, "%s/%s", folder, name);
+    return made;
+}
+
+size_t nlcd_models_in(const char *folder, char **names, size_t room) {
+    size_t count = 0;
+#if defined(_WIN32)
+    WIN32_FIND_DATAA found;
+    char *pattern = joined(folder, "*" MODEL_ENDING);
+    HANDLE search = pattern ? FindFirstFileA(pattern, &found) : INVALID_HANDLE_VALUE;
+    free(pattern);
+    for (BOOL more = search != INVALID_HANDLE_VALUE; more && count < room; more = FindNextFileA(search, &found))
+        if (is_model(found.cFileName) && (names[count] = joined(folder, found.cFileName)) != NULL)
+            count++;
+    if (search != INVALID_HANDLE_VALUE)
+        FindClose(search);
+#else
+    DIR *opened = opendir(folder);
+    for (struct dirent *entry; opened && count < room && (entry = readdir(opened)) != NULL;)
+        if (is_model(entry->d_name) && (names[count] = joined(folder, entry->d_name)) != NULL)
+            count++;
+    if (opened)
+        closedir(opened);
+#endif
+    return count;
+}
+
+char *nlcd_folder_of(const char *name) {
+    const char *end = strrchr(name, '/');
+#if defined(_WIN32)
+    const char *other = strrchr(name, '\\');
+    end = other && (!end || other > end) ? other : end;
+#endif
+    const size_t length = end == name ? 1 : end ? (size_t)(end - name) : 0;
+    char *made = malloc(length + 2);
+    if (!made)
+        return NULL;
+    memcpy(made, length ? name : ".", length ? length : 1);
+    made[length ? length : 1] = 0;
+    return made;
+}

@@ -1,0 +1,69 @@
+/* What the files of nlcd share. */
+#ifndef NLCD_TOOLS_H
+#define NLCD_TOOLS_H
+
+#include "../include/nelloc.h"
+
+#include <stdio.h>
+
+/* Bytes that grow. `failed` is 1 once memory was short; what is added then is lost. */
+typedef struct {
+    uint8_t *data;
+    size_t size, room;
+    int failed;
+} nlcd_bytes;
+
+/* --- bytes.c */
+
+void nlcd_add(nlcd_bytes *to, const void *data, size_t size);
+void nlcd_add_big32(nlcd_bytes *to, uint32_t number);
+void nlcd_free(nlcd_bytes *bytes);
+
+/* --- files.c */
+
+/* Put a sentence about a file on standard error, after "nlcd: NAME: ". */
+void nlcd_say(const char *name, const char *format, ...);
+
+/* Read a file, or standard input of "-"; returns 0 and says why if it cannot be read. */
+int nlcd_read(const char *name, nlcd_bytes *to);
+
+/* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. */
+int nlcd_write(const char *name, const nlcd_bytes *data, int force);
+
+/* 1 if there is something of this name; it is said that it stays. */
+int nlcd_is_taken(const char *name, int force);
+
+/* Names of the model files in a folder, into `names`, which has room for `room`; returns how many there are of these. */
+size_t nlcd_models_in(const char *folder, char **names, size_t room);
+
+/* The folder of a file, to be freed; "." if its name has none. */
+char *nlcd_folder_of(const char *name);
+
+/* --- metadata.c */
+
+/* What an item of metadata becomes in a PNG file. */
+typedef struct {
+    nlcd_bytes early, late; /* chunks that stand before the palette, and those after it */
+    const char *left_out[16]; /* names of what PNG does not hold */
+    size_t left_out_count;
+} nlcd_chunks;
+
+void nlcd_make_chunks(const nelloc_decoder *decoder, nlcd_chunks *chunks);
+void nlcd_free_chunks(nlcd_chunks *chunks);
+
+/* Add a PNG chunk. */
+void nlcd_add_chunk(nlcd_bytes *to, const char name[4], const void *data, size_t size);
+
+/* --- images.c */
+
+enum nlcd_format { NLCD_PNG, NLCD_PNM, NLCD_PAM, NLCD_RAW, NLCD_NO_FORMAT };
+
+/* The format of this name, or of the ending of a file's name. */
+enum nlcd_format nlcd_format_of(const char *name);
+enum nlcd_format nlcd_format_of_file(const char *name);
+
+/* The image file of samples as they are stored: NULL, or what is wrong with a format for this kind of image. */
+const char *nlcd_make_image(enum nlcd_format format, const nelloc_image *image, uint32_t width, uint32_t height,
+                            const uint8_t *samples, const nlcd_chunks *chunks, int level, nlcd_bytes *to);
+
+#endif

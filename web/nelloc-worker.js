@@ -1,0 +1,184 @@
+// The worker that decodes: libnelloc as WebAssembly, one file at a time. nelloc.js talks to it.
+"use strict";
+
+const PNG_COMPARED = 1 << 26; // samples of images for which the size as PNG is worth its time
+const ALLOW_DAMAGED = 1;
+const AS_STORED = 0;
+const RGBA8 = 1;
+const NAMES = { kind: 0, method: 1, item: 2 };
+
+let exports = null;
+let current = 0; // the request that is worked on
+let file = 0; // where the open file is in memory
+let shown = 0; // where its pixels are, once they are decoded
+let lastProgress = 0;
+
+const memory = () => new Uint8Array(exports.memory.buffer);
+
+function put(bytes) {
+    const place = exports.take(bytes.length);
+    if (!place) throw failure(-1, "there is not enough memory; close other pages");
+    memory().set(bytes, place);
+    return place;
+}
+
+function text(place) {
+    if (!place) return "";
+    const bytes = memory();
+    let end = place;
+    while (bytes[end]) end++;
+    return new TextDecoder().decode(bytes.subarray(place, end));
+}
+
+// Numbers that a function of the library writes.
+function numbers(call, count) {
+    const place = exports.take(8 * count);
+    const written = call(place);
+    const found = Array.from(new Float64Array(exports.memory.buffer, place, count));
+    exports.give(place);
+    return written ? found : null;
+}
+
+function failure(status, message) {
+    return Object.assign(new Error(message), { status });
+}
+
+function check(status) {
+    if (status) throw failure(status, text(exports.error()));
+}
+
+function tileAt(number) {
+    const found = numbers((place) => exports.tile(number, place), 10);
+    const [left, top, width, height, damaged, parts] = found;
+    const methods = [];
+    for (let part = 0; part < parts; part++) {
+        methods.push({ name: text(exports.name_of(NAMES.method, found[6 + 2 * part])), bytes: found[7 + 2 * part] });
+    }
+    return { left, top, width, height, damaged: damaged > 0, methods };
+}
+
+function tiles(count) {
+    return Array.from({ length: count }, (_, number) => tileAt(number));
+}
+
+function items(count) {
+    const found = [];
+    for (let number = 0; number < count; number++) {
+        const [type, place, size] = numbers((to) => exports.item(number, to), 3);
+        found.push({ type, name: text(exports.name_of(NAMES.item, type)), data: memory().slice(place, place + size) });
+    }
+    return found;
+}
+
+function describe() {
+    const found = numbers((place) => exports.image(place), 17);
+    const [width, height, kind, channels, sampleBytes, whiteBits, tileSize, tileCount, needsModel] = found;
+    const id = found.slice(13).map((byte) => byte.toString(16).padStart(2, "0"));
+    return {
+        width, height, kind: text(exports.name_of(NAMES.kind, kind)), channels, sampleBytes, whiteBits, tileSize, tileCount,
+        modelId: needsModel ? id.join("") : null,
+        modelBytes: found[9],
+        damagedTiles: found[11],
+        damagedMetadata: (found[12] & 1) > 0,
+        excessBytes: (found[12] & 2) > 0,
+        items: items(found[10]),
+        tiles: tiles(tileCount),
+    };
+}
+
+// The library tells how far it is; a tile that is finished goes out at once.
+function watch(done, total, tile) {
+    if (tile >= 0 && shown) {
+        const { left, top, width, height } = tileAt(tile);
+        const stride = 4 * image.width;
+        const pixels = new Uint8ClampedArray(4 * width * height);
+        const from = memory();
+        for (let y = 0; y < height; y++) {
+            const start = shown + (top + y) * stride + 4 * left;
+            pixels.set(from.subarray(start, start + 4 * width), 4 * width * y);
+        }
+        postMessage({ id: current, event: "tile", left, top, width, height, pixels }, [pixels.buffer]);
+    }
+    const now = performance.now();
+    if (now - lastProgress > 40 || done === total) {
+        lastProgress = now;
+        postMessage({ id: current, event: "progress", done, total });
+    }
+    return 0;
+}
+
+let image = null;
+
+const commands = {
+    start({ module, models, plain }) {
+        const refuse = () => 52; // there are no files here
+        exports = new WebAssembly.Instance(module, {
+            nelloc: { watch },
+            wasi_snapshot_preview1: { fd_close: refuse, fd_seek: refuse, fd_write: refuse },
+        }).exports;
+        for (const model of models) exports.add_model(put(new Uint8Array(model)), model.byteLength);
+        this.plain = plain ? 1 : 0;
+        return { version: text(exports.version()) };
+    },
+
+    open({ data, maxPixels, memoryLimit }) {
+        if (file) exports.give(file);
+        if (shown) exports.give(shown);
+        shown = 0;
+        file = put(new Uint8Array(data));
+        check(exports.open(file, data.byteLength, maxPixels, memoryLimit, this.plain));
+        image = describe();
+        return image;
+    },
+
+    decode({ allowDamaged }) {
+        const size = 4 * image.width * image.height;
+        if (shown) exports.give(shown);
+        shown = exports.take(size);
+        if (!shown) throw failure(-1, "there is not enough memory to show it; use nlcd --region");
+        try {
+            check(exports.decode(RGBA8, allowDamaged ? ALLOW_DAMAGED : 0, shown, 4 * image.width));
+        } catch (error) {
+            exports.give(shown);
+            shown = 0;
+            throw error;
+        }
+        const pixels = new Uint8ClampedArray(memory().slice(shown, shown + size).buffer);
+        return { pixels, tiles: tiles(image.tileCount), transfer: [pixels.buffer] };
+    },
+
+    png({ ifQuick, allowDamaged }) {
+        const samples = image.width * image.height * image.channels;
+        if (ifQuick && samples > PNG_COMPARED) return { png: null };
+        let made = shown ? exports.make_png_of_shown(shown) : 0;
+        if (!made && ifQuick && samples > PNG_COMPARED / 16) return { png: null };
+        if (!made) {
+            const stride = image.width * image.channels * image.sampleBytes;
+            const stored = exports.take(stride * image.height);
+            if (!stored) throw failure(-1, "there is not enough memory to save it; use nlcd");
+            const kept = shown;
+            shown = 0; // no tiles go out
+            const status = exports.decode(AS_STORED, allowDamaged ? ALLOW_DAMAGED : 0, stored, stride);
+            shown = kept;
+            made = status ? 0 : exports.make_png(stored);
+            exports.give(stored);
+            check(status);
+        }
+        if (!made) throw failure(-1, "there is not enough memory to save it; use nlcd");
+        const png = memory().slice(made, made + exports.png_size());
+        exports.free_png();
+        return { png, transfer: [png.buffer] };
+    },
+};
+
+onmessage = ({ data: request }) => {
+    current = request.id;
+    try {
+        const { transfer = [], ...result } = commands[request.command](request);
+        postMessage({ id: request.id, event: "done", result }, transfer);
+    } catch (error) {
+        const known = error.status !== undefined;
+        const message = known ? error.message : `it cannot be decoded here (${error.message})`;
+        postMessage({ id: request.id, event: "failed", status: known ? error.status : 0, message });
+    }
+};

@@ -1,0 +1,88 @@
+/** What of a file is wrong: `code` for programs, `message` for people. */
+export class NellocError extends Error {
+    readonly code: "memory" | "argument" | "damaged" | "unsupported" | "model" | "stopped" | "network";
+}
+
+export type Source = string | URL | Blob | ArrayBuffer | ArrayBufferView;
+
+export interface Tile {
+    left: number;
+    top: number;
+    width: number;
+    height: number;
+    damaged: boolean;
+    /** One for each part that is coded apart: all, or colour and alpha. */
+    methods: { name: string; bytes: number }[];
+}
+
+export interface Item {
+    /** docs/FORMAT.md, section 11. */
+    type: number;
+    name: string;
+    data: Uint8Array;
+}
+
+export interface OpenOptions {
+    /** Model files that are neither in the file nor built in. */
+    models?: Source[];
+    /** Files of more pixels are refused; 2^27 if it is not given. */
+    maxPixels?: number;
+    /** Bytes that the decoder may take beside the file and its pixels. */
+    memoryLimit?: number;
+    /** Decode without vectors, for comparison: the pixels are the same. */
+    plain?: boolean;
+    signal?: AbortSignal;
+}
+
+export interface DecodeOptions {
+    signal?: AbortSignal;
+    /** Pixels done, and in all. */
+    onProgress?(done: number, total: number): void;
+    /** A tile that is finished, before the others are. */
+    onTile?(tile: { left: number; top: number; width: number; height: number; pixels: Uint8ClampedArray }): void;
+    /** Fill damaged tiles with magenta, or gray, instead of failing. */
+    allowDamaged?: boolean;
+}
+
+/** A file that is open, with a worker of its own until `close`. */
+export class NlcFile {
+    readonly bytes: number;
+    readonly width: number;
+    readonly height: number;
+    /** In words: "RGB", "16-bit gray", ... */
+    readonly kind: string;
+    readonly channels: number;
+    readonly sampleBytes: 1 | 2;
+    readonly whiteBits: number;
+    readonly tileSize: number;
+    readonly tileCount: number;
+    readonly modelId: string | null;
+    readonly modelBytes: number;
+    readonly items: Item[];
+    readonly tiles: Tile[];
+    readonly damagedTiles: number;
+    readonly damagedMetadata: boolean;
+    readonly excessBytes: boolean;
+    decode(options?: DecodeOptions): Promise<ImageData>;
+    toPNG(options?: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; ifQuick?: false }): Promise<Uint8Array>;
+    toPNG(options: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; ifQuick: boolean }): Promise<Uint8Array | null>;
+    close(): void;
+}
+
+export function open(source: Source, options?: OpenOptions): Promise<NlcFile>;
+export function decode(source: Source, options?: OpenOptions & DecodeOptions): Promise<ImageData>;
+/** Say where nelloc.wasm and nelloc-worker.js are, if not beside the module. */
+export function configure(places: { wasm?: string | URL | ArrayBuffer | ArrayBufferView; worker?: string | URL }): void;
+
+/** <nlc-img src alt allow-damaged>, which fires "load", "error" and "progress". */
+export class NlcImage extends HTMLElement {
+    src: string;
+    alt: string;
+    readonly canvas: HTMLCanvasElement;
+}
+
+declare global {
+    interface HTMLElementTagNameMap {
+        "nlc-img": NlcImage;
+    }
+}

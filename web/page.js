@@ -1,0 +1,358 @@
+import { NellocError, open } from "./nelloc.js";
+
+const at = (id) => document.getElementById(id);
+const stage = at("stage");
+const sheet = at("sheet");
+const canvas = at("image");
+const NLM = /\.nlm$/i;
+const MOST_TEXT = 2000;
+const MOST_ZOOM = 64;
+
+const files = []; // { name, source }
+const models = [];
+let current = null; // { name, file, png }
+let abort = null;
+let view = { scale: 1, x: 0, y: 0, fitted: true };
+
+// ---- Files
+
+function add(list) {
+    const added = [];
+    for (const file of list) {
+        if (NLM.test(file.name)) models.push(file);
+        else added.push({ name: file.name, source: file });
+    }
+    files.push(...added);
+    const options = files.map((file, number) => new Option(file.name, number));
+    at("list").replaceChildren(...options);
+    at("list-box").hidden = files.length < 2;
+    if (added.length) show(files.length - added.length);
+    else if (list.length && current?.number !== undefined) show(current.number);
+    else if (list.length) tell("Models are kept; now open the file that needs them.");
+}
+
+async function show(number, allowDamaged = false) {
+    const { name, source } = files[number];
+    abort?.abort(new DOMException("another file was opened", "AbortError"));
+    current?.file?.close();
+    const own = (abort = new AbortController());
+    const mine = (current = { number, name, file: null, png: null, allowDamaged });
+    at("list").value = number;
+    at("problem").hidden = true;
+    at("about").hidden = sheet.hidden = at("view-tools").hidden = true;
+    at("invitation").hidden = true;
+    at("save").disabled = true;
+    stage.classList.remove("holds");
+    busy(true);
+    try {
+        const file = (mine.file = await open(source, { models, signal: own.signal }));
+        canvas.width = file.width;
+        canvas.height = file.height;
+        canvas.setAttribute("aria-label", `${name}, ${file.width} by ${file.height} pixels`);
+        const context = canvas.getContext("2d");
+        describe(mine);
+        sheet.hidden = at("view-tools").hidden = false;
+        stage.classList.add("holds");
+        fit();
+        const image = await file.decode({
+            signal: own.signal,
+            allowDamaged,
+            onProgress: (done, total) => progress(done / total),
+            onTile: ({ left, top, width, height, pixels }) =>
+                context.putImageData(new ImageData(pixels, width, height), left, top),
+        });
+        context.putImageData(image, 0, 0);
+        at("save").disabled = false;
+        describe(mine);
+        if (file.damagedTiles) toggleTiles(true);
+        tell(`${name} is decoded, ${file.width} by ${file.height} pixels.`);
+        busy(false);
+        mine.png = await file.toPNG({ ifQuick: true, signal: own.signal });
+        if (mine === current) describe(mine);
+    } catch (error) {
+        if (mine === current) fail(mine, error);
+    } finally {
+        if (mine === current) busy(false);
+    }
+}
+
+function fail(mine, error) {
+    const box = at("problem");
+    if (error.name === "AbortError") {
+        tell("Decoding was cancelled.");
+        box.textContent = `${mine.name}: decoding was cancelled.`;
+    } else {
+        box.textContent = `${mine.name}: ${error.message}.`;
+        if (!(error instanceof NellocError)) console.error(error);
+    }
+    const again = document.createElement("button");
+    if (error.name === "AbortError") {
+        again.textContent = "Decode it again";
+        again.onclick = () => show(mine.number, mine.allowDamaged);
+        box.append(again);
+    } else if (error.code === "damaged" && mine.file?.width && !mine.allowDamaged) {
+        again.textContent = "Show what is left";
+        again.onclick = () => show(mine.number, true);
+        box.append(again);
+    } else if (error.code === "model") {
+        again.textContent = "Choose the model file…";
+        again.onclick = () => at("files").click();
+        box.append(again);
+    }
+    box.hidden = false;
+    if (!mine.file?.width) {
+        sheet.hidden = at("view-tools").hidden = at("about").hidden = true;
+        at("invitation").hidden = false;
+    }
+}
+
+async function save() {
+    const mine = current;
+    const own = (abort = new AbortController());
+    at("save").disabled = true;
+    if (!mine.png) busy(true);
+    try {
+        mine.png ??= await mine.file.toPNG({ signal: own.signal, onProgress: (done, total) => progress(done / total) });
+        describe(mine);
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob([mine.png], { type: "image/png" }));
+        link.download = mine.name.replace(/\.nlc$/i, "") + ".png";
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+        tell(`${link.download} is saved.`);
+    } catch (error) {
+        fail(mine, error);
+    } finally {
+        busy(false);
+        at("save").disabled = !mine.file || mine !== current;
+    }
+}
+
+// ---- What is told
+
+function tell(text) {
+    at("status").textContent = text;
+}
+
+function busy(is) {
+    at("work").hidden = !is;
+    stage.setAttribute("aria-busy", is);
+    progress(0);
+}
+
+function progress(part) {
+    at("progress").value = part;
+    at("percent").textContent = `${Math.round(100 * part)} %`;
+}
+
+const count = (number) => number.toLocaleString("en");
+
+function rows(target, pairs) {
+    target.replaceChildren(...pairs.flatMap(([name, value]) => {
+        const term = document.createElement("dt");
+        const what = document.createElement("dd");
+        term.textContent = name;
+        what.textContent = value;
+        return [term, what];
+    }));
+}
+
+function describe({ name, file, png }) {
+    at("about").hidden = false;
+    at("name").textContent = name;
+    const samples = file.width * file.height * file.channels;
+    const methods = {};
+    for (const tile of file.tiles) for (const { name: method } of tile.methods) methods[method] = (methods[method] ?? 0) + 1;
+    const inside = file.modelBytes ? ` (inside the file, ${count(file.modelBytes)} bytes)` : "";
+    rows(at("facts"), [
+        ["Image", `${file.width} × ${file.height}, ${file.kind}`],
+        ["Tiles", `${count(file.tileCount)} of at most ${file.tileSize} × ${file.tileSize}`],
+        ["Methods", Object.entries(methods).map(([method, number]) => `${count(number)} ${method}`).join(", ")],
+        ["Model", file.modelId ? file.modelId + inside : "none needed"],
+    ]);
+    const raw = file.kind === "one bit" ? Math.ceil(file.width / 8) * file.height : samples * file.sampleBytes;
+    const sizes = [["This file", file.bytes], ["PNG", png ? png.length : null], ["Uncompressed", raw]];
+    at("sizes").replaceChildren(...sizes.filter(([, bytes]) => bytes !== null).map(([title, bytes]) => {
+        const row = document.createElement("tr");
+        const head = document.createElement("th");
+        head.scope = "row";
+        head.textContent = title;
+        const number = row.insertCell();
+        number.textContent = `${count(bytes)} bytes`;
+        row.insertCell().textContent = `${((8 * bytes) / samples).toFixed(2)} bits/sample`;
+        row.prepend(head);
+        return row;
+    }));
+    at("metadata-box").hidden = !file.items.length;
+    rows(at("metadata"), file.items.map((item) => [item.name || `type ${item.type}`, metadata(item)]));
+    const damage = file.tiles.flatMap((tile, number) => tile.damaged
+        ? [`tile ${number}: ${tile.width} × ${tile.height} pixels at ${tile.left}, ${tile.top}`] : []);
+    if (file.damagedMetadata) damage.push("metadata");
+    if (file.excessBytes) damage.push("bytes after the end of the file");
+    at("damage-box").hidden = !damage.length;
+    at("damage").replaceChildren(...damage.map((text) => {
+        const entry = document.createElement("li");
+        entry.textContent = text;
+        return entry;
+    }));
+    drawTiles(file);
+}
+
+// An item of metadata in words.
+function metadata({ type, data }) {
+    const text = (bytes) => {
+        const whole = new TextDecoder().decode(bytes);
+        return whole.length > MOST_TEXT ? `${whole.slice(0, MOST_TEXT)}…` : whole;
+    };
+    let place = 0;
+    const number = () => {
+        let value = 0;
+        for (let factor = 1; ; factor *= 128) {
+            const byte = data[place++];
+            value += (byte & 127) * factor;
+            if (byte < 128) return value;
+        }
+    };
+    const numbers = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    if (type === 3 || type === 9) return text(data);
+    if (type === 4) {
+        const parts = [0, 1, 2].map(() => {
+            const length = number();
+            place += length;
+            return text(data.subarray(place - length, place));
+        });
+        return `${parts[0]}: ${text(data.subarray(place))}`;
+    }
+    if (type === 5) {
+        const unit = ["", " per inch", " per centimetre", " per metre"][data[place++]];
+        const [a, b, c, d] = [number(), number(), number(), number()];
+        const [x, y] = [a / b, c / d].map((value) => +value.toFixed(2));
+        return (x === y ? `${x}` : `${x} × ${y}`) + unit;
+    }
+    if (type === 6) return String(numbers.getUint32(0, true) / 100000);
+    if (type === 8) return ["perceptual", "relative colorimetric", "saturation", "absolute colorimetric"][data[0]] ?? `intent ${data[0]}`;
+    if (type === 11) return `${text(data.subarray(0, 4))}, ${count(data.length - 4)} bytes`;
+    if (type === 12) return `${data[0]} bits`;
+    return `${count(data.length)} bytes`;
+}
+
+function drawTiles(file) {
+    const map = at("tiles");
+    map.setAttribute("viewBox", `0 0 ${file.width} ${file.height}`);
+    map.replaceChildren(...file.tiles.slice(0, 20000).map((tile) => {
+        const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+        for (const [name, value] of [["x", tile.left], ["y", tile.top], ["width", tile.width], ["height", tile.height]])
+            box.setAttribute(name, value);
+        if (tile.damaged) box.classList.add("damaged");
+        return box;
+    }));
+}
+
+function toggleTiles(on = at("map").getAttribute("aria-pressed") !== "true") {
+    at("map").setAttribute("aria-pressed", on);
+    at("tiles").toggleAttribute("hidden", !on);
+}
+
+// ---- The view
+
+function place() {
+    // The image may not be moved out of sight.
+    const [width, height] = [canvas.width * view.scale, canvas.height * view.scale];
+    const limit = (offset, size, room) => size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, offset));
+    view.x = limit(view.x, width, stage.clientWidth);
+    view.y = limit(view.y, height, stage.clientHeight);
+    sheet.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    sheet.classList.toggle("close-up", view.scale >= 2);
+    at("zoom").textContent = `${+(100 * view.scale).toPrecision(3)} %`;
+}
+
+function fit() {
+    view = { scale: Math.min(1, stage.clientWidth / canvas.width, stage.clientHeight / canvas.height), x: 0, y: 0, fitted: true };
+    place();
+}
+
+function zoom(scale, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
+    const least = Math.min(1, stage.clientWidth / canvas.width, stage.clientHeight / canvas.height) / 4;
+    const next = Math.min(MOST_ZOOM, Math.max(least, scale));
+    const by = next / view.scale;
+    view = { scale: next, x: x - (x - view.x) * by, y: y - (y - view.y) * by, fitted: false };
+    place();
+}
+
+function move(x, y) {
+    view.x += x;
+    view.y += y;
+    place();
+}
+
+const pointers = new Map();
+stage.addEventListener("pointerdown", (event) => {
+    if (sheet.hidden || event.target.closest("#work")) return;
+    pointers.set(event.pointerId, event);
+    stage.setPointerCapture(event.pointerId);
+});
+stage.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    if (pointers.size === 1) {
+        move(event.clientX - before.clientX, event.clientY - before.clientY);
+    } else {
+        const other = [...pointers.values()].find((pointer) => pointer.pointerId !== event.pointerId);
+        const distance = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+        const box = stage.getBoundingClientRect();
+        zoom((view.scale * distance(event)) / Math.max(1, distance(before)),
+            (event.clientX + other.clientX) / 2 - box.left, (event.clientY + other.clientY) / 2 - box.top);
+    }
+    pointers.set(event.pointerId, event);
+});
+for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => pointers.delete(event.pointerId));
+stage.addEventListener("wheel", (event) => {
+    if (sheet.hidden) return;
+    event.preventDefault();
+    const box = stage.getBoundingClientRect();
+    zoom(view.scale * 2 ** (-event.deltaY / 300), event.clientX - box.left, event.clientY - box.top);
+}, { passive: false });
+new ResizeObserver(() => { if (!sheet.hidden) view.fitted ? fit() : place(); }).observe(stage);
+
+const keys = {
+    "+": () => zoom(view.scale * 1.5), "=": () => zoom(view.scale * 1.5), "-": () => zoom(view.scale / 1.5),
+    0: fit, 1: () => zoom(1), t: () => toggleTiles(), T: () => toggleTiles(),
+    ArrowLeft: () => move(60, 0), ArrowRight: () => move(-60, 0), ArrowUp: () => move(0, 60), ArrowDown: () => move(0, -60),
+};
+stage.addEventListener("keydown", (event) => {
+    if (sheet.hidden || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+    event.preventDefault();
+    keys[event.key]();
+});
+addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !at("work").hidden) at("cancel").click();
+    if ((event.ctrlKey || event.metaKey) && event.key === "o") { event.preventDefault(); at("files").click(); }
+    if ((event.ctrlKey || event.metaKey) && event.key === "s" && !at("save").disabled) { event.preventDefault(); save(); }
+});
+
+// ---- Controls
+
+at("choose").onclick = () => at("files").click();
+at("files").onchange = () => { add(at("files").files); at("files").value = ""; };
+at("save").onclick = save;
+at("cancel").onclick = () => abort?.abort(new DOMException("cancelled", "AbortError"));
+at("zoom-in").onclick = () => zoom(view.scale * 1.5);
+at("zoom-out").onclick = () => zoom(view.scale / 1.5);
+at("fit").onclick = fit;
+at("actual").onclick = () => zoom(1);
+at("map").onclick = () => toggleTiles();
+at("list").onchange = () => show(Number(at("list").value));
+addEventListener("dragover", (event) => { event.preventDefault(); stage.classList.add("over"); });
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) stage.classList.remove("over"); });
+addEventListener("drop", (event) => {
+    event.preventDefault();
+    stage.classList.remove("over");
+    add(event.dataTransfer.files);
+});
+
+const linked = new URLSearchParams(location.search).get("src");
+if (linked) {
+    files.push({ name: linked.split("/").pop(), source: new URL(linked, location.href) });
+    at("list").replaceChildren(new Option(files[0].name, 0));
+    show(0);
+}
