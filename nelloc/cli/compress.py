@@ -40,8 +40,8 @@ def _effort_table() -> str:
 @click.option(
     "--adapt",
     is_flag=True,
-    help="First fine-tune the model on the images, which takes minutes and nelloc[train]. The result goes into the "
-    "file, or once into FOLDER as ID.nlm, if that makes the whole at least 0.1 % smaller.",
+    help="First fine-tune the model on the images, which takes minutes and needs the extra [train]. The result goes "
+    "into the file, or once into FOLDER as ID.nlm, if that makes the whole at least 0.1 % smaller.",
 )
 @click.option(
     "--adapt-minutes",

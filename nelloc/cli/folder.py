@@ -46,7 +46,7 @@ _PARAMETERS = (
     click.option(
         "--dask",
         metavar="ADDRESS",
-        help="Let the workers of this Dask scheduler do it, which see the same folders; needs nelloc[dask].",
+        help="Let the workers of this Dask scheduler do it, which see the same folders; needs the extra [dask].",
     ),
     click.option(
         "--rm", "remove", is_flag=True, help="Delete each IN once its output was compared and is on the disk."

@@ -25,7 +25,7 @@ _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
 def research() -> None:
     """Run the experiments of the thesis.
 
-    Each writes NAME.json, its numbers beside the thesis's, and plots. They need nelloc[research].
+    Each writes NAME.json, its numbers beside the thesis's, and plots. They need the extra [research].
     """
 
 

@@ -100,4 +100,4 @@ def test_compress_and_decompress_import_no_torch():
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_a_torch_backend_without_torch_gives_one_line():
-    assert_failed(invoke("compress", "photo.png", "--backend", "torch-float32", *MODEL), "nelloc[train]")
+    assert_failed(invoke("compress", "photo.png", "--backend", "torch-float32", *MODEL), "PATH[train]")
