@@ -38,7 +38,7 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
     context.exit()
 
 
-@click.command()
+@click.command(short_help="Compare nelloc with other codecs on your images.")
 @click.argument("sources", metavar="FOLDER...", type=Name(), nargs=-1, required=True)
 @click.option(
     "--model",

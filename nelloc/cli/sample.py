@@ -32,7 +32,7 @@ _MAX_SEED = (1 << 64) - 1  # torch takes no more
 _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 
 
-@click.command()
+@click.command(short_help="Draw images from a model.")
 @click.option(
     "--model",
     metavar="NAME|PATH",
