@@ -43,6 +43,7 @@ setup(
     package_data={
         "nelloc": ["py.typed"],
         "nelloc.bench": ["page.css"],
+        "nelloc.plugins.freedesktop": ["nelloc.*"],
         "nelloc.weights": ["*.nlm", "models.json", "MODEL_CARD.md", "ood/*.safetensors"],
     },
     include_package_data=False,
