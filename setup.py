@@ -40,7 +40,12 @@ core = Extension(
 setup(
     packages=[*find_packages(include=["nelloc", "nelloc.*"]), "nelloc.weights"],
     package_dir={"nelloc.weights": "weights"},
-    package_data={"nelloc.weights": ["*.nlm", "models.json", "MODEL_CARD.md", "ood/*.safetensors"]},
+    package_data={
+        "nelloc": ["py.typed"],
+        "nelloc.bench": ["page.css"],
+        "nelloc.plugins.freedesktop": ["nelloc.*"],
+        "nelloc.weights": ["*.nlm", "models.json", "MODEL_CARD.md", "ood/*.safetensors"],
+    },
     include_package_data=False,
     ext_modules=[core],
     cmdclass={"build_ext": BuildCore},

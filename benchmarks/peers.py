@@ -1,6 +1,6 @@
 """Whole file sizes of other lossless codecs on the sets that rate.py measures.
 
-    pip install 'nelloc[bench]'
+    pip install '.[bench]'
     python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers
     python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers --peer jpegls kodak-gray
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nelloc.files.info import info
     from nelloc.plugins.pillow import register
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "api": ("decode", "decode_many", "encode", "encode_many"),

@@ -11,3 +11,12 @@ class NellocWarning(UserWarning):
 
 # What to do about a damaged file.
 RESTORE = "get the file again from its source or a backup"
+
+
+def install_advice(extra: str) -> str:
+    """Advice to install the packages of one of nelloc's extras.
+
+    It names a wheel file or a clone, since nelloc is in no package index: who installed that name from one would get
+    somebody else's package.
+    """
+    return f"pip install 'PATH[{extra}]', where PATH is nelloc's wheel file or a clone of its repository"

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,11 @@ import pytest
 from materials import GOLDEN, small_model_bytes
 
 import nelloc
+from nelloc.cli.desktop import command_files
+from nelloc.cli.main import main
 from nelloc.codec import container
-from nelloc.codec.format import SIGNATURE
 from nelloc.files.convert import SUFFIX
+from nelloc.plugins import freedesktop
 
 PACKAGE = Path(nelloc.__file__).parents[1]
 TEXT = (PACKAGE / "docs" / "INTEGRATION.md").read_text()
@@ -76,21 +77,11 @@ def test_the_magic_lines_tell_nelloc_files(tmp_path):
     assert "nelloc" not in said(tmp_path / "other.nlc")
 
 
-def test_the_mime_snippet_has_the_signature_and_the_extension(tmp_path):
-    root = ElementTree.fromstring(snippet("xml").encode())
-    space = {"m": "http://www.freedesktop.org/standards/shared-mime-info"}
-    assert root.find("m:mime-type", space).get("type") == TYPE
-    match = root.find(".//m:match", space)
-    signature = match.get("value").encode().decode("unicode_escape").encode("latin-1")
-    assert (signature, match.get("offset")) == (SIGNATURE, "0")
-    assert root.find(".//m:glob", space).get("pattern") == f"*{SUFFIX}"
+def test_the_type_for_web_servers_is_that_of_the_desktop():
     assert f"AddType {TYPE} {SUFFIX}" in TEXT
+    assert f"`{TYPE}`" in TEXT
 
 
-@pytest.mark.skipif(shutil.which("update-mime-database") is None, reason="needs shared-mime-info")
-def test_the_mime_snippet_is_taken_by_the_desktop(tmp_path):
-    (tmp_path / "packages").mkdir()
-    (tmp_path / "packages" / "nelloc.xml").write_text(snippet("xml"))
-    done = subprocess.run(["update-mime-database", str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"{TYPE}:*{SUFFIX}" in (tmp_path / "globs").read_text()
+def test_the_files_of_the_desktop_are_those_of_the_table():
+    for place in freedesktop.own_files() | command_files(main):
+        assert f"`{place}`" in TEXT

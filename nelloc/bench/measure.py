@@ -12,7 +12,7 @@ from nelloc.bench.interface import Codec, Picture
 from nelloc.bench.memory import Memory
 from nelloc.bench.own import is_own, metadata_bytes
 from nelloc.bench.pictures import Found
-from nelloc.bench.timing import medians
+from nelloc.bench.timing import CLOCKS, medians
 from nelloc.errors import NellocError
 
 # lossy: came back, but changed. skipped: the codec does not take such images.
@@ -74,12 +74,16 @@ def measure(
     codecs: Sequence[Codec],
     *,
     repeat: int = 1,
+    clock: str = "wall",
     with_memory: bool = True,
     max_pixels: int,
     strip: bool = False,
     progress: Progress | None = None,
 ) -> Measured:
-    """Measure every codec on every image, without its metadata if ``strip``. What fails is told, and stops nothing."""
+    """Measure every codec on every image, without its metadata if ``strip``. What fails is told, and stops nothing.
+
+    ``clock`` is one of ``CLOCKS``.
+    """
     progress = progress or Progress()
     trials: list[Trial] = []
     unread: list[NellocError] = []
@@ -95,7 +99,7 @@ def measure(
             continue
         checked = [check(codec, picture) for codec in codecs]
         good = [(codec, data) for codec, (trial, data) in zip(codecs, checked, strict=True) if trial.status == "ok"]
-        seconds, failures = timed(good, picture, repeat)
+        seconds, failures = timed(good, picture, repeat, clock)
         for trial, data in checked:
             if trial.codec in failures:
                 trial = replace(trial, status="failed", reason=failures[trial.codec], bytes=None)
@@ -136,7 +140,7 @@ def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
 
 
 def timed(
-    codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int
+    codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int, clock: str = "wall"
 ) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
     """Median seconds of encoding and decoding, by codec, none if there are no rounds; and why some failed after all."""
     failures: dict[str, str] = {}
@@ -152,7 +156,7 @@ def timed(
     for codec, data in codecs:
         variants[codec.label, "encode"] = partial(guarded, codec.label, partial(codec.encode, picture))
         variants[codec.label, "decode"] = partial(guarded, codec.label, partial(codec.decode, data))
-    seconds = medians(variants, repeat)
+    seconds = medians(variants, repeat, CLOCKS[clock])
     return {label: (seconds[label, "encode"], seconds[label, "decode"]) for label, _ in seconds}, failures
 
 

@@ -182,7 +182,10 @@ def _machine(results: Results) -> str:
     if results.repeat:
         rounds = "one round" if results.repeat == 1 else f"the median of {results.repeat} rounds"
         threads = f"{results.threads} thread{'s' * (results.threads > 1)} for each codec"
-        timing = f"{rounds} after one that checked every pixel; {threads}; programs on PATH with their start and files"
+        kind = "processor time, " if results.clock == "cpu" else ""
+        timing = (
+            f"{kind}{rounds} after one that checked every pixel; {threads}; programs on PATH with their start and files"
+        )
     facts = {
         "processor": f"{machine.processor}, {machine.cores} core{'s' * (machine.cores > 1)}",
         "system": machine.system,

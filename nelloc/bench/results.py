@@ -49,6 +49,7 @@ class Results:
     losses: tuple[Loss, ...]
     missing: tuple[Missing, ...]
     errors: tuple[NellocError, ...]
+    clock: str = "wall"
 
     @classmethod
     def of(
@@ -60,6 +61,7 @@ class Results:
         repeat: int,
         missing: Sequence[Missing] = (),
         errors: Sequence[NellocError] = (),
+        clock: str = "wall",
     ) -> Results:
         rows = summarise(measured, codecs)
         return cls(
@@ -71,6 +73,7 @@ class Results:
             losses=tuple(losses(measured, rows)),
             missing=tuple(missing),
             errors=(*errors, *measured.unread),
+            clock=clock,
         )
 
     @property
@@ -103,6 +106,7 @@ def to_json(results: Results) -> dict[str, Any]:
         "machine": asdict(results.machine),
         "threads": results.threads,
         "repeat": results.repeat,
+        "clock": results.clock,
         "codecs": [asdict(row) for row in results.rows],
         "missing": [asdict(missing) for missing in results.missing],
         "trials": [_record(trial) for trial in results.trials],

@@ -17,7 +17,8 @@ def table(results: Results) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
     count = len(results.images)
     rounds = f"the median of {results.repeat} rounds" if results.repeat > 1 else "one round"
-    timing = f", {results.threads} thread{'s' * (results.threads > 1)}, {rounds}" if results.repeat else ""
+    kind = ", processor time" if results.clock == "cpu" else ""
+    timing = f"{kind}, {results.threads} thread{'s' * (results.threads > 1)}, {rounds}" if results.repeat else ""
     head = f"{count} image{'s' * (count != 1)}, {results.raw_bytes / 1e6:.2f} MB of pixels{timing}"
     text = [head, ""]
     for line in lines:

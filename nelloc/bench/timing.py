@@ -5,9 +5,29 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and of the programs that it ran and waited for, in seconds.
+
+    Other work on the machine does not count. Where the system does not tell the time of programs (Windows), theirs is
+    left out.
+    """
+    children = 0.0
+    with suppress(ImportError):
+        import resource
+
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        children = usage.ru_utime + usage.ru_stime
+    return time.process_time() + children
+
+
+# The clocks of `nelloc bench --clock`.
+CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": cpu_seconds}
 
 
 def medians(

@@ -38,7 +38,7 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
     context.exit()
 
 
-@click.command()
+@click.command(short_help="Compare nelloc with other codecs on your images.")
 @click.argument("sources", metavar="FOLDER...", type=Name(), nargs=-1, required=True)
 @click.option(
     "--model",
@@ -74,6 +74,13 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
     help="Timed rounds for each image, whose median counts; 0 measures sizes only.",
 )
 @click.option(
+    "--clock",
+    type=click.Choice(("wall", "cpu")),
+    default="wall",
+    show_default=True,
+    help="Time by the clock on the wall, or processor time, which other work on the machine does not lengthen.",
+)
+@click.option(
     "--threads",
     type=click.IntRange(min=1),
     default=1,
@@ -102,6 +109,7 @@ def bench(
     models,
     wanted,
     repeat,
+    clock,
     threads,
     limit,
     memory,
@@ -147,12 +155,15 @@ def bench(
                 found,
                 codecs,
                 repeat=repeat,
+                clock=clock,
                 with_memory=memory,
                 max_pixels=fields["max_pixels"],
                 strip=strip,
                 progress=progress,
             )
-        results = Results.of(measured, codecs, threads=threads, repeat=repeat, missing=missing, errors=errors)
+        results = Results.of(
+            measured, codecs, threads=threads, repeat=repeat, missing=missing, errors=errors, clock=clock
+        )
         if as_json:
             print_json(to_json(results))
         elif as_csv:

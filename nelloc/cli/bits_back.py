@@ -19,7 +19,7 @@ SEED = click.IntRange(0, 2**32 - 1)
 _MODEL = click.option("--model", metavar="FILE", type=_FILE, required=True, help="Model that bits-back train wrote.")
 
 
-@click.group("bits-back", epilog=_EPILOG)
+@click.group("bits-back", short_help="Compress a data set with a VAE", epilog=_EPILOG)
 def bits_back() -> None:
     """Compress a data set with a VAE and bits-back coding (Algorithms 1 and 2).
 
@@ -28,7 +28,7 @@ def bits_back() -> None:
     """
 
 
-@bits_back.command("train", epilog=_EPILOG)
+@bits_back.command("train", short_help="Train a VAE", epilog=_EPILOG)
 @click.argument("source", type=_FILE)
 @click.argument("model", type=_OUTPUT)
 @click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True, help="Length of the training.")
@@ -51,7 +51,7 @@ def train(source: Path, model: Path, force: bool, quiet: bool, **fields) -> None
         printer.remark(f"{model}: {found.kind} images, id {identity(vae).hex()}")
 
 
-@bits_back.command("compress", epilog=_EPILOG)
+@bits_back.command("compress", short_help="Compress a data set", epilog=_EPILOG)
 @click.argument("source", type=_FILE)
 @click.argument("target", type=_OUTPUT)
 @_MODEL
@@ -95,7 +95,7 @@ def compress(source: Path, target: Path, model: Path, steps: int, initial_words,
         )
 
 
-@bits_back.command("decompress", epilog=_EPILOG)
+@bits_back.command("decompress", short_help="Decompress an archive", epilog=_EPILOG)
 @click.argument("source", type=_FILE)
 @click.argument("target", type=Name())
 @_MODEL

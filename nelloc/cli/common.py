@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from nelloc.errors import NellocError, NellocWarning
+from nelloc.errors import NellocError, NellocWarning, install_advice
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -94,8 +94,8 @@ _PARAMETERS = {
     "backend": click.option(
         "--backend",
         type=click.Choice(BACKEND_NAMES),
-        help="Compute backend; all give the same bytes, and those on torch need nelloc[train].  [default: native, the "
-        "compiled core, or numpy where it is not built]",
+        help="Compute backend; all give the same bytes, and those on torch need the extra [train].  [default: native, "
+        "the compiled core, or numpy where it is not built]",
     ),
     "decoder": click.option(
         "--decoder",
@@ -147,12 +147,12 @@ def needs_torch(command: str) -> None:
 
 
 def needs(command: str, extra: str, *modules: str) -> None:
-    """Raise NellocError if one of ``modules``, which come with ``nelloc[extra]``, is not installed."""
+    """Raise NellocError if one of ``modules``, which come with an extra of nelloc, is not installed."""
     import importlib.util
 
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise NellocError(f"{command}: needs {module}, which is not installed; pip install 'nelloc[{extra}]'")
+            raise NellocError(f"{command}: needs {module}, which is not installed; {install_advice(extra)}")
 
 
 def fail(error: NellocError) -> None:

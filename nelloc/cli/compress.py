@@ -12,6 +12,7 @@ import click
 from nelloc.cli import private_model
 from nelloc.cli.common import STDIO, Printer, coding, finite, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, remark_growth, select
+from nelloc.cli.help import GroupedCommand
 from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, Effort
 from nelloc.errors import NellocError
 
@@ -34,14 +35,30 @@ def _effort_table() -> str:
     )
 
 
-@click.command(epilog=_effort_table())
+_GROUPS = {
+    "Output": ("output_dir", "recursive", "force", "remove", "strip"),
+    "Model": ("model", "adapt", "adapt_minutes"),
+    "Effort": ("effort", "learn", "tile", "jobs", "threads", "dask", "backend", "decoder"),
+    "Safety": ("verify", "max_pixels"),
+    "Messages": ("as_json", "quiet", "verbose", "help", "help_all"),
+}
+_RARE = ("adapt_minutes", "tile", "dask", "backend", "decoder", "max_pixels")
+
+
+@click.command(
+    cls=GroupedCommand,
+    groups=_GROUPS,
+    rare=_RARE,
+    details=_effort_table(),
+    short_help="Compress images to .nlc files.",
+)
 @select
 @options("model")
 @click.option(
     "--adapt",
     is_flag=True,
-    help="First fine-tune the model on the images, which takes minutes and nelloc[train]. The result goes into the "
-    "file, or once into FOLDER as ID.nlm, if that makes the whole at least 0.1 % smaller.",
+    help="First fine-tune the model on the images, which takes minutes and needs the extra [train]. The result goes "
+    "into the file, or once into FOLDER as ID.nlm, if that makes the whole at least 0.1 % smaller.",
 )
 @click.option(
     "--adapt-minutes",
@@ -55,7 +72,7 @@ def _effort_table() -> str:
     type=click.IntRange(min(Effort), max(Effort)),
     default=int(DEFAULT_EFFORT),
     show_default=True,
-    help="How much to try; see the table below. Higher is never larger.",
+    help="How much to try: higher is slower and never larger. --help-all has a table.",
 )
 @click.option(
     "--tile",

@@ -11,6 +11,7 @@ import click
 
 from nelloc.cli.common import STDIO, Printer, coding, folder_of, options, pipe, reporting, target_of
 from nelloc.cli.folder import Shown, convert_many, convert_one, select
+from nelloc.cli.help import GroupedCommand
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -36,7 +37,19 @@ def _region(context: click.Context, parameter: click.Parameter, text: str | None
     return Rectangle(y, x, height, width)
 
 
-@click.command()
+_GROUPS = {
+    "Output": ("suffix", "output_dir", "recursive", "region", "force", "remove", "strip"),
+    "Model": ("model",),
+    "Speed": ("jobs", "threads", "dask", "backend", "decoder"),
+    "Safety": ("allow_damaged", "max_pixels"),
+    "Messages": ("as_json", "quiet", "verbose", "help", "help_all"),
+}
+_RARE = ("dask", "backend", "decoder", "max_pixels")
+
+
+@click.command(
+    cls=GroupedCommand, groups=_GROUPS, rare=_RARE, short_help="Decompress .nlc files to PNG or another format."
+)
 @select
 @click.option(
     "--format",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _IMAGES, _PIXELS = 8, 1 << 19
 
 
-@click.command()
+@click.command(short_help="Turn a training run into a model file.")
 @click.argument("run", metavar="RUN", type=Name(path_type=Path))
 @click.argument("target", metavar="OUT", type=OutputFile(path_type=Path))
 @click.option(

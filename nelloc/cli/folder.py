@@ -27,7 +27,7 @@ _PIXELS_ONLY = "nelloc keeps the pixels, not the bytes that a lossy format made 
 
 _PARAMETERS = (
     click.argument("names", metavar="IN... [OUT]", type=Name(), nargs=-1, required=True),
-    click.option("-r", "--recursive", is_flag=True, help="Take folders with all that is below them."),
+    click.option("-r", "--recursive", is_flag=True, help="Process folders recursively."),
     click.option(
         "--output-dir",
         metavar="FOLDER",
@@ -46,7 +46,7 @@ _PARAMETERS = (
     click.option(
         "--dask",
         metavar="ADDRESS",
-        help="Let the workers of this Dask scheduler do it, which see the same folders; needs nelloc[dask].",
+        help="Run on this Dask scheduler; workers need the same paths, and the extra [dask].",
     ),
     click.option(
         "--rm", "remove", is_flag=True, help="Delete each IN once its output was compared and is on the disk."

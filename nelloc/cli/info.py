@@ -20,7 +20,7 @@ from nelloc.cli.common import (
 )
 
 
-@click.command()
+@click.command(short_help="Show what an .nlc file or a model holds.")
 @click.argument("file", metavar="FILE", type=Name())
 @options("max_pixels", "json", "verbose")
 def info(file, max_pixels, as_json, verbose):

@@ -17,7 +17,7 @@ _MARK = "*"
 _HEADS = ("name", "id", "kodak bpd", "decodes Mpx/s", "multiply-adds/pixel", "bytes", "file")
 
 
-@click.command()
+@click.command(short_help="List the installed models.")
 @options("json")
 def models(as_json):
     """List the installed models: those shipped with nelloc and your own.

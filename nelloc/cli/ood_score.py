@@ -33,7 +33,7 @@ OUT_OF_DISTRIBUTION = 3  # exit status; 2 is click's, for wrong usage
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} images [{elapsed}<{remaining}]"
 
 
-@click.command(name="ood-score")
+@click.command(name="ood-score", short_help="Score how much images are like those of a model.")
 @click.argument("images", metavar="IMAGES...", type=Name(), nargs=-1)
 @click.option(
     "--model", metavar="PAIR", type=Name(), default="fashion", show_default=True,

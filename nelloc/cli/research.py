@@ -21,15 +21,15 @@ _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{pos
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
 
 
-@click.group(epilog=_EPILOG)
+@click.group(short_help="Run the experiments of the thesis.", epilog=_EPILOG)
 def research() -> None:
     """Run the experiments of the thesis.
 
-    Each writes NAME.json, its numbers beside the thesis's, and plots. They need nelloc[research].
+    Each writes NAME.json, its numbers beside the thesis's, and plots. They need the extra [research].
     """
 
 
-@research.command("list")
+@research.command("list", short_help="List the experiments.")
 @options("json")
 def list_experiments(as_json: bool) -> None:
     """List the experiments."""

@@ -32,7 +32,7 @@ _MAX_SEED = (1 << 64) - 1  # torch takes no more
 _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 
 
-@click.command()
+@click.command(short_help="Draw images from a model.")
 @click.option(
     "--model",
     metavar="NAME|PATH",
@@ -57,7 +57,7 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
 
     Several images become a sheet, with two white pixels between them. An integer model, which compress takes, gives
     the same images for the same seed on every machine, and needs no torch; image k of a seed does not depend on how
-    many are drawn. A pair is of float models and needs nelloc[train].
+    many are drawn. A pair is of float models and needs the extra [train].
 
     Exit status: 0 done, 1 failed, 2 wrong usage.
     """

@@ -103,7 +103,7 @@ class Asked:
             raise click.UsageError(f"{given[0]} cannot be used with --ood")
 
 
-@click.command()
+@click.command(short_help="Train a model on folders of images.")
 @click.option(
     "--data", metavar="FOLDER", multiple=True, help="Folder of images to train on, with all below it. May be repeated."
 )

@@ -10,7 +10,7 @@ from nelloc.cli.common import Name, Printer, coding, fail, folder_of, options, p
 from nelloc.errors import NellocError
 
 
-@click.command()
+@click.command(short_help="Check every checksum of .nlc files.")
 @click.argument("names", metavar="FILE...", type=Name(), nargs=-1, required=True)
 @options("needed_model", "decoder", "backend", "threads", "max_pixels", "json", "quiet", "verbose")
 def verify(names, as_json, quiet, verbose, **fields):

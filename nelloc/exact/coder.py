@@ -2,24 +2,59 @@
 
 constriction turns floating-point probabilities into fixed-point ones. That step must not decide
 anything: it is handed integers in float64 that sum to exactly 2**24 minus the alphabet's size,
-so that its scaling factor is 1 and each frequency is the integer plus one. The tests pin the
-words that come out.
+so that its scaling factor is 1 and each frequency is the integer plus one. A few golden words
+are coded when a process first uses the coder, and the tests pin more of them.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.errors import NellocError
+
 # What the coder's state can hold beside the words.
 CODER_STATE_BITS = 64
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _AnsCoder = constriction.stream.stack.AnsCoder
+_GOLDEN_SEED = 0x12345678
+_GOLDEN_DIGITS = np.array([0, 1, 2, 3, 2], np.int32)
+_GOLDEN_FREQUENCIES = np.array(
+    [
+        [0, 0, 0, 16777212],
+        [16777212, 0, 0, 0],
+        [4194303, 4194303, 4194303, 4194303],
+        [1, 2, 3, 16777206],
+        [8388606, 8388604, 1, 1],
+    ],
+    np.float64,
+)
+_GOLDEN_BYTES = bytes.fromhex("0388ab3bfdffffae0000006824")
+
+
+@cache
+def check_golden_words() -> None:
+    """Check, once in a process, that constriction codes a few digits to the bytes that the file format prescribes.
+
+    Raises NellocError if it does not: no file may be written or read with it.
+    """
+    coder = _AnsCoder(_words(_GOLDEN_SEED))
+    coder.encode_reverse(_GOLDEN_DIGITS, _CATEGORICAL, _GOLDEN_FREQUENCIES)
+    if _stored(coder) == _GOLDEN_BYTES:
+        digits = _AnsCoder(_stack(_GOLDEN_BYTES)).decode(_CATEGORICAL, _GOLDEN_FREQUENCIES)
+        if np.array_equal(digits, _GOLDEN_DIGITS):
+            return
+    raise NellocError(
+        f"constriction {version('constriction')}: codes other bytes than .nlc files are made of; "
+        "install version 0.5.0 of it"
+    )
 
 
 def encode_digits(digits: NDArray[np.int32], frequencies: NDArray[np.float64], seed: int) -> bytes:
@@ -28,6 +63,7 @@ def encode_digits(digits: NDArray[np.int32], frequencies: NDArray[np.float64], s
     ``frequencies`` (N, RADIX) sum to 2**24 - RADIX in each row. ``seed`` (32 bits) is what the
     decoder's stack holds in the end.
     """
+    check_golden_words()
     coder = _AnsCoder(_words(seed))
     if len(digits):
         coder.encode_reverse(digits, _CATEGORICAL, frequencies)
@@ -50,6 +86,7 @@ class DigitWriter:
 
     def bytes(self, seed: int) -> bytes:
         """All that was written; ``seed`` as in ``encode_digits``."""
+        check_golden_words()
         coder = _AnsCoder(_words(seed))
         for digits, frequencies in zip(reversed(self._digits), reversed(self._frequencies), strict=True):
             coder.encode_reverse(digits.astype(np.int32), _CATEGORICAL, frequencies.astype(np.float64))
@@ -68,8 +105,8 @@ class DigitDecoder:
     """Decodes one tile's digits."""
 
     def __init__(self, data: bytes):
-        padded = data + b"\0" * (-len(data) % 4)
-        self._coder = _AnsCoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+        check_golden_words()
+        self._coder = _AnsCoder(_stack(data))
         self._decode = self._coder.decode
 
     def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -102,6 +139,11 @@ def decode_side_by_side(
     for tile, columns in slices:
         digits[columns] = decoders[tile].decode(frequencies[columns])
     return digits
+
+
+def _stack(data: bytes) -> NDArray[np.uint32]:
+    """The words of a stack that was stored: zero bytes that were left out at its end come back."""
+    return np.frombuffer(data + b"\0" * (-len(data) % 4), "<u4").astype(np.uint32)
 
 
 def _words(seed: int) -> NDArray[np.uint32]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 from nelloc.ood.scores import Scores
 
 # Of all values, those that histograms leave out at each end: a few far ones would make the rest narrow.
@@ -24,7 +24,7 @@ def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = Non
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise NellocError("histograms: drawing needs matplotlib; pip install 'nelloc[train]'") from error
+        raise NellocError(f"histograms: drawing needs matplotlib; {install_advice('train')}") from error
     figure = Figure(figsize=(15, 4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = (

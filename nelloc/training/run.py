@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.training.batches import Batch, BatchMaker, TrainingBatch
 from nelloc.training.curve import draw_curve
@@ -145,7 +145,7 @@ def finish(
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
     if not curve:
-        listener.messages("no loss curve was drawn: matplotlib is not installed; pip install 'nelloc[train]'")
+        listener.messages(f"no loss curve was drawn: matplotlib is not installed; {install_advice('train')}")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from nelloc.bench.peers.avif import AvifOfPillow
 from nelloc.bench.peers.flif import Flif
 from nelloc.bench.peers.jpegls import JpegLsOfImagecodecs, JpegLsOfPillow
 from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 from nelloc.image import Palette, Pixels
 from nelloc.image.kinds import Kind
 
@@ -223,7 +223,8 @@ def test_packages_that_are_not_installed_are_named_with_what_brings_them(monkeyp
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     found = peers.find("jpegxl")
     assert found == peers.Missing(
-        "jpegxl", "pillow-jxl-plugin is not installed; no cjxl and no djxl on PATH; pip install 'nelloc[bench]'"
+        "jpegxl",
+        f"pillow-jxl-plugin is not installed; no cjxl and no djxl on PATH; {install_advice('bench')}",
     )
 
 

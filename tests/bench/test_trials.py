@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 from fake_peers import Failing, GrayOnly, Lossy, Perfect, Raw, Tiring
@@ -14,7 +19,7 @@ from nelloc.bench.measure import Measured, Trial
 from nelloc.bench.own import Nelloc, is_own
 from nelloc.bench.peers.png import Png
 from nelloc.bench.summary import losses, summarise
-from nelloc.bench.timing import medians
+from nelloc.bench.timing import CLOCKS, cpu_seconds, medians
 from nelloc.codec.options import EncodeOptions
 from nelloc.image.limits import MAX_PIXELS
 
@@ -94,6 +99,18 @@ def test_the_median_of_the_rounds_counts_and_all_take_turns():
     assert medians(variants, 3, lambda: next(clock)) == {"a": 3, "b": 2}
     assert calls == ["a", "b"] * 3
     assert medians(variants, 0) == {}
+
+
+def test_processor_time_counts_programs_and_not_waiting():
+    start = cpu_seconds()
+    time.sleep(0.5)
+    assert cpu_seconds() - start < 0.4
+    assert CLOCKS["wall"]() != CLOCKS["wall"]()
+    start = cpu_seconds()
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    assert cpu_seconds() > start
+    if importlib.util.find_spec("resource") is not None:
+        assert cpu_seconds() - start > 0.02
 
 
 def test_an_image_that_cannot_be_read_is_told_and_the_rest_measured(folder):

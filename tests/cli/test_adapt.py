@@ -113,7 +113,7 @@ def test_without_torch_one_sentence_says_what_to_install():
     done = run_without_torch("compress", "photos/a.png", "--adapt")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert "nelloc[train]" in done.stderr
+    assert "PATH[train]" in done.stderr
     assert not Path("photos/a.nlc").exists()
 
 

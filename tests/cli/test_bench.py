@@ -119,10 +119,10 @@ def test_several_models_and_their_ids():
 
 
 def test_limit_and_repeat_and_threads_and_backend():
-    flags = ("--limit", "1", "--repeat", "2", "--threads", "2", "--backend", "reference")
+    flags = ("--limit", "1", "--repeat", "2", "--clock", "cpu", "--threads", "2", "--backend", "reference")
     result = invoke("photos", "--model", "model.nlm", "--no-memory", "--peer", "png:1", *flags, "--json")
     found = json.loads(result.stdout)
-    assert (found["threads"], found["repeat"]) == (2, 2)
+    assert (found["threads"], found["repeat"], found["clock"]) == (2, 2, "cpu")
     assert {t["image"] for t in found["trials"]} == {"a.png"}
     assert all(t["encode_seconds"] > 0 and t["decode_seconds"] > 0 for t in found["trials"])
     assert {c["codec"] for c in found["codecs"]} == {"nelloc model.nlm", "png:9", "png:1"}
@@ -143,7 +143,7 @@ def test_json_has_everything(fakes):
     (Path("photos") / "c.png").write_bytes(b"nothing")
     result = invoke("photos", *QUICK, "--json")
     found = json.loads(result.stdout)
-    keys = ["machine", "threads", "repeat", "codecs", "missing", "trials", "losses", "errors"]
+    keys = ["machine", "threads", "repeat", "clock", "codecs", "missing", "trials", "losses", "errors"]
     assert list(found) == keys
     assert found["missing"] == [{"name": "absent", "reason": "no absent on PATH"}]
     assert set(found["trials"][0]) == set(COLUMNS)

@@ -13,7 +13,7 @@ import running
 from PIL import Image
 
 if importlib.util.find_spec("torch") is None:
-    pytest.skip("needs nelloc[research]", allow_module_level=True)
+    pytest.skip("needs the extra [research]", allow_module_level=True)
 
 from nelloc.training.datasets import read_idx
 

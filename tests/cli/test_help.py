@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from running import COMMANDS, MODEL, assert_failed, environment, invoke
 
 from nelloc.cli import common
+from nelloc.cli.help import GroupedCommand
 from nelloc.cli.main import main
 from nelloc.codec.effort import DEFAULT_EFFORT
 from nelloc.codec.options import EncodeOptions
@@ -43,6 +46,48 @@ def test_help_is_the_text_in_the_help_folder(command):
     if "NELLOC_WRITE_HELP" in os.environ:
         file.write_text(results[1].stdout)
     assert results[1].stdout == file.read_text(), test_help_is_the_text_in_the_help_folder.__doc__
+
+
+GROUPED = [name for name, command in main.commands.items() if isinstance(command, GroupedCommand)]
+
+
+@pytest.mark.parametrize("command", GROUPED)
+def test_the_whole_help_is_the_text_in_the_help_folder(command):
+    result = CliRunner().invoke(main, [command, "--help-all"], prog_name="nelloc", terminal_width=80)
+    assert result.exit_code == 0
+    file = HELP / f"{command}-all.txt"
+    if "NELLOC_WRITE_HELP" in os.environ:
+        file.write_text(result.stdout)
+    assert result.stdout == file.read_text(), test_help_is_the_text_in_the_help_folder.__doc__
+
+
+@pytest.mark.parametrize("command", GROUPED)
+def test_every_option_is_in_one_group_and_the_rare_ones_are_hidden(command):
+    grouped = main.commands[command]
+    context = click.Context(grouped, info_name=command, **main.context_settings)
+    names = ["help", *(one.name for one in grouped.params if isinstance(one, click.Option))]
+    assert sorted(name for group in grouped.groups.values() for name in group) == sorted(names)
+    assert set(grouped.rare) < set(names)
+    usual, whole = ((HELP / f"{command}{suffix}.txt").read_text() for suffix in ("", "-all"))
+    for option in grouped.get_params(context):
+        if isinstance(option, click.Option):
+            assert re.search(rf"{option.opts[-1]}\b", whole)
+            shown = re.search(rf"^ +(-\w, )?{option.opts[-1]}\b", usual, re.MULTILINE) is not None
+            assert shown == (option.name not in grouped.rare), option.name
+
+
+def test_no_sentence_of_a_list_of_commands_is_cut():
+    groups = {"": main} | {name: one for name, one in main.commands.items() if isinstance(one, click.Group)}
+    for name, group in groups.items():
+        for width in (40, 80, 200):
+            shown = CliRunner().invoke(main, [*name.split(), "-h"], prog_name="nelloc", terminal_width=width).stdout
+            commands = re.sub(r"\s+", "", shown.partition("\nCommands:\n")[2])
+            assert "..." not in commands
+            for command in group.commands.values():
+                assert command.short_help, f"{name} {command.name}"
+                assert re.sub(r"\s+", "", command.short_help) in commands
+    for command in main.commands.values():
+        assert command.short_help.endswith(".")
 
 
 def test_every_help_says_the_exit_statuses():
@@ -100,4 +145,4 @@ def test_compress_and_decompress_import_no_torch():
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_a_torch_backend_without_torch_gives_one_line():
-    assert_failed(invoke("compress", "photo.png", "--backend", "torch-float32", *MODEL), "nelloc[train]")
+    assert_failed(invoke("compress", "photo.png", "--backend", "torch-float32", *MODEL), "PATH[train]")

@@ -205,4 +205,4 @@ def test_without_torch_one_line_says_what_to_install():
     done = run_without_torch("ood-score", "dark")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "nelloc[train]" in done.stderr
+    assert "PATH[train]" in done.stderr

@@ -19,7 +19,7 @@ from nelloc.research.registry import EXPERIMENTS
 SAMPLE = Experiment("sample", "A sample (Figure 0.1)", "sample_experiment", thesis={"value": 2.0}, data=("mnist",))
 installed = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("torch", "scipy", "matplotlib")),
-    reason="needs nelloc[research]",
+    reason="needs the extra [research]",
 )
 
 
@@ -167,7 +167,7 @@ def test_a_missing_library_is_named_with_the_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "scipy" else real(name))
     result = invoke("sample", "--data", "data")
     assert result.exit_code == 1
-    assert "needs scipy, which is not installed; pip install 'nelloc[research]'" in result.stderr
+    assert "needs scipy, which is not installed; pip install 'PATH[research]'" in result.stderr
 
 
 def test_list_has_every_experiment():

@@ -131,7 +131,7 @@ def test_wrong_usage(arguments):
 
 def test_an_integer_model_needs_no_torch_and_a_pair_says_so():
     Path("pair.safetensors").write_bytes(b"")
-    for model, status, words in (("gray.nlm", 0, "a.png: 1 of"), ("pair.safetensors", 1, "nelloc[train]")):
+    for model, status, words in (("gray.nlm", 0, "a.png: 1 of"), ("pair.safetensors", 1, "PATH[train]")):
         done = run_without_torch("sample", "--model", model, "--out", "a.png", "-f")
         assert done.returncode == status, done.stderr
         assert words in done.stderr

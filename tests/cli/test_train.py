@@ -325,7 +325,7 @@ def test_without_torch_one_line_says_what_to_install():
         done = run_without_torch(*arguments)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
-        assert "nelloc[train]" in done.stderr
+        assert "PATH[train]" in done.stderr
 
 
 def test_a_device_that_is_not_there_is_named():

@@ -1,11 +1,14 @@
 """The entropy coder's output is part of the file format: exact words, and the documented decoder."""
 
+import constriction
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nelloc.exact.coder import DigitDecoder, encode_digits
+from nelloc.errors import NellocError
+from nelloc.exact import coder
+from nelloc.exact.coder import DigitDecoder, DigitWriter, encode_digits
 from nelloc.exact.mixture import FREE_FREQUENCY, RADIX
 
 
@@ -30,6 +33,31 @@ def test_golden_words_never_change():
     digits = np.array([0, 1, 2, 3, 2], np.int32)
     assert encode_digits(digits, rows, seed=0x12345678).hex() == "0388ab3bfdffffae0000006824"
     assert encode_digits(digits[::-1].copy(), rows[::-1].copy(), seed=0).hex() == "fdffff1000e001"
+
+
+@pytest.mark.parametrize("wrong", ["encodes", "decodes"])
+def test_a_constriction_of_other_words_codes_nothing(monkeypatch, wrong):
+    class Other:
+        def __init__(self, words):
+            self.real = constriction.stream.stack.AnsCoder(words)
+            self.encode_reverse = self.real.encode_reverse
+
+        def get_compressed(self):
+            return self.real.get_compressed() ^ np.uint32(wrong == "encodes")
+
+        def decode(self, model, frequencies):
+            return self.real.decode(model, frequencies) ^ (wrong == "decodes")
+
+    monkeypatch.setattr(coder, "_AnsCoder", Other)
+    coder.check_golden_words.cache_clear()
+    uses = (
+        lambda: encode_digits(np.zeros(0, np.int32), np.zeros((0, RADIX)), 0),
+        lambda: DigitWriter().bytes(0),
+        lambda: DigitDecoder(b""),
+    )
+    for use in uses:
+        with pytest.raises(NellocError, match=r"^constriction 0\.5\..*codes other bytes.*install version 0\.5\.0"):
+            use()
 
 
 @settings(max_examples=60)

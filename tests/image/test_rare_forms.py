@@ -90,7 +90,7 @@ def test_lossless_and_deep_jpeg_files_are_read(name, monkeypatch):
         monkeypatch.setitem(sys.modules, "imagecodecs", None)
         sentence = refusal(data)
         assert f"is a JPEG file of {data[data.index(bytes([0xFF, _marker(name)])) + 4]} bits per sample" in sentence
-        assert "imagecodecs is needed; pip install 'nelloc[deep]'" in sentence
+        assert "imagecodecs is needed; pip install 'PATH[deep]'" in sentence
 
 
 def _marker(name: str) -> int:

@@ -18,7 +18,7 @@ from nelloc.bench.peers.png import Png
 from nelloc.bench.peers.qoi import QoiOfImagecodecs, QoiPackage
 from nelloc.bench.peers.webp import WebP
 from nelloc.bench.peers.zopflipng import ZopfliPng
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 
 # Several classes of one name: the first that is not missing is used.
 PEERS: tuple[type[Peer], ...] = (
@@ -62,7 +62,7 @@ def find(wanted: str, threads: int = 1) -> list[Peer] | Missing:
     reasons = [peer.missing() for peer in candidates]
     if None not in reasons:
         told = "; ".join(str(reason) for reason in reasons)
-        return Missing(name, f"{told}; pip install 'nelloc[bench]'" if NOT_INSTALLED in told else told)
+        return Missing(name, f"{told}; {install_advice('bench')}" if NOT_INSTALLED in told else told)
     chosen = candidates[reasons.index(None)]
     if not effort:
         return [chosen(usual, threads) for usual in chosen.usual]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.errors import install_advice
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.model import ACTIVATION_MAX, ExactModel
 
@@ -50,7 +51,7 @@ class TorchInt8Backend:
 
 def _torch_missing() -> str | None:
     if importlib.util.find_spec("torch") is None:
-        return "torch is not installed (pip install nelloc[train])"
+        return f"torch is not installed ({install_advice('train')})"
     return None
 
 

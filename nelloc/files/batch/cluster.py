@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -27,7 +27,7 @@ def on_cluster(
         from distributed import Client, KilledWorker, as_completed
         from distributed.comm import CommClosedError, resolve_address
     except ImportError as error:
-        raise NellocError("--dask needs distributed, which is not installed; pip install 'nelloc[dask]'") from error
+        raise NellocError(f"--dask needs distributed, which is not installed; {install_advice('dask')}") from error
     try:
         resolve_address(address)  # a client of an address that is none waits 20 s in the end, and prints a traceback
         client = Client(address, timeout=SECONDS, set_as_default=False)

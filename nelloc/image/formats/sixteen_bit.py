@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 from nelloc.image.formats import jpeg, netpbm, png
 from nelloc.image.metadata import Metadata, depth_item
 from nelloc.image.pixels import Pixels, from_array
@@ -38,11 +38,11 @@ def _need(name: str, source: str) -> Any:
 
 
 def need(name: str, source: str, what: str) -> Any:
-    """The library ``name``, of the extra nelloc[deep]. Raises NellocError if it is missing."""
+    """The library ``name``, of the extra "deep". Raises NellocError if it is missing."""
     try:
         return import_module(name)
     except ImportError:
-        raise NellocError(f"{source}: {what}, for which {name} is needed; pip install 'nelloc[deep]'") from None
+        raise NellocError(f"{source}: {what}, for which {name} is needed; {install_advice('deep')}") from None
 
 
 def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:

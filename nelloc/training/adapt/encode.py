@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nelloc.codec.effort import photograph_tile
 from nelloc.codec.encode import Encoded, encode_pixels, has_colour, model_for, verify_encoded
 from nelloc.codec.options import EncodeOptions
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, install_advice
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted
@@ -164,7 +164,7 @@ def _finetune() -> ModuleType:
     try:
         from nelloc.training.adapt import finetune
     except ImportError as error:
-        raise NellocError("adapting needs torch, which is not installed; install nelloc[train]") from error
+        raise NellocError(f"adapting needs torch, which is not installed; {install_advice('train')}") from error
     return finetune
 
 

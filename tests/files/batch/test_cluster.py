@@ -23,7 +23,7 @@ from nelloc.cli.main import main
 from nelloc.errors import NellocError
 from nelloc.files.batch.cluster import on_cluster
 
-pytest.importorskip("distributed", reason="needs nelloc[dask]")
+pytest.importorskip("distributed", reason="needs the extra [dask]")
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": os.pathsep.join(map(str, [Path(nelloc.__file__).parents[1], *Path(__file__).parents[:3]])),
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
@@ -198,4 +198,4 @@ def test_without_distributed_one_sentence_says_what_to_install(photos, monkeypat
     monkeypatch.setitem(sys.modules, "distributed", None)
     result = invoke("compress", "-r", "photos", "--output-dir", "out", "--dask", "localhost:1")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert "nelloc[dask]" in result.stderr
+    assert "PATH[dask]" in result.stderr
