@@ -1,4 +1,4 @@
-"""The machine that something was measured on."""
+"""Description of the machine that ran a measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import nelloc
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, system and the versions that all codecs share."""
+    """CPU, system and the versions of libraries that all codecs share."""
 
     processor: str
     cores: int
@@ -28,6 +28,7 @@ class Machine:
 
     @classmethod
     def this(cls) -> Machine:
+        """Describe this machine."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         system = f"{platform.system()} {platform.release()}".strip()
         versions = (platform.python_version(), np.__version__, PIL.__version__, nelloc.__version__)
@@ -35,7 +36,7 @@ class Machine:
 
 
 def _processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """Name of the CPU, if the system reports one."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -15,21 +15,21 @@ from nelloc.image.formats import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class Found:
-    """An image file, and its name in the results: its path, without what all of them have in common."""
+    """Image file and its name in the results: its path without the part that all have in common."""
 
     name: str
     path: Path
 
     def read(self, max_pixels: int, strip: bool = False) -> Picture:
-        """Its pixels, without metadata if ``strip``. Raises NellocError if nelloc cannot take it."""
+        """Read it, without metadata if ``strip``. Raises NellocError for an unsupported image."""
         pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels)
         return Picture.of(self.name, pixels.stripped() if strip else pixels)
 
 
 def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:
-    """Image files: those given, and those in folders and the folders inside, by name; at most ``limit`` of each source.
+    """Find image files: single ones, and those in folders and subfolders, by name; at most ``limit`` per source.
 
-    Links to folders are not followed. Also an error for every folder that cannot be read, and every source without
+    Links to folders are not followed. Also returns an error for every unreadable folder, and every source without
     images.
     """
     paths: list[Path] = []
@@ -45,7 +45,7 @@ def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[
 
 
 def _images(folder: Path) -> tuple[list[Path], list[NellocError]]:
-    """The files below a folder that have the extension of an image, sorted, and what cannot be searched."""
+    """List files below a folder with an image's extension, sorted, and errors of unreadable folders."""
     errors: list[OSError] = []
     found = [
         Path(parent, name)
@@ -58,7 +58,7 @@ def _images(folder: Path) -> tuple[list[Path], list[NellocError]]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The paths without the folders that all of them are in."""
+    """Paths without the folders that all have in common."""
     if not paths:
         return []
     shared = next((top for top in paths[0].parents if all(path.is_relative_to(top) for path in paths)), Path())

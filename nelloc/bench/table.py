@@ -1,4 +1,4 @@
-"""Results as a table of text."""
+"""Results as a text table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADS = ("codec", "bpd", "bytes", "of PNG", "encode MB/s", "decode MB/s", "memor
 
 
 def table(results: Results) -> str:
-    """The codecs that are lossless on all images, smallest first; then the others, and why they are not ranked."""
+    """Table of the codecs that are lossless on all images, smallest first; then the others, with reasons."""
     ranked = [row for row in results.rows if row.ranked]
     lines = [HEADS, *(cells(row) for row in ranked)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
@@ -37,7 +37,7 @@ def table(results: Results) -> str:
 
 
 def _versions(rows: Sequence[Row]) -> list[str]:
-    """A line for each version that was measured, with the codecs it belongs to."""
+    """Line for each measured version, with the codecs that it belongs to."""
     codecs: dict[str, list[str]] = {}
     for row in rows:
         codecs.setdefault(row.version, []).append(row.codec)
@@ -45,15 +45,12 @@ def _versions(rows: Sequence[Row]) -> list[str]:
 
 
 def metadata_note(results: Results) -> str:
-    """What nelloc's files hold beside the pixels."""
-    return (
-        f"nelloc's files hold {results.metadata_bytes:,} bytes of metadata, which the others do not; "
-        "--strip leaves it out"
-    )
+    """Note about the metadata in nelloc's files."""
+    return f"nelloc's files hold {results.metadata_bytes:,} bytes of metadata, unlike the others; --strip leaves it out"
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row's cells under ``HEADS``; "-" where nothing was measured."""
+    """Cells of a row under ``HEADS``; "-" if nothing was measured."""
     return (
         row.codec,
         number(row.bits_per_dimension, ".3f"),
@@ -66,11 +63,12 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def number(value: float | None, form: str) -> str:
+    """Formatted number, or "-"."""
     return "-" if value is None else format(value, form)
 
 
 def memory_of(row: Row) -> str:
-    """Encoding's and decoding's peak, in MB."""
+    """Peak memory of encoding and decoding, in MB."""
     if row.encode_memory is None or row.decode_memory is None:
         return "-"
     return " / ".join(f"{size / 1e6:.1f}" for size in (row.encode_memory, row.decode_memory))
