@@ -1,4 +1,4 @@
-"""Sizes with a model adapted to the images, the model counted, every round trip verified.
+"""Sizes with a model adapted to the images, the model included, with every round trip verified.
 
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 -- camera
@@ -6,10 +6,9 @@
 
 Sets: kodak, camera, new-camera and unsplash are folders that share one model beside the files; each image of
 thesis-1024 has its own, inside the file. camera (169 photographs of 96 cameras) and unsplash (26 portraits) are
-training images, so `default` has seen most of them; new-camera are those of camera that were held out.
-The sizes are those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of
-sets and minutes that are not measured this time are kept, so that files with and without learning need an OUT each),
-OUT.md and OUT.png.
+training images, so `default` has seen most of them; new-camera are those of camera that were held out. The sizes are
+those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of sets and minutes
+that are not measured this time are kept, so that files with and without learning need an OUT each), OUT.md and OUT.png.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from nelloc.files.batch.run import compress_folder
 
 @dataclass(frozen=True)
 class Row:
-    """One set, or image, adapted to for some minutes of nominal work, which took ``seconds``."""
+    """Result for one set, or image, adapted for some minutes of nominal work, which took ``seconds``."""
 
     set: str
     image: str
@@ -51,13 +50,13 @@ class Row:
 
 
 def training_photographs(data: Path, prefix: str) -> dict[str, np.ndarray]:
-    """Photographs of the training images, those of one source, by name."""
+    """Photographs of one source among the training images, by name."""
     paths = sorted((data / "train-natural").glob(f"{prefix}_*"))
     return {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in paths}
 
 
 def held_out(data: Path, prefix: str) -> dict[str, np.ndarray]:
-    """Those that no model was trained on."""
+    """Photographs that no model was trained on."""
     return {name: array for name, array in load(data, "held-out").items() if name.startswith(prefix)}
 
 
@@ -103,7 +102,7 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
 
 
 def table(rows: list[Row]) -> str:
-    """All rows, as Markdown."""
+    """Format all rows as a Markdown table."""
     lines = [
         "| set | images | minutes | shipped bpd | adapted bpd in all | saved | model bytes | model bpd | seconds |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -120,7 +119,7 @@ def table(rows: list[Row]) -> str:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """A picture of the whole size over the minutes, in percent of the size with the model as shipped."""
+    """Draw total size over minutes, in percent of the size with the model as shipped."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -140,7 +139,7 @@ def draw(rows: list[Row], path: Path) -> None:
 
 
 def kept(path: Path, sets: list[str], minutes: list[float]) -> list[Row]:
-    """Rows of an earlier run, of sets or numbers of minutes that are not measured now."""
+    """Rows of an earlier run for sets or numbers of minutes that are not measured now."""
     if not path.exists():
         return []
     types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)}
@@ -150,7 +149,7 @@ def kept(path: Path, sets: list[str], minutes: list[float]) -> list[Row]:
 
 
 def report(rows: list[Row], args: argparse.Namespace) -> str:
-    """All rows as a Markdown document that names the command."""
+    """Format all rows as a Markdown document that names the command."""
     learning = "" if args.learn else "Without learning while coding. "
     given = {"--model": args.model, "--threads": args.threads}
     words = [f"{option} {value}" for option, value in given.items() if value is not None]

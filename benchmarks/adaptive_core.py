@@ -1,7 +1,7 @@
-"""Time the adaptive coder in the compiled core beside NumPy, on images of every sort.
+"""Time the adaptive coder in the compiled core and in NumPy, on images of every kind.
 
-Each image is one tile, coded in the way that a rule of thumb takes for it, by both in turn. Records must be the same
-and samples come back before times count: ``python benchmarks/adaptive_core.py --data ../shared/data``.
+Each image is one tile, coded by its heuristically chosen form, by both in turn. Streams must be equal and samples come
+back before times count: ``python benchmarks/adaptive_core.py --data ../shared/data``.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def measured(name: str, samples: NDArray[Any], repeats: int) -> tuple[str, str, 
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What ``work`` returns, and the CPU time that it took."""
+    """Call ``work``; return its result and its CPU time."""
     start = time.process_time()
     found = work()
     return found, time.process_time() - start
@@ -75,7 +75,7 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 @contextmanager
 def numpy_alone() -> Iterator[None]:
-    """Leave the core out."""
+    """Disable the core."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = NO_CORE
     try:
@@ -87,7 +87,7 @@ def numpy_alone() -> Iterator[None]:
 
 
 def table(rows: list[tuple[str, str, int, int, list[float]]], args: argparse.Namespace) -> Iterator[str]:
-    """The rows as Markdown, with all of them together first."""
+    """Format the rows as Markdown, preceded by their total."""
     pixels = sum(row[2] for row in rows)
     totals = [sum(row[4][k] for row in rows) for k in range(4)]
     encode, decode = totals[0] / totals[2], totals[1] / totals[3]

@@ -1,8 +1,8 @@
-"""Peak memory of `nelloc compress` and `decompress` for a big image.
+"""Peak memory of `nelloc compress` and `decompress` for a large image.
 
     python benchmarks/big_image.py --data ../shared/data --model fast --out benchmarks/results/big_image.md
 
-The image is a mosaic of the training photographs, so that every tile is coded as a photograph's is.
+The image is a mosaic of the training photographs, so that every tile is coded like one of a photograph.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PAUSE = 0.1  # seconds between looks at the memory
 
 @dataclass(frozen=True)
 class Run:
-    """One command: what it was, seconds, and the most memory that its processes had together, in MB.
+    """Measurement of one command: its name, seconds, and the peak of its processes' total memory, in MB.
 
-    What processes share counts once.
+    Shared memory counts once.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Run:
 
 
 def mosaic(data: Path, megapixels: float) -> Image.Image:
-    """Photographs side by side, as a square of so many megapixels."""
+    """Arrange photographs in a square of a number of megapixels."""
     side = round(1000 * megapixels**0.5)
     canvas = np.empty((side, side, 3), np.uint8)
     top, paths = 0, iter(sorted((data / "train-natural").glob("*.webp")) * 20)
@@ -53,7 +53,7 @@ def mosaic(data: Path, megapixels: float) -> Image.Image:
 
 
 def run(name: str, *arguments: str) -> Run:
-    """Run `nelloc`, and look at its memory."""
+    """Run `nelloc` and watch its memory."""
     start = time.perf_counter()
     most = 0
     with psutil.Popen([sys.executable, "-m", "nelloc", *arguments]) as process:
@@ -66,7 +66,7 @@ def run(name: str, *arguments: str) -> Run:
 
 
 def _memory(process: psutil.Process) -> int:
-    """The bytes of a process, of those that it shares its part; 0 if it has ended."""
+    """Memory of a process in bytes, with its part of shared memory; 0 if it has ended."""
     try:
         return process.memory_full_info().pss
     except psutil.NoSuchProcess:

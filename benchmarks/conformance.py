@@ -1,11 +1,11 @@
-"""The conformance table: every sort of image file through nelloc and back into a file.
+"""Conformance table: every kind of image file through nelloc and back into a file.
 
     python benchmarks/conformance.py --out benchmarks/results/conformance.md
 
-Samples are compared with those the file was made of; kind, palette, transparency and metadata with what was read. The
-file that is written again has the format of the first one where that is lossless, else PNG. Other programs read it too:
-tifffile, imagecodecs, exiftool and libvips, as far as they are installed; exiftool and tifffile compare the metadata of
-TIFF and other files with those of the first file, value by value. Exit status 1 if anything did not come back.
+Samples are compared with those from which the file was made; kind, palette, transparency and metadata with those read.
+The file that is written again has the format of the first one if that is lossless, else PNG. Other programs read it
+too: tifffile, imagecodecs, exiftool and libvips, if installed; exiftool and tifffile compare the metadata of TIFF and
+other files with those of the first file, value by value. Exit status 1 if anything did not come back.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HEAD = "| " + " | ".join((*_COLUMNS, "bytes", ".nlc")) + " |"
 
 
 def row(outcome: Outcome) -> str:
-    """One case as a row of the table."""
+    """Run one case and format it as a row of the table."""
     names = f"{', '.join(outcome.metadata)}: " if outcome.metadata else ""
     metadata = names + _yes(outcome.metadata_kept) if outcome.metadata else "none"
     written = f"{outcome.suffix[1:]}: {_yes(outcome.written)}"

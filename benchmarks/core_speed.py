@@ -1,7 +1,7 @@
-"""Speed of the compiled core beside NumPy and other codecs: what speed.py measures of it.
+"""Speed of the compiled core, NumPy and other codecs: the core's parts of speed.py.
 
-Each part is one run in which all variants take turns, so that its ratios hold on any machine; of all but threads
-the times are processor time of one thread. Every stream is decoded and compared before anything is timed.
+Each part is one run in which all variants take turns, so that its ratios hold on any machine; times are CPU time of one
+thread, except for the part threads. Every stream is decoded and compared before anything is timed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NUMPY = "numpy"
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run nelloc: a CPU level of the core or NumPy, a model, and whether it learns."""
+    """Configuration of nelloc: a CPU level of the core or NumPy, a model, and whether it learns."""
 
     level: str
     model: str
@@ -42,7 +42,7 @@ class Way:
 
     @contextmanager
     def chosen(self) -> Iterator[dict[str, object]]:
-        """Inside, NELLOC_CPU forces the level; yields the options of nelloc."""
+        """Context in which NELLOC_CPU forces the level; yields the options of nelloc."""
         before = os.environ.get(native.VARIABLE)
         os.environ[native.VARIABLE] = self.level
         try:
@@ -60,7 +60,7 @@ class Way:
 
 
 def core(images: Mapping[str, NDArray[np.uint8]]) -> list[str]:
-    """CPU levels, NumPy and other codecs on each image, both directions; of other models than default the fastest."""
+    """CPU levels, NumPy and other codecs on each image, both directions; for other models the fastest level only."""
     lines = []
     for name, image in images.items():
         levels = _levels()
@@ -76,7 +76,7 @@ def _levels() -> list[str]:
 
 
 def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
-    """The rows of one image."""
+    """Rows of one image."""
     pixels = image.shape[0] * image.shape[1]
     picture = Picture.of("image", from_array(image))
     peers: dict[str, Peer] = {}
@@ -128,7 +128,7 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
 
 
 def models(photograph: NDArray[np.uint8]) -> list[str]:
-    """1024 x 1024 with every shipped model, gray for those of gray images: processor time of one thread."""
+    """1024 x 1024 with every shipped model, gray for models of gray images: CPU time of one thread."""
     gray = np.asarray(Image.fromarray(photograph).convert("L"))
     level = _levels()[0]
     variants: dict[tuple[str, str, bool], Callable[[], object]] = {}
@@ -153,7 +153,7 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
 
 
 def sets(photograph: NDArray[np.uint8]) -> list[str]:
-    """A thousand images of 32 x 32 in one call, one thread: the core beside NumPy."""
+    """A thousand images of 32 x 32 in one call, one thread: the core and NumPy."""
     side = 32
     rows = [photograph[i : i + side, j : j + side] for i in range(0, 1024, side) for j in range(0, 1024, side)][:1000]
     images = [np.ascontiguousarray(image) for image in rows]
@@ -178,7 +178,7 @@ def sets(photograph: NDArray[np.uint8]) -> list[str]:
 
 
 def shapes(photograph: NDArray[np.uint8]) -> list[str]:
-    """Odd shapes beside 256 x 256: processor time a pixel, both directions, default options."""
+    """Unusual shapes and 256 x 256: CPU time per pixel, both directions, default options."""
     line = photograph.reshape(-1, 3)
     images = {
         "256 x 256": photograph[:256, :256],
@@ -202,7 +202,7 @@ def shapes(photograph: NDArray[np.uint8]) -> list[str]:
 
 
 def threads(photograph: NDArray[np.uint8]) -> list[str]:
-    """Two threads beside one, on 4 megapixels: wall-clock time."""
+    """Two threads and one, on 4 megapixels: wall-clock time."""
     # Enlarged, not mirrored: what repeats itself is coded by other methods than a photograph.
     image = np.asarray(Image.fromarray(photograph).resize((2048, 2048), Image.Resampling.LANCZOS))
     data = nelloc.encode(image, verify=False)
@@ -219,7 +219,7 @@ def threads(photograph: NDArray[np.uint8]) -> list[str]:
 
 
 def photographs(folder: Path | None) -> dict[str, NDArray[np.uint8]]:
-    """A Kodak photograph and one of 1024 x 1024 of the test data, if there is a folder of it."""
+    """A Kodak photograph and one of 1024 x 1024 of the test data, if its folder is given."""
     if folder is None:
         return {}
     paths = (folder / "kodak" / "kodim23.png", folder / "thesis-1024" / "1.png")

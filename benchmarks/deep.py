@@ -1,10 +1,10 @@
-"""Sizes of 16-bit images beside PNG and JPEG XL, every round trip verified.
+"""Sizes of 16-bit images as .nlc, PNG and JPEG XL, with every round trip verified.
 
     python benchmarks/deep.py --data ../shared/data --out benchmarks/results/deep.md
 
-The images are held-out photographs, averaged over 2 x 2 or 4 x 4 pixels in linear light and not rounded to 8 bits
-before they are turned back to sRGB, so that all 16 bits are used; the upper left 128 x 128 pixels of each. The last
-column is the same pictures cut to 8 bits, coded by nelloc.
+The images are held-out photographs, averaged over 2 x 2 or 4 x 4 pixels in linear light and converted back to sRGB
+without rounding to 8 bits, so that all 16 bits are used; the upper left 128 x 128 pixels of each. The last column is
+the same pictures cut to 8 bits, coded by nelloc.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PEERS = {
 
 
 def deep(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint16]:
-    """An 8-bit sRGB image (H, W, 3) averaged in linear light over factor x factor pixels, in 16 bits."""
+    """Average an 8-bit sRGB image (H, W, 3) in linear light over factor x factor pixels, in 16 bits."""
     value = array / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     height, width = (size // factor for size in array.shape[:2])
@@ -44,7 +44,7 @@ def deep(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint16]:
 
 
 def size(arrays: list[NDArray], model: str) -> int:
-    """Bytes of all .nlc files. Raises AssertionError if an image comes back changed."""
+    """Total bytes of the .nlc files. Raises AssertionError if an image comes back changed."""
     pixels = [images.from_array(array) for array in arrays]
     encoded = encode_pixels(pixels, EncodeOptions(model=model), verify=False)
     decoded = decode_files([parse(item.data) for item in encoded], ["image"] * len(encoded), DecodeOptions())

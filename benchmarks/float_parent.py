@@ -1,9 +1,9 @@
-"""What the integer model loses against its float parent: the same weights with nothing rounded.
+"""Loss of the integer model against its float network: the same weights without any rounding.
 
     python benchmarks/float_parent.py weights/checkpoints/default --data ../shared/data
 
-Both see the same contexts. The integer model's bits are -log2 of what the coder is given, the parent's those of its
-float likelihood.
+Both get the same contexts. The integer model's bits are -log2 of the probabilities given to the coder, the float
+network's those of its likelihood.
 """
 
 from __future__ import annotations

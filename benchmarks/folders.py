@@ -3,7 +3,7 @@
     python benchmarks/folders.py --out benchmarks/results/folders.md
 
 Each row is one run of the command, its start included: 32 x 32 images cut from a photograph, and photographs, as PNG
-files; with and without verification for compress; with 1 and 2 processes of one thread each. What comes back is
+files; with and without verification for compress; with 1 and 2 processes of one thread each. Decompressed images are
 compared.
 """
 
@@ -26,14 +26,14 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "OPENBLAS_NUM_THREADS": 
 
 
 def run(*arguments: str) -> float:
-    """Run the command; returns its seconds. Raises CalledProcessError if it fails."""
+    """Run the command; return its seconds. Raises CalledProcessError if it fails."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "nelloc", *arguments, "-q"], env=ENVIRONMENT, check=True)
     return time.perf_counter() - start
 
 
 def make_sets(folder: Path, small: int, large: int) -> dict[str, dict[str, np.ndarray]]:
-    """Folders of PNG files, and their pixels by name."""
+    """Make folders of PNG files; return their pixels by name."""
     side = 32 * int(np.ceil(small**0.5))
     image = photograph(side)
     cut = [image[i : i + 32, j : j + 32] for i in range(0, side, 32) for j in range(0, side, 32)]
@@ -49,7 +49,7 @@ def make_sets(folder: Path, small: int, large: int) -> dict[str, dict[str, np.nd
 
 
 def measure(folder: Path, name: str, images: dict[str, np.ndarray], model: str, jobs: int) -> list[str]:
-    """The rows of one set and number of processes."""
+    """Rows of one set and number of processes."""
     spread = ("--jobs", str(jobs), "--threads", "1")
     out, back = folder / f"{name} {jobs}", folder / f"{name} {jobs} back"
     variants = {

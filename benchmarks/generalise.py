@@ -1,23 +1,23 @@
-"""Tables 5.1 to 5.4: how full and local models of one set of images do on others, and what the horizon changes.
+r"""Tables 5.1 to 5.4: performance of full and local models of one set of images on others, by horizon.
 
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --images cifar10
 
-Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of
-horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv, their means
-and spread to OUT.md and a plot to OUT.png. Rows that are in the file already are not measured again, so that it can be
-stopped and continued. Colour models have normalised inputs, which begin at horizon 2, and a joint mixture: from raw
-values so short a training learns little of what the tables are about.
-With --pair the two models of a longer training are measured instead, a seed at a time:
+Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of horizon 3
+and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv, their means and ranges
+to OUT.md and a plot to OUT.png. Rows that are in the file already are not measured again, so the run can be stopped and
+continued. Colour models have normalised inputs, which start at horizon 2, and a joint mixture: from raw values such a
+short training learns too little. With --pair the two models of a longer training are measured instead, a seed at a
+time:
 
-    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion-2 --local-horizon 3 \\
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion-2 --local-horizon 3 \
         --passes 5 --seed 2
-    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \\
+    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \
         --passes 5 --seed 2
 
-With --thesis the networks are those of appendix D.1.3 instead, trained on all images that are there, as often as it
-says (100 times gray, 1,000 times colour) or as --passes does; only the optimiser is this program's. They take days of
-a processor's core, so there is nothing of them in the results.
+With --thesis the networks are those of appendix D.1.3 instead, trained on all available images, as often as in the
+thesis (100 times gray, 1,000 times colour) or as --passes gives; only the optimiser is this program's. They take days
+of a CPU core, so the results do not include them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ TABLES = {"fashion": "Tables 5.1 and 5.3", "cifar10": "Tables 5.2 and 5.4"}
 
 
 def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int, seed: int) -> FullNetwork:
-    """A model of ``images`` (N, C, H, W) that has seen each once; it is a full or a local one ``like`` another."""
+    """Train a model on ``images`` (N, C, H, W), once over each; it is a full or a local one ``like`` another."""
     shape = replace(
         like,
         horizon=horizon,
@@ -86,7 +86,7 @@ def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int
 
 
 def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int, together: int) -> FullNetwork:
-    """A model of a ``shape`` that has seen each of ``images`` ``passes`` times, ``together`` in a batch."""
+    """Train a model of a ``shape``, ``passes`` times over ``images``, ``together`` in a batch."""
     height, width = images.shape[2:]
     pixels = passes * len(images) * height * width
     batch = together * height * width
@@ -101,7 +101,7 @@ def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int,
 
 
 def write_table(path: Path, rows: list[dict[str, str]]) -> None:
-    """Means over seeds, and the largest less the smallest."""
+    """Write means over seeds, and the ranges."""
     lines = [
         "# How models of one set of images do on others",
         "",
@@ -129,7 +129,7 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def section(rows: list[dict[str, str]], title: str) -> list[str]:
-    """The lines of one table: a model in a row, a test set in a column."""
+    """Format one table: a model in a row, a test set in a column."""
     if not rows:
         return []
     seeds = sorted({row["seed"] for row in rows})
@@ -148,7 +148,7 @@ def section(rows: list[dict[str, str]], title: str) -> list[str]:
 
 
 def plot(path: Path, rows: list[dict[str, str]]) -> None:
-    """How many bits more local models need than the full one, by horizon: a panel for each set trained on."""
+    """Plot the additional bits of local models over the full one, by horizon: a panel for each training set."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (trained_on, title) in zip(figure.subplots(1, len(TABLES)), TABLES.items(), strict=True):
@@ -180,7 +180,7 @@ def plot(path: Path, rows: list[dict[str, str]]) -> None:
 def measured(
     network: FullNetwork, tests: dict[str, NDArray[np.uint8]], keys: tuple[str, str, str, str]
 ) -> list[dict[str, str]]:
-    """A row for each test set; ``keys`` are the fields before it."""
+    """Make a row for each test set; ``keys`` are the fields before it."""
     rows = []
     for name, images in tests.items():
         bpd = f"{bits_per_dimension(network, images).mean():.5f}"
@@ -190,7 +190,7 @@ def measured(
 
 
 def write(out: Path, rows: list[dict[str, str]]) -> None:
-    """OUT.csv, OUT.md and OUT.png."""
+    """Write OUT.csv, OUT.md and OUT.png."""
     with out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()

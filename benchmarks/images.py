@@ -36,7 +36,7 @@ HELD_OUT = slice(11, None, 22)
 
 
 def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
-    """The images of one set by name: (H, W, 3) or (H, W) uint8."""
+    """Load the images of one set by name: (H, W, 3) or (H, W) uint8."""
     if name in GRAY_SETS:
         colour = load(data, GRAY_SETS[name])
         return {key: np.asarray(Image.fromarray(image).convert("L")) for key, image in colour.items()}
@@ -73,7 +73,7 @@ TEST_SETS = {"fashion": ("fashion", "mnist", "kmnist", "omniglot"), "cifar10": (
 
 
 def load_set(data: Path, name: str) -> NDArray[np.uint8]:
-    """The images of one of SMALL_SETS, (N, C, H, W) uint8."""
+    """Load the images of one of SMALL_SETS, (N, C, H, W) uint8."""
     files, side = SMALL_SETS[name]
     arrays = [read_idx(data / file) if side is None else read_sheet(data / file, side) for file in files]
     images = np.concatenate(arrays)

@@ -1,4 +1,4 @@
-"""Table 5.5 and Figures 5.1 and 5.3: telling sets of images apart by likelihoods and by the non-local score.
+"""Table 5.5 and Figures 5.1 and 5.3: out-of-distribution detection by likelihoods and by the non-local score.
 
     python benchmarks/ood.py --data ../shared/data --out benchmarks/results/ood
 
@@ -42,7 +42,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Row:
-    """How well one score of one pair tells its test images from another set."""
+    """Performance of one score of one pair at separating its test images from another set."""
 
     pair: str
     other: str
@@ -54,7 +54,7 @@ class Row:
 
 
 def compare(pair: str, sets: dict[str, Scores]) -> list[Row]:
-    """All scores, the first set against each of the others."""
+    """Compute all scores, for the first set against each of the others."""
     own, *others = sets
     rows = []
     for other in others:
@@ -67,7 +67,7 @@ def compare(pair: str, sets: dict[str, Scores]) -> list[Row]:
 
 
 def section(pair: str, sets: dict[str, Scores], rows: list[Row]) -> list[str]:
-    """A pair's tables in Markdown."""
+    """Format a pair's tables in Markdown."""
     others = list(sets)[1:]
     heads = " | ".join(f"{pair} against {other}" for other in others)
     lines = ["", f"## {pair}", "", f"| AUROC (FPR at 95 % TPR) | {heads} |", "| --- |" + " --- |" * len(others)]

@@ -1,4 +1,4 @@
-"""Whole file sizes of other lossless codecs on the sets that rate.py measures.
+"""File sizes of other lossless codecs on the sets of rate.py.
 
     pip install 'nelloc[bench]'
     python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers
@@ -30,7 +30,7 @@ COMMAND = "python benchmarks/peers.py --data ../shared/data --out benchmarks/res
 
 @dataclass(frozen=True)
 class Row:
-    """One peer on one set; ``bpd`` is that of whole files, or "lossy" or "failed"."""
+    """Result of one peer on one set; ``bpd`` is that of whole files, or "lossy" or "failed"."""
 
     set: str
     peer: str
@@ -40,7 +40,7 @@ class Row:
 
 
 def measure(name: str, peer: Peer, pictures: list[Picture]) -> Row:
-    """One peer on one set."""
+    """Measure one peer on one set."""
     size = 0
     for picture in pictures:
         trial, data = check(peer, picture)
@@ -53,7 +53,7 @@ def measure(name: str, peer: Peer, pictures: list[Picture]) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """Sets down, peers across, as Markdown; then the versions."""
+    """Format sets down, peers across, as Markdown; then the versions."""
     names = list(dict.fromkeys(row.peer for row in rows))
     lines = ["| set | images | " + " | ".join(f"{n}, bpd" for n in names) + " |"]
     lines.append("|" + " --- |" * (len(names) + 2))
@@ -68,7 +68,7 @@ def table(rows: list[Row]) -> str:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of an earlier file, if there is one."""
+    """Read the rows of an earlier file, if there is one."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def write(out: Path, rows: list[Row]) -> None:
-    """The rows as OUT.csv, and their table as OUT.md."""
+    """Write the rows as OUT.csv, and their table as OUT.md."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Speed of whole processes, as a user starts them: the compiled core beside NumPy. What speed.py measures of them.
+"""Speed of whole processes, as a user starts them, with the compiled core and with NumPy: a part of speed.py.
 
 The times are wall-clock seconds of one thread, with the start of Python, reading and writing.
 """
@@ -25,14 +25,14 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
 
 
 def nelloc(*arguments: object) -> None:
-    """Run the command line in a process of its own."""
+    """Run the command line in a new process."""
     subprocess.run(
         [sys.executable, "-m", "nelloc", *map(str, arguments)], check=True, capture_output=True, env=ENVIRONMENT
     )
 
 
 def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str]:
-    """`nelloc decompress` of a photograph, `nelloc compress` of a folder of icons, and importing nelloc."""
+    """Time `nelloc decompress` of a photograph, `nelloc compress` of a folder of icons, and importing nelloc."""
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         Image.fromarray(photograph).save(folder / "photograph.png")

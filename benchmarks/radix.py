@@ -1,4 +1,4 @@
-"""Which digits a sample is best split into: time per sample of the mixture's CDF and of the coder.
+"""Choice of the digits of a sample: time per sample of the mixture's CDF and of the coder.
 
     python benchmarks/radix.py
 
@@ -31,7 +31,7 @@ def set_radix(radix: int) -> None:
 
 
 def measure(radix: int) -> tuple[float, float, float]:
-    """Nanoseconds per sample of CDF and of coder, and bits per sample, with plausible parameters."""
+    """Measure nanoseconds per sample of CDF and of coder, and bits per sample, with plausible parameters."""
     set_radix(radix)
     model = model_store.find()
     random = np.random.default_rng(0)

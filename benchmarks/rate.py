@@ -1,4 +1,4 @@
-"""Sizes of whole files on test images, every round trip verified.
+"""File sizes on test images, with every round trip verified.
 
     python benchmarks/rate.py --data ../shared/data --model fast --model default --out benchmarks/results/rate
     python benchmarks/rate.py --data ../shared/data --model runs/default/model.nlm kodak
@@ -29,7 +29,7 @@ from nelloc.exact import model_store
 
 @dataclass(frozen=True)
 class Row:
-    """One image: its samples, the file's bytes, and the bits that the model asks for."""
+    """Result of one image: its samples, the file's bytes, and the model's code length in bits."""
 
     model: str
     set: str
@@ -55,13 +55,13 @@ def measure(name: str, arrays: dict, options: EncodeOptions) -> list[Row]:
 
 
 def place(row: Row) -> tuple[int, bool, str]:
-    """What rows are sorted by: set, whether the model learns, model."""
+    """Sort key of rows: set, whether the model learns, model."""
     known = list(dict.fromkeys((*SETS, *SHEETS, *IDX)))
     return known.index(row.set) if row.set in known else len(known), "--no-learn" in row.model, row.model
 
 
 def summary(rows: list[Row]) -> str:
-    """File bpd of every model on every set, as Markdown."""
+    """Format the file bpd of every model on every set as Markdown."""
     models = list(dict.fromkeys(row.model for row in rows))
     lines = ["| set | " + " | ".join(models) + " |", "| --- |" + " --- |" * len(models)]
     for name in dict.fromkeys(row.set for row in rows):
@@ -74,7 +74,7 @@ def summary(rows: list[Row]) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """The rates of each model and set, as Markdown."""
+    """Format the rates of each model and set as Markdown."""
     lines = ["| model | set | images | file bpd | model bpd | overhead |", "| --- | --- | --- | --- | --- | --- |"]
     for key in dict.fromkeys((row.model, row.set) for row in rows):
         own = [row for row in rows if (row.model, row.set) == key]
@@ -121,7 +121,7 @@ def main() -> None:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of an earlier file, if there is one."""
+    """Read the rows of an earlier file, if there is one."""
     if not path.exists():
         return []
     with path.open(newline="") as file:

@@ -11,10 +11,10 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first four are of the compiled core (core_speed.py, process_speed.py), the others of the NumPy backend, one thread,
-but for the parts threads and workers. Every stream is decoded and compared before anything is timed.
-Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
-Those of NumPy's parts are without learning while coding, but for learning and workers.
+The first four measure the compiled core (core_speed.py, process_speed.py), the others the NumPy backend, on one thread
+except for the parts threads and workers. Every stream is decoded and compared before anything is timed. Times are
+medians of rounds in which all variants take turns, so that a slow phase of the machine affects all alike. NumPy's parts
+are without learning while coding, except for learning and workers.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def parrots() -> NDArray[np.uint8]:
 
 
 def photograph(size: int) -> NDArray[np.uint8]:
-    """A (size, size, 3) image: the parrots, mirrored at the borders where it must be larger."""
+    """Image (size, size, 3): the parrots, mirrored at the borders if it is larger."""
     image = parrots()
     grown = np.pad(image, ((0, max(0, size - image.shape[0])), (0, max(0, size - image.shape[1])), (0, 0)), "symmetric")
     top, left = ((n - size) // 2 for n in grown.shape[:2])
@@ -72,7 +72,7 @@ def photograph(size: int) -> NDArray[np.uint8]:
 
 
 class Stream:
-    """An image cut into tiles and coded, ready to be decoded again and again."""
+    """Image cut into tiles and coded, ready to be decoded repeatedly."""
 
     def __init__(self, engine: Engine, image: NDArray[np.uint8]):
         planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
@@ -99,7 +99,7 @@ class Stream:
         return DECODERS[decoder](engine or self.engine, coded, lambda _: None)
 
     def products(self) -> Callable[[], None]:
-        """The bare matrix products that decoding cannot avoid: the same shapes, and nothing else."""
+        """Compute only the matrix products of decoding, of the same shapes."""
         horizon = self.engine.horizon
         shapes = [planes.shape[1:] for planes in self.planes]
         steps = max(step_count(h, w, horizon) for h, w in shapes)
@@ -126,7 +126,7 @@ class Stream:
 
 
 def large(engine: Engine) -> list[str]:
-    """1024 x 1024: decode beside the bare products, and encode."""
+    """1024 x 1024: decode and the bare products, and encode."""
     stream = Stream(engine, photograph(1024))
     variants: dict[str, Callable[[], object]] = {
         "bare products": stream.products(),
@@ -146,7 +146,7 @@ def large(engine: Engine) -> list[str]:
 
 
 def learning() -> list[str]:
-    """1024 x 1024 with networks that learn while they code, and as they are."""
+    """1024 x 1024 with networks that learn while they code, and with fixed ones."""
     variants: dict[tuple[str, bool, str], Callable[[], object]] = {}
     bits: dict[tuple[str, bool], float] = {}
     for name in ("fast", "default", "high"):
@@ -165,7 +165,7 @@ def learning() -> list[str]:
 
 
 def workers() -> list[str]:
-    """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes, the start of which counts."""
+    """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes including their start."""
     cores = EncodeOptions().workers
     parallel.LEAST_FOR_THREADS = 0  # the program itself has no threads for so little work
 
@@ -200,7 +200,7 @@ AUTHOR_SECONDS = {
 
 
 def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
-    """The thesis's Table 5.7: decoding time by decoder and side length, beside the author's own ratios."""
+    """Table 5.7 of the thesis: decoding time by decoder and side length, with the author's own ratios."""
     lines = [
         "| side | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared "
         "| author: sequential / sheared | author: parallel / sheared |",
@@ -224,7 +224,7 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
 
 
 def small_images(engine: Engine) -> list[str]:
-    """100 images of CIFAR size in one call, against one by one and pixel by pixel."""
+    """100 images of CIFAR size in one call, one by one, and pixel by pixel."""
     image = photograph(320)
     streams = [Stream(engine, image[i : i + 32, j : j + 32]) for i in range(0, 320, 32) for j in range(0, 320, 32)]
 
@@ -270,7 +270,7 @@ print(before, encoded, decoded)
 
 
 def memory() -> list[str]:
-    """Peak memory of a process that encodes, then decodes, above what it had with the image loaded."""
+    """Peak memory of a process that encodes, then decodes, above that with the image loaded."""
     lines = ["| image | raw, MB | encode adds, MB | encode and decode add, MB |", "| --- | --- | --- | --- |"]
     for size in (512, 1024, 2048):
         script = MEMORY.format(folder=str(Path(__file__).parent), size=size)

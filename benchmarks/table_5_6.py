@@ -1,9 +1,9 @@
-"""The thesis's Table 5.6: whole file sizes of nelloc and its peers on every test set, with the thesis's figures beside.
+"""Table 5.6 of the thesis: file sizes of nelloc and its peers on every test set, with the thesis's values.
 
     python benchmarks/table_5_6.py --out benchmarks/results/table_5_6
 
-Joins what benchmarks/rate.py and benchmarks/peers.py measured (benchmarks/results/rate.csv and peers.csv), and draws
-it. Writes OUT.md and OUT.png.
+Joins the results of benchmarks/rate.py and benchmarks/peers.py (benchmarks/results/rate.csv and peers.csv), and draws
+them. Writes OUT.md and OUT.png.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ gray models were not trained on, some of which go through the adaptive coder. "-
 
 
 def figures() -> dict[str, dict[str, float]]:
-    """Bits per dimension by set and codec."""
+    """Read bits per dimension by set and codec."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for row in rate.read(RESULTS / "rate.csv"):
@@ -73,7 +73,7 @@ def figures() -> dict[str, dict[str, float]]:
 
 
 def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
-    """Sets down, codecs across, as Markdown."""
+    """Format sets down, codecs across, as Markdown."""
     heads = [f"`{c}`" if c in MODELS else c for c in columns]
     lines = ["| set | " + " | ".join([*heads, *THESIS]) + " |", "| --- |" + " --- |" * (len(columns) + len(THESIS))]
     for name in (s for s in ALL_SETS if s in found):
@@ -88,7 +88,7 @@ def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
 
 
 def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> None:
-    """Each codec's size as a share of PNG's, set by set; the thesis's rates likewise."""
+    """Draw each codec's size as a share of PNG's, set by set, and the thesis's rates likewise."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 

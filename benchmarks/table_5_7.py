@@ -1,11 +1,11 @@
-"""The thesis's Table 5.7 on the thesis's own images: seconds to decode, by decoder.
+"""Table 5.7 of the thesis on the thesis's own images: seconds to decode, by decoder.
 
     python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7
     python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7 --sequential thesis-1024/1
 
-The seconds are those of the processor, one thread, which other work on the machine changes little. --sequential also
-decodes pixel by pixel, which takes minutes; speed.py --part decoders has more of that. Every stream is first decoded
-and compared. Writes OUT.md and OUT.csv; rows of images and decoders that are not measured this time are kept.
+The seconds are CPU time of one thread, which other work on the machine changes little. --sequential also decodes pixel
+by pixel, which takes minutes; speed.py --part decoders has more of that. Every stream is first decoded and compared.
+Writes OUT.md and OUT.csv; rows of images and decoders that are not measured this time are kept.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMMAND = "python benchmarks/table_5_7.py --data ../shared/data --out benchmarks
 
 @dataclass(frozen=True)
 class Row:
-    """One image: seconds by decoder, "" where they were not measured."""
+    """Result of one image: seconds by decoder, "" where they were not measured."""
 
     image: str
     size: str
@@ -42,7 +42,7 @@ class Row:
 
 
 def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
-    """Decode one image with each decoder."""
+    """Time one image with each decoder."""
     model = model_store.find_for(3 if image.ndim == 3 else 1)
     stream = Stream(Engine.of(model, backends.prepare(model, "numpy")), image)
     walks = ("parallel", "sheared", *(("sequential",) if sequential else ()))
@@ -53,7 +53,7 @@ def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as Markdown."""
+    """Format the rows as Markdown."""
     lines = [
         "| image | size | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -67,7 +67,7 @@ def table(rows: list[Row]) -> str:
 
 
 def write(out: Path, rows: list[Row]) -> None:
-    """The rows as OUT.csv and OUT.md."""
+    """Write the rows as OUT.csv and OUT.md."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
