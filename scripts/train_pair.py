@@ -1,8 +1,8 @@
 """Train a pair of models that is shipped in weights/ood for `nelloc ood-score`: the exact data and settings.
 
-    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion
+python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion
 
-Stopped, it goes on when it is run again. The pair is runs/fashion/pair.safetensors then.
+A stopped run continues when it is started again. The pair is then runs/fashion/pair.safetensors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"full": 10, "local": 1
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images to train on and held-out ones, (N, C, H, W) uint8."""
+    """Load images to train on and held-out ones, (N, C, H, W) uint8."""
     if name == "fashion":
         images = read_idx(data / "fashion-mnist" / "train-images-idx3-ubyte.gz")
     else:
