@@ -1,7 +1,7 @@
 """Training pixels: photographs in memory, and random pixels with their causal windows.
 
-A batch is made of single pixels drawn from all images at once rather than of crops: neighbouring
-pixels teach nearly the same, so independent pixels give less noisy gradients for the same work.
+A batch is made of single pixels drawn from all images at once rather than of crops: neighbouring pixels are highly
+correlated, so independent pixels give less noisy gradients for the same work.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class PixelPool:
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
-    """An image as (H, W, 3) uint8. Raises NellocError naming a file that Pillow cannot read as 8-bit samples."""
+    """Read an image as (H, W, 3) uint8. Raises NellocError for a file that Pillow cannot read as 8-bit samples."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, on damaged metadata and large images
+            warnings.simplefilter("ignore")  # Pillow's warnings about damaged metadata and large images
             with Image.open(path) as image:
                 if image.mode.startswith(("I", "F")):
                     raise ValueError("its samples have more than 8 bits")
@@ -70,12 +70,12 @@ def load_image(path: Path) -> NDArray[np.uint8]:
 
 
 def load_images(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
-    """Read RGB images. Raises NellocError naming the file that cannot be used."""
+    """Read RGB images. Raises NellocError for a file that cannot be used."""
     return [load_image(path) for path in paths]
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """Image files directly in ``folder``, sorted by name. Raises NellocError if there is none."""
+    """List image files directly in ``folder`` by name. Raises NellocError if there is none."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if folder.is_dir() else []
     if not paths:
         raise NellocError(f"{folder}: no training images there; give a folder of PNG, WebP, JPEG or TIFF files")
@@ -83,16 +83,16 @@ def image_paths(folder: Path) -> list[Path]:
 
 
 def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image at half size, by averaging 2x2 boxes."""
+    """Reduce an image to half its size, by averaging 2x2 boxes."""
     return np.asarray(Image.fromarray(image).reduce(2))
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where n drawn pixels are.
+    """Positions of n drawn pixels.
 
-    ``position`` in the pool; ``down`` and ``east``, the steps in the pool to the next row and column as they are seen,
-    turned or mirrored; and how many pixels of the imaginary tile lie ``above``, ``left`` and ``right``.
+    ``position`` in the pool; ``down`` and ``east``, the steps in the pool to the next row and column after rotation and
+    mirroring; and the numbers of pixels of the imaginary tile ``above``, ``left`` and ``right``.
     """
 
     position: NDArray[np.int64]
@@ -105,10 +105,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may be varied besides mirroring; off by default.
+    """Augmentations besides mirroring; off by default.
 
-    ``rotate`` turns a pixel and its context by a random multiple of 90 degrees, ``channels`` permutes R, G and B, and
-    ``brightness`` adds at random up to so many gray levels, as far as every value stays within 0..255.
+    ``rotate`` rotates a pixel and its context by a random multiple of 90 degrees, ``channels`` permutes R, G and B, and
+    ``brightness`` is the largest random offset in gray levels, limited so that every value stays within 0..255.
     """
 
     rotate: bool = False
@@ -120,9 +120,9 @@ _ORDERS = np.array(list(permutations(range(3))))
 
 
 class Drawn(NamedTuple):
-    """N pixels: ``context`` (window, 3, N) and ``value`` (3, N), uint8.
+    """Batch of N pixels: ``context`` (window, 3, N) and ``value`` (3, N), uint8.
 
-    ``borders`` (3, N): how many pixels of their tiles are above, left and right of them.
+    ``borders`` (3, N): the numbers of pixels of their tiles above, left and right of them.
     """
 
     context: NDArray[np.uint8]
@@ -131,28 +131,28 @@ class Drawn(NamedTuple):
 
 
 class PixelDrawer(Protocol):
-    """What draws pixels in a data worker."""
+    """Source of pixels inside a data worker."""
 
     def draw(self, n: int) -> Drawn:
-        """``n`` random pixels."""
+        """Draw ``n`` random pixels."""
 
     def messages(self) -> list[str]:
-        """What a user should know of the images read since the last call."""
+        """Return warnings about the images read since the last call."""
 
 
 class PixelSource(Protocol):
-    """Where data workers get their pixels."""
+    """Source of pixels that can be opened in several data workers."""
 
     def open(self, worker: int, workers: int) -> PixelDrawer:
-        """What draws for one of several workers; all draw different pixels. Called in that worker."""
+        """Open the drawer of one of several workers, inside that worker; all draw different pixels."""
 
 
 class PixelSampler:
-    """Draws pixels and their contexts from several pools in memory.
+    """Sampler of pixels and their contexts from several pools in memory.
 
-    Each pixel is placed at random in an imaginary tile of one of ``tile_sizes``, whose borders cut
-    its context just as they do in the codec; with probability ``gray`` its whole context is
-    made gray; with probability ``flip`` it is mirrored left to right.
+    Each pixel is placed at random in an imaginary tile of one of ``tile_sizes``, whose borders cut its context just as
+    they do in the codec; with probability ``gray`` its whole context is made gray; with probability ``flip`` it is
+    mirrored left to right.
     """
 
     def __init__(
@@ -174,21 +174,21 @@ class PixelSampler:
         self.set_pools(pools, weights)
 
     def set_pools(self, pools: Sequence[PixelPool], weights: Sequence[float]) -> None:
-        """Draw from these pools from now on, from each as often as its weight says."""
+        """Draw from these pools from now on, in proportion to their weights."""
         self.pools, self.weights = list(pools), np.array(weights, float) / np.sum(weights)
 
     def open(self, worker: int, workers: int) -> PixelSampler:
-        """The sampler of one of several workers: the same pools, other pixels."""
+        """Sampler of one of several workers: the same pools, other pixels."""
         if worker:
             self.random = np.random.default_rng([self.seed, worker])
         return self
 
     def messages(self) -> list[str]:
-        """Nothing: the images were read before."""
+        """Empty: the images were read before."""
         return []
 
     def draw(self, n: int) -> Drawn:
-        """``n`` random pixels."""
+        """Draw ``n`` random pixels."""
         counts = self.random.multinomial(n, self.weights)
         parts = [self._draw_from(pool, count) for pool, count in zip(self.pools, counts, strict=True) if count]
         context = np.concatenate([part.context for part in parts], axis=2)
@@ -233,7 +233,7 @@ class PixelSampler:
         )
 
     def _gather(self, pool: PixelPool, places: Places) -> Drawn:
-        """The pixels at ``places``."""
+        """Gather the pixels at ``places``."""
         di, dj = self.offsets[:, :1], self.offsets[:, 1:]
         di = np.maximum(di, -places.above)
         dj = np.minimum(np.maximum(dj, -places.left), places.right)
