@@ -37,9 +37,9 @@ def register() -> None:
 
     Notes
     -----
-    Images opened from now on remember their files, so that all of their metadata is kept. Images of 16-bit colour, which
-    Pillow cuts to 8 bits when it loads them, remember that, so that saving them is refused. Images derived from them, as
-    by ``copy``, ``crop`` and ``convert``, do not.
+    Images opened from now on remember their files, so that all of their metadata is kept. Images of 16-bit colour,
+    which Pillow cuts to 8 bits when it loads them, remember that, so that saving them is refused. Images derived from
+    them, as by ``copy``, ``crop`` and ``convert``, do not.
 
     Examples
     --------
