@@ -1,6 +1,6 @@
 """Variants of learning while coding, in floating point: the rule of docs/FORMAT.md, section 14, and others.
 
-python scripts/search_learning.py --data ../shared/data --model default --out benchmarks/results/learning-default
+    python scripts/search_learning.py --data ../shared/data --model default --out benchmarks/results/learning-default
 
 On tiles of held-out photographs, which no shipped model was trained on. Each variant starts anew in each tile, and a
 step of the wavefront is coded before it is learned from. Writes OUT.md: bits per dimension, and the difference to the
@@ -22,8 +22,7 @@ from torch import Tensor
 from train_shipped import HOLD_OUT
 
 from nelloc.exact import model_store
-from nelloc.exact.context import INPUT_STEPS, Normaliser, border_distances, standard_activity
-from nelloc.exact.encode_tile import context_sources
+from nelloc.exact.context import INPUT_STEPS, Normaliser, border_distances, context_sources, standard_activity
 from nelloc.exact.learning import USED_BITS
 from nelloc.exact.wavefront import wavefront_order
 from nelloc.training.data import image_paths

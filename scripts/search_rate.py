@@ -1,7 +1,7 @@
 """Search for rate: small trainings that differ in one thing, in one table (docs/MODELS.md).
 
-python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2 python
-scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2 --only r1
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2
+    python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2 --only r1
 
 Every variant is trained from the same seed on the same pixels in the same order, in floating point (nothing is rounded
 after the integer front end), and is judged on the validation pixels of scripts/train_shipped.py. Variants that are in
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from train_shipped import POOL_WEIGHTS, load
 
 from nelloc.exact import model_store
-from nelloc.exact.context import FIRST_PIXEL
+from nelloc.exact.context import FIRST_PIXEL, window
 from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
 from nelloc.training.data import Drawn, PixelPool, PixelSampler
 from nelloc.training.networks.export import restore
@@ -111,7 +111,7 @@ class VariantSampler(PixelSampler):
         context, value, borders = super()._gather(pool, places)
         variant = self._variant
         if variant.border == "constant":
-            di, dj = self.offsets[:, :1], self.offsets[:, 1:]
+            di, dj = np.array(window(variant.horizon)).T[:, :, None]
             outside = (-di > places.above) | (-dj > places.left) | (dj > places.right)
             context = np.where(outside[:, None], np.uint8(FIRST_PIXEL), context)
         if variant.colour == "GRB":

@@ -13,8 +13,7 @@ from nelloc import image as pictures
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.tiling import tiles
-from nelloc.exact.context import FIRST_PIXEL, border_distances
-from nelloc.exact.encode_tile import context_sources
+from nelloc.exact.context import FIRST_PIXEL, border_distances, context_sources
 from nelloc.training.batches import BatchMaker, evaluate, luma
 from nelloc.training.networks.local import LocalNetwork
 

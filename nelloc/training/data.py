@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nelloc.errors import NellocError
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
 from nelloc.image.formats import IMAGE_SUFFIXES
 
 
@@ -169,7 +169,7 @@ class PixelSampler:
     ):
         self.tile_sizes, self.gray, self.flip = np.array(tile_sizes), gray, flip
         self.augmentation = augmentation or Augmentation()
-        self.offsets = np.array(window(horizon), np.int64)
+        self.horizon = horizon
         self.seed, self.random = seed, np.random.default_rng(seed)
         self.set_pools(pools, weights)
 
@@ -234,16 +234,9 @@ class PixelSampler:
 
     def _gather(self, pool: PixelPool, places: Places) -> Drawn:
         """Gather the pixels at ``places``."""
-        di, dj = self.offsets[:, :1], self.offsets[:, 1:]
-        di = np.maximum(di, -places.above)
-        dj = np.minimum(np.maximum(dj, -places.left), places.right)
-        # A clamped neighbour that is not coded yet is replaced by the one to the west, or north.
-        ahead = (di == 0) & (dj >= 0)
-        di = np.where(ahead & (places.left == 0), -1, di)
-        dj = np.where(ahead, np.where(places.left == 0, 0, -1), dj)
+        rows, columns = neighbour_offsets(self.horizon, places.above, places.left, places.right)
         nothing = (places.above == 0) & (places.left == 0)
-        source = np.where(nothing, places.position, places.position + di * places.down + dj * places.east)
-        context = pool.pixels[source]  # (window, n, 3)
+        context = pool.pixels[places.position + rows * places.down + columns * places.east]  # (window, n, 3)
         value = pool.pixels[places.position]
         if self.augmentation.brightness:
             context, value = self._brighten(context, value)

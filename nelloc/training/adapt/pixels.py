@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.tiling import Rectangle, tiles
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
 
 # Pixels kept in memory, at most; larger sets keep whole tiles, drawn at random.
 MOST_PIXELS = 1 << 26
@@ -85,7 +85,7 @@ class TileSampler:
 
     def __init__(self, pool: TilePool, horizon: int, seed: int):
         self._pool, self._random = pool, np.random.default_rng(seed)
-        self._offsets = np.array(window(horizon), np.int64)
+        self._horizon = horizon
         self._order = np.empty(0, np.int64)
         self._next = 0
 
@@ -107,15 +107,9 @@ class TileSampler:
         tile = np.searchsorted(pool.starts, position, side="right") - 1
         start, width = pool.starts[tile], pool.widths[tile]
         row, column = np.divmod(position - start, width)
-        di, dj = self._offsets.T[:, :, None]
-        i = np.maximum(row + di, 0)
-        j = np.minimum(np.maximum(column + dj, 0), width - 1)
-        # A neighbour that is not coded yet is replaced by the one to the west, or north.
-        ahead = (i == row) & (j >= column)
-        i = np.where(ahead & (column == 0), row - 1, i)
-        j = np.where(ahead, np.where(column == 0, 0, column - 1), j)
+        down, right = neighbour_offsets(self._horizon, row, column, width - 1 - column)
         first = position == start
-        context = pool.pixels[np.where(first, position, start + i * width + j)]
+        context = pool.pixels[position + down * width + right]
         context[:, first] = FIRST_PIXEL
         borders = np.stack([row, column, width - 1 - column])
         return DrawnPixels(context.transpose(0, 2, 1), pool.pixels[position].T, borders, pool.gray[tile])

@@ -34,10 +34,10 @@ from nelloc.exact.context import (
     ContextTables,
     Inputs,
     Normaliser,
+    context_sources,
     input_count,
     standard_activity,
 )
-from nelloc.exact.encode_tile import context_sources
 from nelloc.exact.model import output_count
 from nelloc.training.networks.local import start_from_fixed_components
 from nelloc.training.networks.mixture import draw, log_likelihood
