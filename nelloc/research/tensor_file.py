@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from nelloc import storage
+from nelloc.exact.safetensors_header import read_metadata
 
 _KEY = "nelloc"
 
@@ -41,10 +42,8 @@ def read(path: Path) -> TensorFile | None:
     data = storage.read(path)
     try:
         tensors = load(data)
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        told = metadata[_KEY]
-        if metadata["checksum"] != _checksum(told, tensors):
+        told = read_metadata(data, _KEY)
+        if read_metadata(data, "checksum") != _checksum(told, tensors):
             return None
         return TensorFile(tensors, **json.loads(told))
     except (SafetensorError, ValueError, KeyError, TypeError):

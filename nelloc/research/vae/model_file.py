@@ -12,6 +12,7 @@ import safetensors
 import safetensors.torch
 
 from nelloc.errors import NellocError
+from nelloc.exact.safetensors_header import read_metadata
 from nelloc.research.vae.models import VAE, Architecture, Kind
 
 _FORMAT = "nelloc-vae"
@@ -26,9 +27,7 @@ def to_bytes(vae: VAE) -> bytes:
 def from_bytes(data: bytes, source: str) -> VAE:
     """Parse the result of ``to_bytes``, for evaluation. Raises NellocError for anything else; ``source`` names it."""
     try:
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        architecture = Architecture(**json.loads(metadata[_FORMAT]))
+        architecture = Architecture(**json.loads(read_metadata(data, _FORMAT)))
         if architecture.kind not in get_args(Kind):
             raise ValueError(f"kind {architecture.kind}")
         vae = VAE(architecture)
