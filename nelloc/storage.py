@@ -9,7 +9,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,21 @@ def read_input(path: Path) -> Input:
     if stat.S_ISREG(before.st_mode) and _version(before) != _version(after):
         raise NellocError(f"{path}: changed while it was read; try again when nothing writes to it")
     return Input(data, after)
+
+
+def files_below(folder: Path, suffixes: Collection[str]) -> tuple[list[Path], list[NellocError]]:
+    """List the files below a folder with one of these extensions, by name; and an error for each unreadable folder.
+
+    Extensions are in lower case, and match those of files in any case. Links to folders are not followed.
+    """
+    errors: list[NellocError] = []
+    found = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=lambda error: errors.append(unreadable(error.filename, error)))
+        for name in names
+        if os.path.splitext(name)[1].lower() in suffixes
+    ]
+    return sorted(found), errors
 
 
 def file_path(name: str | Path) -> Path:
@@ -196,6 +211,11 @@ def remove_leftovers(folder: Path) -> None:
             if _TEMPORARY.fullmatch(name):
                 with contextlib.suppress(OSError):
                     _remove_unless_locked(folder / name)
+
+
+def unreadable(source: str | Path, error: OSError) -> NellocError:
+    """Error for a file or folder that cannot be read."""
+    return NellocError(f"{source}: cannot be read ({error.strerror}); check its name and permissions")
 
 
 def unwritable(target: Path, error: OSError) -> NellocError:

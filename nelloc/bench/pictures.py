@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,26 +34,13 @@ def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[
     paths: list[Path] = []
     errors: list[NellocError] = []
     for source in map(Path, sources):
-        own, unreadable = _images(source) if source.is_dir() else ([source], [])
+        own, unreadable = storage.files_below(source, IMAGE_SUFFIXES) if source.is_dir() else ([source], [])
         errors += unreadable
         if not own and not unreadable:
             errors.append(NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images"))
         paths += own[:limit]
     paths = list(dict.fromkeys(paths))
     return [Found(name, path) for name, path in zip(_names(paths), paths, strict=True)], errors
-
-
-def _images(folder: Path) -> tuple[list[Path], list[NellocError]]:
-    """List files below a folder with an image's extension, sorted, and errors of unreadable folders."""
-    errors: list[OSError] = []
-    found = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=errors.append)
-        for name in names
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES
-    ]
-    told = [NellocError(f"{e.filename}: cannot be read ({e.strerror}); check its name and permissions") for e in errors]
-    return sorted(found), told
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

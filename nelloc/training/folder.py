@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.training.data import Augmentation, Drawn, PixelDrawer, PixelPool, PixelSampler, load_image
 
@@ -74,14 +75,12 @@ def scan(folder: Path) -> Folder:
         raise NellocError(f"{folder}: no such folder; give a folder of images to train on")
     Image.init()
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
-    names = []
-    for parent, folders, files in os.walk(folder, onerror=_unreadable):
-        folders.sort()
-        names += [Path(parent, name) for name in files if os.path.splitext(name)[1].lower() in suffixes]
+    names, errors = storage.files_below(folder, suffixes)
+    if errors:
+        raise errors[0]
     if len(names) < 2:
         found = f"only {names[0].name}" if names else "no images"
         raise NellocError(f"{folder}: {found} there; give a folder of at least two images, one of which is held out")
-    names.sort()
     # Ordered by a hash, so that the held-out images of a large folder are a fair sample.
     ranked = sorted(names, key=lambda path: _rank(folder, path))
     held_out = [path for path in ranked if _rank(folder, path)[0] * HOLD_OUT < 1] or ranked[:1]
@@ -90,10 +89,6 @@ def scan(folder: Path) -> Folder:
     if not training:  # two or three images, all with low hashes
         training = [held_out.pop()]
     return Folder(folder, tuple(training), tuple(held_out))
-
-
-def _unreadable(error: OSError) -> None:
-    raise NellocError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from error
 
 
 def _rank(folder: Path, path: Path) -> tuple[float, str]:
