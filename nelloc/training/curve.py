@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from nelloc.errors import NellocError
+from nelloc import storage
 
 
 def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
@@ -38,10 +38,7 @@ def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
     axes.set_ylabel("bits per dimension")
     axes.grid(alpha=0.3)
     axes.legend(title="held-out images and training")
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        figure.savefig(temporary, format="png", dpi=100)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise NellocError(f"{path}: cannot be written ({error.strerror}); check its free space") from error
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=100)
+    storage.write(path, picture.getvalue(), force=True)
     return True

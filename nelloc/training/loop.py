@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
@@ -188,14 +188,10 @@ class Trainer:
         }
         tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
         data = safetensors.torch.save(tensors, metadata={"about": json.dumps(about)})
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / CHECKPOINT, data)
-            _replace(folder / LOG, (json.dumps(about, indent=1) + "\n").encode())
-        except OSError as error:
-            raise NellocError(
-                f"{folder}: the checkpoint cannot be written ({error.strerror}); check its permissions and free space"
-            ) from error
+        storage.make_folder(folder)
+        storage.remove_leftovers(folder)
+        storage.write(folder / CHECKPOINT, data, force=True)
+        storage.write(folder / LOG, (json.dumps(about, indent=1) + "\n").encode(), force=True)
         self.saved = True
 
     @classmethod
@@ -248,16 +244,6 @@ def _new(config: LocalConfig | FullConfig) -> Network:
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write ``path`` whole or not at all. What a kill leaves behind has one name, and is replaced the next time."""
-    temporary = path.with_name(f"{path.name}.part")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def train(
