@@ -1,6 +1,6 @@
 """Train a pair of models that is shipped in weights/ood for `nelloc ood-score`: the exact data and settings.
 
-python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion
 
 A stopped run continues when it is started again. The pair is then runs/fashion/pair.safetensors.
 """
@@ -19,8 +19,8 @@ from nelloc.errors import NellocError
 from nelloc.ood.training import PairConfig, train_part, trainer_of, write_pair
 from nelloc.training.datasets import read_idx, read_sheet
 from nelloc.training.images import planes
+from nelloc.training.loop import Listener
 from nelloc.training.networks.full import FullConfig
-from nelloc.training.run import Listener
 
 EVERY = 2_500_000  # pixels between validations, each of which also saves
 
@@ -45,6 +45,16 @@ def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     return planes(images[: -HELD_OUT[name]]), planes(images[-HELD_OUT[name] :])
 
 
+class Printing(Listener):
+    """Prints validations and messages."""
+
+    def report(self, row):
+        print(row, flush=True)
+
+    def message(self, text):
+        print(text, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
@@ -57,7 +67,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     training, held_out = load(asked.data, asked.name)
-    listener = Listener(report=lambda row: print(row, flush=True), messages=print)
+    listener = Printing()
     trainers = {}
     for part, usual in PASSES[asked.name].items():
         pixels = (asked.passes or usual) * training[:, 0].size

@@ -3,8 +3,8 @@
 The commands of every model are in weights/MODEL_CARD.md: most start from an earlier model with --init. One from random
 weights, and its continuation after a stop:
 
-python scripts/train_shipped.py --data ../shared/data --out runs/gray --model default-gray --megapixels 350 python
-scripts/train_shipped.py --data ../shared/data --out runs/gray --resume
+    python scripts/train_shipped.py --data ../shared/data --out runs/gray --model default-gray --megapixels 350
+    python scripts/train_shipped.py --data ../shared/data --out runs/gray --resume
 
 The integer model is then runs/gray/model.nlm; `nelloc export runs/gray gray.nlm` makes it at any time.
 """
@@ -23,12 +23,12 @@ from nelloc.exact import model_store
 from nelloc.training.batches import Batch
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images
 from nelloc.training.datasets import read_sheet
-from nelloc.training.loop import Trainer, TrainingConfig
+from nelloc.training.loop import Listener, Trainer, TrainingConfig
 from nelloc.training.networks.export import restore
 from nelloc.training.networks.grow import with_borders
 from nelloc.training.networks.local import LocalConfig
 from nelloc.training.processes import Processes, joined
-from nelloc.training.run import VALIDATION_TILE, Listener, check_free, run, validation_batch
+from nelloc.training.run import VALIDATION_TILE, check_free, run, validation_batch
 from nelloc.training.shapes import parse_shape
 
 # Every HOLD_OUT-th photograph, by sorted name, is never trained on: it validates.
@@ -149,13 +149,16 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         args.out,
         every=int(args.every * 1e6),
         workers=args.workers,
-        listener=Listener(report=lambda row: print(_line(row), flush=True)),
+        listener=Printing(),
         again=f"python scripts/train_shipped.py --data {args.data} --out {args.out} {thumbnails}--resume",
     )
 
 
-def _line(row: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+class Printing(Listener):
+    """Prints validations."""
+
+    def report(self, row):
+        print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
 
 
 if __name__ == "__main__":

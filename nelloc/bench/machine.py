@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import PIL
 
 import nelloc
+from nelloc.codec.options import available_cores
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,9 @@ class Machine:
     @classmethod
     def this(cls) -> Machine:
         """Describe this machine."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         system = f"{platform.system()} {platform.release()}".strip()
         versions = (platform.python_version(), np.__version__, PIL.__version__, nelloc.__version__)
-        return cls(_processor(), cores, system, *versions)
+        return cls(_processor(), available_cores(), system, *versions)
 
 
 def _processor() -> str:

@@ -13,6 +13,7 @@ from nelloc.bench.memory import Memory
 from nelloc.bench.own import is_own, metadata_bytes
 from nelloc.bench.pictures import Found
 from nelloc.bench.timing import medians
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 
 # lossy: decoded, but changed. skipped: not supported by the codec.
@@ -47,6 +48,10 @@ class Trial:
         """Bits per sample; None without a file."""
         return None if self.bytes is None else 8 * self.bytes / self.samples
 
+    def __str__(self) -> str:
+        size = "-" if self.bits_per_dimension is None else f"{self.bits_per_dimension:.3f} bpd"
+        return f"{self.image}: {self.codec}: {size}, {self.status} {self.reason}".rstrip()
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -55,19 +60,6 @@ class Measured:
     trials: tuple[Trial, ...]
     unread: tuple[NellocError, ...]
     memory: dict[str, Memory] = field(default_factory=dict)
-
-
-class Progress:
-    """Callbacks of a measurement. The base class ignores them."""
-
-    def image(self, name: str) -> None:
-        """Called before a picture is measured, or the memory for it."""
-
-    def trial(self, trial: Trial) -> None:
-        """Called after a codec has coded a picture."""
-
-    def unread(self, error: NellocError) -> None:
-        """Called for an image that cannot be read, or that nelloc does not support."""
 
 
 def measure(
@@ -86,13 +78,15 @@ def measure(
     unread: list[NellocError] = []
     # The largest picture that each codec coded without loss, and its file.
     largest: dict[str, tuple[Picture, bytes]] = {}
+    progress.expect(len(found) * len(codecs))
     for item in found:
-        progress.image(item.name)
+        progress.expect(0, item.name)
         try:
             picture = item.read(max_pixels, strip)
         except NellocError as error:
             unread.append(error)
-            progress.unread(error)
+            progress.advance(len(codecs))
+            progress.message(str(error))
             continue
         checked = [check(codec, picture) for codec in codecs]
         good = [(codec, data) for codec, (trial, data) in zip(codecs, checked, strict=True) if trial.status == "ok"]
@@ -107,11 +101,11 @@ def measure(
             if trial.status == "ok" and (held is None or picture.array.nbytes > held[0].array.nbytes):
                 largest[trial.codec] = picture, data
             trials.append(trial)
-            progress.trial(trial)
+            progress.advance(1, str(trial))
     peaks: dict[str, Memory] = {}
     for codec in codecs if with_memory else ():
         if codec.label in largest:
-            progress.image(f"memory of {codec.label}")
+            progress.expect(0, f"memory of {codec.label}")
             if (peak := memory.measure(codec, *largest[codec.label])) is not None:
                 peaks[codec.label] = peak
     return Measured(tuple(trials), tuple(unread), peaks)

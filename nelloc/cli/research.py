@@ -12,7 +12,8 @@ import click
 
 from nelloc.cli.bits_back import SEED, bits_back
 from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, put, reporting
-from nelloc.research.experiment import Experiment, Progress, Settings, perform
+from nelloc.codec.progress import Progress
+from nelloc.research.experiment import Experiment, Settings, perform
 from nelloc.research.registry import AREAS, EXPERIMENTS
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{postfix}]"

@@ -21,10 +21,10 @@ from nelloc.ood.images import read
 from nelloc.ood.pair import PAIR, Pair, write
 from nelloc.training.folder import scan
 from nelloc.training.images import ImageBatch, ImageSampler
-from nelloc.training.loop import CHECKPOINT, Trainer, TrainingConfig
+from nelloc.training.loop import CHECKPOINT, Listener, Trainer, TrainingConfig
 from nelloc.training.networks.full import FullConfig, FullNetwork
 from nelloc.training.processes import Processes
-from nelloc.training.run import Listener, finish
+from nelloc.training.run import finish
 
 SETTINGS = "pair.json"
 IMAGES_PER_BATCH = 16

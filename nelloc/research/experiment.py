@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nelloc import __version__, storage
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 # Advice in the error for a missing data folder.
 DATA_HINT = "give the folder that has it with --data"
-
-
-class Progress:
-    """Progress callbacks. The base class ignores all updates."""
-
-    def expect(self, steps: int, phase: str = "") -> None:
-        """Announce the number of the next steps; ``phase`` names the part of the work, if it has several."""
-
-    def advance(self, steps: int = 1, remark: str = "") -> None:
-        """Report steps done since the last call; ``remark`` is a status, such as a loss."""
 
 
 @dataclass(frozen=True)

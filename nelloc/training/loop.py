@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from nelloc import storage
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
@@ -246,6 +247,13 @@ def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+class Listener(Progress):
+    """Callbacks of a training run, whose steps are pixels. The base class ignores them."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """Report a validation: pixels seen, and bits per dimension by name."""
+
+
 def train(
     trainer: Trainer,
     source: PixelSource | ImageSampler,
@@ -254,9 +262,7 @@ def train(
     *,
     every: int = 20_000_000,
     workers: int = 1,
-    report: Callable[[dict[str, float]], None],
-    progress: Callable[[int, float], None] = lambda seen, loss: None,
-    messages: Callable[[str], None] = lambda _: None,
+    listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Train to the planned number of pixels, validating and saving every ``every`` pixels.
@@ -275,12 +281,8 @@ def train(
         Pixels between validations.
     workers : int
         Number of data workers.
-    progress : callable
-        Is called with the pixels seen and the loss after each step.
-    report : callable
-        Is called with each validation: pixels seen, and bits per dimension by name.
-    messages : callable
-        Is called with warnings about images.
+    listener : Listener, optional
+        Callbacks.
     stop : callable
         Returns True if the run should be saved and left.
 
@@ -299,9 +301,12 @@ def train(
     With several processes, one of them validates and saves.
     """
     config, processes = trainer.config, trainer.processes
+    listener = listener or Listener()
+    listener.expect(config.pixels - trainer.seen)
     processes.share([*trainer.network.parameters(), *trainer.averaged.parameters()])
-    batches = iter(BatchStream(source, config.network, trainer.drawn, workers=workers, messages=messages))
+    batches = iter(BatchStream(source, config.network, trainer.drawn, workers=workers, messages=listener.message))
     loss, since, start = 0.0, 0, time.monotonic()
+    smooth = 0.0
     with reading_images():
         while trainer.seen < config.pixels:
             if processes.any(stop()):
@@ -311,7 +316,8 @@ def train(
             step_loss = trainer.step(next(batches))
             loss += step_loss
             since += 1
-            progress(trainer.seen, step_loss)
+            smooth = 0.98 * smooth + 0.02 * step_loss if smooth else step_loss
+            listener.advance(config.batch, f"{smooth:.3f} bpd")
             if trainer.seen // every > (trainer.seen - config.batch) // every or trainer.seen >= config.pixels:
                 elapsed = time.monotonic() - start
                 row = {
@@ -324,7 +330,7 @@ def train(
                     row |= {f"{name}_bpd": batch.rate(trainer.averaged) for name, batch in validation.items()}
                     trainer.record(row)
                     trainer.save(folder)
-                    report(row)
+                    listener.report(row)
                 trainer.saved = True  # by the process that writes
                 loss, since, start = 0.0, 0, time.monotonic()
     processes.wait()

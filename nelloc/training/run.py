@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from nelloc import storage
@@ -17,7 +16,7 @@ from nelloc.training.curve import draw_curve
 from nelloc.training.data import PixelPool, PixelSampler, PixelSource
 from nelloc.training.folder import DataConfig, Folder, FolderSampler, held_out_images, scan
 from nelloc.training.images import ImageSampler
-from nelloc.training.loop import CHECKPOINT, Trainer, train
+from nelloc.training.loop import CHECKPOINT, Listener, Trainer, train
 from nelloc.training.networks.export import export
 from nelloc.training.networks.local import LocalConfig
 
@@ -25,15 +24,6 @@ MODEL = "model.nlm"
 CURVE = "curve.png"
 VALIDATION_PIXELS = 40_000
 VALIDATION_TILE = 256
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Callbacks of a run: each step, each validation, and messages to the user. The defaults ignore them."""
-
-    progress: Callable[[int, float], None] = lambda seen, loss: None
-    report: Callable[[dict[str, float]], None] = lambda row: None
-    messages: Callable[[str], None] = lambda text: None
 
 
 def folder_data(
@@ -176,32 +166,35 @@ def finish(
         files cannot be written.
     """
     listener = listener or Listener()
-    curve = True
-
-    def report(row: dict[str, float]) -> None:
-        """Redraw the curve, and pass the validation on."""
-        nonlocal curve
-        curve = curve and draw_curve(trainer.history, folder / CURVE)
-        listener.report(row)
-
+    drawing = _Drawing(listener, trainer, folder / CURVE)
     with _stopping() as stop:
-        finished = train(
-            trainer,
-            source,
-            validation,
-            folder,
-            every=every,
-            workers=workers,
-            report=report,
-            progress=listener.progress,
-            messages=listener.messages,
-            stop=stop,
-        )
+        finished = train(trainer, source, validation, folder, every=every, workers=workers, listener=drawing, stop=stop)
     if not finished:
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
-    if not curve:
-        listener.messages("no loss curve was drawn: matplotlib is not installed; pip install 'nelloc[train]'")
+    if not drawing.drawn:
+        listener.message("no loss curve was drawn: matplotlib is not installed; pip install 'nelloc[train]'")
+
+
+class _Drawing(Listener):
+    """Listener that draws the loss curve at each validation, and passes everything on."""
+
+    def __init__(self, listener: Listener, trainer: Trainer, path: Path):
+        self.drawn = True
+        self._listener, self._trainer, self._path = listener, trainer, path
+
+    def expect(self, steps: int, phase: str = "") -> None:
+        self._listener.expect(steps, phase)
+
+    def advance(self, steps: int = 1, remark: str = "") -> None:
+        self._listener.advance(steps, remark)
+
+    def message(self, text: str) -> None:
+        self._listener.message(text)
+
+    def report(self, row: dict[str, float]) -> None:
+        self.drawn = self.drawn and draw_curve(self._trainer.history, self._path)
+        self._listener.report(row)
 
 
 @contextmanager

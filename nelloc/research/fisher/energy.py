@@ -10,7 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from nelloc.research.experiment import Progress, Settings
+from nelloc.codec.progress import Progress
+from nelloc.research.experiment import Settings
 from nelloc.research.fisher.densities import Density
 from nelloc.research.fisher.divergences import Grid, LogDensity
 from nelloc.research.stages import stage

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
-from nelloc.research.experiment import Progress, Settings
+from nelloc.research.experiment import Settings
 from nelloc.research.spread.elbo import spread_elbo
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise
