@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import report
 from PIL import Image
 
 import nelloc
@@ -96,22 +97,16 @@ def main() -> None:
             ),
         ]
         bits = 8 * os.path.getsize(target) / (3 * side**2)
-    lines = [
-        "# A big image",
-        "",
-        f"Made by `python benchmarks/big_image.py --megapixels {args.megapixels:g} --model {args.model}`:",
+    made = (
+        f"Made by `python benchmarks/big_image.py --megapixels {args.megapixels:g} --model {args.model}`:\n"
         f"{side} x {side} pixels of RGB ({raw:.0f} MB of samples), {bits:.3f} bits per dimension, two cores; "
-        f"nelloc {nelloc.__version__}.",
-        "",
-        "| command | peak memory, MB | seconds |",
-        "| --- | --- | --- |",
-        *(f"| {one.name} | {one.megabytes:.0f} | {one.seconds:.0f} |" for one in runs),
-        "",
-    ]
-    text = "\n".join(lines)
+        f"nelloc {nelloc.__version__}."
+    )
+    rows = [[one.name, f"{one.megabytes:.0f}", f"{one.seconds:.0f}"] for one in runs]
+    text = report.document("A big image", made, report.table(["command", "peak memory, MB", "seconds"], rows))
     print(text)
     if args.out:
-        args.out.write_text(text)
+        report.write_report(args.out, text)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import report
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -107,7 +108,7 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
         "decode, NumPy's time by its",
         "of JPEG XL -e 7: encode",
     ]
-    lines = [f"| {' | '.join([*heads, 'decode'])} |", "| --- " * 7 + "|"]
+    lines = report.table_head([*heads, "decode"])
     for name in encode:
         way = next((way for way in ways if str(way) == name), None)
         reference = None if way is None else decoding.get(str(Way(NUMPY, way.model, way.learn)))
@@ -123,7 +124,7 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
             if jxl is None
             else [f"{encoding[name] / encoding[jxl]:.2f}", f"{decoding[name] / decoding[jxl]:.2f}"]
         )
-        lines.append(f"| {' | '.join([*cells, faster, *beside])} |")
+        lines.append(report.table_row([*cells, faster, *beside]))
     return lines
 
 
@@ -142,13 +143,13 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
             variants[name, "decode", learn] = lambda way=way, data=data: way.decode(data)
     seconds = medians(variants, ROUNDS, time.process_time)
     heads = ["encode, s", "decode, s", "decode, Mpx/s", "--no-learn: encode, s", "decode, s", "decode, Mpx/s"]
-    lines = [f"| 1024 x 1024, {level} | {' | '.join(heads)} |", "| --- " * 7 + "|"]
+    lines = report.table_head([f"1024 x 1024, {level}", *heads])
     for name in model_store.shipped():
         cells = [f"{name} ({model_store.find(name).id.hex()})"]
         for learn in (True, False):
             encode, decode = seconds[name, "encode", learn], seconds[name, "decode", learn]
             cells += [f"{encode:.2f}", f"{decode:.2f}", f"{2**20 / 1e6 / decode:.3f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(report.table_row(cells))
     return lines
 
 
@@ -158,10 +159,7 @@ def sets(photograph: NDArray[np.uint8]) -> list[str]:
     rows = [photograph[i : i + side, j : j + side] for i in range(0, 1024, side) for j in range(0, 1024, side)][:1000]
     images = [np.ascontiguousarray(image) for image in rows]
     times: dict[str, dict[str, float]] = {}
-    lines = [
-        "| 1000 images of 32 x 32, `default`, one thread | encode, images/s | decode, images/s |",
-        "| --- | --- | --- |",
-    ]
+    lines = report.table_head(["1000 images of 32 x 32, `default`, one thread", "encode, images/s", "decode, images/s"])
     with Way(NUMPY, "default", True).chosen() as options:
         reference = nelloc.encode_many(images, verify=False, **options)
     for way in (Way(level, "default", True) for level in _levels()):
@@ -173,7 +171,7 @@ def sets(photograph: NDArray[np.uint8]) -> list[str]:
             }
             times[way.level] = medians(variants, ROUNDS, time.process_time)
         found = times[way.level]
-        lines.append(f"| {way.level} | {1000 / found['encode']:.0f} | {1000 / found['decode']:.0f} |")
+        lines.append(report.table_row([way.level, *(f"{1000 / found[each]:.0f}" for each in ("encode", "decode"))]))
     return lines
 
 
@@ -193,11 +191,11 @@ def shapes(photograph: NDArray[np.uint8]) -> list[str]:
     encode = {name: lambda image=image: way.encode(np.ascontiguousarray(image)) for name, image in images.items()}
     decode = {name: lambda name=name: way.decode(streams[name]) for name in images}
     times = [medians(variants, ROUNDS, time.process_time) for variants in (encode, decode)]
-    lines = [f"| {way} | encode, us/px | decode, us/px | of 256 x 256 | |", "| --- | --- | --- | --- | --- |"]
+    lines = report.table_head([str(way), "encode, us/px", "decode, us/px", "of 256 x 256: encode", "decode"])
     each = {name: [found[name] / image[..., 0].size * 1e6 for found in times] for name, image in images.items()}
     for name, (encoding, decoding) in each.items():
         ratios = [value / first for value, first in zip((encoding, decoding), each["256 x 256"], strict=True)]
-        lines.append(f"| {name} | {encoding:.2f} | {decoding:.2f} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+        lines.append(report.table_row([name, *(f"{value:.2f}" for value in (encoding, decoding, *ratios))]))
     return lines
 
 
@@ -211,10 +209,10 @@ def threads(photograph: NDArray[np.uint8]) -> list[str]:
         variants["encode", count] = lambda count=count: nelloc.encode(image, verify=False, threads=count)
         variants["decode", count] = lambda count=count: nelloc.decode(data, threads=count)
     seconds = medians(variants, ROUNDS)
-    lines = ["| 2048 x 2048, `default` | 1 thread, s | 2 threads, s | faster by |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["2048 x 2048, `default`", "1 thread, s", "2 threads, s", "faster by"])
     for what in ("encode", "decode"):
         one, two = seconds[what, 1], seconds[what, 2]
-        lines.append(f"| {what} | {one:.2f} | {two:.2f} | {one / two:.2f} |")
+        lines.append(report.table_row([what, *(f"{value:.2f}" for value in (one, two, one / two))]))
     return lines
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import report
 from images import load
 from numpy.typing import NDArray
 
@@ -62,10 +63,7 @@ def main() -> None:
     models = args.model or ["fast"]
     photographs = list(load(args.data, "held-out").values())
     photographs = photographs[:: max(1, len(photographs) // args.limit)][: args.limit]
-    rows = [
-        f"| images | {' | '.join([*PEERS, *models])} | {models[0]}, 8 bits |",
-        "| --- |" + " --- |" * (len(PEERS) + len(models) + 1),
-    ]
+    rows = []
     for factor in (2, 4):
         arrays = [deep(array, factor)[:SIDE, :SIDE] for array in photographs]
         samples = sum(array.size for array in arrays)
@@ -73,19 +71,16 @@ def main() -> None:
         totals += [size(arrays, model) for model in models]
         totals.append(size([(array >> 8).astype(np.uint8) for array in arrays], models[0]))
         cells = [f"{8 * total / samples:.3f}" for total in totals]
-        rows.append(f"| {len(arrays)}, averaged over {factor} x {factor} | {' | '.join(cells)} |")
-        print(rows[-1], flush=True)
+        rows.append([f"{len(arrays)}, averaged over {factor} x {factor}", *cells])
+        print(*rows[-1], flush=True)
     command = (
         "`python benchmarks/deep.py --data ../shared/data" + "".join(f" --model {m}" for m in args.model or []) + "`"
     )
     versions = f"imagecodecs {importlib.metadata.version('imagecodecs')}"
-    text = (
-        f"# 16-bit images\n\nBits per sample of whole files; made by {command}, {versions}.\n\n"
-        + "\n".join(rows)
-        + "\n"
-    )
     if args.out is not None:
-        args.out.write_text(text)
+        heads = ["images", *PEERS, *models, f"{models[0]}, 8 bits"]
+        made = f"Bits per sample of whole files; made by {command}, {versions}."
+        report.write_report(args.out, report.document("16-bit images", made, report.table(heads, rows)))
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ of a CPU core, so the results do not include them.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import report
 import torch
 from images import TEST_SETS, TRAINING_SETS, load_set
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -102,30 +102,27 @@ def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int,
 
 def write_table(path: Path, rows: list[dict[str, str]]) -> None:
     """Write means over seeds, and the ranges."""
-    lines = [
-        "# How models of one set of images do on others",
-        "",
+    made = (
         "Made by `python benchmarks/generalise.py`: bits per dimension of the first "
         f"{TEST_IMAGES['fashion']} images of each gray set and {TEST_IMAGES['cifar10']} of each colour set, as the "
         "mean over seeds ± half of the range; lower is better. Where not "
         f"said otherwise, models have {WIDTH} channels (the thesis's have 256), full ones {FULL_BLOCKS} residual "
         f"blocks with 3x3 kernels, local ones {LOCAL_BLOCKS} of 1x1, and have seen each of "
         f"{TRAINING_IMAGES['fashion']} images of Fashion-MNIST or {TRAINING_IMAGES['cifar10']} of CIFAR-10 once. "
-        "Colour models have normalised inputs and a joint mixture of 5 components, gray ones the thesis's.",
-        "",
-        f"![Local models less the full one, by horizon]({path.stem}.png)",
-    ]
+        "Colour models have normalised inputs and a joint mixture of 5 components, gray ones the thesis's."
+    )
+    parts = [f"![Local models less the full one, by horizon]({path.stem}.png)"]
     for name, title in TABLES.items():
-        lines += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
+        parts += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
         for longer in dict.fromkeys(row["images"] for row in rows if row["images"].startswith(name + LONGER)):
             passes = longer.removeprefix(name + LONGER)
             of_pairs = [row for row in rows if row["images"] == longer]
-            lines += section(of_pairs, f"Trained on {name}, longer: 64 channels, {passes} passes over all images")
+            parts += section(of_pairs, f"Trained on {name}, longer: 64 channels, {passes} passes over all images")
         for wide in dict.fromkeys(row["images"] for row in rows if row["images"].startswith(name + LIKE_THESIS)):
             passes = wide.removeprefix(name + LIKE_THESIS)
             of_wide = [row for row in rows if row["images"] == wide]
-            lines += section(of_wide, f"Trained on {name}, networks of thesis D.1.3: {passes} passes over all images")
-    path.write_text("\n".join(lines) + "\n")
+            parts += section(of_wide, f"Trained on {name}, networks of thesis D.1.3: {passes} passes over all images")
+    report.write_report(path, report.document("How models of one set of images do on others", made, *parts))
 
 
 def section(rows: list[dict[str, str]], title: str) -> list[str]:
@@ -134,8 +131,7 @@ def section(rows: list[dict[str, str]], title: str) -> list[str]:
         return []
     seeds = sorted({row["seed"] for row in rows})
     sets = list(dict.fromkeys(row["set"] for row in rows))
-    lines = ["", f"## {title}", "", f"Seeds: {', '.join(seeds)}.", ""]
-    lines += [f"| model | {' | '.join(sets)} |", "| --- |" + " --- |" * len(sets)]
+    lines = []
     for part, horizon in dict.fromkeys((row["model"], row["horizon"]) for row in rows):
         cells = []
         for test in sets:
@@ -143,8 +139,8 @@ def section(rows: list[dict[str, str]], title: str) -> list[str]:
             values = [float(row["bpd"]) for row in rows if (row["model"], row["horizon"], row["set"]) == keys]
             spread = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.3f}{spread}")
-        lines.append(f"| {part}, horizon {horizon} | {' | '.join(cells)} |")
-    return lines
+        lines.append([f"{part}, horizon {horizon}", *cells])
+    return [f"## {title}", f"Seeds: {', '.join(seeds)}.", report.table(["model", *sets], lines)]
 
 
 def plot(path: Path, rows: list[dict[str, str]]) -> None:
@@ -191,10 +187,7 @@ def measured(
 
 def write(out: Path, rows: list[dict[str, str]]) -> None:
     """Write OUT.csv, OUT.md and OUT.png."""
-    with out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    report.write_csv(out.with_suffix(".csv"), FIELDS, [[row[field] for field in FIELDS] for row in rows])
     write_table(out.with_suffix(".md"), rows)
     plot(out.with_suffix(".png"), rows)
 
@@ -212,7 +205,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     table, start = asked.out.with_suffix(".csv"), time.monotonic()
-    rows = list(csv.DictReader(table.open())) if table.exists() else []
+    rows = report.read_csv(table)
     done = {(row["images"], row["model"], row["horizon"], row["seed"]) for row in rows}
     tests = {name: load_set(asked.data, name)[: TEST_IMAGES[asked.images]] for name in TEST_SETS[asked.images]}
     if asked.pair is not None:

@@ -7,13 +7,13 @@ smaller of an optimised PNG and a lossless WebP: ``python benchmarks/mixed.py --
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import report
 from mixed_images import mixed_images
 from PIL import Image, __version__, features
 
@@ -94,23 +94,15 @@ def write(rows: list[dict[str, object]], args: argparse.Namespace) -> None:
     """Write the table as Markdown and as CSV."""
     within = sum(row["within"] == "yes" for row in rows)
     columns = list(rows[0])
-    lines = [
-        "# Images of every sort",
-        "",
+    cells = [list(row.values()) for row in rows]
+    made = (
         f"Made by `python benchmarks/mixed.py --data ../shared/data --seed {args.seed} --effort {args.effort}`, with "
         f"Pillow {__version__} and libwebp {features.version('webp')}. Sizes in bytes; `of smaller` is the .nlc file "
         f"divided by the smallest of the others; `within` says that it is at most 0.5 % and {BYTES} bytes larger: "
-        f"**{within} of {len(rows)}** images. `coded` counts tiles, for images with alpha of colour and of alpha.",
-        "",
-        "| " + " | ".join(columns) + " |",
-        "| " + " | ".join("---" for _ in columns) + " |",
-        *("| " + " | ".join("" if v is None else str(v) for v in row.values()) + " |" for row in rows),
-    ]
-    args.out.write_text("\n".join(lines) + "\n")
-    with args.out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+        f"**{within} of {len(rows)}** images. `coded` counts tiles, for images with alpha of colour and of alpha."
+    )
+    report.write_report(args.out, report.document("Images of every sort", made, report.table(columns, cells)))
+    report.write_csv(args.out.with_suffix(".csv"), columns, cells)
 
 
 if __name__ == "__main__":

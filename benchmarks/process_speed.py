@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import report
 from mixed_images import icon_small
 from numpy.typing import NDArray
 from PIL import Image
@@ -67,8 +68,8 @@ def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str
         "icons": f"`nelloc compress -r` of {ICONS} icons of 32 x 32",
         "icons back": f"`nelloc decompress -r` of {ICONS} icons",
     }
-    lines = ["| whole process, one thread | core, s | NumPy, s | ratio |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["whole process, one thread", "core, s", "NumPy, s", "ratio"])
     for what, text in rows.items():
         core, reference = (seconds[what, backend] for backend in BACKENDS)
-        lines.append(f"| {text} | {core:.2f} | {reference:.2f} | {reference / core:.1f} |")
+        lines.append(report.table_row([text, f"{core:.2f}", f"{reference:.2f}", f"{reference / core:.1f}"]))
     return [*lines, "", f"`import nelloc` takes {start['import nelloc'] - start['pass']:.3f} s."]

@@ -29,12 +29,12 @@ from pathlib import Path
 import core_speed
 import numpy as np
 import process_speed
+import report
 from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
 import nelloc
-from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
 from nelloc.codec import parallel
 from nelloc.codec.effort import photograph_tile
@@ -141,8 +141,8 @@ def large(engine: Engine) -> list[str]:
     with threadpool_limits(limits=1):  # again, for torch's own libraries, which are loaded by now
         seconds = medians(variants, rounds=5)
     bare = seconds["bare products"]
-    lines = ["| 1024 x 1024, 16 tiles | seconds | of the bare products |", "| --- | --- | --- |"]
-    return lines + [f"| {name} | {value:.2f} | {value / bare:.2f} |" for name, value in seconds.items()]
+    lines = report.table_head(["1024 x 1024, 16 tiles", "seconds", "of the bare products"])
+    return lines + [report.table_row([name, f"{s:.2f}", f"{s / bare:.2f}"]) for name, s in seconds.items()]
 
 
 def learning() -> list[str]:
@@ -157,10 +157,10 @@ def learning() -> list[str]:
             variants[name, learns, "encode"] = stream.encode
             variants[name, learns, "decode"] = lambda stream=stream: stream.decode("sheared")
     seconds = medians(variants, ROUNDS)
-    lines = ["| 1024 x 1024 | bpd | encode, s | decode, s |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["1024 x 1024", "bpd", "encode, s", "decode, s"])
     for (name, learns), rate in bits.items():
         found = [f"{seconds[name, learns, way]:.2f}" for way in ("encode", "decode")]
-        lines.append(f"| {name}{'' if learns else ' --no-learn'} | {rate:.4f} | {' | '.join(found)} |")
+        lines.append(report.table_row([name + ("" if learns else " --no-learn"), f"{rate:.4f}", *found]))
     return lines
 
 
@@ -182,10 +182,10 @@ def workers() -> list[str]:
         variants[f"{cores} threads", way] = whole
         variants[f"{cores} processes", way] = partial(in_processes, whole)
     seconds = medians(variants, ROUNDS)
-    lines = ["| 768 x 512, 2 tiles | encode, s | decode, s |", "| --- | --- | --- |"]
+    lines = report.table_head(["768 x 512, 2 tiles", "encode, s", "decode, s"])
     for name in dict.fromkeys(name for name, _ in variants):
         found = [f"{seconds[name, way]:.2f}" for way in ("encode", "decode")]
-        lines.append(f"| {name} | {' | '.join(found)} |")
+        lines.append(report.table_row([name, *found]))
     return lines
 
 
@@ -201,11 +201,9 @@ AUTHOR_SECONDS = {
 
 def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
     """Table 5.7 of the thesis: decoding time by decoder and side length, with the author's own ratios."""
-    lines = [
-        "| side | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared "
-        "| author: sequential / sheared | author: parallel / sheared |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    ratios = ["sequential / sheared", "parallel / sheared"]
+    heads = ["side", "sequential, s", "parallel, s", "sheared, s", *ratios, *(f"author: {each}" for each in ratios)]
+    lines = report.table_head(heads)
     for size in SIZES:
         stream = Stream(engine, photograph(size))
         fast = medians(
@@ -219,7 +217,7 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
         row += [f"{sequential / fast['sheared']:.0f}", f"{fast['parallel'] / fast['sheared']:.2f}"]
         author = AUTHOR_SECONDS[size]
         row += [f"{author[0] / author[2]:.1f}", f"{author[1] / author[2]:.2f}"]
-        lines.append(f"| {size} | " + " | ".join(cell.replace("nan", "-") for cell in row) + " |")
+        lines.append(report.table_row([size, *(cell.replace("nan", "-") for cell in row)]))
     return lines
 
 
@@ -245,8 +243,8 @@ def small_images(engine: Engine) -> list[str]:
     counts = {"one by one, sequential": len(few)}
     each = {name: value / counts.get(name, 100) for name, value in seconds.items()}
     best = each["100 together, sheared"]
-    lines = ["| 32 x 32 images | ms per image | times as long |", "| --- | --- | --- |"]
-    return lines + [f"| {name} | {1e3 * value:.1f} | {value / best:.1f} |" for name, value in each.items()]
+    lines = report.table_head(["32 x 32 images", "ms per image", "times as long"])
+    return lines + [report.table_row([name, f"{1e3 * s:.1f}", f"{s / best:.1f}"]) for name, s in each.items()]
 
 
 MEMORY = """
@@ -271,19 +269,15 @@ print(before, encoded, decoded)
 
 def memory() -> list[str]:
     """Peak memory of a process that encodes, then decodes, above that with the image loaded."""
-    lines = ["| image | raw, MB | encode adds, MB | encode and decode add, MB |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["image", "raw, MB", "encode adds, MB", "encode and decode add, MB"])
     for size in (512, 1024, 2048):
         script = MEMORY.format(folder=str(Path(__file__).parent), size=size)
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         before, encoded, decoded = (int(word) / 1024 for word in done.stdout.split())
         raw = 3 * size * size / 2**20
-        lines.append(f"| {size} x {size} | {raw:.1f} | {encoded - before:.0f} | {decoded - before:.0f} |")
+        adds = (f"{peak - before:.0f}" for peak in (encoded, decoded))
+        lines.append(report.table_row([f"{size} x {size}", f"{raw:.1f}", *adds]))
     return lines
-
-
-def machine() -> str:
-    this = Machine.this()
-    return f"{this.processor}, Python {this.python}, NumPy {this.numpy}"
 
 
 def main() -> None:
@@ -323,12 +317,12 @@ def main() -> None:
                 parts.append("\n".join(measurement()))
                 print(parts[-1] + "\n", flush=True)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
         note = WITH if set(args.part or NUMPY_PARTS) <= {"learning", "workers", *CORE_PARTS} else WITHOUT
-        made = f"Made by `{command}` on {machine()}, one thread but for the parts threads and workers"
-        head = f"# Speed\n\n{made}; model `default` ({model.id.hex()}).\n{note}\n\n"
-        args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
+        made = (
+            f"Made by `{report.command_line('benchmarks/speed.py')}` on {report.machine()}, one thread but for the "
+            f"parts threads and workers; model `default` ({model.id.hex()}).\n{note}"
+        )
+        report.write_report(args.out.with_suffix(".md"), report.document("Speed", made, *parts))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib as mpl
 import peers
 import rate
+import report
 from images import ALL_SETS, IDX, SMALL_LIMIT
 
 RESULTS = Path(__file__).parent / "results"
@@ -60,13 +61,13 @@ def figures() -> dict[str, dict[str, float]]:
     """Read bits per dimension by set and codec."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row in rate.read(RESULTS / "rate.csv"):
+    for row in report.read_rows(RESULTS / "rate.csv", rate.Row):
         total = sums[row.set, row.model]
         total[0] += 8 * row.bytes
         total[1] += row.samples
     for (name, model), (bits, samples) in sums.items():
         found[name][model] = bits / samples
-    for peer in peers.read(RESULTS / "peers.csv"):
+    for peer in report.read_rows(RESULTS / "peers.csv", peers.Row):
         if peer.bpd not in ("lossy", "failed", "skipped"):
             found[peer.set][peer.peer] = float(peer.bpd)
     return found
@@ -75,7 +76,7 @@ def figures() -> dict[str, dict[str, float]]:
 def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
     """Format sets down, codecs across, as Markdown."""
     heads = [f"`{c}`" if c in MODELS else c for c in columns]
-    lines = ["| set | " + " | ".join([*heads, *THESIS]) + " |", "| --- |" + " --- |" * (len(columns) + len(THESIS))]
+    lines = []
     for name in (s for s in ALL_SETS if s in found):
         best = min(found[name].values())
         cells = []
@@ -83,8 +84,8 @@ def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
             value = found[name].get(column)
             cells.append("-" if value is None else f"**{value:.3f}**" if value == best else f"{value:.3f}")
         cells += [f"{rates[name]:.2f}" if name in rates else "" for rates in THESIS.values()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, *cells])
+    return report.table(["set", *heads, *THESIS], lines)
 
 
 def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> None:
@@ -135,9 +136,8 @@ def main() -> None:
     measured = {codec for rates in found.values() for codec in rates}
     columns = [*MODELS, *(peer for peer in COLOURS if peer in measured and peer not in MODELS)]
     command = "`python benchmarks/table_5_6.py --out benchmarks/results/table_5_6`"
-    text = f"# Table 5.6\n\nMade by {command}.\n\n{table(found, columns)}{NOTES}\n![sizes]({args.out.name}.png)\n"
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.with_suffix(".md").write_text(text)
+    parts = table(found, columns), NOTES.strip("\n"), f"![sizes]({args.out.name}.png)"
+    report.write_report(args.out.with_suffix(".md"), report.document("Table 5.6", f"Made by {command}.", *parts))
     plot(found, columns, args.out.with_suffix(".png"))
 
 
