@@ -1,47 +1,11 @@
-"""Results as a text table."""
+"""Cells of the tables of results, as text."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from nelloc.bench.results import Results
 from nelloc.bench.summary import Row
 
 HEADS = ("codec", "bpd", "bytes", "of PNG", "encode MB/s", "decode MB/s", "memory MB")
-
-
-def table(results: Results) -> str:
-    """Table of the codecs that are lossless on all images, smallest first; then the others, with reasons."""
-    ranked = [row for row in results.rows if row.ranked]
-    lines = [HEADS, *(cells(row) for row in ranked)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
-    count = len(results.images)
-    rounds = f"the median of {results.repeat} rounds" if results.repeat > 1 else "one round"
-    timing = f", {results.threads} thread{'s' * (results.threads > 1)}, {rounds}" if results.repeat else ""
-    head = f"{count} image{'s' * (count != 1)}, {results.raw_bytes / 1e6:.2f} MB of pixels{timing}"
-    text = [head, ""]
-    for line in lines:
-        first, *others = (
-            cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        text.append("  ".join([first, *others]).rstrip())
-    if results.metadata_bytes:
-        text += ["", metadata_note(results)]
-    unranked = [row for row in results.rows if not row.ranked]
-    if unranked:
-        text += ["", "not ranked:", *(f"  {row.codec}: {row.remark}" for row in unranked)]
-    text += ["", "versions:", *_versions(results.rows)]
-    if results.missing:
-        text += ["", "not found:", *(f"  {missing.name}: {missing.reason}" for missing in results.missing)]
-    return "\n".join(text)
-
-
-def _versions(rows: Sequence[Row]) -> list[str]:
-    """Line for each measured version, with the codecs that it belongs to."""
-    codecs: dict[str, list[str]] = {}
-    for row in rows:
-        codecs.setdefault(row.version, []).append(row.codec)
-    return [f"  {', '.join(names)}: {version}" for version, names in codecs.items()]
 
 
 def metadata_note(results: Results) -> str:

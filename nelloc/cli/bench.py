@@ -129,7 +129,7 @@ def bench(
         raise click.UsageError("choose one of --json and --csv")
     from nelloc.bench import measure, pictures
     from nelloc.bench.results import Results, to_csv, to_json
-    from nelloc.bench.table import table
+    from nelloc.cli.bench_table import table
 
     printer = Printer(quiet, verbose)
     page = None if report is None else Path(report, REPORT)

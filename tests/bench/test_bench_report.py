@@ -18,7 +18,7 @@ from nelloc.bench.peers.png import Png
 from nelloc.bench.plots import HEIGHT, WIDTH, Point, rate_against_speed
 from nelloc.bench.report import MAX_BARS, page_of
 from nelloc.bench.results import Results
-from nelloc.bench.table import table
+from nelloc.cli.bench_table import table
 from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError
 
