@@ -48,9 +48,9 @@ SHAPES = {
     "fashion": FullConfig(width=WIDTH, channels=1),
     "cifar10": FullConfig(width=WIDTH, components=5, joint=True, inputs="normalised"),
 }
-TRAINING_IMAGES = {"fashion": 6000, "cifar10": 2000}  # the first so many, each seen once
+TRAINING_IMAGES = {"fashion": 6000, "cifar10": 2000}  # number of first images, each seen once
 BATCH = 8  # images
-TEST_IMAGES = {"fashion": 500, "cifar10": 300}  # the first so many of each set
+TEST_IMAGES = {"fashion": 500, "cifar10": 300}  # number of first images of each set
 MODELS = {
     "fashion": [("full", HORIZON), *(("local", horizon) for horizon in range(1, 6))],
     "cifar10": [("full", HORIZON), *(("local", horizon) for horizon in range(2, 6))],
@@ -196,12 +196,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="what is trained on")
+    parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="training set")
     parser.add_argument("--seed", type=int, action="append", help="may be repeated; 1, 2 and 3 if not given")
     parser.add_argument("--pair", type=Path, help="measure the models of this pair, of one --seed and --passes")
     parser.add_argument("--passes", type=int, help="over its images, of the pair; or of the thesis's networks")
     parser.add_argument("--thesis", action="store_true", help="train the networks of appendix D.1.3: days of a core")
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no training after so many")
+    parser.add_argument("--minutes", type=float, default=1e9, help="minutes after which no training is started")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     table, start = asked.out.with_suffix(".csv"), time.monotonic()

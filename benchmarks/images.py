@@ -67,7 +67,7 @@ SMALL_SETS: dict[str, tuple[tuple[str, ...], int | None]] = {
     "svhn": (("svhn/approx_0.png",), 32),
     "celeba": (("celeba/crop150_32_test_0.webp",), 32),
 }
-# What models are trained on, and what they are tested on: their own test images first.
+# Training and test sets of models: their own test images first.
 TRAINING_SETS = {"fashion": "fashion-train", "cifar10": "cifar10-train"}
 TEST_SETS = {"fashion": ("fashion", "mnist", "kmnist", "omniglot"), "cifar10": ("cifar10", "svhn", "celeba")}
 

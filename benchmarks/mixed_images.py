@@ -27,7 +27,7 @@ _KEYWORDS = ("def", "return", "for", "in", "if", "else", "import", "class", "whi
 Drawing = Callable[[Generator], Image.Image]
 
 
-# What is measured of each drawing: its middle.
+# Only the middle of each drawing is measured.
 _LARGEST = (280, 200)
 
 

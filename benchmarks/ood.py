@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", action="append", help="pair; may be repeated.  [default: those shipped]")
-    parser.add_argument("--limit", type=int, help="the first so many images of each set only")
+    parser.add_argument("--limit", type=int, help="only the first images of each set")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[Row] = []

@@ -99,7 +99,7 @@ def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> 
         own, published = column in MODELS, column in THESIS
         rates = THESIS[column] if published else {n: found[n][column] for n in names if column in found[n]}
         shares = {names.index(n): rate / found[n][PNG] for n, rate in rates.items()}
-        # What is beyond the axis sits at its end, as an arrow.
+        # Values beyond the axis are arrows at its end.
         for marker, inside in (("o" if own else MARKERS.get(column, "D"), True), (">", False)):
             points = [(min(x, WIDEST), y) for y, x in shares.items() if (x <= WIDEST) == inside]
             if points or inside:

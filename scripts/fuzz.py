@@ -43,7 +43,7 @@ from nelloc.image.kinds import Kind
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "fuzz_corpus"
 MODELS = (ROOT / "tests" / "golden" / "model.nlm", ROOT / "tests" / "golden" / "model-gray.nlm")
-# So small that decoding what is announced takes far less than SECONDS.
+# Small enough to decode an announced image in far less than SECONDS.
 MAX_PIXELS = 1 << 12
 SECONDS = 1.0
 MEGABYTES = 300  # that all of a run may add to what the process had before
@@ -288,7 +288,7 @@ def run_atheris(runs: int, folder: Path) -> None:
     def one(data: bytes) -> None:
         check_file(data, None)
 
-    found = folder / "corpus"  # what is found goes into the first folder
+    found = folder / "corpus"  # findings go into the first folder
     found.mkdir(exist_ok=True)
     atheris.Setup([sys.argv[0], f"-runs={runs}", f"-artifact_prefix={folder}/", str(found), str(CORPUS)], one)
     atheris.Fuzz()

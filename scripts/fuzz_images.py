@@ -32,7 +32,7 @@ from nelloc.image.metadata import (
 )
 
 TWELVE_BITS = Metadata((depth_item(12),))
-# So small that what is read and written of it takes no time.
+# Small enough to be read and written in no time.
 MAX_PIXELS = 1 << 12
 
 

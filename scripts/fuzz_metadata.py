@@ -412,7 +412,7 @@ def _resolution(tags: dict[str, Any]) -> tuple[float, float, bool] | None:
     return None
 
 
-# A beginning of a fact's name, and of the names by which nelloc says that such a thing is not kept.
+# Prefix of a fact's name, and prefixes of the names under which nelloc reports it as not kept.
 _EXCUSES = (
     (_EXIF_GROUPS, ("TIFF tag", "EXIF", "GPS tag", "Interoperability tag")),
     (("XMP",), ("XMP", "extended XMP")),

@@ -32,7 +32,7 @@ from nelloc.training.networks.mixture import UNIFORM_WEIGHT, log_likelihood
 
 SIDE = 256
 PHOTOGRAPHS = ("unsplash", "cam", "imagenet", "bsds")
-# Of each, so many of the held-out ones.
+# Number of held-out photographs of each source.
 EACH = 3
 GROUPS = ("logit", "mean", "scale", "coefficient")
 

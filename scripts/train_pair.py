@@ -27,7 +27,7 @@ EVERY = 2_500_000  # pixels between validations, each of which also saves
 
 # Images held out for validation, the last ones; the settings; and how often each model sees the other images.
 HELD_OUT = {"fashion": 1000, "cifar10": 200}
-# What images share is learned fast from normalised contexts, so that the full model comes to what is theirs alone.
+# Normalised contexts teach common features fast, so that the full model gets to the specific ones.
 COLOUR = FullConfig(width=48, blocks=4, components=5, joint=True, inputs="normalised", dilated=True)
 PAIRS = {
     "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--local-horizon", type=int, help="of the local model, for comparison with the one shipped")
     parser.add_argument("--passes", type=int, help="how often both models see the images, also for comparison")
-    parser.add_argument("--seed", type=int, default=1, help="of both models; 1 is what is shipped")
+    parser.add_argument("--seed", type=int, default=1, help="seed of both models; the shipped pairs have 1")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     training, held_out = load(asked.data, asked.name)

@@ -61,7 +61,7 @@ class Results:
         missing: Sequence[Missing] = (),
         errors: Sequence[NellocError] = (),
     ) -> Results:
-        """Summarise what was measured."""
+        """Summarise measurements."""
         rows = summarise(measured, codecs)
         return cls(
             machine=Machine.this(),
@@ -94,7 +94,7 @@ class Results:
 
     @property
     def failed(self) -> tuple[Trial, ...]:
-        """Trials that failed, and those in which nelloc changed pixels. (A peer that does is lossy, not failed.)"""
+        """Trials that failed, and those in which nelloc changed pixels. A peer that does is lossy, not failed."""
         return tuple(t for t in self.trials if t.status == "failed" or (t.status == "lossy" and is_own(t.codec)))
 
 

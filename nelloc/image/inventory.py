@@ -1,4 +1,4 @@
-"""Contents of an image file beside its samples: metadata that Pillow does not read, and names of what is not kept."""
+"""Contents of an image file besides its samples: metadata that Pillow does not read, and names of the rest."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def metadata_now(image: Image.Image, file: File | None, read: Reader, formats: S
 
 @dataclass(frozen=True)
 class _Opened:
-    """State of a file when it was opened: its metadata, names of what is not kept, and what Pillow shows of it."""
+    """State of a file when it was opened: its metadata, names of the rest, and the part that Pillow shows."""
 
     metadata: Metadata
     left_out: tuple[str, ...]
@@ -182,7 +182,7 @@ def _same_pixels(image: Image.Image, other: Image.Image) -> bool:
 
 
 def _changed(image: Image.Image, opened: _Opened) -> tuple[Metadata, list[str]]:
-    """Apply changes in ``image.info`` and ``image.getexif()`` to a file's metadata; also return what is lost."""
+    """Apply changes in ``image.info`` and ``image.getexif()`` to a file's metadata; also return the losses."""
     stripped = bool(opened.info) and not set(opened.info) & set(image.info)
     now: dict[Hashable, list[Item]] = {}
     for item in items_of_info(image.info, texts=_shows_texts(image)):

@@ -1,4 +1,4 @@
-"""Metadata that Pillow reads, as items. (Chunks of PNG files are read by ``png``.)"""
+"""Metadata that Pillow reads, as items; ``formats.png`` reads the chunks of PNG files."""
 
 from __future__ import annotations
 

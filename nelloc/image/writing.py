@@ -60,7 +60,7 @@ _PER_METRE = {"": Fraction(1), "inch": Fraction(10_000, 254), "cm": Fraction(100
 
 @dataclass(frozen=True)
 class Written:
-    """Bytes of an image file, and names of the image's data beside its pixels that the format does not hold."""
+    """Bytes of an image file, and names of the image's data besides its pixels that the format does not hold."""
 
     data: bytes
     left_out: tuple[str, ...]

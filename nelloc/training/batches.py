@@ -31,7 +31,9 @@ class TrainingBatch(Protocol):
     """Batch of a training step: pixels for a local network, or whole images for a convolutional one."""
 
     @property
-    def pixels(self) -> int: ...
+    def pixels(self) -> int:
+        """Number of pixels."""
+        ...
 
     def passes(self) -> Iterator[TrainingBatch]:
         """Split into parts that fit a CPU's cache."""
@@ -205,7 +207,7 @@ class _Dataset(IterableDataset):
                 batch = self._maker(*drawer.draw(self._size))
                 yield batch, drawer.messages(), None
         except NellocError as error:
-            # As text: an exception would come out of the worker with its traceback for a message.
+            # Passed as text: the message of an exception would be the worker's traceback.
             yield None, [], str(error)
 
 

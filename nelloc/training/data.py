@@ -217,7 +217,7 @@ class PixelSampler:
         mirrored = self.random.random(n) < self.flip
         turns = self.random.integers(4, size=n) if self.augmentation.rotate else np.zeros(n, np.int64)
 
-        # Of the four directions down, right, up and left in the stored image: the room and the step in the pool.
+        # Room and step in the pool for the four directions down, right, up and left in the stored image.
         room = np.stack([pool.heights[image] - 1 - row, width - 1 - column, row, column])
         step = np.stack([width, np.ones_like(width), -width, -np.ones_like(width)])
         pixels = np.arange(n)

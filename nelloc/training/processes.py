@@ -16,7 +16,7 @@ from nelloc.training.networks.devices import find_device
 
 @dataclass(frozen=True)
 class Processes:
-    """This process, the ``rank``-th of ``count`` that train one network, and its device."""
+    """Position of this process, the ``rank``-th of ``count`` that train one network, and its device."""
 
     rank: int = 0
     count: int = 1

@@ -193,6 +193,7 @@ class _Drawing(Listener):
         self._listener.message(text)
 
     def report(self, row: dict[str, float]) -> None:
+        """Draw the curve, and pass the validation on."""
         self.drawn = self.drawn and draw_curve(self._trainer.history, self._path)
         self._listener.report(row)
 

@@ -80,5 +80,5 @@ class JpegXlTools(Tool):
 
     @property
     def _workers(self) -> int:
-        """Number of threads beside the first, as libjxl counts them."""
+        """Number of threads besides the first, as libjxl counts them."""
         return self.threads if self.threads > 1 else 0

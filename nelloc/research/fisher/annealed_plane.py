@@ -45,7 +45,7 @@ GRID = Grid(40, 501, 2)
 
 
 def run(settings: Settings) -> Result:
-    """What the Fisher divergence sees at each level of noise, and what energies fitted to them become."""
+    """Compute the Fisher divergence at each level of noise, and fit energies to the levels."""
     numbers: dict[str, Any] = {"levels": list(LEVELS)}
     seen, figure_seen = divergences_by_noise()
     numbers |= seen

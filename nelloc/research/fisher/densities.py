@@ -29,10 +29,14 @@ class Quadrature(Protocol):
     """Interface of a quadrature: points (n, 1) of the line with a weight (n,) for each."""
 
     @property
-    def points(self) -> Tensor: ...
+    def points(self) -> Tensor:
+        """Points (n, 1)."""
+        ...
 
     @property
-    def weights(self) -> Tensor: ...
+    def weights(self) -> Tensor:
+        """Weights (n,)."""
+        ...
 
 
 def gaussian(mean: Sequence[float], scale: float) -> Density:

@@ -74,6 +74,7 @@ class ContractiveConvolution(nn.Module):
         return torch.linalg.vector_norm(F.conv2d(self.u, self.weight, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve images (N, channels, height, width)."""
         weight = self.weight * (self.bound / self.norm()).clamp(max=1)
         return F.conv2d(x, weight, self.bias, padding=1)
 
@@ -94,6 +95,7 @@ class InvertibleResidual(nn.Module):
         return self.second(F.elu(self.first(x)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute f(x)."""
         return x + self.residual(x)
 
     @torch.no_grad()
@@ -118,6 +120,7 @@ class LinearResidual(nn.Module):
             self.residual.weight.mul_(0.1)  # start near the identity, with which the model was trained
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute f(x)."""
         return x + self.residual(x)
 
     @torch.no_grad()
@@ -171,4 +174,5 @@ class TransformedNoise(nn.Module):
         return images.reshape(y.shape)
 
     def forward(self, x: Tensor) -> Independent:
+        """Noise p(y | x) of points (..., channels * size * size)."""
         return Independent(Normal(self.mean(x), self.deviation), 1)

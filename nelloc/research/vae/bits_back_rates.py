@@ -22,7 +22,7 @@ from nelloc.research.vae.models import VAE, Kind, Posterior
 from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import TITLES, Setup, pictures, setup, trained_vae
 
-# As many as a quick run has time for.
+# Number of test images of a quick run, limited by its time.
 QUICK_IMAGES: dict[Kind, int] = {"binary": 300, "gray": 300, "colour": 50}
 FULL_IMAGES = 1000
 MOST_STEPS = 10

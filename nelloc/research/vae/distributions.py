@@ -54,15 +54,19 @@ class Bernoulli:
     outputs = 1
 
     def inputs(self, images: Tensor) -> Tensor:
+        """Map levels 0 and 1 to -1 and 1."""
         return 2 * images - 1
 
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of whole images in nats, (N,)."""
         return -functional.binary_cross_entropy_with_logits(outputs, images, reduction="none").flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw images."""
         return torch.bernoulli(torch.sigmoid(outputs), generator=generator)
 
     def table(self, outputs: Tensor, images: Tensor, channel: int) -> Tensor:
+        """Probabilities of the levels 0 and 1."""
         logits = outputs[:, channel].double()
         return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], -1)
 
@@ -82,13 +86,16 @@ class DiscretisedLogistic:
         self.outputs = 2 * channels
 
     def inputs(self, images: Tensor) -> Tensor:
+        """Map levels 0 to 255 to [-1, 1]."""
         return images / 127.5 - 1
 
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of whole images in nats, (N,)."""
         mean, log_scale = self._mean_and_log_scale(outputs, images)
         return log_mass(mean, log_scale, images).flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw images."""
         images = outputs.new_zeros(len(outputs), self.channels, *outputs.shape[2:])
         for channel in range(self.channels):
             mean, log_scale = (part[:, channel] for part in self._mean_and_log_scale(outputs, images))
@@ -98,6 +105,7 @@ class DiscretisedLogistic:
         return images
 
     def table(self, outputs: Tensor, images: Tensor, channel: int) -> Tensor:
+        """Probabilities of the 256 levels of one channel."""
         mean, log_scale = self._mean_and_log_scale(outputs.double(), images.double())
         levels = torch.arange(self.levels, dtype=torch.float64)
         return log_mass(mean[:, channel, ..., None], log_scale[:, channel, ..., None], levels).exp()

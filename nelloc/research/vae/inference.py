@@ -72,6 +72,7 @@ class HalfAsleep:
     aggregate: bool = False
 
     def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss on a batch of training images, in nats per image."""
         awake = wake(vae, images, generator)
         asleep = (aggregate_sleep if self.aggregate else reverse_sleep)(vae, images, generator)
         return (1 - self.alpha) * awake + self.alpha * asleep
@@ -87,6 +88,7 @@ class Denoising:
     deviation: float
 
     def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss on a batch of training images, in nats per image."""
         inputs = vae.likelihood.inputs(images)
         # Inputs range from -1 to 1, twice as far.
         noisy = inputs + 2 * self.deviation * torch.randn(inputs.shape, generator=generator, device=generator.device)

@@ -118,6 +118,7 @@ class MaskedConvolution(nn.Module):
         return nn.functional.pad(seen, (0, rows * self.size - self.places)).unflatten(2, (rows, self.size))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve (N, inputs, H, W) to (N, outputs, H, W)."""
         # Channels are last in memory, which is several times faster on CPUs.
         rows, bias = x.permute(0, 2, 3, 1), self.bias.to(x.dtype)
         if self.size == 1:
@@ -169,6 +170,7 @@ class FullNetwork(nn.Module):
         return Front((images - base) / MIDDLE, base, torch.full_like(images[:, :1], RAW_ACTIVITY))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute mixture parameters of images (N, C, H, W)."""
         return self.outputs(self.front(images).inputs)
 
     def outputs(self, inputs: Tensor) -> Tensor:

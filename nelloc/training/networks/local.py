@@ -156,6 +156,7 @@ class LocalNetwork(nn.Module):
         return [layer.weight for layer in self.linear[:-1]]
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Compute mixture parameters (N, outputs) of inputs (N, features)."""
         *hidden, last = self.linear
         x = inputs * (1 / INPUT_STEPS)
         outputs: list[Tensor] = []

@@ -89,7 +89,7 @@ class Layout:
             numbers(339, (1,)), number(262), number(259, 1), numbers(338, ()), channels,
         )  # fmt: skip
         if not (layout.width > 0 and layout.height > 0 and channels > 0 and len(layout.bits) >= channels):
-            raise structure.MalformedTiffError("its tags do not say what its samples are")
+            raise structure.MalformedTiffError("its tags do not describe its samples")
         return replace(layout, bits=layout.bits[:channels])
 
     @property
