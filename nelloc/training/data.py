@@ -147,6 +147,32 @@ class PixelSource(Protocol):
         """Open the drawer of one of several workers, inside that worker; all draw different pixels."""
 
 
+# Directions in a stored image, and the opposite of each:
+#
+#           UP
+#       LEFT  RIGHT
+#          DOWN
+_DOWN, _RIGHT, _UP, _LEFT = range(4)
+_OPPOSITE = np.array([_UP, _LEFT, _DOWN, _RIGHT])
+# Directions (down, right) of a rotated image in the stored one, by quarter turns; then those of a mirrored image.
+_ORIENTATIONS = np.array(
+    [
+        [(_DOWN, _RIGHT), (_RIGHT, _UP), (_UP, _LEFT), (_LEFT, _DOWN)],
+        [(_DOWN, _LEFT), (_RIGHT, _DOWN), (_UP, _RIGHT), (_LEFT, _UP)],
+    ]
+)
+
+
+def _room_and_step(pool: PixelPool, position: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each direction and pixel, (4, n): pixels up to the image's border, and the step in the pool to the next."""
+    image = np.searchsorted(pool.starts, position, side="right") - 1
+    height, width = pool.heights[image], pool.widths[image]
+    row, column = np.divmod(position - pool.starts[image], width)
+    one = np.ones_like(width)
+    room = np.stack([height - 1 - row, width - 1 - column, row, column])
+    return room, np.stack([width, one, -width, -one])
+
+
 class PixelSampler:
     """Sampler of pixels and their contexts from several pools in memory.
 
@@ -207,29 +233,23 @@ class PixelSampler:
         return self._gather(pool, self._places(pool, n))
 
     def _places(self, pool: PixelPool, n: int) -> Places:
-        """``n`` random pixels of ``pool``."""
+        """Draw ``n`` random pixels of ``pool``, each with a random orientation and place in an imaginary tile."""
         position = self.random.integers(len(pool), size=n)
-        image = np.searchsorted(pool.starts, position, side="right") - 1
-        width = pool.widths[image]
-        row, column = np.divmod(position - pool.starts[image], width)
         size = self.tile_sizes[self.random.integers(len(self.tile_sizes), size=n)]
-        tile_row, tile_column = (self.random.random((2, n)) * size).astype(np.int64)
+        row, column = (self.random.random((2, n)) * size).astype(np.int64)
         mirrored = self.random.random(n) < self.flip
         turns = self.random.integers(4, size=n) if self.augmentation.rotate else np.zeros(n, np.int64)
-
-        # Room and step in the pool for the four directions down, right, up and left in the stored image.
-        room = np.stack([pool.heights[image] - 1 - row, width - 1 - column, row, column])
-        step = np.stack([width, np.ones_like(width), -width, -np.ones_like(width)])
-        pixels = np.arange(n)
-        down = turns
-        right = (turns + np.where(mirrored, 3, 1)) % 4
+        down, right = _ORIENTATIONS[mirrored.astype(np.int64), turns].T
+        up, left = _OPPOSITE[down], _OPPOSITE[right]
+        room, step = _room_and_step(pool, position)
+        each = np.arange(n)
         return Places(
             position,
-            down=step[down, pixels],
-            east=step[right, pixels],
-            above=np.minimum(tile_row, room[(down + 2) % 4, pixels]),
-            left=np.minimum(tile_column, room[(right + 2) % 4, pixels]),
-            right=np.minimum(size - 1 - tile_column, room[right, pixels]),
+            down=step[down, each],
+            east=step[right, each],
+            above=np.minimum(row, room[up, each]),
+            left=np.minimum(column, room[left, each]),
+            right=np.minimum(size - 1 - column, room[right, each]),
         )
 
     def _gather(self, pool: PixelPool, places: Places) -> Drawn:
