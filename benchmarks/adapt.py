@@ -1,4 +1,4 @@
-"""Sizes with a model adapted to the images, the model counted, every round trip verified.
+"""Sizes with a model adapted to the images, the model included, with every round trip verified.
 
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 -- camera
@@ -6,24 +6,23 @@
 
 Sets: kodak, camera, new-camera and unsplash are folders that share one model beside the files; each image of
 thesis-1024 has its own, inside the file. camera (169 photographs of 96 cameras) and unsplash (26 portraits) are
-training images, so `default` has seen most of them; new-camera are those of camera that were held out.
-The sizes are those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of
-sets and minutes that are not measured this time are kept, so that files with and without learning need an OUT each),
-OUT.md and OUT.png.
+training images, so `default` has seen most of them; new-camera are those of camera that were held out. The sizes are
+those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of sets and minutes
+that are not measured this time are kept, so that files with and without learning need an OUT each), OUT.md and OUT.png.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import report as markdown
 from images import load
 from PIL import Image
 
@@ -34,7 +33,7 @@ from nelloc.files.batch.run import compress_folder
 
 @dataclass(frozen=True)
 class Row:
-    """One set, or image, adapted to for some minutes of nominal work, which took ``seconds``."""
+    """Result for one set, or image, adapted for some minutes of nominal work, which took ``seconds``."""
 
     set: str
     image: str
@@ -51,13 +50,13 @@ class Row:
 
 
 def training_photographs(data: Path, prefix: str) -> dict[str, np.ndarray]:
-    """Photographs of the training images, those of one source, by name."""
+    """Photographs of one source among the training images, by name."""
     paths = sorted((data / "train-natural").glob(f"{prefix}_*"))
     return {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in paths}
 
 
 def held_out(data: Path, prefix: str) -> dict[str, np.ndarray]:
-    """Those that no model was trained on."""
+    """Photographs that no model was trained on."""
     return {name: array for name, array in load(data, "held-out").items() if name.startswith(prefix)}
 
 
@@ -103,24 +102,30 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
 
 
 def table(rows: list[Row]) -> str:
-    """All rows, as Markdown."""
-    lines = [
-        "| set | images | minutes | shipped bpd | adapted bpd in all | saved | model bytes | model bpd | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    """Format all rows as a Markdown table."""
+    heads = [
+        "set",
+        "images",
+        "minutes",
+        "shipped bpd",
+        "adapted bpd in all",
+        "saved",
+        "model bytes",
+        "model bpd",
+        "seconds",
     ]
+    lines = []
     for row in rows:
         before, after, model = (
-            8 * size / row.samples for size in (row.shipped_bytes, row.adapted_bytes, row.model_bytes)
+            f"{8 * size / row.samples:.4f}" for size in (row.shipped_bytes, row.adapted_bytes, row.model_bytes)
         )
-        lines.append(
-            f"| {row.set} | {row.image} | {row.minutes:g} | {before:.4f} | {after:.4f} | {row.gain:.1%} | "
-            f"{row.model_bytes} | {model:.4f} | {row.seconds:.0f} |"
-        )
-    return "\n".join(lines) + "\n"
+        cells = [row.set, row.image, f"{row.minutes:g}", before, after, f"{row.gain:.1%}"]
+        lines.append([*cells, row.model_bytes, model, f"{row.seconds:.0f}"])
+    return markdown.table(heads, lines)
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """A picture of the whole size over the minutes, in percent of the size with the model as shipped."""
+    """Draw total size over minutes, in percent of the size with the model as shipped."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -140,28 +145,24 @@ def draw(rows: list[Row], path: Path) -> None:
 
 
 def kept(path: Path, sets: list[str], minutes: list[float]) -> list[Row]:
-    """Rows of an earlier run, of sets or numbers of minutes that are not measured now."""
-    if not path.exists():
-        return []
-    types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)}
-    with path.open(newline="") as file:
-        rows = [Row(**{name: types[name](row[name]) for name in types}) for row in csv.DictReader(file)]
+    """Rows of an earlier run for sets or numbers of minutes that are not measured now."""
+    rows = markdown.read_rows(path, Row)
     return [row for row in rows if row.set not in sets or row.minutes not in minutes]
 
 
 def report(rows: list[Row], args: argparse.Namespace) -> str:
-    """All rows as a Markdown document that names the command."""
+    """Format all rows as a Markdown document that names the command."""
     learning = "" if args.learn else "Without learning while coding. "
     given = {"--model": args.model, "--threads": args.threads}
     words = [f"{option} {value}" for option, value in given.items() if value is not None]
     words += [] if args.learn else ["--no-learn"]
-    return (
-        f"# Adaptation\n\n{learning}Made by `python benchmarks/adapt.py --data {args.data} --out {args.out} "
+    made = (
+        f"{learning}Made by `python benchmarks/adapt.py --data {args.data} --out {args.out} "
         f"{' '.join([*words, '--minutes MINUTES -- SET'])}`, a set at a time, with other work on the machine. A minute "
         "is that of one fast core; seconds are what it took, with the compression before and after. camera, unsplash: "
-        "photographs that the shipped model was mostly trained on.\n\n"
-        f"{table(rows)}\n![size over minutes]({args.out.name}.png)\n"
+        "photographs that the shipped model was mostly trained on."
     )
+    return markdown.document("Adaptation", made, table(rows), f"![size over minutes]({args.out.name}.png)")
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -190,12 +191,10 @@ def main() -> None:
                 rows.append(measure(name, label, group, minutes, options))
                 print(table(rows).splitlines()[-1], file=sys.stderr)
     rows.sort(key=lambda row: (list(SETS).index(row.set), row.image, row.minutes))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with args.out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(asdict(rows[0]))
-        writer.writerows([*astuple(row)[:-1], round(row.seconds, 1)] for row in rows)
-    args.out.with_suffix(".md").write_text(report(rows, args))
+    markdown.write_rows(
+        args.out.with_suffix(".csv"), Row, [replace(row, seconds=round(row.seconds, 1)) for row in rows]
+    )
+    markdown.write_report(args.out.with_suffix(".md"), report(rows, args))
     draw(rows, args.out.with_suffix(".png"))
     print(table(rows), end="")
 

@@ -1,7 +1,7 @@
-"""Time the adaptive coder in the compiled core beside NumPy, on images of every sort.
+"""Time the adaptive coder in the compiled core and in NumPy, on images of every kind.
 
-Each image is one tile, coded in the way that a rule of thumb takes for it, by both in turn. Records must be the same
-and samples come back before times count: ``python benchmarks/adaptive_core.py --data ../shared/data``.
+Each image is one tile, coded by its heuristically chosen form, by both in turn. Streams must be equal and samples come
+back before times count: ``python benchmarks/adaptive_core.py --data ../shared/data``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import report
 from mixed_images import mixed_images
 from numpy.typing import NDArray
 
@@ -43,7 +44,7 @@ def main() -> None:
         planes = array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)
         rows.append(measured(name, np.ascontiguousarray(planes), args.repeats))
         print(rows[-1], flush=True)
-    args.out.write_text("\n".join(table(rows, args)) + "\n")
+    report.write_report(args.out, document(rows, args))
 
 
 def measured(name: str, samples: NDArray[Any], repeats: int) -> tuple[str, str, int, int, list[float]]:
@@ -67,7 +68,7 @@ def measured(name: str, samples: NDArray[Any], repeats: int) -> tuple[str, str, 
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What ``work`` returns, and the CPU time that it took."""
+    """Call ``work``; return its result and its CPU time."""
     start = time.process_time()
     found = work()
     return found, time.process_time() - start
@@ -75,7 +76,7 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 @contextmanager
 def numpy_alone() -> Iterator[None]:
-    """Leave the core out."""
+    """Disable the core."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = NO_CORE
     try:
@@ -86,27 +87,25 @@ def numpy_alone() -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
-def table(rows: list[tuple[str, str, int, int, list[float]]], args: argparse.Namespace) -> Iterator[str]:
-    """The rows as Markdown, with all of them together first."""
+def document(rows: list[tuple[str, str, int, int, list[float]]], args: argparse.Namespace) -> str:
+    """Format the rows as a Markdown document, preceded by their total."""
     pixels = sum(row[2] for row in rows)
     totals = [sum(row[4][k] for row in rows) for k in range(4)]
     encode, decode = totals[0] / totals[2], totals[1] / totals[3]
     ratios = [row[4][k] / row[4][k + 2] for row in rows for k in range(2)]
-    yield "# The adaptive coder in the compiled core"
-    yield ""
-    yield (
+    made = (
         f"Made by `python benchmarks/adaptive_core.py --data ../shared/data --seed {args.seed}`: one thread, CPU time, "
         f"ns per pixel; of the core the median of {args.repeats} runs. The records of both are the same. All "
         f"{len(rows)} images ({pixels / 1e6:.2f} megapixels) together: the core encodes **{encode:.0f}** and decodes "
         f"**{decode:.0f}** times as fast as NumPy; single images {min(ratios):.0f} to {max(ratios):.0f} times."
     )
-    yield ""
-    yield "| image | form | bytes | NumPy encode | NumPy decode | core encode | core decode | encode | decode |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    heads = ["image", "form", "bytes", "NumPy encode", "NumPy decode", "core encode", "core decode", "encode", "decode"]
+    lines = []
     for name, form, size, stored, seconds in [("all", "", pixels, sum(row[3] for row in rows), totals), *rows]:
-        times = " | ".join(f"{each / size * 1e9:.0f}" for each in seconds)
-        faster = " | ".join(f"{seconds[k] / seconds[k + 2]:.0f}" for k in range(2))
-        yield f"| {name} | {form} | {stored} | {times} | {faster} |"
+        times = [f"{each / size * 1e9:.0f}" for each in seconds]
+        faster = [f"{seconds[k] / seconds[k + 2]:.0f}" for k in range(2)]
+        lines.append([name, form, stored, *times, *faster])
+    return report.document("The adaptive coder in the compiled core", made, report.table(heads, lines))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Peak memory of `nelloc compress` and `decompress` for a big image.
+"""Peak memory of `nelloc compress` and `decompress` for a large image.
 
     python benchmarks/big_image.py --data ../shared/data --model fast --out benchmarks/results/big_image.md
 
-The image is a mosaic of the training photographs, so that every tile is coded as a photograph's is.
+The image is a mosaic of the training photographs, so that every tile is coded like one of a photograph.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import report
 from PIL import Image
 
 import nelloc
@@ -26,9 +27,9 @@ PAUSE = 0.1  # seconds between looks at the memory
 
 @dataclass(frozen=True)
 class Run:
-    """One command: what it was, seconds, and the most memory that its processes had together, in MB.
+    """Measurement of one command: its name, seconds, and the peak of its processes' total memory, in MB.
 
-    What processes share counts once.
+    Shared memory counts once.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Run:
 
 
 def mosaic(data: Path, megapixels: float) -> Image.Image:
-    """Photographs side by side, as a square of so many megapixels."""
+    """Arrange photographs in a square of a number of megapixels."""
     side = round(1000 * megapixels**0.5)
     canvas = np.empty((side, side, 3), np.uint8)
     top, paths = 0, iter(sorted((data / "train-natural").glob("*.webp")) * 20)
@@ -53,7 +54,7 @@ def mosaic(data: Path, megapixels: float) -> Image.Image:
 
 
 def run(name: str, *arguments: str) -> Run:
-    """Run `nelloc`, and look at its memory."""
+    """Run `nelloc` and watch its memory."""
     start = time.perf_counter()
     most = 0
     with psutil.Popen([sys.executable, "-m", "nelloc", *arguments]) as process:
@@ -66,7 +67,7 @@ def run(name: str, *arguments: str) -> Run:
 
 
 def _memory(process: psutil.Process) -> int:
-    """The bytes of a process, of those that it shares its part; 0 if it has ended."""
+    """Memory of a process in bytes, with its part of shared memory; 0 if it has ended."""
     try:
         return process.memory_full_info().pss
     except psutil.NoSuchProcess:
@@ -96,22 +97,16 @@ def main() -> None:
             ),
         ]
         bits = 8 * os.path.getsize(target) / (3 * side**2)
-    lines = [
-        "# A big image",
-        "",
-        f"Made by `python benchmarks/big_image.py --megapixels {args.megapixels:g} --model {args.model}`:",
+    made = (
+        f"Made by `python benchmarks/big_image.py --megapixels {args.megapixels:g} --model {args.model}`:\n"
         f"{side} x {side} pixels of RGB ({raw:.0f} MB of samples), {bits:.3f} bits per dimension, two cores; "
-        f"nelloc {nelloc.__version__}.",
-        "",
-        "| command | peak memory, MB | seconds |",
-        "| --- | --- | --- |",
-        *(f"| {one.name} | {one.megabytes:.0f} | {one.seconds:.0f} |" for one in runs),
-        "",
-    ]
-    text = "\n".join(lines)
+        f"nelloc {nelloc.__version__}."
+    )
+    rows = [[one.name, f"{one.megabytes:.0f}", f"{one.seconds:.0f}"] for one in runs]
+    text = report.document("A big image", made, report.table(["command", "peak memory, MB", "seconds"], rows))
     print(text)
     if args.out:
-        args.out.write_text(text)
+        report.write_report(args.out, text)
 
 
 if __name__ == "__main__":

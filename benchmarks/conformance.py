@@ -1,11 +1,11 @@
-"""The conformance table: every sort of image file through nelloc and back into a file.
+"""Conformance table: every kind of image file through nelloc and back into a file.
 
     python benchmarks/conformance.py --out benchmarks/results/conformance.md
 
-Samples are compared with those the file was made of; kind, palette, transparency and metadata with what was read. The
-file that is written again has the format of the first one where that is lossless, else PNG. Other programs read it too:
-tifffile, imagecodecs, exiftool and libvips, as far as they are installed; exiftool and tifffile compare the metadata of
-TIFF and other files with those of the first file, value by value. Exit status 1 if anything did not come back.
+Samples are compared with those from which the file was made; kind, palette, transparency and metadata with those read.
+The file that is written again has the format of the first one if that is lossless, else PNG. Other programs read it
+too: tifffile, imagecodecs, exiftool and libvips, if installed; exiftool and tifffile compare the metadata of TIFF and
+other files with those of the first file, value by value. Exit status 1 if anything did not come back.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from PIL import features
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import outside_readers
+import report
 from conformance.case import Case
 from conformance.cases import HEIGHT, WIDTH, cases
 from conformance.round_trip import Outcome, run
@@ -31,11 +32,11 @@ from conformance.round_trip import Outcome, run
 from nelloc.codec.options import EncodeOptions
 
 _COLUMNS = ("file", "kind", "samples", "palette, transparency", "metadata in .nlc", "written again", "read by others")
-_HEAD = "| " + " | ".join((*_COLUMNS, "bytes", ".nlc")) + " |"
+_HEADS = (*_COLUMNS, "bytes", ".nlc")
 
 
-def row(outcome: Outcome) -> str:
-    """One case as a row of the table."""
+def row(outcome: Outcome) -> tuple[object, ...]:
+    """Run one case and format it as a row of the table."""
     names = f"{', '.join(outcome.metadata)}: " if outcome.metadata else ""
     metadata = names + _yes(outcome.metadata_kept) if outcome.metadata else "none"
     written = f"{outcome.suffix[1:]}: {_yes(outcome.written)}"
@@ -44,7 +45,7 @@ def row(outcome: Outcome) -> str:
     named = f"; named: {', '.join(outcome.named)}" if outcome.named else ""
     if outcome.named != outcome.case.named:
         named += " DIFFERENT"
-    cells = (
+    return (
         outcome.case.name,
         outcome.kind,
         _yes(outcome.samples),
@@ -55,7 +56,6 @@ def row(outcome: Outcome) -> str:
         len(outcome.case.data),
         outcome.file_bytes,
     )
-    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def _yes(passed: bool) -> str:
@@ -72,26 +72,20 @@ def main() -> None:
     with outside_readers.ExifTool() if others["exiftool"] else nullcontext() as exiftool:
         outcomes = [run(case, EncodeOptions(model=args.model), exiftool, others["vips"] is not None) for case in every]
     passed = sum(outcome.passed for outcome in outcomes)
-    lines = [
-        "# Conformance",
-        "",
+    made = (
         f"Made by `python benchmarks/conformance.py --model {args.model}`; Pillow {PIL.__version__}, NumPy "
-        f"{np.__version__}, libtiff {features.version('libtiff')}, libwebp {features.version('webp')}.",
-        f"{passed} of {len(outcomes)} files came back in everything that [docs/FORMAT.md](../../docs/FORMAT.md),",
-        f"section 12, promises. Images are {WIDTH} x {HEIGHT} pixels where nothing else is said.",
+        f"{np.__version__}, libtiff {features.version('libtiff')}, libwebp {features.version('webp')}.\n"
+        f"{passed} of {len(outcomes)} files came back in everything that [docs/FORMAT.md](../../docs/FORMAT.md),\n"
+        f"section 12, promises. Images are {WIDTH} x {HEIGHT} pixels where nothing else is said.\n"
         f"Other readers: tifffile {tifffile.__version__}, imagecodecs {imagecodecs.__version__}, "
         + ", ".join(f"{program} {found or 'not installed'}" for program, found in others.items())
-        + ".",
-        "",
-        _HEAD,
-        "|" + " --- |" * (_HEAD.count("|") - 1),
-        *map(row, outcomes),
-    ]
-    text = "\n".join(lines) + "\n"
+        + "."
+    )
+    text = report.document("Conformance", made, report.table(_HEADS, map(row, outcomes)))
     if args.out is None:
         print(text, end="")
     else:
-        args.out.write_text(text)
+        report.write_report(args.out, text)
     sys.exit(0 if passed == len(outcomes) else 1)
 
 

@@ -1,7 +1,7 @@
-"""Speed of the compiled core beside NumPy and other codecs: what speed.py measures of it.
+"""Speed of the compiled core, NumPy and other codecs: the core's parts of speed.py.
 
-Each part is one run in which all variants take turns, so that its ratios hold on any machine; of all but threads
-the times are processor time of one thread. Every stream is decoded and compared before anything is timed.
+Each part is one run in which all variants take turns, so that its ratios hold on any machine; times are CPU time of one
+thread, except for the part threads. Every stream is decoded and compared before anything is timed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import report
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -31,7 +32,7 @@ NUMPY = "numpy"
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run nelloc: a CPU level of the core or NumPy, a model, and whether it learns."""
+    """Configuration of nelloc: a CPU level of the core or NumPy, a model, and whether it learns."""
 
     level: str
     model: str
@@ -42,7 +43,7 @@ class Way:
 
     @contextmanager
     def chosen(self) -> Iterator[dict[str, object]]:
-        """Inside, NELLOC_CPU forces the level; yields the options of nelloc."""
+        """Context in which NELLOC_CPU forces the level; yields the options of nelloc."""
         before = os.environ.get(native.VARIABLE)
         os.environ[native.VARIABLE] = self.level
         try:
@@ -60,7 +61,7 @@ class Way:
 
 
 def core(images: Mapping[str, NDArray[np.uint8]]) -> list[str]:
-    """CPU levels, NumPy and other codecs on each image, both directions; of other models than default the fastest."""
+    """CPU levels, NumPy and other codecs on each image, both directions; for other models the fastest level only."""
     lines = []
     for name, image in images.items():
         levels = _levels()
@@ -76,7 +77,7 @@ def _levels() -> list[str]:
 
 
 def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
-    """The rows of one image."""
+    """Rows of one image."""
     pixels = image.shape[0] * image.shape[1]
     picture = Picture.of("image", from_array(image))
     peers: dict[str, Peer] = {}
@@ -107,7 +108,7 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
         "decode, NumPy's time by its",
         "of JPEG XL -e 7: encode",
     ]
-    lines = [f"| {' | '.join([*heads, 'decode'])} |", "| --- " * 7 + "|"]
+    lines = report.table_head([*heads, "decode"])
     for name in encode:
         way = next((way for way in ways if str(way) == name), None)
         reference = None if way is None else decoding.get(str(Way(NUMPY, way.model, way.learn)))
@@ -123,12 +124,12 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
             if jxl is None
             else [f"{encoding[name] / encoding[jxl]:.2f}", f"{decoding[name] / decoding[jxl]:.2f}"]
         )
-        lines.append(f"| {' | '.join([*cells, faster, *beside])} |")
+        lines.append(report.table_row([*cells, faster, *beside]))
     return lines
 
 
 def models(photograph: NDArray[np.uint8]) -> list[str]:
-    """1024 x 1024 with every shipped model, gray for those of gray images: processor time of one thread."""
+    """1024 x 1024 with every shipped model, gray for models of gray images: CPU time of one thread."""
     gray = np.asarray(Image.fromarray(photograph).convert("L"))
     level = _levels()[0]
     variants: dict[tuple[str, str, bool], Callable[[], object]] = {}
@@ -142,26 +143,23 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
             variants[name, "decode", learn] = lambda way=way, data=data: way.decode(data)
     seconds = medians(variants, ROUNDS, time.process_time)
     heads = ["encode, s", "decode, s", "decode, Mpx/s", "--no-learn: encode, s", "decode, s", "decode, Mpx/s"]
-    lines = [f"| 1024 x 1024, {level} | {' | '.join(heads)} |", "| --- " * 7 + "|"]
+    lines = report.table_head([f"1024 x 1024, {level}", *heads])
     for name in model_store.shipped():
         cells = [f"{name} ({model_store.find(name).id.hex()})"]
         for learn in (True, False):
             encode, decode = seconds[name, "encode", learn], seconds[name, "decode", learn]
             cells += [f"{encode:.2f}", f"{decode:.2f}", f"{2**20 / 1e6 / decode:.3f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(report.table_row(cells))
     return lines
 
 
 def sets(photograph: NDArray[np.uint8]) -> list[str]:
-    """A thousand images of 32 x 32 in one call, one thread: the core beside NumPy."""
+    """A thousand images of 32 x 32 in one call, one thread: the core and NumPy."""
     side = 32
     rows = [photograph[i : i + side, j : j + side] for i in range(0, 1024, side) for j in range(0, 1024, side)][:1000]
     images = [np.ascontiguousarray(image) for image in rows]
     times: dict[str, dict[str, float]] = {}
-    lines = [
-        "| 1000 images of 32 x 32, `default`, one thread | encode, images/s | decode, images/s |",
-        "| --- | --- | --- |",
-    ]
+    lines = report.table_head(["1000 images of 32 x 32, `default`, one thread", "encode, images/s", "decode, images/s"])
     with Way(NUMPY, "default", True).chosen() as options:
         reference = nelloc.encode_many(images, verify=False, **options)
     for way in (Way(level, "default", True) for level in _levels()):
@@ -173,12 +171,12 @@ def sets(photograph: NDArray[np.uint8]) -> list[str]:
             }
             times[way.level] = medians(variants, ROUNDS, time.process_time)
         found = times[way.level]
-        lines.append(f"| {way.level} | {1000 / found['encode']:.0f} | {1000 / found['decode']:.0f} |")
+        lines.append(report.table_row([way.level, *(f"{1000 / found[each]:.0f}" for each in ("encode", "decode"))]))
     return lines
 
 
 def shapes(photograph: NDArray[np.uint8]) -> list[str]:
-    """Odd shapes beside 256 x 256: processor time a pixel, both directions, default options."""
+    """Unusual shapes and 256 x 256: CPU time per pixel, both directions, default options."""
     line = photograph.reshape(-1, 3)
     images = {
         "256 x 256": photograph[:256, :256],
@@ -193,16 +191,16 @@ def shapes(photograph: NDArray[np.uint8]) -> list[str]:
     encode = {name: lambda image=image: way.encode(np.ascontiguousarray(image)) for name, image in images.items()}
     decode = {name: lambda name=name: way.decode(streams[name]) for name in images}
     times = [medians(variants, ROUNDS, time.process_time) for variants in (encode, decode)]
-    lines = [f"| {way} | encode, us/px | decode, us/px | of 256 x 256 | |", "| --- | --- | --- | --- | --- |"]
+    lines = report.table_head([str(way), "encode, us/px", "decode, us/px", "of 256 x 256: encode", "decode"])
     each = {name: [found[name] / image[..., 0].size * 1e6 for found in times] for name, image in images.items()}
     for name, (encoding, decoding) in each.items():
         ratios = [value / first for value, first in zip((encoding, decoding), each["256 x 256"], strict=True)]
-        lines.append(f"| {name} | {encoding:.2f} | {decoding:.2f} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+        lines.append(report.table_row([name, *(f"{value:.2f}" for value in (encoding, decoding, *ratios))]))
     return lines
 
 
 def threads(photograph: NDArray[np.uint8]) -> list[str]:
-    """Two threads beside one, on 4 megapixels: wall-clock time."""
+    """Two threads and one, on 4 megapixels: wall-clock time."""
     # Enlarged, not mirrored: what repeats itself is coded by other methods than a photograph.
     image = np.asarray(Image.fromarray(photograph).resize((2048, 2048), Image.Resampling.LANCZOS))
     data = nelloc.encode(image, verify=False)
@@ -211,15 +209,15 @@ def threads(photograph: NDArray[np.uint8]) -> list[str]:
         variants["encode", count] = lambda count=count: nelloc.encode(image, verify=False, threads=count)
         variants["decode", count] = lambda count=count: nelloc.decode(data, threads=count)
     seconds = medians(variants, ROUNDS)
-    lines = ["| 2048 x 2048, `default` | 1 thread, s | 2 threads, s | faster by |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["2048 x 2048, `default`", "1 thread, s", "2 threads, s", "faster by"])
     for what in ("encode", "decode"):
         one, two = seconds[what, 1], seconds[what, 2]
-        lines.append(f"| {what} | {one:.2f} | {two:.2f} | {one / two:.2f} |")
+        lines.append(report.table_row([what, *(f"{value:.2f}" for value in (one, two, one / two))]))
     return lines
 
 
 def photographs(folder: Path | None) -> dict[str, NDArray[np.uint8]]:
-    """A Kodak photograph and one of 1024 x 1024 of the test data, if there is a folder of it."""
+    """A Kodak photograph and one of 1024 x 1024 of the test data, if its folder is given."""
     if folder is None:
         return {}
     paths = (folder / "kodak" / "kodim23.png", folder / "thesis-1024" / "1.png")

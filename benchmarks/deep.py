@@ -1,10 +1,10 @@
-"""Sizes of 16-bit images beside PNG and JPEG XL, every round trip verified.
+"""Sizes of 16-bit images as .nlc, PNG and JPEG XL, with every round trip verified.
 
     python benchmarks/deep.py --data ../shared/data --out benchmarks/results/deep.md
 
-The images are held-out photographs, averaged over 2 x 2 or 4 x 4 pixels in linear light and not rounded to 8 bits
-before they are turned back to sRGB, so that all 16 bits are used; the upper left 128 x 128 pixels of each. The last
-column is the same pictures cut to 8 bits, coded by nelloc.
+The images are held-out photographs, averaged over 2 x 2 or 4 x 4 pixels in linear light and converted back to sRGB
+without rounding to 8 bits, so that all 16 bits are used; the upper left 128 x 128 pixels of each. The last column is
+the same pictures cut to 8 bits, coded by nelloc.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import report
 from images import load
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ PEERS = {
 
 
 def deep(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint16]:
-    """An 8-bit sRGB image (H, W, 3) averaged in linear light over factor x factor pixels, in 16 bits."""
+    """Average an 8-bit sRGB image (H, W, 3) in linear light over factor x factor pixels, in 16 bits."""
     value = array / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     height, width = (size // factor for size in array.shape[:2])
@@ -44,7 +45,7 @@ def deep(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint16]:
 
 
 def size(arrays: list[NDArray], model: str) -> int:
-    """Bytes of all .nlc files. Raises AssertionError if an image comes back changed."""
+    """Total bytes of the .nlc files. Raises AssertionError if an image comes back changed."""
     pixels = [images.from_array(array) for array in arrays]
     encoded = encode_pixels(pixels, EncodeOptions(model=model), verify=False)
     decoded = decode_files([parse(item.data) for item in encoded], ["image"] * len(encoded), DecodeOptions())
@@ -62,10 +63,7 @@ def main() -> None:
     models = args.model or ["fast"]
     photographs = list(load(args.data, "held-out").values())
     photographs = photographs[:: max(1, len(photographs) // args.limit)][: args.limit]
-    rows = [
-        f"| images | {' | '.join([*PEERS, *models])} | {models[0]}, 8 bits |",
-        "| --- |" + " --- |" * (len(PEERS) + len(models) + 1),
-    ]
+    rows = []
     for factor in (2, 4):
         arrays = [deep(array, factor)[:SIDE, :SIDE] for array in photographs]
         samples = sum(array.size for array in arrays)
@@ -73,19 +71,16 @@ def main() -> None:
         totals += [size(arrays, model) for model in models]
         totals.append(size([(array >> 8).astype(np.uint8) for array in arrays], models[0]))
         cells = [f"{8 * total / samples:.3f}" for total in totals]
-        rows.append(f"| {len(arrays)}, averaged over {factor} x {factor} | {' | '.join(cells)} |")
-        print(rows[-1], flush=True)
+        rows.append([f"{len(arrays)}, averaged over {factor} x {factor}", *cells])
+        print(*rows[-1], flush=True)
     command = (
         "`python benchmarks/deep.py --data ../shared/data" + "".join(f" --model {m}" for m in args.model or []) + "`"
     )
     versions = f"imagecodecs {importlib.metadata.version('imagecodecs')}"
-    text = (
-        f"# 16-bit images\n\nBits per sample of whole files; made by {command}, {versions}.\n\n"
-        + "\n".join(rows)
-        + "\n"
-    )
     if args.out is not None:
-        args.out.write_text(text)
+        heads = ["images", *PEERS, *models, f"{models[0]}, 8 bits"]
+        made = f"Bits per sample of whole files; made by {command}, {versions}."
+        report.write_report(args.out, report.document("16-bit images", made, report.table(heads, rows)))
 
 
 if __name__ == "__main__":

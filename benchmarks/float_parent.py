@@ -1,17 +1,17 @@
-"""What the integer model loses against its float parent: the same weights with nothing rounded.
+"""Loss of the integer model against its float network: the same weights without any rounding.
 
     python benchmarks/float_parent.py weights/checkpoints/default --data ../shared/data
 
-Both see the same contexts. The integer model's bits are -log2 of what the coder is given, the parent's those of its
-float likelihood.
+Both get the same contexts. The integer model's bits are -log2 of the probabilities given to the coder, the float
+network's those of its likelihood.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+import report
 import torch
 from images import SETS, load
 
@@ -33,17 +33,16 @@ def main() -> None:
     network = Trainer.resume(args.checkpoint).parent()
     shipped = model_store.shipped().get(args.model, Path(args.model))
     assert export(network) == shipped.read_bytes(), f"{shipped} is not the integer model of {args.checkpoint}"
-    lines = ["| set | float parent, bpd | integer, bpd | loss |", "| --- | --- | --- | --- |"]
+    rows = []
     for name in args.sets or SETS:
         arrays = {key: array for key, array in load(args.data, name).items() if array.ndim == 3}
         cost = measure_cost(network, shipped, arrays.values())
-        lines.append(f"| {name} | {cost.parent_bpd:.4f} | {cost.model_bpd:.4f} | {cost.bpd:+.4f} |")
-        print(lines[-1], flush=True)
+        rows.append([name, f"{cost.parent_bpd:.4f}", f"{cost.model_bpd:.4f}", f"{cost.bpd:+.4f}"])
+        print(*rows[-1], flush=True)
     if args.out is not None:
-        command = " ".join(["python benchmarks/float_parent.py", *sys.argv[1:]])
-        args.out.write_text(
-            f"# Integer model against its float parent\n\nMade by `{command}`.\n\n" + "\n".join(lines) + "\n"
-        )
+        made = f"Made by `{report.command_line('benchmarks/float_parent.py')}`."
+        table = report.table(["set", "float parent, bpd", "integer, bpd", "loss"], rows)
+        report.write_report(args.out, report.document("Integer model against its float parent", made, table))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python benchmarks/folders.py --out benchmarks/results/folders.md
 
 Each row is one run of the command, its start included: 32 x 32 images cut from a photograph, and photographs, as PNG
-files; with and without verification for compress; with 1 and 2 processes of one thread each. What comes back is
+files; with and without verification for compress; with 1 and 2 processes of one thread each. Decompressed images are
 compared.
 """
 
@@ -18,22 +18,23 @@ import time
 from pathlib import Path
 
 import numpy as np
+import report
 from PIL import Image
-from speed import machine, photograph
+from speed import photograph
 
 PACKAGE = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "OPENBLAS_NUM_THREADS": "1"}
 
 
 def run(*arguments: str) -> float:
-    """Run the command; returns its seconds. Raises CalledProcessError if it fails."""
+    """Run the command; return its seconds. Raises CalledProcessError if it fails."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "nelloc", *arguments, "-q"], env=ENVIRONMENT, check=True)
     return time.perf_counter() - start
 
 
 def make_sets(folder: Path, small: int, large: int) -> dict[str, dict[str, np.ndarray]]:
-    """Folders of PNG files, and their pixels by name."""
+    """Make folders of PNG files; return their pixels by name."""
     side = 32 * int(np.ceil(small**0.5))
     image = photograph(side)
     cut = [image[i : i + 32, j : j + 32] for i in range(0, side, 32) for j in range(0, side, 32)]
@@ -48,8 +49,8 @@ def make_sets(folder: Path, small: int, large: int) -> dict[str, dict[str, np.nd
     return sets
 
 
-def measure(folder: Path, name: str, images: dict[str, np.ndarray], model: str, jobs: int) -> list[str]:
-    """The rows of one set and number of processes."""
+def measure(folder: Path, name: str, images: dict[str, np.ndarray], model: str, jobs: int) -> list[list[object]]:
+    """Rows of one set and number of processes."""
     spread = ("--jobs", str(jobs), "--threads", "1")
     out, back = folder / f"{name} {jobs}", folder / f"{name} {jobs} back"
     variants = {
@@ -65,8 +66,8 @@ def measure(folder: Path, name: str, images: dict[str, np.ndarray], model: str, 
     rows = []
     for command, arguments in variants.items():
         seconds = run(*arguments, *spread)
-        rates = f"{len(images) / seconds:.1f} | {megabytes / seconds:.3f}"
-        rows.append(f"| {len(images)} {name} | {command} | {jobs} | {seconds:.1f} | {rates} |")
+        rates = f"{len(images) / seconds:.1f}", f"{megabytes / seconds:.3f}"
+        rows.append([f"{len(images)} {name}", command, jobs, f"{seconds:.1f}", *rates])
     for stem, array in images.items():
         assert np.array_equal(np.asarray(Image.open(back / f"{stem}.png")), array), f"{stem} came back changed"
     return rows
@@ -79,23 +80,23 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=6, help="how many photographs of 512 x 512 (6)")
     parser.add_argument("--model", default="fast")
     args = parser.parse_args()
-    lines = ["| files | command | jobs | seconds | files/s | MB/s |", "| --- | --- | --- | --- | --- | --- |"]
+    rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for kind, images in make_sets(folder, args.small, args.large).items():
             for jobs in (1, 2):
-                lines += measure(folder, kind, images, args.model, jobs)
-                print("\n".join(lines[-4:]), flush=True)
+                rows += measure(folder, kind, images, args.model, jobs)
+                print("\n".join(map(report.table_row, rows[-4:])), flush=True)
     if args.out is not None:
-        command = " ".join(["python benchmarks/folders.py", *sys.argv[1:]])
         load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-        text = (
-            f"# Folders\n\nMade by `{command}` on {machine()} per process; model `{args.model}`. Megabytes are of "
-            "pixels, and the command's start is in the seconds. "
+        made = (
+            f"Made by `{report.command_line('benchmarks/folders.py')}` on {report.machine()} per process; model "
+            f"`{args.model}`. Megabytes are of pixels, and the command's start is in the seconds. "
             f"The machine had {os.cpu_count()} cores and other work at the time (load averages {load}), so these "
-            "figures are rough.\n\n"
+            "figures are rough."
         )
-        args.out.write_text(text + "\n".join(lines) + "\n")
+        table = report.table(["files", "command", "jobs", "seconds", "files/s", "MB/s"], rows)
+        report.write_report(args.out, report.document("Folders", made, table))
 
 
 if __name__ == "__main__":

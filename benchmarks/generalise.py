@@ -1,35 +1,35 @@
-"""Tables 5.1 to 5.4: how full and local models of one set of images do on others, and what the horizon changes.
+r"""Tables 5.1 to 5.4: performance of full and local models of one set of images on others, by horizon.
 
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --images cifar10
 
-Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of
-horizon 3 and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv, their means
-and spread to OUT.md and a plot to OUT.png. Rows that are in the file already are not measured again, so that it can be
-stopped and continued. Colour models have normalised inputs, which begin at horizon 2, and a joint mixture: from raw
-values so short a training learns little of what the tables are about.
-With --pair the two models of a longer training are measured instead, a seed at a time:
+Trains small models (WIDTH channels, once over TRAINING_IMAGES images) with several seeds, a full PixelCNN of horizon 3
+and local models of horizons 1 to 5, and writes the bits per dimension of test sets to OUT.csv, their means and ranges
+to OUT.md and a plot to OUT.png. Rows that are in the file already are not measured again, so the run can be stopped and
+continued. Colour models have normalised inputs, which start at horizon 2, and a joint mixture: from raw values such a
+short training learns too little. With --pair the two models of a longer training are measured instead, a seed at a
+time:
 
-    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion-2 --local-horizon 3 \\
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion-2 --local-horizon 3 \
         --passes 5 --seed 2
-    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \\
+    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \
         --passes 5 --seed 2
 
-With --thesis the networks are those of appendix D.1.3 instead, trained on all images that are there, as often as it
-says (100 times gray, 1,000 times colour) or as --passes does; only the optimiser is this program's. They take days of
-a processor's core, so there is nothing of them in the results.
+With --thesis the networks are those of appendix D.1.3 instead, trained on all available images, as often as in the
+thesis (100 times gray, 1,000 times colour) or as --passes gives; only the optimiser is this program's. They take days
+of a CPU core, so the results do not include them.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import report
 import torch
 from images import TEST_SETS, TRAINING_SETS, load_set
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -48,9 +48,9 @@ SHAPES = {
     "fashion": FullConfig(width=WIDTH, channels=1),
     "cifar10": FullConfig(width=WIDTH, components=5, joint=True, inputs="normalised"),
 }
-TRAINING_IMAGES = {"fashion": 6000, "cifar10": 2000}  # the first so many, each seen once
+TRAINING_IMAGES = {"fashion": 6000, "cifar10": 2000}  # number of first images, each seen once
 BATCH = 8  # images
-TEST_IMAGES = {"fashion": 500, "cifar10": 300}  # the first so many of each set
+TEST_IMAGES = {"fashion": 500, "cifar10": 300}  # number of first images of each set
 MODELS = {
     "fashion": [("full", HORIZON), *(("local", horizon) for horizon in range(1, 6))],
     "cifar10": [("full", HORIZON), *(("local", horizon) for horizon in range(2, 6))],
@@ -75,7 +75,7 @@ TABLES = {"fashion": "Tables 5.1 and 5.3", "cifar10": "Tables 5.2 and 5.4"}
 
 
 def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int, seed: int) -> FullNetwork:
-    """A model of ``images`` (N, C, H, W) that has seen each once; it is a full or a local one ``like`` another."""
+    """Train a model on ``images`` (N, C, H, W), once over each; it is a full or a local one ``like`` another."""
     shape = replace(
         like,
         horizon=horizon,
@@ -86,7 +86,7 @@ def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int
 
 
 def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int, together: int) -> FullNetwork:
-    """A model of a ``shape`` that has seen each of ``images`` ``passes`` times, ``together`` in a batch."""
+    """Train a model of a ``shape``, ``passes`` times over ``images``, ``together`` in a batch."""
     height, width = images.shape[2:]
     pixels = passes * len(images) * height * width
     batch = together * height * width
@@ -101,41 +101,37 @@ def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int,
 
 
 def write_table(path: Path, rows: list[dict[str, str]]) -> None:
-    """Means over seeds, and the largest less the smallest."""
-    lines = [
-        "# How models of one set of images do on others",
-        "",
+    """Write means over seeds, and the ranges."""
+    made = (
         "Made by `python benchmarks/generalise.py`: bits per dimension of the first "
         f"{TEST_IMAGES['fashion']} images of each gray set and {TEST_IMAGES['cifar10']} of each colour set, as the "
         "mean over seeds ± half of the range; lower is better. Where not "
         f"said otherwise, models have {WIDTH} channels (the thesis's have 256), full ones {FULL_BLOCKS} residual "
         f"blocks with 3x3 kernels, local ones {LOCAL_BLOCKS} of 1x1, and have seen each of "
         f"{TRAINING_IMAGES['fashion']} images of Fashion-MNIST or {TRAINING_IMAGES['cifar10']} of CIFAR-10 once. "
-        "Colour models have normalised inputs and a joint mixture of 5 components, gray ones the thesis's.",
-        "",
-        f"![Local models less the full one, by horizon]({path.stem}.png)",
-    ]
+        "Colour models have normalised inputs and a joint mixture of 5 components, gray ones the thesis's."
+    )
+    parts = [f"![Local models less the full one, by horizon]({path.stem}.png)"]
     for name, title in TABLES.items():
-        lines += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
+        parts += section([row for row in rows if row["images"] == name], f"Trained on {name}: thesis {title}")
         for longer in dict.fromkeys(row["images"] for row in rows if row["images"].startswith(name + LONGER)):
             passes = longer.removeprefix(name + LONGER)
             of_pairs = [row for row in rows if row["images"] == longer]
-            lines += section(of_pairs, f"Trained on {name}, longer: 64 channels, {passes} passes over all images")
+            parts += section(of_pairs, f"Trained on {name}, longer: 64 channels, {passes} passes over all images")
         for wide in dict.fromkeys(row["images"] for row in rows if row["images"].startswith(name + LIKE_THESIS)):
             passes = wide.removeprefix(name + LIKE_THESIS)
             of_wide = [row for row in rows if row["images"] == wide]
-            lines += section(of_wide, f"Trained on {name}, networks of thesis D.1.3: {passes} passes over all images")
-    path.write_text("\n".join(lines) + "\n")
+            parts += section(of_wide, f"Trained on {name}, networks of thesis D.1.3: {passes} passes over all images")
+    report.write_report(path, report.document("How models of one set of images do on others", made, *parts))
 
 
 def section(rows: list[dict[str, str]], title: str) -> list[str]:
-    """The lines of one table: a model in a row, a test set in a column."""
+    """Format one table: a model in a row, a test set in a column."""
     if not rows:
         return []
     seeds = sorted({row["seed"] for row in rows})
     sets = list(dict.fromkeys(row["set"] for row in rows))
-    lines = ["", f"## {title}", "", f"Seeds: {', '.join(seeds)}.", ""]
-    lines += [f"| model | {' | '.join(sets)} |", "| --- |" + " --- |" * len(sets)]
+    lines = []
     for part, horizon in dict.fromkeys((row["model"], row["horizon"]) for row in rows):
         cells = []
         for test in sets:
@@ -143,12 +139,12 @@ def section(rows: list[dict[str, str]], title: str) -> list[str]:
             values = [float(row["bpd"]) for row in rows if (row["model"], row["horizon"], row["set"]) == keys]
             spread = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.3f}{spread}")
-        lines.append(f"| {part}, horizon {horizon} | {' | '.join(cells)} |")
-    return lines
+        lines.append([f"{part}, horizon {horizon}", *cells])
+    return [f"## {title}", f"Seeds: {', '.join(seeds)}.", report.table(["model", *sets], lines)]
 
 
 def plot(path: Path, rows: list[dict[str, str]]) -> None:
-    """How many bits more local models need than the full one, by horizon: a panel for each set trained on."""
+    """Plot the additional bits of local models over the full one, by horizon: a panel for each training set."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (trained_on, title) in zip(figure.subplots(1, len(TABLES)), TABLES.items(), strict=True):
@@ -180,7 +176,7 @@ def plot(path: Path, rows: list[dict[str, str]]) -> None:
 def measured(
     network: FullNetwork, tests: dict[str, NDArray[np.uint8]], keys: tuple[str, str, str, str]
 ) -> list[dict[str, str]]:
-    """A row for each test set; ``keys`` are the fields before it."""
+    """Make a row for each test set; ``keys`` are the fields before it."""
     rows = []
     for name, images in tests.items():
         bpd = f"{bits_per_dimension(network, images).mean():.5f}"
@@ -190,11 +186,8 @@ def measured(
 
 
 def write(out: Path, rows: list[dict[str, str]]) -> None:
-    """OUT.csv, OUT.md and OUT.png."""
-    with out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write OUT.csv, OUT.md and OUT.png."""
+    report.write_csv(out.with_suffix(".csv"), FIELDS, [[row[field] for field in FIELDS] for row in rows])
     write_table(out.with_suffix(".md"), rows)
     plot(out.with_suffix(".png"), rows)
 
@@ -203,16 +196,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="what is trained on")
+    parser.add_argument("--images", choices=sorted(TRAINING_IMAGES), default="fashion", help="training set")
     parser.add_argument("--seed", type=int, action="append", help="may be repeated; 1, 2 and 3 if not given")
     parser.add_argument("--pair", type=Path, help="measure the models of this pair, of one --seed and --passes")
     parser.add_argument("--passes", type=int, help="over its images, of the pair; or of the thesis's networks")
     parser.add_argument("--thesis", action="store_true", help="train the networks of appendix D.1.3: days of a core")
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no training after so many")
+    parser.add_argument("--minutes", type=float, default=1e9, help="minutes after which no training is started")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     table, start = asked.out.with_suffix(".csv"), time.monotonic()
-    rows = list(csv.DictReader(table.open())) if table.exists() else []
+    rows = report.read_csv(table)
     done = {(row["images"], row["model"], row["horizon"], row["seed"]) for row in rows}
     tests = {name: load_set(asked.data, name)[: TEST_IMAGES[asked.images]] for name in TEST_SETS[asked.images]}
     if asked.pair is not None:

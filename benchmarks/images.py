@@ -36,7 +36,7 @@ HELD_OUT = slice(11, None, 22)
 
 
 def load(data: Path, name: str) -> dict[str, NDArray[np.uint8]]:
-    """The images of one set by name: (H, W, 3) or (H, W) uint8."""
+    """Load the images of one set by name: (H, W, 3) or (H, W) uint8."""
     if name in GRAY_SETS:
         colour = load(data, GRAY_SETS[name])
         return {key: np.asarray(Image.fromarray(image).convert("L")) for key, image in colour.items()}
@@ -67,13 +67,13 @@ SMALL_SETS: dict[str, tuple[tuple[str, ...], int | None]] = {
     "svhn": (("svhn/approx_0.png",), 32),
     "celeba": (("celeba/crop150_32_test_0.webp",), 32),
 }
-# What models are trained on, and what they are tested on: their own test images first.
+# Training and test sets of models: their own test images first.
 TRAINING_SETS = {"fashion": "fashion-train", "cifar10": "cifar10-train"}
 TEST_SETS = {"fashion": ("fashion", "mnist", "kmnist", "omniglot"), "cifar10": ("cifar10", "svhn", "celeba")}
 
 
 def load_set(data: Path, name: str) -> NDArray[np.uint8]:
-    """The images of one of SMALL_SETS, (N, C, H, W) uint8."""
+    """Load the images of one of SMALL_SETS, (N, C, H, W) uint8."""
     files, side = SMALL_SETS[name]
     arrays = [read_idx(data / file) if side is None else read_sheet(data / file, side) for file in files]
     images = np.concatenate(arrays)

@@ -1,4 +1,4 @@
-"""Sizes of images of every sort beside PNG and lossless WebP: is a file ever larger than the usual?
+"""Sizes of images of every kind as .nlc, PNG and lossless WebP: is a file ever larger than the usual?
 
 Each image is encoded, decoded and compared before its size counts. A file may have 0.5 % and 32 bytes more than the
 smaller of an optimised PNG and a lossless WebP: ``python benchmarks/mixed.py --data ../shared/data``.
@@ -7,13 +7,13 @@ smaller of an optimised PNG and a lossless WebP: ``python benchmarks/mixed.py --
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import report
 from mixed_images import mixed_images
 from PIL import Image, __version__, features
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def measured(name: str, image: Image.Image, effort: int) -> dict[str, object]:
-    """One row: sizes in bytes, how the file is coded, and whether it is within the limit."""
+    """Make one row: sizes in bytes, how the file is coded, and whether it is within the limit."""
     data = nelloc.encode(image, effort=effort, verify=False)
     if not np.array_equal(nelloc.decode(data), np.asarray(image)):
         raise SystemExit(f"{name}: does not come back")
@@ -57,17 +57,17 @@ def measured(name: str, image: Image.Image, effort: int) -> dict[str, object]:
 
 
 def png(image: Image.Image) -> int:
-    """The size of Pillow's optimised PNG."""
+    """Size of Pillow's optimised PNG."""
     return _saved(image, format="PNG", optimize=True, compress_level=9)
 
 
 def webp(image: Image.Image) -> int:
-    """The size of a lossless WebP at the highest effort; colour under alpha 0 is kept."""
+    """Size of a lossless WebP at the highest effort; colour under alpha 0 is kept."""
     return _saved(image, format="WEBP", lossless=True, quality=100, method=6, exact=True)
 
 
 def oxipng(image: Image.Image) -> int | None:
-    """The size of a PNG that oxipng optimised, which may turn RGB into a palette; None without pyoxipng."""
+    """Size of a PNG optimised by oxipng, which may convert RGB to a palette; None without pyoxipng."""
     optimise = _oxipng()
     return None if optimise is None else len(optimise(_bytes(image, format="PNG"), level=4))
 
@@ -91,26 +91,18 @@ def _bytes(image: Image.Image, **options) -> bytes:
 
 
 def write(rows: list[dict[str, object]], args: argparse.Namespace) -> None:
-    """The table as Markdown and as CSV."""
+    """Write the table as Markdown and as CSV."""
     within = sum(row["within"] == "yes" for row in rows)
     columns = list(rows[0])
-    lines = [
-        "# Images of every sort",
-        "",
+    cells = [list(row.values()) for row in rows]
+    made = (
         f"Made by `python benchmarks/mixed.py --data ../shared/data --seed {args.seed} --effort {args.effort}`, with "
         f"Pillow {__version__} and libwebp {features.version('webp')}. Sizes in bytes; `of smaller` is the .nlc file "
         f"divided by the smallest of the others; `within` says that it is at most 0.5 % and {BYTES} bytes larger: "
-        f"**{within} of {len(rows)}** images. `coded` counts tiles, for images with alpha of colour and of alpha.",
-        "",
-        "| " + " | ".join(columns) + " |",
-        "| " + " | ".join("---" for _ in columns) + " |",
-        *("| " + " | ".join("" if v is None else str(v) for v in row.values()) + " |" for row in rows),
-    ]
-    args.out.write_text("\n".join(lines) + "\n")
-    with args.out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+        f"**{within} of {len(rows)}** images. `coded` counts tiles, for images with alpha of colour and of alpha."
+    )
+    report.write_report(args.out, report.document("Images of every sort", made, report.table(columns, cells)))
+    report.write_csv(args.out.with_suffix(".csv"), columns, cells)
 
 
 if __name__ == "__main__":

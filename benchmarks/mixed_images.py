@@ -1,7 +1,7 @@
-"""Images of every sort that people keep as PNG, drawn from a seed: what ``mixed.py`` measures.
+"""Images of every kind that is commonly stored as PNG, drawn from a seed, for ``mixed.py``.
 
 Each drawing is a function of a random generator that returns an image of mode L, RGB, LA or RGBA. Photographs are taken
-from ``docs/images`` and, where there is a data folder, from those that no model was trained on.
+from ``docs/images`` and, if there is a data folder, from those that no model was trained on.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _KEYWORDS = ("def", "return", "for", "in", "if", "else", "import", "class", "whi
 Drawing = Callable[[Generator], Image.Image]
 
 
-# What is measured of each drawing: its middle.
+# Only the middle of each drawing is measured.
 _LARGEST = (280, 200)
 
 
 def mixed_images(seed: int = 0, data: Path | None = None) -> Iterator[tuple[str, Image.Image]]:
-    """Names and images; a name begins with the sort of the image, and does not depend on the seed."""
+    """Yield names and images; a name starts with the kind of the image, and does not depend on the seed."""
     for drawing in _DRAWINGS:
         random = np.random.default_rng([seed, zlib.crc32(drawing.__name__.encode())])
         yield drawing.__name__.replace("_", "-"), _middle(drawing(random))
@@ -44,7 +44,7 @@ def mixed_images(seed: int = 0, data: Path | None = None) -> Iterator[tuple[str,
 
 
 def _middle(image: Image.Image) -> Image.Image:
-    """The middle of an image, of at most _LARGEST pixels."""
+    """Crop the middle of an image, of at most _LARGEST pixels."""
     width, height = (min(a, b) for a, b in zip(image.size, _LARGEST, strict=True))
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
@@ -143,7 +143,7 @@ def chart_lines(random: Generator) -> Image.Image:
 
 
 def chart_bars(random: Generator) -> Image.Image:
-    """Bars in flat colours with labels, not antialiased but for the text."""
+    """Bars in flat colours with labels, not antialiased except for the text."""
     image = Image.new("RGB", (480, 320), (250, 250, 250))
     draw = ImageDraw.Draw(image)
     for k in range(9):
@@ -212,7 +212,7 @@ def line_drawing_sharp(random: Generator) -> Image.Image:
 
 
 def line_drawing_antialiased(random: Generator) -> Image.Image:
-    """The same, drawn four times as large and averaged."""
+    """Lines and ellipses, drawn four times as large and averaged."""
     image = Image.new("L", (1600, 1280), 255)
     draw = ImageDraw.Draw(image)
     for _ in range(30):
@@ -372,7 +372,7 @@ def pattern_photograph(random: Generator) -> Image.Image:
 
 
 def pattern_weave(random: Generator) -> Image.Image:
-    """A smooth periodic pattern whose period is no whole number of pixels."""
+    """A smooth periodic pattern whose period is not a whole number of pixels."""
     y, x = np.mgrid[:320, :320]
     wave = np.sin(x / 3.7) * np.cos(y / 5.3) + np.sin((x + y) / 7.1)
     return Image.fromarray(np.stack([128 + 50 * wave, 128 + 30 * wave, 100 - 40 * wave], -1).astype(np.uint8))
@@ -402,7 +402,7 @@ def gradient_hues(random: Generator) -> Image.Image:
 
 
 def gradient_dithered(random: Generator) -> Image.Image:
-    """A diagonal gradient with noise of one level, as renderers make against bands."""
+    """A diagonal gradient with noise of one level, as renderers add against banding."""
     y, x = np.mgrid[:320, :400]
     ramp = (x * 0.21 + y * 0.17)[..., None] * np.array([1.0, 0.8, 0.6]) + 30
     return Image.fromarray((ramp + random.random(ramp.shape)).astype(np.uint8))
@@ -419,7 +419,7 @@ def constant_pixel(random: Generator) -> Image.Image:
 
 
 def nearly_constant(random: Generator) -> Image.Image:
-    """One gray level but for five pixels."""
+    """One gray level except for five pixels."""
     pixels = np.full((400, 600), 240, np.uint8)
     pixels[random.integers(0, 400, 5), random.integers(0, 600, 5)] = 17
     return Image.fromarray(pixels)
@@ -525,7 +525,7 @@ def alpha_text(random: Generator) -> Image.Image:
 
 
 def alpha_photograph(random: Generator) -> Image.Image:
-    """A photograph cut out with a soft edge; what is hidden is black."""
+    """A photograph cut out with a soft edge; hidden pixels are black."""
     image, y, x = _photograph(random, 280, 220), *np.mgrid[:220, :280]
     alpha = np.clip(255 - (np.hypot(x - 140, y - 110) - 80) * 12, 0, 255).astype(np.uint8)
     pixels = np.asarray(image) * (alpha[..., None] > 0)

@@ -1,4 +1,4 @@
-"""Table 5.5 and Figures 5.1 and 5.3: telling sets of images apart by likelihoods and by the non-local score.
+"""Table 5.5 and Figures 5.1 and 5.3: out-of-distribution detection by likelihoods and by the non-local score.
 
     python benchmarks/ood.py --data ../shared/data --out benchmarks/results/ood
 
@@ -9,12 +9,12 @@ between its own test images and other sets. Writes OUT.md, OUT.csv and a plot fo
 from __future__ import annotations
 
 import argparse
-import csv
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+import report
 import torch
 from images import TEST_SETS, load_set
 
@@ -42,7 +42,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Row:
-    """How well one score of one pair tells its test images from another set."""
+    """Performance of one score of one pair at separating its test images from another set."""
 
     pair: str
     other: str
@@ -54,7 +54,7 @@ class Row:
 
 
 def compare(pair: str, sets: dict[str, Scores]) -> list[Row]:
-    """All scores, the first set against each of the others."""
+    """Compute all scores, for the first set against each of the others."""
     own, *others = sets
     rows = []
     for other in others:
@@ -67,26 +67,25 @@ def compare(pair: str, sets: dict[str, Scores]) -> list[Row]:
 
 
 def section(pair: str, sets: dict[str, Scores], rows: list[Row]) -> list[str]:
-    """A pair's tables in Markdown."""
+    """Format a pair's tables in Markdown."""
     others = list(sets)[1:]
-    heads = " | ".join(f"{pair} against {other}" for other in others)
-    lines = ["", f"## {pair}", "", f"| AUROC (FPR at 95 % TPR) | {heads} |", "| --- |" + " --- |" * len(others)]
+    lines = []
     for name, words in NAMES.items():
         cells = [f"{row.auroc:.3f} ({row.fpr_at_95_tpr:.3f})" for row in rows if row.score == name]
-        lines.append(f"| {words} | {' | '.join(cells)} |")
+        lines.append([words, *cells])
     for index, words in enumerate(("full likelihood", "non-local score")):
         values = [THESIS.get((pair, other), (None, None))[index] for other in others]
         if any(value is not None for value in values):
-            lines.append(f"| thesis, {words} | {' | '.join('-' if v is None else f'{v:.3f}' for v in values)} |")
-    lines += [
-        "",
-        "| mean bits per dimension | images | local | full | PNG | smallest codec |",
-        "| --- |" + " --- |" * 5,
-    ]
+            lines.append([f"thesis, {words}", *("-" if v is None else f"{v:.3f}" for v in values)])
+    rates = []
     for name, scores in sets.items():
         means = (scores.local, scores.full, scores.png, scores.generic)
-        lines.append(f"| {name} | {len(scores)} | {' | '.join(f'{part.mean():.3f}' for part in means)} |")
-    return lines
+        rates.append([name, len(scores), *(f"{part.mean():.3f}" for part in means)])
+    return [
+        f"## {pair}",
+        report.table(["AUROC (FPR at 95 % TPR)", *(f"{pair} against {other}" for other in others)], lines),
+        report.table(["mean bits per dimension", "images", "local", "full", "PNG", "smallest codec"], rates),
+    ]
 
 
 def main() -> None:
@@ -94,16 +93,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", action="append", help="pair; may be repeated.  [default: those shipped]")
-    parser.add_argument("--limit", type=int, help="the first so many images of each set only")
+    parser.add_argument("--limit", type=int, help="only the first images of each set")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[Row] = []
-    lines = [
-        "# Images out of distribution",
-        "",
+    made = (
         f"Made by `python benchmarks/ood.py {shlex.join(sys.argv[1:])}`. Beside the rows of the thesis's Table 5.5. "
-        f"Codecs: {', '.join(peer.label for peer in codecs())}.",
-    ]
+        f"Codecs: {', '.join(peer.label for peer in codecs())}."
+    )
+    parts: list[str] = []
     for model in asked.model or [name for name in TEST_SETS if name in model_store.shipped_pairs()]:
         pair, name = find(model), Path(model).stem if model not in TEST_SETS else model
         sets = {}
@@ -112,13 +110,11 @@ def main() -> None:
             print(name, test, f"{sets[test].nonlocal_.mean():.4f}", flush=True)
         own = compare(name, sets)
         rows += own
-        lines += section(name, sets, own)
+        parts += section(name, sets, own)
         asked.out.with_name(f"{asked.out.name}-{name}.png").write_bytes(draw_histograms(sets))
-    asked.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
-    with asked.out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    text = report.document("Images out of distribution", made, *parts)
+    report.write_report(asked.out.with_suffix(".md"), text)
+    report.write_rows(asked.out.with_suffix(".csv"), Row, rows)
 
 
 if __name__ == "__main__":

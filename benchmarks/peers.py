@@ -1,4 +1,4 @@
-"""Whole file sizes of other lossless codecs on the sets that rate.py measures.
+"""File sizes of other lossless codecs on the sets of rate.py.
 
     pip install '.[bench]'
     python benchmarks/peers.py --data ../shared/data --out benchmarks/results/peers
@@ -11,11 +11,11 @@ sets that are not measured this time are kept.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import report
 from images import ALL_SETS, load
 
 from nelloc import image
@@ -30,7 +30,7 @@ COMMAND = "python benchmarks/peers.py --data ../shared/data --out benchmarks/res
 
 @dataclass(frozen=True)
 class Row:
-    """One peer on one set; ``bpd`` is that of whole files, or "lossy" or "failed"."""
+    """Result of one peer on one set; ``bpd`` is that of whole files, or "lossy" or "failed"."""
 
     set: str
     peer: str
@@ -40,7 +40,7 @@ class Row:
 
 
 def measure(name: str, peer: Peer, pictures: list[Picture]) -> Row:
-    """One peer on one set."""
+    """Measure one peer on one set."""
     size = 0
     for picture in pictures:
         trial, data = check(peer, picture)
@@ -53,26 +53,16 @@ def measure(name: str, peer: Peer, pictures: list[Picture]) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """Sets down, peers across, as Markdown; then the versions."""
+    """Format sets down, peers across, as Markdown; then the versions."""
     names = list(dict.fromkeys(row.peer for row in rows))
-    lines = ["| set | images | " + " | ".join(f"{n}, bpd" for n in names) + " |"]
-    lines.append("|" + " --- |" * (len(names) + 2))
+    lines = []
     for name in dict.fromkeys(row.set for row in rows):
         own = {row.peer: row for row in rows if row.set == name}
         images = next(iter(own.values())).images
-        cells = [own[n].bpd if n in own else "-" for n in names]
-        lines.append(f"| {name} | {images} | " + " | ".join(cells) + " |")
+        lines.append([name, images, *(own[n].bpd if n in own else "-" for n in names)])
     versions = {row.peer: row.version for row in rows}
-    lines += ["", "; ".join(f"{peer}: {version}" for peer, version in versions.items()) + "."]
-    return "\n".join(lines) + "\n"
-
-
-def read(path: Path) -> list[Row]:
-    """The rows of an earlier file, if there is one."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [Row(**(row | {"images": int(row["images"])})) for row in csv.DictReader(file)]
+    text = report.table(["set", "images", *(f"{n}, bpd" for n in names)], lines)
+    return text + "\n" + "; ".join(f"{peer}: {version}" for peer, version in versions.items()) + ".\n"
 
 
 def main() -> None:
@@ -89,7 +79,7 @@ def main() -> None:
             print(f"{found.name}: missing ({found.reason})", file=sys.stderr)
         else:
             chosen += found
-    rows = [] if args.out is None else read(args.out.with_suffix(".csv"))
+    rows = [] if args.out is None else report.read_rows(args.out.with_suffix(".csv"), Row)
     for name in args.sets or ALL_SETS:
         pictures = [Picture.of(key, image.from_array(array, key)) for key, array in load(args.data, name).items()]
         for peer in chosen:
@@ -105,13 +95,9 @@ def main() -> None:
 
 
 def write(out: Path, rows: list[Row]) -> None:
-    """The rows as OUT.csv, and their table as OUT.md."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Row))
-        writer.writerows(astuple(row) for row in rows)
-    out.with_suffix(".md").write_text(f"# Peers\n\nMade by `{COMMAND}`.\n\n{table(rows)}")
+    """Write the rows as OUT.csv, and their table as OUT.md."""
+    report.write_rows(out.with_suffix(".csv"), Row, rows)
+    report.write_report(out.with_suffix(".md"), report.document("Peers", f"Made by `{COMMAND}`.", table(rows)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Speed of whole processes, as a user starts them: the compiled core beside NumPy. What speed.py measures of them.
+"""Speed of whole processes, as a user starts them, with the compiled core and with NumPy: a part of speed.py.
 
 The times are wall-clock seconds of one thread, with the start of Python, reading and writing.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import report
 from mixed_images import icon_small
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,14 +26,14 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
 
 
 def nelloc(*arguments: object) -> None:
-    """Run the command line in a process of its own."""
+    """Run the command line in a new process."""
     subprocess.run(
         [sys.executable, "-m", "nelloc", *map(str, arguments)], check=True, capture_output=True, env=ENVIRONMENT
     )
 
 
 def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str]:
-    """`nelloc decompress` of a photograph, `nelloc compress` of a folder of icons, and importing nelloc."""
+    """Time `nelloc decompress` of a photograph, `nelloc compress` of a folder of icons, and importing nelloc."""
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         Image.fromarray(photograph).save(folder / "photograph.png")
@@ -67,8 +68,8 @@ def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str
         "icons": f"`nelloc compress -r` of {ICONS} icons of 32 x 32",
         "icons back": f"`nelloc decompress -r` of {ICONS} icons",
     }
-    lines = ["| whole process, one thread | core, s | NumPy, s | ratio |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["whole process, one thread", "core, s", "NumPy, s", "ratio"])
     for what, text in rows.items():
         core, reference = (seconds[what, backend] for backend in BACKENDS)
-        lines.append(f"| {text} | {core:.2f} | {reference:.2f} | {reference / core:.1f} |")
+        lines.append(report.table_row([text, f"{core:.2f}", f"{reference:.2f}", f"{reference / core:.1f}"]))
     return [*lines, "", f"`import nelloc` takes {start['import nelloc'] - start['pass']:.3f} s."]

@@ -1,4 +1,4 @@
-"""Which digits a sample is best split into: time per sample of the mixture's CDF and of the coder.
+"""Choice of the digits of a sample: time per sample of the mixture's CDF and of the coder.
 
     python benchmarks/radix.py
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import report
 from threadpoolctl import threadpool_limits
 
 from nelloc.exact import coder, mixture, model_store
@@ -31,7 +32,7 @@ def set_radix(radix: int) -> None:
 
 
 def measure(radix: int) -> tuple[float, float, float]:
-    """Nanoseconds per sample of CDF and of coder, and bits per sample, with plausible parameters."""
+    """Measure nanoseconds per sample of CDF and of coder, and bits per sample, with plausible parameters."""
     set_radix(radix)
     model = model_store.find()
     random = np.random.default_rng(0)
@@ -73,11 +74,13 @@ def measure(radix: int) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    print("| digits | CDF, ns | coder, ns | both, ns per sample | bits per sample |\n| --- | --- | --- | --- | --- |")
+    rows = []
     with threadpool_limits(limits=1):
         for radix, name in ((2, "2 x 8"), (4, "4 x 4"), (16, "16 x 2")):
             cdf, coding, bits = measure(radix)
-            print(f"| {name} | {cdf:.0f} | {coding:.0f} | {cdf + coding:.0f} | {bits:.3f} |")
+            rows.append([name, f"{cdf:.0f}", f"{coding:.0f}", f"{cdf + coding:.0f}", f"{bits:.3f}"])
+    heads = ["digits", "CDF, ns", "coder, ns", "both, ns per sample", "bits per sample"]
+    print(report.table(heads, rows), end="")
 
 
 if __name__ == "__main__":

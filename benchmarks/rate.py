@@ -1,4 +1,4 @@
-"""Sizes of whole files on test images, every round trip verified.
+"""File sizes on test images, with every round trip verified.
 
     python benchmarks/rate.py --data ../shared/data --model fast --model default --out benchmarks/results/rate
     python benchmarks/rate.py --data ../shared/data --model runs/default/model.nlm kodak
@@ -11,12 +11,12 @@ models and sets that are not measured this time are kept.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import report
 from images import IDX, SETS, SHEETS, load
 
 from nelloc import image as images
@@ -29,7 +29,7 @@ from nelloc.exact import model_store
 
 @dataclass(frozen=True)
 class Row:
-    """One image: its samples, the file's bytes, and the bits that the model asks for."""
+    """Result of one image: its samples, the file's bytes, and the model's code length in bits."""
 
     model: str
     set: str
@@ -55,34 +55,33 @@ def measure(name: str, arrays: dict, options: EncodeOptions) -> list[Row]:
 
 
 def place(row: Row) -> tuple[int, bool, str]:
-    """What rows are sorted by: set, whether the model learns, model."""
+    """Sort key of rows: set, whether the model learns, model."""
     known = list(dict.fromkeys((*SETS, *SHEETS, *IDX)))
     return known.index(row.set) if row.set in known else len(known), "--no-learn" in row.model, row.model
 
 
 def summary(rows: list[Row]) -> str:
-    """File bpd of every model on every set, as Markdown."""
+    """Format the file bpd of every model on every set as Markdown."""
     models = list(dict.fromkeys(row.model for row in rows))
-    lines = ["| set | " + " | ".join(models) + " |", "| --- |" + " --- |" * len(models)]
+    lines = []
     for name in dict.fromkeys(row.set for row in rows):
         cells = []
         for model in models:
             own = [row for row in rows if (row.set, row.model) == (name, model)]
             cells.append(f"{sum(8 * r.bytes for r in own) / sum(r.samples for r in own):.4f}" if own else "-")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, *cells])
+    return report.table(["set", *models], lines)
 
 
 def table(rows: list[Row]) -> str:
-    """The rates of each model and set, as Markdown."""
-    lines = ["| model | set | images | file bpd | model bpd | overhead |", "| --- | --- | --- | --- | --- | --- |"]
+    """Format the rates of each model and set as Markdown."""
+    lines = []
     for key in dict.fromkeys((row.model, row.set) for row in rows):
         own = [row for row in rows if (row.model, row.set) == key]
         samples, bits = sum(r.samples for r in own), sum(8 * r.bytes for r in own)
         model = sum(r.model_bits for r in own)
-        cells = [*key, len(own), f"{bits / samples:.4f}", f"{model / samples:.4f}", f"{bits / model - 1:.2%}"]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([*key, len(own), f"{bits / samples:.4f}", f"{model / samples:.4f}", f"{bits / model - 1:.2%}"])
+    return report.table(["model", "set", "images", "file bpd", "model bpd", "overhead"], lines)
 
 
 def main() -> None:
@@ -106,29 +105,15 @@ def main() -> None:
             rows += own
     print(summary(rows), end="")
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         path = args.out.with_suffix(".csv")
         measured = {(row.model, row.set) for row in rows}
-        rows += [row for row in read(path) if (row.model, row.set) not in measured]
+        rows += [row for row in report.read_rows(path, Row) if (row.model, row.set) not in measured]
         rows.sort(key=place)
         command = "`python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET`"
         command += ", or with --no-learn or --tile"
-        args.out.with_suffix(".md").write_text(f"# Rate\n\nMade by {command}.\n\n{summary(rows)}\n{table(rows)}")
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["model", "set", "image", "samples", "bytes", "model_bits"])
-            writer.writerows([r.model, r.set, r.image, r.samples, r.bytes, f"{r.model_bits:.1f}"] for r in rows)
-
-
-def read(path: Path) -> list[Row]:
-    """The rows of an earlier file, if there is one."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [
-            Row(r["model"], r["set"], r["image"], int(r["samples"]), int(r["bytes"]), float(r["model_bits"]))
-            for r in csv.DictReader(file)
-        ]
+        text = report.document("Rate", f"Made by {command}.", summary(rows), table(rows))
+        report.write_report(args.out.with_suffix(".md"), text)
+        report.write_rows(path, Row, rows, {"model_bits": ".1f"})
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first four are of the compiled core (core_speed.py, process_speed.py), the others of the NumPy backend, one thread,
-but for the parts threads and workers. Every stream is decoded and compared before anything is timed.
-Times are medians of rounds in which all variants take turns, so that a slow minute of the machine hits them alike.
-Those of NumPy's parts are without learning while coding, but for learning and workers.
+The first four measure the compiled core (core_speed.py, process_speed.py), the others the NumPy backend, on one thread
+except for the parts threads and workers. Every stream is decoded and compared before anything is timed. Times are
+medians of rounds in which all variants take turns, so that a slow phase of the machine affects all alike. NumPy's parts
+are without learning while coding, except for learning and workers.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pathlib import Path
 import core_speed
 import numpy as np
 import process_speed
+import report
 from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
 import nelloc
-from nelloc.bench.machine import Machine
 from nelloc.bench.timing import medians
 from nelloc.codec import parallel
 from nelloc.codec.effort import photograph_tile
@@ -64,7 +64,7 @@ def parrots() -> NDArray[np.uint8]:
 
 
 def photograph(size: int) -> NDArray[np.uint8]:
-    """A (size, size, 3) image: the parrots, mirrored at the borders where it must be larger."""
+    """Image (size, size, 3): the parrots, mirrored at the borders if it is larger."""
     image = parrots()
     grown = np.pad(image, ((0, max(0, size - image.shape[0])), (0, max(0, size - image.shape[1])), (0, 0)), "symmetric")
     top, left = ((n - size) // 2 for n in grown.shape[:2])
@@ -72,7 +72,7 @@ def photograph(size: int) -> NDArray[np.uint8]:
 
 
 class Stream:
-    """An image cut into tiles and coded, ready to be decoded again and again."""
+    """Image cut into tiles and coded, ready to be decoded repeatedly."""
 
     def __init__(self, engine: Engine, image: NDArray[np.uint8]):
         planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
@@ -99,7 +99,7 @@ class Stream:
         return DECODERS[decoder](engine or self.engine, coded, lambda _: None)
 
     def products(self) -> Callable[[], None]:
-        """The bare matrix products that decoding cannot avoid: the same shapes, and nothing else."""
+        """Compute only the matrix products of decoding, of the same shapes."""
         horizon = self.engine.horizon
         shapes = [planes.shape[1:] for planes in self.planes]
         steps = max(step_count(h, w, horizon) for h, w in shapes)
@@ -126,7 +126,7 @@ class Stream:
 
 
 def large(engine: Engine) -> list[str]:
-    """1024 x 1024: decode beside the bare products, and encode."""
+    """1024 x 1024: decode and the bare products, and encode."""
     stream = Stream(engine, photograph(1024))
     variants: dict[str, Callable[[], object]] = {
         "bare products": stream.products(),
@@ -141,12 +141,12 @@ def large(engine: Engine) -> list[str]:
     with threadpool_limits(limits=1):  # again, for torch's own libraries, which are loaded by now
         seconds = medians(variants, rounds=5)
     bare = seconds["bare products"]
-    lines = ["| 1024 x 1024, 16 tiles | seconds | of the bare products |", "| --- | --- | --- |"]
-    return lines + [f"| {name} | {value:.2f} | {value / bare:.2f} |" for name, value in seconds.items()]
+    lines = report.table_head(["1024 x 1024, 16 tiles", "seconds", "of the bare products"])
+    return lines + [report.table_row([name, f"{s:.2f}", f"{s / bare:.2f}"]) for name, s in seconds.items()]
 
 
 def learning() -> list[str]:
-    """1024 x 1024 with networks that learn while they code, and as they are."""
+    """1024 x 1024 with networks that learn while they code, and with fixed ones."""
     variants: dict[tuple[str, bool, str], Callable[[], object]] = {}
     bits: dict[tuple[str, bool], float] = {}
     for name in ("fast", "default", "high"):
@@ -157,15 +157,15 @@ def learning() -> list[str]:
             variants[name, learns, "encode"] = stream.encode
             variants[name, learns, "decode"] = lambda stream=stream: stream.decode("sheared")
     seconds = medians(variants, ROUNDS)
-    lines = ["| 1024 x 1024 | bpd | encode, s | decode, s |", "| --- | --- | --- | --- |"]
+    lines = report.table_head(["1024 x 1024", "bpd", "encode, s", "decode, s"])
     for (name, learns), rate in bits.items():
         found = [f"{seconds[name, learns, way]:.2f}" for way in ("encode", "decode")]
-        lines.append(f"| {name}{'' if learns else ' --no-learn'} | {rate:.4f} | {' | '.join(found)} |")
+        lines.append(report.table_row([name + ("" if learns else " --no-learn"), f"{rate:.4f}", *found]))
     return lines
 
 
 def workers() -> list[str]:
-    """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes, the start of which counts."""
+    """A photograph of 768 x 512 on one thread, and on all cores: threads, or processes including their start."""
     cores = EncodeOptions().workers
     parallel.LEAST_FOR_THREADS = 0  # the program itself has no threads for so little work
 
@@ -182,10 +182,10 @@ def workers() -> list[str]:
         variants[f"{cores} threads", way] = whole
         variants[f"{cores} processes", way] = partial(in_processes, whole)
     seconds = medians(variants, ROUNDS)
-    lines = ["| 768 x 512, 2 tiles | encode, s | decode, s |", "| --- | --- | --- |"]
+    lines = report.table_head(["768 x 512, 2 tiles", "encode, s", "decode, s"])
     for name in dict.fromkeys(name for name, _ in variants):
         found = [f"{seconds[name, way]:.2f}" for way in ("encode", "decode")]
-        lines.append(f"| {name} | {' | '.join(found)} |")
+        lines.append(report.table_row([name, *found]))
     return lines
 
 
@@ -200,12 +200,10 @@ AUTHOR_SECONDS = {
 
 
 def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
-    """The thesis's Table 5.7: decoding time by decoder and side length, beside the author's own ratios."""
-    lines = [
-        "| side | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared "
-        "| author: sequential / sheared | author: parallel / sheared |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    """Table 5.7 of the thesis: decoding time by decoder and side length, with the author's own ratios."""
+    ratios = ["sequential / sheared", "parallel / sheared"]
+    heads = ["side", "sequential, s", "parallel, s", "sheared, s", *ratios, *(f"author: {each}" for each in ratios)]
+    lines = report.table_head(heads)
     for size in SIZES:
         stream = Stream(engine, photograph(size))
         fast = medians(
@@ -219,12 +217,12 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
         row += [f"{sequential / fast['sheared']:.0f}", f"{fast['parallel'] / fast['sheared']:.2f}"]
         author = AUTHOR_SECONDS[size]
         row += [f"{author[0] / author[2]:.1f}", f"{author[1] / author[2]:.2f}"]
-        lines.append(f"| {size} | " + " | ".join(cell.replace("nan", "-") for cell in row) + " |")
+        lines.append(report.table_row([size, *(cell.replace("nan", "-") for cell in row)]))
     return lines
 
 
 def small_images(engine: Engine) -> list[str]:
-    """100 images of CIFAR size in one call, against one by one and pixel by pixel."""
+    """100 images of CIFAR size in one call, one by one, and pixel by pixel."""
     image = photograph(320)
     streams = [Stream(engine, image[i : i + 32, j : j + 32]) for i in range(0, 320, 32) for j in range(0, 320, 32)]
 
@@ -245,8 +243,8 @@ def small_images(engine: Engine) -> list[str]:
     counts = {"one by one, sequential": len(few)}
     each = {name: value / counts.get(name, 100) for name, value in seconds.items()}
     best = each["100 together, sheared"]
-    lines = ["| 32 x 32 images | ms per image | times as long |", "| --- | --- | --- |"]
-    return lines + [f"| {name} | {1e3 * value:.1f} | {value / best:.1f} |" for name, value in each.items()]
+    lines = report.table_head(["32 x 32 images", "ms per image", "times as long"])
+    return lines + [report.table_row([name, f"{1e3 * s:.1f}", f"{s / best:.1f}"]) for name, s in each.items()]
 
 
 MEMORY = """
@@ -270,20 +268,16 @@ print(before, encoded, decoded)
 
 
 def memory() -> list[str]:
-    """Peak memory of a process that encodes, then decodes, above what it had with the image loaded."""
-    lines = ["| image | raw, MB | encode adds, MB | encode and decode add, MB |", "| --- | --- | --- | --- |"]
+    """Peak memory of a process that encodes, then decodes, above that with the image loaded."""
+    lines = report.table_head(["image", "raw, MB", "encode adds, MB", "encode and decode add, MB"])
     for size in (512, 1024, 2048):
         script = MEMORY.format(folder=str(Path(__file__).parent), size=size)
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         before, encoded, decoded = (int(word) / 1024 for word in done.stdout.split())
         raw = 3 * size * size / 2**20
-        lines.append(f"| {size} x {size} | {raw:.1f} | {encoded - before:.0f} | {decoded - before:.0f} |")
+        adds = (f"{peak - before:.0f}" for peak in (encoded, decoded))
+        lines.append(report.table_row([f"{size} x {size}", f"{raw:.1f}", *adds]))
     return lines
-
-
-def machine() -> str:
-    this = Machine.this()
-    return f"{this.processor}, Python {this.python}, NumPy {this.numpy}"
 
 
 def main() -> None:
@@ -323,12 +317,12 @@ def main() -> None:
                 parts.append("\n".join(measurement()))
                 print(parts[-1] + "\n", flush=True)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        command = " ".join(["python benchmarks/speed.py", *sys.argv[1:]])
         note = WITH if set(args.part or NUMPY_PARTS) <= {"learning", "workers", *CORE_PARTS} else WITHOUT
-        made = f"Made by `{command}` on {machine()}, one thread but for the parts threads and workers"
-        head = f"# Speed\n\n{made}; model `default` ({model.id.hex()}).\n{note}\n\n"
-        args.out.with_suffix(".md").write_text(head + "\n\n".join(parts) + "\n")
+        made = (
+            f"Made by `{report.command_line('benchmarks/speed.py')}` on {report.machine()}, one thread but for the "
+            f"parts threads and workers; model `default` ({model.id.hex()}).\n{note}"
+        )
+        report.write_report(args.out.with_suffix(".md"), report.document("Speed", made, *parts))
 
 
 if __name__ == "__main__":

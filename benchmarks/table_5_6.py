@@ -1,9 +1,9 @@
-"""The thesis's Table 5.6: whole file sizes of nelloc and its peers on every test set, with the thesis's figures beside.
+"""Table 5.6 of the thesis: file sizes of nelloc and its peers on every test set, with the thesis's values.
 
     python benchmarks/table_5_6.py --out benchmarks/results/table_5_6
 
-Joins what benchmarks/rate.py and benchmarks/peers.py measured (benchmarks/results/rate.csv and peers.csv), and draws
-it. Writes OUT.md and OUT.png.
+Joins the results of benchmarks/rate.py and benchmarks/peers.py (benchmarks/results/rate.csv and peers.csv), and draws
+them. Writes OUT.md and OUT.png.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib as mpl
 import peers
 import rate
+import report
 from images import ALL_SETS, IDX, SMALL_LIMIT
 
 RESULTS = Path(__file__).parent / "results"
@@ -57,25 +58,25 @@ gray models were not trained on, some of which go through the adaptive coder. "-
 
 
 def figures() -> dict[str, dict[str, float]]:
-    """Bits per dimension by set and codec."""
+    """Read bits per dimension by set and codec."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row in rate.read(RESULTS / "rate.csv"):
+    for row in report.read_rows(RESULTS / "rate.csv", rate.Row):
         total = sums[row.set, row.model]
         total[0] += 8 * row.bytes
         total[1] += row.samples
     for (name, model), (bits, samples) in sums.items():
         found[name][model] = bits / samples
-    for peer in peers.read(RESULTS / "peers.csv"):
+    for peer in report.read_rows(RESULTS / "peers.csv", peers.Row):
         if peer.bpd not in ("lossy", "failed", "skipped"):
             found[peer.set][peer.peer] = float(peer.bpd)
     return found
 
 
 def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
-    """Sets down, codecs across, as Markdown."""
+    """Format sets down, codecs across, as Markdown."""
     heads = [f"`{c}`" if c in MODELS else c for c in columns]
-    lines = ["| set | " + " | ".join([*heads, *THESIS]) + " |", "| --- |" + " --- |" * (len(columns) + len(THESIS))]
+    lines = []
     for name in (s for s in ALL_SETS if s in found):
         best = min(found[name].values())
         cells = []
@@ -83,12 +84,12 @@ def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
             value = found[name].get(column)
             cells.append("-" if value is None else f"**{value:.3f}**" if value == best else f"{value:.3f}")
         cells += [f"{rates[name]:.2f}" if name in rates else "" for rates in THESIS.values()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, *cells])
+    return report.table(["set", *heads, *THESIS], lines)
 
 
 def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> None:
-    """Each codec's size as a share of PNG's, set by set; the thesis's rates likewise."""
+    """Draw each codec's size as a share of PNG's, set by set, and the thesis's rates likewise."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
@@ -98,7 +99,7 @@ def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> 
         own, published = column in MODELS, column in THESIS
         rates = THESIS[column] if published else {n: found[n][column] for n in names if column in found[n]}
         shares = {names.index(n): rate / found[n][PNG] for n, rate in rates.items()}
-        # What is beyond the axis sits at its end, as an arrow.
+        # Values beyond the axis are arrows at its end.
         for marker, inside in (("o" if own else MARKERS.get(column, "D"), True), (">", False)):
             points = [(min(x, WIDEST), y) for y, x in shares.items() if (x <= WIDEST) == inside]
             if points or inside:
@@ -135,9 +136,8 @@ def main() -> None:
     measured = {codec for rates in found.values() for codec in rates}
     columns = [*MODELS, *(peer for peer in COLOURS if peer in measured and peer not in MODELS)]
     command = "`python benchmarks/table_5_6.py --out benchmarks/results/table_5_6`"
-    text = f"# Table 5.6\n\nMade by {command}.\n\n{table(found, columns)}{NOTES}\n![sizes]({args.out.name}.png)\n"
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.with_suffix(".md").write_text(text)
+    parts = table(found, columns), NOTES.strip("\n"), f"![sizes]({args.out.name}.png)"
+    report.write_report(args.out.with_suffix(".md"), report.document("Table 5.6", f"Made by {command}.", *parts))
     plot(found, columns, args.out.with_suffix(".png"))
 
 

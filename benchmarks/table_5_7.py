@@ -1,24 +1,24 @@
-"""The thesis's Table 5.7 on the thesis's own images: seconds to decode, by decoder.
+"""Table 5.7 of the thesis on the thesis's own images: seconds to decode, by decoder.
 
     python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7
     python benchmarks/table_5_7.py --data ../shared/data --out benchmarks/results/table_5_7 --sequential thesis-1024/1
 
-The seconds are those of the processor, one thread, which other work on the machine changes little. --sequential also
-decodes pixel by pixel, which takes minutes; speed.py --part decoders has more of that. Every stream is first decoded
-and compared. Writes OUT.md and OUT.csv; rows of images and decoders that are not measured this time are kept.
+The seconds are CPU time of one thread, which other work on the machine changes little. --sequential also decodes pixel
+by pixel, which takes minutes; speed.py --part decoders has more of that. Every stream is first decoded and compared.
+Writes OUT.md and OUT.csv; rows of images and decoders that are not measured this time are kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import report
 from images import load
-from speed import AUTHOR_SECONDS, Stream, machine
+from speed import AUTHOR_SECONDS, Stream
 from threadpoolctl import threadpool_limits
 
 from nelloc.bench.timing import medians
@@ -31,7 +31,7 @@ COMMAND = "python benchmarks/table_5_7.py --data ../shared/data --out benchmarks
 
 @dataclass(frozen=True)
 class Row:
-    """One image: seconds by decoder, "" where they were not measured."""
+    """Result of one image: seconds by decoder, "" where they were not measured."""
 
     image: str
     size: str
@@ -42,7 +42,7 @@ class Row:
 
 
 def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
-    """Decode one image with each decoder."""
+    """Time one image with each decoder."""
     model = model_store.find_for(3 if image.ndim == 3 else 1)
     stream = Stream(Engine.of(model, backends.prepare(model, "numpy")), image)
     walks = ("parallel", "sheared", *(("sequential",) if sequential else ()))
@@ -53,35 +53,40 @@ def measure(name: str, image, old: Row | None, sequential: bool) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as Markdown."""
-    lines = [
-        "| image | size | sequential, s | parallel, s | sheared, s | sequential / sheared | parallel / sheared |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+    """Format the rows as Markdown."""
+    heads = [
+        "image",
+        "size",
+        "sequential, s",
+        "parallel, s",
+        "sheared, s",
+        "sequential / sheared",
+        "parallel / sheared",
     ]
+    lines = []
     for row in rows:
         cells = [row.image, row.size, *(s or "-" for s in (row.sequential, row.parallel, row.sheared))]
         for walk, digits in ((row.sequential, 0), (row.parallel, 2)):
             cells.append(f"{float(walk) / float(row.sheared):.{digits}f}" if walk else "-")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    return report.table(heads, lines)
 
 
 def write(out: Path, rows: list[Row]) -> None:
-    """The rows as OUT.csv and OUT.md."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    """Write the rows as OUT.csv and OUT.md."""
+    report.write_rows(out.with_suffix(".csv"), Row, rows)
     sequential, parallel, sheared = AUTHOR_SECONDS[1024]
     models = ", ".join(dict.fromkeys(row.model for row in rows))
-    out.with_suffix(".md").write_text(
-        f"# Table 5.7\n\nMade by `{COMMAND}` on {machine()}, in seconds of the processor; models {models}.\n\n"
-        f"{table(rows)}\nThe thesis author's program, r = 0, 1024 x 1024, on a laptop's processor: {sequential} s "
+    text = report.document(
+        "Table 5.7",
+        f"Made by `{COMMAND}` on {report.machine()}, in seconds of the processor; models {models}.",
+        table(rows),
+        f"The thesis author's program, r = 0, 1024 x 1024, on a laptop's processor: {sequential} s "
         f"sequential, {parallel} s parallel, {sheared} s sheared (the outputs of its published notebooks), ratios "
         f"{sequential / sheared:.1f} and {parallel / sheared:.2f}. Its network and machine are others: only ratios "
-        "compare. All sides, with sequential decoding of 1024 x 1024: [decoders.md](decoders.md).\n"
+        "compare. All sides, with sequential decoding of 1024 x 1024: [decoders.md](decoders.md).",
     )
+    report.write_report(out.with_suffix(".md"), text)
 
 
 def main() -> None:
@@ -91,11 +96,7 @@ def main() -> None:
     parser.add_argument("--sequential", action="append", default=[], metavar="SET/IMAGE", help="pixel by pixel too")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    path = args.out.with_suffix(".csv")
-    found = {}
-    if path.exists():
-        with path.open(newline="") as file:
-            found = {row["image"]: Row(**row) for row in csv.DictReader(file)}
+    found = {row.image: row for row in report.read_rows(args.out.with_suffix(".csv"), Row)}
     arrays = {f"{name}/{key}": array for name in SETS for key, array in load(args.data, name).items()}
     wanted = list(dict.fromkeys([*args.images, *args.sequential])) or list(arrays)
     with threadpool_limits(limits=1):

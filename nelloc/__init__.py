@@ -15,7 +15,8 @@ from nelloc.errors import NellocError, NellocWarning
 
 if TYPE_CHECKING:
     from nelloc.api import decode, decode_many, encode, encode_many
-    from nelloc.codec.options import DecodeOptions, EncodeOptions, Progress
+    from nelloc.codec.options import DecodeOptions, EncodeOptions
+    from nelloc.codec.progress import Progress
     from nelloc.codec.tiling import Rectangle
     from nelloc.files.batch.run import compress_folder, decompress_folder
     from nelloc.files.convert import compress, decompress, verify
@@ -26,7 +27,8 @@ __version__ = "1.0.0"
 
 _HOMES = {
     "api": ("decode", "decode_many", "encode", "encode_many"),
-    "codec.options": ("DecodeOptions", "EncodeOptions", "Progress"),
+    "codec.options": ("DecodeOptions", "EncodeOptions"),
+    "codec.progress": ("Progress",),
     "codec.tiling": ("Rectangle",),
     "files.batch.run": ("compress_folder", "decompress_folder"),
     "files.convert": ("compress", "decompress", "verify"),

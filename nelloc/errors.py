@@ -6,10 +6,10 @@ class NellocError(Exception):
 
 
 class NellocWarning(UserWarning):
-    """Something is left out that cannot be trusted here; results are the same, later."""
+    """Warning about a component that cannot be trusted here and is left out: equal results, more slowly."""
 
 
-# What to do about a damaged file.
+# Advice in errors about a damaged file.
 RESTORE = "get the file again from its source or a backup"
 
 

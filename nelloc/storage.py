@@ -1,4 +1,4 @@
-"""Files on disk: read as they were at one moment, written whole or not at all, and never in place of another."""
+"""Files on disk: consistent reads, atomic writes, and no silent replacement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,29 +21,29 @@ except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
 
 _TEMPORARY = re.compile(r"\.nelloc-[0-9a-f]{16}\.part")
-# What a system says that cannot sync folders, or lets nobody open them.
+# Errors of systems that cannot sync folders, or cannot open them.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file's bytes, and what the system said of the file when they were read."""
+    """Bytes of a file, and its status when they were read."""
 
     data: bytes
     status: os.stat_result
 
     @property
     def modified(self) -> int:
-        """When the file was modified last, in nanoseconds."""
+        """Modification time in nanoseconds."""
         return self.status.st_mtime_ns
 
     @property
     def version(self) -> tuple[int, ...]:
-        """What tells the file, as it was, from others and from itself after a change."""
+        """Identity of the file: device, inode, size, mtime."""
         return _version(self.status)
 
     def is_still(self, path: Path) -> bool:
-        """True if the file at ``path`` is the one that was read, and unchanged. Raises OSError if it is gone."""
+        """Return True if the file at ``path`` is the one that was read, unchanged. Raises OSError if it is gone."""
         return _version(os.stat(path)) == _version(self.status)
 
 
@@ -52,12 +52,12 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
 
 
 def read(path: Path) -> bytes:
-    """A file's bytes. Raises NellocError if it cannot be read."""
+    """Read a file. Raises NellocError if it cannot be read."""
     return read_input(path).data
 
 
 def read_input(path: Path) -> Input:
-    """A file's bytes and status. Raises NellocError if it cannot be read, or changes meanwhile."""
+    """Read a file with its status. Raises NellocError if it cannot be read, or changes meanwhile."""
     try:
         with open(path, "rb") as file:
             before = os.fstat(file.fileno())
@@ -71,11 +71,26 @@ def read_input(path: Path) -> Input:
     return Input(data, after)
 
 
-def file_path(name: str | Path) -> Path:
-    """The path of a file to be written.
+def files_below(folder: Path, suffixes: Collection[str]) -> tuple[list[Path], list[NellocError]]:
+    """List the files below a folder with one of these extensions, by name; and an error for each unreadable folder.
 
-    Raises NellocError for a name that can only be that of a folder, as one with a slash at its end: a ``Path`` has
-    lost the slash.
+    Extensions are in lower case, and match those of files in any case. Links to folders are not followed.
+    """
+    errors: list[NellocError] = []
+    found = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=lambda error: errors.append(unreadable(error.filename, error)))
+        for name in names
+        if os.path.splitext(name)[1].lower() in suffixes
+    ]
+    return sorted(found), errors
+
+
+def file_path(name: str | Path) -> Path:
+    """Convert the name of a file to be written to a path.
+
+    Raises NellocError for a name that can only be a folder's, such as one with a slash at its end: a ``Path`` loses the
+    slash.
     """
     if os.path.basename(name) in ("", os.curdir, os.pardir):
         raise NellocError(f"{os.fspath(name) or 'the empty name'}: names a folder; give a file name")
@@ -102,9 +117,23 @@ def check_target(source: Path, target: Path, force: bool) -> None:
 def write(target: Path, data: bytes, force: bool, modified: int | None = None, *, sync: bool = True) -> None:
     """Write ``target`` whole or not at all: a synced temporary file beside it, then a rename.
 
-    ``modified`` is the modification time that it gets, in nanoseconds, by default now. Without ``sync`` the rename
-    itself is left to ``sync_folder``. Raises NellocError if the target exists and ``force`` is not set, or if it
-    cannot be written.
+    Parameters
+    ----------
+    target : Path
+        File to write.
+    data : bytes
+        Its content.
+    force : bool
+        Replace an existing file.
+    modified : int, optional
+        Modification time in nanoseconds; by default now.
+    sync : bool
+        Make the new name durable, too; otherwise that is left to ``sync_folder``.
+
+    Raises
+    ------
+    NellocError
+        If the target exists and ``force`` is not set, or if it cannot be written.
     """
     temporary = target.with_name(f".nelloc-{secrets.token_hex(8)}.part")
     try:
@@ -136,7 +165,7 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, durably, where they are missing. Raises NellocError if that cannot be done."""
+    """Create a folder and its missing parents, durably. Raises NellocError if that fails."""
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +182,7 @@ def sync_path(folder: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make what a file holds durable. Raises OSError if the disk fails."""
+    """Make the content of a file durable. Raises OSError if the disk fails."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
 
@@ -174,7 +203,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that killed writers left in ``folder``; those still being written are locked."""
+    """Remove temporary files of killed writers from ``folder``; those still being written are locked."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError):
@@ -184,7 +213,13 @@ def remove_leftovers(folder: Path) -> None:
                     _remove_unless_locked(folder / name)
 
 
+def unreadable(source: str | Path, error: OSError) -> NellocError:
+    """Error for a file or folder that cannot be read."""
+    return NellocError(f"{source}: cannot be read ({error.strerror}); check its name and permissions")
+
+
 def unwritable(target: Path, error: OSError) -> NellocError:
+    """Error for a target that cannot be written."""
     return NellocError(f"{target}: cannot be written ({error.strerror}); check its name, permissions and free space")
 
 
@@ -193,7 +228,7 @@ def _exists(target: Path) -> NellocError:
 
 
 def _create(temporary: Path) -> int:
-    """The descriptor of a new file, locked."""
+    """Create a file, locked, and return its descriptor."""
     while True:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         if fcntl is None:
@@ -202,12 +237,12 @@ def _create(temporary: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor
-        os.close(descriptor)  # it was taken for a leftover before it had its lock
+        os.close(descriptor)  # it was removed as a leftover before it was locked
 
 
 @contextlib.contextmanager
 def _keeping_lock(descriptor: int) -> Iterator[None]:
-    """Hold a file's lock though its descriptor be closed: some systems do not rename files that are open."""
+    """Keep a file's lock after its descriptor is closed: some systems cannot rename open files."""
     if fcntl is None:
         yield
         return

@@ -1,42 +1,44 @@
-"""Numbers of variable length, and reading bytes in order."""
+"""Integers of variable length (LEB128), and a cursor for reading bytes in order."""
 
 from __future__ import annotations
 
 
 class MalformedError(Exception):
-    """Bytes that no writer makes. Whoever knows the file's name turns it into a NellocError."""
+    """Bytes that no writer makes. Callers that know the file's name convert it to NellocError."""
 
 
 class EndError(MalformedError):
-    """The bytes end too early."""
+    """Unexpected end of the bytes."""
 
 
 class Cursor:
-    """Reads bytes from their start."""
+    """Reader of bytes from their start."""
 
     def __init__(self, data: bytes):
         self.data, self.position = data, 0
 
     @property
     def ended(self) -> bool:
+        """True if no bytes are left."""
         return self.position == len(self.data)
 
     def take(self, count: int) -> bytes:
-        """The next ``count`` bytes. Raises EndError if there are fewer."""
+        """Read the next ``count`` bytes. Raises EndError if there are fewer."""
         if count > len(self.data) - self.position:
             raise EndError(f"ends at byte {len(self.data)}")
         self.position += count
         return self.data[self.position - count : self.position]
 
     def rest(self) -> bytes:
-        """All bytes that are left."""
+        """Read all bytes that are left."""
         return self.take(len(self.data) - self.position)
 
     def byte(self) -> int:
+        """Read a byte as an integer. Raises EndError at the end."""
         return self.take(1)[0]
 
     def varint(self) -> int:
-        """LEB128, at most five bytes, in its shortest form. Raises MalformedError for another."""
+        """Read a LEB128 number of at most five bytes, in its shortest form. Raises MalformedError for another."""
         value = 0
         for shift in range(0, 35, 7):
             byte = self.byte()
@@ -49,7 +51,7 @@ class Cursor:
 
 
 def varint(value: int) -> bytes:
-    """The LEB128 form of ``value``, 0 to 2**35 - 1."""
+    """Serialise ``value``, 0 to 2**35 - 1, as LEB128."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

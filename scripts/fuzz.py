@@ -1,14 +1,14 @@
-"""Feed nelloc files that nobody made on purpose: mutated ones, and forged ones whose checksums are right.
+"""Fuzz nelloc with mutated files, and with forged ones whose checksums are right.
 
-    python scripts/fuzz.py --runs 100000          # random mutations; prints what was found
+    python scripts/fuzz.py --runs 100000          # random mutations; prints findings
     python scripts/fuzz.py --atheris --runs 100000   # guided by coverage; needs atheris
-    python scripts/fuzz.py --make-corpus          # adds what is missing of scripts/fuzz_corpus
+    python scripts/fuzz.py --make-corpus          # adds missing files to scripts/fuzz_corpus
 
-Every input must be refused with NellocError, or decode: a file that was only mutated to the pixels that it had, a
-forged one to an image of the announced size, which every output format holds or refuses. Image files are inputs too:
-they are refused, or read, as a whole and in slices, and written. Nothing may take more than a second of processor
-time, and memory is bounded by the pixels that --max-pixels allows. Model files are inputs too. Exit status 1 if a
-promise was broken; the input is then written to --out.
+Every input must be refused with NellocError, or decode: a file that was only mutated to its original pixels, a forged
+one to an image of the announced size, which every output format holds or refuses. Image files are inputs too: they are
+refused, or read, as a whole and in slices, and written. Nothing may take more than a second of CPU time, and memory is
+bounded by the pixels that --max-pixels allows. Model files are inputs too. Exit status 1 if a promise was broken; the
+input is then written to --out.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ from nelloc.image.kinds import Kind
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "fuzz_corpus"
 MODELS = (ROOT / "tests" / "golden" / "model.nlm", ROOT / "tests" / "golden" / "model-gray.nlm")
-# So small that decoding what is announced takes far less than SECONDS.
+# Small enough to decode an announced image in far less than SECONDS.
 MAX_PIXELS = 1 << 12
 SECONDS = 1.0
 MEGABYTES = 300  # that all of a run may add to what the process had before
 
 
 class BrokenPromiseError(Exception):
-    """What went wrong with an input."""
+    """Promise broken by an input."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A file of the corpus, and what it decodes to."""
+    """File of the corpus, and its decoded image."""
 
     name: str
     data: bytes
@@ -64,7 +64,7 @@ class Seed:
 
 @contextmanager
 def numbered() -> Iterator[None]:
-    """A time in which the small model has a number, as shipped ones do, so that there are files of the short layout."""
+    """Context in which the small model has a number, like shipped ones, so that there are files of the short layout."""
     MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
     try:
         yield
@@ -77,13 +77,13 @@ def options() -> nelloc.DecodeOptions:
 
 
 def decoded(data: bytes) -> Pixels:
-    """The image in .nlc bytes, whole and as a region of one pixel. Raises NellocError."""
+    """Decode .nlc bytes, whole and as a region of one pixel. Raises NellocError."""
     (pixels,) = decoding.decode_files([decoding.open_file(data, "input", options())], ["input"], options())
     return pixels
 
 
 def check_file(data: bytes, original: Pixels | None) -> str:
-    """Decode ``data``, which was made from ``original`` by mutation, or forged. Returns what came of it."""
+    """Decode ``data``, made from ``original`` by mutation, or forged; return the outcome."""
     start = time.process_time()
     try:
         head = container.parse_head(data, "input", max_pixels=MAX_PIXELS)
@@ -102,7 +102,7 @@ def check_file(data: bytes, original: Pixels | None) -> str:
 
 
 def check_described(data: bytes) -> str:
-    """Decode a file with forged metadata, and write every output format of it. Returns what came of it."""
+    """Decode a file with forged metadata, and write it in every output format; return the outcome."""
     start = time.process_time()
     try:
         pixels = decoded(data)
@@ -115,7 +115,7 @@ def check_described(data: bytes) -> str:
 
 
 def check_image(data: bytes) -> str:
-    """Read an image file, and write every output format of it. Returns what came of it."""
+    """Read an image file, and write it in every output format; return the outcome."""
     start = time.process_time()
     found = fuzz_images.check(data)
     if time.process_time() - start > SECONDS:
@@ -147,7 +147,7 @@ def check_model(data: bytes) -> str:
 
 
 def mutated(random: Random, data: bytes, other: bytes) -> bytes:
-    """``data`` with a few random changes, some of them taken from ``other``."""
+    """Apply a few random changes to ``data``, some of them taken from ``other``."""
     out = bytearray(data)
     for _ in range(random.choice((1, 1, 1, 2, 4, 16))):
         place = random.randrange(len(out) + 1)
@@ -172,7 +172,7 @@ def mutated(random: Random, data: bytes, other: bytes) -> bytes:
 
 
 def forged(random: Random, seed: bytes, other: bytes) -> bytes:
-    """A file with right checksums whose parts were changed."""
+    """Change parts of a file and correct its checksums."""
     file = container.parse(seed)
     for _ in range(random.choice((1, 1, 2, 3))):
         match random.randrange(6):
@@ -204,14 +204,14 @@ def forged(random: Random, seed: bytes, other: bytes) -> bytes:
 
 
 def fitted(file: Container) -> bytes:
-    """The bytes of a file, with as many records as its size and kind ask for."""
+    """Give a file as many tile records as its size and kind need."""
     count = container.tile_count(file.height, file.width, file.tile) * len(file.groups)
     records = (file.records * (1 + count // max(1, len(file.records))))[:count]
     return container.pack(replace(file, records=records or (TileRecord(Method.CONSTANT, b""),) * count))
 
 
 def seeds() -> list[Seed]:
-    """The committed corpus, and those of its files that can have the short layout, in it."""
+    """Load the committed corpus, and its files in the short layout where that is possible."""
     files = {path.stem: path.read_bytes() for path in sorted(CORPUS.glob("*.nlc"))}
     repacked = {f"{name}, short": container.pack(container.parse(data)) for name, data in files.items()}
     files |= {name: data for name, data in repacked.items() if container.parse(data).short}
@@ -222,7 +222,7 @@ SORTS = ("mutated", "mutated", "forged", "model", "image", "described")
 
 
 def one_run(random: Random, corpus: list[Seed], models: list[bytes], images: list[bytes], folder: Path) -> str:
-    """The sort of an input, and what came of it. One that breaks a promise is written to ``folder``."""
+    """Run one input; return its kind and outcome. One that breaks a promise is written to ``folder``."""
     seed, other = random.choice(corpus), random.choice(corpus)
     sort = random.choice(SORTS)
     match sort:
@@ -246,7 +246,7 @@ def one_run(random: Random, corpus: list[Seed], models: list[bytes], images: lis
 
 
 def check(sort: str, data: bytes, seed: Seed, corpus: list[Seed]) -> str:
-    """What came of an input that was made from ``seed``."""
+    """Check an input made from ``seed``; return the outcome."""
     match sort:
         case "model":
             return check_model(data)
@@ -288,14 +288,14 @@ def run_atheris(runs: int, folder: Path) -> None:
     def one(data: bytes) -> None:
         check_file(data, None)
 
-    found = folder / "corpus"  # what is found goes into the first folder
+    found = folder / "corpus"  # findings go into the first folder
     found.mkdir(exist_ok=True)
     atheris.Setup([sys.argv[0], f"-runs={runs}", f"-artifact_prefix={folder}/", str(found), str(CORPUS)], one)
     atheris.Fuzz()
 
 
 def make_corpus() -> None:
-    """Small files of every kind and method of tile, with metadata and without."""
+    """Make small files of every kind and method of tile, with metadata and without."""
     random = np.random.default_rng(5)
     smooth = (100 + 40 * np.sin(np.arange(9)[:, None] / 3 + np.arange(11) / 4)).astype(np.uint8)
     colour = np.stack([smooth, smooth + 9, 255 - smooth], axis=2)

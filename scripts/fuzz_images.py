@@ -1,4 +1,4 @@
-"""The part of fuzz.py that reads image files that nobody made on purpose, and writes every output format."""
+"""Part of fuzz.py that reads malformed image files, and writes every output format."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from nelloc.image.metadata import (
 )
 
 TWELVE_BITS = Metadata((depth_item(12),))
-# So small that what is read and written of it takes no time.
+# Small enough to be read and written in no time.
 MAX_PIXELS = 1 << 12
 
 
 def files() -> dict[str, bytes]:
-    """Small files of every input format and most of their forms, with metadata where there can be some."""
+    """Make small files of every input format and most of their variants, with metadata where possible."""
     random = np.random.default_rng(3)
     colour, gray = random.integers(0, 256, (6, 9, 3), np.uint8), random.integers(0, 256, (6, 9), np.uint8)
     rgb, alpha = Image.fromarray(colour), Image.fromarray(np.dstack([colour, gray]))
@@ -93,14 +93,14 @@ def files() -> dict[str, bytes]:
 
 
 def tiff_of(samples: np.ndarray, **options) -> bytes:
-    """A file as tifffile writes it."""
+    """Make a TIFF file with tifffile."""
     out = io.BytesIO()
     tifffile.imwrite(out, samples, photometric="rgb", **options)
     return out.getvalue()
 
 
 def palette_of_8_bits() -> bytes:
-    """A TIFF file whose palette has entries of 8 bits."""
+    """Make a TIFF file whose palette has entries of 8 bits."""
     out = io.BytesIO()
     tifffile.imwrite(out, np.arange(54, dtype=np.uint8).reshape(6, 9), photometric="palette",
                      colormap=np.arange(768, dtype=np.uint16).reshape(3, 256) % 256)  # fmt: skip
@@ -108,7 +108,7 @@ def palette_of_8_bits() -> bytes:
 
 
 def bmp_of(bits: int, compression: int, body: bytes, colours: bytes = b"") -> bytes:
-    """A BMP file written by hand; masks come before its samples."""
+    """Make a BMP file; masks come before its samples."""
     masks = 12 if compression == 3 else 0
     start = 54 + len(colours) + masks
     head = struct.pack("<2sIIIIiiHHII", b"BM", 0, 0, start, 40, 9, 6, 1, bits, compression, len(body) - masks)
@@ -116,7 +116,7 @@ def bmp_of(bits: int, compression: int, body: bytes, colours: bytes = b"") -> by
 
 
 def camera() -> bytes:
-    """EXIF as cameras write it, with a directory inside."""
+    """Make EXIF like that of cameras, with a directory inside."""
     exif = Image.Exif()
     exif[271], exif[274], exif[256] = "a camera", 6, 9
     exif.get_ifd(0x8769)[33434] = 0.01
@@ -124,12 +124,12 @@ def camera() -> bytes:
 
 
 def repaired(data: bytes) -> bytes:
-    """A PNG file with right checksums, as far as its chunks go; other files as they are."""
+    """Correct the checksums of a PNG file, as far as its chunks go; other files are unchanged."""
     return png.pack(png.chunks(data)) if data.startswith(png.SIGNATURE) else data
 
 
 def check(data: bytes) -> str:
-    """Read ``data`` and write every format of it. Returns what came of it; raises anything but NellocError."""
+    """Read ``data`` and write every format; return the outcome. Raises anything but NellocError."""
     pixels = _read(data)
     with _sliced():
         again = _read(data)
@@ -153,7 +153,7 @@ def _read(data: bytes) -> Pixels | None:
 
 @contextmanager
 def _sliced() -> Iterator[None]:
-    """A time in which images are read in slices of a few rows, as big ones are."""
+    """Context in which images are read in slices of a few rows, like large ones."""
     known = slices.LARGE, slices._AT_ONCE
     slices.LARGE, slices._AT_ONCE = 1, 20
     try:
@@ -163,7 +163,7 @@ def _sliced() -> Iterator[None]:
 
 
 def write_all(pixels: Pixels) -> int:
-    """Write an image in every output format; returns how many hold it. Raises anything but NellocError."""
+    """Write an image in every output format; return how many hold it. Raises anything but NellocError."""
     held = 0
     for suffix in image.OUTPUT_SUFFIXES:
         try:
@@ -184,7 +184,7 @@ def _check_sentence(error: NellocError) -> None:
 
 
 def items() -> list[Item]:
-    """An item of each type."""
+    """Make an item of each type."""
     return [
         Item(ItemType.ICC, bytes(30)),
         Item(ItemType.EXIF, camera().removeprefix(b"Exif\0\0")),
@@ -202,7 +202,7 @@ def items() -> list[Item]:
 
 
 def redescribed(random: Random, data: bytes, mutate: Callable[[Random, bytes, bytes], bytes]) -> bytes:
-    """A .nlc file whose metadata and palette were changed before they were packed, with right checksums."""
+    """Change metadata and palette of an .nlc file before they are packed, with right checksums."""
     file = container.parse(data)
     sections = {section.type: section.data for section in file.sections}
     found = items()

@@ -1,12 +1,12 @@
-"""Metadata of every sort through .nlc files into every format, compared value by value with exiftool and tifffile.
+"""Metadata of every kind through .nlc files into every format, compared value by value by exiftool and tifffile.
 
     python scripts/fuzz_metadata.py --cases 20000
 
 Makes image files of PNG, TIFF, BigTIFF, JPEG, WebP, GIF and PPM with random legal metadata: chunks, tags of every type,
-texts of many scripts, profiles, comments. Each is compressed to .nlc and decompressed to PNG, TIFF and WebP. What
-exiftool reads of the first file it must read of the others, and tifffile of TIFF files too, unless nelloc says that it
-is not kept. Needs exiftool (Debian: libimage-exiftool-perl). Exit status 1 if something differs that was not named; the
-first such files are written to --out.
+texts of many scripts, profiles, comments. Each is compressed to .nlc and decompressed to PNG, TIFF and WebP. Values
+that exiftool reads from the first file it must read from the others, and tifffile from TIFF files too, unless nelloc
+names them as not kept. Needs exiftool (Debian: libimage-exiftool-perl). Exit status 1 if a difference was not named;
+the first such files are written to --out.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ AT_ONCE = 40  # cases for one call of exiftool
 
 @dataclass
 class Made:
-    """A file that was made: its format, its bytes, and of each output the bytes and what was named."""
+    """Generated file: its format, its bytes, and for each output the bytes and the names of lost metadata."""
 
     file_format: str
     data: bytes
@@ -63,7 +63,7 @@ class Made:
 
 
 def text(random: Random, *, latin: bool = False, most: int = 30) -> str:
-    """Random text of one script, or of Latin-1; it neither begins nor ends with a space."""
+    """Random text of one script, or of Latin-1, without space at start or end."""
     low, high = random.choice(SCRIPTS[:2] if latin else SCRIPTS)
     letters = "".join(chr(random.randint(low, high)) for _ in range(random.randint(1, most)))
     return letters.strip() or "x"
@@ -96,7 +96,7 @@ def undefined(random: Random) -> tuple[int, bytes]:
 
 
 def any_type(random: Random) -> tuple[int, Any]:
-    """Values of any type, for private tags."""
+    """Random values of any type, for private tags."""
     type_ = random.choice((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12))
     count = random.randint(1, 9)
     if type_ == 2:
@@ -141,13 +141,13 @@ _OF_AN_IMAGE = (256, 257, 258, 259, 262, 273, 277, 278, 279)
 
 
 def some(random: Random, tags: dict[int, Callable[[Random], tuple[int, Any]]]) -> dict[int, tuple[int, Any]]:
-    """Values of some of the tags."""
+    """Random values of some of the tags."""
     chosen = random.sample(sorted(tags), random.randint(0, min(6, len(tags))))
     return {tag: tags[tag](random) for tag in chosen}
 
 
 def exif(random: Random) -> bytes:
-    """EXIF, as it is in PNG, JPEG and WebP files."""
+    """Random EXIF as in PNG, JPEG and WebP files."""
     children = {tag: child for tag, child in ((34665, some(random, EXIF)), (34853, some(random, GPS))) if child}
     first = some(random, FIRST) | {274: (3, (1,))}
     order = random.choice("<>")
@@ -156,7 +156,7 @@ def exif(random: Random) -> bytes:
 
 
 def without_image(data: bytes, order: str) -> bytes:
-    """A TIFF structure whose first directory has lost the tags of an image."""
+    """Remove the image's tags from the first directory of a TIFF structure."""
     from nelloc.image.formats.tiff import structure
 
     _, first = structure.read(data)
@@ -176,7 +176,7 @@ def xmp(random: Random) -> bytes:
 
 
 def profile(random: Random) -> bytes:
-    """A profile with the head of one, and a random copyright."""
+    """Profile with a valid header, and a random copyright."""
     words = text(random, latin=True).encode("ascii", "replace") + b"\0"
     body = b"text\0\0\0\0" + words
     size = 128 + 4 + 12 + len(body)
@@ -333,7 +333,7 @@ WEIGHTS = (30, 30, 5, 20, 8, 4, 3)
 
 
 def make(random: Random) -> Made:
-    """A file, and what became of it in each format that holds its pixels."""
+    """Make a file, and convert it to each format that holds its pixels."""
     (name,) = random.choices(tuple(FORMATS), WEIGHTS)
     made = Made(name, FORMATS[name](random))
     pixels = image.read(made.data, name)
@@ -371,7 +371,7 @@ _PER_METRE = {1: 0.0, 2: 10_000 / 254, 3: 100.0}
 
 
 def facts(tags: dict[str, Any]) -> dict[str, Any]:
-    """What exiftool reads of a file, under names that belong to no format; nothing of how samples are stored."""
+    """Values that exiftool reads from a file, under names independent of the format, except about storage."""
     found: dict[str, Any] = {}
     has_iptc = any(name.startswith("IPTC:") for name in tags)
     for name, value in tags.items():
@@ -394,7 +394,7 @@ def facts(tags: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolution(tags: dict[str, Any]) -> tuple[float, float, bool] | None:
-    """Pixels per metre, and True; or a ratio, and False; None if nothing is told."""
+    """Pixels per metre, and True; or a ratio, and False; None if there is no resolution."""
     if "PNG-pHYs:PixelsPerUnitX" in tags:
         x, y, unit = (tags[f"PNG-pHYs:{name}"] for name in ("PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits"))
         return (x, y, True) if unit else (x / y, 1.0, False)
@@ -412,7 +412,7 @@ def _resolution(tags: dict[str, Any]) -> tuple[float, float, bool] | None:
     return None
 
 
-# A beginning of a fact's name, and of the names by which nelloc says that such a thing is not kept.
+# Prefix of a fact's name, and prefixes of the names under which nelloc reports it as not kept.
 _EXCUSES = (
     (_EXIF_GROUPS, ("TIFF tag", "EXIF", "GPS tag", "Interoperability tag")),
     (("XMP",), ("XMP", "extended XMP")),
@@ -428,7 +428,7 @@ _EXCUSES = (
 
 
 def differences(made: Made, read: dict[str, dict[str, Any]]) -> list[str]:
-    """What of the file is another value, or gone, or new in an output, and was not named."""
+    """Values of the file that are changed or missing in an output, and were not named."""
     before = facts(read[""])
     found = []
     for suffix, (data, named) in made.outputs.items():
@@ -455,10 +455,9 @@ def _same(name: str, mine: Any, other: Any) -> bool:
 
 
 def _plain(value: Any) -> list[str]:
-    """A value as sorted texts: exiftool's order of equal tags is not that of the file.
+    """Value as sorted texts: exiftool's order of equal tags differs from the file's.
 
-    Of comments in a PPM file it makes one text. The zero byte at the end of a text it shows of TIFF files, and not of
-    BigTIFF.
+    It joins the comments of a PPM file, and shows the zero byte at the end of a text for TIFF, but not for BigTIFF.
     """
     if isinstance(value, list):
         return sorted(text for one in value for text in _plain(one))
@@ -485,7 +484,7 @@ def _tag_differences(made: Made, data: bytes, named: tuple[str, ...]) -> list[st
 
 
 def run(cases: int, seed: int, out: Path | None = None) -> Counter[str]:
-    """How many files of each format there were, and differences that were not named, under "differences"."""
+    """Count files of each format, and, under "differences", differences that were not named."""
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it has opinions on values
     random, counts, shown = Random(seed), Counter[str](), 0
     with tempfile.TemporaryDirectory() as folder, outside_readers.ExifTool() as exiftool:

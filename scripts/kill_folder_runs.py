@@ -1,15 +1,15 @@
-"""Kill runs over a folder at random moments, and look at what is left.
+"""Kill runs over a folder at random moments, and check the files.
 
     for seed in 0 1 2 3 4 5 6 7 8; do
         python scripts/kill_folder_runs.py --kills 30 --seed $seed --out benchmarks/results/kills.md
     done
 
-A run compresses or decompresses a tree of small images, in one process or two, with or without --rm, and gets
-SIGKILL, alone or with its processes, at a random moment: some milliseconds after a number of targets, drawn at random,
-is there, or at the next temporary file that is seen. After each kill every target must be absent or whole, with its
-input's modification time, and every input must be there unless its target is. Runs over one tree are killed up to six
-times; then one is left to finish, and must leave all targets, and nothing else. Runs are forked from this process,
-which has imported what they need, so that moments fall into their work.
+A run compresses or decompresses a tree of small images, in one process or two, with or without --rm, and gets SIGKILL,
+alone or with its processes, at a random moment: some milliseconds after a number of targets, drawn at random, exists,
+or at the next temporary file. After each kill every target must be absent or whole, with its input's modification time,
+and every input must exist unless its target does. Runs over one tree are killed up to six times; then one is left to
+finish, and must leave all targets, and nothing else. Runs are forked from this process, which has imported all modules,
+so that kills hit their work.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TEMPORARY = ".nelloc-*.part"
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of run, and the flags that it gets."""
+    """Kind of run, and its flags."""
 
     command: str
     jobs: int
@@ -61,7 +61,7 @@ CASES = [
 
 @dataclass(frozen=True)
 class Trees:
-    """The inputs of a direction, and the outputs that an undisturbed run makes of them: bytes and times by name."""
+    """Inputs of a direction, and the outputs of an undisturbed run: bytes and times by name."""
 
     folder: Path
     inputs: dict[str, tuple[bytes, int]]
@@ -69,23 +69,23 @@ class Trees:
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Bytes and modification times of all files below a folder, but temporary ones, by their names."""
+    """Bytes and modification times of all files below a folder, except temporary ones, by their names."""
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.match(TEMPORARY))
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
 
 
 def temporary(folder: Path) -> list[Path]:
-    """The temporary files below a folder."""
+    """List temporary files below a folder."""
     return list(folder.rglob(TEMPORARY))
 
 
 def count_of(folder: Path) -> int:
-    """How many files there are below a folder, but temporary ones."""
+    """Number of files below a folder, except temporary ones."""
     return sum(not path.match(TEMPORARY) for path in folder.glob("*/*/*.*"))
 
 
 def make_images(folder: Path, count: int) -> None:
-    """A tree of small images; every other file is too large to be coded together with others, for a long text."""
+    """Make a tree of small images; every other file is too large to be coded together with others, by a long text."""
     draw = np.random.default_rng(1)
     for number in range(count):
         path = folder / f"{number % 3}" / "below" / f"{number:02}.png"
@@ -98,7 +98,7 @@ def make_images(folder: Path, count: int) -> None:
 
 
 def start(case: Case, source: Path, target: Path, model: str) -> int:
-    """Start a run in a process, and process group, of its own; returns its number."""
+    """Start a run in its own process and process group; return its id."""
     arguments = [case.command, "-r", str(source), "--output-dir", str(target), "--threads", "1", "--model", model]
     if case.command == "compress" and not case.remove:
         arguments.append("--no-verify")
@@ -124,7 +124,7 @@ def finish(case: Case, source: Path, target: Path, model: str) -> None:
 
 
 def kill_one(case: Case, source: Path, target: Path, model: str, count: int, draw: random.Random) -> bool:
-    """Start a run that makes ``count`` targets in all, and kill it; False if it was done before."""
+    """Start a run that makes ``count`` targets in total, and kill it; return False if it ended before."""
     wanted = draw.randrange(count_of(target), count + 1)
     at_writing, delay = draw.random() < 0.5, draw.random() * 0.03
     run = start(case, source, target, model)
@@ -147,7 +147,7 @@ def kill_one(case: Case, source: Path, target: Path, model: str, count: int, dra
 
 
 def wait_for_group(group: int) -> None:
-    """Wait until the processes of a killed run have seen that it is gone, and ended."""
+    """Wait until the processes of a killed run have noticed and ended."""
     for _ in range(3000):
         try:
             os.killpg(group, 0)
@@ -172,7 +172,7 @@ def check(case: Case, trees: Trees, source: Path, target: Path) -> None:
 
 
 def run_tree(case: Case, trees: Trees, model: str, kills: int, draw: random.Random, counts: Counter[str]) -> None:
-    """Kill runs over one tree so many times at most, then let one finish."""
+    """Kill runs over one tree, up to a number of times, then let one finish."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in"), Path(folder, "out")
         shutil.copytree(trees.folder, source)
@@ -196,7 +196,7 @@ HEAD = ("killed", "nothing done", "a part done", "all done", "temporary files le
 
 
 def table(counts: dict[str, Counter[str]]) -> str:
-    """The figures of each kind of run, and of all, as Markdown."""
+    """Format the counts of each kind of run, and of all, as Markdown."""
     lines = ["| run | " + " | ".join(HEAD) + " |", "| --- " * (len(HEAD) + 1) + "|"]
     for name, count in [*counts.items(), ("all", sum(counts.values(), Counter()))]:
         lines.append(f"| {name} | " + " | ".join(str(count[key]) for key in HEAD) + " |")
@@ -204,7 +204,7 @@ def table(counts: dict[str, Counter[str]]) -> str:
 
 
 def earlier(path: Path) -> tuple[list[str], dict[str, Counter[str]]]:
-    """The seeds and figures that a file holds already."""
+    """Read the seeds and counts in a file."""
     if not path.exists():
         return [], {}
     seeds, counts = "", {}

@@ -1,4 +1,4 @@
-"""Make golden files that are not there yet. Existing ones are never touched: they must decode for ever.
+"""Make missing golden files. Existing ones are never changed: they must decode for ever.
 
 python scripts/make_golden.py
 """
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:
-    """An image of each kind but those above, and one with metadata of every sort that PNG has."""
+    """Make an image of each further kind, and one with all metadata that PNG supports."""
     small = photograph[3:18, 8:28]
     gray = np.asarray(Image.fromarray(small).convert("L"))
     alpha = np.tile(np.arange(20, dtype=np.uint8) * 13, (15, 1))
@@ -167,7 +167,7 @@ def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:
 
 
 def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[Way | None]]]:
-    """Images for the adaptive coder, and the way of each of their tiles; None for one that is stored."""
+    """Make images for the adaptive coder, and the form of each of their tiles; None for a stored one."""
     steps = photograph[:45, :48] // 64 * 64
     blocks = steps[::3, ::4].repeat(3, axis=0).repeat(4, axis=1)
     noise = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
@@ -192,7 +192,7 @@ def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[Way | None
 
 
 def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filter]]:
-    """Images of one tile, in which colour and alpha are one group, or whose rows are filtered, or that are noise."""
+    """Make images of one tile: with colour and alpha in one group, of filtered rows, or of noise."""
     small = photograph[3:18, 8:28]
     rgba = np.dstack([small // 32 * 32, np.where(small[:, :, 1] > 100, 255, 90).astype(np.uint8)])
     noise = np.random.default_rng(2).normal(128, 20, (12, 11, 3)).clip(0, 255).astype(np.uint8)
@@ -207,7 +207,7 @@ def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filt
 
 
 def _coded(pixels: Pixels, chosen: list[Way | None]) -> Container:
-    """A file of tiles of 16, or one tile, each coded in the way ``chosen`` for it; deep samples at all their bits."""
+    """Make a file of tiles of 16, or of one tile, each in the form ``chosen`` for it; deep samples at full depth."""
     size = 16 if len(chosen) > 1 else 96
     group = pixels.kind.groups[0]
     records = []

@@ -1,10 +1,10 @@
-"""Ways to adapt a model to one photograph: what each saves, its model counted.
+"""Variants of adapting a model to one photograph: savings of each, its model included.
 
     python scripts/search_adapt.py --data ../shared/data --out benchmarks/results/search_adapt
 
-On held-out photographs that the shipped models were not trained on. Photographs are coded, by the integer model that
-each way ends with; the model's bytes are those of its differences (docs/FORMAT.md, section 8), or, for products of low
-rank, which the format does not have, the entropy of their factors, which is less than they would take. Writes OUT.md.
+On held-out photographs that the shipped models were not trained on. Photographs are coded by the resulting integer
+model of each variant; the model's bytes are those of its differences (docs/FORMAT.md, section 8), or, for products of
+low rank, which the format does not support, the entropy of their factors, a lower bound. Writes OUT.md.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def shipped(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, f
 
 
 def differences(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
-    """As the program does it."""
+    """Adapt as nelloc does."""
     adapted = adapt([planes], base, TILE, plan)
     return adapted.model, len(adapted.differences)
 
 
 def without_last_layer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
-    """The last layer, which learns while it codes, stays as it is."""
+    """Adapt all but the last layer, which learns while coding."""
     return differences(planes, base, replace(plan, last_layer=False))
 
 
@@ -77,7 +77,7 @@ def longer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, fl
 
 @dataclass(frozen=True)
 class LowRank:
-    """Every layer's weights change by a product of two matrices of this rank, its biases freely."""
+    """Network in which every layer's weights change by a product of two matrices of this rank, its biases freely."""
 
     rank: int
     learning_rate: float = 2e-3
@@ -126,12 +126,12 @@ class LowRank:
 
 
 def _whole(numbers: Tensor, step: float) -> Tensor:
-    """Numbers rounded to whole steps, which hand their gradients on."""
+    """Round to integers, with straight-through gradients."""
     return numbers + (torch.round(numbers.detach() / step) * step - numbers.detach())
 
 
 def _entropy(numbers: Tensor, step: float) -> float:
-    """Bytes of numbers in whole steps, each by how often it is there."""
+    """Entropy of integers by their frequencies, in bytes."""
     _, counts = torch.unique(torch.round(numbers / step), return_counts=True)
     share = counts / numbers.numel()
     return float(-(counts * torch.log2(share)).sum()) / 8

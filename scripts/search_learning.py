@@ -1,10 +1,10 @@
-"""What to learn while coding, and how fast: variants of the rule of docs/FORMAT.md, section 14, in floating point.
+"""Variants of learning while coding, in floating point: the rule of docs/FORMAT.md, section 14, and others.
 
     python scripts/search_learning.py --data ../shared/data --model default --out benchmarks/results/learning-default
 
 On tiles of held-out photographs, which no shipped model was trained on. Each variant starts anew in each tile, and a
 step of the wavefront is coded before it is learned from. Writes OUT.md: bits per dimension, and the difference to the
-model as it is.
+model without learning.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from torch import Tensor
 from train_shipped import HOLD_OUT
 
 from nelloc.exact import model_store
-from nelloc.exact.context import INPUT_STEPS, Normaliser, border_distances, standard_activity
-from nelloc.exact.encode_tile import context_sources
+from nelloc.exact.context import INPUT_STEPS, Normaliser, border_distances, context_sources, standard_activity
 from nelloc.exact.learning import USED_BITS
 from nelloc.exact.wavefront import wavefront_order
 from nelloc.training.data import image_paths
@@ -33,14 +32,14 @@ from nelloc.training.networks.mixture import UNIFORM_WEIGHT, log_likelihood
 
 SIDE = 256
 PHOTOGRAPHS = ("unsplash", "cam", "imagenet", "bsds")
-# Of each, so many of the held-out ones.
+# Number of held-out photographs of each source.
 EACH = 3
 GROUPS = ("logit", "mean", "scale", "coefficient")
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile in coding order: what the last layer sees (N, width), values, base, activity, and where steps begin."""
+    """Tile in coding order: inputs of the last layer (N, width), values, base, activity, and the starts of steps."""
 
     hidden: Tensor
     value: Tensor
@@ -51,11 +50,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Variant:
-    """How to learn.
+    """Settings of a learning rule.
 
     ``rates`` of the four groups of outputs, relative to ``rate``. With ``by_unit`` each unit's rate is divided by its
-    root mean square so far, to a power of two. ``least`` pixels at least are learned from at once. With ``rounded`` the
-    weights used are rounded as in the format. With ``adam`` it is Adam, with betas 0.9 and 0.99.
+    root mean square so far, to a power of two. Learning waits for ``least`` pixels. With ``rounded`` the weights used
+    are rounded as in the format. With ``adam`` it is Adam, with betas 0.9 and 0.99.
     """
 
     name: str
@@ -100,7 +99,7 @@ class Experiment:
         self.tiles = [self.tile(path) for found in chosen for path in found[:EACH]]
 
     def tile(self, path: Path) -> Tile:
-        """The corner of a photograph."""
+        """Crop the corner of a photograph."""
         model = self.model
         image = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)[:, :SIDE, :SIDE]
         planes, height, width = image.shape
@@ -122,7 +121,7 @@ class Experiment:
         )
 
     def hidden(self, inputs: Tensor) -> Tensor:
-        """What the last layer sees: the network with its last layer taken off."""
+        """Inputs of the last layer: outputs of the network without it."""
         x = inputs * (1 / INPUT_STEPS)
         outputs: list[Tensor] = []
         with torch.no_grad():
@@ -178,7 +177,7 @@ class Experiment:
 
 
 def gradients(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor) -> Tensor:
-    """What section 14 has for gradients (N, outputs), not rounded and in units of 1."""
+    """Gradients (N, outputs) of section 14, not rounded and in units of 1."""
     n, k = len(value), outputs.shape[1] // 10
     log_weight = torch.log_softmax(outputs[:, :k], dim=1)
     mean, log_scale, coefficient = outputs[:, k:].reshape(n, 3, 3, k).unbind(1)

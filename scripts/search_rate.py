@@ -1,12 +1,12 @@
-"""The search for rate: small trainings that differ in one thing, in one table (docs/MODELS.md).
+"""Search for rate: small trainings that differ in one thing, in one table (docs/MODELS.md).
 
     python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2
     python scripts/search_rate.py --data ../shared/data --out benchmarks/results/search --megapixels 2 --only r1
 
-Every variant is trained from the same seed on the same pixels in the same order, in floating point (nothing is
-rounded after the integer front end), and is judged on the validation pixels of scripts/train_shipped.py. Variants
-that are in the file already are left out, so that the search can be stopped and continued, unless --only names them.
-Writes OUT.csv and OUT.md.
+Every variant is trained from the same seed on the same pixels in the same order, in floating point (nothing is rounded
+after the integer front end), and is judged on the validation pixels of scripts/train_shipped.py. Variants that are in
+the file already are left out, so that the search can be stopped and continued, unless --only names them. Writes OUT.csv
+and OUT.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from train_shipped import POOL_WEIGHTS, load
 
 from nelloc.exact import model_store
-from nelloc.exact.context import FIRST_PIXEL
+from nelloc.exact.context import FIRST_PIXEL, window
 from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch, BatchMaker
 from nelloc.training.data import Drawn, PixelPool, PixelSampler
 from nelloc.training.networks.export import restore
@@ -40,7 +40,7 @@ BATCH = 2048
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the table: a network and its training, as differences to the first row."""
+    """Row of the table: a network and its training, as differences to the first row."""
 
     name: str
     about: str
@@ -101,7 +101,7 @@ VARIANTS = [
 
 
 class VariantSampler(PixelSampler):
-    """Draws what a variant sees: another border, or another colour order."""
+    """Sampler of a variant's contexts: another border, or another colour order."""
 
     def __init__(self, variant: Variant, pools: list[PixelPool], weights: tuple[float, ...], seed: int, **keywords):
         super().__init__(pools, weights, variant.horizon, seed, **keywords)
@@ -111,7 +111,7 @@ class VariantSampler(PixelSampler):
         context, value, borders = super()._gather(pool, places)
         variant = self._variant
         if variant.border == "constant":
-            di, dj = self.offsets[:, :1], self.offsets[:, 1:]
+            di, dj = np.array(window(variant.horizon)).T[:, :, None]
             outside = (-di > places.above) | (-dj > places.left) | (dj > places.right)
             context = np.where(outside[:, None], np.uint8(FIRST_PIXEL), context)
         if variant.colour == "GRB":
@@ -123,13 +123,13 @@ class VariantSampler(PixelSampler):
 
 
 def _decorrelate(planes):
-    """G, R-G, B-G modulo 256, differences around 128."""
+    """Convert to G, R-G, B-G modulo 256, differences around 128."""
     red, green, blue = planes
     return np.stack([green, red - green + np.uint8(128), blue - green + np.uint8(128)])
 
 
 class VariantBatchMaker(BatchMaker):
-    """The front end that a variant has."""
+    """Front end of a variant."""
 
     def __init__(self, variant: Variant):
         super().__init__(LocalConfig(horizon=variant.horizon, borders=variant.edges))
@@ -151,7 +151,7 @@ class VariantBatchMaker(BatchMaker):
 
 
 class VariantNetwork(nn.Module):
-    """Any of the networks compared. Maps inputs (N, features) to outputs (N, 10K), and tells their log-likelihood."""
+    """Network of any variant. Maps inputs (N, features) to outputs (N, 10K), and computes their log-likelihood."""
 
     def __init__(self, variant: Variant, features: int):
         super().__init__()
@@ -187,17 +187,17 @@ class VariantNetwork(nn.Module):
 
     @property
     def multiply_adds(self) -> int:
-        """Per pixel; of several sets of weights a pixel uses one."""
+        """Multiply-adds per pixel; of several sets of weights a pixel uses one."""
         return sum(layer.weights[0].numel() for layer in self.modules() if isinstance(layer, _Dense))
 
     @property
     def matrices(self) -> list[Tensor]:
-        """The weights of the hidden layers, as LocalNetwork has them: all but those of layers that end in outputs."""
+        """Weights of the hidden layers, like LocalNetwork's: all but those of layers that end in outputs."""
         layers = [*self.hidden, *(layer for block in self.residual for layer in block), *(a for a, _ in self.second)]
         return [weight for layer in layers for weight in layer.weights]
 
     def log_likelihood(self, batch: Batch) -> Tensor:
-        """(N,) nats."""
+        """Log-likelihood (N,) in nats."""
         variant = self.variant
         x, counts, order = batch.inputs / 64, None, None
         if variant.experts > 1:
@@ -241,7 +241,7 @@ class VariantNetwork(nn.Module):
 
 
 class _Dense(nn.Module):
-    """A dense layer, or ``copies`` of one of which each row of the input uses one; each has a matrix of its own."""
+    """Dense layer, or ``copies`` of one of which each row of the input uses one; each has its own matrix."""
 
     def __init__(self, inputs: int, outputs: int, copies: int = 1):
         super().__init__()
@@ -287,7 +287,7 @@ def evaluate(network: VariantNetwork, validation: dict[str, Batch]) -> dict[str,
 
 
 def taught(batch: Batch, teacher: LocalNetwork, share: float, random: torch.Generator) -> Batch:
-    """``batch`` with a ``share`` of its values replaced by what ``teacher`` draws given their contexts."""
+    """Replace a ``share`` of the values of ``batch`` by draws of ``teacher`` given their contexts."""
     with torch.no_grad():
         value = draw(teacher(batch.inputs), batch.base, batch.activity, random, joint=teacher.config.joint)
     drawn = torch.rand(len(value), 1, generator=random) < share
@@ -387,7 +387,7 @@ def main() -> None:
 
 
 def read(path: Path, megapixels: float) -> list[dict[str, str]]:
-    """The rows of an earlier search, if there was one. Raises SystemExit for rows of another number of megapixels."""
+    """Read the rows of an earlier search, if there is one. Raises SystemExit for another number of megapixels."""
     if not path.exists():
         return []
     with path.open() as file:
@@ -402,7 +402,7 @@ def read(path: Path, megapixels: float) -> list[dict[str, str]]:
 
 
 def report(rows: list[dict[str, str]], args: argparse.Namespace) -> str:
-    """The table as a Markdown document that names the command."""
+    """Format the table as a Markdown document that names the command."""
     teacher = f" --teacher {args.teacher}" if args.teacher else ""
     return (
         f"# The search for rate\n\nMade by `python scripts/search_rate.py --data {args.data} --out {args.out} "
@@ -411,7 +411,7 @@ def report(rows: list[dict[str, str]], args: argparse.Namespace) -> str:
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """The rows in the order of VARIANTS, with their differences to the first, as Markdown."""
+    """Format the rows in the order of VARIANTS, with their differences to the first, as Markdown."""
     by_name = {row["variant"]: row for row in rows}
     base = by_name[BASE.name]
     lines = [

@@ -2,7 +2,7 @@
 
     python scripts/train_pair.py --data ../shared/data --name fashion --out runs/fashion
 
-Stopped, it goes on when it is run again. The pair is runs/fashion/pair.safetensors then.
+A stopped run continues when it is started again. The pair is then runs/fashion/pair.safetensors.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from nelloc.errors import NellocError
 from nelloc.ood.training import PairConfig, train_part, trainer_of, write_pair
 from nelloc.training.datasets import read_idx, read_sheet
 from nelloc.training.images import planes
+from nelloc.training.loop import Listener
 from nelloc.training.networks.full import FullConfig
-from nelloc.training.run import Listener
 
 EVERY = 2_500_000  # pixels between validations, each of which also saves
 
 
 # Images held out for validation, the last ones; the settings; and how often each model sees the other images.
 HELD_OUT = {"fashion": 1000, "cifar10": 200}
-# What images share is learned fast from normalised contexts, so that the full model comes to what is theirs alone.
+# Normalised contexts teach common features fast, so that the full model gets to the specific ones.
 COLOUR = FullConfig(width=48, blocks=4, components=5, joint=True, inputs="normalised", dilated=True)
 PAIRS = {
     "fashion": PairConfig(("fashion-mnist/train",), 28, 28, FullConfig(width=64, blocks=5, channels=1)),
@@ -37,12 +37,22 @@ PASSES = {"fashion": {"local": 1, "full": 5}, "cifar10": {"full": 10, "local": 1
 
 
 def load(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images to train on and held-out ones, (N, C, H, W) uint8."""
+    """Load images to train on and held-out ones, (N, C, H, W) uint8."""
     if name == "fashion":
         images = read_idx(data / "fashion-mnist" / "train-images-idx3-ubyte.gz")
     else:
         images = np.concatenate([read_sheet(data / "cifar10" / f"train_{n}.png", 32) for n in range(4)])
     return planes(images[: -HELD_OUT[name]]), planes(images[-HELD_OUT[name] :])
+
+
+class Printing(Listener):
+    """Prints validations and messages."""
+
+    def report(self, row):
+        print(row, flush=True)
+
+    def message(self, text):
+        print(text, flush=True)
 
 
 def main() -> None:
@@ -53,11 +63,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--local-horizon", type=int, help="of the local model, for comparison with the one shipped")
     parser.add_argument("--passes", type=int, help="how often both models see the images, also for comparison")
-    parser.add_argument("--seed", type=int, default=1, help="of both models; 1 is what is shipped")
+    parser.add_argument("--seed", type=int, default=1, help="seed of both models; the shipped pairs have 1")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     training, held_out = load(asked.data, asked.name)
-    listener = Listener(report=lambda row: print(row, flush=True), messages=print)
+    listener = Printing()
     trainers = {}
     for part, usual in PASSES[asked.name].items():
         pixels = (asked.passes or usual) * training[:, 0].size

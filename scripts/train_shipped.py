@@ -1,12 +1,12 @@
 """Train a model that is shipped in weights/: the exact data, split and settings.
 
-The commands of every model are in weights/MODEL_CARD.md: most go on from a model before with --init. One from random
-weights, and going on with it where it was stopped:
+The commands of every model are in weights/MODEL_CARD.md: most start from an earlier model with --init. One from random
+weights, and its continuation after a stop:
 
     python scripts/train_shipped.py --data ../shared/data --out runs/gray --model default-gray --megapixels 350
     python scripts/train_shipped.py --data ../shared/data --out runs/gray --resume
 
-The integer model is runs/gray/model.nlm then; `nelloc export runs/gray gray.nlm` makes it at any time.
+The integer model is then runs/gray/model.nlm; `nelloc export runs/gray gray.nlm` makes it at any time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from nelloc.exact import model_store
 from nelloc.training.batches import Batch
 from nelloc.training.data import PixelPool, PixelSampler, halve, image_paths, load_images
 from nelloc.training.datasets import read_sheet
-from nelloc.training.loop import Trainer, TrainingConfig
+from nelloc.training.loop import Listener, Trainer, TrainingConfig
 from nelloc.training.networks.export import restore
 from nelloc.training.networks.grow import with_borders
 from nelloc.training.networks.local import LocalConfig
 from nelloc.training.processes import Processes, joined
-from nelloc.training.run import VALIDATION_TILE, Listener, check_free, run, validation_batch
+from nelloc.training.run import VALIDATION_TILE, check_free, run, validation_batch
 from nelloc.training.shapes import parse_shape
 
 # Every HOLD_OUT-th photograph, by sorted name, is never trained on: it validates.
@@ -44,10 +44,10 @@ WEIGHTS = (POOL_WEIGHTS, THUMBNAIL_WEIGHTS, MORE_THUMBNAIL_WEIGHTS)
 
 
 def load(data: Path, *, thumbnails: int = 0) -> tuple[list[PixelPool], dict[str, PixelPool]]:
-    """Training pools and validation pools by source.
+    """Load training pools and validation pools by source.
 
-    The training pools are photographs, halves and small images, and with ``thumbnails`` the
-    training images of CIFAR-10 and of CelebA (32x32 and 64x64).
+    The training pools are photographs, halves and small images, and with ``thumbnails`` the training images of CIFAR-10
+    and of CelebA (32x32 and 64x64).
     """
     paths = image_paths(data / "train-natural")
     held = paths[HOLD_OUT // 2 :: HOLD_OUT]
@@ -74,7 +74,7 @@ def load(data: Path, *, thumbnails: int = 0) -> tuple[list[PixelPool], dict[str,
 
 
 def validation_batches(pools: dict[str, PixelPool], network: LocalConfig) -> dict[str, Batch]:
-    """The same VALIDATION_PIXELS random pixels of each pool in every run."""
+    """Draw the same VALIDATION_PIXELS random pixels of each pool in every run."""
     return {
         name: validation_batch(pool, network, tile=32 if name in ("small", "cifar") else VALIDATION_TILE)
         for name, pool in pools.items()
@@ -149,13 +149,16 @@ def run_training(args: argparse.Namespace, processes: Processes) -> None:
         args.out,
         every=int(args.every * 1e6),
         workers=args.workers,
-        listener=Listener(report=lambda row: print(_line(row), flush=True)),
+        listener=Printing(),
         again=f"python scripts/train_shipped.py --data {args.data} --out {args.out} {thumbnails}--resume",
     )
 
 
-def _line(row: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+class Printing(Listener):
+    """Prints validations."""
+
+    def report(self, row):
+        print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def test_networks_that_cannot_be_merged_are_named_in_one_line(program, tmp_path,
     """Those of different kinds: `default` sees borders, `default-1` does not."""
     merge = program("merge_networks")
     first, second, out = str(ROOT / "weights/default-1.nlm"), str(ROOT / "weights/default.nlm"), tmp_path / "out.nlm"
-    with pytest.raises(SystemExit, match="merge_networks: these networks have not the same kind of inputs"):
+    with pytest.raises(SystemExit, match="merge_networks: these networks differ in the kind of their inputs"):
         merge.main([first, second, str(out)])
     with pytest.raises(SystemExit, match=r"merge_networks: .*no such model"):
         merge.main([first, "absent.nlm", str(out)])

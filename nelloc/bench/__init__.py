@@ -1,1 +1,1 @@
-"""nelloc beside other lossless codecs, on any images: `nelloc bench`."""
+"""Comparison of nelloc with other lossless codecs on any images: `nelloc bench`."""

@@ -1,4 +1,4 @@
-"""What is measured: a picture, and what a codec must offer.
+"""Data types of a measurement: a picture, and the interface of a codec.
 
 A new peer is one file in ``peers/`` with one subclass of ``Peer``, and a line in ``peers/__init__.py``.
 """
@@ -16,7 +16,7 @@ from nelloc import image
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
 
-# Channels and bits per sample of the arrays that a codec takes.
+# Channels and bits per sample of the arrays that a codec supports.
 Form = tuple[int, int]
 EIGHT_BIT: frozenset[Form] = frozenset({(1, 8), (2, 8), (3, 8), (4, 8)})
 SIXTEEN_BIT: frozenset[Form] = frozenset({(1, 16), (2, 16), (3, 16), (4, 16)})
@@ -25,7 +25,7 @@ _CHANNELS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
 
 @dataclass(frozen=True)
 class Picture:
-    """An image to be coded: its name in the results, its pixels as nelloc codes them, and what it shows, as an array.
+    """Image to be coded: its name in the results, its pixels as nelloc codes them, and its appearance as an array.
 
     ``array`` is (height, width) or (height, width, channels), uint8 or uint16: palettes are looked up, bits are black
     and white, and a transparent colour is an alpha channel.
@@ -37,26 +37,27 @@ class Picture:
 
     @classmethod
     def of(cls, name: str, pixels: Pixels) -> Picture:
+        """Make a picture of ``pixels``."""
         return cls(name, pixels, shown(pixels))
 
     @property
     def channels(self) -> int:
-        """Of the array."""
+        """Number of channels of ``array``."""
         return self.array.shape[2] if self.array.ndim == 3 else 1
 
     @property
     def bits(self) -> int:
-        """Of a sample of the array: 8 or 16."""
+        """Bits of a sample of ``array``: 8 or 16."""
         return 8 * self.array.dtype.itemsize
 
     @property
     def samples(self) -> int:
-        """As `nelloc compress` counts them: an index of a palette is one."""
+        """Number of samples as `nelloc compress` counts them: a palette index is one."""
         return self.pixels.area * self.pixels.kind.planes
 
 
 def shown(pixels: Pixels) -> NDArray:
-    """What an image shows, as ``Picture.array``."""
+    """Appearance of an image, as ``Picture.array``."""
     if pixels.kind is Kind.BILEVEL:
         return pixels.planes[0] * np.uint8(255)
     if pixels.palette is not None:
@@ -72,37 +73,37 @@ def shown(pixels: Pixels) -> NDArray:
 
 
 class Codec(Protocol):
-    """What can be measured."""
+    """Interface of a codec to be measured."""
 
     @property
     def label(self) -> str:
-        """How it is called in the results: its name, and its effort where it has several."""
+        """Name in the results, with the effort if there are several."""
         ...
 
     def version(self) -> str:
-        """What it is made of, with version numbers."""
+        """Name and version of each component."""
         ...
 
     def refuses(self, picture: Picture) -> str | None:
-        """Why it cannot code a picture without loss; None if it can."""
+        """Reason why it cannot code a picture losslessly; None if it can."""
         ...
 
     def encode(self, picture: Picture) -> bytes:
-        """The bytes of a whole file."""
+        """Encode a picture to the bytes of a whole file."""
         ...
 
     def decode(self, data: bytes) -> Any:
-        """The image of a file, in a form that ``same`` knows."""
+        """Decode a file to a form that ``same`` compares."""
         ...
 
     def same(self, picture: Picture, decoded: Any) -> bool:
-        """Whether what came back is what went in."""
+        """Return True if the decoded image equals the picture."""
         ...
 
 
 @dataclass(frozen=True)
 class Peer(ABC):
-    """Another codec at one effort (a number of its own; higher is smaller and slower) with so many threads."""
+    """Another codec at one effort (on its own scale; higher is smaller and slower) with a number of threads."""
 
     effort: int = 0
     threads: int = 1
@@ -111,24 +112,26 @@ class Peer(ABC):
     about: ClassVar[str]
     forms: ClassVar[frozenset[Form]] = EIGHT_BIT
     max_side: ClassVar[int] = 1 << 30
-    # What may be asked for with NAME:EFFORT, and what is measured where nothing is asked for.
+    # Efforts allowed in NAME:EFFORT, and those measured by default.
     efforts: ClassVar[range] = range(1)
     usual: ClassVar[tuple[int, ...]] = (0,)
 
     @property
     def label(self) -> str:
+        """Name in the results, with the effort if there are several."""
         return self.name if len(self.efforts) == 1 else f"{self.name}:{self.effort}"
 
     @classmethod
     @abstractmethod
     def missing(cls) -> str | None:
-        """Why it is not on this machine; None if it is."""
+        """Reason why it is not available on this machine; None if it is."""
 
     @abstractmethod
     def version(self) -> str:
-        """What it is made of, with version numbers."""
+        """Name and version of each component."""
 
     def refuses(self, picture: Picture) -> str | None:
+        """Reason why it cannot code a picture losslessly; None if it can."""
         if (picture.channels, picture.bits) not in self.forms:
             return f"takes no {picture.bits}-bit {_CHANNELS.get(picture.channels, f'{picture.channels}-channel')}"
         if max(picture.array.shape[:2]) > self.max_side:
@@ -137,20 +140,22 @@ class Peer(ABC):
 
     @abstractmethod
     def encode(self, picture: Picture) -> bytes:
-        """The bytes of a whole file."""
+        """Encode a picture to the bytes of a whole file."""
 
     @abstractmethod
     def decode(self, data: bytes) -> NDArray:
-        """The pixels of a file; gray may come back as three equal channels, and with an opaque alpha channel."""
+        """Decode the pixels of a file; gray may become three equal channels, and get an opaque alpha channel."""
 
     def same(self, picture: Picture, decoded: NDArray) -> bool:
+        """Return True if the decoded pixels equal the picture's."""
         return unchanged(picture, decoded)
 
 
 def unchanged(picture: Picture, decoded: NDArray) -> bool:
-    """Whether every pixel came back.
+    """Return True if every pixel is equal.
 
-    Compared as RGBA, where gray is three equal channels and no alpha is opaque: some formats have no gray, or no alpha.
+    Compared as RGBA, where gray is three equal channels and missing alpha is opaque: some formats have no gray, or no
+    alpha.
     """
     if decoded.dtype != picture.array.dtype or decoded.ndim not in (2, 3):
         return False

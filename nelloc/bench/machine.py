@@ -1,8 +1,7 @@
-"""The machine that something was measured on."""
+"""Description of the machine that ran a measurement."""
 
 from __future__ import annotations
 
-import os
 import platform
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ import numpy as np
 import PIL
 
 import nelloc
+from nelloc.codec.options import available_cores
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, system and the versions that all codecs share."""
+    """CPU, system and the versions of libraries that all codecs share."""
 
     processor: str
     cores: int
@@ -28,14 +28,14 @@ class Machine:
 
     @classmethod
     def this(cls) -> Machine:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        """Describe this machine."""
         system = f"{platform.system()} {platform.release()}".strip()
         versions = (platform.python_version(), np.__version__, PIL.__version__, nelloc.__version__)
-        return cls(_processor(), cores, system, *versions)
+        return cls(_processor(), available_cores(), system, *versions)
 
 
 def _processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """Name of the CPU, if the system reports one."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

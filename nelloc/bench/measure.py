@@ -13,19 +13,20 @@ from nelloc.bench.memory import Memory
 from nelloc.bench.own import is_own, metadata_bytes
 from nelloc.bench.pictures import Found
 from nelloc.bench.timing import CLOCKS, medians
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 
-# lossy: came back, but changed. skipped: the codec does not take such images.
+# lossy: decoded, but changed. skipped: not supported by the codec.
 Status = Literal["ok", "lossy", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One codec on one picture.
+    """Result of one codec on one picture.
 
-    ``raw_bytes`` are those of its samples in memory; ``metadata_bytes`` are a part of ``bytes``, nelloc's only.
-    ``seconds`` are the median of the timed rounds, without the one that checked, and None where nothing was timed;
-    ``reason`` says why the status is not ok. ``bytes`` is None unless it is ok or lossy.
+    ``raw_bytes`` is the size of its samples in memory; ``metadata_bytes`` is a part of ``bytes``, for nelloc only.
+    ``seconds`` are medians of the timed rounds, without the one that checked, and None if nothing was timed; ``reason``
+    explains a status other than ok. ``bytes`` is None unless the status is ok or lossy.
     """
 
     codec: str
@@ -44,29 +45,21 @@ class Trial:
 
     @property
     def bits_per_dimension(self) -> float | None:
+        """Bits per sample; None without a file."""
         return None if self.bytes is None else 8 * self.bytes / self.samples
+
+    def __str__(self) -> str:
+        size = "-" if self.bits_per_dimension is None else f"{self.bits_per_dimension:.3f} bpd"
+        return f"{self.image}: {self.codec}: {size}, {self.status} {self.reason}".rstrip()
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured: trials by picture and codec, the images that could not be read, and peak memory by codec."""
+    """Results: trials by picture and codec, errors of unreadable images, and peak memory by codec."""
 
     trials: tuple[Trial, ...]
     unread: tuple[NellocError, ...]
     memory: dict[str, Memory] = field(default_factory=dict)
-
-
-class Progress:
-    """What is told of the work; this one does nothing with it."""
-
-    def image(self, name: str) -> None:
-        """The next picture begins, or its memory is measured."""
-
-    def trial(self, trial: Trial) -> None:
-        """A codec is done with a picture."""
-
-    def unread(self, error: NellocError) -> None:
-        """An image cannot be read, or nelloc does not take it."""
 
 
 def measure(
@@ -80,7 +73,7 @@ def measure(
     strip: bool = False,
     progress: Progress | None = None,
 ) -> Measured:
-    """Measure every codec on every image, without its metadata if ``strip``. What fails is told, and stops nothing.
+    """Measure every codec on every image, without its metadata if ``strip``. Failures are recorded and stop nothing.
 
     ``clock`` is one of ``CLOCKS``.
     """
@@ -89,13 +82,15 @@ def measure(
     unread: list[NellocError] = []
     # The largest picture that each codec coded without loss, and its file.
     largest: dict[str, tuple[Picture, bytes]] = {}
+    progress.expect(len(found) * len(codecs))
     for item in found:
-        progress.image(item.name)
+        progress.expect(0, item.name)
         try:
             picture = item.read(max_pixels, strip)
         except NellocError as error:
             unread.append(error)
-            progress.unread(error)
+            progress.advance(len(codecs))
+            progress.message(str(error))
             continue
         checked = [check(codec, picture) for codec in codecs]
         good = [(codec, data) for codec, (trial, data) in zip(codecs, checked, strict=True) if trial.status == "ok"]
@@ -110,18 +105,18 @@ def measure(
             if trial.status == "ok" and (held is None or picture.array.nbytes > held[0].array.nbytes):
                 largest[trial.codec] = picture, data
             trials.append(trial)
-            progress.trial(trial)
+            progress.advance(1, str(trial))
     peaks: dict[str, Memory] = {}
     for codec in codecs if with_memory else ():
         if codec.label in largest:
-            progress.image(f"memory of {codec.label}")
+            progress.expect(0, f"memory of {codec.label}")
             if (peak := memory.measure(codec, *largest[codec.label])) is not None:
                 peaks[codec.label] = peak
     return Measured(tuple(trials), tuple(unread), peaks)
 
 
 def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
-    """Whether a picture comes back from a codec as it was; and its file."""
+    """Encode and decode a picture, and compare; return the trial and the file."""
     pixels = picture.pixels
     raw = sum(group.nbytes for group in pixels.groups)
     size = (pixels.width, pixels.height, picture.samples, raw)
@@ -131,7 +126,7 @@ def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
     try:
         data = codec.encode(picture)
         same = codec.same(picture, codec.decode(data))
-    except Exception as error:  # of any library that a peer is made of
+    except Exception as error:  # from any of a peer's libraries
         return replace(trial, status="failed", reason=_words(error)), b""
     trial = replace(trial, bytes=len(data), metadata_bytes=metadata_bytes(data) if is_own(codec.label) else 0)
     if not same:
@@ -142,10 +137,11 @@ def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
 def timed(
     codecs: Sequence[tuple[Codec, bytes]], picture: Picture, repeat: int, clock: str = "wall"
 ) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
-    """Median seconds of encoding and decoding, by codec, none if there are no rounds; and why some failed after all."""
+    """Median seconds of encoding and decoding by codec (empty without rounds), and failures of single codecs."""
     failures: dict[str, str] = {}
 
     def guarded(label: str, function: Callable[[], object]) -> None:
+        """Record a failure of the function, and skip codecs that have failed."""
         if label not in failures:
             try:
                 function()

@@ -1,8 +1,8 @@
-"""How much memory a codec needs: what encoding, and decoding, one picture adds to a fresh process.
+"""Memory of a codec: the increase of a fresh process's peak when it encodes, or decodes, one picture.
 
-A process is started for each, with the codec loaded and the picture in memory; a first tiny picture goes through it, so
-that libraries and models are there, and then the peak of the process before and after is compared. Programs on PATH run
-in processes of their own, of which the largest counts.
+A process is started for each direction. It loads the codec and the picture, codes a tiny picture first, so that
+libraries and models are loaded, and then the peak of the process before and after is compared. Programs on PATH run in
+their own processes, of which the largest counts.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 
 from nelloc.bench.interface import Codec, Picture
 
-# Set in a process whose programs are to be watched: a file that takes their peaks, a line each, in kilobytes.
+# Environment variable in a process whose programs are watched: a file for their peaks, a line each, in kilobytes.
 _WATCH = "NELLOC_BENCH_WATCH"
-# Run by a small process between this one and a program: what a process starts inherits its peak.
+# Script of a small process between this one and a program, since a started process inherits the peak.
 _WATCHER = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
@@ -35,7 +35,7 @@ sys.exit(code)
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that encoding and decoding add to a process, and the picture that they were measured on."""
+    """Bytes that encoding and decoding add to a process, and the picture that was measured."""
 
     picture: str
     encode: int
@@ -43,9 +43,9 @@ class Memory:
 
 
 def peak() -> int | None:
-    """The most memory that this process has held, in kilobytes; None where the system does not tell."""
+    """Peak memory of this process in kilobytes; None if the system does not report it."""
     with contextlib.suppress(OSError):
-        # Not getrusage, where there is another way: its peak is inherited from the process that started this one.
+        # Avoid getrusage where possible: its peak is inherited from the parent process.
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM"):
                 return int(line.split()[1])
@@ -58,13 +58,13 @@ def peak() -> int | None:
 
 
 def watched(command: Sequence[str | Path]) -> list[str | Path]:
-    """A command, watched for its memory where ``measure`` asks for that."""
+    """Wrap a command so that its memory is recorded, if ``measure`` asks for that."""
     log = os.environ.get(_WATCH)
     return list(command) if log is None else [sys.executable, "-S", "-E", "-c", _WATCHER, log, *command]
 
 
 def measure(codec: Codec, picture: Picture, data: bytes) -> Memory | None:
-    """What a codec adds to a process with one picture and its file; None where it cannot be measured."""
+    """Measure the memory of a codec for one picture and its file; None if that is impossible."""
     if peak() is None:
         return None
     encode, decode = (_in_process(codec, picture, data, direction) for direction in ("encode", "decode"))
@@ -72,7 +72,7 @@ def measure(codec: Codec, picture: Picture, data: bytes) -> Memory | None:
 
 
 def _in_process(codec: Codec, picture: Picture, data: bytes, direction: str) -> int | None:
-    """Kilobytes that one direction adds in a process of its own."""
+    """Kilobytes that one direction adds, measured in a new process."""
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), *sys.path]))
     done = subprocess.run(
         [sys.executable, "-m", __name__],
@@ -84,7 +84,7 @@ def _in_process(codec: Codec, picture: Picture, data: bytes, direction: str) -> 
 
 
 def _measured(codec: Codec, picture: Picture, data: bytes, direction: str) -> int:
-    """Kilobytes that one direction adds to this process, or the most that a program has which it starts."""
+    """Kilobytes that one direction adds to this process, or the largest peak of the programs that it starts."""
     small = replace(picture.pixels, groups=tuple(group[:, :16, :16] for group in picture.pixels.groups))
     codec.decode(codec.encode(Picture.of("small", small)))
     log = Path(os.environ[_WATCH])
@@ -94,7 +94,7 @@ def _measured(codec: Codec, picture: Picture, data: bytes, direction: str) -> in
         codec.encode(picture)
     else:
         codec.decode(data)
-    # At least 0: systems count pages roughly, so that a peak read later can be some pages below one read before.
+    # At least 0: page counts are approximate, so a later peak can be some pages lower.
     return max([0, (peak() or 0) - before, *map(int, log.read_text().split())])
 
 

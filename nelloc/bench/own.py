@@ -20,19 +20,22 @@ _PREFIX = "nelloc "
 
 @dataclass(frozen=True)
 class Nelloc:
-    """nelloc with one model; ``encode`` gives the bytes of the file that `nelloc compress` writes."""
+    """nelloc with one model; ``encode`` makes the file that `nelloc compress` writes."""
 
     options: EncodeOptions
 
     @property
     def label(self) -> str:
+        """Name in the results, with the model's name."""
         return f"{_PREFIX}{self.options.model}"
 
     def version(self) -> str:
+        """Version of nelloc, and the model's id."""
         model = model_store.find(self.options.model or model_store.DEFAULT_MODEL)
         return f"nelloc {nelloc.__version__}, model {model.id.hex()}"
 
     def refuses(self, picture: Picture) -> str | None:
+        """None: every picture can be coded."""
         if codec.has_colour(picture.pixels):
             try:
                 codec.model_for(picture.pixels, self.options)
@@ -41,29 +44,31 @@ class Nelloc:
         return None
 
     def encode(self, picture: Picture) -> bytes:
+        """Encode a picture to an .nlc file."""
         return codec.encode_pixels([picture.pixels], self.options, verify=False)[0].data
 
     def decode(self, data: bytes) -> Pixels:
+        """Decode an .nlc file."""
         # The model is found by the id in the file, as `nelloc decompress` does.
         options = replace(self.options.for_decoding(self.options.backend), model=self._path())
         file = parse(data, "encoded data", max_pixels=options.max_pixels)
         return decode_files([file], ["encoded data"], options)[0]
 
     def same(self, picture: Picture, decoded: Pixels) -> bool:
-        """Metadata too, as `nelloc compress` checks."""
+        """Return True if pixels and metadata are equal, as `nelloc compress` checks."""
         return picture.pixels.same_as(decoded)
 
     def _path(self) -> str | None:
-        """The model where it is neither shipped nor installed."""
+        """Path of the model if it is neither shipped nor installed."""
         name = str(self.options.model)
         return None if name in model_store.available() else name
 
 
 def is_own(label: str) -> bool:
-    """Whether a codec's label is that of nelloc."""
+    """Return True if a label is that of nelloc."""
     return label.startswith(_PREFIX)
 
 
 def metadata_bytes(data: bytes) -> int:
-    """What metadata takes in an .nlc file."""
+    """Bytes of metadata in an .nlc file."""
     return sum(len(section.data) for section in parse(data).sections if section.type == SectionType.METADATA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +14,27 @@ from nelloc.image.formats import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class Found:
-    """An image file, and its name in the results: its path, without what all of them have in common."""
+    """Image file and its name in the results: its path without the part that all have in common."""
 
     name: str
     path: Path
 
     def read(self, max_pixels: int, strip: bool = False) -> Picture:
-        """Its pixels, without metadata if ``strip``. Raises NellocError if nelloc cannot take it."""
+        """Read it, without metadata if ``strip``. Raises NellocError for an unsupported image."""
         pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels)
         return Picture.of(self.name, pixels.stripped() if strip else pixels)
 
 
 def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:
-    """Image files: those given, and those in folders and the folders inside, by name; at most ``limit`` of each source.
+    """Find image files: single ones, and those in folders and subfolders, by name; at most ``limit`` per source.
 
-    Links to folders are not followed. Also an error for every folder that cannot be read, and every source without
+    Links to folders are not followed. Also returns an error for every unreadable folder, and every source without
     images.
     """
     paths: list[Path] = []
     errors: list[NellocError] = []
     for source in map(Path, sources):
-        own, unreadable = _images(source) if source.is_dir() else ([source], [])
+        own, unreadable = storage.files_below(source, IMAGE_SUFFIXES) if source.is_dir() else ([source], [])
         errors += unreadable
         if not own and not unreadable:
             errors.append(NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images"))
@@ -44,21 +43,8 @@ def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[
     return [Found(name, path) for name, path in zip(_names(paths), paths, strict=True)], errors
 
 
-def _images(folder: Path) -> tuple[list[Path], list[NellocError]]:
-    """The files below a folder that have the extension of an image, sorted, and what cannot be searched."""
-    errors: list[OSError] = []
-    found = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=errors.append)
-        for name in names
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES
-    ]
-    told = [NellocError(f"{e.filename}: cannot be read ({e.strerror}); check its name and permissions") for e in errors]
-    return sorted(found), told
-
-
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The paths without the folders that all of them are in."""
+    """Paths without the folders that all have in common."""
     if not paths:
         return []
     shared = next((top for top in paths[0].parents if all(path.is_relative_to(top) for path in paths)), Path())

@@ -10,12 +10,12 @@ from itertools import pairwise
 
 WIDTH, HEIGHT = 560, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 18, 16, 46
-_CHARACTER, _LINE = 6.6, 14  # about, of the labels' type
+_CHARACTER, _LINE = 6.6, 14  # approximate width of the labels' font
 
 
 @dataclass(frozen=True)
 class Point:
-    """A codec in a plot: ``group`` joins the efforts of one."""
+    """Codec in a plot: ``group`` joins the efforts of one."""
 
     label: str
     group: str
@@ -45,16 +45,18 @@ class _Box:
 
 
 def rate_against_speed(points: Sequence[Point], title: str) -> str:
-    """A scatter plot: megabytes a second, in logarithms, to the right; bits per dimension upwards."""
+    """Draw a scatter plot: megabytes a second, in logarithms, to the right; bits per dimension upwards."""
     low, high = (f(p.speed for p in points) for f in (min, max))
     span = math.log10(high / low)
     first, last = math.log10(low) - 0.15 - 0.2 * span, math.log10(high) + 0.15 + 0.1 * span  # with room for labels
     bottom, top = _range(p.rate for p in points)
 
     def x(speed: float) -> float:
+        """Horizontal position of a speed."""
         return _LEFT + (math.log10(speed) - first) / (last - first) * (WIDTH - _LEFT - _RIGHT)
 
     def y(rate: float) -> float:
+        """Vertical position of a rate."""
         return HEIGHT - _BOTTOM - (rate - bottom) / (top - bottom) * (HEIGHT - _TOP - _BOTTOM)
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
@@ -86,20 +88,20 @@ def rate_against_speed(points: Sequence[Point], title: str) -> str:
 
 
 def _joins(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
-    """The class and the points of the lines that join the efforts of one codec."""
+    """Class and points of the lines that join the efforts of one codec."""
     groups = [[p for p in points if p.group == group] for group in dict.fromkeys(p.group for p in points)]
     return [("own" if own[0].own else "peer", sorted(own, key=lambda p: p.speed)) for own in groups if len(own) > 1]
 
 
 def _along(start: tuple[float, float], end: tuple[float, float]) -> list[_Box]:
-    """Small boxes on a line, for labels to keep away from."""
+    """Small boxes on a line, for labels to avoid."""
     count = 1 + int(math.dist(start, end) / 4)
     shares = [n / count for n in range(count + 1)]
     return [_Box(start[0] + s * (end[0] - start[0]), start[1] + s * (end[1] - start[1]), 1, 1) for s in shares]
 
 
 def _label_place(x: float, y: float, label: str, taken: Sequence[_Box]) -> tuple[_Box, str]:
-    """Where a label beside a point meets nothing, or the least; the first such place."""
+    """First position of a label beside a point that overlaps nothing, or the least."""
     width = _CHARACTER * len(label)
     places = [
         (_Box(x + 9, y - 8, width, _LINE), "start"),
@@ -118,21 +120,21 @@ def _label_place(x: float, y: float, label: str, taken: Sequence[_Box]) -> tuple
 
 
 def _range(rates: Iterable[float]) -> tuple[float, float]:
-    """A little more than the rates span."""
+    """Range of the rates, with a margin."""
     values = list(rates)
     margin = 0.08 * (max(values) - min(values)) or 0.1
     return max(0.0, min(values) - margin), max(values) + margin
 
 
 def _speed_ticks(first: float, last: float) -> list[float]:
-    """Powers of ten, and their doubles and halves where there are few."""
+    """Powers of ten, and their doubles and halves if there are few."""
     factors = (1,) if last - first > 2.5 else (1, 2, 5)
     exponents = range(math.floor(first), math.ceil(last) + 1)
     return [f * 10.0**n for n in exponents for f in factors if first <= math.log10(f * 10.0**n) <= last]
 
 
 def _rate_ticks(bottom: float, top: float) -> list[float]:
-    """Round numbers, four to ten of them."""
+    """Four to ten round numbers."""
     step = 10.0 ** math.floor(math.log10((top - bottom) / 4))
     step = next(f * step for f in (1, 2, 5, 10) if (top - bottom) / (f * step) <= 9)
     return [n * step for n in range(math.ceil(bottom / step), math.floor(top / step) + 1)]

@@ -1,4 +1,4 @@
-"""Results as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""Results as one self-contained HTML page: without scripts, and without fonts or pictures from elsewhere."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nelloc.bench.results import Results
 from nelloc.bench.summary import Row
 from nelloc.bench.table import HEADS, cells, metadata_note
 
-# Images with bars, and lost images with a thumbnail; all are in the table of sizes.
+# Numbers of images with bars, and of losses with a thumbnail; the table of sizes has all.
 MAX_BARS, MAX_LOSSES = 60, 24
 _THUMBNAIL = (192, 144)
 
 
 def page_of(results: Results, paths: Mapping[str, Path]) -> str:
-    """The page; ``paths`` has the files of the images, by their names, for thumbnails."""
+    """Make the page; ``paths`` has the files of the images, by their names, for thumbnails."""
     sections = [
         _head(results),
         _codecs(results),
@@ -57,13 +57,13 @@ def _head(results: Results) -> str:
         text += (
             f"\n<p><strong>{escape(own.codec)}</strong> takes {own.bytes:,} bytes, {abs(share):.1%} {word} than "
             f"<strong>{escape(peer.codec)}</strong>, the smallest of the others, with {peer.bytes:,}. "
-            f"It loses on {len(results.losses)} of {_images(count)}.</p>"
+            f"Another codec is smaller on {len(results.losses)} of {_images(count)}.</p>"
         )
     return text
 
 
 def _codecs(results: Results) -> str:
-    """The table of all codecs, and why some are not ranked."""
+    """Table of all codecs, and reasons why some are not ranked."""
     heads = (*HEADS[:-1], "memory MB<br>encode / decode")
     ranked = [row for row in results.rows if row.ranked]
     rows = [(row, [escape(cell) for cell in cells(row)]) for row in ranked]
@@ -81,7 +81,7 @@ def _codecs(results: Results) -> str:
 
 
 def _plots(results: Results) -> str:
-    """Rate against speed, for encoding and decoding."""
+    """Plots of rate against speed, for encoding and decoding."""
     plots = []
     for title, speed in (("encoding", "encode_speed"), ("decoding", "decode_speed")):
         points = [
@@ -98,10 +98,10 @@ def _plots(results: Results) -> str:
 
 
 def _losses(results: Results, paths: Mapping[str, Path]) -> str:
-    """The images that some other codec makes smaller."""
-    text = "<h2>Where nelloc loses</h2>\n"
+    """Images that another codec makes smaller."""
+    text = "<h2>Images where another codec is smaller</h2>\n"
     if not results.losses:
-        return text + "<p>On none of these images.</p>"
+        return text + "<p>None.</p>"
     rows = []
     for loss in results.losses[:MAX_LOSSES]:
         picture = _thumbnail(paths.get(loss.image))
@@ -116,7 +116,7 @@ def _losses(results: Results, paths: Mapping[str, Path]) -> str:
 
 
 def _bars(results: Results) -> str:
-    """For every image the smallest nelloc model, the smallest other codec, and PNG."""
+    """Bars of every image: the smallest nelloc model, the smallest other codec, and PNG."""
     ranked = {row.codec for row in results.rows if "lossy" not in row.remark}
     by_image: dict[str, list[Trial]] = {}
     for trial in results.trials:
@@ -142,7 +142,7 @@ def _shown(images: Iterable[Sequence[Trial]]) -> list[Trial]:
 
 
 def _chosen(trials: Sequence[Trial]) -> list[Trial]:
-    """The smallest of nelloc, the smallest other, and PNG, once each."""
+    """Smallest nelloc model, smallest other codec, and PNG, without duplicates."""
     sides = [
         [t for t in trials if is_own(t.codec)],
         [t for t in trials if not is_own(t.codec)],
@@ -162,7 +162,7 @@ def _bar(trial: Trial, widest: float) -> str:
 
 
 def _sizes(results: Results) -> str:
-    """Bytes of every file."""
+    """Table of the sizes of all files."""
     codecs = [row.codec for row in results.rows]
     found = {(trial.image, trial.codec): trial for trial in results.trials}
     rows = []
@@ -184,7 +184,8 @@ def _machine(results: Results) -> str:
         threads = f"{results.threads} thread{'s' * (results.threads > 1)} for each codec"
         kind = "processor time, " if results.clock == "cpu" else ""
         timing = (
-            f"{kind}{rounds} after one that checked every pixel; {threads}; programs on PATH with their start and files"
+            f"{kind}{rounds} after one that checked every pixel; {threads}; for programs on PATH including start-up "
+            "and files"
         )
     facts = {
         "processor": f"{machine.processor}, {machine.cores} core{'s' * (machine.cores > 1)}",
@@ -192,7 +193,7 @@ def _machine(results: Results) -> str:
         "Python": f"{machine.python}, NumPy {machine.numpy}, Pillow {machine.pillow}",
         "timing": timing,
         "MB/s": "millions of bytes of pixels a second",
-        "memory": "what the largest image adds to a process that has the codec loaded; programs on PATH whole",
+        "memory": "increase of a process with the codec loaded, for the largest image; programs on PATH in total",
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         **{row.codec: row.version for row in results.rows},
     }
@@ -201,7 +202,7 @@ def _machine(results: Results) -> str:
 
 
 def _thumbnail(path: Path | None) -> str:
-    """A small picture as a data URI; nothing if the file went away, or is of a kind that cannot be shown."""
+    """Small picture as a data URI; empty if the file is gone or cannot be shown."""
     if path is None:
         return ""
     out = io.BytesIO()
@@ -215,7 +216,7 @@ def _thumbnail(path: Path | None) -> str:
 
 
 def _table(heads: Iterable[str], rows: Iterable[Sequence[str]], kinds: Sequence[str]) -> str:
-    """Cells are HTML already."""
+    """HTML table; cells are HTML already."""
     head = "".join(f"<th>{cell}</th>" for cell in heads)
     body = "\n".join(
         f'<tr class="{kind}">' + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"

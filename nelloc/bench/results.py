@@ -1,4 +1,4 @@
-"""All that one run found, and its forms for other programs: JSON and CSV."""
+"""Results of one run, and their serialisation as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Results:
-    """A run: on which machine and how, what was measured, and what it adds up to.
+    """Results of a run: machine and settings, measurements, and their summary.
 
-    ``errors`` has what could not be read or found: images, and folders without any.
+    ``errors`` are unreadable or missing images, and folders without any.
     """
 
     machine: Machine
@@ -63,6 +63,7 @@ class Results:
         errors: Sequence[NellocError] = (),
         clock: str = "wall",
     ) -> Results:
+        """Summarise measurements."""
         rows = summarise(measured, codecs)
         return cls(
             machine=Machine.this(),
@@ -78,17 +79,17 @@ class Results:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images that could be read."""
+        """Names of the images that could be read."""
         return tuple(dict.fromkeys(trial.image for trial in self.trials))
 
     @property
     def raw_bytes(self) -> int:
-        """Bytes of all samples of these."""
+        """Bytes of all samples of these images."""
         return sum({trial.image: trial.raw_bytes for trial in self.trials}.values())
 
     @property
     def metadata_bytes(self) -> int:
-        """What metadata takes in the files of one nelloc model, which those of peers do not hold."""
+        """Bytes of metadata in the files of one nelloc model; peers' files hold none."""
         by_codec: dict[str, int] = {}
         for trial in self.trials:
             by_codec[trial.codec] = by_codec.get(trial.codec, 0) + trial.metadata_bytes
@@ -96,12 +97,12 @@ class Results:
 
     @property
     def failed(self) -> tuple[Trial, ...]:
-        """Trials that failed, and those in which nelloc altered pixels. (A peer that does is lossy, no failure.)"""
+        """Trials that failed, and those in which nelloc changed pixels. A peer that does is lossy, not failed."""
         return tuple(t for t in self.trials if t.status == "failed" or (t.status == "lossy" and is_own(t.codec)))
 
 
 def to_json(results: Results) -> dict[str, Any]:
-    """The results as plain values."""
+    """Serialise the results as JSON."""
     return {
         "machine": asdict(results.machine),
         "threads": results.threads,
@@ -116,7 +117,7 @@ def to_json(results: Results) -> dict[str, Any]:
 
 
 def to_csv(results: Results) -> str:
-    """A line for each codec and image, after one with the names of ``COLUMNS``."""
+    """Serialise the results as CSV: a header of ``COLUMNS``, and a line for each codec and image."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""What the trials of each codec add up to, and which codecs can be ranked."""
+"""Totals of each codec's trials, and which codecs can be ranked."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nelloc.bench.peers.png import Png
 
 @dataclass(frozen=True)
 class Row:
-    """One codec on all images that it took.
+    """Totals of one codec over all images that it coded.
 
-    Speeds are in megabytes (10^6) of pixels a second, memory in bytes. ``ratio_to_png`` is that of the same images, and
-    None where PNG was not measured on all of them. ``remark`` says why a codec is not ``ranked``.
+    Speeds are in megabytes (10^6) of pixels a second, memory in bytes. ``ratio_to_png`` is for the same images, and
+    None if PNG was not measured on all of them. ``remark`` explains why a codec is not ``ranked``.
     """
 
     codec: str
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Loss:
-    """An image that some peer makes smaller than any nelloc model does."""
+    """Image that some peer makes smaller than any nelloc model."""
 
     image: str
     nelloc: str
@@ -46,12 +46,12 @@ class Loss:
 
     @property
     def excess(self) -> float:
-        """How much larger nelloc's file is, as a share of the peer's."""
+        """Excess of nelloc's file, as a share of the peer's."""
         return self.nelloc_bytes / self.peer_bytes - 1
 
 
 def summarise(measured: Measured, codecs: Sequence[Codec]) -> list[Row]:
-    """A row for each codec: those ranked by size first, then the others."""
+    """Make a row for each codec: ranked ones by size first, then the others."""
     png = {t.image: t.bytes for t in measured.trials if t.codec == Png().label and t.status == "ok"}
     rows = [_row(codec, measured, png) for codec in codecs]
     return sorted(rows, key=lambda row: (not row.ranked, row.bits_per_dimension or 0.0))
@@ -87,7 +87,7 @@ def _speed(trials: Sequence[Trial], seconds_of: Callable[[Trial], float | None])
 
 
 def _remark(trials: Sequence[Trial]) -> str:
-    """Why a codec cannot be ranked: the images that it altered, failed on or did not take, with the first reason."""
+    """Reason why a codec cannot be ranked: images that it changed, failed on or refused, with the first reason."""
     parts = []
     for status, words in (("lossy", "lossy: altered"), ("failed", "failed on"), ("skipped", "skipped")):
         own = [trial for trial in trials if trial.status == status]
@@ -98,7 +98,7 @@ def _remark(trials: Sequence[Trial]) -> str:
 
 
 def losses(measured: Measured, rows: Sequence[Row]) -> list[Loss]:
-    """The images where nelloc loses against a peer that is lossless on all it took, worst first."""
+    """Images where a peer that is lossless on all it coded beats nelloc, worst first."""
     lossy = {row.codec for row in rows if "lossy" in row.remark}
     best: dict[str, dict[bool, Trial]] = {}
     for trial in measured.trials:

@@ -1,4 +1,4 @@
-"""Times that can be compared."""
+"""Comparable timings."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def medians(
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Name, float]:
-    """Median seconds of each variant over rounds in which they take turns; nothing if there are no rounds.
+    """Median seconds of each variant over rounds in which they take turns; empty without rounds.
 
-    So a slow minute of the machine hits them alike. ``clock`` may be ``time.process_time``, which does not count the
-    time that other work takes.
+    So a slow phase of the machine affects all alike. ``clock`` may be ``time.process_time``, which does not count the
+    time of other processes.
     """
     times: dict[Name, list[float]] = {}
     for _ in range(rounds):

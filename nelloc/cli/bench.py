@@ -137,7 +137,7 @@ def bench(
         raise click.UsageError("choose one of --json and --csv")
     from nelloc.bench import measure, pictures
     from nelloc.bench.results import Results, to_csv, to_json
-    from nelloc.bench.table import table
+    from nelloc.cli.bench_table import table
 
     printer = Printer(quiet, verbose)
     page = None if report is None else Path(report, REPORT)
@@ -150,7 +150,7 @@ def bench(
             fail(error)
         quiet_pillow(printer)
         check_core(printer, fields.get("backend"))
-        with _progress(printer, len(found), len(codecs)) as progress:
+        with _progress(printer) as progress:
             measured = measure.measure(
                 found,
                 codecs,
@@ -237,26 +237,27 @@ def _write_page(page: Path, results, found, force: bool) -> None:
 
 
 @contextmanager
-def _progress(printer: Printer, images: int, codecs: int):
+def _progress(printer: Printer):
     """A bar on standard error that counts images through codecs."""
-    from nelloc.bench.measure import Progress
+    from nelloc.codec.progress import Progress
 
     form = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}]"
-    with progress_bar(printer, total=images * codecs, bar_format=form) as bar:
+    with progress_bar(printer, total=0, bar_format=form) as bar:
 
         class Bar(Progress):
-            def image(self, name: str) -> None:
-                bar.set_description_str(f"{name} ")
+            def expect(self, steps: int, phase: str = "") -> None:
+                bar.total += steps
+                if phase:
+                    bar.set_description_str(f"{phase} ")
 
-            def trial(self, trial) -> None:
-                bar.update()
-                size = "-" if trial.bits_per_dimension is None else f"{trial.bits_per_dimension:.3f} bpd"
-                with bar.external_write_mode(file=sys.stderr):
-                    printer.detail(f"{trial.image}: {trial.codec}: {size}, {trial.status} {trial.reason}".rstrip())
+            def advance(self, steps: int = 1, remark: str = "") -> None:
+                bar.update(steps)
+                if remark:
+                    with bar.external_write_mode(file=sys.stderr):
+                        printer.detail(remark)
 
-            def unread(self, error: NellocError) -> None:
-                bar.update(codecs)
+            def message(self, text: str) -> None:
                 with bar.external_write_mode(file=sys.stderr):
-                    fail(error)
+                    fail(NellocError(text))
 
         yield Bar()

@@ -374,19 +374,20 @@ def progress_bar(printer: Printer, **settings: Any) -> tqdm:
 @contextmanager
 def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
     """Options to "encode" or "decode" with, whose progress is a bar on standard error."""
-    from nelloc.codec.options import DecodeOptions, EncodeOptions, Progress
+    from nelloc.codec.options import DecodeOptions, EncodeOptions
     from nelloc.codec.parallel import processes_allowed
+    from nelloc.codec.progress import Progress
 
     quiet_pillow(printer)
     check_core(printer, fields.get("backend"))
     with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):
-            def expect(self, pixels: int) -> None:
-                bar.total += pixels / 1e6
+            def expect(self, steps: int, phase: str = "") -> None:
+                bar.total += steps / 1e6
 
-            def advance(self, pixels: int) -> None:
-                bar.update(pixels / 1e6)
+            def advance(self, steps: int = 1, remark: str = "") -> None:
+                bar.update(steps / 1e6)
 
         with processes_allowed():
             kind = EncodeOptions if direction == "encode" else DecodeOptions

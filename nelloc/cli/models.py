@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from nelloc.cli.common import Printer, fail, options, print_json, put, reporting, show_own_warnings, what_computes
+from nelloc.cli.table import aligned
 from nelloc.errors import NellocError
 
 # What a shipped model was before has its name and a number.
@@ -65,13 +66,8 @@ def _table(entries) -> None:
                 entry.file,
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if 2 <= column <= 5 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        put("  ".join(cells).rstrip())
+    for line in aligned(rows, left=(0, 1, 6)):
+        put(line)
     if any(_MARK in cell for row in rows for cell in row[2:4]):
         put(f"{_MARK} with --no-learn")
 

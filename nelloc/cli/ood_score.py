@@ -23,6 +23,7 @@ from nelloc.cli.common import (
     put,
     reporting,
 )
+from nelloc.cli.table import aligned
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -232,8 +233,6 @@ def _table(rows: list[dict[str, str]]) -> None:
     """Columns, the first to the left, the others to the right."""
     if not rows:
         return
-    heads = {key: "verdict" if key == "in_distribution" else key for key in rows[0]}
-    widths = {key: max(len(row[key]) for row in (heads, *rows)) for key in heads}
-    first, *others = heads
-    for row in (heads, *rows):
-        put("  ".join([row[first].ljust(widths[first]), *(row[key].rjust(widths[key]) for key in others)]))
+    heads = ["verdict" if key == "in_distribution" else key for key in rows[0]]
+    for line in aligned([heads, *(list(row.values()) for row in rows)]):
+        put(line)

@@ -12,7 +12,9 @@ import click
 
 from nelloc.cli.bits_back import SEED, bits_back
 from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, put, reporting
-from nelloc.research.experiment import Experiment, Progress, Settings, perform
+from nelloc.cli.table import aligned
+from nelloc.codec.progress import Progress
+from nelloc.research.experiment import Experiment, Settings, perform
 from nelloc.research.registry import AREAS, EXPERIMENTS
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{postfix}]"
@@ -141,8 +143,7 @@ def table(report: dict[str, Any]) -> list[str]:
     if not rows:
         return []
     rows = [("", "here", report["values_are_of"]), *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return [f"{row[0]:{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}".rstrip() for row in rows]
+    return aligned(rows)
 
 
 for _experiment in EXPERIMENTS:

@@ -26,9 +26,8 @@ from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
-    from nelloc.training.loop import Trainer
+    from nelloc.training.loop import Listener, Trainer
     from nelloc.training.processes import Processes
-    from nelloc.training.run import Listener
 
 _BAR = "{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 # Written out so that --help does not import torch; a test keeps them true.
@@ -201,7 +200,7 @@ def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
                 raise NellocError(f"{asked.out}: was not trained on folders that it remembers; give --data")
             network = trainer.coded().config
             with _listening(trainer, printer) as listener:
-                source, validation = folder_data(trainer.data, network, trainer.data_seed, listener.messages)
+                source, validation = folder_data(trainer.data, network, trainer.data_seed, listener.message)
                 every = _every(asked, trainer)
                 model = run(
                     trainer, source, validation, asked.out, every=every, workers=asked.workers, listener=listener
@@ -274,30 +273,31 @@ def _every(asked: Asked, trainer: Trainer) -> int:
 @contextmanager
 def _listening(trainer: Trainer, printer: Printer) -> Iterator[Listener]:
     """A bar on a terminal, and a line for each validation; both on standard error."""
-    from nelloc.training.run import Listener
+    from nelloc.training.loop import Listener
 
     total, seen = trainer.config.pixels / 1e6, trainer.seen / 1e6
     bar = progress_bar(
         printer, total=total, initial=seen, unit="Mpx", bar_format=_BAR, mininterval=0.5, leave=True, delay=0
     )
     with bar:
-        smooth = 0.0
-
-        def progress(seen: int, loss: float) -> None:
-            nonlocal smooth
-            smooth = loss if not smooth else 0.98 * smooth + 0.02 * loss
-            bar.set_postfix_str(f"{smooth:.3f} bpd", refresh=False)
-            bar.update(min(seen / 1e6, total) - bar.n)
 
         def say(text: str) -> None:
             if not printer.quiet and sys.stderr is not None:
                 bar.write(printable(text), file=sys.stderr)
 
-        def report(row: dict[str, float]) -> None:
-            rates = [f"{name.removesuffix('_bpd')} {row[name]:.4f}" for name in row if name.endswith("_bpd")]
-            line = f"{row['megapixels']:.5g} Mpx: {', '.join(rates)} bpd"
-            if printer.verbose:
-                line += f"; {row['megapixels_per_second']:.3f} Mpx/s, learning rate {row['learning_rate']:.2g}"
-            say(line)
+        class Bar(Listener):
+            def advance(self, steps: int = 1, remark: str = "") -> None:
+                bar.set_postfix_str(remark, refresh=False)
+                bar.update(min(steps / 1e6, total - bar.n))
 
-        yield Listener(progress, report, lambda text: say(f"nelloc: {text}"))
+            def message(self, text: str) -> None:
+                say(f"nelloc: {text}")
+
+            def report(self, row: dict[str, float]) -> None:
+                rates = [f"{name.removesuffix('_bpd')} {row[name]:.4f}" for name in row if name.endswith("_bpd")]
+                line = f"{row['megapixels']:.5g} Mpx: {', '.join(rates)} bpd"
+                if printer.verbose:
+                    line += f"; {row['megapixels_per_second']:.3f} Mpx/s, learning rate {row['learning_rate']:.2g}"
+                say(line)
+
+        yield Bar()

@@ -12,9 +12,8 @@ from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from nelloc.ood.training import PairConfig
-    from nelloc.training.loop import Trainer
+    from nelloc.training.loop import Listener, Trainer
     from nelloc.training.processes import Processes
-    from nelloc.training.run import Listener
 
 SHAPE = "horizon=3,width=64,blocks=5,components=10"
 Listening = Callable[["Trainer", Printer], AbstractContextManager["Listener"]]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 from nelloc.codec.effort import DEFAULT_EFFORT, Effort
+from nelloc.codec.progress import Progress
 from nelloc.codec.tiling import MAX_TILE, MIN_TILE, Rectangle
 from nelloc.errors import NellocError
 from nelloc.exact.decoders import DECODERS
@@ -17,14 +18,9 @@ from nelloc.image.limits import MAX_PIXELS
 MAX_MINUTES = 10_000
 
 
-class Progress:
-    """Progress callback. The base class ignores all updates. It is called from several threads."""
-
-    def expect(self, pixels: int) -> None:
-        """Increase the expected total by ``pixels``."""
-
-    def advance(self, pixels: int) -> None:
-        """Report that ``pixels`` more are done."""
+def available_cores() -> int:
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +74,7 @@ class Options:
         """Number of threads to use."""
         if self.threads is not None:
             return self.threads
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return available_cores()
 
 
 @dataclass(frozen=True, kw_only=True)

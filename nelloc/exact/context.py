@@ -20,6 +20,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.wavefront import wavefront_order
+
 # The value of every neighbour of a tile's first pixel, which has none.
 FIRST_PIXEL = 128
 # A network input of INPUT_STEPS stands for one normalised unit, that is 1.5 activities.
@@ -49,6 +51,38 @@ def window(horizon: int) -> list[tuple[int, int]]:
     """Offsets (row, column) of the causal window, in raster order: 2h(h+1) of them."""
     above = [(i, j) for i in range(-horizon, 0) for j in range(-horizon, horizon + 1)]
     return above + [(0, j) for j in range(-horizon, 0)]
+
+
+def neighbour_offsets(
+    horizon: int, above: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Offsets (rows, columns), each (window, N), from N pixels to the values of their context.
+
+    ``above``, ``left`` and ``right`` (N,) are the numbers of pixels of the tile on these sides. A neighbour outside the
+    tile is replaced by the nearest pixel inside and, if that is not coded yet, by the pixel to the west or, in the
+    first column, to the north (docs/FORMAT.md, section 4). The first pixel of a tile has no neighbours: its offsets
+    are 0, and its context is FIRST_PIXEL.
+    """
+    rows, columns = np.array(window(horizon), np.int64).T[:, :, None]
+    rows = np.maximum(rows, -above)
+    columns = np.clip(columns, -left, right)
+    ahead = (rows == 0) & (columns >= 0)
+    rows = np.where(ahead & (left == 0), -np.minimum(above, 1), rows)
+    columns = np.where(ahead, -np.minimum(left, 1), columns)
+    return rows, columns
+
+
+def context_sources(height: int, width: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels of a tile in coding order, and the sources of their contexts.
+
+    Returns raster indices (N,) and those of every neighbour (window, N), N for one that is ``FIRST_PIXEL``.
+    """
+    order, _ = wavefront_order(height, width, horizon)
+    rows, columns = np.divmod(order, width)
+    down, right = neighbour_offsets(horizon, rows, columns, width - 1 - columns)
+    sources = order + down * width + right
+    sources[:, order == 0] = height * width
+    return order, sources
 
 
 def input_count(horizon: int, channels: int = 3, inputs: Inputs = "normalised", borders: bool = False) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.coder import DigitWriter, encode_digits
-from nelloc.exact.context import border_distances, window
+from nelloc.exact.context import border_distances, context_sources
 from nelloc.exact.decoders import sheared
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.engine import Advance, Engine
@@ -164,22 +164,3 @@ class _Plan:
 
 
 _plan = lru_cache(maxsize=8)(_Plan)
-
-
-def context_sources(height: int, width: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A tile's pixels in coding order, and where each finds its context.
-
-    Returns raster indices (N,) and those of every neighbour (window, N), N for one that is ``Engine.first_pixel``.
-    """
-    order, _ = wavefront_order(height, width, horizon)
-    rows, columns = np.divmod(order, width)
-    di, dj = np.array(window(horizon), np.int64).T[:, :, None]
-    i = np.maximum(rows + di, 0)
-    j = np.clip(columns + dj, 0, width - 1)
-    # A neighbour that is not coded yet is replaced by the one to the west, or north.
-    ahead = (i == rows) & (j >= columns)
-    i = np.where(ahead & (columns == 0), rows - 1, i)
-    j = np.where(ahead, np.where(columns == 0, 0, columns - 1), j)
-    sources = i * width + j
-    sources[:, (rows == 0) & (columns == 0)] = height * width
-    return order, sources

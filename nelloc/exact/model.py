@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
 from nelloc.exact.context import INPUT_CLIP, INPUT_STEPS, ContextTables, Inputs, input_count
+from nelloc.exact.safetensors_header import read_metadata
 
 T = TypeVar("T", int, bool)
 
@@ -199,11 +200,8 @@ def save_model(
 
 
 def _about(data: bytes) -> dict:
-    """The description in the file's safetensors header (8-byte length, then JSON)."""
-    length = int.from_bytes(data[:8], "little")
-    if length > len(data) - 8:
-        raise ValueError("truncated")
-    about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
+    """The description in the file's metadata."""
+    about = json.loads(read_metadata(data, "about"))
     if about["format"] != MODEL_FORMAT:
         raise ValueError("its format is not nelloc-model")
     if about["version"] != MODEL_VERSION:

@@ -7,7 +7,6 @@ bounded by the size of the base model, and what comes out is checked by its SHA-
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from nelloc.errors import NellocError
 from nelloc.exact.coder import DigitDecoder, encode_digits
 from nelloc.exact.mixture import FREE_FREQUENCY, RADIX
 from nelloc.exact.model import ID_BYTES, ExactModel, load_model, model_id
+from nelloc.exact.safetensors_header import read_header
 
 SIGNATURE = b"\x8eNLD"
 VERSION = 1
@@ -288,12 +288,11 @@ class _Tensor:
 
 def _tensors(data: bytes) -> dict[str, _Tensor]:
     """The tensors of a model file that was loaded before, so that its header is known to be right."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
+    header, start = read_header(data)
     tensors = {}
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] in _DTYPES:
-            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            begin, end = (start + offset for offset in entry["data_offsets"])
             values = np.frombuffer(data[begin:end], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
             tensors[name] = _Tensor(values, begin)
     return tensors

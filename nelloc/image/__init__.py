@@ -1,6 +1,6 @@
 """Images in and out: files, Pillow images and arrays to planes, and back.
 
-Nothing is ever converted: an image whose pixels cannot be kept exactly is refused.
+Samples are never converted: an image whose pixels cannot be kept exactly is refused.
 """
 
 from nelloc.image.metadata import Metadata

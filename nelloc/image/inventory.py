@@ -1,4 +1,4 @@
-"""What an image file holds beside its samples: metadata that Pillow does not tell, and names of what is not kept."""
+"""Contents of an image file besides its samples: metadata that Pillow does not read, and names of the rest."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nelloc.image.kinds import Kind
 from nelloc.image.metadata import Item, ItemType, Metadata
 from nelloc.image.pixels import Pixels
 
-# Of a PNG file what says how samples are stored or shown; the colours of a palette are kept where there are indices.
+# PNG chunks about the storage or display of samples; the palette is kept where there are indices.
 _STORAGE_CHUNKS = (b"IHDR", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL")
 _QOI_END = bytes(7) + b"\1"
-# What may follow an image without being named: it says nothing.
+# Bytes that may follow an image without being named: padding.
 _PADDING = b"\0\r\n"
 
 
 def describe(data: bytes, file_format: str, pixels: Pixels) -> Pixels:
-    """``pixels`` of the bytes of a file, in a format of Pillow's names, with all its metadata.
+    """Add all metadata of a file to ``pixels``; ``format`` is Pillow's name of the file's format.
 
-    ``left_out`` then names what the file has and ``metadata`` has not.
+    ``left_out`` of the result names what the file has and its ``metadata`` does not.
     """
     names: list[str] = []
     end = _end_of(data, file_format)
@@ -54,7 +54,7 @@ def _with(pixels: Pixels, items: list[Item]) -> Pixels:
 
 
 def _png_left_out(data: bytes, kind: Kind) -> Iterator[str]:
-    """Names of the chunks of a PNG file that are no items."""
+    """Name the chunks of a PNG file that have no item."""
     for name, _ in png.chunks(data):
         kept = name in _STORAGE_CHUNKS or (name == b"PLTE" and kind is Kind.PALETTE)
         if name == b"fdAT" or not (kept or name[0] & 0x20):
@@ -62,7 +62,7 @@ def _png_left_out(data: bytes, kind: Kind) -> Iterator[str]:
 
 
 def _end_of(data: bytes, file_format: str) -> int | None:
-    """Where the image of a file ends; None if the format, or the file, does not say so."""
+    """Find the end of a file's image; None if the format, or the file, does not define it."""
     if file_format == "PNG":
         return next((end for name, _, end in png.places(data) if name == b"IEND"), None)
     if file_format == "QOI":

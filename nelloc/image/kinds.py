@@ -1,6 +1,6 @@
-"""Kinds of images: what the samples of a file mean, and the groups of planes that are coded together.
+"""Kinds of images: the meaning of a file's samples, and the groups of planes that are coded together.
 
-docs/FORMAT.md lists the numbers. A kind says nothing of how its groups are coded.
+docs/FORMAT.md lists the numbers. A kind does not determine how its groups are coded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cached_property
 
 
 class Role(enum.Enum):
-    """What the planes of a group are."""
+    """Meaning of a group's planes."""
 
     COLOUR = "colour"
     ALPHA = "alpha"
@@ -30,7 +30,7 @@ class Group:
 
 
 class Kind(enum.IntEnum):
-    """What the pixels are. Numbers beyond these are reserved in docs/FORMAT.md."""
+    """Meaning of the pixels. Higher numbers are reserved in docs/FORMAT.md."""
 
     GRAY = 0
     RGB = 1
@@ -45,7 +45,7 @@ class Kind(enum.IntEnum):
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """The groups of planes, in the order of the file."""
+        """Groups of planes, in the order of the file."""
         if self is Kind.PALETTE:
             return (Group(Role.INDEX, 1, 8),)
         if self is Kind.BILEVEL:
@@ -68,7 +68,7 @@ class Kind(enum.IntEnum):
 
     @property
     def planes(self) -> int:
-        """The number of planes of all groups."""
+        """Number of planes of all groups."""
         return sum(group.planes for group in self.groups)
 
 

@@ -1,4 +1,4 @@
-"""Arrays that are too large for the memory: in a file without a name, of which the system holds what is in use."""
+"""Arrays that are too large for memory, mapped to an unnamed file."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-# Arrays of fewer bytes are ordinary ones.
+# Smaller arrays (in bytes) are ordinary ones.
 LARGE = 1 << 26
 _CHUNK = 1 << 20
 
 
 def empty(shape: tuple[int, ...], kind: DTypeLike) -> NDArray[Any]:
-    """An array to be filled. A large one lies in the folder for temporary files (TMPDIR), if there is room in it."""
+    """Allocate an array. A large one lies in the folder for temporary files (TMPDIR), if there is room in it."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
     if size >= LARGE:
         try:
             return np.ndarray(shape, kind, buffer=_mapped(size))
-        except OSError:  # no folder, or no room there: the memory may have it
+        except OSError:  # no folder, or no room in it: use memory
             pass
     return np.empty(shape, kind)
 
 
 def joined(groups: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Groups of planes (planes, H, W) as one."""
+    """Join groups of planes (planes, H, W) into one array."""
     whole = empty((sum(len(group) for group in groups), *groups[0].shape[1:]), groups[0].dtype)
     np.concatenate(groups, out=whole)
     return whole
 
 
 def _mapped(size: int) -> mmap.mmap:
-    """A new file of so many bytes, mapped; it goes with the last array that is in it."""
+    """Create and map a file of the given size in bytes; it is freed with the last array that uses it."""
     with tempfile.TemporaryFile(prefix="nelloc-") as file:
-        # All of it is written now: where a disk is full that is an error here, and a crash when pages are used.
+        # Write all of it now: a full disk is an error here, but a crash when pages are used.
         for start in range(0, size, _CHUNK):
             file.write(bytes(min(_CHUNK, size - start)))
         file.flush()

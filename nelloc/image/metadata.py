@@ -1,4 +1,4 @@
-"""What an image file says beside its pixels, in a form that belongs to no file format."""
+"""Metadata of an image in a form that is independent of file formats."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from nelloc.varint import Cursor, MalformedError, varint
 
-# An item takes memory beyond its bytes, so that a few packed bytes must not make many.
+# An item takes memory beyond its bytes, so a few packed bytes must not create many items.
 MAX_ITEMS = 1 << 16
 
 
 class ItemType(enum.IntEnum):
-    """Kinds of items; docs/FORMAT.md, section 11, says what each one's bytes are."""
+    """Types of items; docs/FORMAT.md, section 11, defines the bytes of each."""
 
     ICC = 1
     EXIF = 2
@@ -46,14 +46,14 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Item:
-    """One piece of metadata; ``type`` may be a number that this version does not know."""
+    """One piece of metadata; ``type`` may be a number that is unknown to this version."""
 
     type: int
     data: bytes
 
     @property
     def name(self) -> str:
-        """What it is, in words."""
+        """Readable name."""
         if self.type == ItemType.PNG_CHUNK:
             return f"PNG chunk {self.data[:4].decode('latin-1')}"
         if self.type == ItemType.DEPTH:
@@ -63,7 +63,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Text:
-    """A keyword and what it says; international text may name its language and translate the keyword."""
+    """Keyword and text; international text may name its language and translate the keyword."""
 
     keyword: str
     text: str
@@ -93,38 +93,39 @@ class Metadata:
         return bool(self.items)
 
     def get(self, type_: ItemType) -> bytes | None:
-        """The first item of a type."""
+        """First item of a type."""
         return next((item.data for item in self.items if item.type == type_), None)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What there is, in words, each once."""
+        """Readable names of the items, without duplicates."""
         return tuple(dict.fromkeys(item.name for item in self.items))
 
     @property
     def texts(self) -> list[Text]:
-        """All text items."""
+        """Text items."""
         return [_text(item.data) for item in self.items if item.type == ItemType.TEXT]
 
     @property
     def resolution(self) -> Resolution | None:
+        """Resolution, or None."""
         data = self.get(ItemType.RESOLUTION)
         return None if data is None else _resolution(data)
 
     @property
     def depth(self) -> int | None:
-        """Bits of a sample of the file, whose white is ``2**depth - 1``, if they are fewer than those of the kind."""
+        """Bits of a sample of the file (white is ``2**depth - 1``), if fewer than those of the kind."""
         data = self.get(ItemType.DEPTH)
         return None if data is None else data[0]
 
 
 def depth_item(bits: int) -> Item:
-    """The item of samples of so many bits."""
+    """Make the item of a sample depth in bits."""
     return Item(ItemType.DEPTH, bytes([bits]))
 
 
 def text_item(text: Text) -> Item:
-    """The item of a text: its four strings in UTF-8, the first three with their lengths."""
+    """Make the item of a text: its four strings in UTF-8, the first three with their lengths."""
     first = [part.encode("utf-8", "surrogatepass") for part in (text.keyword, text.language, text.translated)]
     body = b"".join(varint(len(part)) + part for part in first)
     return Item(ItemType.TEXT, body + text.text.encode("utf-8", "surrogatepass"))
@@ -144,7 +145,7 @@ def _decoded(data: bytes) -> str:
 
 
 def resolution_item(resolution: Resolution) -> Item:
-    """The item of a resolution: the unit, then the four numbers."""
+    """Make the item of a resolution: the unit, then the four numbers."""
     numbers = (*resolution.x, *resolution.y)
     return Item(
         ItemType.RESOLUTION, bytes([_UNITS.index(resolution.unit)]) + b"".join(varint(number) for number in numbers)
@@ -161,17 +162,17 @@ def _resolution(data: bytes) -> Resolution:
 
 
 def pack(metadata: Metadata) -> bytes:
-    """The bytes of all items: of each its type and length, then what it holds."""
+    """Serialise items: type, length and content of each."""
     return b"".join(bytes([item.type]) + varint(len(item.data)) + item.data for item in metadata.items)
 
 
 def parse(data: bytes) -> Metadata:
-    """Items from their bytes. Raises MalformedError for bytes that ``pack`` would not write."""
+    """Parse items. Raises MalformedError for bytes that ``pack`` would not write."""
     reader = Cursor(data)
     items: list[Item] = []
     while not reader.ended:
         if len(items) == MAX_ITEMS:
-            raise MalformedError("more items than there may be")
+            raise MalformedError("too many items")
         type_ = reader.byte()
         items.append(Item(type_, reader.take(reader.varint())))
     for item in items:
@@ -184,12 +185,12 @@ _DEPTHS = range(9, 16)
 
 
 def is_chunk_name(name: bytes) -> bool:
-    """True if PNG allows this name of a chunk that can be ignored: four ASCII letters, of which the first is small."""
+    """Return True for a valid ancillary chunk name of PNG: four ASCII letters, the first in lower case."""
     return len(name) == 4 and name.isalpha() and name[:1].islower()
 
 
 def _check(item: Item) -> None:
-    """Raise MalformedError if the bytes of an item are not what its type says."""
+    """Raise MalformedError if the content of an item does not match its type."""
     if item.type == ItemType.TEXT:
         _text(item.data)
     elif item.type == ItemType.RESOLUTION:

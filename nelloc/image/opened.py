@@ -1,8 +1,8 @@
-"""Images that Pillow opened: the file behind each, and what was changed of its metadata since.
+"""Images opened by Pillow: the file behind each, and changes of their metadata since.
 
-Pillow tells an image's metadata in ``info`` and by ``getexif``, where programs change it, but not all of it. The rest
-is read from the file. So the metadata of an image is that of its file, except for what Pillow no longer shows as it
-did when the file was opened.
+Pillow exposes part of an image's metadata in ``info`` and by ``getexif``, where programs change it. The rest is read
+from the file. So the metadata of an image is that of its file, except for what Pillow shows differently than when the
+file was opened.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nelloc.image.reading_metadata import RESOLUTION_KEYS, XMP_KEYS, image_info,
 _REMEMBERED = "nelloc_file"
 # Chunks of PNG files that describe samples of one colour type.
 _OF_COLOUR_TYPE = (b"sBIT", b"bKGD", b"hIST")
-# Formats of which Pillow keeps only a part of the metadata in memory, and what is not in it.
+# Formats whose metadata Pillow keeps only in part, and the missing part.
 _PARTLY_TOLD = {
     "PNG": "chunks such as cICP, sBIT, bKGD and tIME",
     "TIFF": "tags",
@@ -42,7 +42,7 @@ _PARTLY_TOLD = {
     "PPM": "comments",
     "JPEG": "comments but the last, and Photoshop data",
 }
-# Where Pillow shows an item in ``info``; texts stand under their keywords, and other items are not shown.
+# Key of an item in Pillow's ``info``; texts have their keywords, and other items are not shown.
 _KEYS: dict[int, tuple[str, ...]] = {
     ItemType.ICC: ("icc_profile",),
     ItemType.EXIF: ("exif",),
@@ -54,7 +54,7 @@ _KEYS: dict[int, tuple[str, ...]] = {
     ItemType.COMMENT: ("comment",),
     ItemType.PHOTOSHOP: ("photoshop",),
 }
-# Tags of a TIFF file that say what an item does.
+# Tags of a TIFF file with the content of an item.
 _TAGS_OF_ITEMS: dict[int, ItemType] = {tag: type_ for tag, (type_, _) in BYTES.items()} | dict.fromkeys(
     (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT), ItemType.RESOLUTION
 )
@@ -64,14 +64,14 @@ Reader = Callable[[bytes], Pixels]
 
 @dataclass(frozen=True)
 class File:
-    """The bytes of a file; unless ``certain``, the image may have been opened from another one."""
+    """Bytes of a file; unless ``certain``, the image may have been opened from another one."""
 
     data: bytes
     certain: bool
 
 
 def remember(image: ImageFile.ImageFile) -> None:
-    """Let an image that was just opened remember its file, to find it again when it is loaded and closed."""
+    """Record the file of an image that was just opened, to find it again after the image is loaded and closed."""
     file = image.fp
     found: bytes | tuple[str | bytes, os.stat_result] | IO[bytes] | None = file
     if isinstance(file, io.BytesIO):
@@ -85,7 +85,7 @@ def remember(image: ImageFile.ImageFile) -> None:
 
 
 def file_of(image: Image.Image) -> File | None:
-    """The file that an image was opened from, as far as it can be reached. To be called before it is loaded."""
+    """File that an image was opened from, if it can be reached. Call this before the image is loaded."""
     if not isinstance(image, ImageFile.ImageFile) or isinstance(getattr(image, "metadata", None), Metadata):
         return None
     remembered = getattr(image, _REMEMBERED, None)
@@ -113,22 +113,22 @@ def file_of(image: Image.Image) -> File | None:
 
 @dataclass(frozen=True)
 class Now:
-    """Metadata of an image as it is now, and sentences about what of its file is lost."""
+    """Current metadata of an image, and messages about losses from its file."""
 
     metadata: Metadata
     warnings: tuple[str, ...] = ()
 
     def warn(self, source: str) -> None:
-        """Warn of what is lost; ``source`` names the image."""
+        """Warn of the losses; ``source`` names the image."""
         for text in self.warnings:
             warnings.warn(f"{source}: {text}", stacklevel=2)
 
 
 def metadata_now(image: Image.Image, file: File | None, read: Reader, formats: Sequence[str]) -> Now:
-    """The metadata of a loaded image: that of its file, and what was changed of it.
+    """Current metadata of a loaded image: that of its file, with the changes since.
 
-    Says what the file has that is not kept, and if the file cannot be reached. ``read`` is what reads the file's bytes,
-    ``formats`` are those it may have.
+    Also names what the file has that is not kept, and whether the file cannot be reached. ``read`` parses the file's
+    bytes, ``formats`` are those it may have.
     """
     own = getattr(image, "metadata", None)
     opened: _Opened | None
@@ -153,7 +153,7 @@ def metadata_now(image: Image.Image, file: File | None, read: Reader, formats: S
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file as it was opened: its metadata, names of what is not kept, and what Pillow shows of it."""
+    """State of a file when it was opened: its metadata, names of the rest, and the part that Pillow shows."""
 
     metadata: Metadata
     left_out: tuple[str, ...]
@@ -163,7 +163,7 @@ class _Opened:
 
 
 def _opened(image: Image.Image, file: File, read: Reader, formats: Sequence[str]) -> _Opened | None:
-    """What the file says; None if it is not the one that the image was opened from, or cannot be read."""
+    """Parse the file; None if the image was not opened from it, or it cannot be read."""
     try:
         again = Image.open(io.BytesIO(long_texts.leave_out(file.data)), formats=tuple(formats))
         mode = again.mode
@@ -171,7 +171,7 @@ def _opened(image: Image.Image, file: File, read: Reader, formats: Sequence[str]
         if not file.certain and not _same_pixels(image, again):
             return None
         pixels = read(file.data)
-    except Exception:  # Pillow raises many kinds for damaged files
+    except Exception:  # Pillow raises many types of exceptions for damaged files
         return None
     return _Opened(pixels.metadata, pixels.left_out, dict(again.info), mode, again)
 
@@ -182,7 +182,7 @@ def _same_pixels(image: Image.Image, other: Image.Image) -> bool:
 
 
 def _changed(image: Image.Image, opened: _Opened) -> tuple[Metadata, list[str]]:
-    """The metadata of a file with what was changed in ``image.info`` and by ``image.getexif()``; and what is lost."""
+    """Apply changes in ``image.info`` and ``image.getexif()`` to a file's metadata; also return the losses."""
     stripped = bool(opened.info) and not set(opened.info) & set(image.info)
     now: dict[Hashable, list[Item]] = {}
     for item in items_of_info(image.info, texts=_shows_texts(image)):
@@ -202,7 +202,7 @@ def _changed(image: Image.Image, opened: _Opened) -> tuple[Metadata, list[str]]:
             items.append(item)
         elif group not in done:
             if group == ItemType.RESOLUTION and "dpi" in opened.info and "dpi" not in image.info:
-                now.pop(group, None)  # what else says it in info is not for programs
+                now.pop(group, None)  # other entries of info with this content are not for programs
             items += now.get(group, [])
             if group == ItemType.PHOTOSHOP and "photoshop" in image.info:
                 lost.append(item.name)
@@ -215,12 +215,12 @@ def _changed(image: Image.Image, opened: _Opened) -> tuple[Metadata, list[str]]:
 
 
 def _shows_texts(image: Image.Image) -> bool:
-    """True if what is text in ``image.info`` is text of the file."""
+    """Return True if the texts in ``image.info`` are texts of the file."""
     return image.format == "PNG" or isinstance(getattr(image, "metadata", None), Metadata)
 
 
 def _group(item: Item) -> Hashable:
-    """What is changed together: texts of one keyword, or items of one type."""
+    """Items that are changed together: texts of one keyword, or items of one type."""
     return Metadata((item,)).texts[0].keyword if item.type == ItemType.TEXT else item.type
 
 
@@ -229,15 +229,15 @@ def _keys(group: Hashable) -> tuple[str, ...]:
 
 
 def _same(info: Mapping[Any, Any], other: Mapping[Any, Any], key: str) -> bool:
-    return repr(info.get(key)) == repr(other.get(key))  # of numbers that are none, too
+    return repr(info.get(key)) == repr(other.get(key))  # NaN included
 
 
 def _with_exif(
     metadata: Metadata, image: Image.Image, reference: Image.Exif, opened: _Opened | None = None
 ) -> Metadata:
-    """The metadata with the EXIF of ``image.getexif()``, if that was changed since it was loaded from ``reference``.
+    """Replace the EXIF if ``image.getexif()`` was changed since it was loaded from ``reference``.
 
-    So with the tags of a TIFF file that were changed in ``image.tag_v2``.
+    The same goes for tags of a TIFF file that were changed in ``image.tag_v2``.
     """
     storage_tags = (*STORAGE, ORIENTATION) if image.format == "TIFF" else STORAGE
     tags = {} if opened is None else _changed_tags(image, opened.image)
@@ -251,7 +251,7 @@ def _with_exif(
         for tag, value in tags.items():
             if value is not None and tag not in _TAGS_OF_ITEMS:
                 exif[tag] = value
-        for tag in _EXIF_DIRECTORIES[:2]:  # those that Pillow makes when it is asked for them
+        for tag in _EXIF_DIRECTORIES[:2]:  # those that Pillow computes on access
             if tag in exif and not exif.get_ifd(tag):
                 del exif[tag]
         data = exif.tobytes().removeprefix(EXIF_HEAD) if len(exif) else b""
@@ -267,7 +267,7 @@ def _with_exif(
 def _is_exif_changed(
     image: Image.Image, reference: Image.Exif, opened: _Opened | None, storage_tags: Sequence[int]
 ) -> bool:
-    """True if ``image.getexif()`` says what neither the file nor ``image.info`` does."""
+    """Return True if ``image.getexif()`` differs from both the file and ``image.info``."""
     exif = getattr(image, "_exif", None)
     if exif is None or not getattr(exif, "_loaded", False):
         return False
@@ -281,7 +281,7 @@ def _is_exif_changed(
 
 
 def _changed_tags(image: Image.Image, again: Image.Image | None) -> dict[int, Any]:
-    """Tags of a TIFF file that were changed in ``image.tag_v2``, and their values; None for those removed."""
+    """Changed tags in ``image.tag_v2`` of a TIFF file, and their values; None for removed ones."""
     if not (isinstance(image, TiffImagePlugin.TiffImageFile) and isinstance(again, TiffImagePlugin.TiffImageFile)):
         return {}
     if not hasattr(image, "tag_v2"):  # it was pickled
@@ -292,7 +292,7 @@ def _changed_tags(image: Image.Image, again: Image.Image | None) -> dict[int, An
 
 
 def _items_of_tags(image: Image.Image, types: AbstractSet[int]) -> list[Item]:
-    """The items of these types that ``image.tag_v2`` says."""
+    """Items of these types in ``image.tag_v2``."""
     tags = getattr(image, "tag_v2", {})
     items = [
         Item(type_, bytes(tags[tag]))
@@ -308,17 +308,17 @@ def _items_of_tags(image: Image.Image, types: AbstractSet[int]) -> list[Item]:
 
 
 def _fresh_exif(info: Mapping[Any, Any]) -> Image.Exif:
-    """EXIF as ``getexif`` of an image with this ``info`` loads it."""
+    """Load EXIF as ``getexif`` of an image with this ``info`` does."""
     image = Image.Image()
     image.info = dict(info)
     return image.getexif()
 
 
 def _content(exif: Image.Exif, storage_tags: Sequence[int]) -> str:
-    """What EXIF says, in a form that can be compared: of numbers that are none, too."""
+    """EXIF content in a form that can be compared, NaN included."""
     try:
         plain = {tag: exif[tag] for tag in exif if tag not in (*storage_tags, *_EXIF_DIRECTORIES)}
         inner = {tag: sorted(exif.get_ifd(tag).items()) for tag in _EXIF_DIRECTORIES[:2]}
         return repr((sorted(plain.items()), inner))
-    except Exception as error:  # Pillow raises many kinds for damaged EXIF
+    except Exception as error:  # Pillow raises many types of exceptions for damaged EXIF
         return repr(error)

@@ -1,4 +1,4 @@
-"""Which way up an image is: the orientation tag of TIFF and EXIF."""
+"""Orientation of an image: the orientation tag of TIFF and EXIF."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nelloc.image.metadata import ItemType
 from nelloc.image.pixels import Pixels, Samples
 
 TAG = 274
-# What makes stored rows upright, by the value of the tag (TIFF 6.0, page 36), as Pillow does when it reads a TIFF file.
+# Transformation to upright by the value of the tag (TIFF 6.0, page 36), as Pillow applies it to TIFF files.
 _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -25,13 +25,13 @@ _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
 
 
 def upright(array: Samples, orientation: object) -> Samples:
-    """An array (H, W) or (H, W, C) turned as the tag says; a value that there is not turns nothing."""
+    """Rotate and mirror an array (H, W) or (H, W, C) by the tag's value; undefined values change nothing."""
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return array if turn is None else turn(array)
 
 
 def of_exif(exif: bytes | None) -> int | None:
-    """The orientation that EXIF tells; None if it tells none, or cannot be read."""
+    """Orientation in EXIF; None if there is none or EXIF cannot be read."""
     try:
         head, first = structure.read(exif or b"")
     except structure.MalformedTiffError:
@@ -41,7 +41,7 @@ def of_exif(exif: bytes | None) -> int | None:
 
 
 def turned(pixels: Pixels, orientation: int | None) -> Pixels:
-    """The image whose stored rows these are, turned as the tag says."""
+    """Apply an orientation to an image given as its stored rows."""
     if orientation not in _UPRIGHT:
         return pixels
     groups = (upright(group.transpose(1, 2, 0), orientation).transpose(2, 0, 1) for group in pixels.groups)
@@ -49,5 +49,5 @@ def turned(pixels: Pixels, orientation: int | None) -> Pixels:
 
 
 def shown(pixels: Pixels) -> Pixels:
-    """The image turned as its EXIF says; as it is, if that cannot be read."""
+    """Apply the orientation in an image's EXIF; the image is unchanged if that cannot be read."""
     return turned(pixels, of_exif(pixels.metadata.get(ItemType.EXIF)))

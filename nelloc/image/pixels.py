@@ -1,4 +1,4 @@
-"""An image as it is coded: groups of planes and what they mean; and the arrays that it is made of."""
+"""An image as it is coded: groups of planes and their meaning; conversion from and to arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nelloc.errors import NellocError
 from nelloc.image.kinds import Kind, Role
 from nelloc.image.metadata import Metadata
 
-# uint8, or uint16 of deep kinds.
+# uint8, or uint16 for deep kinds.
 Samples = NDArray[Any]
 _KIND_OF_CHANNELS = {1: Kind.GRAY, 2: Kind.LA, 3: Kind.RGB, 4: Kind.RGBA}
 _DEEP = {Kind.GRAY: Kind.GRAY16, Kind.LA: Kind.LA16, Kind.RGB: Kind.RGB16, Kind.RGBA: Kind.RGBA16}
@@ -21,7 +21,7 @@ _DEEP = {Kind.GRAY: Kind.GRAY16, Kind.LA: Kind.LA16, Kind.RGB: Kind.RGB16, Kind.
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of an image of indices: ``colours`` are their bytes, in ``mode`` RGB or RGBA.
+    """Colours of an image of indices: ``colours`` are their bytes, in ``mode`` RGB or RGBA.
 
     ``transparency`` is the index of the transparent colour, or a table of the first indices' alpha, or None.
     """
@@ -36,8 +36,8 @@ class Pixels:
     """An image as it is coded.
 
     ``groups`` are arrays (planes, height, width), uint8 or uint16, one for each of ``kind.groups``. ``transparent`` is
-    the colour, one number for each colour plane, that counts as transparent. ``left_out`` names what the file had
-    that is not kept, ``damaged`` the tiles of a damaged file that hold no pixels of the image.
+    the transparent colour, one number for each colour plane. ``left_out`` names contents of the file that are not kept,
+    ``damaged`` the tiles of a damaged file that hold no pixels of the image.
     """
 
     kind: Kind
@@ -50,15 +50,17 @@ class Pixels:
 
     @property
     def planes(self) -> Samples:
-        """The first group: colour, gray, indices or bits."""
+        """First group: colour, gray, indices or bits."""
         return self.groups[0]
 
     @property
     def height(self) -> int:
+        """Height in pixels."""
         return self.planes.shape[1]
 
     @property
     def width(self) -> int:
+        """Width in pixels."""
         return self.planes.shape[2]
 
     @property
@@ -68,27 +70,27 @@ class Pixels:
 
     @property
     def photographic(self) -> bool:
-        """True if the first group is colour or gray of 8 bits, what models are trained on."""
+        """True if the first group is 8-bit colour or gray, the data that models are trained on."""
         first = self.kind.groups[0]
         return first.role is Role.COLOUR and first.bits == 8
 
     def stripped(self) -> Pixels:
-        """The image without its metadata, which ``left_out`` then names."""
+        """Remove the metadata; ``left_out`` then names it."""
         return replace(self, metadata=Metadata(), left_out=(*self.left_out, *self.metadata.names))
 
     def same_as(self, other: Pixels) -> bool:
-        """True if nothing differs that a file keeps: kind, samples, palette, transparency and metadata."""
+        """Return True if all that a file keeps is equal: kind, samples, palette, transparency and metadata."""
         mine = (self.kind, self.palette, self.transparent, self.metadata)
         if mine != (other.kind, other.palette, other.transparent, other.metadata):
             return False
         return all(np.array_equal(a, b) for a, b in zip(self.groups, other.groups, strict=True))
 
     def rows(self, first: int, last: int) -> Pixels:
-        """The image's rows from ``first`` on, to before ``last``."""
+        """Rows from ``first`` to before ``last``, as an image."""
         return replace(self, groups=tuple(group[:, first:last] for group in self.groups))
 
     def same_in_slices(self, slices: Iterable[Pixels], same: Callable[[Pixels, Pixels], bool]) -> bool:
-        """True if ``slices``, from top to bottom, are the ``same`` as the rows of this image, and all of them."""
+        """Check that ``slices``, from top to bottom, are the ``same`` as all rows of this image."""
         top = 0
         for part in slices:
             if not same(self.rows(top, top + part.height), part):
@@ -98,10 +100,10 @@ class Pixels:
 
 
 def from_array(array: NDArray, source: str = "image") -> Pixels:
-    """The image of an array (H, W), or (H, W, C) of 2 to 4 channels, of uint8 or uint16; or (H, W) of bool.
+    """Convert an array (H, W), or (H, W, C) of 2 to 4 channels, of uint8 or uint16; or (H, W) of bool.
 
-    Two channels are gray and alpha, three RGB, four RGB and alpha. The array may lie in memory in any order, and its
-    samples have either byte order. Raises NellocError for any other array.
+    Two channels are gray and alpha, three RGB, four RGB and alpha. Strides and byte order are arbitrary. Raises
+    NellocError for any other array.
     """
     if np.ma.is_masked(array):
         raise NellocError(f"{source}: has masked samples, which cannot be kept; fill them first")
@@ -129,7 +131,7 @@ def from_array(array: NDArray, source: str = "image") -> Pixels:
 
 
 def split(kind: Kind, planes: Samples) -> tuple[Samples, ...]:
-    """The groups of ``kind`` of all its planes (planes, H, W)."""
+    """Split all planes (planes, H, W) into the groups of ``kind``."""
     groups, first = [], 0
     for group in kind.groups:
         groups.append(planes[first : first + group.planes])
@@ -138,7 +140,7 @@ def split(kind: Kind, planes: Samples) -> tuple[Samples, ...]:
 
 
 def to_array(pixels: Pixels) -> NDArray:
-    """The samples as ``from_array`` takes them, and as Pillow gives them: of indices too; bool of bilevel images."""
+    """Samples as ``from_array`` takes them and Pillow gives them: indices as such, bool for bilevel images."""
     if pixels.kind is Kind.BILEVEL:
         return pixels.planes[0].astype(np.bool_)
     if pixels.kind.planes == 1:
@@ -148,7 +150,7 @@ def to_array(pixels: Pixels) -> NDArray:
 
 
 def same_picture(pixels: Pixels, other: Pixels) -> bool:
-    """True if two images show the same, metadata aside: kind, samples, transparency, and the colours of indices."""
+    """Return True if kind, samples, transparency and the colours of indices are equal, metadata aside."""
     if (pixels.kind, pixels.transparent) != (other.kind, other.transparent):
         return False
     if not all(np.array_equal(a, b) for a, b in zip(pixels.groups, other.groups, strict=True)):
@@ -156,12 +158,12 @@ def same_picture(pixels: Pixels, other: Pixels) -> bool:
     if pixels.palette is None or other.palette is None:
         return pixels.palette is other.palette
     colours = len(pixels.palette.colours) // len(pixels.palette.mode)
-    used = np.unique(pixels.planes).tolist()  # what an index beyond the palette shows is undefined
+    used = np.unique(pixels.planes).tolist()  # the colour of an index beyond the palette is undefined
     return all(_colour(pixels.palette, i) == _colour(other.palette, i) for i in used if i < colours)
 
 
 def _colour(palette: Palette, index: int) -> tuple[bytes, int]:
-    """A colour of a palette and its alpha."""
+    """Colour of a palette entry, and its alpha."""
     size = len(palette.mode)
     entry = palette.colours[index * size : (index + 1) * size].ljust(3, b"\0")
     table = palette.transparency

@@ -36,10 +36,10 @@ _KIND_OF_MODE = {
     "I;16N": Kind.GRAY16,
 }
 _MODES = "1, L, LA, P, RGB, RGBA and I;16"
-# The formats that are read. Of others Pillow cuts deep samples to 8 bits and does not say so, or
-# runs another program. Pillow is asked in this order; those it has loaded already come first.
+# Formats that are read. For others Pillow silently cuts deep samples to 8 bits, or
+# runs another program. Pillow tries them in this order, after those that it has loaded already.
 INPUT_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "QOI")
-# Of these Pillow may change samples when it loads them, and what they were does not show afterwards.
+# Formats whose samples Pillow may change on loading, without leaving a trace.
 CHANGED_FORMATS = ("PNG", "PPM", "TIFF")
 _REMEMBERED = "nelloc_problem"
 # Tags of TIFF files.
@@ -48,12 +48,12 @@ _WHITE_IS_ZERO, _PALETTE = 0, 3
 
 
 def from_image(image: Image.Image, source: str = "image") -> Pixels:
-    """A Pillow image of mode 1, L, LA, P, RGB, RGBA or I;16. Raises NellocError for any other.
+    """Convert a Pillow image of mode 1, L, LA, P, RGB, RGBA or I;16. Raises NellocError for any other.
 
-    Also for one whose samples Pillow changed when it loaded them, of a PNG, TIFF or PPM file, as far as that can be
-    known: until it is loaded, while its file still has its name, and always if it was opened after
-    ``nelloc.register``. Images that Pillow made of others, and files of other formats, are taken as Pillow holds them.
-    Their metadata is that of the file and what was changed of it; ``opened`` says how far that is known.
+    Also raises it if Pillow changed the samples when it loaded them from a PNG, TIFF or PPM file, where that is known:
+    before loading, while the file still has its name, and always if the image was opened after ``nelloc.register``.
+    Images derived from others, and files of other formats, are taken as Pillow holds them. The metadata is that of the
+    file with the changes since; see ``opened`` for its limits.
     """
     with _reading(source):
         problem = _problem_of_pillow(image) or _problem_before_loading(image)
@@ -68,9 +68,9 @@ def from_image(image: Image.Image, source: str = "image") -> Pixels:
 
 
 def remember(image: ImageFile.ImageFile) -> None:
-    """Let an image that was just opened remember its file, and why ``from_image`` would refuse it.
+    """Record the file of an image that was just opened, and why ``from_image`` would refuse it.
 
-    Neither shows when it is loaded.
+    Neither can be seen any more once it is loaded.
     """
     opened.remember(image)
     problem = _problem_of_pillow(image)
@@ -79,7 +79,7 @@ def remember(image: ImageFile.ImageFile) -> None:
 
 
 def _problem_of_pillow(image: Image.Image) -> str | None:
-    """Why the samples of a file that Pillow opened are not as it gives them, as far as that shows now."""
+    """Reason why Pillow changes the samples of a file that it opened, as far as it can be seen now."""
     if _is_deep(image) and image.mode not in _KIND_OF_MODE_16:
         return (
             "has 16 bits per sample, which Pillow cuts to 8; give the file itself to nelloc.compress, or a copy of "
@@ -89,7 +89,7 @@ def _problem_of_pillow(image: Image.Image) -> str | None:
 
 
 def _problem_before_loading(image: Image.Image) -> str | None:
-    """Why an image would have been refused before it was loaded: remembered, or found in its file."""
+    """Reason why an image was to be refused before it was loaded: recorded, or found in its file."""
     remembered = getattr(image, _REMEMBERED, None)
     name = getattr(image, "filename", "")
     if remembered is not None or not name or image.format not in CHANGED_FORMATS:
@@ -144,7 +144,7 @@ def _read_bmp(data: bytes, source: str, max_pixels: int) -> Pixels:
 
 
 def _read_by_pillow(readable: bytes, data: bytes, source: str, max_pixels: int) -> Pixels:
-    """The image that Pillow reads of ``readable`` bytes, with the metadata that the file's ``data`` tell."""
+    """Read ``readable`` bytes with Pillow, and the metadata from the file's own ``data``."""
     with Image.open(io.BytesIO(readable), formats=INPUT_FORMATS) as image:
         _check_size(image.width, image.height, source, max_pixels)
         layout = slices.layout_of(data) if image.width * image.height >= slices.LARGE else None
@@ -163,7 +163,7 @@ def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
 
 
 def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pixels]:
-    """The image in the bytes of a PNG or PPM file, in slices of so many rows each, without metadata.
+    """Read a PNG or PPM file in slices of the given numbers of rows, without metadata.
 
     Raises NellocError if it cannot be read so.
     """
@@ -175,7 +175,7 @@ def read_slices(data: bytes, source: str, heights: Iterable[int]) -> Iterator[Pi
 
 
 def _joined(layout: slices.Layout, image: Image.Image, data: bytes, source: str) -> Pixels:
-    """An image read in slices, in an array that need not be in memory."""
+    """Join an image read in slices into an array that may be mapped to a file."""
     _check_frames(image, source)
     whole: Pixels | None = None
     planes, top = np.empty(0), 0
@@ -195,7 +195,7 @@ def _decode_bytes(data: bytes, source: str) -> Pixels:
 
 
 def _decode(image: Image.Image, data: bytes, source: str) -> Pixels:
-    """The image that Pillow has opened, from the bytes of its file."""
+    """Convert the image that Pillow has opened, given the bytes of its file."""
     _check_samples(image, source)
     if _is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
         return replace(sixteen_bit.read(data, image.format or "", source), metadata=metadata_of(image))
@@ -204,7 +204,7 @@ def _decode(image: Image.Image, data: bytes, source: str) -> Pixels:
 
 @contextmanager
 def _reading(source: str) -> Iterator[None]:
-    """Turn what Pillow raises for a file that it cannot read into NellocError."""
+    """Turn exceptions of Pillow for an unreadable file into NellocError."""
     try:
         yield
     except NellocError:
@@ -216,18 +216,18 @@ def _reading(source: str) -> Iterator[None]:
         raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None
     except MemoryError:
         raise NellocError(f"{source}: does not fit in memory; split the image first") from None
-    except Exception as error:  # Pillow's readers raise many kinds for damaged files
+    except Exception as error:  # Pillow's readers raise many types of exceptions for damaged files
         raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error
 
 
 def _from_pillow(image: Image.Image, source: str) -> Pixels:
-    """The image, if Pillow holds its samples as they are, with the metadata that Pillow tells."""
+    """Convert a Pillow image that holds its samples exactly, with Pillow's metadata."""
     pixels = _samples_of(image, source)
     return replace(pixels, metadata=metadata_of(image))
 
 
 def _samples_of(image: Image.Image, source: str) -> Pixels:
-    """The image without metadata, if Pillow holds its samples as they are."""
+    """Convert a Pillow image that holds its samples exactly, without metadata."""
     _check_supported(image, source)
     image.load()
     _check_supported(image, source)
@@ -257,13 +257,13 @@ def _palette(image: Image.Image, transparency: object, source: str) -> Palette:
     if isinstance(transparency, int) and not 0 <= transparency <= 255:
         transparency = None
     if isinstance(transparency, bytes):
-        transparency = transparency[:256]  # of more indices than there are it says nothing
+        transparency = transparency[:256]  # it does not report indices beyond the palette
     colours = image.im.getpalette(palette.mode, palette.mode)
     return Palette(palette.mode, bytes(colours), transparency)
 
 
 def _check_supported(image: Image.Image, source: str) -> None:
-    """Raise NellocError for more than one frame, and for a mode that is not kept."""
+    """Raise NellocError for more than one frame, and for an unsupported mode."""
     _check_frames(image, source)
     if image.mode not in _KIND_OF_MODE:
         raise NellocError(
@@ -282,7 +282,7 @@ _KIND_OF_MODE_16 = tuple(mode for mode, kind in _KIND_OF_MODE.items() if kind.de
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """True if the file has samples of 16 bits, before it is loaded; Pillow silently cuts or scales most of them."""
+    """Return True if an unloaded file has 16-bit samples; Pillow silently cuts or scales most of them."""
     for name, *arguments in _decoders(image):
         rawmode = str(arguments[0])
         if ";16" in rawmode and rawmode != "BGR;16":  # that one is 5, 6 and 5 bits
@@ -294,18 +294,18 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _decoders(image: Image.Image) -> Iterator[tuple]:
-    """Of each part of a file that is not loaded: the decoder's name and its arguments."""
+    """Name and arguments of the decoder of each part of an unloaded file."""
     for tile in getattr(image, "tile", ()):
         yield tile[0], *(tile[3] if isinstance(tile[3], tuple) else (tile[3],))
 
 
 def _largest(name: str, arguments: list) -> int:
-    """What white is to a decoder, by its arguments: those of PPM files say so, unless the file is of one bit."""
+    """Sample of white, from a decoder's arguments: given for PPM files, unless of one bit."""
     return int(arguments[1]) if name.startswith("ppm") and len(arguments) > 1 else 255
 
 
 def _check_samples(image: Image.Image, source: str) -> None:
-    """Raise NellocError for a file whose samples Pillow would silently scale, convert or drop; before it is loaded."""
+    """Raise NellocError for an unloaded file whose samples Pillow would silently scale, convert or drop."""
     problem = _problem_of_samples(image)
     if problem is not None:
         raise NellocError(f"{source}: {problem}")
@@ -329,7 +329,7 @@ def _problem_of_samples(image: Image.Image) -> str | None:
 
 
 def _problem_of_tags(tags: Mapping[int, Any]) -> str | None:
-    """Why Pillow does not give the samples of a TIFF file as they are, by numbers that it does not look at."""
+    """Reason why Pillow changes the samples of a TIFF file: tags that it ignores."""
     formats, bits = (_numbers(tags.get(tag, 1)) for tag in (_SAMPLE_FORMAT, _BITS_PER_SAMPLE))
     problem = tiff.problem_of_formats(formats, max(bits, default=1))
     if problem is None and tags.get(_PHOTOMETRIC) == _PALETTE:
@@ -338,5 +338,5 @@ def _problem_of_tags(tags: Mapping[int, Any]) -> str | None:
 
 
 def _numbers(value: Any) -> tuple[int, ...]:
-    """The values of a tag, of which Pillow gives a single one by itself."""
+    """Values of a tag; Pillow gives a single one as a scalar."""
     return tuple(n for n in (value if isinstance(value, tuple) else (value,)) if isinstance(n, int))

@@ -1,4 +1,4 @@
-"""What Pillow tells of an image beside its pixels, as items. (Of PNG files ``png`` reads the chunks themselves.)"""
+"""Metadata that Pillow reads, as items; ``formats.png`` reads the chunks of PNG files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, re
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 XMP_KEYS = ("xmp", _XMP_KEYWORD)
 RESOLUTION_KEYS = ("dpi", "aspect", "jfif_density", "jfif_unit", "resolution")
-_BMP_DPI = 39.3701  # how Pillow turns pixels per metre into those per inch
+_BMP_DPI = 39.3701  # Pillow's factor from pixels per metre to pixels per inch
 _JFIF_UNITS = {0: "", 1: "inch", 2: "cm"}
 
 
 def metadata_of(image: Image.Image) -> Metadata:
-    """The metadata of a Pillow image."""
+    """Metadata of a Pillow image."""
     own = getattr(image, "metadata", None)
     if isinstance(own, Metadata):  # an .nlc file that Pillow opened
         return own
@@ -46,7 +46,7 @@ def metadata_of(image: Image.Image) -> Metadata:
 
 
 def items_of_info(info: Mapping[Any, Any], *, texts: bool) -> list[Item]:
-    """The items that ``Image.info`` says, as programs set it; with ``texts`` those of PNG files too."""
+    """Items in ``Image.info``, as programs set it; with ``texts`` those of PNG files too."""
     items = [
         _bytes_item(ItemType.ICC, info.get("icc_profile")),
         _bytes_item(ItemType.EXIF, (info.get("exif") or b"").removeprefix(EXIF_HEAD)),
@@ -62,7 +62,7 @@ def items_of_info(info: Mapping[Any, Any], *, texts: bool) -> list[Item]:
 
 
 def image_info(metadata: Metadata) -> dict[str, Any]:
-    """What ``Image.info`` has for metadata, under the keys and in the forms of Pillow's own formats."""
+    """Convert metadata to ``Image.info``, with the keys and types of Pillow's own formats."""
     exif, resolution = metadata.get(ItemType.EXIF), metadata.resolution
     gamma, chromaticities, srgb = (
         metadata.get(type_) for type_ in (ItemType.GAMMA, ItemType.CHROMATICITIES, ItemType.SRGB)
@@ -89,7 +89,7 @@ def image_info(metadata: Metadata) -> dict[str, Any]:
 
 
 def _metadata_of_tiff(image: TiffImagePlugin.TiffImageFile) -> Metadata:
-    """The metadata of a TIFF file that Pillow opened: of its bytes, if they can still be reached, else of its tags."""
+    """Metadata of a TIFF file that Pillow opened: from its bytes if they can be reached, else from its tags."""
     for data in _bytes_of(image):
         with suppress(structure.MalformedTiffError):
             return Metadata(tuple(tiff.items(*structure.read(data))[0]))
@@ -97,7 +97,7 @@ def _metadata_of_tiff(image: TiffImagePlugin.TiffImageFile) -> Metadata:
 
 
 def _bytes_of(image: TiffImagePlugin.TiffImageFile) -> Iterator[bytes]:
-    """The bytes of the file that an image was opened from, or a TIFF structure of its tags."""
+    """Bytes of the file that an image was opened from, or a TIFF structure made from its tags."""
     files: list[Any] = [getattr(image, "fp", None), getattr(image, "_fp", None)]
     for file in files:
         with suppress(AttributeError, OSError, ValueError):  # closed
@@ -109,14 +109,14 @@ def _bytes_of(image: TiffImagePlugin.TiffImageFile) -> Iterator[bytes]:
     if getattr(image, "filename", ""):
         with suppress(OSError), open(image.filename, "rb") as opened:
             yield opened.read()
-    with suppress(Exception):  # Pillow raises many kinds for tags that it does not understand
+    with suppress(Exception):  # Pillow raises many types of exceptions for unknown tags
         yield image.getexif().tobytes().removeprefix(EXIF_HEAD)
 
 
 def with_given(metadata: Metadata, given: Mapping[str, Any]) -> Metadata:
-    """Metadata in which what ``Image.save`` is given (icc_profile, exif, xmp, dpi) replaces what there was.
+    """Replace metadata by the arguments of ``Image.save`` (icc_profile, exif, xmp, dpi).
 
-    What is given as None or empty is left out.
+    An argument of None or an empty one removes the item.
     """
     exif = given.get("exif")
     exif = exif.tobytes() if isinstance(exif, Image.Exif) else exif
@@ -164,7 +164,7 @@ def _exif(image: Image.Image) -> Item | None:
 
 
 def _texts(image: Image.Image) -> list[Item]:
-    """The text that Pillow found in a PNG file. Copies of an image have it in ``info`` only."""
+    """Texts that Pillow found in a PNG file. Copies of an image have them in ``info`` only."""
     return _texts_of_info(image.info) if isinstance(image, PngImagePlugin.PngImageFile) else []
 
 
@@ -178,7 +178,7 @@ def _texts_of_info(info: Mapping[Any, Any]) -> list[Item]:
 
 
 def _comments(image: Image.Image) -> list[Item | None]:
-    """The comments, each an item; Pillow itself tells the last of a JPEG file only."""
+    """Comments, each as an item; Pillow itself keeps only the last one of a JPEG file."""
     found: list[Any] = _segments(image, "COM")
     if not found or image.info.get("comment") != found[-1]:
         found = [image.info.get("comment")]
@@ -203,7 +203,7 @@ def _resolution(image: Image.Image) -> Item | None:
 
 
 def _resolution_of_info(info: Mapping[Any, Any]) -> Item | None:
-    """The resolution that ``info`` says, as programs set it."""
+    """Resolution in ``info``, as programs set it."""
     with suppress(TypeError, ValueError, ZeroDivisionError, OverflowError, IndexError):
         if "dpi" in info:
             x, y = (Fraction(float(value)).limit_denominator(1000) for value in info["dpi"])
@@ -218,7 +218,7 @@ def _resolution_of_info(info: Mapping[Any, Any]) -> Item | None:
 
 
 def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
-    if unit == "" and x == y == 1:  # this says nothing; many files have it
+    if unit == "" and x == y == 1:  # undefined; many files have it
         return None
     if max(x.numerator, x.denominator, y.numerator, y.denominator) >= 1 << 32 or x < 0 or y < 0:
         return None
@@ -226,7 +226,7 @@ def _resolution_item(x: Fraction, y: Fraction, unit: str) -> Item | None:
 
 
 def _photoshop(image: Image.Image) -> Item | None:
-    """The image resources that Photoshop keeps, from the segments of a JPEG file."""
+    """Image resources of Photoshop, from the segments of a JPEG file."""
     if "photoshop" not in image.info:
         return None
     found = [data for data in _segments(image, "APP13") if data.startswith(PHOTOSHOP_HEAD)]
@@ -234,5 +234,5 @@ def _photoshop(image: Image.Image) -> Item | None:
 
 
 def _segments(image: Image.Image, name: str) -> list[bytes]:
-    """What the segments of a name hold, if the image is of a JPEG file."""
+    """Contents of the segments with a name, if the image is from a JPEG file."""
     return [data for own, data in getattr(image, "applist", ()) if own == name]

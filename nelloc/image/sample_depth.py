@@ -1,4 +1,4 @@
-"""How many bits the samples of a deep image really have, and where they stand in its 16."""
+"""Effective bit depth of a 16-bit image, and the position of these bits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from nelloc.image import mapped_array
 from nelloc.varint import MalformedError
 
-# Depths that samples are coded with: a digit has two bits.
+# Depths of coded samples: a digit has two bits.
 DEPTHS = (8, 10, 12, 14, 16)
 _PIXELS_AT_ONCE = 1 << 20
 
 
 class Form(enum.IntEnum):
-    """How a coded sample s of d bits makes the sample of the image."""
+    """Rule that makes the sample of the image from a coded sample s of d bits."""
 
     PLAIN = 0  # s
     SHIFTED = 1  # s << (16 - d)
@@ -29,20 +29,20 @@ class Form(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Depth:
-    """Samples of ``bits`` bits in a place that ``form`` names."""
+    """Samples of ``bits`` bits at the position that ``form`` names."""
 
     bits: int
     form: Form = Form.PLAIN
 
     @classmethod
     def checked(cls, bits: int, form: int) -> Depth:
-        """Raises MalformedError for a depth or a form that there is not."""
+        """Raise MalformedError for an undefined depth or form."""
         if bits not in DEPTHS or form not in set(Form) or (bits == 16 and form != Form.PLAIN):
             raise MalformedError("depth")
         return cls(bits, Form(form))
 
     def reduce(self, samples: NDArray[Any]) -> NDArray[Any]:
-        """The samples as they are coded: uint8 of 8 bits, else uint16. What does not fit the form is lost."""
+        """Samples as they are coded: uint8 up to 8 bits, else uint16. Bits that do not fit the form are lost."""
         kind = np.uint16 if self.bits > 8 else np.uint8
         if self.form is Form.PLAIN and samples.dtype == kind:
             return samples
@@ -56,7 +56,7 @@ class Depth:
         return coded
 
     def restore(self, coded: NDArray[Any]) -> NDArray[np.uint16]:
-        """The samples of the image, uint16, of those that were coded."""
+        """Restore the image's samples, uint16, from the coded ones."""
         wide = coded.astype(np.uint32)
         if self.form is Form.PLAIN:
             return wide.astype(np.uint16)
@@ -73,11 +73,11 @@ class Depth:
 
 
 def find(samples: NDArray[np.uint16]) -> Depth:
-    """The depth of the fewest bits that keeps all samples."""
+    """Find the smallest depth that keeps all samples."""
     for bits in DEPTHS[:-1]:
         for form in Form:
             depth = Depth(bits, form)
-            # Most images are ruled out by a few samples.
+            # A few samples rule out most images.
             if _keeps(depth, samples[:, :1, :64]) and _keeps(depth, samples):
                 return depth
     return Depth(16)
@@ -91,7 +91,7 @@ def _keeps(depth: Depth, samples: NDArray[np.uint16]) -> bool:
 
 
 def _slices(samples: NDArray[Any]) -> Iterator[slice]:
-    """Rows of samples (planes, H, W), so many at a time that working on them takes little memory."""
+    """Yield rows of samples (planes, H, W), few enough at a time to need little memory."""
     _, height, width = samples.shape
     step = max(1, _PIXELS_AT_ONCE // width)
     return (slice(top, top + step) for top in range(0, height, step))

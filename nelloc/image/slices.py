@@ -1,7 +1,7 @@
-"""Big PNG and PPM files, read and written some rows at a time, so that the whole image is never in memory.
+"""Large PNG and PPM files, read and written some rows at a time, so that the whole image is never in memory.
 
-What decodes and encodes the rows is the same as for whole files: each slice goes through it as a small file of its own.
-A row of a PNG file may be told as its difference to the one above it, so such a file begins with the row above.
+Rows are decoded and encoded by the same code as whole files: each slice is a small file of its own. A row of a PNG file
+may be predicted from the one above, so such a file starts with the row above.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from nelloc.image.kinds import Kind
 from nelloc.image.pixels import Pixels, to_array
 
 KINDS = (Kind.GRAY, Kind.LA, Kind.RGB, Kind.RGBA, Kind.GRAY16, Kind.LA16, Kind.RGB16, Kind.RGBA16)
-# Images of fewer pixels are read and written whole.
+# Smaller images (in pixels) are read and written whole.
 LARGE = 1 << 24
-# Pixels in a slice, about.
+# Approximate number of pixels in a slice.
 _AT_ONCE = 1 << 21
 _COLOUR_TYPES = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG, and their channels
 _HEADER = struct.Struct(">IIBBBBB")
@@ -31,7 +31,7 @@ _HEADER_PLACE = len(png.SIGNATURE) + 8
 
 
 class Layout(ABC):
-    """How the rows of a file lie in it."""
+    """Arrangement of the rows in a file."""
 
     @property
     @abstractmethod
@@ -40,17 +40,17 @@ class Layout(ABC):
 
     @abstractmethod
     def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
-        """Slices of so many rows each, from top to bottom; ``decode`` makes an image of the bytes of a file."""
+        """Yield slices of the given numbers of rows, from top to bottom; ``decode`` reads the bytes of a file."""
 
     def heights(self) -> Iterator[int]:
-        """Numbers of rows that make slices of a good size."""
+        """Numbers of rows for slices of a suitable size."""
         height, width = self.size
         step = _rows_at_once(width)
         return (min(step, height - top) for top in range(0, height, step))
 
 
 def cut(pixels: Pixels) -> Iterator[Pixels]:
-    """An image in slices of a good size."""
+    """Yield an image in slices of a suitable size."""
     step = _rows_at_once(pixels.width)
     return (pixels.rows(top, top + step) for top in range(0, pixels.height, step))
 
@@ -60,7 +60,7 @@ def _rows_at_once(width: int) -> int:
 
 
 def layout_of(data: bytes) -> Layout | None:
-    """The layout of a file's bytes, or None if it is not one that can be read in slices."""
+    """Layout of a file; None if it cannot be read in slices."""
     if data.startswith(png.SIGNATURE):
         width, height, depth, colour, *methods = _HEADER.unpack_from(data, _HEADER_PLACE)
         plain = depth in (8, 16) and colour in _COLOUR_TYPES and not any(methods)
@@ -89,7 +89,7 @@ class _NetpbmLayout(Layout):
 
 @dataclass(frozen=True)
 class _PngLayout(Layout):
-    """Filtered rows in the deflate stream that the IDAT chunks are together; not interlaced."""
+    """Filtered rows in the deflate stream of the joined IDAT chunks; not interlaced."""
 
     width: int
     height: int
@@ -117,13 +117,13 @@ class _PngLayout(Layout):
 
 
 class _Inflated:
-    """What the parts of a zlib stream unpack to."""
+    """Incremental decompressor of a zlib stream given in parts."""
 
     def __init__(self, parts: Iterator[bytes]):
         self._parts, self._decoder, self._pending = parts, zlib.decompressobj(), b""
 
     def take(self, count: int) -> bytes:
-        """The next bytes. Raises EOFError if there are fewer, zlib.error if they are damaged."""
+        """Return the next bytes. Raises EOFError if there are fewer, zlib.error if they are damaged."""
         out = bytearray()
         while len(out) < count:
             if not self._pending:
@@ -138,7 +138,7 @@ class _Inflated:
     def finish(self) -> None:
         """Read on to the checksum at the end. Raises zlib.error if it does not match.
 
-        More data than rows is neither unpacked nor checked: Pillow and libpng ignore it too.
+        Data after the last row is neither unpacked nor checked, as in Pillow and libpng.
         """
         for part in itertools.chain([self._pending], self._parts):
             if self._decoder.eof or self._decoder.decompress(part, 1):
@@ -146,9 +146,9 @@ class _Inflated:
 
 
 def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:
-    """A PNG file of the slices of an image, one of KINDS, of ``height`` rows, with the metadata of the first.
+    """Serialise an image as PNG from slices, of one of KINDS, of ``height`` rows, with the first one's metadata.
 
-    ``encode`` gives the bytes of a PNG file of an image, deflated as little as can be; it is deflated here.
+    ``encode`` makes a PNG file of a slice with hardly any compression; the result is deflated here.
     """
     out, deflate = io.BytesIO(), zlib.compressobj()
     above: Pixels | None = None
@@ -163,7 +163,7 @@ def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], 
         else:
             rows = rows[len(rows) // (pixels.height + 1) :]
         packed = deflate.compress(rows)
-        if packed:  # zlib keeps much before it gives something
+        if packed:  # zlib buffers much before it returns anything
             out.write(png.pack_chunk(b"IDAT", packed))
         above = pixels.rows(pixels.height - 1, pixels.height)
     out.write(png.pack_chunk(b"IDAT", deflate.flush()) + png.pack_chunk(b"IEND", b""))
@@ -171,13 +171,13 @@ def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], 
 
 
 def _stacked(above: Pixels, below: Pixels) -> Pixels:
-    """One image above the other."""
+    """Stack two images vertically."""
     pairs = zip(above.groups, below.groups, strict=True)
     return replace(below, groups=tuple(np.concatenate(pair, axis=1) for pair in pairs))
 
 
 def write_netpbm(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:
-    """A PGM or PPM file of the slices of an image of ``height`` rows; ``encode`` gives that of an image."""
+    """Serialise an image of ``height`` rows as PGM or PPM from slices; ``encode`` makes the file of a slice."""
     out = io.BytesIO()
     for pixels in slices:
         data = encode(pixels)

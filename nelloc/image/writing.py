@@ -27,7 +27,7 @@ from nelloc.image.metadata import Item, ItemType, Metadata, Resolution
 from nelloc.image.orientation import shown
 from nelloc.image.pixels import Palette, Pixels, same_picture, to_array
 
-# Sides of the corner of an image that metadata is tried with.
+# Side of the corner of an image with which metadata is tried.
 _CORNER = 4
 # Extension to Pillow format.
 _OUTPUT_FORMATS = {
@@ -42,7 +42,7 @@ _OUTPUT_FORMATS = {
     ".pnm": "PPM",
 }
 OUTPUT_SUFFIXES = tuple(_OUTPUT_FORMATS)
-# What the names of PPM's three forms promise.
+# Kinds that the extensions of the three PNM formats stand for.
 _FORM_OF_SUFFIX = {".pbm": (Kind.BILEVEL,), ".pgm": (Kind.GRAY, Kind.GRAY16), ".ppm": (Kind.RGB, Kind.RGB16)}
 _MODE_OF_KIND = {
     Kind.BILEVEL: "1",
@@ -53,14 +53,14 @@ _MODE_OF_KIND = {
     Kind.RGBA: "RGBA",
     Kind.GRAY16: "I;16",
 }
-# What a resolution may change by when a format rounds it.
+# Change of a resolution by a format's rounding.
 _ROUNDED = Fraction(1, 1000)
 _PER_METRE = {"": Fraction(1), "inch": Fraction(10_000, 254), "cm": Fraction(100), "metre": Fraction(1)}
 
 
 @dataclass(frozen=True)
 class Written:
-    """The bytes of an image file, and names of what the image has beside its pixels that the format does not hold."""
+    """Bytes of an image file, and names of the image's data besides its pixels that the format does not hold."""
 
     data: bytes
     left_out: tuple[str, ...]
@@ -74,14 +74,14 @@ def check_output(path: Path) -> None:
 
 
 def mode_of(kind: Kind, source: str = "image") -> str:
-    """The Pillow mode of a kind of image. Raises NellocError for 16-bit colour, which Pillow has not."""
+    """Pillow mode of a kind of image. Raises NellocError for 16-bit colour, which Pillow does not have."""
     if kind not in _MODE_OF_KIND:
         raise NellocError(f"{source}: has 16-bit colour, which Pillow cannot hold; decode it to an array")
     return _MODE_OF_KIND[kind]
 
 
 def to_image(pixels: Pixels, source: str = "image") -> Image.Image:
-    """The Pillow image, of the mode that it came from. Raises NellocError for 16-bit colour, which Pillow has not."""
+    """Convert to a Pillow image of the original mode. Raises NellocError for 16-bit colour."""
     mode_of(pixels.kind, source)
     array = np.ascontiguousarray(to_array(pixels))
     if pixels.palette is None:
@@ -98,9 +98,9 @@ def to_image(pixels: Pixels, source: str = "image") -> Image.Image:
 
 
 def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Written:
-    """The image file, in the lossless format that ``suffix`` names; it is read again and compared.
+    """Serialise an image in the lossless format that ``suffix`` names, and check it by reading it back.
 
-    Raises NellocError if the format cannot hold the pixels as they are.
+    Raises NellocError if the format cannot hold the pixels exactly.
     """
     name = _format(pixels, suffix, source)
     data, back = _written(_with_metadata(pixels, _kept(pixels, name)), name, source)
@@ -108,22 +108,22 @@ def write(pixels: Pixels, suffix: str = ".png", source: str = "image") -> Writte
 
 
 def _written(pixels: Pixels, name: str, source: str) -> tuple[bytes, Pixels]:
-    """The bytes of an image file, and what is read of them. Raises NellocError if that is not the same picture."""
+    """Serialise an image and read it back; return both. Raises NellocError if the pictures differ."""
     data = _encoded(pixels, name, source)
     try:
         back = reading.read(data, source, max_pixels=pixels.area)
     except NellocError as error:
         raise _lossy(pixels, name, source) from error
-    # TIFF files are turned upright when they are read.
+    # TIFF files are rotated upright when they are read.
     if not (same_picture(pixels, back) or (name == "TIFF" and same_picture(shown(pixels), back))):
         raise _lossy(pixels, name, source)
     return data, back
 
 
 def _kept(pixels: Pixels, name: str) -> Metadata:
-    """The metadata with which a file can be written and read again, as a corner of the image shows.
+    """Metadata that survives writing and reading, as tried on a corner of the image.
 
-    That of a damaged or forged file may be such that no writer takes it, or no reader what is written.
+    That of a damaged or forged file may be refused by every writer, or be unreadable afterwards.
     """
     corner = replace(pixels, groups=tuple(group[:, :_CORNER, :_CORNER] for group in pixels.groups))
     items = pixels.metadata.items
@@ -138,7 +138,7 @@ def _kept(pixels: Pixels, name: str) -> Metadata:
 
 
 def _works(pixels: Pixels, items: Sequence[Item], name: str) -> bool:
-    """True if the image can be written with these items."""
+    """Return True if the image can be written with these items."""
     try:
         _written(_with_metadata(pixels, Metadata(tuple(items))), name, "image")
     except NellocError:
@@ -151,17 +151,17 @@ def _with_metadata(pixels: Pixels, metadata: Metadata) -> Pixels:
 
 
 def in_slices(kind: Kind, pixels: int, suffix: str) -> bool:
-    """True if images of so many ``pixels`` are to be written by ``write_slices``."""
+    """Return True if images of this number of ``pixels`` are written by ``write_slices``."""
     return pixels >= slices.LARGE and kind in slices.KINDS and _OUTPUT_FORMATS[suffix.lower()] in ("PNG", "PPM")
 
 
 def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str) -> Written:
-    """As ``write``, of an image of ``height`` rows given in slices from top to bottom, each of which is forgotten."""
+    """Write as ``write`` does, from slices of an image of ``height`` rows, from top to bottom, freeing each."""
     first = next(parts)
     name, about = _format(first, suffix, source), replace(first, groups=())
     kept = _kept(first, name)
     parts = chain([first], parts)
-    del first  # its samples are to be forgotten too
+    del first  # its samples are freed too
     hashes: list[tuple[int, bytes]] = []
 
     def hashed() -> Iterator[Pixels]:
@@ -182,7 +182,7 @@ def write_slices(parts: Iterator[Pixels], height: int, suffix: str, source: str)
 
 
 def _hash(pixels: Pixels) -> bytes:
-    """What tells the samples of an image from others."""
+    """Hash of an image's samples."""
     found = hashlib.sha256(pixels.kind.name.encode())
     for group in pixels.groups:
         found.update(np.ascontiguousarray(group))
@@ -190,7 +190,7 @@ def _hash(pixels: Pixels) -> bytes:
 
 
 def _format(pixels: Pixels, suffix: str, source: str) -> str:
-    """The format that ``suffix`` names. Raises NellocError if it is one that has not such pixels."""
+    """Format that ``suffix`` names. Raises NellocError if it does not hold such pixels."""
     suffix = suffix.lower()
     if pixels.kind not in _FORM_OF_SUFFIX.get(suffix, (pixels.kind,)):
         held = {".pbm": "one bit", ".pgm": "gray", ".ppm": "RGB"}[suffix]
@@ -199,7 +199,7 @@ def _format(pixels: Pixels, suffix: str, source: str) -> str:
 
 
 def _encoded(pixels: Pixels, name: str, source: str, deflated: bool = True) -> bytes:
-    """The bytes of an image file; unless ``deflated``, those of a PNG file may be many."""
+    """Serialise an image; unless ``deflated``, a PNG file is hardly compressed."""
     level = None if deflated else 0
     try:
         if name == "TIFF":
@@ -209,7 +209,7 @@ def _encoded(pixels: Pixels, name: str, source: str, deflated: bool = True) -> b
         return _pillow_bytes(pixels, name, source, level)
     except (NellocError, MemoryError):
         raise
-    except Exception as error:  # writers raise many kinds for what they do not take
+    except Exception as error:  # writers raise many types of exceptions for unsupported images
         raise NellocError(f"{source}: cannot be written as {name} ({error}); use .png") from error
 
 
@@ -218,7 +218,7 @@ def _lossy(pixels: Pixels, name: str, source: str) -> NellocError:
 
 
 def _missing(pixels: Pixels, back: Pixels, data: bytes, name: str) -> tuple[str, ...]:
-    """Names of the metadata that a file, its bytes and what was read of them, does not say as it was."""
+    """Name the metadata that a written file, read back, does not hold unchanged."""
     there = Counter(back.metadata.items)
     missing: list[str] = []
     for item in pixels.metadata.items:
@@ -233,7 +233,7 @@ def _missing(pixels: Pixels, back: Pixels, data: bytes, name: str) -> tuple[str,
 
 
 def _is_told(item: Item, metadata: Metadata) -> bool:
-    """True if metadata says the same as an item, in another form."""
+    """Return True if metadata holds the content of an item in another form."""
     if item.type == ItemType.COMMENT:
         text = png.text_of_comment(item.data)
         return any((found.keyword, found.text) == (text.keyword, text.text) for found in metadata.texts)
@@ -244,14 +244,14 @@ def _is_told(item: Item, metadata: Metadata) -> bool:
 
 
 def _is_near(mine: Resolution, other: Resolution) -> bool:
-    """True if two resolutions differ by no more than rounding to whole numbers of pixels does."""
+    """Return True if two resolutions differ only by rounding to whole numbers of pixels."""
     if bool(mine.unit) != bool(other.unit):
         return False
     pairs = [(one.x, one.y) for one in (mine, other)]
     (mine_x, mine_y), (other_x, other_y) = (
         [Fraction(n, d) * _PER_METRE[one.unit] for n, d in pair] for one, pair in zip((mine, other), pairs, strict=True)
     )
-    if not mine.unit:  # only the ratio is told
+    if not mine.unit:  # only the ratio is stored
         return mine_x * other_y == mine_y * other_x
     return abs(mine_x - other_x) <= mine_x * _ROUNDED and abs(mine_y - other_y) <= mine_y * _ROUNDED
 
@@ -289,7 +289,7 @@ def _deflate_options(level: int | None) -> dict[str, int]:
 
 
 def _with_all_colours(pixels: Pixels) -> Pixels:
-    """The image with black for every index beyond its palette: files must have a colour for each."""
+    """Add black for every index beyond the palette: files need a colour for each."""
     if pixels.palette is None:
         return pixels
     size = len(pixels.palette.mode) * (int(pixels.planes.max()) + 1)
@@ -297,7 +297,7 @@ def _with_all_colours(pixels: Pixels) -> Pixels:
 
 
 def _palette_bits(pixels: Pixels) -> int:
-    """The fewest bits of a PNG that hold every index and every colour of the palette."""
+    """Smallest bit depth of a PNG that holds every index and every colour of the palette."""
     assert pixels.palette is not None
     colours = len(pixels.palette.colours) // len(pixels.palette.mode)
     largest = max(int(pixels.planes.max()), colours - 1, 0)
@@ -305,7 +305,7 @@ def _palette_bits(pixels: Pixels) -> int:
 
 
 def _pillow_options(metadata: Metadata, name: str) -> dict[str, Any]:
-    """What Pillow's writer of a format is told of the metadata."""
+    """Metadata options for Pillow's writer of a format."""
     icc, exif, xmp = (metadata.get(type_) for type_ in (ItemType.ICC, ItemType.EXIF, ItemType.XMP))
     if name == "BMP":
         resolution = metadata.resolution
@@ -317,7 +317,7 @@ def _pillow_options(metadata: Metadata, name: str) -> dict[str, Any]:
 
 
 def _per_inch_of_bmp(metadata: Metadata) -> tuple[float, float]:
-    """Dots per inch that Pillow turns into the right number of pixels per metre."""
+    """Dots per inch that Pillow converts to the right number of pixels per metre."""
     found = dict(png.metadata_chunks(Metadata(tuple(i for i in metadata.items if i.type == ItemType.RESOLUTION))))
     body = found.get(b"pHYs", bytes(9))
     x, y = (int.from_bytes(body[k : k + 4], "big") if body[8] else 0 for k in (0, 4))

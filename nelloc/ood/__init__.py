@@ -1,1 +1,1 @@
-"""Telling images out of distribution by likelihood (thesis section 5.3)."""
+"""Out-of-distribution detection by likelihood (thesis section 5.3)."""

@@ -18,10 +18,26 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def read(path: Path, height: int, width: int, channels: int, *, resize: bool = False) -> NDArray[np.uint8]:
-    """An 8-bit gray or RGB image file as (channels, height, width).
+    """Read an 8-bit gray or RGB image file as (channels, height, width).
 
-    With ``resize`` one of another size or mode is resized (bilinear, with anti-aliasing) and converted; without,
-    it is refused. Raises NellocError for that and for files that cannot be read.
+    Parameters
+    ----------
+    path : Path
+        Image file.
+    height, width, channels : int
+        Required size and channels (1 or 3).
+    resize : bool
+        Resize (bilinear, with anti-aliasing) and convert an image of another size or mode instead of refusing it.
+
+    Returns
+    -------
+    ndarray
+        uint8 (channels, height, width).
+
+    Raises
+    ------
+    NellocError
+        If the file cannot be read, or has another size or mode.
     """
     data = storage.read(path)
     pixels = pictures.read(data, str(path))
@@ -39,7 +55,7 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
 
 
 def _fitted(data: bytes, path: Path, height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    """A readable image, resized and converted; alpha is dropped."""
+    """Resize and convert a readable image; alpha is dropped."""
     with Image.open(io.BytesIO(data)) as image:
         if image.mode.startswith(("I", "F")):
             raise NellocError(f"{path}: has more than 8 bits per sample; convert it to 8")

@@ -1,4 +1,4 @@
-"""How well a score tells in-distribution images from others. Higher scores mean in distribution."""
+"""Metrics of a score that separates in-distribution images from others. Higher scores mean in distribution."""
 
 from __future__ import annotations
 
@@ -13,9 +13,17 @@ TRUE_POSITIVE_RATE = 0.95
 
 
 def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
-    """Area under the ROC curve: how often an image ``inside`` has a higher score than one ``outside``.
+    """Area under the ROC curve: probability that an image ``inside`` has a higher score than one ``outside``.
 
-    Scores (N,) and (M,); ties count half (the Mann-Whitney statistic). Raises NellocError for no or undefined scores.
+    Parameters
+    ----------
+    inside, outside : ndarray
+        Scores (N,) and (M,). Ties count half (the Mann-Whitney statistic).
+
+    Raises
+    ------
+    NellocError
+        If there are no scores, or some are not finite.
     """
     a, b = np.sort(_scores(inside)), _scores(outside)
     lower = np.searchsorted(a, b, side="left").sum()
@@ -24,16 +32,38 @@ def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
 
 
 def false_positive_rate(inside: ArrayLike, outside: ArrayLike, true_positive_rate: float = TRUE_POSITIVE_RATE) -> float:
-    """Share of the images ``outside`` that are accepted where so large a share of those ``inside`` is."""
+    """Share of the images ``outside`` accepted at the threshold that accepts a given share of those ``inside``.
+
+    Parameters
+    ----------
+    inside, outside : array_like
+        Scores (N,) and (M,).
+    true_positive_rate : float
+        Share of the images ``inside`` that must be accepted.
+    """
     threshold = calibrate(inside, 1 - true_positive_rate)
     return float(np.mean(_scores(outside) >= threshold))
 
 
 def calibrate(inside: ArrayLike, rejected: float) -> float:
-    """The highest threshold below which at most the share ``rejected`` of in-distribution scores lies.
+    """Find the highest threshold below which at most the share ``rejected`` of in-distribution scores lies.
 
-    Scores of at least the threshold are accepted. Raises NellocError for no or undefined scores, or another share
-    than one from 0 to less than 1.
+    Parameters
+    ----------
+    inside : array_like
+        Scores (N,) of in-distribution images.
+    rejected : float
+        Share from 0 to less than 1.
+
+    Returns
+    -------
+    float
+        Threshold; scores of at least this are accepted.
+
+    Raises
+    ------
+    NellocError
+        If there are no scores, some are not finite, or ``rejected`` is out of range.
     """
     scores = np.sort(_scores(inside))
     if not 0 <= rejected < 1:

@@ -22,16 +22,16 @@ from nelloc.training.networks.full import FullConfig, FullNetwork
 
 FORMAT = 1
 SUFFIX = ".safetensors"
-# What `nelloc train --ood` writes in the folder of its run.
+# Files that `nelloc train --ood` writes in the folder of its run.
 PAIR = f"pair{SUFFIX}"
 PARTS = ("local", "full")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two networks for images of ``height`` x ``width`` and as many channels as both have.
+    """Two networks for images of ``height`` x ``width``, with the same number of channels.
 
-    ``about`` says what they were trained on.
+    ``about`` describes their training data.
     """
 
     local: FullNetwork
@@ -45,20 +45,23 @@ class Pair:
         if local.kernel != 1 and local.blocks:
             raise NellocError("the local model of a pair has kernels that widen its window; give one with kernel 1")
         if local.channels != full.channels:
-            raise NellocError(f"a pair of models of {local.channels} and {full.channels} channels; give two alike")
+            raise NellocError(
+                f"a pair of models of {local.channels} and {full.channels} channels; give two with equal channels"
+            )
 
     @property
     def channels(self) -> int:
+        """Number of channels of the images."""
         return self.full.config.channels
 
     @property
     def shape(self) -> str:
-        """The images it is for, in words."""
+        """Size and channels of the images, in words."""
         return f"{self.width}x{self.height} {'RGB' if self.channels == 3 else 'gray'}"
 
 
 def save(pair: Pair) -> bytes:
-    """The file of a pair: the same pair gives the same bytes."""
+    """Serialise a pair; equal pairs give equal bytes."""
     tensors = {
         f"{part}.{name}": weight.detach().half().contiguous()
         for part in PARTS
@@ -75,7 +78,7 @@ def save(pair: Pair) -> bytes:
 
 
 def load(path: Path) -> Pair:
-    """A pair from its file, or from the folder of a finished run. Raises NellocError if it is none."""
+    """Load a pair from its file, or from the folder of a finished run. Raises NellocError for anything else."""
     if path.is_dir():
         if not (path / PAIR).exists():
             raise NellocError(f"{path}: has no {PAIR}; finish its training: nelloc train --ood --resume --out {path}")
@@ -101,7 +104,7 @@ def load(path: Path) -> Pair:
 
 
 def find(name: str) -> Pair:
-    """A pair by the name of a shipped one, or the path of a file or of a run. Raises NellocError if there is none."""
+    """Load a pair by a shipped one's name, or the path of a file or of a run. Raises NellocError if there is none."""
     return load(model_store.shipped_pairs().get(name, Path(name)))
 
 

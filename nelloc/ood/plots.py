@@ -10,13 +10,13 @@ import numpy as np
 from nelloc.errors import NellocError, install_advice
 from nelloc.ood.scores import Scores
 
-# Of all values, those that histograms leave out at each end: a few far ones would make the rest narrow.
+# Share of values left out of histograms at each end: a few outliers would squeeze the rest.
 OUTLIERS = 0.002
 BINS = 80
 
 
 def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = None) -> bytes:
-    """The bytes of a PNG file: the likelihoods of both models and the non-local score of named sets of images.
+    """Draw the likelihoods of both models and the non-local score of named sets of images, as a PNG file.
 
     ``threshold`` of the non-local score is marked. Raises NellocError if matplotlib is missing.
     """

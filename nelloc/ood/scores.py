@@ -16,16 +16,16 @@ from nelloc.image import from_array
 from nelloc.ood.pair import Pair
 from nelloc.training.networks.full import FullNetwork
 
-# Pixels that go through the networks at once.
+# Pixels in one pass through the networks.
 PIXELS_PER_PASS = 1 << 14
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of N images: what the models and generic codecs need, (N,) bits per dimension each.
+    """Code lengths of N images under models and generic codecs, (N,) bits per dimension each.
 
     ``local`` and ``full`` are -log2 p of the two models; ``png`` and ``generic`` the sizes of whole files as PNG, and
-    in the smallest of the generic codecs at hand.
+    in the smallest of the available generic codecs.
     """
 
     local: NDArray[np.float64]
@@ -35,21 +35,21 @@ class Scores:
 
     @property
     def nonlocal_(self) -> NDArray[np.float64]:
-        """The non-local score, log p_full - log p_local (thesis eq. 5.6)."""
+        """Non-local score, log p_full - log p_local (thesis eq. 5.6)."""
         return self.local - self.full
 
     @property
     def complexity_png(self) -> NDArray[np.float64]:
-        """Minus the input-complexity score S = -log p_full - L of Serra et al. 2020, L the bits of the PNG file."""
+        """Input-complexity score, negated: S = -log p_full - L of Serra et al. 2020, L the bits of the PNG file."""
         return self.png - self.full
 
     @property
     def complexity_generic(self) -> NDArray[np.float64]:
-        """The same against the smallest generic codec's file."""
+        """Input-complexity score, negated, with L from the smallest generic codec's file."""
         return self.generic - self.full
 
     def all(self) -> dict[str, NDArray[np.float64]]:
-        """Every score by the name that results use for it."""
+        """All scores by their names in results."""
         return {
             "nonlocal": self.nonlocal_,
             "full": -self.full,
@@ -62,12 +62,27 @@ class Scores:
         return len(self.local)
 
     def take(self, places: slice) -> Scores:
-        """Those of some of the images."""
+        """Scores of some of the images."""
         return Scores(**{field.name: getattr(self, field.name)[places] for field in fields(self)})
 
 
 def score(pair: Pair, images: NDArray[np.uint8], progress: Callable[[int], None] = lambda images: None) -> Scores:
-    """Score ``images`` (N, C, H, W) uint8. ``progress`` is told how many were done since it was last told."""
+    """Score images under a pair of models.
+
+    Parameters
+    ----------
+    pair : Pair
+        Local and full model.
+    images : ndarray
+        uint8 (N, C, H, W).
+    progress : callable
+        Is called with the number of images done since the last call.
+
+    Returns
+    -------
+    Scores
+        One value of each kind per image.
+    """
     step = max(1, PIXELS_PER_PASS // (images.shape[2] * images.shape[3]))
     rows: list[tuple[float, float, int, int]] = []
     for start in range(0, len(images), step):
@@ -83,7 +98,7 @@ def score(pair: Pair, images: NDArray[np.uint8], progress: Callable[[int], None]
 
 
 def bits_per_dimension(network: FullNetwork, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """-log2 p (N,) of ``images`` (N, C, H, W), over the number of samples of an image."""
+    """Code length -log2 p (N,) of ``images`` (N, C, H, W), divided by the number of samples of an image."""
     samples = images[0].size
     step = max(1, PIXELS_PER_PASS * images.shape[1] // samples)
     with torch.no_grad():
@@ -93,7 +108,7 @@ def bits_per_dimension(network: FullNetwork, images: NDArray[np.uint8]) -> NDArr
 
 
 def file_bits(image: NDArray[np.uint8]) -> tuple[int, int]:
-    """Bits of an image (C, H, W) as a PNG file, and in the smallest of the files of ``codecs()``."""
+    """Bits of an image (C, H, W) as a PNG file, and as the smallest of the files of ``codecs()``."""
     array = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
     picture = Picture.of("image", from_array(array))
     sizes = [8 * len(peer.encode(picture)) for peer in codecs()]
@@ -101,5 +116,5 @@ def file_bits(image: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def codecs() -> list[Peer]:
-    """The generic lossless codecs at hand, at their slowest: PNG first, then WebP and JPEG XL."""
+    """Available generic lossless codecs, at their slowest: PNG first, then WebP and JPEG XL."""
     return [kind() for kind in (Png, WebP, JpegXlOfPillow) if kind.missing() is None]

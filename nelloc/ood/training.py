@@ -1,6 +1,6 @@
-"""A pair trained on folders of images: the run's settings, and its two trainings one after the other.
+"""Training of a pair on folders of images: settings of a run, and its two trainings in sequence.
 
-A run's folder has ``pair.json`` (the settings), a training run of each model below ``local`` and ``full``, and in the
+A run's folder has ``pair.json`` (the settings), a training run of each model below ``local`` and ``full``, and at the
 end the pair.
 """
 
@@ -21,27 +21,27 @@ from nelloc.ood.images import read
 from nelloc.ood.pair import PAIR, Pair, write
 from nelloc.training.folder import scan
 from nelloc.training.images import ImageBatch, ImageSampler
-from nelloc.training.loop import CHECKPOINT, Trainer, TrainingConfig
+from nelloc.training.loop import CHECKPOINT, Listener, Trainer, TrainingConfig
 from nelloc.training.networks.full import FullConfig, FullNetwork
 from nelloc.training.processes import Processes
-from nelloc.training.run import Listener, finish
+from nelloc.training.run import finish
 
 SETTINGS = "pair.json"
 IMAGES_PER_BATCH = 16
 LOCAL_BLOCKS = 1
-# Horizon of local models: of 1, 2 and 3 the one that told held-out clothes best from MNIST's training images.
+# Horizon of local models: the best of 1, 2 and 3 at separating held-out clothes from MNIST's training images.
 LOCAL_HORIZON = 2
-# Held-out images that validate, at most.
+# Largest number of held-out images for validation.
 MOST_HELD_OUT = 512
 
 
 @dataclass(frozen=True)
 class PairConfig:
-    """What a run remembers: its ``folders``, the images' size and channels, the full model and how both are trained.
+    """Settings of a run: its ``folders``, the images' size and channels, the full model and how both are trained.
 
-    ``pixels`` (for each model), ``batch``, rates and ``seed`` are as TrainingConfig has them; a ``batch`` of 0 is
-    IMAGES_PER_BATCH images. ``resized`` says whether images of other sizes and modes are made to fit, ``flip`` how
-    often images are mirrored left to right. The local model has ``local_horizon``, or the full one's if that is less.
+    ``pixels`` (for each model), ``batch``, rates and ``seed`` are as in TrainingConfig; a ``batch`` of 0 is
+    IMAGES_PER_BATCH images. ``resized`` allows images of other sizes and modes and converts them, ``flip`` is the
+    probability of mirroring left to right. The local model has ``local_horizon``, or the full one's if that is less.
     """
 
     folders: tuple[str, ...]
@@ -58,12 +58,12 @@ class PairConfig:
 
     @property
     def local(self) -> FullConfig:
-        """The local model: as wide as the full one, with kernels of 1 after its first layer."""
+        """Shape of the local model: as wide as the full one, with kernels of 1 after its first layer."""
         horizon = min(self.local_horizon, self.full.horizon)
         return replace(self.full, horizon=horizon, kernel=1, blocks=LOCAL_BLOCKS)
 
     def training(self, part: str) -> TrainingConfig:
-        """How one of the two is trained: on the same images in the same order as the other."""
+        """Training configuration of one model: the same images in the same order as the other."""
         image = self.height * self.width
         batch = max(1, self.batch // image) * image if self.batch else IMAGES_PER_BATCH * image
         defaults = TrainingConfig()
@@ -79,7 +79,7 @@ class PairConfig:
 
 
 def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
-    """(height, width, channels) of the first image of the first folder that can be read."""
+    """Shape (height, width, channels) of the first readable image of the first folder."""
     problem = None
     for path in scan(Path(folders[0])).training:
         try:
@@ -93,9 +93,9 @@ def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
 
 
 def save_settings(config: PairConfig, folder: Path, *, resume: bool = False) -> None:
-    """Begin a run in ``folder``, or remember what is new where one goes on.
+    """Start a run in ``folder``, or save new settings of one that goes on.
 
-    Raises NellocError if there is one that is not to be resumed.
+    Raises NellocError if there is a run and ``resume`` is not set.
     """
     if not resume and ((folder / SETTINGS).exists() or (folder / CHECKPOINT).exists()):
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
@@ -104,7 +104,7 @@ def save_settings(config: PairConfig, folder: Path, *, resume: bool = False) -> 
 
 
 def load_settings(folder: Path) -> PairConfig:
-    """Those of the run in ``folder``. Raises NellocError if there is none."""
+    """Load the settings of the run in ``folder``. Raises NellocError if there is none."""
     path = folder / SETTINGS
     try:
         found = json.loads(path.read_bytes())
@@ -118,10 +118,24 @@ def load_settings(folder: Path) -> PairConfig:
 def load_images(
     config: PairConfig, messages: Callable[[str], None] = lambda _: None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images to train on and held-out ones, (N, C, H, W) uint8.
+    """Load images to train on and held-out ones, (N, C, H, W) uint8.
 
-    ``messages`` is told of those that cannot be read, which are left out. Raises NellocError if there are none of
-    either, or for one of another size or mode unless they are resized.
+    Parameters
+    ----------
+    config : PairConfig
+        Settings of the run.
+    messages : callable
+        Is called with a message for each unreadable image, which is left out.
+
+    Returns
+    -------
+    training, held_out : ndarray
+        uint8 (N, C, H, W).
+
+    Raises
+    ------
+    NellocError
+        If there are no images of either kind, or one has another size or mode and ``config.resized`` is not set.
     """
     shape = (config.height, config.width, config.full.channels)
     parts: tuple[list, list] = ([], [])
@@ -150,7 +164,7 @@ def trainer_of(
     learning_rate: float | None = None,
     processes: Processes | None = None,
 ) -> Trainer:
-    """The training of one of the two models in a run's ``folder``, as far as it has come, to ``config.pixels``."""
+    """Trainer of one of the two models in a run's ``folder``, in its saved state, with ``config.pixels`` to go to."""
     if (folder / part / CHECKPOINT).exists():
         return Trainer.resume(folder / part, pixels=config.pixels, learning_rate=learning_rate, processes=processes)
     return Trainer(config.training(part), processes=processes)
@@ -167,7 +181,7 @@ def train_part(
     workers: int = 1,
     listener: Listener | None = None,
 ) -> None:
-    """Train one of the two to its end on ``load_images``'s images. Raises NellocError as ``finish`` does."""
+    """Train one of the two models to its end on ``load_images``'s images. Raises NellocError as ``finish`` does."""
     training, held_out = images
     source = ImageSampler(training, trainer.data_seed, flip=config.flip)
     validation = {"held-out": ImageBatch.of(held_out)}
@@ -176,7 +190,7 @@ def train_part(
 
 
 def write_pair(config: PairConfig, trainers: dict[str, Trainer], folder: Path) -> Path:
-    """Write the pair of two finished trainings; returns its path."""
+    """Write the pair of two finished trainings; return its path."""
     networks = {part: trainer.parent() for part, trainer in trainers.items()}
     local, full = networks["local"], networks["full"]
     assert isinstance(local, FullNetwork)

@@ -1,0 +1,1 @@
+"""Plug-ins that make .nlc available in Pillow, numcodecs and Zarr."""

@@ -15,7 +15,7 @@ from nelloc.codec.options import DecodeOptions
 from nelloc.errors import NellocError
 from nelloc.image.metadata import Metadata, Text, text_item
 
-# The last axis of a chunk is its channels if it has this length and there are two axes before it.
+# Lengths of a last axis that is the channels, if there are two axes before it.
 CHANNELS = (3, 4)
 # Keyword of the text item that names a layout in memory other than the usual one.
 LAYOUT_KEYWORD = "array layout"
@@ -25,8 +25,8 @@ LAYOUT_KEYWORD = "array layout"
 class Layout:
     """Order of a chunk's samples, and of the bytes of each, in memory.
 
-    Zarr format 2 tells a compressor neither, and takes the bytes of a decoded chunk as they lie in memory. So the
-    compressed chunk has to say it where it is not the usual one.
+    Zarr format 2 passes neither to a compressor, and uses the bytes of a decoded chunk in memory order. So the
+    compressed chunk stores the layout if it is not the usual one.
     """
 
     fortran: bool = False
@@ -50,7 +50,7 @@ class Layout:
         return Metadata((text_item(Text(LAYOUT_KEYWORD, " ".join(words))),) if words else ())
 
     def applied(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The same samples laid out in memory like this."""
+        """Copy the samples to this layout."""
         dtype = array.dtype.newbyteorder(">" if self.big_endian else "<")
         return array.astype(dtype, order="F" if self.fortran else "C", copy=False)
 

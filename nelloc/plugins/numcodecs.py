@@ -1,4 +1,4 @@
-"""A numcodecs codec, which Zarr arrays of format 2 (and others) take as their compressor.
+"""A numcodecs codec, for use as the compressor of Zarr arrays of format 2 (and others).
 
 >>> import numpy, zarr
 >>> from nelloc.plugins.numcodecs import Nelloc
@@ -22,7 +22,13 @@ from nelloc.plugins.chunks import decode_chunk, encode_chunk
 
 
 class Nelloc(Codec):
-    """Codes each chunk as one image; see ``encode_chunk`` for the shapes. Keywords as in ``nelloc.encode``."""
+    """Codec of chunks, each as one image.
+
+    Parameters
+    ----------
+    model, tile, verify
+        As in ``nelloc.encode``. ``encode_chunk`` lists the shapes of chunks.
+    """
 
     codec_id: ClassVar[str] = "nelloc"
 
@@ -30,7 +36,23 @@ class Nelloc(Codec):
         self.model, self.tile, self.verify = model, tile, verify
 
     def encode(self, buf: Any) -> bytes:
-        """The .nlc bytes of a chunk."""
+        """Compress a chunk.
+
+        Parameters
+        ----------
+        buf : ndarray
+            Chunk of one of the shapes of ``encode_chunk``.
+
+        Returns
+        -------
+        bytes
+            An .nlc file.
+
+        Raises
+        ------
+        NellocError
+            If the chunk has another shape or type.
+        """
         return encode_chunk(np.asarray(buf), model=self.model, tile=self.tile, verify=self.verify)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
@@ -39,15 +61,15 @@ class Nelloc(Codec):
         Parameters
         ----------
         buf : bytes-like
-            What ``encode`` returned.
+            Result of ``encode``.
         out : buffer, optional
-            Where the samples go. An array of the chunk's shape gets them whatever its memory layout; any other
-            contiguous buffer of their size gets their bytes as they lay in the chunk's memory.
+            Target of the samples: an array of the chunk's shape, in any memory layout, or another
+            contiguous buffer of their size, which gets the bytes in the chunk's original memory order.
 
         Returns
         -------
         ndarray or buffer
-            ``out`` if it is given; else the chunk, laid out in memory as it was, without axes of length 1 before those
+            ``out`` if it is given; else the chunk in its original memory layout, without axes of length 1 before those
             of the image.
 
         Raises

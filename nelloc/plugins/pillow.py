@@ -1,4 +1,4 @@
-"""Pillow opens and saves .nlc files, once ``register`` has told it how.
+""".nlc files in Pillow, after a call of ``register``.
 
 >>> import io, nelloc
 >>> from PIL import Image
@@ -25,19 +25,26 @@ from nelloc.errors import NellocError
 FORMAT = "NLC"
 EXTENSION = ".nlc"
 MIME = "image/x-nelloc"
-# What nelloc.exact.model_store says of a model that is missing.
+# Advice in the error of nelloc.exact.model_store for a missing model.
 _ADVICE_OF_COMMAND = "give its file with --model"
 _SIGNATURE = b"\x8eNL\n"
-# What is read of a file to know its head; more of it only if it holds much metadata, or a model.
+# Bytes read to parse a file's header; more only if it holds much metadata, or a model.
 _HEAD_BYTES = 1 << 16
 
 
 def register() -> None:
     """Make Pillow open and save .nlc files. Saving takes the keywords of ``nelloc.encode``.
 
-    From now on, images that are opened remember their files, so that their metadata is kept whole, and those of 16-bit
-    colour, which Pillow cuts to 8 bits when it loads them, remember that, so that saving them is refused. It is not
-    known of images made of them, as by ``copy``, ``crop`` and ``convert``.
+    Notes
+    -----
+    Images opened from now on remember their files, so that all of their metadata is kept. Images of 16-bit colour,
+    which Pillow cuts to 8 bits when it loads them, remember that, so that saving them is refused. Images derived from
+    them, as by ``copy``, ``crop`` and ``convert``, do not.
+
+    Examples
+    --------
+    >>> import nelloc
+    >>> nelloc.register()
     """
     Image.register_open(FORMAT, NellocImageFile, _accept)
     Image.register_save(FORMAT, _save)
@@ -47,7 +54,7 @@ def register() -> None:
 
 
 def _remember_files() -> None:
-    """Let images of the formats that are read remember, when they are opened, what does not show later."""
+    """Make images of the supported formats remember, when they are opened, what cannot be seen later."""
     from nelloc.image.reading import INPUT_FORMATS
 
     Image.init()
@@ -61,7 +68,7 @@ def _remember_files() -> None:
 
 @dataclass(frozen=True)
 class _Remembering:
-    """Opens files of a format, and lets the images remember."""
+    """Opener of a format whose images remember their files."""
 
     factory: Callable[..., Any]
 
@@ -78,7 +85,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 class NellocImageFile(ImageFile.ImageFile):
-    """An opened .nlc file: ``open`` reads its head, ``load`` decodes its pixels.
+    """Opened .nlc file: ``open`` reads its header, ``load`` decodes its pixels.
 
     Raises NellocError for a damaged file, and for 16-bit colour, which Pillow cannot hold.
     """
@@ -117,7 +124,7 @@ class NellocImageFile(ImageFile.ImageFile):
             self.info["transparency"] = transparency
 
     def __getstate__(self) -> list[Any]:
-        """Return what Pillow pickles, and what the file says beside it."""
+        """Return Pillow's pickle state, and the file's metadata."""
         state = super().__getstate__()  # loads it
         palette = None
         if self.mode == "P":
@@ -126,7 +133,7 @@ class NellocImageFile(ImageFile.ImageFile):
         return [*state, palette, self.metadata, self.text, self.opened_mode, self._source]
 
     def __setstate__(self, state: list[Any]) -> None:
-        """Take the state of an image that was loaded."""
+        """Restore the state of a loaded image."""
         *others, palette, self.metadata, self.text, self.opened_mode, self._source = state
         super().__setstate__(others)
         if palette is not None:
@@ -137,7 +144,7 @@ class NellocImageFile(ImageFile.ImageFile):
         self._is_decoded = True
 
     def load(self) -> Any:
-        """Decode the pixels, the first time."""
+        """Decode the pixels, on the first call."""
         if not self._is_decoded:
             from nelloc.codec import decode as decoding
             from nelloc.codec.options import DecodeOptions
@@ -163,7 +170,7 @@ class NellocImageFile(ImageFile.ImageFile):
 
 @contextmanager
 def _advice_for_python(folder: Path | None) -> Iterator[None]:
-    """Let errors say what helps where there is no command line."""
+    """Replace command-line advice in errors by advice for Python."""
     try:
         yield
     except NellocError as error:
@@ -175,7 +182,7 @@ def _advice_for_python(folder: Path | None) -> Iterator[None]:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Write an .nlc file, all at once when it is coded.
+    """Write an .nlc file, in one piece once it is encoded.
 
     Pillow empties an existing file before it calls this, so a save that fails leaves it empty; ``nelloc.compress`` and
     ``nelloc.encode`` do not.
@@ -194,13 +201,13 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
 
 def _check_keywords(given: Mapping[str, Any], source: str) -> None:
-    """Raise NellocError for keywords that mean nothing to an .nlc file."""
+    """Raise NellocError for keywords that have no meaning for .nlc files."""
     from nelloc.codec.options import EncodeOptions
 
     known = {"verify", "options", *(field.name for field in fields(EncodeOptions))}
     unknown = [name for name in given if name not in known]
     if unknown:
         raise NellocError(
-            f"{source}: {', '.join(unknown)} means nothing to .nlc files, which are always exact; leave it out, or "
+            f"{source}: .nlc files are always lossless and have no {', '.join(unknown)}; leave it out, or "
             "choose among the keywords of nelloc.encode, such as effort and model"
         )

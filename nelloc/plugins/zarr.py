@@ -27,7 +27,13 @@ from nelloc.plugins.chunks import Layout, decode_chunk, encode_array, image_shap
 
 @dataclass(frozen=True)
 class NellocCodec(ArrayBytesCodec):
-    """Codes each chunk as one image; see ``encode_chunk`` for the shapes. Fields are keywords of ``nelloc.encode``."""
+    """Serializer of chunks, each as one image.
+
+    Parameters
+    ----------
+    model, tile, verify
+        As in ``nelloc.encode``. ``encode_chunk`` lists the shapes of chunks.
+    """
 
     model: str | None = None
     tile: int | None = None
@@ -37,20 +43,20 @@ class NellocCodec(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: Any) -> NellocCodec:
-        """The codec that an array's metadata names."""
+        """Make the codec from an array's metadata."""
         return cls(**(data.get("configuration") or {}))
 
     def to_dict(self) -> Any:
-        """The codec as an array's metadata names it."""
+        """Serialise the codec for an array's metadata."""
         return {"name": "nelloc", "configuration": {"model": self.model, "tile": self.tile, "verify": self.verify}}
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
-        """Not known before."""
+        """Raise NotImplementedError: the size is not known before."""
         raise NotImplementedError
 
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
         chunk = chunk_data.as_numpy_array()
-        # The array's metadata, and the codecs before this one, say how the samples lie in memory.
+        # The array's metadata, and the codecs before this one, determine the memory layout.
         data = await asyncio.to_thread(
             encode_array, chunk, Layout(), model=self.model, tile=self.tile, verify=self.verify
         )
@@ -61,8 +67,8 @@ class NellocCodec(ArrayBytesCodec):
         dtype = chunk_spec.dtype.to_native_dtype()
         if chunk.shape != image_shape(chunk_spec.shape) or chunk.dtype.newbyteorder("=") != dtype.newbyteorder("="):
             raise NellocError(
-                f"chunk: is of shape {chunk.shape} and type {chunk.dtype}, and the array wants {chunk_spec.shape} and "
-                f"{dtype}; check that the chunk belongs to this array"
+                f"chunk: is of shape {chunk.shape} and type {chunk.dtype}, but the array requires "
+                f"{chunk_spec.shape} and {dtype}; check that the chunk belongs to this array"
             )
         chunk = np.ascontiguousarray(chunk, dtype).reshape(chunk_spec.shape)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)

@@ -1,0 +1,1 @@
+"""Reproductions of the thesis's other experiments, each run as a command and written to files."""

@@ -1,4 +1,4 @@
-"""The data sets of the experiments, as tensors; what is missing or something else is named."""
+"""Data sets of the experiments, as tensors; missing or wrong files are named in errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IDX_NAMES = {"train": "train", "test": "t10k"}
 
 
 def mnist_images(settings: Settings, part: Part) -> Tensor:
-    """Digits, uint8 (N, 28, 28). Raises NellocError if the file is missing or has other images."""
+    """Load digits, uint8 (N, 28, 28). Raises NellocError if the file is missing or has other images."""
     path = settings.folder("mnist") / f"{_IDX_NAMES[part]}-images-idx3-ubyte.gz"
     images = read_idx(path)
     if images.shape[1:] != (28, 28) or not len(images):
@@ -27,7 +27,7 @@ def mnist_images(settings: Settings, part: Part) -> Tensor:
 
 
 def mnist_labels(settings: Settings, part: Part) -> Tensor:
-    """What the digits of ``mnist_images`` are, int64 (N,). Raises NellocError for a file that has something else."""
+    """Load the labels of ``mnist_images``, int64 (N,). Raises NellocError for a file with other content."""
     path = settings.folder("mnist") / f"{_IDX_NAMES[part]}-labels-idx1-ubyte.gz"
     labels = read_idx(path)
     if labels.ndim != 1 or not len(labels) or labels.max() > 9:
@@ -36,7 +36,7 @@ def mnist_labels(settings: Settings, part: Part) -> Tensor:
 
 
 def labelled_digits(settings: Settings, part: Part, most: int | None = None) -> tuple[Tensor, Tensor]:
-    """The first digits, at ``most`` so many, and what they are. Raises NellocError where one is without the other."""
+    """Load the first digits, at most ``most``, and their labels. Raises NellocError if their numbers differ."""
     images, labels = mnist_images(settings, part), mnist_labels(settings, part)
     if len(images) != len(labels):
         raise NellocError(f"{settings.folder('mnist')}: has {len(images)} images but {len(labels)} labels; {DATA_HINT}")
@@ -44,7 +44,7 @@ def labelled_digits(settings: Settings, part: Part, most: int | None = None) -> 
 
 
 def cifar10(settings: Settings, part: Part) -> Tensor:
-    """Photographs, uint8 (N, 3, 32, 32): all sheets of the training set that are there, or the first of the test set.
+    """Load photographs, uint8 (N, 3, 32, 32): available sheets of the training set, or the first of the test set.
 
     Raises NellocError if there is none.
     """
@@ -56,7 +56,7 @@ def cifar10(settings: Settings, part: Part) -> Tensor:
 
 
 def celeba(settings: Settings, part: Part) -> Tensor:
-    """Faces, uint8 (N, 3, 64, 64), of a sheet. Raises NellocError if it cannot be read."""
+    """Load faces, uint8 (N, 3, 64, 64), from a sheet. Raises NellocError if it cannot be read."""
     return _channels_first(read_sheet(settings.folder("celeba") / f"crop140_64_{part}_0.webp", 64))
 
 

@@ -1,4 +1,4 @@
-"""An experiment: what it is, how it is run, and its result as files, written whole or not at all."""
+"""Experiments: their description, how they are run, and their results as files, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,33 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nelloc import __version__, storage
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# A data folder is missing: what to do about it.
+# Advice in the error for a missing data folder.
 DATA_HINT = "give the folder that has it with --data"
-
-
-class Progress:
-    """What is told of the work done; this one does nothing with it."""
-
-    def expect(self, steps: int, phase: str = "") -> None:
-        """So many steps come next; ``phase`` says what they are part of, where there are several."""
-
-    def advance(self, steps: int = 1, remark: str = "") -> None:
-        """So many steps were done since the last call; ``remark`` says how it stands, a loss perhaps."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user asks of an experiment.
+    """User settings of an experiment.
 
-    ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks, ``device`` for a GPU if
-    there is one, and is else a torch device. ``data`` is the folder of data sets. ``quick`` asks for a run of less than
-    two minutes on two cores that shows the effect; the full setting is the thesis's. ``stages`` is the folder of what
-    an interrupted run has finished; see ``stages.stage``.
+    ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks; ``device`` is a torch
+    device, or None for a GPU if there is one. ``data`` is the folder of data sets. ``quick`` selects a run of less than
+    two minutes on two cores that shows the effect; otherwise settings are the thesis's. ``stages`` is the folder of
+    intermediate results, from which an interrupted run continues; see ``stages.stage``.
     """
 
     seed: int = 1
@@ -55,15 +46,15 @@ class Settings:
     stages: Path | None = None
 
     def choose(self, quick: Any, full: Any) -> Any:
-        """The first value for a quick run, the second for a full one."""
+        """Return the first value for a quick run, the second for a full one."""
         return quick if self.quick else full
 
     def epochs_or(self, quick: int, full: int) -> int:
-        """The epochs that the user asks for, else those of a quick or a full run."""
+        """Return the user's number of epochs, or else that of a quick or a full run."""
         return self.epochs if self.epochs is not None else self.choose(quick, full)
 
     def folder(self, name: str) -> Path:
-        """The folder of the data set ``name``. Raises NellocError if it is missing."""
+        """Find the folder of the data set ``name``. Raises NellocError if it is missing."""
         if self.data is None:
             raise NellocError(f"data set {name}: no folder of data sets is known; {DATA_HINT}")
         if not (self.data / name).is_dir():
@@ -73,7 +64,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment found.
+    """Result of an experiment.
 
     ``numbers`` can be written as JSON. ``figures`` are drawn with ``plots.new_figure``: one is saved as NAME.png,
     several as NAME-KEY.png.
@@ -85,13 +76,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment in the catalogue; nothing heavy is imported before ``run``.
+    """Description of an experiment; nothing heavy is imported before ``run``.
 
-    ``name`` is that of its command and its files. ``title`` is a line with the thesis's figure, table or equation.
-    ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` are
-    the values of ``source`` for what ``Result.numbers`` has under the same names. ``data`` are the data sets it reads.
-    ``trains`` says if it has epochs, ``has_width`` if its networks can be made wider or narrower, ``has_device`` if a
-    GPU can train them.
+    ``name`` is used for its command and its files. ``title`` is a line with the thesis's figure, table or equation.
+    ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` has
+    the values of ``source`` for entries of ``Result.numbers``, under the same names. ``data`` are the data sets it
+    reads. ``trains`` is True if it has epochs, ``has_width`` if its networks can be made wider or narrower,
+    ``has_device`` if a GPU can train them.
     """
 
     name: str
@@ -106,13 +97,13 @@ class Experiment:
 
     @property
     def run(self) -> Callable[[Settings], Result]:
-        """The function that runs it."""
+        """Function that runs the experiment."""
         module, _, function = self.module.partition(":")
         return getattr(importlib.import_module(module), function or "run")
 
 
 def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
-    """Raise NellocError early for a run that could not read its data, or write its result in the end."""
+    """Raise NellocError early for a run that could not read its data, or could not write its result."""
     for name in experiment.data:
         settings.folder(name)
     target = result_path(experiment, settings)
@@ -121,7 +112,7 @@ def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
     storage.make_folder(settings.out)
     for folder in (settings.out, settings.out / "checkpoints", _stages(experiment, settings)):
         storage.remove_leftovers(folder)
-    # What is written last is tried first: a run may take hours.
+    # Try the last write first: a run may take hours.
     trial = settings.out / f"{experiment.name}.trial"
     storage.check_target(trial, target, force=True)
     storage.write(trial, b"", force=True)
@@ -129,11 +120,31 @@ def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
 
 
 def perform(experiment: Experiment, settings: Settings, *, force: bool = False) -> dict[str, Any]:
-    """Run an experiment and write NAME.json and its plots to ``settings.out``; returns what the JSON says.
+    """Run an experiment and write NAME.json and its plots to ``settings.out``.
 
-    The JSON is written last, so that where it is, the result is whole. Everything random follows ``settings.seed``.
-    An interrupted run leaves at most NAME.stages, from which the next one goes on.
-    Raises NellocError as ``check`` does, and for a device that cannot be used, before anything is computed.
+    Parameters
+    ----------
+    experiment : Experiment
+        From ``registry.EXPERIMENTS``.
+    settings : Settings
+        All random numbers follow ``settings.seed``.
+    force : bool
+        Replace an existing result.
+
+    Returns
+    -------
+    dict
+        Content of the JSON file.
+
+    Raises
+    ------
+    NellocError
+        As ``check`` does, and for a device that cannot be used, before anything is computed.
+
+    Notes
+    -----
+    The JSON is written last, so its presence means that the result is complete. An interrupted run leaves at most
+    NAME.stages, from which the next one continues.
     """
     check(experiment, settings, force=force)
     import torch
@@ -168,12 +179,12 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
 
 
 def result_path(experiment: Experiment, settings: Settings) -> Path:
-    """The file of an experiment's numbers."""
+    """Path of an experiment's JSON file."""
     return settings.out / f"{experiment.name}.json"
 
 
 def versions() -> dict[str, str]:
-    """Of nelloc, Python, and the libraries that numbers may depend on."""
+    """Versions of nelloc, Python, and the libraries that affect numbers."""
     from importlib import metadata
 
     found = {"nelloc": __version__, "python": platform.python_version()}
@@ -186,18 +197,19 @@ def versions() -> dict[str, str]:
 
 
 def _stages(experiment: Experiment, settings: Settings) -> Path:
-    """The folder of what an interrupted run has finished."""
+    """Folder of intermediate results."""
     return settings.out / f"{experiment.name}.stages"
 
 
 def _plot_names(experiment: Experiment, result: Result) -> dict[str, Figure]:
-    """The figures by their files' names."""
+    """Figures by their file names."""
     if len(result.figures) == 1:
         return {f"{experiment.name}.png": figure for figure in result.figures.values()}
     return {f"{experiment.name}-{key}.png": figure for key, figure in result.figures.items()}
 
 
 def _save(experiment: Experiment, settings: Settings, result: Result, report: dict[str, Any]) -> None:
+    """Write figures, then the JSON report."""
     target = result_path(experiment, settings)
     encoded = json.dumps(_finite(report, experiment.name), indent=1, allow_nan=False) + "\n"
     pictures = {}
@@ -205,7 +217,7 @@ def _save(experiment: Experiment, settings: Settings, result: Result, report: di
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=100)
         pictures[name] = buffer.getvalue()
-    # An old result must not stand beside new plots, even for a moment.
+    # An old result must not be beside new plots, even for a moment.
     target.unlink(missing_ok=True)
     for name, data in pictures.items():
         storage.write(settings.out / name, data, force=True)
@@ -213,9 +225,9 @@ def _save(experiment: Experiment, settings: Settings, result: Result, report: di
 
 
 def _finite(value: Any, name: str) -> Any:
-    """``value`` as JSON has it: infinities, which some divergences are, as the words "inf" and "-inf".
+    """Replace infinities, which some divergences are, by the words "inf" and "-inf" for JSON.
 
-    Raises NellocError for a number that is none: a run that diverged has no result.
+    Raises NellocError for NaN: a run that diverged has no result.
     """
     if isinstance(value, dict):
         return {str(key): _finite(item, f"{name}.{key}") for key, item in value.items()}

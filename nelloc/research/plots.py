@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 
 def new_figure(width: float = 8, height: float = 5) -> Figure:
-    """An empty figure of a size in inches, at 100 dots each; draw on ``figure.subplots(rows, columns)``."""
+    """Make an empty figure of a size in inches, at 100 dots each; draw on ``figure.subplots(rows, columns)``."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -27,10 +27,10 @@ def show_values(
     hollow: bool = False,
     label: str | None = None,
 ) -> None:
-    """A point for each of ``values`` in its row, from top to bottom, with the value to ``digits`` places beside it.
+    """Draw a point for each of ``values`` in its row, from top to bottom, labelled with ``digits`` decimals.
 
-    ``errors`` are standard errors, drawn and printed. Two series in the same rows are told apart by a
-    ``shift`` downwards, in rows, and by points that are ``hollow``.
+    ``errors`` are standard errors, drawn and printed. Two series in the same rows are distinguished by a ``shift``
+    downwards, in rows, and by ``hollow`` points.
     """
     places = {name: row + shift for row, name in enumerate(rows)}
     axes.errorbar(
@@ -57,6 +57,6 @@ def show_values(
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", alpha=0.4)
-    # To the right there must be room for the text of the largest value.
+    # Leave room on the right for the label of the largest value.
     width = axes.dataLim.width or 1.0
     axes.set_xlim(axes.dataLim.x0 - 0.1 * width, axes.dataLim.x1 + 0.4 * width)

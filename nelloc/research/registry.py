@@ -5,7 +5,7 @@ from __future__ import annotations
 from nelloc.research import fisher, spread, vae
 from nelloc.research.experiment import Experiment
 
-# Title of an area, and its experiments.
+# Areas' titles and experiments.
 AREAS: tuple[tuple[str, tuple[Experiment, ...]], ...] = (
     ("Chapter 2: spread divergence", spread.EXPERIMENTS),
     ("Chapter 3: mixture Fisher divergence", fisher.EXPERIMENTS),

@@ -1,4 +1,4 @@
-"""What a long experiment has finished before it was interrupted, found again by the next run."""
+"""Intermediate results of a long experiment, which an interrupted run leaves for the next one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nelloc.research.tensor_file import TensorFile
 
 
 def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], **details: object) -> dict[str, Tensor]:
-    """The tensors of the stage ``name``: those of an interrupted run with the same settings, else made and kept.
+    """Load the tensors of the stage ``name`` from an interrupted run with the same settings, or make and save them.
 
-    ``details`` are what they depend on besides the settings and nelloc's version, data for instance. A stage has
-    random numbers of its own, so that what follows does not depend on whether it was made or found. Raises NellocError
-    if the file cannot be written. Where there is no ``settings.stages`` nothing is kept.
+    ``details`` are further dependencies besides the settings and nelloc's version, data for instance. A stage has its
+    own random numbers, so later results do not depend on whether it was made or loaded. Raises NellocError if the file
+    cannot be written. Without ``settings.stages`` nothing is saved.
     """
     origin = {
         "nelloc": __version__,

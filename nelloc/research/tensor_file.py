@@ -1,4 +1,4 @@
-"""Tensors in a file that says what they are of, and shows if it was damaged: what interrupted runs go on from."""
+"""Tensor files with their origin and a checksum, from which interrupted runs continue."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from nelloc import storage
+from nelloc.exact.safetensors_header import read_metadata
 
 _KEY = "nelloc"
 
 
 @dataclass(frozen=True)
 class TensorFile:
-    """Tensors by name; ``origin`` is all that they depend on, ``notes`` what else is to be known. Both are JSON."""
+    """Tensors by name; ``origin`` has all that they depend on, ``notes`` additional information. Both are JSON."""
 
     tensors: Mapping[str, Tensor]
     origin: Mapping[str, Any]
@@ -29,7 +30,7 @@ class TensorFile:
 
 
 def write(path: Path, file: TensorFile) -> None:
-    """Write a file, whole or not at all, in place of one that is there. Raises NellocError if that cannot be done."""
+    """Write a file, whole or not at all, replacing an existing one. Raises NellocError if that fails."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in file.tensors.items()}
     told = json.dumps({"origin": file.origin, "notes": file.notes}, sort_keys=True)
     storage.make_folder(path.parent)
@@ -37,14 +38,12 @@ def write(path: Path, file: TensorFile) -> None:
 
 
 def read(path: Path) -> TensorFile | None:
-    """What ``write`` wrote; None if it was damaged, or is something else. Raises NellocError if it cannot be read."""
+    """Read a file of ``write``; None if it is damaged or of another kind. Raises NellocError if it cannot be read."""
     data = storage.read(path)
     try:
         tensors = load(data)
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        told = metadata[_KEY]
-        if metadata["checksum"] != _checksum(told, tensors):
+        told = read_metadata(data, _KEY)
+        if read_metadata(data, "checksum") != _checksum(told, tensors):
             return None
         return TensorFile(tensors, **json.loads(told))
     except (SafetensorError, ValueError, KeyError, TypeError):
@@ -52,7 +51,7 @@ def read(path: Path) -> TensorFile | None:
 
 
 def fingerprint(tensors: Iterable[Tensor]) -> str:
-    """Eight hexadecimal digits that change with the tensors."""
+    """Hash of tensors, eight hexadecimal digits."""
     crc = 0
     for tensor in tensors:
         crc = zlib.crc32(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), crc)

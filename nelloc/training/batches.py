@@ -28,27 +28,29 @@ LOCAL_PASS_PIXELS = 4096
 
 
 class TrainingBatch(Protocol):
-    """What a training step takes: pixels for a local network, or whole images for a convolutional one."""
+    """Batch of a training step: pixels for a local network, or whole images for a convolutional one."""
 
     @property
-    def pixels(self) -> int: ...
+    def pixels(self) -> int:
+        """Number of pixels."""
+        ...
 
     def passes(self) -> Iterator[TrainingBatch]:
-        """Parts that a CPU's cache has room for."""
+        """Split into parts that fit a CPU's cache."""
 
     def to(self, device: torch.device) -> TrainingBatch:
-        """The same on ``device``."""
+        """Copy to ``device``."""
 
     def bits(self, network: Any) -> Tensor:
         """Mean bits per dimension under ``network``, with gradients."""
 
     def rate(self, network: Any) -> float:
-        """Mean bits per dimension under ``network`` as it will be used."""
+        """Mean bits per dimension under ``network`` as it is used for coding."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """N training pixels of C channels.
+    """Batch of N training pixels of C channels.
 
     ``inputs`` (N, features) in input steps; ``value``, ``base`` (N, C) and ``activity`` (N,) in gray levels.
     """
@@ -59,20 +61,21 @@ class Batch:
     activity: Tensor
 
     def split(self, size: int) -> Iterator[Batch]:
-        """Parts of at most ``size`` pixels."""
+        """Split into parts of at most ``size`` pixels."""
         parts = (t.split(size) for t in (self.inputs, self.value, self.base, self.activity))
         return (Batch(*part) for part in zip(*parts, strict=True))
 
     def to(self, device: torch.device) -> Batch:
-        """The same on ``device``."""
+        """Copy to ``device``."""
         return Batch(*(t.to(device) for t in (self.inputs, self.value, self.base, self.activity)))
 
     @property
     def pixels(self) -> int:
+        """Number of pixels."""
         return len(self.value)
 
     def passes(self) -> Iterator[Batch]:
-        """Parts of LOCAL_PASS_PIXELS."""
+        """Split into parts of LOCAL_PASS_PIXELS."""
         return self.split(LOCAL_PASS_PIXELS)
 
     def bits(self, network: LocalNetwork) -> Tensor:
@@ -82,12 +85,12 @@ class Batch:
         return bits_per_dimension(nats, channels)
 
     def rate(self, network: LocalNetwork) -> float:
-        """Mean bits per dimension as the integer network has it."""
+        """Mean bits per dimension of the integer network."""
         return evaluate(network, self)
 
 
 class BatchMaker:
-    """Turns contexts and values into batches for networks of one shape, through the codec's integer front end."""
+    """Converter of contexts and values to batches for one network shape, by the codec's integer front end."""
 
     def __init__(self, config: LocalConfig):
         tables = ContextTables.of(config.channels, config.inputs)
@@ -101,7 +104,7 @@ class BatchMaker:
     def __call__(
         self, context: NDArray[np.uint8], value: NDArray[np.uint8], borders: NDArray[np.integer | np.floating]
     ) -> Batch:
-        """What a ``Drawn`` has, uint8 RGB; a gray model gets its luma."""
+        """Make a batch of the arrays of a ``Drawn``, uint8 RGB; a gray model gets their luma."""
         if self._channels == 1:
             context, value = luma(context, axis=1), luma(value, axis=0)
         quarters = np.ascontiguousarray(context).astype(np.float32) * np.float32(4)
@@ -116,7 +119,7 @@ class BatchMaker:
 
 
 def luma(pixels: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
-    """RGB along ``axis`` to one gray channel as Pillow converts to mode L (ITU-R 601, rounded to nearest)."""
+    """Convert RGB along ``axis`` to one gray channel like Pillow's mode L (ITU-R 601, rounded to nearest)."""
     red, green, blue = np.split(pixels.astype(np.uint32), 3, axis)
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
 
@@ -126,7 +129,7 @@ def _rows(array: NDArray[np.float32]) -> Tensor:
 
 
 def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> float:
-    """Bits per dimension of ``batch``: as the integer network has it, or without ``rounding`` the float parent's."""
+    """Bits per dimension of ``batch`` under the integer network, or without ``rounding`` under the float network."""
     config = network.config
     kept = network.rounding, network.low_precision
     network.rounding, network.low_precision = rounding, False
@@ -143,11 +146,11 @@ def evaluate(network: LocalNetwork, batch: Batch, *, rounding: bool = True) -> f
 
 
 class BatchStream:
-    """Endless batches of ``size`` pixels for networks of ``config``, made ahead of time in worker processes.
+    """Endless iterator of batches of ``size`` pixels for networks of ``config``, made ahead in worker processes.
 
-    For a convolutional network they are images that have about so many pixels together. ``messages`` is told what a
-    user should know of the images read. Iterating raises NellocError if no image can be read. With the same arguments
-    the batches are the same. To be used in ``reading_images``.
+    For a convolutional network a batch has images with about ``size`` pixels together. ``messages`` is called with
+    warnings about the images read. Iterating raises NellocError if no image can be read. Equal arguments give equal
+    batches. Use it inside ``reading_images``.
     """
 
     def __init__(
@@ -177,7 +180,7 @@ class BatchStream:
 
 @contextmanager
 def reading_images() -> Iterator[None]:
-    """Where batches are used: turns the death of a worker, which torch raises anywhere in here, into NellocError."""
+    """Context in which batches are used; converts the death of a data worker into NellocError."""
     try:
         yield
     except RuntimeError as error:
@@ -190,7 +193,7 @@ def reading_images() -> Iterator[None]:
 
 
 class _Dataset(IterableDataset):
-    """Endless (batch, messages, problem) for a DataLoader worker; after a problem there is no more."""
+    """Endless (batch, messages, problem) of a DataLoader worker; it ends after a problem."""
 
     def __init__(self, source: PixelSource | ImageSampler, maker: Callable[..., TrainingBatch], size: int):
         self._source, self._maker, self._size = source, maker, size
@@ -204,12 +207,12 @@ class _Dataset(IterableDataset):
                 batch = self._maker(*drawer.draw(self._size))
                 yield batch, drawer.messages(), None
         except NellocError as error:
-            # As text: an exception would come out of the worker with its traceback for a message.
+            # Passed as text: the message of an exception would be the worker's traceback.
             yield None, [], str(error)
 
 
 def _leave_signals_to_main(_: int) -> None:
-    """Ctrl-C reaches every process of a terminal's group, but it is the main process that stops the work."""
+    """Ignore Ctrl-C, which reaches all processes of a terminal: the main process stops the work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgrp"):
         os.setpgrp()

@@ -1,4 +1,4 @@
-"""What rounding costs: an integer model against its float parent, the same weights with nothing rounded."""
+"""Cost of rounding: an integer model against the float network with the same weights."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from nelloc import image as pictures
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.tiling import tiles
-from nelloc.exact.context import FIRST_PIXEL, border_distances
-from nelloc.exact.encode_tile import context_sources
+from nelloc.exact.context import FIRST_PIXEL, border_distances, context_sources
 from nelloc.training.batches import BatchMaker, evaluate, luma
 from nelloc.training.networks.local import LocalNetwork
 
-# Pixels whose contexts are gathered at once; their passes through the network are shorter.
+# Pixels whose contexts are gathered at once; they pass through the network in smaller parts.
 CONTEXTS_IN_MEMORY = 1 << 16
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Bits per dimension of the float parent and of the integer model, on ``images`` images of ``pixels`` in all."""
+    """Bits per dimension of the float network and of the integer model, on ``images`` images of ``pixels`` in total."""
 
     parent_bpd: float
     model_bpd: float
@@ -33,13 +32,15 @@ class Cost:
 
     @property
     def bpd(self) -> float:
+        """Difference in bits per dimension."""
         return self.model_bpd - self.parent_bpd
 
 
 def measure_cost(network: LocalNetwork, model: Path, images: Iterable[NDArray[np.uint8]]) -> Cost:
-    """Code (H, W, 3) uint8 images, in gray for a gray model, with the file ``model``, and ask ``network`` for the same.
+    """Measure the integer model in the file ``model`` and the float ``network`` on (H, W, 3) uint8 images.
 
-    The integer model's bits are -log2 of what the entropy coder is given, the parent's those of its float likelihood.
+    Gray models get the images' luma. The integer model's bits are -log2 of the probabilities given to the entropy
+    coder, the float network's those of its likelihood.
     """
     images = list(images)
     channels = network.config.channels
@@ -56,7 +57,7 @@ def measure_cost(network: LocalNetwork, model: Path, images: Iterable[NDArray[np
 
 
 def parent_bits(network: LocalNetwork, image: NDArray[np.uint8]) -> float:
-    """Bits that the float parent gives an (H, W, 3) image, tile by tile as in the codec."""
+    """Bits of an (H, W, 3) image under the float network, tile by tile as in the codec."""
     config = network.config
     make = BatchMaker(config)
     total = 0.0

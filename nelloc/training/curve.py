@@ -1,16 +1,16 @@
-"""A picture of a training run: bits per dimension over the pixels seen."""
+"""Plot of a training run: bits per dimension over the pixels seen."""
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from nelloc.errors import NellocError
+from nelloc import storage
 
 
 def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
-    """Draw the validations of a run as a PNG file; False if matplotlib is not installed.
+    """Draw the validations of a run as a PNG file; return False if matplotlib is not installed.
 
     Raises NellocError if the file cannot be written.
     """
@@ -28,7 +28,7 @@ def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
         label = f"{name.removesuffix('_bpd')}: {rows[-1][name]:.3f}"
         style = {"linestyle": ":", "color": "gray"} if name == "training_bpd" else {"marker": ".", "markersize": 5}
         axes.plot([row["megapixels"] for row in rows], [row[name] for row in rows], label=label, **style)
-    # The first rows of a run are far above the others, which would be flat below them.
+    # The first rows of a run are far above the others, and would flatten them.
     late = [row[name] for row in history[len(history) // 20 :] for name in names if name in row]
     low, high = min(late), max(late)
     margin = 0.05 * (high - low) or 0.1
@@ -38,10 +38,7 @@ def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
     axes.set_ylabel("bits per dimension")
     axes.grid(alpha=0.3)
     axes.legend(title="held-out images and training")
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        figure.savefig(temporary, format="png", dpi=100)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise NellocError(f"{path}: cannot be written ({error.strerror}); check its free space") from error
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=100)
+    storage.write(path, picture.getvalue(), force=True)
     return True

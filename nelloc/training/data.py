@@ -1,7 +1,7 @@
 """Training pixels: photographs in memory, and random pixels with their causal windows.
 
-A batch is made of single pixels drawn from all images at once rather than of crops: neighbouring
-pixels teach nearly the same, so independent pixels give less noisy gradients for the same work.
+A batch is made of single pixels drawn from all images at once rather than of crops: neighbouring pixels are highly
+correlated, so independent pixels give less noisy gradients for the same work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nelloc.errors import NellocError
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
 from nelloc.image.formats import IMAGE_SUFFIXES
 
 
@@ -48,10 +48,10 @@ class PixelPool:
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
-    """An image as (H, W, 3) uint8. Raises NellocError naming a file that Pillow cannot read as 8-bit samples."""
+    """Read an image as (H, W, 3) uint8. Raises NellocError for a file that Pillow cannot read as 8-bit samples."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, on damaged metadata and large images
+            warnings.simplefilter("ignore")  # Pillow's warnings about damaged metadata and large images
             with Image.open(path) as image:
                 if image.mode.startswith(("I", "F")):
                     raise ValueError("its samples have more than 8 bits")
@@ -70,12 +70,12 @@ def load_image(path: Path) -> NDArray[np.uint8]:
 
 
 def load_images(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
-    """Read RGB images. Raises NellocError naming the file that cannot be used."""
+    """Read RGB images. Raises NellocError for a file that cannot be used."""
     return [load_image(path) for path in paths]
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """Image files directly in ``folder``, sorted by name. Raises NellocError if there is none."""
+    """List image files directly in ``folder`` by name. Raises NellocError if there is none."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if folder.is_dir() else []
     if not paths:
         raise NellocError(f"{folder}: no training images there; give a folder of PNG, WebP, JPEG or TIFF files")
@@ -83,16 +83,16 @@ def image_paths(folder: Path) -> list[Path]:
 
 
 def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image at half size, by averaging 2x2 boxes."""
+    """Reduce an image to half its size, by averaging 2x2 boxes."""
     return np.asarray(Image.fromarray(image).reduce(2))
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where n drawn pixels are.
+    """Positions of n drawn pixels.
 
-    ``position`` in the pool; ``down`` and ``east``, the steps in the pool to the next row and column as they are seen,
-    turned or mirrored; and how many pixels of the imaginary tile lie ``above``, ``left`` and ``right``.
+    ``position`` in the pool; ``down`` and ``east``, the steps in the pool to the next row and column after rotation and
+    mirroring; and the numbers of pixels of the imaginary tile ``above``, ``left`` and ``right``.
     """
 
     position: NDArray[np.int64]
@@ -105,10 +105,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may be varied besides mirroring; off by default.
+    """Augmentations besides mirroring; off by default.
 
-    ``rotate`` turns a pixel and its context by a random multiple of 90 degrees, ``channels`` permutes R, G and B, and
-    ``brightness`` adds at random up to so many gray levels, as far as every value stays within 0..255.
+    ``rotate`` rotates a pixel and its context by a random multiple of 90 degrees, ``channels`` permutes R, G and B, and
+    ``brightness`` is the largest random offset in gray levels, limited so that every value stays within 0..255.
     """
 
     rotate: bool = False
@@ -120,9 +120,9 @@ _ORDERS = np.array(list(permutations(range(3))))
 
 
 class Drawn(NamedTuple):
-    """N pixels: ``context`` (window, 3, N) and ``value`` (3, N), uint8.
+    """Batch of N pixels: ``context`` (window, 3, N) and ``value`` (3, N), uint8.
 
-    ``borders`` (3, N): how many pixels of their tiles are above, left and right of them.
+    ``borders`` (3, N): the numbers of pixels of their tiles above, left and right of them.
     """
 
     context: NDArray[np.uint8]
@@ -131,28 +131,54 @@ class Drawn(NamedTuple):
 
 
 class PixelDrawer(Protocol):
-    """What draws pixels in a data worker."""
+    """Source of pixels inside a data worker."""
 
     def draw(self, n: int) -> Drawn:
-        """``n`` random pixels."""
+        """Draw ``n`` random pixels."""
 
     def messages(self) -> list[str]:
-        """What a user should know of the images read since the last call."""
+        """Return warnings about the images read since the last call."""
 
 
 class PixelSource(Protocol):
-    """Where data workers get their pixels."""
+    """Source of pixels that can be opened in several data workers."""
 
     def open(self, worker: int, workers: int) -> PixelDrawer:
-        """What draws for one of several workers; all draw different pixels. Called in that worker."""
+        """Open the drawer of one of several workers, inside that worker; all draw different pixels."""
+
+
+# Directions in a stored image, and the opposite of each:
+#
+#           UP
+#       LEFT  RIGHT
+#          DOWN
+_DOWN, _RIGHT, _UP, _LEFT = range(4)
+_OPPOSITE = np.array([_UP, _LEFT, _DOWN, _RIGHT])
+# Directions (down, right) of a rotated image in the stored one, by quarter turns; then those of a mirrored image.
+_ORIENTATIONS = np.array(
+    [
+        [(_DOWN, _RIGHT), (_RIGHT, _UP), (_UP, _LEFT), (_LEFT, _DOWN)],
+        [(_DOWN, _LEFT), (_RIGHT, _DOWN), (_UP, _RIGHT), (_LEFT, _UP)],
+    ]
+)
+
+
+def _room_and_step(pool: PixelPool, position: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each direction and pixel, (4, n): pixels up to the image's border, and the step in the pool to the next."""
+    image = np.searchsorted(pool.starts, position, side="right") - 1
+    height, width = pool.heights[image], pool.widths[image]
+    row, column = np.divmod(position - pool.starts[image], width)
+    one = np.ones_like(width)
+    room = np.stack([height - 1 - row, width - 1 - column, row, column])
+    return room, np.stack([width, one, -width, -one])
 
 
 class PixelSampler:
-    """Draws pixels and their contexts from several pools in memory.
+    """Sampler of pixels and their contexts from several pools in memory.
 
-    Each pixel is placed at random in an imaginary tile of one of ``tile_sizes``, whose borders cut
-    its context just as they do in the codec; with probability ``gray`` its whole context is
-    made gray; with probability ``flip`` it is mirrored left to right.
+    Each pixel is placed at random in an imaginary tile of one of ``tile_sizes``, whose borders cut its context just as
+    they do in the codec; with probability ``gray`` its whole context is made gray; with probability ``flip`` it is
+    mirrored left to right.
     """
 
     def __init__(
@@ -169,26 +195,26 @@ class PixelSampler:
     ):
         self.tile_sizes, self.gray, self.flip = np.array(tile_sizes), gray, flip
         self.augmentation = augmentation or Augmentation()
-        self.offsets = np.array(window(horizon), np.int64)
+        self.horizon = horizon
         self.seed, self.random = seed, np.random.default_rng(seed)
         self.set_pools(pools, weights)
 
     def set_pools(self, pools: Sequence[PixelPool], weights: Sequence[float]) -> None:
-        """Draw from these pools from now on, from each as often as its weight says."""
+        """Draw from these pools from now on, in proportion to their weights."""
         self.pools, self.weights = list(pools), np.array(weights, float) / np.sum(weights)
 
     def open(self, worker: int, workers: int) -> PixelSampler:
-        """The sampler of one of several workers: the same pools, other pixels."""
+        """Sampler of one of several workers: the same pools, other pixels."""
         if worker:
             self.random = np.random.default_rng([self.seed, worker])
         return self
 
     def messages(self) -> list[str]:
-        """Nothing: the images were read before."""
+        """Empty: the images were read before."""
         return []
 
     def draw(self, n: int) -> Drawn:
-        """``n`` random pixels."""
+        """Draw ``n`` random pixels."""
         counts = self.random.multinomial(n, self.weights)
         parts = [self._draw_from(pool, count) for pool, count in zip(self.pools, counts, strict=True) if count]
         context = np.concatenate([part.context for part in parts], axis=2)
@@ -207,43 +233,30 @@ class PixelSampler:
         return self._gather(pool, self._places(pool, n))
 
     def _places(self, pool: PixelPool, n: int) -> Places:
-        """``n`` random pixels of ``pool``."""
+        """Draw ``n`` random pixels of ``pool``, each with a random orientation and place in an imaginary tile."""
         position = self.random.integers(len(pool), size=n)
-        image = np.searchsorted(pool.starts, position, side="right") - 1
-        width = pool.widths[image]
-        row, column = np.divmod(position - pool.starts[image], width)
         size = self.tile_sizes[self.random.integers(len(self.tile_sizes), size=n)]
-        tile_row, tile_column = (self.random.random((2, n)) * size).astype(np.int64)
+        row, column = (self.random.random((2, n)) * size).astype(np.int64)
         mirrored = self.random.random(n) < self.flip
         turns = self.random.integers(4, size=n) if self.augmentation.rotate else np.zeros(n, np.int64)
-
-        # Of the four directions down, right, up and left in the stored image: the room and the step in the pool.
-        room = np.stack([pool.heights[image] - 1 - row, width - 1 - column, row, column])
-        step = np.stack([width, np.ones_like(width), -width, -np.ones_like(width)])
-        pixels = np.arange(n)
-        down = turns
-        right = (turns + np.where(mirrored, 3, 1)) % 4
+        down, right = _ORIENTATIONS[mirrored.astype(np.int64), turns].T
+        up, left = _OPPOSITE[down], _OPPOSITE[right]
+        room, step = _room_and_step(pool, position)
+        each = np.arange(n)
         return Places(
             position,
-            down=step[down, pixels],
-            east=step[right, pixels],
-            above=np.minimum(tile_row, room[(down + 2) % 4, pixels]),
-            left=np.minimum(tile_column, room[(right + 2) % 4, pixels]),
-            right=np.minimum(size - 1 - tile_column, room[right, pixels]),
+            down=step[down, each],
+            east=step[right, each],
+            above=np.minimum(row, room[up, each]),
+            left=np.minimum(column, room[left, each]),
+            right=np.minimum(size - 1 - column, room[right, each]),
         )
 
     def _gather(self, pool: PixelPool, places: Places) -> Drawn:
-        """The pixels at ``places``."""
-        di, dj = self.offsets[:, :1], self.offsets[:, 1:]
-        di = np.maximum(di, -places.above)
-        dj = np.minimum(np.maximum(dj, -places.left), places.right)
-        # A clamped neighbour that is not coded yet is replaced by the one to the west, or north.
-        ahead = (di == 0) & (dj >= 0)
-        di = np.where(ahead & (places.left == 0), -1, di)
-        dj = np.where(ahead, np.where(places.left == 0, 0, -1), dj)
+        """Gather the pixels at ``places``."""
+        rows, columns = neighbour_offsets(self.horizon, places.above, places.left, places.right)
         nothing = (places.above == 0) & (places.left == 0)
-        source = np.where(nothing, places.position, places.position + di * places.down + dj * places.east)
-        context = pool.pixels[source]  # (window, n, 3)
+        context = pool.pixels[places.position + rows * places.down + columns * places.east]  # (window, n, 3)
         value = pool.pixels[places.position]
         if self.augmentation.brightness:
             context, value = self._brighten(context, value)

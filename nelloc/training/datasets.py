@@ -1,4 +1,4 @@
-"""Readers of image data sets that come as one file: MNIST's idx format, and sheets of small images."""
+"""Readers of image data sets in one file: MNIST's idx format, and sheets of small images."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _IDX_UINT8 = b"\0\0\x08"
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """An array in MNIST's idx format, gzipped or not: uint8, (N, 28, 28) for its images and (N,) for its labels.
+    """Read an array in MNIST's idx format, gzipped or not: uint8, (N, 28, 28) images or (N,) labels.
 
-    The format: two zero bytes, the type (8 for uint8, the only one here), the number of dimensions, each dimension as
-    a big-endian 32-bit number, and the values (http://yann.lecun.com/exdb/mnist). Raises NellocError for a file
-    that cannot be read, is something else, or is damaged.
+    The format: two zero bytes, the type (8 for uint8, the only one here), the number of dimensions, each dimension as a
+    big-endian 32-bit number, and the values (http://yann.lecun.com/exdb/mnist). Raises NellocError for a file that
+    cannot be read, has another format, or is damaged.
     """
     try:
         data = Path(path).read_bytes()
@@ -44,14 +44,14 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def read_sheet(path: Path, size: int) -> NDArray[np.uint8]:
-    """The images of a sheet, uint8 (N, size, size, 3).
+    """Read the images of a sheet, uint8 (N, size, size, 3).
 
-    A sheet is one image file in which every row is a flattened ``size`` x ``size`` RGB image. Raises NellocError for
-    a file that cannot be read or whose rows are not of that length.
+    A sheet is one image file in which every row is a flattened ``size`` x ``size`` RGB image. Raises NellocError for a
+    file that cannot be read or whose rows are not of that length.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, on large images
+            warnings.simplefilter("ignore")  # Pillow's warning about large images
             with Image.open(path) as image:
                 sheet = np.array(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -1,4 +1,4 @@
-"""Folders of images as training data: what is in them, what is held out, and drawing from more than fits in memory."""
+"""Folders of images as training data: scanning, hold-out, and drawing from more images than fit in memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.training.data import Augmentation, Drawn, PixelDrawer, PixelPool, PixelSampler, load_image
 
-# One file in HOLD_OUT is never trained on, chosen by name; at most MOST_HELD_OUT of a folder are looked at.
+# One file in HOLD_OUT is never trained on, chosen by name; at most MOST_HELD_OUT of a folder are used.
 HOLD_OUT = 25
 MOST_HELD_OUT = 64
-# Images in memory are renewed a shard at a time.
+# Images in memory are replaced one shard at a time.
 SHARDS = 16
-# Pixels read for each pixel drawn while a folder is streamed: no image is drawn from much more than once a pixel.
+# Pixels read per pixel drawn while a folder is streamed: on average a pixel is drawn about once.
 PIXELS_READ_PER_DRAWN = 1.0
 DEFAULT_MEMORY = 4 << 30
 BRIGHTNESS = 32
@@ -31,7 +32,7 @@ _BYTES_PER_PIXEL = 3
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What a checkpoint remembers of its data: ``folders``, ``memory`` in bytes, names from AUGMENTATIONS."""
+    """Data settings in a checkpoint: ``folders``, ``memory`` in bytes, names from AUGMENTATIONS."""
 
     folders: tuple[str, ...]
     memory: int = DEFAULT_MEMORY
@@ -39,13 +40,14 @@ class DataConfig:
 
     @classmethod
     def remembered(cls, fields: dict[str, Any] | None) -> DataConfig | None:
-        """From what ``dataclasses.asdict`` and JSON made of it."""
+        """Restore from ``dataclasses.asdict`` after a round trip through JSON."""
         if fields is None:
             return None
         return cls(tuple(fields["folders"]), int(fields["memory"]), tuple(fields["augment"]))
 
     @property
     def augmentation(self) -> Augmentation:
+        """Augmentation of the named kinds."""
         return Augmentation(
             rotate="rotate" in self.augment,
             channels="channels" in self.augment,
@@ -55,7 +57,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class Folder:
-    """The image files below a folder, sorted by name: those to train on, and those held out."""
+    """Image files below a folder, sorted by name: those to train on, and those held out."""
 
     path: Path
     training: tuple[Path, ...]
@@ -65,23 +67,21 @@ class Folder:
 def scan(folder: Path) -> Folder:
     """Find the images below ``folder``, by extension.
 
-    Whether a file is held out depends on its own name below the folder alone, so that it stays so when files are
-    added; only where that would hold out none, the first in the same order is. Raises NellocError if there are fewer
+    Whether a file is held out depends only on its own name below the folder, and so does not change when files are
+    added; if that would hold out none, the first in the same order is held out. Raises NellocError if there are fewer
     than two images, one of which must be held out.
     """
     if not folder.is_dir():
         raise NellocError(f"{folder}: no such folder; give a folder of images to train on")
     Image.init()
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
-    names = []
-    for parent, folders, files in os.walk(folder, onerror=_unreadable):
-        folders.sort()
-        names += [Path(parent, name) for name in files if os.path.splitext(name)[1].lower() in suffixes]
+    names, errors = storage.files_below(folder, suffixes)
+    if errors:
+        raise errors[0]
     if len(names) < 2:
         found = f"only {names[0].name}" if names else "no images"
         raise NellocError(f"{folder}: {found} there; give a folder of at least two images, one of which is held out")
-    names.sort()
-    # Ordered by a hash, so that what is looked at of a large folder is a fair sample of it.
+    # Ordered by a hash, so that the held-out images of a large folder are a fair sample.
     ranked = sorted(names, key=lambda path: _rank(folder, path))
     held_out = [path for path in ranked if _rank(folder, path)[0] * HOLD_OUT < 1] or ranked[:1]
     without = set(held_out)
@@ -89,10 +89,6 @@ def scan(folder: Path) -> Folder:
     if not training:  # two or three images, all with low hashes
         training = [held_out.pop()]
     return Folder(folder, tuple(training), tuple(held_out))
-
-
-def _unreadable(error: OSError) -> None:
-    raise NellocError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from error
 
 
 def _rank(folder: Path, path: Path) -> tuple[float, str]:
@@ -104,7 +100,7 @@ def _rank(folder: Path, path: Path) -> tuple[float, str]:
 def held_out_images(
     folder: Folder, *, most: int = MOST_HELD_OUT, pixels: int = 1 << 20
 ) -> tuple[dict[str, NDArray[np.uint8]], list[str]]:
-    """The first ``most`` held-out images by name, cut to the middle ``pixels`` at most, and what could not be read.
+    """Read the first ``most`` held-out images by name, cropped to the middle ``pixels``; also return problems.
 
     If none can be read, training images take their place. Raises NellocError if those cannot be read either.
     """
@@ -125,7 +121,7 @@ def held_out_images(
 
 
 def _cut(image: NDArray[np.uint8], pixels: int, down: float, across: float) -> NDArray[np.uint8]:
-    """A part of at most ``pixels`` pixels; ``down`` and ``across``, from 0 to 1, say where."""
+    """Crop to at most ``pixels`` pixels; ``down`` and ``across``, from 0 to 1, are the position."""
     height, width = image.shape[:2]
     if height * width <= pixels:
         return image
@@ -137,10 +133,10 @@ def _cut(image: NDArray[np.uint8], pixels: int, down: float, across: float) -> N
 
 
 class FolderSampler:
-    """Draws pixels from as many images as ``memory`` bytes hold, and goes on reading others if that is not all.
+    """Sampler of pixels from the images that fit in ``memory`` bytes, which are replaced by others over time.
 
-    Images are read in random order. An image larger than a shard (1/16 of the memory) is cut to a random part of it,
-    anew each time it is read. An image that cannot be read is left out, with a message.
+    Images are read in random order. An image larger than a shard (1/16 of the memory) is cropped to a random part, anew
+    each time it is read. An unreadable image is left out, with a message.
     """
 
     def __init__(
@@ -157,7 +153,7 @@ class FolderSampler:
         self._problems: list[str] = []
 
     def open(self, worker: int, workers: int) -> PixelDrawer:
-        """The drawer of one worker, with its own share of the images and of the memory.
+        """Open the drawer of one worker, with its own share of the images and of the memory.
 
         Raises NellocError if no image can be read.
         """
@@ -166,7 +162,7 @@ class FolderSampler:
 
 
 class _Reservoir:
-    """Images in memory, in shards; while it is drawn from, the oldest shard is replaced again and again."""
+    """Images in memory, in shards, of which the oldest is replaced repeatedly while pixels are drawn."""
 
     def __init__(
         self, paths: list[Path], horizon: int, seed: list[int], memory: int, augmentation: Augmentation | None
@@ -174,7 +170,7 @@ class _Reservoir:
         self._paths, self._bad, self._messages = paths, set[Path](), list[str]()
         self._random = np.random.default_rng(seed)
         self._order = self._shuffled()
-        # Beside the shards there are the next one's images, which are twice in memory while they are put together.
+        # Besides the shards, the next one's images are in memory, twice while they are joined.
         self._shard_pixels = max(1, memory // _BYTES_PER_PIXEL // (SHARDS + 2))
         self._next_shard: list[NDArray[np.uint8]] = []
         self._next_pixels = 0
@@ -210,7 +206,7 @@ class _Reservoir:
         return [len(shard) for shard in self._shards]
 
     def _fill(self) -> bool:
-        """Read until the memory is full; True if all of every image is in it."""
+        """Read until the memory is full; return True if all images are in it, uncropped."""
         whole = True
         while len(self._shards) < SHARDS:
             image, cut = self._next_image()
@@ -222,7 +218,7 @@ class _Reservoir:
         return False
 
     def _add(self, image: NDArray[np.uint8]) -> bool:
-        """Put ``image`` into the next shard; True if that had no room left, and another was begun."""
+        """Add ``image`` to the next shard; return True if that was full and another was begun."""
         pixels = image.size // 3
         full = bool(self._next_shard) and self._next_pixels + pixels > self._shard_pixels
         if full:
@@ -236,7 +232,7 @@ class _Reservoir:
         self._next_shard, self._next_pixels = [], 0
 
     def _next_image(self) -> tuple[NDArray[np.uint8] | None, bool]:
-        """The next usable image, or a part of it, and whether it was cut; None when all were read once more.
+        """Next usable image, or a crop of it, and whether it was cropped; None after a pass over all.
 
         Raises NellocError if none is usable.
         """

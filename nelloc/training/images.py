@@ -1,4 +1,4 @@
-"""Whole images as training data, for convolutional models: each is drawn once before any is drawn again."""
+"""Whole images as training data for convolutional models, in epochs."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ IMAGE_PASS_PIXELS = 1 << 14
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """N images of one size, ``images`` (N, C, H, W) uint8."""
+    """Batch of N images of one size, ``images`` (N, C, H, W) uint8."""
 
     images: Tensor
 
     @classmethod
     def of(cls, images: NDArray[np.uint8]) -> ImageBatch:
-        """From an array (N, C, H, W)."""
+        """Make a batch of an array (N, C, H, W)."""
         return cls(torch.tensor(images))
 
     @property
     def pixels(self) -> int:
+        """Number of pixels of all images."""
         n, _, height, width = self.images.shape
         return n * height * width
 
     def passes(self) -> Iterator[ImageBatch]:
-        """Parts of about IMAGE_PASS_PIXELS pixels, and at least one image."""
+        """Split into parts of about IMAGE_PASS_PIXELS pixels, and at least one image."""
         size = max(1, IMAGE_PASS_PIXELS * len(self.images) // self.pixels)
         return (ImageBatch(part) for part in self.images.split(size))
 
     def to(self, device: torch.device) -> ImageBatch:
-        """The same on ``device``."""
+        """Copy to ``device``."""
         return ImageBatch(self.images.to(device))
 
     def bits(self, network: FullNetwork) -> Tensor:
@@ -59,7 +60,7 @@ class ImageBatch:
 
 
 class ImageSampler:
-    """Draws images of one size, (N, C, H, W) uint8, in random order, all before any comes again.
+    """Sampler of images of one size, (N, C, H, W) uint8, in random order, without replacement in an epoch.
 
     With probability ``flip`` an image is mirrored left to right.
     """
@@ -68,13 +69,13 @@ class ImageSampler:
         self._images, self._seed, self._flip = images, seed, flip
 
     def open(self, worker: int, workers: int) -> ImageDrawer:
-        """What draws for one of several workers: its own share of the images."""
+        """Open the drawer of one of several workers, with its own share of the images."""
         share = self._images[worker::workers]
         return ImageDrawer(share if len(share) else self._images, [self._seed, worker], self._flip)
 
 
 class ImageDrawer:
-    """Draws for one worker."""
+    """Drawer of images in one worker."""
 
     def __init__(self, images: NDArray[np.uint8], seed: list[int], flip: float):
         self._images, self._flip = images, flip
@@ -82,11 +83,11 @@ class ImageDrawer:
         self._order: list[int] = []
 
     def messages(self) -> list[str]:
-        """Nothing: the images were read before."""
+        """Empty: the images were read before."""
         return []
 
     def draw(self, pixels: int) -> tuple[NDArray[np.uint8]]:
-        """Images of ``pixels`` pixels together, at least one: (n, C, H, W)."""
+        """Draw images (n, C, H, W) of ``pixels`` pixels together, and at least one image."""
         _, _, height, width = self._images.shape
         chosen: list[int] = []
         for _ in range(max(1, pixels // (height * width))):
@@ -100,7 +101,7 @@ class ImageDrawer:
 
 
 def planes(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (N, H, W) or (N, H, W, C) as models take them, (N, C, H, W). Raises NellocError for another shape."""
+    """Convert images (N, H, W) or (N, H, W, C) to (N, C, H, W). Raises NellocError for another shape."""
     if images.ndim == 3:
         return images[:, None]
     if images.ndim != 4 or images.shape[3] not in (1, 3):

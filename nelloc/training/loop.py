@@ -1,11 +1,10 @@
-"""The training loop: random pixels in, a checkpoint that carries its configuration out."""
+"""The training loop: optimiser steps on random pixels, validation, and checkpoints that hold their configuration."""
 
 from __future__ import annotations
 
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from nelloc import storage
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 from nelloc.training.batches import BatchStream, TrainingBatch, reading_images
 from nelloc.training.data import PixelSource
@@ -30,7 +31,7 @@ from nelloc.training.processes import Processes
 FORMAT = 2
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "checkpoint.json"
-# A rate so much worse than the best before, in bits per dimension, is divergence and not noise.
+# A rate that is worse than the best by this, in bits per dimension, is divergence and not noise.
 DIVERGED = 1.0
 
 Network = LocalNetwork | FullNetwork
@@ -38,11 +39,11 @@ Network = LocalNetwork | FullNetwork
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What a checkpoint records: the network and how it is trained. Lengths are in pixels.
+    """Configuration in a checkpoint: the network and its training. Lengths are in pixels.
 
-    ``learning_rate`` and ``matrix_rate`` are the peaks of AdamW's and Muon's; see ``Optimisers``. ``bfloat16`` says
-    whether products are computed in it but for the last ``full_precision`` of the run; None: as the devices that the
-    run begins on are faster.
+    ``learning_rate`` and ``matrix_rate`` are the peaks of AdamW's and Muon's; see ``Optimisers``. ``bfloat16`` selects
+    bfloat16 products except in the last ``full_precision`` of the run; None: if they are faster on the devices that the
+    run starts on.
     """
 
     network: LocalConfig | FullConfig = field(default_factory=LocalConfig)
@@ -69,11 +70,11 @@ class TrainingConfig:
 
 
 class Trainer:
-    """A network, its averaged weights and its optimiser, resumable from a folder.
+    """Network, averaged weights and optimiser of a run that can be resumed from a folder.
 
-    ``network``, if given, is what training starts from, and has the shape that ``config`` says. ``data`` is what the
-    checkpoint remembers of the images, None if they were not given as folders. Where ``config`` leaves open whether
-    products are in bfloat16, that is settled here, for this run and all that resume it.
+    ``network``, if given, is the starting point, and has the shape in ``config``. ``data`` describes the images in the
+    checkpoint; None if they were not given as folders. If ``config.bfloat16`` is None, it is set here, for this run and
+    all that resume it.
     """
 
     def __init__(
@@ -107,16 +108,16 @@ class Trainer:
 
     @property
     def drawn(self) -> int:
-        """Pixels that each process draws for a batch."""
+        """Pixels of a batch that each process draws."""
         return self.config.batch // self.processes.count
 
     @property
     def data_seed(self) -> int:
-        """A seed for drawing pixels: another one in each process, and for the part of a run after it is resumed."""
+        """Seed for drawing pixels: different in each process, and after the run is resumed."""
         return (self.config.seed + self.seen) * self.processes.count + self.processes.rank
 
     def step(self, batch: TrainingBatch) -> float:
-        """One optimiser step; returns the batch's bits per dimension.
+        """Take one optimiser step; return the batch's bits per dimension.
 
         Raises NellocError, and changes no weight, if the loss or its gradient is not finite.
         """
@@ -125,7 +126,7 @@ class Trainer:
         self.network.zero_grad(set_to_none=True)
         loss = 0.0
         batch = batch.to(self.processes.device)
-        # A GPU has room for the whole batch at once; a CPU's cache has not.
+        # The whole batch fits a GPU's memory, but not a CPU's cache.
         for part in batch.passes() if self.processes.device.type == "cpu" else (batch,):
             bits = part.bits(self.network)
             share = part.pixels / batch.pixels
@@ -139,14 +140,14 @@ class Trainer:
         self.optimisers.step(config.share_at(self.seen))
         self.seen += batch.pixels * self.processes.count
         with torch.no_grad():
-            # Early on, an average over the last tenth of the steps: the first ones are not worth remembering.
+            # Early on, average over the last tenth of the steps only: the first weights are poor.
             keep = min(config.average, 1 - 10 / (10 + self.seen / config.batch))
             for mean, new in zip(self.averaged.parameters(), parameters, strict=True):
                 mean.lerp_(new, 1 - keep)
         return loss
 
     def record(self, row: dict[str, float]) -> None:
-        """Add a validation to the history. Raises NellocError if it shows that training has diverged."""
+        """Add a validation to the history. Raises NellocError if training has diverged."""
         for name, value in row.items():
             best = min((old[name] for old in self.history if name in old), default=math.inf)
             if name.endswith("_bpd") and not value < best + DIVERGED:
@@ -161,11 +162,11 @@ class Trainer:
         )
 
     def parent(self) -> Network:
-        """The averaged network, which is what becomes a model, on the CPU."""
+        """Averaged network on the CPU, from which the model is made."""
         return copy.deepcopy(self.averaged).cpu()
 
     def coded(self) -> LocalNetwork:
-        """The same of a local network. Raises NellocError for a convolutional one, which has no integer model."""
+        """Averaged local network. Raises NellocError for a convolutional one, which has no integer model."""
         network = self.parent()
         if not isinstance(network, LocalNetwork):
             raise NellocError("this run trains one of a pair of float models, which cannot code; see nelloc ood-score")
@@ -188,14 +189,10 @@ class Trainer:
         }
         tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
         data = safetensors.torch.save(tensors, metadata={"about": json.dumps(about)})
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / CHECKPOINT, data)
-            _replace(folder / LOG, (json.dumps(about, indent=1) + "\n").encode())
-        except OSError as error:
-            raise NellocError(
-                f"{folder}: the checkpoint cannot be written ({error.strerror}); check its permissions and free space"
-            ) from error
+        storage.make_folder(folder)
+        storage.remove_leftovers(folder)
+        storage.write(folder / CHECKPOINT, data, force=True)
+        storage.write(folder / LOG, (json.dumps(about, indent=1) + "\n").encode(), force=True)
         self.saved = True
 
     @classmethod
@@ -209,7 +206,7 @@ class Trainer:
     ) -> Trainer:
         """Continue a saved run. Raises NellocError if there is none.
 
-        ``pixels`` replaces its planned length; ``learning_rate`` its own, and Muon's changes in proportion.
+        ``pixels`` replaces its planned length, ``learning_rate`` its rate; Muon's rate changes in proportion.
         """
         path = folder / CHECKPOINT
         try:
@@ -242,7 +239,7 @@ class Trainer:
 
 
 def _new(config: LocalConfig | FullConfig) -> Network:
-    """A network of random weights."""
+    """Network with random weights."""
     return LocalNetwork(config) if isinstance(config, LocalConfig) else FullNetwork(config)
 
 
@@ -250,14 +247,11 @@ def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write ``path`` whole or not at all. What a kill leaves behind has one name, and is replaced the next time."""
-    temporary = path.with_name(f"{path.name}.part")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+class Listener(Progress):
+    """Callbacks of a training run, whose steps are pixels. The base class ignores them."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """Report a validation: pixels seen, and bits per dimension by name."""
 
 
 def train(
@@ -268,21 +262,51 @@ def train(
     *,
     every: int = 20_000_000,
     workers: int = 1,
-    report: Callable[[dict[str, float]], None],
-    progress: Callable[[int, float], None] = lambda seen, loss: None,
-    messages: Callable[[str], None] = lambda _: None,
+    listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Train to the planned number of pixels, validating and saving every ``every`` pixels.
 
-    ``progress`` is told the pixels seen and the loss of each step, ``report`` each validation, ``messages`` what
-    goes wrong with images. When ``stop`` says so, the run is saved as it is, and False is returned. Of several
-    processes one validates and saves.
+    Parameters
+    ----------
+    trainer : Trainer
+        Network and optimiser, new or resumed.
+    source : PixelSource or ImageSampler
+        Training data, opened in each data worker.
+    validation : mapping of str to TrainingBatch
+        Validation batch of each data set, by its name.
+    folder : Path
+        Where checkpoints are saved.
+    every : int
+        Pixels between validations.
+    workers : int
+        Number of data workers.
+    listener : Listener, optional
+        Callbacks.
+    stop : callable
+        Returns True if the run should be saved and left.
+
+    Returns
+    -------
+    bool
+        False if ``stop`` ended the run early.
+
+    Raises
+    ------
+    NellocError
+        If training diverges, no image can be read, or the checkpoint cannot be written.
+
+    Notes
+    -----
+    With several processes, one of them validates and saves.
     """
     config, processes = trainer.config, trainer.processes
+    listener = listener or Listener()
+    listener.expect(config.pixels - trainer.seen)
     processes.share([*trainer.network.parameters(), *trainer.averaged.parameters()])
-    batches = iter(BatchStream(source, config.network, trainer.drawn, workers=workers, messages=messages))
+    batches = iter(BatchStream(source, config.network, trainer.drawn, workers=workers, messages=listener.message))
     loss, since, start = 0.0, 0, time.monotonic()
+    smooth = 0.0
     with reading_images():
         while trainer.seen < config.pixels:
             if processes.any(stop()):
@@ -292,7 +316,8 @@ def train(
             step_loss = trainer.step(next(batches))
             loss += step_loss
             since += 1
-            progress(trainer.seen, step_loss)
+            smooth = 0.98 * smooth + 0.02 * step_loss if smooth else step_loss
+            listener.advance(config.batch, f"{smooth:.3f} bpd")
             if trainer.seen // every > (trainer.seen - config.batch) // every or trainer.seen >= config.pixels:
                 elapsed = time.monotonic() - start
                 row = {
@@ -305,7 +330,7 @@ def train(
                     row |= {f"{name}_bpd": batch.rate(trainer.averaged) for name, batch in validation.items()}
                     trainer.record(row)
                     trainer.save(folder)
-                    report(row)
+                    listener.report(row)
                 trainer.saved = True  # by the process that writes
                 loss, since, start = 0.0, 0, time.monotonic()
     processes.wait()

@@ -1,4 +1,4 @@
-"""What moves the weights: Muon for the hidden layers' matrices, AdamW for the last layer and the biases.
+"""Optimisers: Muon for the hidden layers' matrices, AdamW for the last layer and the biases.
 
 Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks") moves a matrix by its
 orthogonalised momentum. In the first megapixels it is far ahead of AdamW on these small networks (docs/MODELS.md); in
@@ -17,7 +17,7 @@ Optimiser = torch.optim.Optimizer
 
 
 class Optimisers:
-    """The optimisers of one network, together.
+    """Both optimisers of one network.
 
     ``rate`` is AdamW's peak learning rate, ``matrix_rate`` Muon's; with a ``matrix_rate`` of 0, AdamW moves all.
     """
@@ -40,7 +40,7 @@ class Optimisers:
             optimiser.step()
 
     def state(self) -> dict[str, Tensor]:
-        """Everything to be saved, by name."""
+        """State to be saved, by name."""
         return {
             f"{name}.{index}.{key}": value
             for name, (optimiser, _) in self._parts.items()
@@ -49,7 +49,7 @@ class Optimisers:
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what ``state`` gave."""
+        """Restore the result of ``state``."""
         for name, (optimiser, _) in self._parts.items():
             whole = optimiser.state_dict()
             for key, value in tensors.items():

@@ -1,4 +1,4 @@
-"""Training in several processes that torchrun starts: each draws its own pixels, and gradients are averaged."""
+"""Training in several processes started by torchrun: each draws its own pixels, and gradients are averaged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nelloc.training.networks.devices import find_device
 
 @dataclass(frozen=True)
 class Processes:
-    """This process, the ``rank``-th of ``count`` that train one network, and the device it uses."""
+    """Position of this process, the ``rank``-th of ``count`` that train one network, and its device."""
 
     rank: int = 0
     count: int = 1
@@ -28,7 +28,7 @@ class Processes:
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor], number: float) -> float:
-        """Replace ``tensors`` by their means over all processes; returns the mean of ``number``."""
+        """Replace ``tensors`` by their means over all processes; return the mean of ``number``."""
         if self.count == 1:
             return number
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors] + [torch.tensor([number], device=self.device)])
@@ -41,7 +41,7 @@ class Processes:
         return float(flat[-1])
 
     def any(self, flag: bool) -> bool:
-        """True in all processes if ``flag`` is in one."""
+        """Return True in all processes if ``flag`` is True in one."""
         if self.count == 1:
             return flag
         total = torch.tensor([float(flag)], device=self.device)
@@ -67,7 +67,7 @@ class Processes:
 
 @contextmanager
 def joined(device: str | None = None) -> Iterator[Processes]:
-    """The processes of a run: those that torchrun has started, or this one alone.
+    """Join the processes of a run: those that torchrun has started, or this one alone.
 
     ``device`` is a torch device name, by default a CUDA GPU if there is one. Raises NellocError if it cannot be used.
     """

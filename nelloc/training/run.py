@@ -1,4 +1,4 @@
-"""A whole training run in a folder: checkpoint, loss curve and, in the end, the integer model."""
+"""A training run in a folder: checkpoint, loss curve and, at the end, the integer model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from nelloc import storage
@@ -17,7 +16,7 @@ from nelloc.training.curve import draw_curve
 from nelloc.training.data import PixelPool, PixelSampler, PixelSource
 from nelloc.training.folder import DataConfig, Folder, FolderSampler, held_out_images, scan
 from nelloc.training.images import ImageSampler
-from nelloc.training.loop import CHECKPOINT, Trainer, train
+from nelloc.training.loop import CHECKPOINT, Listener, Trainer, train
 from nelloc.training.networks.export import export
 from nelloc.training.networks.local import LocalConfig
 
@@ -27,21 +26,33 @@ VALIDATION_PIXELS = 40_000
 VALIDATION_TILE = 256
 
 
-@dataclass(frozen=True)
-class Listener:
-    """What is told of a run, and does nothing with it: each step, each validation, and what a user should know."""
-
-    progress: Callable[[int, float], None] = lambda seen, loss: None
-    report: Callable[[dict[str, float]], None] = lambda row: None
-    messages: Callable[[str], None] = lambda text: None
-
-
 def folder_data(
     data: DataConfig, network: LocalConfig, seed: int, messages: Callable[[str], None]
 ) -> tuple[FolderSampler, dict[str, Batch]]:
-    """Pixels of folders to train ``network`` on, and the same VALIDATION_PIXELS pixels of each one's held-out images.
+    """Open folders as training pixels for ``network``, with validation pixels from each one's held-out images.
 
-    Raises NellocError if a folder cannot be used.
+    Parameters
+    ----------
+    data : DataConfig
+        Folders, memory and augmentations.
+    network : LocalConfig
+        Shape of the network to train.
+    seed : int
+        Seed of the training pixels; the VALIDATION_PIXELS validation pixels of a folder do not depend on it.
+    messages : callable
+        Is called with a message for each unreadable held-out image.
+
+    Returns
+    -------
+    source : FolderSampler
+        Training pixels.
+    validation : dict of str to Batch
+        Validation pixels of each folder, by the folder's shortest distinct name.
+
+    Raises
+    ------
+    NellocError
+        If a folder cannot be used.
     """
     folders = [scan(Path(folder)) for folder in data.folders]
     validation = {}
@@ -56,13 +67,13 @@ def folder_data(
 
 
 def validation_batch(pool: PixelPool, network: LocalConfig, tile: int = VALIDATION_TILE) -> Batch:
-    """The same VALIDATION_PIXELS random pixels of ``pool`` in every run, as in tiles of side ``tile``."""
+    """Draw VALIDATION_PIXELS random pixels of ``pool``, the same in every run, in tiles of side ``tile``."""
     sampler = PixelSampler([pool], [1.0], network.horizon, seed=0, tile_sizes=[tile], gray=0, flip=0)
     return BatchMaker(network)(*sampler.draw(VALIDATION_PIXELS))
 
 
 def _names(folders: list[Folder]) -> list[str]:
-    """A name for each folder: the end of its path, as much of it as tells it from the others."""
+    """Shortest distinct name of each folder: the end of its path."""
     paths = list(dict.fromkeys(folder.path.resolve() for folder in folders))
     for length in range(1, max(len(path.parts) for path in paths) + 1):
         names = ["/".join(path.parts[-length:]) for path in paths]
@@ -73,7 +84,7 @@ def _names(folders: list[Folder]) -> list[str]:
 
 
 def check_free(folder: Path) -> None:
-    """Raise NellocError if ``folder`` has a run already, or cannot be one."""
+    """Raise NellocError if ``folder`` has a run already, or is not a folder."""
     if (folder / CHECKPOINT).exists():
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
     if folder.exists() and not folder.is_dir():
@@ -91,9 +102,22 @@ def run(
     listener: Listener | None = None,
     again: str | None = None,
 ) -> ExactModel | None:
-    """Train a local network in ``folder`` with ``finish`` and write its integer model, MODEL.
+    """Train a local network in ``folder`` and write its integer model, MODEL.
 
-    None in a process that writes nothing. Raises NellocError as ``finish`` does.
+    Parameters
+    ----------
+    trainer, source, validation, folder, every, workers, listener, again
+        As in ``finish``.
+
+    Returns
+    -------
+    ExactModel or None
+        The model; None in a process that writes nothing.
+
+    Raises
+    ------
+    NellocError
+        As ``finish``.
     """
     finish(trainer, source, validation, folder, every=every, workers=workers, listener=listener, again=again)
     if not trainer.processes.writes:
@@ -116,41 +140,67 @@ def finish(
 ) -> None:
     """Train to the end in ``folder``.
 
-    CURVE is drawn anew at each validation. On Ctrl-C or SIGTERM the checkpoint is saved. Raises NellocError for
-    that, saying that the command ``again`` goes on (by default nelloc train's), if training diverges, if no image can
-    be read, and if files cannot be written.
+    Parameters
+    ----------
+    trainer : Trainer
+        Network and optimiser, new or resumed.
+    source : PixelSource or ImageSampler
+        Training data.
+    validation : mapping of str to TrainingBatch
+        Validation batch of each data set, by its name.
+    folder : Path
+        Folder of the run. CURVE in it is drawn anew at each validation.
+    every : int
+        Pixels between validations.
+    workers : int
+        Number of data workers.
+    listener : Listener, optional
+        Callbacks.
+    again : str, optional
+        Command that resumes the run, named if it is interrupted; by default that of ``nelloc train``.
+
+    Raises
+    ------
+    NellocError
+        On Ctrl-C or SIGTERM, after saving the checkpoint; if training diverges, if no image can be read, and if
+        files cannot be written.
     """
     listener = listener or Listener()
-    curve = True
-
-    def report(row: dict[str, float]) -> None:
-        nonlocal curve
-        curve = curve and draw_curve(trainer.history, folder / CURVE)
-        listener.report(row)
-
+    drawing = _Drawing(listener, trainer, folder / CURVE)
     with _stopping() as stop:
-        finished = train(
-            trainer,
-            source,
-            validation,
-            folder,
-            every=every,
-            workers=workers,
-            report=report,
-            progress=listener.progress,
-            messages=listener.messages,
-            stop=stop,
-        )
+        finished = train(trainer, source, validation, folder, every=every, workers=workers, listener=drawing, stop=stop)
     if not finished:
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
-    if not curve:
-        listener.messages(f"no loss curve was drawn: matplotlib is not installed; {install_advice('train')}")
+    if not drawing.drawn:
+        listener.message(f"no loss curve was drawn: matplotlib is not installed; {install_advice('train')}")
+
+
+class _Drawing(Listener):
+    """Listener that draws the loss curve at each validation, and passes everything on."""
+
+    def __init__(self, listener: Listener, trainer: Trainer, path: Path):
+        self.drawn = True
+        self._listener, self._trainer, self._path = listener, trainer, path
+
+    def expect(self, steps: int, phase: str = "") -> None:
+        self._listener.expect(steps, phase)
+
+    def advance(self, steps: int = 1, remark: str = "") -> None:
+        self._listener.advance(steps, remark)
+
+    def message(self, text: str) -> None:
+        self._listener.message(text)
+
+    def report(self, row: dict[str, float]) -> None:
+        """Draw the curve, and pass the validation on."""
+        self.drawn = self.drawn and draw_curve(self._trainer.history, self._path)
+        self._listener.report(row)
 
 
 @contextmanager
 def _stopping() -> Iterator[Callable[[], bool]]:
-    """While it lasts, Ctrl-C and SIGTERM only make the function it gives return True; a second one kills."""
+    """Make Ctrl-C and SIGTERM only set the result of the returned function; a second one kills."""
     if threading.current_thread() is not threading.main_thread():  # where signals cannot be handled
         yield lambda: False
         return

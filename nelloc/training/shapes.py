@@ -12,7 +12,7 @@ from nelloc.exact.model import MAX_COMPONENTS, MAX_FILE_BYTES, MAX_HORIZON, MAX_
 from nelloc.training.networks.full import FullConfig
 from nelloc.training.networks.local import THESIS, LocalConfig
 
-# Named as the shipped models of these shapes are; what those were before saw no borders.
+# Named like the shipped models of these shapes; earlier models did not see borders.
 SHAPES = {
     "fast": LocalConfig(width=128, borders=True),
     "default": LocalConfig(borders=True),
@@ -22,7 +22,7 @@ SHAPES = {
     "high-gray": LocalConfig(width=416, components=20, channels=1, borders=True),
     **THESIS,
 }
-# A model file has no room for more, a byte each; training takes about 20 times as much memory.
+# Limit of a model file, at a byte each; training takes about 20 times as much memory.
 MAX_WEIGHTS = MAX_FILE_BYTES
 Shape = TypeVar("Shape", LocalConfig, FullConfig)
 _LIMITS = {
@@ -35,10 +35,10 @@ _LIMITS = {
 
 
 def parse_shape(text: str) -> LocalConfig:
-    """The shape that ``text`` names or spells: a name, or ``key=value`` pairs, or both, with commas between.
+    """Parse a shape: a name, or ``key=value`` pairs, or both, separated by commas.
 
-    Keys are the fields of LocalConfig; those not given are the named shape's or, without a name, as LocalConfig has
-    them. Raises NellocError naming the part that is wrong.
+    Keys are the fields of LocalConfig; missing ones come from the named shape or, without a name, from LocalConfig's
+    defaults. Raises NellocError naming the part that is wrong.
     """
     first, *rest = text.split(",")
     if "=" in first:
@@ -46,12 +46,14 @@ def parse_shape(text: str) -> LocalConfig:
     elif first in SHAPES:
         shape = SHAPES[first]
     else:
-        raise NellocError(f"model {text}: {first!r} is no shape; choose {', '.join(SHAPES)}, or spell one: width=256")
+        raise NellocError(
+            f"model {text}: {first!r} is not a shape; choose {', '.join(SHAPES)}, or spell one: width=256"
+        )
     return _with_fields(shape, rest, text)
 
 
 def parse_fields(text: str, shape: Shape) -> Shape:
-    """``shape`` with the fields that ``text`` gives as ``key=value`` pairs with commas between.
+    """Parse ``key=value`` pairs with commas between, and apply them to ``shape``.
 
     Raises NellocError naming the part that is wrong.
     """
@@ -59,7 +61,7 @@ def parse_fields(text: str, shape: Shape) -> Shape:
 
 
 def _with_fields(shape: Shape, parts: Sequence[str], text: str) -> Shape:
-    """``shape`` with the fields that the ``parts`` of ``text`` give."""
+    """Apply the ``parts`` of ``text`` to ``shape``."""
     changes: dict[str, Any] = {}
     for part in parts:
         key, _, value = part.partition("=")
@@ -76,7 +78,7 @@ def _with_fields(shape: Shape, parts: Sequence[str], text: str) -> Shape:
 
 
 def weight_count(shape: LocalConfig | FullConfig) -> int:
-    """How many weights the layers of a network of this shape have, without their biases."""
+    """Number of weights in the layers of a network of this shape, without biases."""
     if isinstance(shape, LocalConfig):
         return sum(inputs * outputs for inputs, outputs in shape.layer_sizes)
     width = shape.width
@@ -86,14 +88,14 @@ def weight_count(shape: LocalConfig | FullConfig) -> int:
 
 
 def spell(shape: LocalConfig) -> str:
-    """``shape`` as ``parse_shape`` reads it, complete."""
+    """Complete spelling of ``shape`` that ``parse_shape`` reads."""
     return ",".join(f"{field.name}={getattr(shape, field.name)}".lower() for field in fields(shape))
 
 
 def _value(text: str, key: str, value: str, shape: LocalConfig | FullConfig) -> Any:
     kinds = {field.name: type(field.default) for field in fields(shape)}
     if key not in kinds:
-        raise NellocError(f"model {text}: {key!r} is no part of a shape; those are {', '.join(kinds)}")
+        raise NellocError(f"model {text}: {key!r} is not a field of a shape; use one of {', '.join(kinds)}")
     if kinds[key] is bool:
         if value not in ("true", "false"):
             raise NellocError(f"model {text}: {key} is true or false, not {value!r}")

@@ -11,7 +11,8 @@ from nelloc import image as images
 from nelloc.codec import encode as codec
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.format import Method
-from nelloc.codec.options import EncodeOptions, Progress
+from nelloc.codec.options import EncodeOptions
+from nelloc.codec.progress import Progress
 from nelloc.exact.tile_coder import tile_coder
 
 

@@ -7,11 +7,21 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from nelloc import NellocError  # noqa: E402
 from nelloc.training.images import ImageBatch, ImageSampler, planes  # noqa: E402
-from nelloc.training.loop import Trainer, TrainingConfig, train  # noqa: E402
+from nelloc.training.loop import Listener, Trainer, TrainingConfig, train  # noqa: E402
 from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
 from nelloc.training.networks.mixture import bits_per_dimension  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
+
+
+class Rows(Listener):
+    """Collects validations."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def report(self, row):
+        self.rows.append(row)
 
 
 def waves(count, size=8, channels=1, seed=0):
@@ -78,7 +88,7 @@ def test_training_learns_and_resumes_exactly(tmp_path):
     config = TrainingConfig(network=shape, pixels=64 * 8 * 40, batch=64 * 8, warm_up=64 * 8 * 4)
     trainer, rows = Trainer(config), []
     held_out = {"held-out": ImageBatch.of(waves(6, seed=9))}
-    train(trainer, ImageSampler(waves(30), 1), held_out, tmp_path, every=64 * 8 * 10, report=rows.append)
+    train(trainer, ImageSampler(waves(30), 1), held_out, tmp_path, every=64 * 8 * 10, listener=Rows(rows))
     assert len(rows) == 4
     assert rows[-1]["held-out_bpd"] < rows[0]["held-out_bpd"]
     resumed = Trainer.resume(tmp_path, pixels=64 * 8 * 80)

@@ -11,12 +11,11 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from PIL import Image  # noqa: E402
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.exact.context import FIRST_PIXEL  # noqa: E402
-from nelloc.exact.encode_tile import context_sources  # noqa: E402
+from nelloc.exact.context import FIRST_PIXEL, context_sources  # noqa: E402
 from nelloc.training.batches import BatchMaker, evaluate  # noqa: E402
 from nelloc.training.curve import draw_curve  # noqa: E402
 from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
-from nelloc.training.loop import Trainer, TrainingConfig, train  # noqa: E402
+from nelloc.training.loop import Listener, Trainer, TrainingConfig, train  # noqa: E402
 from nelloc.training.networks.local import LocalConfig  # noqa: E402
 from nelloc.training.processes import Processes  # noqa: E402
 
@@ -64,6 +63,16 @@ def small_config(**fields):
     return TrainingConfig(**({"network": network, "pixels": 60_000, "batch": 1000, "warm_up": 5000} | fields))
 
 
+class Rows(Listener):
+    """Collects validations."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def report(self, row):
+        self.rows.append(row)
+
+
 def sampler(seed=0):
     return PixelSampler([PixelPool.from_images([smooth_image(seed=s) for s in range(3)])], [1], 3, seed)
 
@@ -73,7 +82,7 @@ def test_training_learns_and_a_checkpoint_resumes_exactly(tmp_path):
     validation = {"held": BatchMaker(LocalConfig())(*sampler(9).draw(2000))}
     rows = []
     trainer = Trainer(small_config())
-    train(trainer, sampler(), validation, tmp_path, every=20_000, report=rows.append)
+    train(trainer, sampler(), validation, tmp_path, every=20_000, listener=Rows(rows))
     assert [round(row["megapixels"] * 1e6) for row in rows] == [20_000, 40_000, 60_000]
     assert rows[-1]["held_bpd"] < rows[0]["held_bpd"] < 8
 

@@ -20,7 +20,7 @@ from nelloc.bench.peers.webp import WebP
 from nelloc.bench.peers.zopflipng import ZopfliPng
 from nelloc.errors import NellocError, install_advice
 
-# Several classes of one name: the first that is not missing is used.
+# If several classes have one name, the first available one is used.
 PEERS: tuple[type[Peer], ...] = (
     Png,
     OxiPng,
@@ -42,19 +42,19 @@ PEERS: tuple[type[Peer], ...] = (
 
 @dataclass(frozen=True)
 class Missing:
-    """A peer that is not on this machine, and why."""
+    """Peer that is not available on this machine, and the reason."""
 
     name: str
     reason: str
 
 
 def names() -> tuple[str, ...]:
-    """The names that ``find`` knows."""
+    """Names that ``find`` accepts."""
     return tuple(dict.fromkeys(peer.name for peer in PEERS))
 
 
 def find(wanted: str, threads: int = 1) -> list[Peer] | Missing:
-    """The peer of "NAME" at its usual efforts, or of "NAME:EFFORT". Raises NellocError if there is no such peer."""
+    """Peers for "NAME", at its usual efforts, or "NAME:EFFORT". Raises NellocError for an unknown peer or effort."""
     name, _, effort = wanted.partition(":")
     candidates = [peer for peer in PEERS if peer.name == name]
     if not candidates:
@@ -68,12 +68,12 @@ def find(wanted: str, threads: int = 1) -> list[Peer] | Missing:
         return [chosen(usual, threads) for usual in chosen.usual]
     if not effort.isascii() or not effort.isdigit() or int(effort) not in chosen.efforts:
         if len(chosen.efforts) == 1:
-            raise NellocError(f"peer {wanted}: {name} has no efforts to choose from; say --peer {name}")
+            raise NellocError(f"peer {wanted}: {name} has no efforts; use --peer {name}")
         raise NellocError(f"peer {wanted}: choose an effort of {chosen.efforts[0]} to {chosen.efforts[-1]}")
     return [chosen(int(effort), threads)]
 
 
 def find_all(threads: int = 1) -> Iterator[list[Peer] | Missing]:
-    """Every peer at its usual efforts, or that it is missing."""
+    """Every peer at its usual efforts, or as missing."""
     for name in names():
         yield find(name, threads)

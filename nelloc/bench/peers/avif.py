@@ -1,8 +1,8 @@
 """Lossless AVIF.
 
 By imagecodecs, which stores RGB as it is (identity matrix). Pillow always converts colour to YCbCr, which changes it by
-a gray level or two even at quality 100 and 4:4:4; gray and alpha it keeps exactly. It is measured where there is
-nothing better, and found to be lossy on images with colour.
+a gray level or two even at quality 100 and 4:4:4; it keeps gray and alpha exactly. Pillow is measured if imagecodecs is
+missing, and reported as lossy on images with colour.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nelloc.bench.peers.package import load, missing_package, save, version_of
 
 @dataclass(frozen=True)
 class AvifOfImagecodecs(Peer):
-    """Efforts are 10 minus the encoder's speed."""
+    """AVIF by imagecodecs. Efforts are 10 minus the encoder's speed."""
 
     effort: int = 4
 
@@ -51,7 +51,7 @@ class AvifOfImagecodecs(Peer):
 
 @dataclass(frozen=True)
 class AvifOfPillow(Peer):
-    """Efforts are 10 minus the encoder's speed."""
+    """AVIF by Pillow. Efforts are 10 minus the encoder's speed."""
 
     effort: int = 4
 

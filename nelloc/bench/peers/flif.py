@@ -13,7 +13,7 @@ from nelloc.bench.peers.tool import Tool
 
 @dataclass(frozen=True)
 class Flif(Tool):
-    """Efforts are those of flif -E."""
+    """FLIF by its program. Efforts are those of flif -E."""
 
     effort: int = 60
 

@@ -14,6 +14,8 @@ from nelloc.bench.peers.package import load, save
 
 @dataclass(frozen=True)
 class Jpeg2000(Peer):
+    """Lossless JPEG 2000 by Pillow."""
+
     name: ClassVar[str] = "jpeg2000"
     about: ClassVar[str] = "lossless JPEG 2000 by Pillow"
     forms: ClassVar[frozenset[Form]] = EIGHT_BIT | {(1, 16)}

@@ -17,6 +17,8 @@ from nelloc.bench.peers.package import load, missing_package, save, version_of
 
 @dataclass(frozen=True)
 class JpegLsOfImagecodecs(Peer):
+    """JPEG-LS by imagecodecs."""
+
     name: ClassVar[str] = "jpegls"
     about: ClassVar[str] = "JPEG-LS by imagecodecs or pillow-jpls"
     forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16), (3, 16), (4, 16)})
@@ -33,7 +35,7 @@ class JpegLsOfImagecodecs(Peer):
     def encode(self, picture: Picture) -> bytes:
         import imagecodecs
 
-        # Left alone, imagecodecs 2026.3.6 gives noise a buffer that is too small.
+        # By default imagecodecs 2026.3.6 allocates too small a buffer for noise.
         room = bytearray(2 * picture.array.nbytes + 4096)
         whole = bytes(imagecodecs.jpegls_encode(picture.array, out=room))
         if JpegLsOfPillow.missing() is not None or not _spare_bits(picture):
@@ -48,6 +50,8 @@ class JpegLsOfImagecodecs(Peer):
 
 @dataclass(frozen=True)
 class JpegLsOfPillow(Peer):
+    """JPEG-LS by pillow-jpls."""
+
     name: ClassVar[str] = JpegLsOfImagecodecs.name
     about: ClassVar[str] = JpegLsOfImagecodecs.about
     forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16)})
@@ -63,7 +67,7 @@ class JpegLsOfPillow(Peer):
         import pillow_jpls  # noqa: F401 (registers itself with Pillow)
 
         whole = save(picture.array, "JPEG-LS")
-        if picture.bits == 8 or not _spare_bits(picture):  # pillow-jpls writes 2 to 7 bits, and does not open them
+        if picture.bits == 8 or not _spare_bits(picture):  # pillow-jpls writes 2 to 7 bits, but does not read them
             return whole
         return min(whole, _of_true_depth(picture), key=len)
 
@@ -74,17 +78,17 @@ class JpegLsOfPillow(Peer):
 
 
 def _spare_bits(picture: Picture) -> bool:
-    """True if a gray image needs fewer bits than its samples have."""
+    """Return True if a gray image needs fewer bits than its samples have."""
     return picture.channels == 1 and _depth(picture) < picture.bits
 
 
 def _depth(picture: Picture) -> int:
-    """Bits that the largest sample needs, of those that its type can have: JPEG-LS begins at 2, two bytes at 9."""
+    """Bits of the largest sample, in the range of its type: JPEG-LS starts at 2, two bytes at 9."""
     return max(2 if picture.bits == 8 else 9, int(picture.array.max()).bit_length())
 
 
 def _of_true_depth(picture: Picture) -> bytes:
-    """The file of a gray image with no more bits than its samples need."""
+    """Encode a gray image with only the bits that its samples need."""
     import pillow_jpls  # noqa: F401
 
     return save(picture.array, "JPEG-LS", bits_per_sample=_depth(picture))

@@ -19,7 +19,7 @@ from nelloc.bench.peers.tool import Tool
 
 @dataclass(frozen=True)
 class JpegXlOfPillow(Peer):
-    """Efforts are libjxl's."""
+    """JPEG XL by pillow-jxl-plugin. Efforts are libjxl's."""
 
     effort: int = 9
 
@@ -49,7 +49,7 @@ class JpegXlOfPillow(Peer):
 
 @cache
 def libjxl_of_package() -> str:
-    """The libjxl that pillow-jxl-plugin was built with, as its list of parts names it."""
+    """Version of libjxl in pillow-jxl-plugin, from its list of components."""
     for file in importlib.metadata.files("pillow-jxl-plugin") or ():
         if file.name.endswith(".cyclonedx.json"):
             found = re.search(r"libjxl-(\d+\.\d+(?:\.\d+)?)", file.read_text())
@@ -60,7 +60,7 @@ def libjxl_of_package() -> str:
 
 @dataclass(frozen=True)
 class JpegXlTools(Tool):
-    """Efforts are those of cjxl -e."""
+    """JPEG XL by cjxl and djxl. Efforts are those of cjxl -e."""
 
     effort: int = 9
 
@@ -80,5 +80,5 @@ class JpegXlTools(Tool):
 
     @property
     def _workers(self) -> int:
-        """Threads beside the first, as libjxl counts them."""
+        """Number of threads besides the first, as libjxl counts them."""
         return self.threads if self.threads > 1 else 0

@@ -1,4 +1,4 @@
-"""PNG, squeezed by OptiPNG."""
+"""PNG optimised by OptiPNG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nelloc.bench.peers.tool import Tool
 
 @dataclass(frozen=True)
 class OptiPng(Tool):
-    """Efforts are those of optipng -o."""
+    """PNG optimised by OptiPNG. Efforts are those of optipng -o."""
 
     effort: int = 2
 
@@ -26,5 +26,5 @@ class OptiPng(Tool):
     suffix: ClassVar[str] = ".png"
 
     def encoding(self, source: Path, target: Path) -> Sequence[str | Path]:
-        # -force: write a file even if it is not smaller than the quickly written input.
+        # -force: write a file even if it is not smaller than the barely compressed input.
         return "optipng", "-quiet", "-force", "-strip", "all", f"-o{self.effort}", "-out", target, source

@@ -1,4 +1,4 @@
-"""PNG, squeezed by oxipng."""
+"""PNG optimised by oxipng."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nelloc.bench.peers.tool import Tool
 
 @dataclass(frozen=True)
 class OxiPng(Tool):
-    """Efforts are those of oxipng -o."""
+    """PNG optimised by oxipng. Efforts are those of oxipng -o."""
 
     effort: int = 4
 

@@ -1,4 +1,4 @@
-"""What peers that are Python packages share."""
+"""Shared code of peers that are Python packages."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ NOT_INSTALLED = "is not installed"
 
 
 def missing_package(package: str, module: str) -> str | None:
-    """That a Python package is not there; None if it is."""
+    """Message that a Python package is not installed; None if it is."""
     return None if importlib.util.find_spec(module) else f"{package} {NOT_INSTALLED}"
 
 
 def version_of(package: str) -> str:
-    """A package and its version."""
+    """Name and version of a Python package."""
     return f"{package} {importlib.metadata.version(package)}"
 
 
 def save(array: NDArray, form: str, **options: Any) -> bytes:
-    """The bytes of a file that Pillow writes."""
+    """Encode an image with Pillow."""
     out = io.BytesIO()
     Image.fromarray(array).save(out, form, **options)
     return out.getvalue()
 
 
 def load(data: bytes, form: str) -> NDArray:
-    """The pixels of a file that Pillow reads."""
+    """Decode an image with Pillow."""
     with Image.open(io.BytesIO(data), formats=[form]) as opened:
         return np.asarray(opened)

@@ -1,6 +1,6 @@
-"""PNG, as Pillow writes it; by imagecodecs for 16-bit colour. The ratios of the tables are to its usual effort.
+"""PNG by Pillow, and by imagecodecs for 16-bit colour. The ratios in tables are to its usual effort.
 
-Palettes, bits and transparent colours are kept as they are: PNG has them.
+Palettes, bits and transparent colours are kept, since PNG supports them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nelloc.image.formats import sixteen_bit
 
 @dataclass(frozen=True)
 class Png(Peer):
-    """Efforts are zlib's levels; 9 is Pillow's ``optimize``."""
+    """PNG by Pillow. Efforts are zlib's levels; 9 is Pillow's ``optimize``."""
 
     effort: int = 9
 
@@ -44,7 +44,7 @@ class Png(Peer):
 
 
 def png_bytes(picture: Picture, effort: int) -> bytes:
-    """A PNG file without metadata."""
+    """Encode a picture as PNG without metadata."""
     if picture.bits == 16 and picture.channels > 1:
         return sixteen_bit.write_png(picture.array, picture.name)
     out = io.BytesIO()
@@ -54,5 +54,5 @@ def png_bytes(picture: Picture, effort: int) -> bytes:
 
 
 def png_array(data: bytes) -> NDArray:
-    """What a PNG file shows."""
+    """Decode a PNG file to its appearance."""
     return shown(image.read(data, "PNG file"))

@@ -14,6 +14,8 @@ from nelloc.bench.peers.package import missing_package, version_of
 
 @dataclass(frozen=True)
 class QoiOfImagecodecs(Peer):
+    """QOI by imagecodecs."""
+
     name: ClassVar[str] = "qoi"
     about: ClassVar[str] = "QOI by imagecodecs or the package qoi"
     forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8)})
@@ -40,6 +42,8 @@ class QoiOfImagecodecs(Peer):
 
 @dataclass(frozen=True)
 class QoiPackage(Peer):
+    """QOI by the package qoi."""
+
     name: ClassVar[str] = QoiOfImagecodecs.name
     about: ClassVar[str] = QoiOfImagecodecs.about
     forms: ClassVar[frozenset[Form]] = QoiOfImagecodecs.forms
@@ -63,6 +67,6 @@ class QoiPackage(Peer):
 
 
 def _colour(picture: Picture) -> NDArray:
-    """The pixels, gray as three equal channels."""
+    """Pixels with gray as three equal channels."""
     array = picture.array
     return np.ascontiguousarray(np.repeat(array[:, :, None], 3, axis=2) if array.ndim == 2 else array)

@@ -1,4 +1,4 @@
-"""What peers that are programs on PATH share: files in a temporary folder, in and out.
+"""Shared code of peers that are programs on PATH: files in a temporary folder, in and out.
 
 Their times include starting the program, and writing and reading those files.
 """
@@ -24,7 +24,7 @@ from nelloc.errors import NellocError
 
 @dataclass(frozen=True)
 class Tool(Peer):
-    """A program that turns a PNG file into a file of its own, and perhaps back."""
+    """Program that converts a PNG file to its own format, and possibly back."""
 
     programs: ClassVar[tuple[str, ...]]
     suffix: ClassVar[str]
@@ -41,10 +41,10 @@ class Tool(Peer):
 
     @abstractmethod
     def encoding(self, source: Path, target: Path) -> Sequence[str | Path]:
-        """The command that makes ``target`` of the PNG file ``source``."""
+        """Command that makes ``target`` from the PNG file ``source``."""
 
     def decoding(self, source: Path, target: Path) -> Sequence[str | Path]:
-        """The command that makes the PNG file ``target`` of ``source``; none if that is a PNG file itself."""
+        """Command that makes the PNG file ``target`` from ``source``; empty if that is a PNG file itself."""
         return ()
 
     def encode(self, picture: Picture) -> bytes:
@@ -63,7 +63,7 @@ class Tool(Peer):
 
 
 def run(command: Sequence[str | Path], target: Path) -> bytes:
-    """What a command wrote to ``target``. Raises NellocError if it fails or writes nothing."""
+    """Run a command and return the content of ``target``. Raises NellocError if it fails or writes nothing."""
     done = subprocess.run(memory.watched(command), capture_output=True, text=True, errors="replace")
     if done.returncode != 0 or not target.is_file():
         lines = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()

@@ -1,4 +1,4 @@
-"""Lossless WebP, as Pillow writes it. WebP has no gray: it stores three equal channels."""
+"""Lossless WebP by Pillow. WebP has no gray: it stores three equal channels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PRESETS = ((0, 0), (1, 20), (2, 25), (3, 30), (3, 50), (4, 50), (4, 75), (4, 90
 
 @dataclass(frozen=True)
 class WebP(Peer):
-    """Efforts are those of cwebp -z."""
+    """Lossless WebP by Pillow. Efforts are those of cwebp -z."""
 
     effort: int = 9
 

@@ -1,4 +1,4 @@
-"""PNG, squeezed by ZopfliPNG."""
+"""PNG optimised by ZopfliPNG."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from nelloc.bench.peers.tool import Tool
 
 @dataclass(frozen=True)
 class ZopfliPng(Tool):
+    """PNG optimised by ZopfliPNG."""
+
     name: ClassVar[str] = "zopflipng"
     about: ClassVar[str] = "PNG by ZopfliPNG"
     forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT

@@ -215,7 +215,7 @@ _pillow = SharedByThreads()
 class _Stopping(Progress):
     """Ends the work when it is not wanted any more."""
 
-    def advance(self, pixels: int) -> None:
+    def advance(self, steps: int = 1, remark: str = "") -> None:
         from nelloc.codec.process_pool import stop_if_not_wanted
 
         stop_if_not_wanted()

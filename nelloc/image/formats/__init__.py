@@ -1,6 +1,6 @@
-"""Readers and writers of single image formats, below what Pillow and other libraries do."""
+"""Readers and writers of single image formats, for what Pillow and other libraries do not read or write."""
 
-# The extensions of images that are compressed of a folder.
+# Extensions of the images that are compressed when a folder is given.
 IMAGE_SUFFIXES = (
     ".png",
     ".jpg",

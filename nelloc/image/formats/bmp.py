@@ -1,4 +1,4 @@
-"""BMP files: what their header says, which Pillow does not tell, and forms that it does not read."""
+"""BMP files: header fields that Pillow does not expose, and variants that it does not read."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nelloc.image.metadata import Metadata, Resolution, resolution_item
 
 _HEADER_PLACE = 14
 _V3_SIZE, _V4_SIZE, _V5_SIZE = 40, 108, 124
-# Where the file says that samples begin; and how they are stored unless packed.
+# Header fields: the offset of the samples, and the value for uncompressed storage.
 _SAMPLES_PLACE, _PLAIN = 10, (0, 3)
-# Which bits of a pixel mean something: those of the masks, alpha's in long headers only; else blue, green and red.
+# Used bits of a pixel: those of the masks (alpha's in long headers only), else blue, green and red.
 _MASKS_PLACE, _ALPHA_MASK_SIZE, _RGB_MASK = 54, 56, 0xFFFFFF
-# Places in the header, and what the colour space may be there: calibrated, a profile inside, or one elsewhere.
+# Offsets in the header, and values of the colour space: calibrated, an embedded profile, or a linked one.
 _COLOUR_SPACE, _CALIBRATION, _PROFILE = 56, slice(60, 108), 112
 _CALIBRATED, _EMBEDDED, _LINKED = 0, int.from_bytes(b"MBED", "big"), int.from_bytes(b"LINK", "big")
 
 
 _RAW, _RLE8, _RLE4, _MASKED, _JPEG, _PNG, _MASKED_WITH_ALPHA = range(7)
-# Headers whose fields are those of Windows: their sizes.
+# Sizes of the Windows headers.
 _WINDOWS = (40, 52, 56, 108, 124)
 _NAMES = {3: "Huffman coding", 4: "RLE of 24 bits"}  # of OS/2
-# Masks that Pillow knows.
+# Masks that Pillow supports.
 _KNOWN_MASKS = {
     16: ((0xF800, 0x7E0, 0x1F, 0), (0x7C00, 0x3E0, 0x1F, 0)),
     24: ((0xFF0000, 0xFF00, 0xFF, 0),),
@@ -38,7 +38,7 @@ _SKIPPED = "which pixels the file does not set (they have index 0)"
 
 @dataclass(frozen=True)
 class _Head:
-    """The fields of a header that say how samples are stored; ``colours`` are four bytes for each index."""
+    """Header fields that describe the storage of samples; ``colours`` has four bytes for each index."""
 
     size: int
     width: int
@@ -53,12 +53,12 @@ class _Head:
 
 
 def is_bmp(data: bytes) -> bool:
-    """True if a file begins as BMP files do."""
+    """Return True if ``data`` starts with the signature of BMP."""
     return data.startswith(b"BM")
 
 
 def _head(data: bytes) -> _Head | None:
-    """The header of a BMP file; None if it is not one of Windows."""
+    """Parse the header of a BMP file; None unless it is a Windows header."""
     header = _header(data)
     if len(header) not in _WINDOWS:
         return None
@@ -76,7 +76,7 @@ def _head(data: bytes) -> _Head | None:
 
 
 def embedded(data: bytes) -> tuple[bytes, Metadata] | None:
-    """The PNG or JPEG file that a BMP file holds, and the metadata of the BMP file; None if it holds none.
+    """Extract the PNG or JPEG file inside a BMP file, and the BMP file's metadata; None if there is no such file.
 
     Raises ValueError for damage.
     """
@@ -87,14 +87,14 @@ def embedded(data: bytes) -> tuple[bytes, Metadata] | None:
     items = (resolution_item(Resolution((x, 1), (y, 1), "metre")),) if x > 0 and y > 0 else ()
     inner = data[head.start : head.start + head.image_bytes]
     if not inner.startswith((b"\x89PNG", b"\xff\xd8")):
-        raise ValueError("what it holds is not the image that it says")
+        raise ValueError("the embedded image does not match its header")
     return inner, Metadata(items)
 
 
 def plain(data: bytes, source: str, max_pixels: int) -> tuple[bytes, list[str]]:
-    """The file in a form that Pillow reads, and names of what is lost by that; mostly as it is.
+    """Rewrite the file as a BMP variant that Pillow reads; return it and names of what that loses.
 
-    Raises NellocError for forms that cannot be kept, ValueError for damage.
+    Most files are returned unchanged. Raises NellocError for variants that cannot be kept, ValueError for damage.
     """
     head = _head(data)
     if head is None:
@@ -106,7 +106,7 @@ def plain(data: bytes, source: str, max_pixels: int) -> tuple[bytes, list[str]]:
         return data, []
     area = head.width * abs(head.height)
     if head.width <= 0 or area > max_pixels or not area:
-        return data, []  # Pillow says what is wrong
+        return data, []  # Pillow reports the error
     if head.compression in (_RLE8, _RLE4) and head.bits in (4, 8):
         indices, skipped = _run_lengths(data[head.start :], head)
         return _rebuilt(head, 8, indices, head.colours), [_SKIPPED] if skipped else []
@@ -122,7 +122,7 @@ def plain(data: bytes, source: str, max_pixels: int) -> tuple[bytes, list[str]]:
 
 
 def _rebuilt(head: _Head, bits: int, rows: NDArray[np.uint8], colours: bytes) -> bytes:
-    """An uncompressed file of rows from top to bottom, with the resolution of another."""
+    """Build an uncompressed file of rows from top to bottom, with the resolution of ``head``."""
     padded = np.zeros((rows.shape[0], -(-rows.shape[1] // 4) * 4), np.uint8)
     padded[:, : rows.shape[1]] = rows
     body = padded[::-1].tobytes()
@@ -136,7 +136,7 @@ def _rebuilt(head: _Head, bits: int, rows: NDArray[np.uint8], colours: bytes) ->
 
 
 def _run_lengths(data: bytes, head: _Head) -> tuple[NDArray[np.uint8], bool]:
-    """The indices of a run-length coded image, (H, W) from top to bottom; and True if some are not set."""
+    """Decode run lengths to indices (H, W), from top to bottom; the flag is True if some pixels are not set."""
     height, width = abs(head.height), head.width
     rows, known = np.zeros((height, width), np.uint8), np.zeros((height, width), np.bool_)
     x = y = place = 0
@@ -180,7 +180,7 @@ def _run_lengths(data: bytes, head: _Head) -> tuple[NDArray[np.uint8], bool]:
 
 
 def _stored_rows(data: bytes, head: _Head) -> NDArray[np.uint8]:
-    """The bytes of the rows of an uncompressed file, from top to bottom. Raises ValueError if some are missing."""
+    """Read the rows of an uncompressed file, from top to bottom. Raises ValueError if some are missing."""
     stride = (head.width * head.bits + 31) // 32 * 4
     body = data[head.start : head.start + stride * abs(head.height)]
     if len(body) < stride * abs(head.height):
@@ -195,7 +195,7 @@ def _indices_of_2_bits(data: bytes, head: _Head) -> NDArray[np.uint8]:
 
 
 def _unmasked(data: bytes, head: _Head, source: str) -> bytes:
-    """A file of 24 bits per pixel, or 32 with alpha, of one whose samples are where masks say."""
+    """Convert a file with bit masks to 24 bits per pixel, or 32 with alpha."""
     if head.bits not in (16, 32):
         raise NellocError(
             f"{source}: is a BMP file of {head.bits} bits with masks, which is not read; convert it to PNG"
@@ -225,7 +225,7 @@ def _unmasked(data: bytes, head: _Head, source: str) -> bytes:
 
 
 def colours(data: bytes) -> tuple[bytes, list[str]]:
-    """The ICC profile of a BMP file, which may be empty, and names of what else it says of colours."""
+    """Read the ICC profile of a BMP file (may be empty), and name its other colour data."""
     header = _header(data)
     if len(header) not in (_V4_SIZE, _V5_SIZE):
         return b"", []
@@ -242,7 +242,7 @@ def colours(data: bytes) -> tuple[bytes, list[str]]:
 
 
 def left_out(data: bytes) -> Iterator[str]:
-    """Names the bytes of 32-bit pixels that are said to have no meaning, unless they are all 0 or all 255."""
+    """Name the unused bytes of 32-bit pixels, unless all of them are 0 or all are 255."""
     header = _header(data)
     if len(header) < _V3_SIZE:
         return
@@ -259,7 +259,7 @@ def left_out(data: bytes) -> Iterator[str]:
 
 
 def end_of(data: bytes) -> int | None:
-    """Where the samples and the profile of a BMP file end; None if that is not known."""
+    """Find the end of the samples and the profile of a BMP file; None if unknown."""
     header = _header(data)
     if len(header) < _V3_SIZE:
         return None
@@ -278,6 +278,6 @@ def _header(data: bytes) -> bytes:
 
 
 def _profile_place(header: bytes) -> tuple[int, int]:
-    """Where a profile begins, from the header on, and its size."""
+    """Offset of the profile from the start of the header, and its size."""
     start, size = struct.unpack_from("<II", header, _PROFILE)
     return start, size

@@ -1,4 +1,4 @@
-"""The blocks of a GIF file: metadata, of which Pillow tells comments only, and joins those; and its frame's place."""
+"""Blocks of a GIF file: its metadata, of which Pillow only reads (and joins) comments, and its frame's position."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nelloc.image.metadata import Item, ItemType, Resolution, resolution_item
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _PLAIN_TEXT, _GRAPHIC_CONTROL, _COMMENT, _APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
 _TABLE_FLAG = 0x80
-# Name and code of applications: an ICC profile; XMP, which is no chain of blocks, but ends so that it reads as one; and
-# how often an animation is repeated, which says nothing of a single frame.
+# Name and code of applications: an ICC profile; XMP, which is not a chain of sub-blocks but reads as one; and
+# the repeat count of an animation, which does not matter for a single frame.
 _ICC, _XMP, _LOOPS = b"ICCRGBG1012", b"XMP DataXMP", (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _XMP_END = b"\1" + bytes(range(255, -1, -1)) + b"\0"
-# The aspect ratio of a pixel is (this + 15) / 64; 0 says nothing.
+# The aspect ratio of a pixel is (this + 15) / 64; 0 is undefined.
 _ASPECT_PLACE, _ASPECT_MORE, _ASPECT_UNIT = 12, 15, 64
 
 
 class Block(NamedTuple):
-    """An extension: its label and, of an application, its name; what it holds, and the bytes that this takes."""
+    """Extension block: its label, the application's name if it has one, its content, and its length in the file."""
 
     label: int
     application: bytes
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
 
 def blocks(data: bytes) -> Iterator[Block]:
-    """The extensions of a GIF file, up to where it ends or is damaged."""
+    """List the extensions of a GIF file, up to its end or the first damage."""
     for kind, place, end in _parts(data):
         if kind == _EXTENSION:
             label, start, application = data[place + 1], place + 2, b""
@@ -40,15 +40,15 @@ def blocks(data: bytes) -> Iterator[Block]:
 
 
 def end_of(data: bytes) -> int | None:
-    """Where a GIF file ends; None if it does not say so."""
+    """Find the end of a GIF file; None if it has no trailer."""
     return next((end for kind, _, end in _parts(data) if kind == _TRAILER), None)
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """What there is after the header: of each its kind, where it begins and where it ends."""
+    """Yield kind, start and end of each part after the header."""
     place = 13 + _table_bytes(data, 10)
     while place < len(data) and (kind := data[place]) in (_IMAGE, _EXTENSION):
-        # An image has a chain of blocks after its place, its size, its colours and the size of its codes.
+        # An image has a chain of sub-blocks after its position, size, colours and code size.
         chain = place + 2 if kind == _EXTENSION else place + 11 + _table_bytes(data, place + 9)
         end = _skip(data, chain)
         if end > len(data):
@@ -60,20 +60,20 @@ def _parts(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _table_bytes(data: bytes, place: int) -> int:
-    """The size of the colours that the flags at a place announce."""
+    """Size in bytes of the colour table that the flags at an offset announce."""
     flags = data[place] if place < len(data) else 0
     return 3 << ((flags & 7) + 1) if flags & _TABLE_FLAG else 0
 
 
 def _skip(data: bytes, place: int) -> int:
-    """Where a chain of blocks ends."""
+    """Find the end of a chain of sub-blocks."""
     while place < len(data) and data[place]:
         place += 1 + data[place]
     return place + 1
 
 
 def _joined(chain: bytes) -> bytes:
-    """What the blocks of a chain hold together."""
+    """Join the contents of a chain of sub-blocks."""
     out, place = bytearray(), 0
     while place < len(chain) and chain[place]:
         out += chain[place + 1 : place + 1 + chain[place]]
@@ -82,7 +82,7 @@ def _joined(chain: bytes) -> bytes:
 
 
 def metadata(data: bytes) -> tuple[list[Item], list[str]]:
-    """The items that the blocks of a GIF file are, and names of the blocks that are none."""
+    """Read the metadata items of a GIF file, and name the blocks that have no item."""
     items, left_out = [], list(_frame(data))
     if len(data) > _ASPECT_PLACE and data[_ASPECT_PLACE] not in (0, _ASPECT_UNIT - _ASPECT_MORE):
         tall = data[_ASPECT_PLACE] + _ASPECT_MORE
@@ -99,7 +99,7 @@ def metadata(data: bytes) -> tuple[list[Item], list[str]]:
 
 
 def _frame(data: bytes) -> Iterator[str]:
-    """Names the place of the first frame, if it is not the whole canvas: Pillow fills the rest."""
+    """Describe the first frame's position if it does not fill the canvas; Pillow fills the rest."""
     canvas = struct.unpack_from("<HH", data, 6)
     place = next((place for kind, place, _ in _parts(data) if kind == _IMAGE), None)
     if place is None:

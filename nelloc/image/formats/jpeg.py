@@ -1,4 +1,4 @@
-"""The segments of a JPEG file: its frame, its metadata, and names of what the metadata does not hold."""
+"""Segments of a JPEG file: its frame, its metadata, and the names of segments that are not kept."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 _XMP_HEAD, _EXTENDED_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _ICC_HEAD, _ICC_NUMBERS = b"ICC_PROFILE\0", 2
-# Compressed samples have no markers but those that let a decoder begin anew, and stuffed zeros.
+# Compressed samples contain no markers except restart markers, and stuffed zeros.
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _WITHOUT_BODY = (0x01, 0xD8, 0xD9)
 _EOI, _APP0, _APP1, _APP2, _APP13, _APP14, _COMMENT = 0xD9, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
 _APPLICATION = range(0xE0, 0xF0)
-# The header that JPEG-LS files have, and where it tells the colour space and the resolution.
+# The header of JPEG-LS files, and the offsets of its colour space and resolution.
 _APP8, _SPIFF, _SPIFF_END = 0xE8, b"SPIFF\0", b"\0\0\0\1\xff\xd8"
 _SPIFF_COLOURS, _SPIFF_RESOLUTION = 18, 21
 _PLAIN_COLOURS = (b"\2", b"\x08", b"\x0a")
 _SOS, _LOSSLESS, _JPEG_LS = 0xDA, 0xC3, 0xF7
-# Markers of frames, and what they say of the coding.
+# Markers of frames, and the coding that each stands for.
 _CODINGS = {
     0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC5: "hierarchical",
     0xC6: "hierarchical", 0xC7: "hierarchical", 0xC9: "arithmetic", 0xCA: "arithmetic progressive",
@@ -31,12 +31,12 @@ _CODINGS = {
 }  # fmt: skip
 _OF_PILLOW = (0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA)
 _UNITS = {0: "", 1: "inch", 2: "cm"}
-# Most begin with a name of their own.
+# Most segments start with an identifier.
 _OWN_NAME = re.compile(rb"[ -~]{2,40}")
 
 
 class Segment(NamedTuple):
-    """A marker's last byte, what follows it, and where that ends in the file."""
+    """Last byte of a marker, the content after it, and where that ends in the file."""
 
     marker: int
     body: bytes
@@ -44,7 +44,7 @@ class Segment(NamedTuple):
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The segments of a JPEG file, up to its end or where it is damaged."""
+    """List the segments of a JPEG file, up to its end or the first damage."""
     place, coded_otherwise = 2, False
     while found := _MARKER.search(data, place):
         marker, place = found[1][0], found.end()
@@ -57,7 +57,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         if marker == _EOI:
             return
         coded_otherwise = coded_otherwise or marker == _JPEG_LS
-        if marker == _SOS and coded_otherwise:  # its samples have bytes that look like markers
+        if marker == _SOS and coded_otherwise:  # its samples may contain bytes that look like markers
             last = data.rfind(bytes([0xFF, _EOI]), place)
             if last >= 0:
                 yield Segment(_EOI, b"", last + 2)
@@ -65,7 +65,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 class Frame(NamedTuple):
-    """What a JPEG file says of its samples: the coding, its marker, and bits, height, width and channels."""
+    """Frame header of a JPEG file: the coding, its marker, and bits, height, width and channels."""
 
     marker: int
     bits: int
@@ -75,27 +75,27 @@ class Frame(NamedTuple):
 
     @property
     def coding(self) -> str:
-        """The coding in a word."""
+        """Name of the coding."""
         return _CODINGS[self.marker]
 
     @property
     def for_pillow(self) -> bool:
-        """True if Pillow reads it."""
+        """True if Pillow reads this coding."""
         return self.marker in _OF_PILLOW and self.bits == 8
 
     @property
     def exact(self) -> bool:
-        """True if the coding loses nothing; a JPEG-LS file may lose something all the same."""
+        """True if the coding is lossless; a JPEG-LS file may be near-lossless all the same."""
         return self.marker in (_LOSSLESS, _JPEG_LS)
 
 
 def is_jpeg(data: bytes) -> bool:
-    """True if a file begins as JPEG files do."""
+    """Return True if ``data`` starts with the signature of JPEG."""
     return data.startswith(b"\xff\xd8\xff")
 
 
 def frame(data: bytes) -> Frame | None:
-    """The frame of a JPEG file; None if there is none."""
+    """Parse the frame header of a JPEG file; None if there is none."""
     for marker, body, _ in segments(data):
         if marker in _CODINGS and len(body) >= 6:
             return Frame(marker, body[0], int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big"), body[5])
@@ -105,13 +105,13 @@ def frame(data: bytes) -> Frame | None:
 
 
 def has_other_colours(data: bytes) -> bool:
-    """True if the header of a JPEG-LS file says that its samples are neither gray nor RGB."""
+    """Return True if a JPEG-LS file declares samples that are neither gray nor RGB."""
     heads = (body for marker, body, _ in segments(data) if marker == _APP8 and body.startswith(_SPIFF))
     return any(body[_SPIFF_COLOURS : _SPIFF_COLOURS + 1] not in _PLAIN_COLOURS for body in heads)
 
 
 def metadata(data: bytes) -> Metadata:
-    """The items that the segments of a JPEG file are, as Pillow tells them of those that it reads."""
+    """Read the metadata items of a JPEG file; those that Pillow reads have the same content as Pillow's."""
     icc: dict[int, bytes] = {}
     items: list[Item] = []
     photoshop = b""
@@ -134,14 +134,14 @@ def metadata(data: bytes) -> Metadata:
             items.append(Item(ItemType.COMMENT, body))
     profile = b"".join(icc[number] for number in sorted(icc))
     items = [*([Item(ItemType.ICC, profile)] if profile else []), *items]
-    first = {item.type: item for item in reversed(items)}  # of EXIF and XMP the first is kept, others are named
+    first = {item.type: item for item in reversed(items)}  # the first EXIF and the first XMP are kept, others are named
     single = (ItemType.EXIF, ItemType.XMP)
     items = [item for item in items if item.type not in single or item is first[item.type]]
     return Metadata((*items, *([Item(ItemType.PHOTOSHOP, photoshop)] if photoshop else [])))
 
 
 def _resolution(x: int, y: int, unit: int) -> list[Item]:
-    """The item of a resolution, unless it says nothing."""
+    """Item of a resolution, unless it is undefined."""
     name = _UNITS.get(unit, "")
     if not (x and y) or (name, x, y) == ("", 1, 1):
         return []
@@ -149,12 +149,12 @@ def _resolution(x: int, y: int, unit: int) -> list[Item]:
 
 
 def end_of(data: bytes) -> int | None:
-    """Where the image of a JPEG file ends; None if it does not say so."""
+    """Find the end of a JPEG file's image; None if it has no end marker."""
     return next((segment.end for segment in segments(data) if segment.marker == _EOI), None)
 
 
 def left_out(data: bytes, metadata: Metadata) -> Iterator[str]:
-    """Names of the segments of a JPEG file that tell of the image what ``metadata`` does not."""
+    """Name the segments with information about the image that ``metadata`` does not hold."""
     for marker, body, _ in segments(data):
         name = _name(marker, body)
         if name is not None and not _is_kept(marker, body, metadata):
@@ -162,7 +162,7 @@ def left_out(data: bytes, metadata: Metadata) -> Iterator[str]:
 
 
 def _name(marker: int, body: bytes) -> str | None:
-    """What a segment is, in words; None if it only says how the samples are stored."""
+    """Readable name of a segment; None if it only describes the storage of samples."""
     if marker == _APP0 and body.startswith((b"JFIF\0", b"JFXX\0")):  # its resolution is kept
         return "JFIF thumbnail" if body[:4] == b"JFXX" or 0 not in body[12:14].ljust(2, b"\0") else None
     if marker == _APP8 and body.startswith((_SPIFF, _SPIFF_END)):  # its resolution is kept
@@ -180,7 +180,7 @@ def _name(marker: int, body: bytes) -> str | None:
 
 
 def _is_kept(marker: int, body: bytes, metadata: Metadata) -> bool:
-    """True if an item has the content of a segment: all of it, or part of what was joined of several."""
+    """Return True if an item holds the content of a segment, alone or joined with others."""
     for own, head, type_ in (
         (_APP1, EXIF_HEAD, ItemType.EXIF),
         (_APP1, _XMP_HEAD, ItemType.XMP),

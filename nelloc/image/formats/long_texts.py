@@ -1,4 +1,4 @@
-"""PNG files whose text or profile is longer than Pillow reads: it calls them damaged. ``png`` reads these itself."""
+"""PNG files whose text or profile exceeds Pillow's limits, which it reports as damaged; ``png`` reads these chunks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 def leave_out(data: bytes) -> bytes:
-    """The bytes of an image file, those of a PNG file without texts and profile if Pillow may find them too long."""
+    """Remove texts and profile from a PNG file if Pillow may find them too long; other files are unchanged."""
     if not data.startswith(png.SIGNATURE):
         return data
     limit, total = PngImagePlugin.MAX_TEXT_CHUNK, 0
@@ -25,14 +25,16 @@ def leave_out(data: bytes) -> bytes:
         return data
     parts, place = [], 0
     for start, end in texts:
-        if zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):  # Pillow says if not
+        if zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(
+            data[end - 4 : end], "big"
+        ):  # otherwise Pillow reports it
             parts.append(data[place:start])
             place = end
     return b"".join([*parts, data[place:]])
 
 
 def _size(name: bytes, body: bytes, limit: int) -> int:
-    """The length of a chunk's text, unpacked, up to a limit."""
+    """Unpacked length of a chunk's text, counted up to a limit."""
     try:
         _, packed = body.split(b"\0", 1)
         if name == b"tEXt" or (name == b"iTXt" and not packed[0]):

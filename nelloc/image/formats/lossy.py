@@ -1,4 +1,4 @@
-"""Image files that hold less than their pixels: their pixels are kept, and mostly take more bytes than they do."""
+"""Lossy image files: their decoded pixels are kept, which mostly take more bytes than the files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nelloc.image.formats import jpeg, webp
 
 
 def lossy_format(data: bytes) -> str | None:
-    """The name of the lossy format that an image file's bytes are in, JPEG or WebP, or None."""
+    """Name of the lossy format of an image file, JPEG or WebP, or None."""
     if jpeg.is_jpeg(data):
         frame = jpeg.frame(data)
         return None if frame is not None and frame.exact else "JPEG"
@@ -16,5 +16,5 @@ def lossy_format(data: bytes) -> str | None:
 
 
 def grown(data: bytes, target_bytes: int) -> str | None:
-    """The name of the lossy format of an input whose output is larger than it, or None."""
+    """Name of the lossy format of an input whose output is larger, or None."""
     return lossy_format(data) if target_bytes > len(data) else None

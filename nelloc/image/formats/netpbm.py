@@ -1,17 +1,17 @@
-"""The head of a binary PGM or PPM file."""
+"""Header of a binary PGM or PPM file."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-# Between the numbers are spaces and comments, which end with their line, at CR or LF; a single space ends the head.
+# Numbers are separated by white space and comments (to the end of the line, CR or LF); one white space ends the header.
 _BETWEEN = rb"\s(?:\s|#[^\r\n]*[\r\n])*"
 _HEAD = re.compile(rb"(P[56])" + 3 * (_BETWEEN + rb"(\d+)") + rb"\s")
 
 
 class Head(NamedTuple):
-    """What a file says of its samples, which follow row by row; ``largest`` is what white is."""
+    """Header of a file whose samples follow row by row; ``largest`` is the sample of white."""
 
     channels: int
     width: int
@@ -24,12 +24,12 @@ class Head(NamedTuple):
         return self.width * self.channels * (1 if self.largest < 256 else 2)
 
     def pack(self) -> bytes:
-        """The head of a file."""
+        """Serialise the header."""
         return b"P%d\n%d %d\n%d\n" % (6 if self.channels == 3 else 5, self.width, self.height, self.largest)
 
 
 def unpack(data: bytes) -> tuple[Head, int] | None:
-    """The head of a file and its length in bytes; None if these are not the bytes of such a file."""
+    """Parse the header and return it with its length in bytes; None if this is not a binary PGM or PPM file."""
     found = _HEAD.match(data)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What is text in a PBM, PGM or PPM file, plain or binary: its comments; and where its image ends."""
+"""Comments of a PBM, PGM or PPM file, plain or binary, and the end of its image."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from itertools import islice
 
 _COMMENT = re.compile(rb"#([^\r\n]*)")
-# Magic, size and, but of one bit, what white is; between them spaces and comments.
+# Magic, size and, except for one bit, the sample of white; between them white space and comments.
 _SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _AFTER = re.compile(rb"(?:\s|#[^\r\n]*(?:[\r\n]|\Z))*")
 _HEAD = re.compile(rb"P(?:[14](?:%s\d+){2}|[2356](?:%s\d+){3})" % (_SPACE, _SPACE))
-# Of plain files: samples, of which those of one bit need no space between them.
+# Plain files: samples; those of one bit need no white space between them.
 _PLAIN, _SAMPLE, _BIT = (b"P1", b"P2", b"P3"), re.compile(rb"#[^\r\n]*|\d+"), re.compile(rb"#[^\r\n]*|\d")
 
 
 def comments(data: bytes) -> list[bytes]:
-    """The comments that are not empty: in the head and, of a plain file, among the samples."""
+    """List the comments that are not empty: in the header and, of a plain file, among the samples."""
     head = _HEAD.match(data)
     if head is None:
         return []
@@ -24,7 +24,7 @@ def comments(data: bytes) -> list[bytes]:
 
 
 def end_of(data: bytes) -> int | None:
-    """Where the samples end; None if they do not."""
+    """Find the end of the samples; None if some are missing."""
     head = _HEAD.match(data)
     if head is None:
         return None

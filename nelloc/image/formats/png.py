@@ -1,4 +1,4 @@
-"""The chunks of PNG files: metadata in and out, which Pillow reads and writes only in part."""
+"""Chunks of PNG files: reading and writing the metadata that Pillow handles only in part."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nelloc.image.pixels import Pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-# What the comment of another format becomes.
+# Keyword for comments of other formats.
 COMMENT_KEYWORD = "Comment"
 _METRE = 1
-# The bit of a chunk's first letter that says that pixels can be read without it.
+# The bit of a chunk's first letter that marks it as ancillary.
 _ANCILLARY = 0x20
 # Text longer than this is deflated.
 _LONG_TEXT = 1024
-# What may be unpacked of all chunks of a file together.
+# Limit of the unpacked size of all chunks of a file together.
 _MAX_UNPACKED = 1 << 26
-# Ancillary chunks that say how pixels are stored, or what Pillow animates.
+# Ancillary chunks about the storage of pixels, or animation that Pillow handles.
 _NOT_METADATA = (b"tRNS", b"acTL", b"fcTL", b"fdAT")
-# Ancillary chunks without which the picture is another one.
+# Ancillary chunks that change the picture.
 _OF_THE_PICTURE = (b"tRNS",)
 _AT_ONCE = 1 << 20
 # Chunks that must come before the palette, and those that must follow it.
@@ -33,13 +33,13 @@ Chunk = tuple[bytes, bytes]
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
-    """Name and content of each chunk of a PNG file, up to where it ends or is damaged."""
+    """List name and content of each chunk, up to the end of the file or the first damage."""
     for name, start, end in places(data):
         yield name, data[start + 8 : end - 4]
 
 
 def places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name of each chunk of a PNG file, where it begins, and where it ends with its checksum, which may be cut off."""
+    """List each chunk's name, start, and end including its checksum, which may be cut off."""
     start = len(SIGNATURE)
     while start + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, start)
@@ -51,7 +51,7 @@ def places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def problem(data: bytes) -> str | None:
-    """Why a PNG file is not one that other programs read; None if it is."""
+    """Reason why other programs cannot read this PNG file; None if they can."""
     first = data[len(SIGNATURE) + 4 : len(SIGNATURE) + 8]
     if first != b"CgBI":
         return None
@@ -62,11 +62,10 @@ def problem(data: bytes) -> str | None:
 
 
 def mended(data: bytes) -> tuple[bytes, list[str]]:
-    """The file without chunks that can be ignored and whose checksum is wrong, and names of all wrong checksums.
+    """Remove ancillary chunks with a wrong checksum; return the file and the names of all wrong checksums.
 
-    Samples are read all the same if it is the checksum of their chunks that is wrong, and that of their stream right:
-    the first is mended.
-    Raises zlib.error if neither is right.
+    Samples are read all the same if either the checksum of their chunks or that of their stream is right; in the latter
+    case the chunk's checksum is corrected. Raises zlib.error if neither is right.
     """
     parts: list[bytes] = []
     names: list[str] = []
@@ -98,7 +97,7 @@ def _has_right_checksum(data: bytes, start: int, end: int) -> bool:
 
 
 def describe(data: bytes, pixels: Pixels) -> Pixels:
-    """``pixels`` of a PNG file with the metadata and the transparent colour that its chunks tell."""
+    """Add the metadata and the transparent colour of a PNG file's chunks to ``pixels``."""
     depth, items, transparent = 8, [], pixels.transparent
     left_out = dict.fromkeys(pixels.left_out)
     inflate = _Inflate()
@@ -115,7 +114,7 @@ def describe(data: bytes, pixels: Pixels) -> Pixels:
 
 
 def _transparent(body: bytes, kind: Kind, depth: int) -> tuple[int, ...] | None:
-    """The transparent colour of a tRNS chunk, in the samples of ``kind``."""
+    """Transparent colour of a tRNS chunk, in the samples of ``kind``."""
     if len(body) != 2 * kind.planes:
         return None
     values = struct.unpack(f">{kind.planes}H", body)
@@ -123,7 +122,7 @@ def _transparent(body: bytes, kind: Kind, depth: int) -> tuple[int, ...] | None:
 
 
 def _scaled(value: int, kind: Kind, depth: int) -> int:
-    """A gray level of ``depth`` bits as a sample of ``kind``: Pillow spreads 2 and 4 bits over 8."""
+    """Convert a gray level of ``depth`` bits to a sample of ``kind``: Pillow scales 2 and 4 bits to 8."""
     if kind is Kind.GRAY and depth < 8:
         levels = (1 << depth) - 1
         return (value & levels) * (255 // levels)
@@ -131,7 +130,7 @@ def _scaled(value: int, kind: Kind, depth: int) -> int:
 
 
 def _item(name: bytes, body: bytes, kind: Kind, depth: int, inflate: _Inflate) -> Item:
-    """The item of a chunk; the chunk itself if it means nothing outside PNG, is malformed, or unpacks to too much."""
+    """Item of a chunk; the chunk itself if it is PNG only, malformed, or unpacks to too much."""
     try:
         found = _known_item(name, body, inflate)
     except (ValueError, zlib.error, struct.error):
@@ -144,7 +143,7 @@ def _item(name: bytes, body: bytes, kind: Kind, depth: int, inflate: _Inflate) -
 
 
 def _known_item(name: bytes, body: bytes, inflate: _Inflate) -> Item | None:
-    """The item of a chunk that has a meaning in other formats too."""
+    """Item of a chunk that has a meaning in other formats too."""
     if name == b"iCCP":
         _, rest = body.split(b"\0", 1)
         return Item(ItemType.ICC, inflate(rest[1:]))
@@ -179,48 +178,48 @@ def _known_item(name: bytes, body: bytes, inflate: _Inflate) -> Item | None:
 
 
 class _Inflate:
-    """Unpacks what chunks of a file hold, of all of them together a bounded number of bytes."""
+    """Decompressor of chunks, with a bound on the total size of all chunks of a file."""
 
     def __init__(self) -> None:
         self._left = _MAX_UNPACKED
 
     def __call__(self, data: bytes) -> bytes:
-        """What a zlib stream unpacks to. Raises ValueError if it is cut short, or no room is left for it."""
+        """Unpack a zlib stream. Raises ValueError if it is truncated or exceeds the bound."""
         decoder = zlib.decompressobj()
-        out = decoder.decompress(data, self._left + 1)  # 0 would be no limit
+        out = decoder.decompress(data, self._left + 1)  # 0 would mean unlimited
         fits = len(out) <= self._left
-        self._left = max(0, self._left - len(out))  # also of what fails, so that time is bounded too
+        self._left = max(0, self._left - len(out))  # failures count as well, so that time is bounded too
         if not decoder.eof or not fits:
             raise ValueError("compressed data is cut short, or too long")
         return out
 
 
 def with_chunks(data: bytes, added: Sequence[Chunk]) -> bytes:
-    """A PNG file with more ancillary chunks, each where it may stand."""
+    """Insert ancillary chunks into a PNG file, each where the specification allows it."""
     found = list(chunks(data))
     first = next(place for place, (name, _) in enumerate(found) if name == b"IDAT")
     return pack([*with_ancillary(found[:first], added), *found[first:]])
 
 
 def with_ancillary(head: Sequence[Chunk], added: Sequence[Chunk]) -> list[Chunk]:
-    """The chunks before the first IDAT with more ancillary ones, each where it may stand."""
+    """Insert ancillary chunks into the chunks before the first IDAT, each where the specification allows it."""
     before = [chunk for chunk in added if chunk[0] in _BEFORE_PALETTE]
     after = [chunk for chunk in added if chunk[0] not in _BEFORE_PALETTE]
     return [head[0], *before, *head[1:], *after]
 
 
 def pack(found: Iterable[Chunk]) -> bytes:
-    """The PNG file of these chunks."""
+    """Serialise chunks as a PNG file."""
     return SIGNATURE + b"".join(pack_chunk(*chunk) for chunk in found)
 
 
 def pack_chunk(name: bytes, body: bytes) -> bytes:
-    """A chunk with its length and checksum."""
+    """Serialise a chunk with its length and checksum."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
 
 
 def metadata_chunks(metadata: Metadata) -> list[Chunk]:
-    """The chunks that say what ``metadata`` does, as far as PNG can."""
+    """Chunks that hold the content of ``metadata``, as far as PNG can."""
     found: list[Chunk] = []
     for item in metadata.items:
         found += _chunks_of(item)
@@ -251,7 +250,7 @@ def _chunks_of(item: Item) -> list[Chunk]:
 
 
 def text_of_comment(comment: bytes) -> Text:
-    """The text that the comment of another format becomes: those formats do not say how it is to be read."""
+    """Text chunk for a comment of another format, which does not define its encoding."""
     try:
         return Text(COMMENT_KEYWORD, comment.decode())
     except UnicodeDecodeError:
@@ -261,7 +260,7 @@ def text_of_comment(comment: bytes) -> Text:
 def _resolution_chunk(resolution: Resolution) -> list[Chunk]:
     per_metre = {"inch": 10_000 / 254, "cm": 100, "metre": 1, "": 1}[resolution.unit]
     numbers = [round(n / d * per_metre) for n, d in (resolution.x, resolution.y)]
-    if resolution.unit == "" and (resolution.x[1], resolution.y[1]) != (1, 1):  # a ratio of fractions
+    if resolution.unit == "" and (resolution.x[1], resolution.y[1]) != (1, 1):  # a quotient of fractions
         numbers = [resolution.x[0] * resolution.y[1], resolution.y[0] * resolution.x[1]]
     if max(numbers) >= 1 << 31:
         return []

@@ -1,4 +1,4 @@
-"""Samples that Pillow would cut to 8 bits, or does not decode, of PNG, PPM and JPEG files: by imagecodecs."""
+"""Samples that Pillow would cut to 8 bits or cannot decode, of PNG, PPM and JPEG files, read by imagecodecs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 
 
 def read(data: bytes, file_format: str, source: str) -> Pixels:
-    """The samples of a PNG or PPM file of 16 bits. Raises NellocError for what cannot be kept."""
+    """Read the samples of a 16-bit PNG or PPM file. Raises NellocError for samples that cannot be kept."""
     if file_format == "PNG":
-        # libpng writes to the terminal what it thinks of other chunks.
+        # libpng prints warnings about other chunks to the terminal.
         plain = png.pack(chunk for chunk in png.chunks(data) if chunk[0] in _PNG_SAMPLES)
         array = _need("imagecodecs", source).png_decode(plain)
         channels = _CHANNELS_OF_PNG[data[25]]
@@ -38,7 +38,7 @@ def _need(name: str, source: str) -> Any:
 
 
 def need(name: str, source: str, what: str) -> Any:
-    """The library ``name``, of the extra "deep". Raises NellocError if it is missing."""
+    """Import the library ``name`` of the extra "deep". Raises NellocError if it is missing."""
     try:
         return import_module(name)
     except ImportError:
@@ -46,7 +46,7 @@ def need(name: str, source: str, what: str) -> Any:
 
 
 def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:
-    """The samples of a JPEG file of more than 8 bits, or of JPEG-LS. Raises NellocError for what cannot be kept."""
+    """Read a JPEG file of more than 8 bits, or of JPEG-LS. Raises NellocError for samples that cannot be kept."""
     what = f"is a JPEG file of {frame.bits} bits per sample, coded as {frame.coding}"
     if frame.channels not in (1, 3) or not 8 <= frame.bits <= 16 or frame.coding not in _JPEG_CODINGS:
         raise NellocError(
@@ -57,7 +57,7 @@ def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:
         raise NellocError(f"{source}: {what}, with colours other than gray and RGB; convert it to PNG first")
     codecs = need("imagecodecs", source, what)
     end = jpeg.end_of(data)
-    if end is None:  # CharLS reads zeros for seconds where it is missing
+    if end is None:  # without it CharLS spends seconds reading zeros
         raise ValueError("its end is missing")
     data = data[:end]
     if frame.coding == "JPEG-LS":
@@ -82,13 +82,13 @@ def _read_netpbm(data: bytes, source: str) -> NDArray[np.uint16]:
 
 
 def write_png(array: NDArray[np.uint16], source: str, level: int | None = None) -> bytes:
-    """A PNG file of an array (H, W) or (H, W, 2 to 4), deflated at a level of zlib, by default its highest."""
+    """Serialise an array (H, W) or (H, W, 2 to 4) as PNG, deflated at a zlib level (default: the highest)."""
     level = 9 if level is None else level
     return bytes(_need("imagecodecs", source).png_encode(np.array(array, order="C"), level=level))
 
 
 def write_netpbm(array: NDArray[np.uint16], source: str) -> bytes:
-    """A PGM or PPM file of an array (H, W) or (H, W, 3)."""
+    """Serialise an array (H, W) or (H, W, 3) as PGM or PPM."""
     if array.ndim == 3 and array.shape[2] != 3:
         raise NellocError(f"{source}: has alpha, which PPM cannot hold; use .png")
     head = netpbm.Head(1 if array.ndim == 2 else 3, array.shape[1], array.shape[0], 65535)

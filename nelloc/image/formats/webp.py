@@ -1,4 +1,4 @@
-"""The chunks of a WebP file: names of those that the metadata does not hold."""
+"""Chunks of a WebP file, and the names of those that the metadata does not hold."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from nelloc.image.metadata import ItemType, Metadata
 
 _START = 12
 _FRAME_HEAD = 16
-# Chunks that hold samples, or say how an animation of them is shown.
+# Chunks with samples, or with parameters of an animation.
 _SAMPLES = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM")
 _ITEMS = {b"ICCP": ItemType.ICC, b"EXIF": ItemType.EXIF, b"XMP ": ItemType.XMP}
 
 
 def chunks(data: bytes, place: int = _START) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each chunk from a place on, those of frames too, up to where the file ends or is damaged."""
+    """Yield name and content of each chunk from an offset on, inside frames too, up to the end or the first damage."""
     end = min(end_of(data), len(data)) if place == _START else len(data)
     while place + 8 <= end:
         name, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
@@ -28,13 +28,13 @@ def chunks(data: bytes, place: int = _START) -> Iterator[tuple[bytes, bytes]]:
 
 
 def end_of(data: bytes) -> int:
-    """Where a WebP file says that it ends."""
+    """End of a WebP file, as its header announces it."""
     length = int.from_bytes(data[4:8], "little")
     return 8 + length + length % 2
 
 
 def left_out(data: bytes, metadata: Metadata) -> Iterator[str]:
-    """Names of the chunks of a WebP file that tell of the image what ``metadata`` does not."""
+    """Name the chunks with information about the image that ``metadata`` does not hold."""
     for name, body in chunks(data):
         if name in _SAMPLES:
             continue

@@ -1,8 +1,8 @@
-"""Figures 3.4 and 3.5: denoising score matching while the noise is annealed, beside FD and MFD, on the line.
+"""Figures 3.4 and 3.5: denoising score matching with annealed noise, beside FD and MFD, on the line.
 
 The data are the two Gaussians of Figure 3.1. At each iteration the deviation of the noise is multiplied by a constant.
 The thesis gives 0.9999, and says that noise of 3.0 is below 0.001 after 10,000 iterations, but 3.0 x 0.9999^10000 is
-1.10. So there are both: that factor, and the factor that ends at 0.001.
+1.10. So both are run: that factor, and the factor that ends at 0.001.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ UNITS, LAYERS = 30, 3
 ITERATIONS, BATCH, LEARNING_RATE = 10_000, 300, 3e-4
 FIRST_NOISE, FACTOR, LAST_NOISE = 3.0, 0.9999, 1e-3
 SNAPSHOTS = 5
-# The network is bounded, so that its density has a normaliser on a limited line only.
+# The network is bounded, so its density can only be normalised on a limited line.
 GRID = Grid(15, 3001)
 
 
 class LineEnergy(nn.Module):
-    """The unnormalised log density of points of the line: a network of tanh units, in float32."""
+    """Unnormalised log density of points of the line: a network of tanh units, in float32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class LineEnergy(nn.Module):
         return self.last(hidden).squeeze(-1)
 
     def score_and_curvature(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The first and the second derivative of the log density at points (n, 1), each (n, 1), by the chain rule."""
+        """First and second derivative of the log density at points (n, 1), each (n, 1), by the chain rule."""
         hidden, first, second = points, torch.ones_like(points), torch.zeros_like(points)
         for layer in self.hidden:
             assert isinstance(layer, nn.Linear)
@@ -63,19 +63,19 @@ class LineEnergy(nn.Module):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An energy during training, and the deviation of the noise it was trained with last."""
+    """Energy during training, and the deviation of the noise in its last iteration."""
 
     iteration: int
     noise: float
     energy: LineEnergy
 
 
-# A loss of an energy on points (n, 1) of p, at an iteration.
+# Loss of an energy on points (n, 1) of p, at an iteration.
 Loss = Callable[[LineEnergy, Tensor, int], Tensor]
 
 
 def denoising(first: float, factor: float) -> Loss:
-    """Equation 3.17 with noise of deviation first x factor^iteration."""
+    """Loss of equation 3.17 with noise of deviation first x factor^iteration."""
 
     def loss(energy: LineEnergy, points: Tensor, iteration: int) -> Tensor:
         scale = first * factor**iteration
@@ -87,13 +87,13 @@ def denoising(first: float, factor: float) -> Loss:
 
 
 def matching(energy: LineEnergy, points: Tensor, iteration: int) -> Tensor:
-    """Equation 3.6."""
+    """Loss of equation 3.6."""
     value, curvature = energy.score_and_curvature(points)
     return (value.square() / 2 + curvature).mean()
 
 
 def train(settings: Settings, name: str, p: Density, loss: Loss, iterations: int) -> list[LineEnergy]:
-    """An energy after each SNAPSHOTS-th part of ``iterations`` of Adam on new points of p."""
+    """Train by Adam on new points of p; return the energy after each SNAPSHOTS-th part of ``iterations``."""
 
     def make() -> dict[str, Tensor]:
         energy = LineEnergy()
@@ -122,12 +122,12 @@ def train(settings: Settings, name: str, p: Density, loss: Loss, iterations: int
 
 
 def snapshots(iterations: int) -> list[int]:
-    """The iterations after which densities are drawn, the last among them."""
+    """Iterations after which densities are drawn, including the last."""
     return sorted({max(1, iterations * part // SNAPSHOTS) for part in range(1, SNAPSHOTS + 1)})
 
 
 def last_noise(first: float, factor: float, iterations: int) -> float:
-    """The deviation of the noise after so many iterations."""
+    """Deviation of the noise after a number of iterations."""
     return first * factor**iterations
 
 
@@ -189,12 +189,12 @@ def run(settings: Settings) -> Result:
 
 
 def noised(scale: float) -> Density:
-    """p with Gaussian noise of deviation ``scale``."""
+    """Add Gaussian noise of deviation ``scale`` to p."""
     return gaussian_mixture((TRUE, 1 - TRUE), ((-DISTANCE,), (DISTANCE,)), math.hypot(1, scale))
 
 
 def proportion(log_density: LogDensity) -> float:
-    """The mass on the left of zero."""
+    """Mass on the left of zero."""
     points = GRID.points
     left = (points.squeeze(-1) < 0).double() + 0.5 * (points.squeeze(-1) == 0)
     return GRID.integral(log_density(points).exp() * left)
@@ -202,7 +202,7 @@ def proportion(log_density: LogDensity) -> float:
 
 @dataclass(frozen=True)
 class _Estimate:
-    """A log density as ``kl_divergence`` takes one."""
+    """Log density in the form that ``kl_divergence`` takes."""
 
     log_prob: LogDensity
 

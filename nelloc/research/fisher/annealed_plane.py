@@ -1,8 +1,8 @@
 """Denoising score matching with annealed noise in the plane: ours, beside Figures 3.4 and 3.5.
 
-Gaussian noise of scale s connects the components of p as a bridge does, but what is fitted is p * N(0, s^2), not p. As
-the noise is annealed to zero, so is what the divergence sees of the proportions. Energies are fitted to the four
-Gaussians of Figure 3.3: one to all levels of noise, which it is told, and one to the least level alone.
+Gaussian noise of scale s connects the components of p like a bridge, but the energy is fitted to p * N(0, s^2), not to
+p. As the noise is annealed to zero, the divergence becomes blind to the proportions. Energies are fitted to the four
+Gaussians of Figure 3.3: one to all levels of noise, given as a condition, and one to the lowest level alone.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from nelloc.research.fisher.energy_density import (
 )
 from nelloc.research.plots import new_figure
 
-# Of the energies' quadratic term, about the data's deviation; points to train on, and of the estimates of KL.
+# Scale of the energies' quadratic term, about the data's deviation; points to train on, and to estimate KL.
 SCALE = 5.0
 POINTS, TEST_POINTS = 10_000, 100_000
 TRUE, MODEL, DISTANCE = 0.2, 0.8, 5.0
-# Scales of the noise, and those of them that are drawn.
+# Scales of the noise, and the drawn ones.
 LEVELS = (8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
 DRAWN = (8.0, 2.0, 0.25)
-# Wide enough for the most noise.
+# Wide enough for the largest noise.
 GRID = Grid(40, 501, 2)
 
 
 def run(settings: Settings) -> Result:
-    """What the Fisher divergence sees at each level of noise, and what energies fitted to them become."""
+    """Compute the Fisher divergence at each level of noise, and fit energies to the levels."""
     numbers: dict[str, Any] = {"levels": list(LEVELS)}
     seen, figure_seen = divergences_by_noise()
     numbers |= seen
@@ -102,7 +102,7 @@ def divergences_by_noise() -> tuple[dict[str, Any], Any]:
 
 
 def at_level(energy: Energy, level: float | Tensor) -> LogDensity:
-    """The energy of points (n, 2) at a scale of noise, or at one (n, 1) for each."""
+    """Energy of points (n, 2) at one scale of noise, or at one (n, 1) for each point."""
 
     def log_density(points: Tensor) -> Tensor:
         condition = torch.as_tensor(level, dtype=points.dtype).log().expand(len(points), 1)
@@ -112,7 +112,7 @@ def at_level(energy: Energy, level: float | Tensor) -> LogDensity:
 
 
 def fit(settings: Settings, name: str, points: Tensor, levels: tuple[float, ...], training: Training) -> Energy:
-    """An energy fitted to ``points`` with noise of all ``levels``, each as often, by denoising score matching."""
+    """Fit an energy to ``points`` with noise of all ``levels``, equally often, by denoising score matching."""
     scales = torch.tensor(levels).unsqueeze(-1)
 
     def by_denoising(energy: Energy) -> None:

@@ -1,4 +1,4 @@
-"""Figure 3.1: the Fisher divergence does not see the proportions of a mixture of two Gaussians that are far apart."""
+"""Figure 3.1: the Fisher divergence is blind to the proportions of a mixture of two Gaussians that are far apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nelloc.research.plots import new_figure
 
 TRUE, MODEL = 0.2, 0.8
 DISTANCES = (1.0, 2.0, 3.0, 4.0, 5.0)
-# The caption says "0.01 to 0.09"; a grid of 0.01 over all proportions is what the figure is about.
+# The caption has "0.01 to 0.09"; the figure needs a grid of 0.01 over all proportions.
 PROPORTIONS = [step / 100 for step in range(1, 100)]
 
 

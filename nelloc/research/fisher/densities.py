@@ -16,7 +16,7 @@ from torch.distributions import Beta, Categorical, Independent, MixtureSameFamil
 
 
 class Density(Protocol):
-    """What has a log density and can be sampled; most of torch.distributions, for one."""
+    """Interface of a density with log density and sampling; most of torch.distributions implement it."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log densities (n,) of points (n, dimensions), in nats."""
@@ -26,37 +26,41 @@ class Density(Protocol):
 
 
 class Quadrature(Protocol):
-    """Points (n, 1) of the line with a weight (n,) for each: sums over them are integrals."""
+    """Interface of a quadrature: points (n, 1) of the line with a weight (n,) for each."""
 
     @property
-    def points(self) -> Tensor: ...
+    def points(self) -> Tensor:
+        """Points (n, 1)."""
+        ...
 
     @property
-    def weights(self) -> Tensor: ...
+    def weights(self) -> Tensor:
+        """Weights (n,)."""
+        ...
 
 
 def gaussian(mean: Sequence[float], scale: float) -> Density:
-    """A Gaussian with the same standard deviation in all directions, in float64."""
+    """Gaussian with the same standard deviation in all directions, in float64."""
     location = torch.tensor(mean, dtype=torch.float64)
     return Independent(Normal(location, scale), 1)
 
 
 def moment_matched(points: Tensor) -> Density:
-    """The Gaussian with the mean and the covariance of ``points`` (n, dimensions), in float64 (thesis section 3.4)."""
+    """Gaussian with the mean and the covariance of ``points`` (n, dimensions), in float64 (thesis section 3.4)."""
     values = points.double()
     return MultivariateNormal(values.mean(0), torch.cov(values.T).reshape(values.shape[1], values.shape[1]))
 
 
 def gaussian_mixture(weights: Sequence[float], means: Sequence[Sequence[float]], scale: float) -> Density:
-    """A mixture of such Gaussians; ``weights`` sum to 1."""
+    """Mixture of isotropic Gaussians; ``weights`` sum to 1."""
     location = torch.tensor(means, dtype=torch.float64)
     components = Independent(Normal(location, torch.full_like(location, scale)), 1)
     return MixtureSameFamily(Categorical(torch.tensor(weights, dtype=torch.float64)), components)
 
 
 def two_gaussians(proportion: float, distance: float = 5.0) -> Density:
-    """``proportion`` of N(-distance, 1) and the rest of N(distance, 1); at 0 and at 1 there is only one of them."""
-    if proportion in (0, 1):  # Categorical would keep 2e-16 of the other, which the score does see
+    """Mixture of N(-distance, 1), with ``proportion``, and N(distance, 1); at 0 and at 1 there is only one of them."""
+    if proportion in (0, 1):  # Categorical would keep 2e-16 of the other, which affects the score
         return gaussian((distance * (1 - 2 * proportion),), 1.0)
     return gaussian_mixture((proportion, 1 - proportion), ((-distance,), (distance,)), 1.0)
 
@@ -78,7 +82,7 @@ class Rings:
         rings = Normal(torch.tensor(self.radii, dtype=value.dtype), self.scale)
         weights = torch.tensor(self.weights, dtype=value.dtype)
         along = torch.logsumexp(rings.log_prob(radius.unsqueeze(-1)) + weights.log(), -1)
-        # The radial density is spread over a circle. Near the origin there is no mass, and the quotient has no limit.
+        # The radial density is divided by the circle's length. Near the origin, without mass, it would diverge.
         return along - (2 * math.pi * radius.clamp_min(self.scale)).log()
 
     def sample(self, sample_shape: torch.Size) -> Tensor:
@@ -93,7 +97,7 @@ class Rings:
 
 @dataclass(frozen=True)
 class Bumps:
-    """Two bumps on the line with disjoint supports: ``proportion`` is within 1 of -centre, the rest within 1 of centre.
+    """Two bumps on the line with disjoint supports: ``proportion`` within 1 of -centre, the rest within 1 of centre.
 
     A bump is Beta(3, 3), which goes to zero smoothly, stretched to a width of 2.
     """
@@ -106,7 +110,7 @@ class Bumps:
         x = value.squeeze(-1)
         offset = torch.where(x < 0, x + self.centre, x - self.centre)
         weight = torch.where(x < 0, self.proportion, 1 - self.proportion)
-        # Clamped, so that the derivative of what is not chosen below is a number.
+        # Clamped, so that the derivative of the branch that is not chosen below is finite.
         share = ((offset + 1) / 2).clamp(1e-9, 1 - 1e-9)
         return torch.where(offset.abs() < 1, weight.log() + Beta(3.0, 3.0).log_prob(share) - math.log(2), -math.inf)
 
@@ -118,7 +122,7 @@ class Bumps:
 
 @dataclass(frozen=True)
 class Bridged:
-    """``beta`` of ``density`` and the rest of ``bridge``, whose support connects the components (eq. 3.4)."""
+    """Mixture of ``density``, with weight ``beta``, and ``bridge``, whose support connects the components (eq. 3.4)."""
 
     density: Density
     bridge: Density
@@ -137,9 +141,9 @@ class Bridged:
 
 
 class Spread:
-    """``density`` with Gaussian noise of deviation ``scale`` added to its points (eq. 3.12), on the line.
+    """Convolution of ``density`` with Gaussian noise of deviation ``scale`` (eq. 3.12), on the line.
 
-    The integral over the points is Simpson's rule on ``grid``, so that a density of any kind will do.
+    The integral over the points is Simpson's rule on ``grid``, which works for any density.
     """
 
     def __init__(self, density: Density, scale: float, grid: Quadrature):

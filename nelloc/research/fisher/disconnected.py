@@ -1,7 +1,7 @@
 """Equation 3.3: on disconnected supports the Fisher divergence is zero for densities that differ.
 
-p and q share two bumps that do not touch, in different proportions. On each bump log p - log q is a constant, so that
-the scores are equal wherever p has mass, and FD(p || q) = 0. A bridge whose support covers both heals it.
+p and q share two bumps that do not touch, in different proportions. On each bump log p - log q is a constant, so the
+scores are equal wherever p has mass, and FD(p || q) = 0. A bridge whose support covers both heals it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fisher divergence, score matching, and the mixture Fisher divergence (thesis sections 1.1.2, 3.1-3.3).
 
-FD(p || q) = 1/2 E_p |grad log p - grad log q|^2. It needs no normaliser of q, and so it sees only the shape of q where
-p has mass, not how the mass is shared between parts of p that do not touch. All functions take points of shape
-(n, dimensions), and log densities or energies as functions from these to (n,).
+FD(p || q) = 1/2 E_p |grad log p - grad log q|^2. It needs no normaliser of q, and depends only on the shape of q where
+p has mass, not on the proportions of parts of p that do not touch. All functions take points of shape (n, dimensions),
+and log densities or energies as functions from these to (n,).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Score = Callable[[Tensor], Tensor]
 
 
 def score(log_density: LogDensity) -> Score:
-    """The gradient of a log density, which may be unnormalised."""
+    """Gradient of a log density, which may be unnormalised."""
     return torch.func.grad(lambda points: log_density(points).sum())
 
 
 def score_and_laplacian(log_density: LogDensity, points: Tensor) -> tuple[Tensor, Tensor]:
-    """The score (n, d) and the exact trace of its Jacobian (n,), by one forward derivative per dimension."""
+    """Score (n, d) and the exact trace of its Jacobian (n,), by one forward derivative per dimension."""
     gradient = score(log_density)
     trace = torch.zeros_like(points[:, 0])
     for dimension in range(points.shape[-1]):
@@ -52,7 +52,7 @@ def score_matching(log_density: LogDensity, points: Tensor) -> Tensor:
 def denoising_score_matching(log_density: LogDensity, points: Tensor, noise: Tensor, scale: float | Tensor) -> Tensor:
     """Vincent's objective, scale^2 / 2 E |s_q(x + scale noise) + noise / scale|^2, over points of p and unit noise.
 
-    Divided by scale^2 it is FD(p * N(0, scale^2), q) but for a term that does not depend on q.
+    Divided by scale^2 it is FD(p * N(0, scale^2), q) up to a term that does not depend on q.
     """
     error = score(log_density)(points + scale * noise) * scale + noise
     return error.square().sum(-1).mean() / 2
@@ -60,7 +60,7 @@ def denoising_score_matching(log_density: LogDensity, points: Tensor, noise: Ten
 
 @dataclass(frozen=True)
 class Grid:
-    """A regular grid on [-limit, limit] in each dimension, of ``size`` points, an odd number, for Simpson's rule."""
+    """Regular grid on [-limit, limit] in each dimension, of ``size`` points, an odd number, for Simpson's rule."""
 
     limit: float
     size: int
@@ -68,7 +68,7 @@ class Grid:
 
     @property
     def axis(self) -> Tensor:
-        """The points of one dimension, (size,), from -limit to limit."""
+        """Points of one dimension, (size,), from -limit to limit."""
         return torch.linspace(-self.limit, self.limit, self.size, dtype=torch.float64)
 
     @property
@@ -79,7 +79,7 @@ class Grid:
 
     @property
     def weights(self) -> Tensor:
-        """What Simpson's rule gives each of ``points``, (size ** dimensions,)."""
+        """Weights of Simpson's rule, (size ** dimensions,)."""
         line = torch.ones(self.size, dtype=torch.float64)
         line[1:-1:2], line[2:-1:2] = 4, 2
         line *= 2 * self.limit / (self.size - 1) / 3
@@ -89,25 +89,25 @@ class Grid:
         return whole
 
     def integral(self, values: Tensor) -> float:
-        """The integral of a function by its values (size ** dimensions,) at ``points``."""
+        """Integrate a function given by its values (size ** dimensions,) at ``points``."""
         integrand = values.reshape([self.size] * self.dimensions)
         for _ in range(self.dimensions):
             integrand = self.along_axis(integrand)
         return float(integrand)
 
     def along_axis(self, values: Tensor) -> Tensor:
-        """The integrals over one dimension of functions by their values (..., size) along the axis: (...)."""
+        """Integrate over one dimension functions given by their values (..., size) along the axis: (...)."""
         array = values.detach().double().numpy()
         return torch.as_tensor(simpson(array, dx=2 * self.limit / (self.size - 1), axis=-1))
 
     def log_normaliser(self, log_values: Tensor) -> float:
-        """The logarithm of the integral of an unnormalised density by its logarithm at ``points`` (eq. 3.9)."""
+        """Logarithm of the integral of an unnormalised density, from its logarithm at ``points`` (eq. 3.9)."""
         top = float(log_values.max())
         return top + math.log(self.integral((log_values - top).exp()))
 
 
 def fisher_divergence(p: Density, q: Density, grid: Grid) -> float:
-    """FD(p || q) by quadrature (eq. 3.3's left side); where p has no mass there is nothing to compare."""
+    """FD(p || q) by quadrature (eq. 3.3's left side); points without mass of p do not count."""
     points = grid.points
     mass = p.log_prob(points).exp()
     inside = mass > 0

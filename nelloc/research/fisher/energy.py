@@ -1,4 +1,4 @@
-"""An energy-based model of the plane: training by score matching, and its density (thesis section 3.4)."""
+"""Energy-based model of the plane: training by score matching, and its density (thesis section 3.4)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from nelloc.research.experiment import Progress, Settings
+from nelloc.codec.progress import Progress
+from nelloc.research.experiment import Settings
 from nelloc.research.fisher.densities import Density
 from nelloc.research.fisher.divergences import Grid, LogDensity
 from nelloc.research.stages import stage
 
-# What is left of a corrected density where the correction says less; see ``corrected``.
+# Lower bound of a corrected density; see ``corrected``.
 FLOOR = 0.01
 
 
 class Energy(nn.Module):
-    """The unnormalised log density f(x / scale, c) - |x / scale|^2 / 2 of points x of the plane, in float32.
+    """Unnormalised log density f(x / scale, c) - |x / scale|^2 / 2 of points x of the plane, in float32.
 
-    f is a multilayer perceptron of swish units; ``conditions`` are how many numbers c it takes besides. It grows
-    linearly, so that the quadratic term lets the density be normalised on the whole plane. Where ``scale`` is None
-    there is neither the term nor the scale: the network alone, as in the thesis (appendix B.2), which only a limited
-    region can normalise.
+    f is a multilayer perceptron of swish units; ``conditions`` is the number of additional inputs c. It grows linearly,
+    so the quadratic term makes the density normalisable on the whole plane. If ``scale`` is None there is neither the
+    term nor the scale: the network alone, as in the thesis (appendix B.2), which can only be normalised on a limited
+    region.
     """
 
     def __init__(self, scale: float | None, *, width: int = 64, layers: int = 3, conditions: int = 0):
@@ -45,10 +46,10 @@ class Energy(nn.Module):
         return self.last(hidden).squeeze(-1) - self.confinement * scaled[:, :2].square().sum(-1) / 2
 
     def score_and_laplacian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """What ``divergences.score_and_laplacian`` gives for it without conditions, ten times as fast.
+        """Result of ``divergences.score_and_laplacian`` for an energy without conditions, ten times as fast.
 
-        Both are carried forward through the layers: the first derivatives (2, n, units), and the sum of the second
-        ones (n, units). The backward pass through them is then that of an ordinary network.
+        Both are carried forward through the layers: the first derivatives (2, n, units), and the sum of the second ones
+        (n, units). The backward pass through them is then that of an ordinary network.
         """
         hidden = points / self.scale
         first = (torch.eye(2) / self.scale).unsqueeze(1).expand(2, len(points), 2)
@@ -75,7 +76,7 @@ class Energy(nn.Module):
 
 @dataclass(frozen=True)
 class Training:
-    """How an energy is trained: Adam, its rate constant or ``falling`` along a cosine."""
+    """Training settings of an energy: Adam, with a constant rate or one ``falling`` along a cosine."""
 
     epochs: int
     batch: int = 250
@@ -83,13 +84,14 @@ class Training:
     falling: bool = True
 
     def steps(self, points: int) -> int:
+        """Number of optimiser steps."""
         return self.epochs * math.ceil(points / self.batch)
 
 
 def train(
     energy: nn.Module, points: Tensor, loss: Callable[[Tensor], Tensor], training: Training, progress: Progress
 ) -> list[float]:
-    """Minimise ``loss`` of batches of ``points`` (n, 2); returns the mean loss of each epoch."""
+    """Minimise ``loss`` of batches of ``points`` (n, 2); return the mean loss of each epoch."""
     steps = training.steps(len(points))
     progress.expect(steps)
     optimiser = torch.optim.Adam(energy.parameters(), training.learning_rate)
@@ -120,7 +122,7 @@ def fit_mixture_fisher(
 ) -> list[float]:
     """Fit an energy to beta p + (1 - beta) m by the Fisher divergence (eq. 3.8).
 
-    Of p there are the ``points``, of the ``bridge`` m as many as are asked for.
+    p is given by the ``points``; points of the ``bridge`` m are drawn as needed.
     """
 
     def loss(batch: Tensor) -> Tensor:
@@ -131,7 +133,7 @@ def fit_mixture_fisher(
 
 
 def fitted(settings: Settings, name: str, fit: Callable[[Energy], object], new: Callable[[], Energy]) -> Energy:
-    """A ``new`` energy that ``fit`` trains, or that an interrupted run has trained as the stage ``name``."""
+    """Train a ``new`` energy by ``fit``, or load it from the stage ``name`` of an interrupted run."""
 
     def make() -> dict[str, Tensor]:
         energy = new()
@@ -144,7 +146,7 @@ def fitted(settings: Settings, name: str, fit: Callable[[Energy], object], new: 
 
 
 def normalised(energy: LogDensity, grid: Grid) -> LogDensity:
-    """The log density of an energy in float64, normalised by Simpson's rule (eq. 3.9)."""
+    """Log density of an energy in float64, normalised by Simpson's rule (eq. 3.9)."""
 
     def log_density(points: Tensor) -> Tensor:
         with torch.no_grad():
@@ -156,10 +158,11 @@ def normalised(energy: LogDensity, grid: Grid) -> LogDensity:
 
 
 def corrected(log_bridged: LogDensity, bridge: Density, beta: float, grid: Grid, *, floor: float = FLOOR) -> LogDensity:
-    """The log density of q = (q~ - (1 - beta) m) / beta from the normalised one of q~ (eq. 3.10), normalised again.
+    """Log density of q = (q~ - (1 - beta) m) / beta from the normalised one of q~ (eq. 3.10), normalised again.
 
-    Where q is nearly zero, an estimate of q~ may be less than (1 - beta) m; and no difference is better known than q~.
-    So q is kept above ``floor`` (1 - beta) m / beta. With a floor of 0 it is the thesis's max(., 0), and -inf there.
+    Where q is nearly zero, an estimate of q~ may be less than (1 - beta) m, and the difference is no more precise than
+    q~. So q is kept above ``floor`` (1 - beta) m / beta. With a floor of 0 it is the thesis's max(., 0), and -inf
+    there.
     """
 
     def log_density(points: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Figure 3.3: densities of energy-based models fitted by the Fisher divergence, and by the mixture Fisher divergence.
+"""Figure 3.3: densities of energy-based models fitted by the Fisher and by the mixture Fisher divergence.
 
 Equations 3.8-3.10 in three steps: fit an energy to beta p + (1 - beta) m by score matching; normalise it with Simpson's
-rule; take (1 - beta) m away. KL(p || q) is estimated over new points of p. Networks, points and iterations are those of
-appendix B.2; the learning rate, which it does not give, is Adam's own, and so is the region of the integrals ours.
+rule; subtract (1 - beta) m. KL(p || q) is estimated over new points of p. Networks, points and iterations are those of
+appendix B.2; the learning rate, which it does not give, is Adam's default, and the region of the integrals is ours.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nelloc.research.fisher.energy import (
 from nelloc.research.plots import new_figure
 
 BETA = 0.8
-# Points to train on, and of the estimate of KL.
+# Points to train on, and to estimate KL.
 QUICK_POINTS, FULL_POINTS, TEST_POINTS = 20_000, 100_000, 10_000
 BATCH, LEARNING_RATE = 300, 1e-3
 # 90 passes in batches of 300 are the thesis's 30,000 iterations.
@@ -44,7 +44,7 @@ GRID = Grid(15, 301, 2)
 
 @dataclass(frozen=True)
 class Target:
-    """A density to be estimated; ``part_of`` tells of points (n, 2) to which of its ``weights`` they belong."""
+    """Density to be estimated; ``part_of`` maps points (n, 2) to the indices of their ``weights``."""
 
     name: str
     density: Density
@@ -69,10 +69,10 @@ def four_gaussians(noise: float = 0.0) -> Target:
 
 
 def three_rings() -> Target:
-    """Three concentric circles as Wenliang et al. (2019) have them; a part is what is nearest to a circle.
+    """Three concentric circles like those of Wenliang et al. (2019); a part is the neighbourhood of a circle.
 
-    The numbers are those of their public program: radii of 1, 3 and 5, as much mass per length on each, and a
-    deviation of 0.2.
+    The numbers are those of their public program: radii of 1, 3 and 5, equal mass per length on each, and a deviation
+    of 0.2.
     """
     radii = (1.0, 3.0, 5.0)
     weights = tuple(radius / sum(radii) for radius in radii)
@@ -117,7 +117,7 @@ def run(settings: Settings) -> Result:
             numbers[f"{target.name}_{name}"] = kl[name]
             if math.isfinite(kl[name]):
                 numbers[f"{target.name}_{name}_error"] = error
-        # Where the estimate is zero KL is infinite: how many points of p are there.
+        # Number of points of p where the estimate is zero, so that KL is infinite.
         numbers[f"{target.name}_mfd_share_at_zero"] = float((by_mixture(test) == -math.inf).double().mean())
         numbers[f"{target.name}_weights"] = {
             "true": list(target.weights),
@@ -136,19 +136,19 @@ def run(settings: Settings) -> Result:
 
 
 def weights_of(target: Target, log_density: LogDensity, grid: Grid = GRID) -> list[float]:
-    """The mass that a normalised density has in each part of the target."""
+    """Mass of a normalised density in each part of the target."""
     mass = log_density(grid.points).exp()
     parts = target.part_of(grid.points)
     return [grid.integral(mass * (parts == part)) for part in range(len(target.weights))]
 
 
 def peak(log_density: LogDensity, grid: Grid = GRID) -> float:
-    """The highest density on the grid."""
+    """Highest density on the grid."""
     return float(log_density(grid.points).max().exp())
 
 
 def draw(axes: Axes, log_density: LogDensity, top: float, title: str, grid: Grid = GRID) -> AxesImage:
-    """The density as an image, with colours from 0 to ``top``; x1 goes right, x2 goes up."""
+    """Draw the density as an image, with colours from 0 to ``top``; x1 goes right, x2 goes up."""
     values = log_density(grid.points).exp().reshape(grid.size, grid.size).T
     limits = (-grid.limit, grid.limit) * 2
     axes.set(title=title, xlim=(-11, 11), ylim=(-11, 11))

@@ -1,7 +1,7 @@
-"""Figure 3.2: the mixture Fisher divergence has its minimum at the true proportion, the Fisher divergence has not.
+"""Figure 3.2: the mixture Fisher divergence has its minimum at the true proportion, unlike the Fisher divergence.
 
-By quadrature, as in the thesis, and as it would be used: by score matching over points of p, of which nothing else is
-known.
+By quadrature, as in the thesis, and as in practice: by score matching over points of p, when p is known by samples
+only.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def run(settings: Settings) -> Result:
 
 
 def matched(q: Density, points: Tensor) -> float:
-    """The score matching objective of q over points of p: FD(p || q) but for a constant."""
+    """Score matching objective of q over points of p: FD(p || q) up to a constant."""
     return float(score_matching(q.log_prob, points))
 
 
@@ -108,5 +108,5 @@ def _above_least(values: list[float]) -> list[float]:
 
 
 def _lowest(values: list[float]) -> float:
-    """The proportion with the least divergence."""
+    """Proportion with the lowest divergence."""
     return PROPORTIONS[values.index(min(values))]

@@ -1,7 +1,7 @@
-"""Equations 3.12 to 3.15: the spread Fisher divergence of densities that the Fisher divergence cannot tell apart.
+"""Equations 3.12 to 3.15: the spread Fisher divergence separates densities that the Fisher divergence does not.
 
-Noise on both sides gives disjoint supports a common one, so that the divergence is zero for equal densities only. For
-Gaussians it has a closed form, which stands beside the quadrature.
+Noise on both sides gives disjoint supports a common one, so the divergence is zero for equal densities only. For
+Gaussians it has a closed form, which is compared with the quadrature.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ TRUE, MODEL = 0.2, 0.8
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 DRAWN = (0.5, 1.0, 2.0)
 PROPORTIONS = [step / 20 for step in range(1, 20)]
-# Two Gaussians, mean and deviation, for the closed form.
+# Mean and deviation of two Gaussians for the closed form.
 FIRST, SECOND = (0.0, 1.0), (1.0, 2.0)
 
 
 def gaussian_spread_fisher(first: tuple[float, float], second: tuple[float, float], scale: float) -> float:
-    """The spread FD of two Gaussians, each its mean and deviation, in closed form.
+    """Spread FD of two Gaussians, each given by mean and deviation, in closed form.
 
-    With noise they are N(a, A) and N(b, B), A and B their variances, and under the first
-    E ((x - b) / B - (x - a) / A)^2 / 2 = (A (1 / B - 1 / A)^2 + (a - b)^2 / B^2) / 2.
+    With noise they are N(a, A) and N(b, B), A and B their variances, and under the first E ((x - b) / B - (x - a) /
+    A)^2 / 2 = (A (1 / B - 1 / A)^2 + (a - b)^2 / B^2) / 2.
     """
     (a, deviation_a), (b, deviation_b) = first, second
     var_a, var_b = deviation_a**2 + scale**2, deviation_b**2 + scale**2
@@ -85,7 +85,7 @@ def run(settings: Settings) -> Result:
 
 
 def matching_error(grid: Grid, scale: float) -> float:
-    """How far equation 3.15 with its constant is from 3.14, for the two Gaussians, by points of a quadrature.
+    """Error of equation 3.15 with its constant against 3.14, for the two Gaussians, by quadrature.
 
     The constant is E |score of p~|^2 / 2, that is 1 / (2 variance) for a Gaussian.
     """

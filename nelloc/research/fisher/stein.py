@@ -1,4 +1,4 @@
-"""The kernel Stein discrepancy (thesis B.1.4), with the inverse multiquadric kernel (1 + |x - y|^2 / width^2)^(-1/2).
+"""Kernel Stein discrepancy (thesis B.1.4), with the inverse multiquadric kernel (1 + |x - y|^2 / width^2)^(-1/2).
 
 KSD^2(p, q) = E_{x, y ~ p} u_q(x, y), where u_q needs only the score of q; it is small for samples of p that fit q.
 """
@@ -12,7 +12,7 @@ from nelloc.research.fisher.divergences import Grid, score
 
 
 def stein_kernel(points: Tensor, scores: Tensor, width: float) -> Tensor:
-    """u_q(x, y) for all pairs (n, n) of points (n, d), where q has the ``scores`` (n, d).
+    """Kernel u_q(x, y) for all pairs (n, n) of points (n, d), where q has the ``scores`` (n, d).
 
     u = s(x).s(y) k + s(x).grad_y k + s(y).grad_x k + trace grad_x grad_y k.
     """
@@ -35,7 +35,7 @@ def kernel_stein_discrepancy(p: Density, q: Density, grid: Grid, width: float = 
 
 
 def estimated_stein_discrepancy(points: Tensor, q: Density, width: float = 1.0) -> float:
-    """The unbiased estimate of KSD^2(p, q) from ``points`` (n, d) of p: the mean over pairs of two different ones."""
+    """Unbiased estimate of KSD^2(p, q) from ``points`` (n, d) of p: the mean over pairs of distinct points."""
     kernel = stein_kernel(points, score(q.log_prob)(points), width)
     count = len(points)
     return float((kernel.sum() - kernel.diagonal().sum()) / (count * (count - 1)))

@@ -27,7 +27,7 @@ def run(settings: Settings) -> Result:
         plain.append(kernel_stein_discrepancy(p, q, grid))
         bridged.append(kernel_stein_discrepancy(Bridged(p, bridge, BETA), Bridged(q, bridge, BETA), grid))
         settings.progress.advance()
-    # The same from points, as a goodness of fit test has it; beside it a q that is merely shifted, which KSD does see.
+    # The same from points, as in a goodness-of-fit test; and a q that is merely shifted, which KSD detects.
     points = p.sample(torch.Size((settings.choose(2000, 4000),)))
     shifted = points + SHIFT
 

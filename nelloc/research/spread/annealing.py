@@ -1,9 +1,9 @@
-"""Noise in the model alone is inconsistent, and annealing it does not heal that (thesis eq. 2.9, Figure A.1).
+"""Noise in the model alone is inconsistent, and annealing does not heal that (thesis eq. 2.9, Figure A.1).
 
-Data lie on a plane in five dimensions, x = W z. The most likely N(0, W W^T + variance I) takes the noise's variance
-from the data's; the spread estimate does not. If EM runs while the model's noise is annealed to nothing, its steps
-shrink with the noise (z is then known exactly, and W stays as it is), so the weights freeze on the way: the error falls
-like one over the number of steps, where that of spread EM, at a fixed noise, falls exponentially.
+Data lie on a plane in five dimensions, x = W z. The most likely N(0, W W^T + variance I) subtracts the noise's variance
+from the data's; the spread estimate does not. If EM runs while the model's noise is annealed to zero, its steps shrink
+with the noise (z is then known exactly, and W does not change), so the weights freeze on the way: the error falls like
+one over the number of steps, while that of spread EM, at fixed noise, falls exponentially.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def run(settings: Settings) -> Result:
 
 
 def scaled_objective(squares: Tensor, variance: float) -> Tensor:
-    """The expected log-likelihood times the noise's variance, but for constants, for a line of unit length (eq. A.4).
+    """Expected log-likelihood times the noise's variance, up to constants, for a line of unit length (eq. A.4).
 
     ``squares`` are the squared lengths of the model's line, which has the data's direction.
     """
@@ -106,7 +106,7 @@ def plane(count: int) -> Tensor:
 
 
 def annealed_em(start: Tensor, data: Tensor, length: int) -> list[Tensor]:
-    """The weights after each step of EM with noise in the model alone, annealed geometrically."""
+    """Weights after each step of EM with noise in the model alone, annealed geometrically."""
     factor = (END_VARIANCE / START_VARIANCE) ** (1 / length)
     found, variance = [start], START_VARIANCE
     for _ in range(length):
@@ -116,5 +116,5 @@ def annealed_em(start: Tensor, data: Tensor, length: int) -> list[Tensor]:
 
 
 def _leading(weights: Tensor) -> Tensor:
-    """The largest variance of W z in any direction."""
+    """Largest variance of W z in any direction."""
     return principal_components(weights)[0][0] ** 2

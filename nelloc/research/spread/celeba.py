@@ -1,9 +1,9 @@
-"""The delta-VAE on CelebA at 64 x 64 with fixed and with learned noise (thesis 2.4.2, Figure 2.7, Table 2.1, A.7).
+"""Delta-VAE on CelebA at 64 x 64 with fixed and with learned noise (thesis 2.4.2, Figure 2.7, Table 2.1, A.7).
 
 The learned noise is N(y; f(x), 0.5^2 I) with f(x) = x + h(x), h a single contractive convolution. Fixed and learned
-noise share their first epochs; then f and the model take steps in turn. A VAE with likelihood N(x; g(z), 0.5 I) stands
-beside them, as in Table 2.1. The Frechet distance is taken on the leading principal components of the training images,
-not on Inception features, and cannot be compared with FID.
+noise share their first epochs; then f and the model take steps in turn. A VAE with likelihood N(x; g(z), 0.5 I) is
+trained for comparison, as in Table 2.1. The Frechet distance is taken on the leading principal components of the
+training images, not on Inception features, and cannot be compared with FID.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TITLES = {"vae": "VAE", "fixed": "delta-VAE, fixed spread", "learned": "delta-VA
 
 
 def vae_elbo(model: DeltaVAE, x: Tensor) -> Tensor:
-    """The ordinary ELBO with the likelihood N(x; g(z), 0.5 I) (thesis 2.5.3.2)."""
+    """Ordinary ELBO with the likelihood N(x; g(z), 0.5 I) (thesis 2.5.3.2)."""
     mean, deviation = model.encode(x)
     z = mean + deviation * torch.randn_like(mean)
     return gaussian_noise(VAE_VARIANCE**0.5)(model.decode(z)).log_prob(x) - kl_to_standard_normal(mean, deviation)
@@ -118,19 +118,19 @@ def run(settings: Settings) -> Result:
 
 
 def mirrored(images: Tensor) -> Tensor:
-    """The flattened images, left and right exchanged."""
+    """Mirror flattened images left to right."""
     return images.reshape(-1, CHANNELS, SIDE, SIDE).flip(-1).flatten(1)
 
 
 def principal_features(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean (D,) and the COMPONENTS leading principal directions (D, COMPONENTS) of images (N, D)."""
+    """Mean (D,) and the COMPONENTS leading principal directions (D, COMPONENTS) of images (N, D)."""
     centre = x.mean(0)
     _, _, directions = torch.svd_lowrank(x - centre, COMPONENTS + 16, niter=4)
     return centre, directions[:, :COMPONENTS]
 
 
 def show(panel: Axes, images: Tensor, title: str, columns: int = 8) -> None:
-    """Flattened images in [0, 1] as rows of ``columns``."""
+    """Draw flattened images in [0, 1] as rows of ``columns``."""
     rows = len(images) // columns
     grid = images.reshape(rows, columns, CHANNELS, SIDE, SIDE).permute(0, 3, 1, 4, 2)
     panel.imshow(grid.reshape(rows * SIDE, columns * SIDE, CHANNELS).clamp(0, 1).numpy())

@@ -1,4 +1,4 @@
-"""The delta-VAE: a generator x = g(z) without noise of its own, trained with the spread ELBO (thesis eq. 2.28-2.34)."""
+"""Delta-VAE: a generator x = g(z) without noise of its own, trained with the spread ELBO (thesis eq. 2.28-2.34)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
-from nelloc.research.experiment import Progress, Settings
+from nelloc.research.experiment import Settings
 from nelloc.research.spread.elbo import spread_elbo
 from nelloc.research.spread.learned import TransformedNoise
 from nelloc.research.spread.noise import Noise
@@ -25,7 +26,7 @@ Bound = Callable[["DeltaVAE", Tensor], Tensor]
 
 
 class DeltaVAE(nn.Module):
-    """An encoder of ``latent`` outputs and a decoder; points are images flattened to (N, D), with values in [0, 1].
+    """Encoder of ``latent`` outputs and decoder; points are images flattened to (N, D), with values in [0, 1].
 
     q(z | y) is N(mean(y), deviation^2 I) with one learned deviation for all (thesis A.6).
     """
@@ -46,13 +47,13 @@ class DeltaVAE(nn.Module):
 
     @torch.no_grad()
     def sample(self, count: int) -> Tensor:
-        """Points g(z), (count, D): those of the model, without spread noise."""
+        """Draw points g(z), (count, D), from the model, without spread noise."""
         self.eval()
         return torch.cat([self.decode(torch.randn(min(500, count - at), self.latent)) for at in range(0, count, 500)])
 
 
 def dense_vae(dimensions: int, width: int, latent: int) -> DeltaVAE:
-    """Three hidden layers on each side (thesis A.6)."""
+    """Model with three hidden layers on each side (thesis A.6)."""
 
     def layers(inputs: int, outputs: int) -> nn.Sequential:
         hidden: list[nn.Module] = []
@@ -64,10 +65,11 @@ def dense_vae(dimensions: int, width: int, latent: int) -> DeltaVAE:
 
 
 def convolutional_vae(channels: int, size: int, width: int, latent: int) -> DeltaVAE:
-    """Four 5 x 5 convolutions on each side, with batch normalisation (thesis A.7); ``size`` is a multiple of 16.
+    """Model with four 5 x 5 convolutions on each side, with batch normalisation (thesis A.7).
 
-    All halve or double the picture but the last of the decoder. The encoder has ``width`` filters and twice as many in
-    each next layer. The decoder begins with pictures of an eighth of the size; the thesis's 10 x 10 would make 80 x 80.
+    ``size`` is a multiple of 16. All layers halve or double the picture except the last of the decoder. The encoder has
+    ``width`` filters and twice as many in each next layer. The decoder starts with pictures of an eighth of the size;
+    the thesis's 10 x 10 would make 80 x 80.
     """
     widths = [channels, width, 2 * width, 4 * width, 8 * width]
     encoder: list[nn.Module] = [nn.Unflatten(-1, (channels, size, size))]
@@ -83,16 +85,16 @@ def convolutional_vae(channels: int, size: int, width: int, latent: int) -> Delt
 
 
 def with_noise(noise: Noise) -> Bound:
-    """The spread ELBO with this noise."""
+    """Spread ELBO with this noise, as a bound."""
     return lambda model, x: spread_elbo(x, noise, model.encode, model.decode)
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a model is trained with Adam, and noise, if any, at ``noise_rate``.
+    """Training settings of a model with Adam, and of the noise, if learned, at ``noise_rate``.
 
-    "together" takes a step of both on each batch; "alternating" takes that of the noise first, and the model sees the
-    batch with the noise as it is then (thesis A.7); "interleaved" trains noise alone for ``noise_epochs`` after every
+    "together" takes a step of both on each batch; "alternating" takes the step of the noise first, and the model sees
+    the batch with the updated noise (thesis A.7); "interleaved" trains the noise alone for ``noise_epochs`` after every
     ``model_epochs`` of the model alone (A.6). The model's rate falls by ``decay`` every ``decay_steps`` steps.
     """
 
@@ -116,12 +118,12 @@ def train(
     noise: nn.Module | None = None,
     progress: Progress | None = None,
 ) -> list[float]:
-    """Maximise the bound over the model; returns its mean in nats over each epoch.
+    """Maximise the bound over the model; return its mean in nats over each epoch.
 
     The parameters of ``noise``, if given, are trained to minimise the bound, that is, to maximise the spread KL (thesis
-    2.4): its other term, the negative entropy of the spread data, is a constant, that of the noise
-    and log N, as long as N data are many deviations of the noise from each other. ``images`` are uint8 (N, D). Raises
-    NellocError if there is no batch of them, or if the bound is no longer a number.
+    2.4): its other term, the negative entropy of the spread data, is a constant, that of the noise and log N, as long
+    as N data are many deviations of the noise from each other. ``images`` are uint8 (N, D). Raises NellocError if they
+    do not fill a batch, or if the bound becomes NaN.
     """
     progress = progress or Progress()
     if len(images) < training.batch:
@@ -176,9 +178,9 @@ def train_kept(
     training: Training,
     noise: nn.Module | None = None,
 ) -> list[float]:
-    """``train`` as a stage of its own: what an interrupted run has finished is found again, to the bit.
+    """Run ``train`` as a stage: the result of an interrupted run is loaded, bit for bit.
 
-    Training begins with the random numbers of now, and what follows goes on from its last ones.
+    Training starts from the current state of the random generator, and later code continues from its final state.
     """
     start = torch.get_rng_state()
     parts = {"model": model} if noise is None else {"model": model, "noise": noise}
@@ -204,7 +206,7 @@ def train_kept(
 
 
 def batches(images: Tensor, batch: int) -> Iterator[Tensor]:
-    """The images in random order, scaled to [0, 1]; the last ones that do not fill a batch are left out."""
+    """Yield the images in random order, scaled to [0, 1]; a last incomplete batch is left out."""
     order = torch.randperm(len(images))
     for at in range(0, len(images) // batch * batch, batch):
         yield cast(Tensor, images[order[at : at + batch]]).float() / 255

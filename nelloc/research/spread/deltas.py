@@ -1,7 +1,7 @@
 """Two deltas: spread KL grows with their distance, other divergences do not (Figure 2.2, eq. 2.21, A.4).
 
-Not any noise will do: where its characteristic function is zero, it takes away what distributions differ in (the
-condition before eq. 2.16). Of two densities that differ only there, noise without high frequencies makes one.
+Not every noise is valid: where its characteristic function is zero, it removes differences of distributions (the
+condition before eq. 2.16). Two densities that differ only there become equal under noise without high frequencies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from nelloc.research.spread.noise import (
 VARIANCE = 0.5
 LAPLACE_SCALE = (VARIANCE / 2) ** 0.5  # of the same variance
 CUTOFF = 3.0
-CELLS = 60  # of the grid on which the mixture divergence is taken: one for 0.1 of distance
+CELLS = 60  # points of the grid for the mixture divergence: one for 0.1 of distance
 SAMPLES = 100_000
 
 
@@ -106,16 +106,16 @@ def run(settings: Settings) -> Result:
 
 
 def twin_densities(grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Two densities K(y) (1 +- cos(w y)) on the ``grid``, of the band-limited noise's own density K.
+    """Two densities K(y) (1 +- cos(w y)) on the ``grid``, where K is the density of the band-limited noise.
 
-    The cosine moves K's frequencies, at most CUTOFF, to those around w = 2.2 CUTOFF, at which alone they differ.
+    The cosine moves K's frequencies, at most CUTOFF, to those around w = 2.2 CUTOFF, where alone they differ.
     """
     kernel, ripple = band_limited_density(grid, CUTOFF), torch.cos(2.2 * CUTOFF * grid)
     return kernel * (1 + ripple), kernel * (1 - ripple)
 
 
 def after_noise(density: Tensor, noise: Tensor, step: float) -> Tensor:
-    """The convolution of two densities on the same grid about zero, of an odd number of points ``step`` apart."""
+    """Convolve two densities on the same grid about zero, of an odd number of points ``step`` apart."""
     size = 2 * len(density)
     both = torch.fft.irfft(torch.fft.rfft(density, size) * torch.fft.rfft(noise, size), size) * step
     middle = len(density) // 2
@@ -146,7 +146,7 @@ def _draw_twins(panel: Axes) -> dict[str, float]:
 
 
 def _estimate(noise: Noise, distance: float) -> Tensor:
-    """The spread KL of deltas at 0 and at ``distance``, from samples."""
+    """Spread KL of deltas at 0 and at ``distance``, from samples."""
     first, second = (noise(torch.tensor([at], dtype=torch.float64)) for at in (0.0, distance))
     y = first.sample((SAMPLES,))
     return (first.log_prob(y) - second.log_prob(y)).mean()

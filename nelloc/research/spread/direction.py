@@ -1,7 +1,7 @@
-"""The noise that tells two linear subspaces apart best lies along them (thesis 2.4.1, Figure 2.3).
+"""The noise that separates two linear subspaces best lies along them (thesis 2.4.1, Figure 2.3).
 
 P = N(a, A A^T) and Q = N(b, B B^T) live on two lines in the plane. Noise of a fixed entropy, strong in one direction,
-is turned by gradient ascent on the spread KL.
+is rotated by gradient ascent on the spread KL.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ LEARNING_RATE, STEPS = 0.02, 400
 
 @dataclass(frozen=True)
 class Line:
-    """A Gaussian on a line in the plane: its mean, and its deviation with direction."""
+    """Gaussian on a line in the plane: its mean, and its deviation with direction."""
 
     mean: Tensor
     along: Tensor
 
     @property
     def covariance(self) -> Tensor:
+        """Covariance (2, 2), of rank 1."""
         return torch.outer(self.along, self.along)
 
     @property
     def angle(self) -> float:
-        """In degrees, from 0 to 180."""
+        """Angle in degrees, from 0 to 180."""
         return math.degrees(math.atan2(float(self.along[1]), float(self.along[0]))) % 180
 
 
@@ -102,7 +103,7 @@ def spread_kl(p: Line, q: Line, noise: Tensor) -> Tensor:
 
 
 def covariance_at(degrees: float) -> Tensor:
-    """The noise's covariance with its strong direction at this angle."""
+    """Covariance of the noise with its strong direction at this angle."""
     direction = _vector(math.cos(math.radians(degrees)), math.sin(math.radians(degrees)))
     return DEVIATION**2 * torch.eye(2, dtype=torch.float64) + STRENGTH**2 * torch.outer(direction, direction)
 
@@ -117,6 +118,6 @@ def _angle(noise: LowRankNoise) -> float:
 
 
 def _ellipse(centre: Tensor, degrees: float, colour: str) -> Ellipse:
-    """One deviation of the noise around a point."""
+    """Contour of one deviation of the noise around a point."""
     width, height = 2 * math.hypot(DEVIATION, STRENGTH), 2 * DEVIATION
     return Ellipse(tuple(centre.tolist()), width, height, angle=degrees, color=colour, alpha=0.3)

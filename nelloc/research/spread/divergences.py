@@ -39,8 +39,8 @@ def spread_kl_of_deltas_laplace(distance: Tensor, scale: float) -> Tensor:
 def mixture_kl(p: Tensor, q: Tensor, noise: Tensor, weight: float) -> Tensor:
     """KL(w P + (1 - w) N || w Q + (1 - w) N) of probability vectors: the mixture divergence (thesis A.4).
 
-    It is zero only for P = Q, and finite wherever N has full support. But it does not see how far apart P and Q are:
-    for two disjoint ones it depends on N alone, and for densities whose peaks become sharper it diverges.
+    It is zero only for P = Q, and finite wherever N has full support. But it does not depend on the distance of P and
+    Q: for two disjoint ones it depends on N alone, and for densities whose peaks become sharper it diverges.
     """
     left = weight * p + (1 - weight) * noise
     right = weight * q + (1 - weight) * noise

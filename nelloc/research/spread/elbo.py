@@ -1,11 +1,11 @@
 """The evidence lower bound, and the spread evidence lower bound for generators without noise of their own.
 
-For a generator x = g(z), z ~ N(0, I), the spread model is p~(y) = E_z p(y | g(z)), with the noise p(y | x) that the
-data get too. Maximising E_x E_y|x log p~(y) minimises the spread KL (thesis eq. 2.23); the bound replaces log p~(y) by
+For a generator x = g(z), z ~ N(0, I), the spread model is p~(y) = E_z p(y | g(z)), with the same noise p(y | x) as the
+data. Maximising E_x E_y|x log p~(y) minimises the spread KL (thesis eq. 2.23); the bound replaces log p~(y) by
 
     E_q(z|y) log p(y | g(z)) - KL(q(z | y) || p(z))                                            (thesis eq. 2.28-2.34)
 
-The encoder must see y. One that sees x gives a bound too, but with it the noise drops out of the data term, which
+The encoder must see y. An encoder of x gives a bound too, but with it the noise drops out of the data term, which
 becomes that of a generator with noise in the model only: the inconsistent estimate of thesis eq. 2.9.
 """
 
@@ -31,7 +31,7 @@ def kl_to_standard_normal(mean: Tensor, deviation: Tensor) -> Tensor:
 
 
 def spread_elbo(x: Tensor, noise: Noise, encode: Encoder, decode: Decoder) -> Tensor:
-    """An unbiased estimate of the spread bound in nats for each point, from one y and one z (thesis eq. 2.28-2.34).
+    """Unbiased estimate of the spread bound in nats for each point, from one y and one z (thesis eq. 2.28-2.34).
 
     ``x`` is (N, D); ``encode`` gives means and deviations (N, latent) of q(z | y), ``decode`` the points g(z), (N, D).
     """
@@ -42,15 +42,15 @@ def spread_elbo(x: Tensor, noise: Noise, encode: Encoder, decode: Decoder) -> Te
 
 
 def spread_elbo_gaussian(x: Tensor, deviation: float, encode: Encoder, decode: Decoder) -> Tensor:
-    """The same expectation for Gaussian noise, with what can be integrated integrated: it varies less.
+    """Same expectation for Gaussian noise, with lower variance by integrating analytically where possible.
 
     With y = x + deviation e and g = g(z), z ~ q(z | y):
 
         |y - g|^2 = |x - g|^2 + 2 deviation e.(x - g) + deviation^2 |e|^2
 
     Over e, the last term has the mean deviation^2 D, and e.x the mean 0. So has e.g' for a g' that does not depend on
-    e; we take what the mean of q(z | x) gives, which is near g. The noise then enters only through e.(g - g'), so value
-    and gradients vary less, for a second pass through encoder and decoder.
+    e; we take g at the mean of q(z | x), which is near g. The noise then enters only through e.(g - g'), so value and
+    gradients vary less, for a second pass through encoder and decoder.
     """
     noise = torch.randn_like(x)
     latent_mean, latent_deviation = encode(x + deviation * noise)
@@ -63,7 +63,7 @@ def spread_elbo_gaussian(x: Tensor, deviation: float, encode: Encoder, decode: D
 
 
 def two_component_elbo(x: Tensor, logits: Tensor, means: Tensor, variances: Tensor, spread_variance: float) -> Tensor:
-    """The bound of a Gauss-VAE with a fair binary z, summed over both values of z (thesis eq. 2.47-2.48).
+    """Bound of a Gauss-VAE with a fair binary z, summed over both values of z (thesis eq. 2.47-2.48).
 
     p(x | z) = N(means[z], diag(variances[z]) + spread_variance I), q(z = 1 | x) = sigmoid(logits); ``x`` is (N, D),
     ``means`` and ``variances`` are (2, D). With ``spread_variance`` zero it is the ordinary ELBO of x; else x must have

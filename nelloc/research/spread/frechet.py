@@ -1,4 +1,4 @@
-"""The Frechet distance between Gaussians fitted to two sets of features (the formula of FID, with any features)."""
+"""Frechet distance between Gaussians fitted to two sets of features (the formula of FID, with any features)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the means and covariances of features (N, D) and (M, D).
+    """Distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of features (N, D) and (M, D), by means and covariances.
 
     In the square of the features' unit. Covariances divide by N - 1, as usual for FID (Heusel et al., 2017). It is
     biased upwards for few points, so compare only sets of equal sizes.

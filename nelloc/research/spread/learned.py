@@ -1,4 +1,4 @@
-"""Spread noise with parameters, to be learned by maximising the spread divergence (thesis 2.4)."""
+"""Spread noise with parameters, learned by maximising the spread divergence (thesis 2.4)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.distributions import Independent, LowRankMultivariateNormal, Normal
 class LowRankNoise(nn.Module):
     """Gaussian noise of covariance deviation^2 I + strength^2 Q Q^T, with learned orthonormal Q (thesis 2.4.1).
 
-    Q is (dimensions, rank). Only the directions of the ``rank`` strong components are learned, so the entropy stays the
-    same. Without such a bound the largest divergence would be that of no noise, as noise can only lower one.
+    Q is (dimensions, rank). Only the directions of the ``rank`` strong components are learned, so the entropy does not
+    change. Without such a bound the largest divergence would be that of no noise, since noise can only lower it.
     """
 
     def __init__(self, dimensions: int, rank: int, deviation: float, strength: float) -> None:
@@ -23,28 +23,28 @@ class LowRankNoise(nn.Module):
         self.basis = nn.Parameter(torch.randn(dimensions, rank))
 
     def directions(self) -> Tensor:
-        """Q: an orthonormal basis of the span of the parameters."""
+        """Matrix Q: an orthonormal basis of the span of the parameters."""
         return torch.linalg.qr(self.basis).Q
 
     def covariance(self) -> Tensor:
-        """The covariance, (dimensions, dimensions)."""
+        """Covariance (dimensions, dimensions)."""
         directions = self.directions()
         identity = torch.eye(len(directions), dtype=directions.dtype)
         return self.deviation**2 * identity + self.strength**2 * directions @ directions.T
 
     def forward(self, x: Tensor) -> LowRankMultivariateNormal:
-        """The noise p(y | x) of points (..., dimensions): batch shape (...), event shape (dimensions,)."""
+        """Noise p(y | x) of points (..., dimensions): batch shape (...), event shape (dimensions,)."""
         variance = torch.full((x.shape[-1],), self.deviation**2, dtype=x.dtype)
         return LowRankMultivariateNormal(x, self.strength * self.directions(), variance)
 
 
 def isotropic_deviation(deviation: float, strength: float, rank: int, dimensions: int) -> float:
-    """The deviation of isotropic Gaussian noise with the same entropy as ``LowRankNoise`` of these settings."""
+    """Deviation of isotropic Gaussian noise with the same entropy as ``LowRankNoise`` of these settings."""
     return deviation * math.exp(rank / (2 * dimensions) * math.log1p((strength / deviation) ** 2))
 
 
 class ContractiveConvolution(nn.Module):
-    """A 3 x 3 convolution divided by its operator norm where that exceeds ``bound`` (Behrmann et al., 2019).
+    """3 x 3 convolution divided by its operator norm if that exceeds ``bound`` (Behrmann et al., 2019).
 
     The norm is that of the linear map from images to images, found by power iteration with the convolution and its
     transpose; the norm of the reshaped kernel, as in torch.nn.utils, is another number.
@@ -63,23 +63,24 @@ class ContractiveConvolution(nn.Module):
 
     @torch.no_grad()
     def iterate(self, count: int) -> None:
-        """Bring the estimate of the leading singular vector nearer; to be called whenever the weights have changed."""
+        """Improve the estimate of the leading singular vector; call it after each change of the weights."""
         for _ in range(count):
             v = F.conv2d(self.u, self.weight, padding=1)
             u = F.conv_transpose2d(v, self.weight, padding=1)
             self.u = u / torch.linalg.vector_norm(u).clamp(min=1e-12)
 
     def norm(self) -> Tensor:
-        """The estimated operator norm, never above the true one."""
+        """Estimated operator norm, never above the true one."""
         return torch.linalg.vector_norm(F.conv2d(self.u, self.weight, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve images (N, channels, height, width)."""
         weight = self.weight * (self.bound / self.norm()).clamp(max=1)
         return F.conv2d(x, weight, self.bias, padding=1)
 
 
 class InvertibleResidual(nn.Module):
-    """f(x) = x + h(x) of images, with h of Lipschitz constant at most ``bound`` < 1, so that f has an inverse."""
+    """Map f(x) = x + h(x) of images, with h of Lipschitz constant at most ``bound`` < 1, so that f has an inverse."""
 
     def __init__(self, channels: int, width: int, size: int, bound: float) -> None:
         super().__init__()
@@ -90,15 +91,16 @@ class InvertibleResidual(nn.Module):
             self.second.weight.mul_(0.1)  # start near the identity
 
     def residual(self, x: Tensor) -> Tensor:
-        """h(x) of images (N, channels, size, size), of the same shape."""
+        """Compute h(x) of images (N, channels, size, size), of the same shape."""
         return self.second(F.elu(self.first(x)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute f(x)."""
         return x + self.residual(x)
 
     @torch.no_grad()
     def invert(self, y: Tensor, steps: int = 100) -> Tensor:
-        """x with f(x) = y, by the fixed-point iteration x <- y - h(x); the error shrinks by ``bound`` at each step."""
+        """Solve f(x) = y by the fixed-point iteration x <- y - h(x); the error shrinks by ``bound`` at each step."""
         x = y
         for _ in range(steps):
             x = y - self.residual(x)
@@ -106,7 +108,7 @@ class InvertibleResidual(nn.Module):
 
 
 class LinearResidual(nn.Module):
-    """f(x) = x + h(x) of images with one 3 x 3 convolution h of operator norm at most ``bound`` < 1 (thesis A.7).
+    """Map f(x) = x + h(x) of images with one 3 x 3 convolution h of operator norm at most ``bound`` < 1 (A.7).
 
     The thesis divides the kernel by the spectral norm of its matrix, which does not bound that of the convolution.
     """
@@ -115,14 +117,15 @@ class LinearResidual(nn.Module):
         super().__init__()
         self.residual = ContractiveConvolution(channels, channels, size, bound)
         with torch.no_grad():
-            self.residual.weight.mul_(0.1)  # start near the identity, which the model was trained with
+            self.residual.weight.mul_(0.1)  # start near the identity, with which the model was trained
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute f(x)."""
         return x + self.residual(x)
 
     @torch.no_grad()
     def invert(self, y: Tensor, steps: int = 100) -> Tensor:
-        """x with f(x) = y, by the fixed-point iteration x <- y - h(x)."""
+        """Solve f(x) = y by the fixed-point iteration x <- y - h(x)."""
         x = y
         for _ in range(steps):
             x = y - self.residual(x)
@@ -133,8 +136,8 @@ class TransformedNoise(nn.Module):
     """Spread noise N(y; f(x), deviation^2 I) with a learned, invertible f of images (thesis 2.4.2, A.7).
 
     f is a chain of invertible residual blocks, or, without ``blocks``, a single convolution as in A.7. Being injective
-    it keeps the noise valid, and its Lipschitz constant is at most (1 + bound)^blocks, without which the divergence
-    could be made as large as one likes. Points are images flattened to (..., channels * size * size).
+    it keeps the noise valid, and its Lipschitz constant is at most (1 + bound)^blocks; without a bound the divergence
+    could become arbitrarily large. Points are images flattened to (..., channels * size * size).
     """
 
     def __init__(
@@ -147,23 +150,23 @@ class TransformedNoise(nn.Module):
             self.blocks.append(LinearResidual(channels, size, bound))
 
     def iterate(self, count: int) -> None:
-        """Follow a change of the weights with the estimated norms, by ``count`` power iterations."""
+        """Update the estimated norms after a change of the weights, by ``count`` power iterations."""
         for layer in self.layers():
             layer.iterate(count)
 
     def layers(self) -> list[ContractiveConvolution]:
-        """The convolutions of f."""
+        """Convolutions of f."""
         return [module for module in self.modules() if isinstance(module, ContractiveConvolution)]
 
     def mean(self, x: Tensor) -> Tensor:
-        """f(x), flattened like ``x``."""
+        """Compute f(x), flattened like ``x``."""
         images = x.reshape(-1, *self.shape)
         for block in self.blocks:
             images = block(images)
         return images.reshape(x.shape)
 
     def invert(self, y: Tensor) -> Tensor:
-        """x with f(x) = y."""
+        """Solve f(x) = y for x."""
         images = y.reshape(-1, *self.shape)
         for block in reversed(self.blocks):
             assert isinstance(block, InvertibleResidual | LinearResidual)
@@ -171,4 +174,5 @@ class TransformedNoise(nn.Module):
         return images.reshape(y.shape)
 
     def forward(self, x: Tensor) -> Independent:
+        """Noise p(y | x) of points (..., channels * size * size)."""
         return Independent(Normal(self.mean(x), self.deviation), 1)

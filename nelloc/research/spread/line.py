@@ -1,12 +1,12 @@
-"""A Gauss-VAE on two Gaussians along a line of the plane, by the ELBO and the spread ELBO (Figures 2.4 and 2.5).
+"""Gauss-VAE on two Gaussians along a line of the plane, by the ELBO and the spread ELBO (Figures 2.4 and 2.5).
 
 Data are x = (a, 0) with a ~ N(+-1, 0.1), 0.1 being the variance, each sign with probability 1/2. The model can be
-exactly that: z is binary, p(x | z) a Gaussian whose mean and variances are learned, q(z | x) a learned probability
-(thesis eq. 2.47-2.48). But x2 has no variance, so the likelihood has no upper bound: the ELBO rises as long as the
-model's variance of x2 falls, whatever x1 is like, and its gradient along x2 grows without limit. The spread ELBO, with
-noise in data and model, is bounded. As training may go well by luck, many models are trained at once, each from its
-own start. Networks and training are those of section 2.5.2; noise in the model only that is annealed is ours, and so
-is, in a full run, 0.1 as the deviation.
+exactly that: z is binary, p(x | z) a Gaussian with learned mean and variances, q(z | x) a learned probability (thesis
+eq. 2.47-2.48). But x2 has no variance, so the likelihood has no upper bound: the ELBO rises as long as the model's
+variance of x2 falls, whatever x1 is like, and its gradient along x2 grows without limit. The spread ELBO, with noise in
+data and model, is bounded. Since training may succeed by chance, many models are trained at once, each from its own
+start. Networks and training are those of section 2.5.2; annealed noise in the model only is ours, and, in a full run,
+0.1 as the deviation as well.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ RUNS = 20
 BATCH, STEPS_PER_EPOCH, EPOCHS = 100, 100, 50  # 5,000 iterations
 HIDDEN, LEARNING_RATE = 16, 1e-3
 SAMPLES = 5000
-# What counts as recovered: the Wasserstein distance of x1 (one wide Gaussian for both is at 0.36), the deviation of x2.
+# Limits of a recovered distribution: Wasserstein distance of x1 (0.36 for one wide Gaussian), deviation of x2.
 RECOVERED, NARROW = 0.15, 0.05
 
 
 @dataclass(frozen=True)
 class Method:
-    """Noise in model and data, as shares of SPREAD_VARIANCE; the model's at a part of the training from 0 to 1."""
+    """Noise in model and data, as shares of SPREAD_VARIANCE; the model's is a function of the time from 0 to 1."""
 
     key: str
     title: str
@@ -53,7 +53,7 @@ METHODS = (
 
 
 class GaussVAE(nn.Module):
-    """p(x | z) and q(z | x) of a binary z, each a small network."""
+    """Model p(x | z) and q(z | x) of a binary z, each a small network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class GaussVAE(nn.Module):
         return out[:, :2], nn.functional.softplus(out[:, 2:])
 
     def forward(self, x: Tensor, noise_variance: float) -> tuple[Tensor, Tensor, Tensor]:
-        """The mean bound of points (N, 2), with this noise in the model, and the components."""
+        """Mean bound of points (N, 2), with this noise in the model, and the components."""
         means, variances = self.components()
         bound = two_component_elbo(x, self.encoder(x)[:, 0], means, variances, noise_variance)
         return bound.mean(), means, variances
@@ -74,9 +74,10 @@ class GaussVAE(nn.Module):
 
 @dataclass(frozen=True)
 class Fits:
-    """RUNS trained models: points of them, (RUNS, SAMPLES, 2), and by epoch and run the bound and how far x1 is off.
+    """Results of RUNS trained models.
 
-    ``losses`` are the negative bounds of each iteration, (iterations, RUNS).
+    Points of them, (RUNS, SAMPLES, 2), and by epoch and run the bound and the error of x1. ``losses`` are the negative
+    bounds of each iteration, (iterations, RUNS).
     """
 
     samples: Tensor
@@ -86,12 +87,12 @@ class Fits:
 
     @property
     def roughness(self) -> Tensor:
-        """The mean change of the loss from one iteration to the next in the second half of the training, by run."""
+        """Mean change of the loss from one iteration to the next in the second half of the training, by run."""
         return self.losses[len(self.losses) // 2 :].diff(dim=0).abs().mean(0)
 
     @property
     def recovered(self) -> Tensor:
-        """The share of the runs that have recovered the distribution of x1, by epoch."""
+        """Share of the runs that have recovered the distribution of x1, by epoch."""
         return (self.distances < RECOVERED).float().mean(1)
 
 
@@ -137,7 +138,7 @@ def run(settings: Settings) -> Result:
 
 
 def draw(*shape: int, deviation: float = DEVIATION) -> Tensor:
-    """Points (..., 2) of the data."""
+    """Draw points (..., 2) of the data."""
     x = torch.zeros(*shape, 2)
     x[..., 0] = 2.0 * torch.randint(2, shape) - 1 + deviation * torch.randn(shape)
     return x
@@ -172,19 +173,19 @@ def fit(method: Method, epochs: int, settings: Settings, deviation: float = DEVI
 
 
 def _all_at_once(template: GaussVAE, noise: float) -> Callable[[dict[str, Tensor], Tensor], tuple[Tensor, ...]]:
-    """The model with the stacked parameters of RUNS models, on the points of each."""
+    """Evaluate the model with the stacked parameters of RUNS models, on the points of each."""
     return vmap(lambda parameters, x: functional_call(template, parameters, (x, noise)))
 
 
 def sample(means: Tensor, variances: Tensor) -> Tensor:
-    """SAMPLES points of each model, (RUNS, SAMPLES, 2), without spread noise, from components (RUNS, 2, 2)."""
+    """Draw SAMPLES points of each model, (RUNS, SAMPLES, 2), without spread noise, from components (RUNS, 2, 2)."""
     z = torch.randint(2, (RUNS, SAMPLES, 1)).expand(-1, -1, 2)
     chosen, spread = (torch.gather(values, 1, z) for values in (means, variances))
     return chosen + spread.sqrt() * torch.randn_like(chosen)
 
 
 def wasserstein(first: Tensor, second: Tensor) -> Tensor:
-    """The Wasserstein-1 distance of sets of as many points on the line, (..., N)."""
+    """Wasserstein-1 distance of sets of equal size on the line, (..., N)."""
     return (first.sort(-1).values - second.sort(-1).values).abs().mean(-1)
 
 
@@ -193,7 +194,7 @@ def _network(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _figure(fits: dict[str, Fits]) -> Figure:
-    """For each method the loss of every iteration and points of the model, of the run in the middle."""
+    """Draw for each method the loss of every iteration, and points of the median run's model."""
     figure = new_figure(13, 8)
     above, scatter = figure.subplots(2, len(METHODS) + 1)
     data = draw(400)
@@ -219,7 +220,7 @@ def _figure(fits: dict[str, Fits]) -> Figure:
 
 
 def _limit(panel: Axes, losses: Tensor) -> None:
-    """Limit a panel to the losses but for the outermost hundredth on each side."""
+    """Limit a panel to the losses without the outermost hundredth on each side."""
     low, high = (float(value) for value in losses.quantile(torch.tensor([0.01, 0.99])))
     margin = 0.1 * (high - low)
     if margin > 0:

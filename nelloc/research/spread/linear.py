@@ -1,8 +1,8 @@
-"""Linear Gaussian generators x = W z, z ~ N(0, I): their maximum of likelihood with noise, and EM for it.
+"""Linear Gaussian generators x = W z, z ~ N(0, I): their maximum likelihood with noise, and EM for it.
 
-One pair of functions serves two estimators, by the covariance they are given. With the data's covariance S, noise is in
-the model only; with S + variance I, in data and model alike, which is the spread maximum likelihood (thesis eq. 2.23)
-with the noise integrated analytically.
+One pair of functions serves two estimators, depending on the covariance. With the data's covariance S, noise is in the
+model only; with S + variance I, in data and model alike, which is the spread maximum likelihood (thesis eq. 2.23) with
+the noise integrated analytically.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from torch import Tensor
 
 
 def covariance(x: Tensor) -> Tensor:
-    """The covariance (D, D) of points (N, D) about zero, divided by N."""
+    """Covariance (D, D) of points (N, D) about zero, divided by N."""
     return x.T @ x / len(x)
 
 
 def spread(covariance: Tensor, variance: float) -> Tensor:
-    """The covariance of the data after Gaussian noise of this ``variance``."""
+    """Covariance of the data after Gaussian noise of this ``variance``."""
     return covariance + variance * torch.eye(len(covariance), dtype=covariance.dtype)
 
 
 def best_weights(covariance: Tensor, variance: float, rank: int) -> Tensor:
-    """W, (D, rank), of the most likely N(0, W W^T + variance I) (Tipping and Bishop, 1999): U (L - variance)^(1/2).
+    """Weights W, (D, rank), of the most likely N(0, W W^T + variance I) (Tipping and Bishop, 1999).
 
-    U and L are the ``rank`` leading eigenvectors and eigenvalues; a direction of less than ``variance`` gets no weight.
-    Given the data's covariance S, W W^T is S *less* the variance on them: inconsistent (thesis eq. 2.9). Given
-    S + variance I, it is S: the principal components themselves (thesis 2.5.1).
+    W = U (L - variance)^(1/2), where U and L are the ``rank`` leading eigenvectors and eigenvalues; a direction of less
+    than ``variance`` gets no weight. Given the data's covariance S, W W^T is S *less* the variance on them:
+    inconsistent (thesis eq. 2.9). Given S + variance I, it is S: the principal components themselves (thesis 2.5.1).
     """
     values, vectors = torch.linalg.eigh(covariance)
     values, vectors = values.flip(0)[:rank], vectors.flip(1)[:, :rank]
@@ -34,7 +34,7 @@ def best_weights(covariance: Tensor, variance: float, rank: int) -> Tensor:
 
 
 def em_step(weights: Tensor, covariance: Tensor, variance: float) -> Tensor:
-    """One step of EM for W, (D, rank), with the expectations over data of this ``covariance`` taken in closed form.
+    """Take one step of EM for W, (D, rank), with closed-form expectations over data of this ``covariance``.
 
     Spread EM (thesis 2.5.1) gets S + variance I here.
     """
@@ -48,14 +48,14 @@ def em_step(weights: Tensor, covariance: Tensor, variance: float) -> Tensor:
 
 
 def principal_components(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The deviations (rank,), largest first, and the directions (D, rank) along which W z varies.
+    """Deviations (rank,), largest first, and the directions (D, rank) along which W z varies.
 
-    W is known only up to a rotation of z, which this takes away.
+    W is known only up to a rotation of z, which this removes.
     """
     directions, deviations, _ = torch.linalg.svd(weights, full_matrices=False)
     return deviations, directions
 
 
 def subspace_distance(first: Tensor, second: Tensor) -> Tensor:
-    """The largest difference between the projections on two subspaces with orthonormal bases (D, rank)."""
+    """Largest difference between the projections on two subspaces with orthonormal bases (D, rank)."""
     return (first @ first.T - second @ second.T).abs().max()

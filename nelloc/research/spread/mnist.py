@@ -1,8 +1,8 @@
-"""The delta-VAE on MNIST with fixed Laplace, fixed Gaussian and learned noise (thesis 2.4.1, Figure 2.6, A.6).
+"""Delta-VAE on MNIST with fixed Laplace, fixed Gaussian and learned noise (thesis 2.4.1, Figure 2.6, A.6).
 
-Laplace and Gaussian noise have the deviation 0.3; the learned covariance is 0.3^2 I and twenty orthonormal directions
-of variance 1 besides, which is the text's u^T u = 1 for a rank of 20. A VAE with as much Gaussian noise in the model
-only stands beside them. The Frechet distance between samples and test images is taken on the last hidden layer of a
+Laplace and Gaussian noise have the deviation 0.3; the learned covariance is 0.3^2 I plus twenty orthonormal directions
+of variance 1, which is the text's u^T u = 1 for a rank of 20. A VAE with the same Gaussian noise in the model only is
+trained for comparison. The Frechet distance between samples and test images is taken on the last hidden layer of a
 classifier trained here; it is not the Inception FID.
 """
 
@@ -38,7 +38,7 @@ SAMPLES, QUICK_IMAGES = 10_000, 10_000
 
 @dataclass(frozen=True)
 class Method:
-    """A bound to train with, and the noise to learn against it, if any."""
+    """Bound to train with, and the noise to learn against it, if any."""
 
     title: str
     bound: Bound
@@ -46,7 +46,7 @@ class Method:
 
 
 def methods() -> dict[str, Method]:
-    """The three noises, and noise in the model only."""
+    """List the three noises, and noise in the model only."""
     learned = LowRankNoise(DIMENSIONS, RANK, DEVIATION, STRENGTH)
     return {
         "laplace": Method("fixed Laplace noise", with_noise(laplace_noise(DEVIATION / 2**0.5))),
@@ -57,7 +57,7 @@ def methods() -> dict[str, Method]:
 
 
 def model_noise_elbo(model: DeltaVAE, x: Tensor) -> Tensor:
-    """The ordinary ELBO with the likelihood N(x; g(z), DEVIATION^2 I)."""
+    """Ordinary ELBO with the likelihood N(x; g(z), DEVIATION^2 I)."""
     mean, deviation = model.encode(x)
     z = mean + deviation * torch.randn_like(mean)
     return gaussian_noise(DEVIATION)(model.decode(z)).log_prob(x) - kl_to_standard_normal(mean, deviation)
@@ -74,7 +74,7 @@ def run(settings: Settings) -> Result:
     noise_rate = settings.choose(QUICK_NOISE_RATE, FULL_NOISE_RATE)
     every = settings.choose(2, 10)
     training = Training(epochs, BATCH, rate, noise_rate, "interleaved", model_epochs=every)
-    # An epoch of an ordinary VAE is where all begin (Figure 2.6).
+    # All start from one epoch of an ordinary VAE (Figure 2.6).
     start = dense_vae(DIMENSIONS, WIDTH, LATENT)
     train_kept(settings, "start", start, images, model_noise_elbo, Training(1, BATCH, rate))
     state = torch.get_rng_state()
@@ -124,7 +124,7 @@ def run(settings: Settings) -> Result:
 
 
 def train_classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Sequential:
-    """A classifier of digits with a hidden layer of FEATURES units before the last."""
+    """Train a classifier of digits with a hidden layer of FEATURES units before the last."""
     network = nn.Sequential(
         nn.Linear(DIMENSIONS, 256), nn.ReLU(), nn.Linear(256, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 10)
     )
@@ -148,7 +148,7 @@ def features(classifier: nn.Sequential, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def bound_variances(model: DeltaVAE, x: Tensor, draws: int = 20) -> tuple[float, float]:
-    """The variance that noise gives to a point's spread ELBO in its plain and in its integrated form, in nats^2."""
+    """Variance by the noise of a point's spread ELBO in its plain and in its integrated form, in nats^2."""
     model.eval()
     noise = gaussian_noise(DEVIATION)
     plain = torch.stack([spread_elbo(x, noise, model.encode, model.decode) for _ in range(draws)])
@@ -157,7 +157,7 @@ def bound_variances(model: DeltaVAE, x: Tensor, draws: int = 20) -> tuple[float,
 
 
 def show(panel: Axes, images: Tensor, title: str) -> None:
-    """100 images of digits as 10 rows of 10."""
+    """Draw 100 images of digits as 10 rows of 10."""
     grid = images.reshape(10, 10, SIDE, SIDE).permute(0, 2, 1, 3).reshape(10 * SIDE, 10 * SIDE)
     panel.imshow(grid.numpy(), cmap="gray", vmin=0, vmax=1)
     panel.set_title(title)

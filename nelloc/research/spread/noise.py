@@ -1,7 +1,7 @@
-"""Spread noise p(y | x): what is added to data and model alike, and when it tells all distributions apart.
+"""Spread noise p(y | x), added to data and model alike, and the condition under which it keeps distributions apart.
 
 A noise here is a function from points x, shape (..., D), to a torch distribution over y with the batch shape (...) and
-the event shape (D,). Its parameters can be learned where it is a module (see `learned.py`).
+the event shape (D,). Its parameters can be learned if it is a module (see `learned.py`).
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ def laplace_noise(scale: float) -> Noise:
 
 
 def gaussian_transform(frequency: Tensor, deviation: float) -> Tensor:
-    """The characteristic function of one-dimensional Gaussian noise, positive everywhere (thesis eq. 2.16)."""
+    """Characteristic function of one-dimensional Gaussian noise, positive everywhere (thesis eq. 2.16)."""
     return torch.exp(-0.5 * (deviation * frequency) ** 2)
 
 
 def laplace_transform(frequency: Tensor, scale: float) -> Tensor:
-    """The characteristic function of one-dimensional Laplace noise, positive everywhere (thesis eq. 2.17)."""
+    """Characteristic function of one-dimensional Laplace noise, positive everywhere (thesis eq. 2.17)."""
     return 1 / (1 + (scale * frequency) ** 2)
 
 
 def band_limited_density(offset: Tensor, cutoff: float) -> Tensor:
-    """The density (1 - cos(cutoff t)) / (pi cutoff t^2) of one-dimensional noise that is *not* valid (thesis 2.2)."""
+    """Density (1 - cos(cutoff t)) / (pi cutoff t^2) of one-dimensional noise that is *not* valid (thesis 2.2)."""
     # sinc(s) = sin(pi s) / (pi s), and 1 - cos a = 2 sin^2(a / 2)
     return cutoff / (2 * torch.pi) * torch.sinc(cutoff * offset / (2 * torch.pi)) ** 2
 
 
 def band_limited_transform(frequency: Tensor, cutoff: float) -> Tensor:
-    """The characteristic function of that noise: a triangle, zero for all frequencies above ``cutoff``.
+    """Characteristic function of that noise: a triangle, zero for all frequencies above ``cutoff``.
 
-    Distributions that differ only there are the same after such noise, so their spread divergence is zero.
+    Distributions that differ only there are equal after such noise, so their spread divergence is zero.
     """
     return (1 - frequency.abs() / cutoff).clamp(min=0)
 
 
 def is_valid(transform: Callable[[Tensor], Tensor], frequencies: Tensor) -> bool:
-    """Whether stationary noise with this characteristic function satisfies the validity condition on ``frequencies``.
+    """Check the validity condition on ``frequencies`` for stationary noise with this characteristic function.
 
-    Spreading multiplies characteristic functions by the noise's. Where that is nowhere zero it can be divided out
-    again: then the spread distributions are equal only if the distributions are (thesis 2.2, the condition before
-    eq. 2.16). A grid can refute the condition but not prove it; the closed forms above do.
+    Spreading multiplies characteristic functions by the noise's. If that is nonzero everywhere it can be divided out
+    again: then the spread distributions are equal only if the distributions are (thesis 2.2, the condition before eq.
+    2.16). A grid can refute the condition but not prove it; the closed forms above do.
     """
     return bool((transform(frequencies) != 0).all())

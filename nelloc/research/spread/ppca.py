@@ -18,7 +18,7 @@ from nelloc.research.spread.linear import (
 DIMENSIONS, RANK, POINTS = 20, 3, 5000
 VARIANCE = 0.5
 STEPS = 250
-ROUNDING = 1e-16  # what a zero error is plotted as
+ROUNDING = 1e-16  # plotted value of a zero error
 
 
 def run(settings: Settings) -> Result:
@@ -64,7 +64,7 @@ def run(settings: Settings) -> Result:
 
 
 def points() -> Tensor:
-    """Points around a subspace of RANK dimensions, centred; the rest is small but not zero."""
+    """Points around a subspace of RANK dimensions, centred; the variance outside it is small but not zero."""
     directions = torch.linalg.qr(torch.randn(DIMENSIONS, RANK, dtype=torch.float64)).Q
     x = torch.randn(POINTS, RANK, dtype=torch.float64) * torch.tensor([2.0, 1.5, 1.0], dtype=torch.float64)
     x = x @ directions.T + 0.1 * torch.randn(POINTS, DIMENSIONS, dtype=torch.float64)
@@ -72,6 +72,6 @@ def points() -> Tensor:
 
 
 def _errors(weights: Tensor, truth: tuple[Tensor, Tensor]) -> tuple[float, float]:
-    """Of the subspace, and of the deviations in it."""
+    """Errors of the subspace, and of the deviations in it."""
     deviations, directions = principal_components(weights)
     return float(subspace_distance(directions, truth[1])), float((deviations - truth[0]).abs().max())

@@ -8,7 +8,7 @@ from nelloc.research.experiment import Experiment
 _ROOM = "nelloc.research.vae"
 
 
-# The rates of Table 4.1 by our names of the methods; it leaves out sigma = 0.6, which the text names.
+# Rates of Table 4.1 by our names of the methods; it omits sigma = 0.6, which the text names.
 _DEVIATIONS = (0.1, 0.2, 0.4, 0.8, 1.0)
 
 

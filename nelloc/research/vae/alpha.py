@@ -24,7 +24,7 @@ FULL_RATE = 3e-4
 
 
 def run(settings: Settings) -> Result:
-    """Binary MNIST: four encoders for one decoder, each with three seeds; test rates after each epoch."""
+    """Train four encoders for one decoder of binary MNIST, each with three seeds; test rates after each epoch."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     kept, _ = trained_vae(settings, "binary", images, settings.seed)

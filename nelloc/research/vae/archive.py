@@ -1,9 +1,9 @@
-"""A bits-back archive: a data set's images on one ANS stack, in a file that says what it needs.
+"""Bits-back archive: a data set's images on one ANS stack, in a file with all that decoding needs to know.
 
-Little-endian: signature (4 bytes), version (1), flags (1: 1, the images had names), model id (8), images (4),
-channels (1), rows (2), columns (2), steps of optimal inference (2), initial words (4), words (4), bytes of names (4),
-CRC-32 of the images' samples (4); the names, UTF-8 with a zero byte after each, deflated; CRC-32 of all so far (4);
-the words (4 each).
+Little-endian: signature (4 bytes), version (1), flags (1: 1, the images had names), model id (8), images (4), channels
+(1), rows (2), columns (2), steps of optimal inference (2), initial words (4), words (4), bytes of names (4), CRC-32 of
+the images' samples (4); the names, UTF-8 with a zero byte after each, deflated; CRC-32 of all so far (4); the words (4
+each).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _MOST_IMAGES = 1 << 24
 
 @dataclass(frozen=True)
 class Summary:
-    """What compressing a data set came to.
+    """Sizes of a compressed data set.
 
-    ``net_bpd`` is what the images added to the stack, ``gross_bpd`` the whole file with the initial words, in bits
+    ``net_bpd`` is the growth of the stack by the images, ``gross_bpd`` the whole file with the initial words, in bits
     per dimension.
     """
 
@@ -56,7 +56,7 @@ def compress(
     progress: Callable[[], None] = lambda: None,
     source: str = "images",
 ) -> tuple[bytes, Summary]:
-    """The archive of a data set. ``source`` names it in errors.
+    """Compress a data set to an archive. ``source`` names it in errors.
 
     Raises NellocError if the model is for other images, or if ``initial_words`` are too few.
     """
@@ -94,9 +94,9 @@ def compress(
 
 
 def contents(data: bytes, source: str) -> tuple[int, bool]:
-    """The number of images in an archive, and whether they are files with names.
+    """Number of images in an archive, and whether they are files with names.
 
-    Raises NellocError if it is none, or damaged before its words.
+    Raises NellocError if it is not an archive, or damaged before its words.
     """
     found = _parse(data, source)
     return found.images, found.names is not None
@@ -105,16 +105,17 @@ def contents(data: bytes, source: str) -> tuple[int, bool]:
 def decompress(
     data: bytes, vae: VAE, *, progress: Callable[[], None] = lambda: None, source: str = "archive"
 ) -> ImageSet:
-    """The data set of an archive. ``source`` names it in errors.
+    """Decompress the data set of an archive. ``source`` names it in errors.
 
-    Raises NellocError if it is damaged, was made with another model, or cannot be decoded here to what it was.
+    Raises NellocError if it is damaged, was made with another model, or does not decode to the original on this
+    machine.
     """
     archive = _parse(data, source)
     if archive.model != identity(vae):
         raise NellocError(f"{source}: was made with the model {archive.model.hex()}; give that one with --model")
     shape = (vae.likelihood.channels, vae.architecture.rows, vae.architecture.columns)
     if archive.shape != shape:
-        raise NellocError(f"{source}: announces images that its model has not; it is damaged")
+        raise NellocError(f"{source}: declares images that do not fit its model; it is damaged")
     images = np.zeros((archive.images, *shape), np.uint8)
     try:
         for index, image in enumerate(decode(Coder(vae, archive.steps), archive.message, archive.images)):
@@ -162,7 +163,7 @@ def _parse(data: bytes, source: str) -> _Archive:
 
 
 def _names(text: bytes, count: int, damaged: NellocError) -> tuple[str, ...]:
-    """File names, each of one part: an archive must not write outside its folder."""
+    """Parse file names, each of one part: an archive must not write outside its folder."""
     try:
         names = tuple(zlib.decompressobj().decompress(text, 1 << 28).decode().split("\0")[:-1])
     except (zlib.error, UnicodeDecodeError) as error:

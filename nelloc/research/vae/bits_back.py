@@ -1,12 +1,12 @@
 """Bits-back coding with ANS (Townsend, Bird and Barber 2019; thesis algorithms 1 and 2).
 
-An image is coded by taking latents off the stack as if they had been coded with q(z | x), and then putting the image
-on it with p(x | z) and the latents with p(z). A decoder goes the other way and puts back what was taken off, so on
-average an image costs its negative ELBO. Algorithm 2 is the same with a q that K steps of optimal inference have
-improved, which the decoder repeats once it knows the image.
+An image is coded by decoding latents from the stack with q(z | x), and then encoding the image with p(x | z) and the
+latents with p(z). A decoder reverses this and encodes the latents with q(z | x) again, so on average an image costs its
+negative ELBO. Algorithm 2 is the same with a q improved by K steps of optimal inference, which the decoder repeats once
+it knows the image.
 
 Both sides must compute the same floating-point numbers: the same model, torch, processor and number of threads. Unlike
-the .nlc format this promises nothing between machines; ``archive`` notices when it went wrong.
+the .nlc format this promises nothing between machines; ``archive`` detects failures.
 """
 
 from __future__ import annotations
@@ -28,50 +28,50 @@ from nelloc.research.vae.optimal import LEARNING_RATE, optimal_posterior
 # Latents are coded in 2**LATENT_BITS bins of equal mass under the prior.
 LATENT_BITS = 12
 WORD_BITS = 32
-# Of known random bits. NumPy promises the bit stream of a seeded PCG64.
+# Seed of the known random bits. NumPy promises the bit stream of a seeded PCG64.
 _SEED = 20190115
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _AnsCoder = constriction.stream.stack.AnsCoder
 
 
 class Stack:
-    """An ANS stack that refuses to give what was never put on it."""
+    """ANS stack that refuses to pop symbols that were never pushed."""
 
     def __init__(self, words: NDArray[np.uint32]):
-        """A stack that holds ``words``; the last must not be zero."""
+        """Start with ``words``; the last must not be zero."""
         self._coder = _AnsCoder(words)
 
     def push(self, symbols: NDArray[np.int32], tables: NDArray[np.float64]) -> None:
-        """Code symbols (n,) with probabilities (n, levels), so that ``pop`` with the same tables gives them back."""
+        """Encode symbols (n,) with probabilities (n, levels), so that ``pop`` with the same tables returns them."""
         self._coder.encode_reverse(symbols, _CATEGORICAL, tables)
 
     def pop(self, tables: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Take off symbols (n,) with probabilities (n, levels). Raises NellocError if the stack runs empty."""
+        """Decode symbols (n,) with probabilities (n, levels). Raises NellocError if the stack runs empty."""
         symbols = self._coder.decode(_CATEGORICAL, tables)
         self._check()
         return symbols
 
     def push_uniform(self, symbols: NDArray[np.int32], bits: int) -> None:
-        """Code symbols (n,) of ``bits`` equally likely bits."""
+        """Encode symbols (n,) of ``bits`` equally likely bits."""
         self._coder.encode_reverse(symbols, _uniform(bits))
 
     def pop_uniform(self, count: int, bits: int) -> NDArray[np.int32]:
-        """Take off symbols (count,) of ``bits`` bits. Raises NellocError if the stack runs empty."""
+        """Decode symbols (count,) of ``bits`` bits. Raises NellocError if the stack runs empty."""
         symbols = self._coder.decode(_uniform(bits), count)
         self._check()
         return symbols
 
     def words(self) -> NDArray[np.uint32]:
-        """All that the stack holds, as 32-bit words."""
+        """Content of the stack as 32-bit words."""
         return self._coder.get_compressed()
 
     @property
     def bits(self) -> int:
-        """How much the stack holds, to the bit."""
+        """Exact size of the content in bits."""
         return self._coder.num_valid_bits()
 
     def _check(self) -> None:
-        # constriction goes on with zeros below the bottom of the stack. Its state then stays under one word.
+        # constriction reads zeros below the bottom of the stack. Its state then stays under one word.
         _, state = self._coder.pos()
         if state < 1 << WORD_BITS:
             raise NellocError("bits-back stack: ran empty; start it with more initial words")
@@ -82,24 +82,24 @@ def _uniform(bits: int) -> constriction.stream.model.Uniform:
 
 
 def initial_words(count: int) -> NDArray[np.uint32]:
-    """The words that a stack begins with: a fixed sequence, none of them zero, which every decoder knows."""
+    """First words of a stack: a fixed sequence, none of them zero, known to every decoder."""
     raw = np.random.PCG64(_SEED).random_raw(count).astype(np.uint64) >> np.uint64(32)
     return np.maximum(raw, 1).astype(np.uint32)
 
 
 def enough_initial_words(vae: VAE) -> int:
-    """Words that the first image can take latents from, whatever their posterior: 24 bits for each, and the state."""
+    """Number of words that always suffices for the first image's latents: 24 bits for each, and the state."""
     return (24 * vae.architecture.latent) // WORD_BITS + 4
 
 
 @dataclass(frozen=True)
 class Coder:
-    """Codes images on a stack.
+    """Coder of images on a stack.
 
     ``steps`` of optimal inference improve each posterior (algorithm 2); 0 is algorithm 1. The next image takes its
-    latents from the bits that this one's latents left on top. Those are as unequally likely as the latents of data are
+    latents from the bits that this one's latents left on top. Those are as unevenly distributed as the latents of data
     under the prior, which on small sets costs several percent; so they are masked with known random bits, by the
-    image's ``index`` in the sequence, which costs nothing as all bins are equally long.
+    image's ``index`` in the sequence, at no cost since all bins have the same mass.
     """
 
     vae: VAE
@@ -108,7 +108,7 @@ class Coder:
     falling: bool = True
 
     def push(self, stack: Stack, image: Tensor, index: int) -> None:
-        """Code an image, uint8 (channels, rows, columns). Raises NellocError if the stack runs empty."""
+        """Encode an image, uint8 (channels, rows, columns). Raises NellocError if the stack runs empty."""
         whole = image[None].float()
         bins = stack.pop(latent_tables(self._posterior(whole)))
         outputs = self._outputs(bins)
@@ -118,7 +118,7 @@ class Coder:
         stack.push_uniform(bins ^ self._mask(index), LATENT_BITS)
 
     def pop(self, stack: Stack, index: int) -> Tensor:
-        """The image coded last, uint8 (channels, rows, columns). Raises NellocError if the stack runs empty."""
+        """Decode the last image, uint8 (channels, rows, columns). Raises NellocError if the stack runs empty."""
         bins = stack.pop_uniform(self.vae.architecture.latent, LATENT_BITS) ^ self._mask(index)
         outputs = self._outputs(bins)
         whole = torch.zeros(1, self.vae.likelihood.channels, *outputs.shape[2:])
@@ -147,7 +147,7 @@ class Coder:
 
 
 def latent_tables(posterior: Posterior) -> NDArray[np.float64]:
-    """The masses of one image's posterior in the bins of the prior, float64 (latent, 2**LATENT_BITS)."""
+    """Masses of one image's posterior in the bins of the prior, float64 (latent, 2**LATENT_BITS)."""
     inner = torch.special.ndtri(torch.arange(1, 2**LATENT_BITS, dtype=torch.float64) / 2**LATENT_BITS)
     mean, deviation = posterior.mean[0].double()[:, None], posterior.deviation[0].double()[:, None]
     below = torch.special.ndtr((inner - mean) / deviation)
@@ -157,10 +157,10 @@ def latent_tables(posterior: Posterior) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Message:
-    """A coded sequence of images.
+    """Coded sequence of images.
 
-    ``words`` hold everything, also the information of the ``initial`` words that the stack began with; ``net_bits``
-    is what the images added to it.
+    ``words`` hold everything, including the information of the ``initial`` words that the stack started with;
+    ``net_bits`` is the growth by the images.
     """
 
     words: NDArray[np.uint32]
@@ -171,9 +171,9 @@ class Message:
 def encode(
     coder: Coder, images: Tensor, initial: int | None = None, progress: Callable[[], None] = lambda: None
 ) -> Message:
-    """Code images, uint8 (N, channels, rows, columns), chained on one stack that begins with ``initial`` words.
+    """Encode images, uint8 (N, channels, rows, columns), chained on one stack that starts with ``initial`` words.
 
-    By default these are as many as the model can need. The last image is coded first, so that decoding gives them in
+    By default these are as many as the model can need. The last image is coded first, so that decoding yields them in
     order. Raises NellocError if ``initial`` is too few: bits are never invented.
     """
     initial = enough_initial_words(coder.vae) if initial is None else initial
@@ -187,12 +187,12 @@ def encode(
 
 
 def decode(coder: Coder, message: Message, count: int) -> Iterator[Tensor]:
-    """The images of a message, one by one, first to last.
+    """Yield the images of a message, first to last.
 
-    Raises NellocError if in the end the stack does not hold exactly the words it began with.
+    Raises NellocError if at the end the stack does not hold exactly its initial words.
     """
     if len(message.words) and message.words[-1] == 0:
-        raise NellocError("bits-back stack: ends in a zero word, as none does; the data are damaged")
+        raise NellocError("bits-back stack: ends in a zero word; the data are damaged")
     stack = Stack(message.words)
     for index in range(count):
         with one_thread():
@@ -205,7 +205,7 @@ def decode(coder: Coder, message: Message, count: int) -> Iterator[Tensor]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keeps torch to one thread, so that sums have one order."""
+    """Limit torch to one thread, so that sums have one order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

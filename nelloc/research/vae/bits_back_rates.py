@@ -1,4 +1,4 @@
-"""Figure 4.6 and Table 4.2: test images through the bits-back coder, with K steps of optimal inference or none."""
+"""Figure 4.6 and Table 4.2: test images through the bits-back coder, with and without K steps of optimal inference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nelloc.research.vae.models import VAE, Kind, Posterior
 from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import TITLES, Setup, pictures, setup, trained_vae
 
-# As many as a quick run has the time for.
+# Number of test images of a quick run, limited by its time.
 QUICK_IMAGES: dict[Kind, int] = {"binary": 300, "gray": 300, "colour": 50}
 FULL_IMAGES = 1000
 MOST_STEPS = 10
@@ -31,9 +31,9 @@ SAMPLES = 16
 
 @dataclass(frozen=True)
 class Recipe:
-    """What section 4.5.2 says of a data set.
+    """Settings of section 4.5.2 for a data set.
 
-    ``steps`` are what Table 4.2 needs to reach half-asleep, at the ``step_rate``.
+    ``steps`` is the number that Table 4.2 needs to reach half-asleep, at the ``step_rate``.
     """
 
     latent: int
@@ -65,7 +65,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     plan = chosen.encoder_plan(settings.seed)
     objective = half_asleep(kind)
     half = train_encoder(settings, kind, images, kept[-1], "half-asleep", objective, plan, chosen=chosen).vae
-    # The coder's arithmetic is that of one thread of the processor.
+    # The coder computes on one CPU thread.
     vae, half, tested = (
         kept[-1].vae.cpu(),
         half.cpu(),
@@ -102,7 +102,7 @@ binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)
 
 
 def _setup(settings: Settings, kind: Kind, recipe: Recipe) -> Setup:
-    """The networks and training of section 4.5.2, or those of a quick run with its latents and depth."""
+    """Networks and training of section 4.5.2, or those of a quick run with its latents and depth."""
     chosen = setup(settings, kind)
     latent = recipe.latent if kind != "colour" or not settings.quick else chosen.architecture.latent
     shape = replace(chosen.architecture, latent=latent, depth=recipe.depth)
@@ -123,18 +123,18 @@ def _setup(settings: Settings, kind: Kind, recipe: Recipe) -> Setup:
 
 @torch.no_grad()
 def beyond_the_bins(vae: VAE, images: Tensor) -> float:
-    """The share of images with a posterior mean further out than the centre of the outermost bin of latents.
+    """Share of images with a posterior mean further out than the centre of the outermost bin of latents.
 
-    What is coded for these is not a sample of their posterior, and costs more than the ELBO says.
+    The latents coded for these are not samples of their posterior, and cost more than the ELBO.
     """
     outermost = torch.special.ndtri(torch.tensor(1 - 0.5 / (1 << LATENT_BITS), dtype=torch.float64))
     return float((vae.posterior(images.float()).mean.abs() > outermost).any(1).double().mean())
 
 
 def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:
-    """Code images and decode them: rates in bits per dimension, seconds of the one processor that codes.
+    """Encode images and decode them: rates in bits per dimension, seconds on one CPU core.
 
-    ``negative ELBO`` is that of the posteriors the coder used. Raises NellocError if an image comes back changed.
+    ``negative ELBO`` is that of the posteriors that the coder used. Raises NellocError if an image comes back changed.
     """
     dimensions = images.numel()
     start = time.process_time()
@@ -154,7 +154,7 @@ def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:
         "gross bpd": 32 * len(message.words) / dimensions,
         "negative ELBO": expected,
         "net over negative ELBO": net / expected,
-        # The coder takes one sample of each posterior, whose cost varies about the ELBO.
+        # The coder draws one sample of each posterior, whose cost varies about the ELBO.
         "standard error of that": error / expected,
         "processor seconds to encode an image": (coded - start) / len(images),
         "processor seconds to decode an image": (decoded - coded) / len(images),

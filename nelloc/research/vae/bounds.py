@@ -28,7 +28,7 @@ def iwae(weights: Tensor) -> Tensor:
 
 
 def log_weights(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:
-    """log p(x, z) - log q(z) in nats for the latents of ``noise`` (S, N, latent): (S, N).
+    """Log weights log p(x, z) - log q(z) in nats for the latents of ``noise`` (S, N, latent): (S, N).
 
     Their mean over S is the ELBO with its divergence estimated from the same samples.
     """
@@ -37,7 +37,7 @@ def log_weights(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -
 
 
 def standard_noise(samples: int, images: int, vae: VAE, seed: int) -> Tensor:
-    """Noise (samples, images, latent) that depends on ``seed`` alone, so that methods are compared with the same."""
+    """Noise (samples, images, latent) that depends on ``seed`` alone, so that all methods get the same."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(samples, images, vae.architecture.latent, generator=generator).to(vae.device)
 
@@ -53,5 +53,5 @@ def amortised_elbo(vae: VAE, images: Tensor, seed: int = 0, samples: int = 1, ba
 
 
 def bits_per_dimension(nats: Tensor, vae: VAE) -> float:
-    """The mean of log probabilities (N,) as a code length: bits per dimension."""
+    """Convert the mean of log probabilities (N,) to bits per dimension."""
     return -nats.double().mean().item() / (math.log(2) * vae.dimensions)

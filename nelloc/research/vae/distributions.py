@@ -1,6 +1,6 @@
-"""What a decoder's outputs say of an image: the likelihoods p(x | z) of chapter 4.
+"""Likelihoods p(x | z) of chapter 4, as functions of a decoder's outputs.
 
-Images are float tensors (N, channels, height, width) of whole levels: 0 and 1, or 0 to 255. A decoder's outputs are
+Images are float tensors (N, channels, height, width) of integer levels: 0 and 1, or 0 to 255. A decoder's outputs are
 tensors (N, outputs, height, width); a likelihood reads them as the parameters of independent samples, or, for colour,
 of samples that depend on the channels before them.
 """
@@ -15,19 +15,19 @@ from torch.nn import functional
 
 # Smallest log scale, in units of half the range of levels: 0.12 levels, where a bin already holds 97 % of the mass.
 LEAST_LOG_SCALE = -7.0
-# The log scale that an output of zero stands for, 17 levels: where a network begins.
+# Log scale of an output of zero, 17 levels: that of an untrained network.
 FIRST_LOG_SCALE = -2.0
 
 
 class Likelihood(Protocol):
-    """p(x | z), given the decoder's outputs for z."""
+    """Likelihood p(x | z), given the decoder's outputs for z."""
 
     levels: int
     channels: int
     outputs: int
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Images as the encoder sees them: levels mapped to about [-1, 1]."""
+        """Inputs of the encoder: levels mapped to about [-1, 1]."""
         ...
 
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
@@ -35,13 +35,13 @@ class Likelihood(Protocol):
         ...
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Images drawn from the likelihood, (N, channels, height, width)."""
+        """Draw images from the likelihood, (N, channels, height, width)."""
         ...
 
     def table(self, outputs: Tensor, images: Tensor, channel: int) -> Tensor:
         """Probabilities of each level of one channel, float64 (N, height, width, levels).
 
-        Of ``images`` only the channels before ``channel`` are looked at, so a decoder that has just those can ask.
+        Only the channels of ``images`` before ``channel`` are used, so a decoder can call this with just those.
         """
         ...
 
@@ -54,15 +54,19 @@ class Bernoulli:
     outputs = 1
 
     def inputs(self, images: Tensor) -> Tensor:
+        """Map levels 0 and 1 to -1 and 1."""
         return 2 * images - 1
 
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of whole images in nats, (N,)."""
         return -functional.binary_cross_entropy_with_logits(outputs, images, reduction="none").flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw images."""
         return torch.bernoulli(torch.sigmoid(outputs), generator=generator)
 
     def table(self, outputs: Tensor, images: Tensor, channel: int) -> Tensor:
+        """Probabilities of the levels 0 and 1."""
         logits = outputs[:, channel].double()
         return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], -1)
 
@@ -70,9 +74,9 @@ class Bernoulli:
 class DiscretisedLogistic:
     """Independent samples of 256 levels: a logistic's mass in the bin of each level.
 
-    Level v is the point v / 127.5 - 1, in the middle of a bin that is 2 / 255 wide. The first and the last bin reach
-    to infinity, so the masses of all levels sum to 1. The outputs are the means of the channels, then their log
-    scales less FIRST_LOG_SCALE.
+    Level v is the point v / 127.5 - 1, in the middle of a bin that is 2 / 255 wide. The first and the last bin extend
+    to infinity, so the masses of all levels sum to 1. The outputs are the means of the channels, then their log scales
+    less FIRST_LOG_SCALE.
     """
 
     levels = 256
@@ -82,13 +86,16 @@ class DiscretisedLogistic:
         self.outputs = 2 * channels
 
     def inputs(self, images: Tensor) -> Tensor:
+        """Map levels 0 to 255 to [-1, 1]."""
         return images / 127.5 - 1
 
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of whole images in nats, (N,)."""
         mean, log_scale = self._mean_and_log_scale(outputs, images)
         return log_mass(mean, log_scale, images).flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw images."""
         images = outputs.new_zeros(len(outputs), self.channels, *outputs.shape[2:])
         for channel in range(self.channels):
             mean, log_scale = (part[:, channel] for part in self._mean_and_log_scale(outputs, images))
@@ -98,6 +105,7 @@ class DiscretisedLogistic:
         return images
 
     def table(self, outputs: Tensor, images: Tensor, channel: int) -> Tensor:
+        """Probabilities of the 256 levels of one channel."""
         mean, log_scale = self._mean_and_log_scale(outputs.double(), images.double())
         levels = torch.arange(self.levels, dtype=torch.float64)
         return log_mass(mean[:, channel, ..., None], log_scale[:, channel, ..., None], levels).exp()
@@ -111,7 +119,7 @@ class ChannelAutoregressiveLogistic(DiscretisedLogistic):
     """Discretised logistics for colour: the means of G and B move linearly with the channels before them.
 
     The outputs are three means, three log scales less FIRST_LOG_SCALE, and the coefficients of R in G, of R in B and of
-    G in B, less 1, 0 and 1: a network begins by expecting of each channel the one before.
+    G in B, less 1, 0 and 1: an untrained network predicts each channel by the one before.
     """
 
     def __init__(self) -> None:
@@ -134,7 +142,7 @@ def _log_scale(output: Tensor) -> Tensor:
 
 
 def log_mass(mean: Tensor, log_scale: Tensor, level: Tensor) -> Tensor:
-    """Log of a logistic's mass in the bin of ``level`` (whole numbers from 0 to 255), shapes broadcast.
+    """Log of a logistic's mass in the bin of ``level`` (integers from 0 to 255), shapes broadcast.
 
     sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)) has no cancellation, and the width b - a of a bin
     does not depend on the level.

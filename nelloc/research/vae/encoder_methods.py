@@ -22,7 +22,7 @@ LONGER = {"binary": 1, "gray": 3, "colour": 1}
 
 
 def run(settings: Settings, kind: Kind) -> Result:
-    """Each method starts from the encoder of one VAE and leaves its decoder; half of each batch's loss is clean."""
+    """Train an encoder by each method, from that of one VAE and for its decoder; half of each batch's loss is clean."""
     images = pictures(settings, kind)
     chosen = setup(settings, kind)
     kept, _ = trained_vae(settings, kind, images, settings.seed)

@@ -1,4 +1,4 @@
-"""Encoders trained in different ways for one decoder, and how their test rates go."""
+"""Encoders trained in different ways for one decoder, and their test rates."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from nelloc.research.vae.models import VAE, Kind
 from nelloc.research.vae.setup import Kept, Pictures, Setup, bits, setup, train
 from nelloc.research.vae.training import Plan
 
-# The classic encoder, our colours, and those of the two others, in all figures.
+# Colours in all figures: the classic encoder, ours, and the two others.
 COLOURS = {"VAE": "tab:purple", "half-asleep": "tab:orange", "optimal inference": "tab:green"}
 
 
 @dataclass(frozen=True)
 class TrainedEncoder:
-    """A VAE whose encoder was trained further: test bits per dimension before it and after each epoch."""
+    """VAE whose encoder was trained further: test bits per dimension before it and after each epoch."""
 
     vae: VAE
     curve: list[float]
 
     @property
     def test(self) -> float:
-        """Test bits per dimension in the end."""
+        """Test bits per dimension at the end."""
         return self.curve[-1]
 
 
 def half_asleep(kind: Kind, alpha: float = 0.5) -> HalfAsleep:
-    """Reverse half-asleep as section 4.4 has it: CIFAR-10's images are of the aggregate posterior."""
+    """Reverse half-asleep as in section 4.4: CIFAR-10's images are drawn from the aggregate posterior."""
     return HalfAsleep(alpha, aggregate=kind == "colour")
 
 
@@ -47,9 +47,9 @@ def train_encoder(
     on: Tensor | None = None,
     chosen: Setup | None = None,
 ) -> TrainedEncoder:
-    """Train a copy of the encoder of ``start`` with ``objective``; the decoder stays.
+    """Train a copy of the encoder of ``start`` with ``objective``; the decoder does not change.
 
-    ``on`` are the images it sees, those to train on if it is None.
+    ``on`` are the images to train on; None for the training set.
     """
     copied = copy.deepcopy(start.vae)
     before = bits(copied, images.test)
@@ -76,7 +76,7 @@ def optimal_encoder(
     epochs: int | None = None,
     chosen: Setup | None = None,
 ) -> TrainedEncoder:
-    """Optimal inference: the encoder is trained on the test images themselves (thesis eq. 4.19, section 4.4)."""
+    """Optimal inference: train the encoder on the test images themselves (thesis eq. 4.19, section 4.4)."""
     chosen = chosen or setup(settings, kind)
     plan = chosen.encoder_plan(seed, epochs or chosen.optimal_epochs)
     return train_encoder(settings, kind, images, start, "optimal", wake, plan, on=images.test, chosen=chosen)
@@ -85,6 +85,6 @@ def optimal_encoder(
 def asleep_encoder(
     settings: Settings, kind: Kind, images: Pictures, start: Kept, seed: int, chosen: Setup | None = None
 ) -> TrainedEncoder:
-    """The encoder of ``start`` after reverse half-asleep."""
+    """Train the encoder of ``start`` by reverse half-asleep."""
     plan = (chosen or setup(settings, kind)).encoder_plan(seed)
     return train_encoder(settings, kind, images, start, "half-asleep", half_asleep(kind), plan, chosen=chosen)

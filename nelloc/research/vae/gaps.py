@@ -1,4 +1,4 @@
-"""Why a test image costs more than a training image: the generalisation gaps of thesis eq. 4.7 to 4.17."""
+"""Generalisation gaps of thesis eq. 4.7 to 4.17: why a test image costs more than a training image."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Gaps:
 
     @classmethod
     def of(cls, train: float, test: float, test_optimal: float) -> Gaps:
-        """The gaps of three rates, rounded as said."""
+        """Make gaps from three rates, rounded as above."""
         return cls(*(round(value * 2**40) / 2**40 for value in (train, test, test_optimal)))
 
     @property
     def whole(self) -> float:
-        """EGG, the ELBO's generalisation gap: what the ELBO loses from training to test images (eq. 4.7)."""
+        """EGG, the ELBO's generalisation gap: loss of the ELBO from training to test images (eq. 4.7)."""
         return self.test - self.train
 
     @property
     def generative(self) -> float:
-        """GMGG, the generative model's part: what is lost even if inference on test images is optimal (eq. 4.16)."""
+        """GMGG, the generative model's part: loss that remains with optimal inference on test images (eq. 4.16)."""
         return self.test_optimal - self.train
 
     @property
     def inference(self) -> float:
-        """AIGG, amortised inference's part: what optimal inference gains on test images (eq. 4.14)."""
+        """AIGG, amortised inference's part: gain by optimal inference on test images (eq. 4.14)."""
         return self.test - self.test_optimal

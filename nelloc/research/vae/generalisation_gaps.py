@@ -1,4 +1,4 @@
-"""Figure 4.1: a VAE overfits, and how much of it is the generative model's and how much the encoder's part."""
+"""Figure 4.1: overfitting of a VAE, split into the generative model's and the encoder's part."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from nelloc.research.vae.encoders import COLOURS, optimal_encoder
 from nelloc.research.vae.gaps import Gaps
 from nelloc.research.vae.setup import TRAIN_MEASURED, bits, pictures, setup, trained_vae
 
-# Of optimal inference here; section 4.4 has half as many.
+# Epochs of optimal inference here; section 4.4 has half as many.
 FULL_EPOCHS = 1000
 
 
 def run(settings: Settings) -> Result:
-    """Train on binary MNIST by the plain ELBO and take the generalisation gap apart (eq. 4.7 to 4.17)."""
+    """Train on binary MNIST by the plain ELBO and decompose the generalisation gap (eq. 4.7 to 4.17)."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     kept, rows = trained_vae(settings, "binary", images, settings.seed)

@@ -1,4 +1,4 @@
-"""Figure 4.4: test rates by the VAE's encoder, by optimal inference and by reverse half-asleep, as training goes on."""
+"""Figure 4.4: test rates by the VAE's encoder, optimal inference and reverse half-asleep, over the training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nelloc.research.vae.setup import TITLES, bits, pictures, trained_vae
 
 
 def run(settings: Settings, kind: Kind) -> Result:
-    """For each VAE that was kept, both other encoders for its decoder."""
+    """Train both other encoders for the decoder of each saved VAE."""
     images = pictures(settings, kind)
     kept, _ = trained_vae(settings, kind, images, settings.seed)
     curves: dict[str, list[float]] = {name: [] for name in COLOURS}

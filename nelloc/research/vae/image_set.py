@@ -1,4 +1,4 @@
-"""Data sets that bits-back coding takes and gives back: an idx file, or a folder of images of one size."""
+"""Data sets for bits-back coding: an idx file, or a folder of images of one size."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class ImageSet:
 
     @property
     def kind(self) -> Kind:
-        """What a VAE sees in them: colour, gray, or, if all samples are 0 or 255, binary."""
+        """Kind of VAE for these images: colour, gray, or, if all samples are 0 or 255, binary."""
         if self.images.shape[1] == 3:
             return "colour"
         return "binary" if np.isin(self.images, (0, 255)).all() else "gray"
 
 
 def read(source: Path) -> ImageSet:
-    """The images of an idx file, gzipped or not, or of a folder's image files in the order of their names.
+    """Read the images of an idx file, gzipped or not, or of a folder, in the order of the file names.
 
-    Of a file only the pixels are kept. Raises NellocError for a folder without images, images of several sizes, or
+    Only the pixels of a file are kept. Raises NellocError for a folder without images, images of several sizes, or
     images that are not 8-bit gray or RGB.
     """
     if not source.is_dir():
@@ -64,15 +64,15 @@ def read(source: Path) -> ImageSet:
 
 
 def write(found: ImageSet, target: Path, force: bool) -> None:
-    """Write an idx file, gzipped if ``target`` ends in .gz, or a folder of PNG files. Raises NellocError if it cannot.
+    """Write an idx file, gzipped if ``target`` ends in .gz, or a folder of PNG files. Raises NellocError on failure.
 
-    A file that was no PNG gets ".png" after its name. A folder's files are all there or, after an error, incomplete
-    but each whole.
+    Other names than *.png get ".png" at the end. A folder's files are all there or, after an error, incomplete but each
+    whole.
     """
     if found.names is None:
         values = found.images[:, 0]
         data = b"\0\0\x08\x03" + struct.pack(">3I", *values.shape) + values.tobytes()
-        # No time stamp: the same images give the same bytes.
+        # No time stamp: equal images give equal bytes.
         storage.write(target, gzip.compress(data, mtime=0) if target.suffix == ".gz" else data, force)
         return
     try:
@@ -85,5 +85,5 @@ def write(found: ImageSet, target: Path, force: bool) -> None:
 
 
 def _png_name(name: str) -> str:
-    """What a file is decompressed to."""
+    """File name of a decompressed image."""
     return name if name.lower().endswith(".png") else f"{name}.png"

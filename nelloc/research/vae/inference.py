@@ -1,4 +1,4 @@
-"""Ways to train an encoder for a decoder that stays as it is, or with it in turn (thesis 4.3)."""
+"""Ways to train an encoder for a fixed decoder, or both in turn (thesis 4.3)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from nelloc.research.vae.bounds import elbo
 from nelloc.research.vae.models import VAE, Posterior, frozen
 
-# A loss on a batch of training images, in nats per image. The generator is of the device that images and VAE are on.
+# Loss on a batch of training images, in nats per image. The generator is on the device of images and VAE.
 Objective = Callable[[VAE, Tensor, torch.Generator], Tensor]
 
 
 def wake(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
-    """The plain encoder's loss: the negative ELBO on training images."""
+    """Plain encoder loss: the negative ELBO on training images."""
     return -_elbo(vae, images, generator).mean()
 
 
@@ -30,9 +30,9 @@ def sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def reverse_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
-    """KL(q(z | x) || p(z | x)) on the model's own images, up to a constant: their negative ELBO.
+    """Reverse sleep: KL(q(z | x) || p(z | x)) on the model's own images, up to a constant: their negative ELBO.
 
-    With images without end an encoder cannot overfit, but data are only as near to them as the model is good.
+    With unlimited images an encoder cannot overfit, but they are only as close to data as the model is good.
     """
     return -_elbo(vae, vae.sample(len(images), generator)[1], generator).mean()
 
@@ -40,8 +40,8 @@ def reverse_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tenso
 def aggregate_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
     """Reverse sleep on images of latents from the aggregate posterior instead of the prior (thesis section 4.4).
 
-    A latent of a training image's posterior, and an image from p(x | z) for it: nearer to data where the aggregate
-    posterior is not the prior.
+    A latent is drawn from a training image's posterior, and an image from p(x | z): closer to data if the aggregate
+    posterior differs from the prior.
     """
     with torch.no_grad():
         posterior = vae.posterior(images)
@@ -55,7 +55,7 @@ def wake_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def reverse_wake_sleep(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
-    """The same with the reverse sleep loss for the encoder."""
+    """Wake-sleep with the reverse sleep loss for the encoder."""
     awake = _decoder_loss(vae, images, generator)
     with frozen(vae.decoder):
         return awake + reverse_sleep(vae, images, generator)
@@ -72,6 +72,7 @@ class HalfAsleep:
     aggregate: bool = False
 
     def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss on a batch of training images, in nats per image."""
         awake = wake(vae, images, generator)
         asleep = (aggregate_sleep if self.aggregate else reverse_sleep)(vae, images, generator)
         return (1 - self.alpha) * awake + self.alpha * asleep
@@ -87,8 +88,9 @@ class Denoising:
     deviation: float
 
     def __call__(self, vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss on a batch of training images, in nats per image."""
         inputs = vae.likelihood.inputs(images)
-        # Inputs reach from -1 to 1, twice as far.
+        # Inputs range from -1 to 1, twice as far.
         noisy = inputs + 2 * self.deviation * torch.randn(inputs.shape, generator=generator, device=generator.device)
         posterior = vae.posterior_of_inputs(torch.cat([inputs, noisy]))
         noise = _noise(posterior, generator)
@@ -101,7 +103,7 @@ def _elbo(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _decoder_loss(vae: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
-    """The negative ELBO of training images as the decoder sees it: for latents that its encoder has drawn."""
+    """Decoder's negative ELBO of training images, for latents drawn by its encoder."""
     with torch.no_grad():
         posterior = vae.posterior(images)
         latents = posterior.at(_noise(posterior, generator))
@@ -109,5 +111,5 @@ def _decoder_loss(vae: VAE, images: Tensor, generator: torch.Generator) -> Tenso
 
 
 def _noise(posterior: Posterior, generator: torch.Generator) -> Tensor:
-    """One sample for each image, (1, N, latent)."""
+    """Noise of one sample for each image, (1, N, latent)."""
     return torch.randn(1, *posterior.mean.shape, generator=generator, device=generator.device)

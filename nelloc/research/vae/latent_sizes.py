@@ -14,7 +14,7 @@ SIZES = (16, 64, 128)
 
 
 def run(settings: Settings) -> Result:
-    """Binary MNIST: a VAE for each number of latents, and the other encoders for its decoders."""
+    """Train a VAE of binary MNIST for each number of latents, and the other encoders for its decoders."""
     images = pictures(settings, "binary")
     figure = new_figure(13, 4.5)
     numbers: dict[str, Any] = {"train images": len(images.train)}

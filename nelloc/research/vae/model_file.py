@@ -12,23 +12,22 @@ import safetensors
 import safetensors.torch
 
 from nelloc.errors import NellocError
+from nelloc.exact.safetensors_header import read_metadata
 from nelloc.research.vae.models import VAE, Architecture, Kind
 
 _FORMAT = "nelloc-vae"
 
 
 def to_bytes(vae: VAE) -> bytes:
-    """A model file: safetensors with the architecture as metadata."""
+    """Serialise a model: safetensors with the architecture as metadata."""
     tensors = {name: value.detach().contiguous() for name, value in vae.state_dict().items()}
     return safetensors.torch.save(tensors, {_FORMAT: json.dumps(asdict(vae.architecture))})
 
 
 def from_bytes(data: bytes, source: str) -> VAE:
-    """The model of ``to_bytes``, for evaluation. Raises NellocError for anything else; ``source`` names it."""
+    """Parse the result of ``to_bytes``, for evaluation. Raises NellocError for anything else; ``source`` names it."""
     try:
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        architecture = Architecture(**json.loads(metadata[_FORMAT]))
+        architecture = Architecture(**json.loads(read_metadata(data, _FORMAT)))
         if architecture.kind not in get_args(Kind):
             raise ValueError(f"kind {architecture.kind}")
         vae = VAE(architecture)
@@ -39,7 +38,7 @@ def from_bytes(data: bytes, source: str) -> VAE:
 
 
 def load(path: Path) -> VAE:
-    """The model in a file. Raises NellocError if it cannot be read."""
+    """Load the model in a file. Raises NellocError if it cannot be read."""
     try:
         return from_bytes(path.read_bytes(), str(path))
     except OSError as error:
@@ -47,5 +46,5 @@ def load(path: Path) -> VAE:
 
 
 def identity(vae: VAE) -> bytes:
-    """Eight bytes that name a model: the first of the SHA-256 of its file."""
+    """Model id: the first eight bytes of the SHA-256 of its file."""
     return hashlib.sha256(to_bytes(vae)).digest()[:8]

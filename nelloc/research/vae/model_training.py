@@ -1,4 +1,4 @@
-"""A VAE for a data set of the user's, to compress it with."""
+"""Training of a VAE on a user's data set, for compressing it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def train_model(
     device: str | None = None,
     progress: Callable[[int], None] = lambda steps: None,
 ) -> VAE:
-    """A VAE of ``latent`` latents trained by the ELBO; with ``half_asleep``, its encoder for a third as long again.
+    """Train a VAE of ``latent`` latents by the ELBO; with ``half_asleep``, its encoder for a third as long again.
 
-    ``device`` is the torch device that trains it, None a GPU if there is one; the VAE comes back on the processor.
-    ``progress`` is told of the epochs that were done. Raises NellocError if the images have a size that the network
-    cannot have, or the device cannot be used.
+    ``device`` is the torch device that trains it, None a GPU if there is one; the VAE is returned on the CPU.
+    ``progress`` is called after each epoch. Raises NellocError if the network does not support the images' size, or the
+    device cannot be used.
     """
     kind = found.kind
     _, _, rows, columns = found.images.shape
@@ -42,5 +42,5 @@ def train_model(
 
 
 def epochs_of(epochs: int, half_asleep: bool) -> int:
-    """How many epochs ``train_model`` tells its progress of."""
+    """Total number of epochs that ``train_model`` reports."""
     return epochs + (max(1, epochs // 3) if half_asleep else 0)

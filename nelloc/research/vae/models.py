@@ -21,11 +21,11 @@ Kind = Literal["binary", "gray", "colour"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's shape.
+    """Shape of a network.
 
-    Binary and gray images get multilayer perceptrons with ``depth`` hidden layers of ``width`` units; colour images
-    get residual convolutions with ``width`` channels, which halve the picture ``depth`` times. ``rows`` and ``columns``
-    are an image's, ``latent`` is the number of latent dimensions.
+    Binary and gray images get multilayer perceptrons with ``depth`` hidden layers of ``width`` units; colour images get
+    residual convolutions with ``width`` channels, which halve the picture ``depth`` times. ``rows`` and ``columns`` are
+    an image's, ``latent`` is the number of latent dimensions.
     """
 
     kind: Kind
@@ -44,7 +44,7 @@ class Posterior:
     deviation: Tensor
 
     def at(self, noise: Tensor) -> Tensor:
-        """The latents that standard normal ``noise`` (..., N, latent) stands for."""
+        """Latents for standard normal ``noise`` (..., N, latent)."""
         return self.mean + self.deviation * noise
 
     def log_prob(self, latents: Tensor) -> Tensor:
@@ -78,38 +78,38 @@ class VAE(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are, and what it is asked of must be."""
+        """Device of the weights; arguments must be on it."""
         return next(self.parameters()).device
 
     @property
     def dimensions(self) -> int:
-        """Samples per image."""
+        """Number of samples per image."""
         return self.likelihood.channels * self.architecture.rows * self.architecture.columns
 
     def posterior(self, images: Tensor) -> Posterior:
-        """The encoder's q(z | x) for images (N, channels, rows, columns)."""
+        """Encoder's q(z | x) for images (N, channels, rows, columns)."""
         return self.posterior_of_inputs(self.likelihood.inputs(images))
 
     def posterior_of_inputs(self, inputs: Tensor) -> Posterior:
-        """The encoder's q for images that are already mapped to [-1, 1], or corrupted there."""
+        """Encoder's q for images already mapped to [-1, 1], possibly corrupted."""
         mean, deviation = self._outputs(self.encoder, inputs).chunk(2, 1)
         return Posterior(mean, functional.softplus(deviation) + 1e-6)
 
     def log_likelihood(self, images: Tensor, latents: Tensor) -> Tensor:
-        """log p(x | z) in nats for images (N, ...) and latents (S, N, latent): (S, N)."""
+        """Log likelihood log p(x | z) in nats for images (N, ...) and latents (S, N, latent): (S, N)."""
         outputs = self._outputs(self.decoder, latents.flatten(0, 1))
         repeated = images.repeat(len(latents), 1, 1, 1)
         return self.likelihood.log_prob(outputs, repeated).reshape(latents.shape[:2])
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Latents (count, latent) from the prior and an image from p(x | z) for each."""
+        """Draw latents (count, latent) from the prior, and an image from p(x | z) for each."""
         latents = torch.randn(count, self.architecture.latent, generator=generator, device=generator.device)
         return latents, self.sample_images(latents, generator)
 
     @torch.no_grad()
     def sample_images(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """An image from p(x | z) for each of the latents (N, latent)."""
+        """Draw an image from p(x | z) for each of the latents (N, latent)."""
         return self.likelihood.sample(self._outputs(self.decoder, latents), generator)
 
     def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
@@ -119,9 +119,9 @@ class VAE(nn.Module):
 
 
 def new_vae(architecture: Architecture, seed: int, device: torch.device) -> VAE:
-    """A VAE on ``device``, whose first weights are those of ``seed`` on every device."""
+    """Make a VAE on ``device``, whose initial weights follow ``seed`` alike on every device."""
     torch.manual_seed(seed)
-    # A GPU's convolutions take images with channels last, and would turn them round each time.
+    # A GPU's convolutions need channels last in memory, and would convert each time.
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     return VAE(architecture).to(device, memory_format=layout)  # type: ignore[call-overload,no-any-return]
 
@@ -162,7 +162,7 @@ class _Residual(nn.Module):
 def _residual_networks(shape: Architecture, outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Encoder and decoder of convolutions: halving, then a residual block; a residual block, then doubling.
 
-    Raises NellocError if the picture cannot be halved that often.
+    Raises NellocError if the picture cannot be halved ``depth`` times.
     """
     width, scale = shape.width, 1 << shape.depth
     if shape.rows % scale or shape.columns % scale:
@@ -180,7 +180,7 @@ def _residual_networks(shape: Architecture, outputs: int) -> tuple[nn.Sequential
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Spares the gradients of a module's weights while others' are asked for."""
+    """Disable gradients of a module's weights."""
     weights = [weight for weight in module.parameters() if weight.requires_grad]
     try:
         for weight in weights:

@@ -1,4 +1,4 @@
-"""Optimal inference: a posterior fitted to each image by itself, instead of being read off an encoder."""
+"""Optimal inference: a posterior fitted to each image individually, instead of an encoder's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch.nn import functional
 from nelloc.research.vae.bounds import elbo
 from nelloc.research.vae.models import VAE, Posterior, frozen
 
-# Rates are measured with noise from this seed, or larger ones: a posterior looks better than it is with the noise that
-# it was fitted with, which is that of seed 0.
+# Rates are measured with noise from this seed, or larger ones: a posterior looks better than it is with the noise to
+# which it was fitted, which is that of seed 0.
 MEASURING_SEED = 1
 LEARNING_RATE = 0.03
 
@@ -26,11 +26,11 @@ def optimal_posterior(
     *,
     falling: bool = True,
 ) -> Posterior:
-    """K gradient steps on the ELBO in each image's own mean and deviation, from the encoder's output (Algorithm 2).
+    """Take K gradient steps on the ELBO in each image's mean and deviation, from the encoder's output (Algorithm 2).
 
-    Adam works on each number by itself, so images do not influence each other. The noise is drawn from ``seed``
-    alone: with the same images, model, machine and number of threads the result is the same to the bit, which is what
-    lets a bits-back decoder repeat it. The rate falls to zero as a half cosine, or stays, as in the thesis.
+    Adam treats each number separately, so images do not affect each other. The noise follows ``seed`` alone: with the
+    same images, model, machine and number of threads the result is the same to the bit, so that a bits-back decoder can
+    repeat it. The rate falls to zero as a half cosine, or is constant, as in the thesis.
     """
     with torch.no_grad():
         start = vae.posterior(images)
@@ -53,5 +53,5 @@ def optimal_posterior(
 
 
 def inverse_softplus(values: Tensor) -> Tensor:
-    """The y for which softplus(y) is ``values``."""
+    """Solve softplus(y) = ``values`` for y."""
     return values + torch.log(-torch.expm1(-values))

@@ -1,4 +1,4 @@
-"""Figure C.2: digits told from samples of the posterior, as training goes on."""
+"""Figure C.2: classification of digits from samples of the posterior, over the training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Coded:
 
 
 def run(settings: Settings, kind: Kind) -> Result:
-    """A classifier of latents, trained anew for each encoder that was kept, with three seeds (appendix C.3)."""
+    """Train a classifier of latents anew for each saved encoder, with three seeds (appendix C.3)."""
     images = pictures(settings, kind)
     _, labels = data.labelled_digits(settings, "train", len(images.train))
     _, test_labels = data.labelled_digits(settings, "test", len(images.test))
@@ -71,16 +71,16 @@ binary, gray = (partial(run, kind=kind) for kind in ("binary", "gray"))
 
 
 def encode(vae: VAE, images: Tensor) -> Posterior:
-    """The encoder's posteriors of images, uint8."""
+    """Encode images, uint8, to posteriors."""
     with torch.no_grad():
         parts = [vae.posterior(part.float()) for part in images.split(1000)]
     return Posterior(torch.cat([p.mean for p in parts]), torch.cat([p.deviation for p in parts]))
 
 
 def accuracy(train: Coded, test: Coded, seed: int) -> float:
-    """The share of test images that a classifier of latents tells, trained on one sample of each image an epoch.
+    """Test accuracy of a classifier of latents, trained on one sample of each image per epoch.
 
-    Its prediction is the mean of those for SAMPLES latents of the image's posterior.
+    Its prediction is the mean over SAMPLES latents of the image's posterior.
     """
     generator = torch.Generator(train.labels.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,7 @@
-"""Figure 4.2: a model that is perfect, and encoders that see its images, or as many as one likes.
+"""Figure 4.2: a perfect model, and encoders trained on a fixed or an unlimited number of its images.
 
-A trained VAE is taken for the true source. It gives images to train on and to test; a new encoder for its decoder
-learns from those (wake), from latents with their images (sleep), or by the ELBO of new images (reverse sleep).
+A trained VAE is the true source. It generates images to train on and to test; a new encoder for its decoder learns from
+those (wake), from latents with their images (sleep), or by the ELBO of new images (reverse sleep).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ ENCODERS: dict[str, Objective] = {"wake": wake, "sleep": sleep, "reverse sleep":
 FULL_EPOCHS, FULL_RATE = 100, 1e-3
 QUICK_TRAIN, FULL_TRAIN = 1_000, 10_000
 TEST = 1_000
-# Of the source's images, and of the new encoder's first weights, beside the run's own.
+# Seeds of the source's images and of the new encoder's initial weights, beside the run's own.
 SOURCE_SEED = 1_000
 
 
 def run(settings: Settings) -> Result:
-    """Binary MNIST's VAE as the source, and three new encoders for its decoder."""
+    """Train three new encoders for the decoder of binary MNIST's VAE, which is the source of images."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     epochs = chosen.epochs if settings.quick or settings.epochs else FULL_EPOCHS
     rate = chosen.learning_rate if settings.quick else FULL_RATE
-    # Kept as often as other experiments keep such a VAE, which may find it.
+    # Saved as often as in other experiments with such a VAE, which may find it.
     chosen = replace(chosen, epochs=epochs, learning_rate=rate)
     kept, _ = trained_vae(settings, "binary", images, settings.seed, chosen)
     source = kept[-1].vae

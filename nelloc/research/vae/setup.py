@@ -1,4 +1,4 @@
-"""What the experiments of this room begin with: images, and a VAE that was trained by the plain ELBO."""
+"""Common start of these experiments: images, and a VAE trained by the plain ELBO."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from nelloc.research.vae.training import Plan, Row, fit
 from nelloc.training.networks.devices import find_device
 
 TITLES: dict[Kind, str] = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
-# Of the training images, as many are enough to know the training ELBO.
+# Number of training images that suffices to measure the training ELBO.
 TRAIN_MEASURED = 2000
-# What networks of less than the full width learn with at most.
+# Largest learning rate of networks of less than the full width.
 MOST_LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of a data set, uint8 (N, channels, rows, columns): to train on, and of its test set as many as are used.
+    """Images of a data set, uint8 (N, channels, rows, columns): the training set, and the used part of the test set.
 
     They are on the device that networks are trained on.
     """
@@ -40,11 +40,11 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setup:
-    """A data set's network and training: ``images`` of the training set, for ``epochs``, kept every ``keep_every``.
+    """Network and training of a data set: ``images`` of the training set, ``epochs``, saved every ``keep_every``.
 
-    For the decoders that were kept, encoders are trained for ``encoder_epochs`` at ``encoder_rate``, on training images
-    or on the model's, and for ``optimal_epochs`` at the same rate on the test images: that is optimal inference. Of the
-    test images the first ``tested`` are used.
+    For the saved decoders, encoders are trained for ``encoder_epochs`` at ``encoder_rate``, on training images or on
+    the model's, and for ``optimal_epochs`` at the same rate on the test images: that is optimal inference. The first
+    ``tested`` test images are used.
     """
 
     architecture: Architecture
@@ -60,25 +60,25 @@ class Setup:
     tested: int = 10_000
 
     def plan(self, seed: int) -> Plan:
-        """How a VAE is trained."""
+        """Training settings of the VAE."""
         return Plan(self.epochs, self.batch, self.learning_rate, seed, False, self.warm_up)
 
     def encoder_plan(self, seed: int, epochs: int | None = None, rate: float | None = None) -> Plan:
-        """How another encoder for its decoder is trained."""
+        """Training settings of another encoder for its decoder."""
         rate = self.encoder_rate if rate is None else rate
         return Plan(self.encoder_epochs if epochs is None else epochs, self.batch, rate, seed, True, self.warm_up)
 
     @property
     def kept(self) -> list[int]:
-        """The epochs after which the VAE is kept, the last among them."""
+        """Epochs after which the VAE is saved, including the last."""
         return sorted({*range(self.keep_every, self.epochs + 1, self.keep_every), self.epochs})
 
 
 _DIGITS = {"rows": 28, "columns": 28}
 _COLOUR = {"rows": 32, "columns": 32}
-# Section 4.4. Batches, which it does not give, are of 100 as in the paper's public code (arXiv:2205.11640); so is the
+# Section 4.4. It does not give the batch size, which is 100 as in the paper's public code (arXiv:2205.11640); so is the
 # number of channels for CIFAR-10 that of the networks it follows (van den Oord et al. 2017). Wide networks need
-# a rate that rises in the beginning.
+# a rate that rises at the beginning.
 FULL = {
     "binary": Setup(Architecture("binary", **_DIGITS, latent=16, width=500, depth=2), 60_000, 1000, 100),
     "gray": Setup(Architecture("gray", **_DIGITS, latent=32, width=500, depth=2), 60_000, 1000, 100),
@@ -92,7 +92,7 @@ FULL = {
         encoder_rate=1e-5,
     ),
 }
-# Few images, which small networks overfit within seconds.
+# Few images, so that small networks overfit within seconds.
 QUICK = {
     "binary": Setup(
         Architecture("binary", **_DIGITS, latent=16, width=200, depth=2),
@@ -134,11 +134,10 @@ QUICK = {
 
 
 def setup(settings: Settings, kind: Kind) -> Setup:
-    """The network and training of a run, with the user's number of epochs and width if there are any.
+    """Network and training of a run, with the user's number of epochs and width if given.
 
-    Encoders are trained in proportion to a smaller number of epochs.
-
-    The rate of another width goes with its inverse, as a step of Adam moves what a layer gives by rate times width.
+    Encoders are trained in proportion to a smaller number of epochs. The learning rate is proportional to the inverse
+    width, since a step of Adam moves a layer's outputs by rate times width.
     """
     chosen: Setup = settings.choose(QUICK, FULL)[kind]
     width = settings.width or chosen.architecture.width
@@ -150,7 +149,7 @@ def setup(settings: Settings, kind: Kind) -> Setup:
         architecture=replace(chosen.architecture, width=width),
         learning_rate=min(limit, chosen.learning_rate * chosen.architecture.width / width),
         epochs=epochs,
-        # As many points of a curve, and encoders that are trained as much less.
+        # Scale the number of points of a curve, and the encoders' epochs, alike.
         keep_every=max(1, round(chosen.keep_every * share)),
         encoder_epochs=max(1, round(chosen.encoder_epochs * min(1.0, share))),
         optimal_epochs=max(1, round(chosen.optimal_epochs * min(1.0, share))),
@@ -158,7 +157,7 @@ def setup(settings: Settings, kind: Kind) -> Setup:
 
 
 def pictures(settings: Settings, kind: Kind) -> Pictures:
-    """MNIST, gray or with pixels above half set to 1, or CIFAR-10.
+    """Load MNIST, gray or with pixels above half set to 1, or CIFAR-10.
 
     Raises NellocError if the data are missing, or the device cannot be used.
     """
@@ -184,11 +183,11 @@ class Kept:
 def trained_vae(
     settings: Settings, kind: Kind, images: Pictures, seed: int, chosen: Setup | None = None
 ) -> tuple[list[Kept], list[Row]]:
-    """A VAE trained by the plain ELBO, as it was every ``keep_every`` epochs, and its rates after each epoch.
+    """Train a VAE by the plain ELBO; return it as of every ``keep_every`` epochs, and its rates after each epoch.
 
-    Rows have ``train`` and ``test``, bits per dimension. The models are kept in the folder ``checkpoints`` of
-    ``settings.out``: experiments that begin with the same VAE find it there, and an interrupted run goes on. Raises
-    NellocError if one that was kept is missing or damaged.
+    Rows have ``train`` and ``test``, bits per dimension. The models are saved in the folder ``checkpoints`` of
+    ``settings.out``: experiments that start with the same VAE find it there, and an interrupted run continues. Raises
+    NellocError if a saved one is missing or damaged.
     """
     chosen = chosen or setup(settings, kind)
     vae = new_vae(chosen.architecture, seed, images.train.device)
@@ -225,7 +224,7 @@ def train(
     measure: Callable[[int], Row],
     chosen: Setup | None = None,
 ) -> list[Row]:
-    """``training.fit`` with the user's progress, kept between epochs; ``name`` tells the objective's checkpoint."""
+    """Run ``training.fit`` with the user's progress and a checkpoint; ``name`` identifies the objective."""
     settings.progress.expect(plan.epochs, f"{name or 'VAE'} of seed {plan.seed}, {plan.epochs} epochs")
     return fit(
         vae,
@@ -240,7 +239,7 @@ def train(
 
 
 def _checkpoint(settings: Settings, kind: Kind, chosen: Setup, name: str, plan: Plan) -> Path:
-    """The file of a training: what is trained on what, for how long, and how wide it is."""
+    """Checkpoint file of a training, named by its settings."""
     parts = (kind, str(chosen.architecture.latent), f"depth{chosen.architecture.depth}", *name.split())
     size = settings.choose("quick", "full") + (f"-width{settings.width}" if settings.width else "")
     rate = f"rate{chosen.learning_rate:g}"

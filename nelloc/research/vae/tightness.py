@@ -14,12 +14,12 @@ from nelloc.research.vae.optimal import MEASURING_SEED
 from nelloc.research.vae.setup import pictures, trained_vae
 
 SAMPLES = 10
-# Images whose weights are computed at once, to bound memory.
+# Images whose weights are computed at once, which bounds memory.
 AT_ONCE = 500
 
 
 def run(settings: Settings) -> Result:
-    """Binary MNIST: both bounds of test images by the VAE's encoder, half-asleep and optimal inference."""
+    """Compute both bounds of binary MNIST's test images by the VAE's encoder, half-asleep and optimal inference."""
     images = pictures(settings, "binary")
     kept, _ = trained_vae(settings, "binary", images, settings.seed)
     elbos: dict[str, list[float]] = {name: [] for name in COLOURS}

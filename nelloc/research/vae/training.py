@@ -1,4 +1,4 @@
-"""The one training loop of this room: a VAE, or only its encoder, epoch by epoch, resumable."""
+"""Training loop of this room: a VAE, or only its encoder, epoch by epoch, resumable."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from nelloc.training.networks.devices import bfloat16_is_faster
 
 Row = dict[str, float]
 
-# The share of the epochs, at least one, that are trained in float32 after those in bfloat16.
+# Share of the epochs, at least one, that are trained in float32 after those in bfloat16.
 FULL_PRECISION = 0.03
 
-# A gradient so many times the average of about so many steps is not followed; ordinary ones reach ten times that.
+# A gradient of more than OUTLIER times the average of about AVERAGED_STEPS steps is skipped; ordinary ones reach half.
 OUTLIER = 20.0
 AVERAGED_STEPS = 100
 
-# The share of an epoch's losses that must be finite: a single one that is not is skipped.
+# Share of an epoch's losses that must be finite: single ones that are not are skipped.
 LEAST_FINITE = 0.9
 
-# The most of a run's time that goes into writing checkpoints, which may have hundreds of megabytes.
+# Largest share of a run's time for writing checkpoints, which may have hundreds of megabytes.
 WRITING_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how to train.
+    """Length and settings of a training.
 
-    The learning rate rises linearly over the first ``warm_up`` steps. ``encoder_only`` leaves the decoder as it is.
+    The learning rate rises linearly over the first ``warm_up`` steps. ``encoder_only`` freezes the decoder.
     """
 
     epochs: int
@@ -52,11 +52,10 @@ class Plan:
 
 
 class OutlierGuard:
-    """Lets the next step of a fused optimiser do nothing if the gradient is not finite, or far larger than usual.
+    """Guard that skips the next step of a fused optimiser if the gradient is not finite, or far larger than usual.
 
-    A single such batch is enough to throw a wide network out of what it has learned. ``usual`` is the average of the
-    gradient's norm, float32 (), infinite before the first step; what is more than OUTLIER times as large counts as so
-    many times.
+    A single such batch can make a wide network diverge. ``usual`` is the running average of the gradient's norm,
+    float32 (), infinite before the first step; norms above OUTLIER times that are clipped to this in the average.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer, trained: nn.Module):
@@ -64,11 +63,11 @@ class OutlierGuard:
         self.usual = torch.full((), torch.inf, device=self._weights[0].device)
 
     def judge(self) -> None:
-        """Look at the gradients that are there, and tell the optimiser."""
+        """Check the current gradients, and inform the optimiser."""
         norm = torch.nn.utils.get_total_norm([weight.grad for weight in self._weights if weight.grad is not None])
         limit = OUTLIER * self.usual
         skipped = ~(norm.isfinite() & (norm <= limit))
-        self._optimiser.found_inf = skipped.float()  # type: ignore[attr-defined] # what GradScaler sets, too
+        self._optimiser.found_inf = skipped.float()  # type: ignore[attr-defined] # as GradScaler does
         counted = torch.where(skipped, limit, norm)
         self.usual = torch.where(self.usual.isfinite(), self.usual.lerp(counted, 1 / AVERAGED_STEPS), counted)
 
@@ -84,14 +83,14 @@ def fit(
     checkpoint: Path | None = None,
     low_precision: bool = False,
 ) -> list[Row]:
-    """Train ``vae`` in place on images (N, channels, rows, columns), and return a row of measurements for each epoch.
+    """Train ``vae`` in place on images (N, channels, rows, columns); return a row of measurements for each epoch.
 
-    ``measure`` is asked for a row after each epoch, ``progress`` is told of each. With ``checkpoint``, the state after
-    an epoch is kept there, of as many as WRITING_SHARE allows and of the last, and a run that finds one goes on from
-    it; the result is that of an unbroken run, because each epoch draws its randomness from ``plan.seed`` and its own
+    ``measure`` makes a row after each epoch, ``progress`` is called after each. With ``checkpoint``, the state is saved
+    there after epochs, as often as WRITING_SHARE allows and after the last, and a run that finds one continues from it;
+    the result equals that of an unbroken run, because each epoch draws its randomness from ``plan.seed`` and its
     number. Raises NellocError for a checkpoint of another start, plan, objective or of other images, for a damaged one,
     and for a diverged loss. With ``low_precision`` all but the last epochs are trained in bfloat16, if this machine is
-    faster at it, or if the checkpoint says that the run began so.
+    faster with it, or if the checkpoint's run started so.
     """
     trained = vae.encoder if plan.encoder_only else vae
     optimiser = torch.optim.Adam(trained.parameters(), lr=plan.learning_rate, fused=True)
@@ -132,7 +131,7 @@ def _train_epoch(
     guard: OutlierGuard,
     epoch: int,
 ) -> Tensor:
-    """See each image once; returns the losses of the steps, in nats per image, (steps,)."""
+    """Train on each image once; return the losses of the steps, in nats per image, (steps,)."""
     generator = torch.Generator(images.device).manual_seed(plan.seed * 1_000_003 + epoch)
     batches = torch.randperm(len(images), generator=generator, device=images.device).split(plan.batch)
     losses = []
@@ -150,7 +149,7 @@ def _train_epoch(
 
 
 def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
-    """All that the result depends on, before the first step: the weights too, which an encoder has from its VAE."""
+    """Everything that the result depends on before the first step, including the initial weights."""
     return {
         "nelloc": __version__,
         "plan": asdict(plan),
@@ -179,7 +178,7 @@ def _keep(
 def _restore(
     path: Path, origin: dict[str, Any], vae: VAE, optimiser: torch.optim.Optimizer, guard: OutlierGuard
 ) -> tuple[list[Row], bool]:
-    """The rows of the epochs that were done, and whether they were in low precision."""
+    """Rows of the finished epochs, and whether they were in low precision."""
     found = tensor_file.read(path)
     if found is None:
         raise NellocError(f"{path}: is damaged; remove it, and its epochs are trained again")

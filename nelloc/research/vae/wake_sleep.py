@@ -1,7 +1,7 @@
-"""Whole VAEs by wake-sleep and its reverse: ours, beside section 4.3.1, of which the thesis shows no figure.
+"""Whole VAEs by wake-sleep and its reverse: ours, beside section 4.3.1, for which the thesis has no figure.
 
-Both sleep losses are least at the true posterior, but on the model's images. Wake-sleep's divergence covers the true
-posterior and is not the one in the ELBO; the reverse one is.
+Both sleep losses are lowest at the true posterior, but on the model's images. Wake-sleep's divergence covers the true
+posterior and differs from the one in the ELBO; the reverse one is the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WHOLE: dict[str, Objective] = {"wake-sleep": wake_sleep, "reverse wake-sleep": r
 
 
 def run(settings: Settings) -> Result:
-    """Binary MNIST: VAEs by the ELBO, by wake-sleep and by its reverse, for as many epochs."""
+    """Train VAEs of binary MNIST by the ELBO, by wake-sleep and by its reverse, for the same number of epochs."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     _, rows = trained_vae(settings, "binary", images, settings.seed)

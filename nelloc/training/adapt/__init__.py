@@ -1,0 +1,1 @@
+"""Models fine-tuned on the images to be compressed."""

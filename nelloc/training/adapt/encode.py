@@ -1,4 +1,4 @@
-"""Compressing with models adapted to the images; they are kept only where files and models get smaller together."""
+"""Compression with models adapted to the images, if files and models together become smaller."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted
 from nelloc.image import Pixels
 
-# A minute of adaptation is so many pixels trained on, so that the result does not depend on the machine's speed. One
+# Pixels trained on in a "minute" of adaptation, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
 PIXELS_PER_MINUTE = 6_000_000
-# Images are coded together up to so many pixels.
+# Pixels of images that are coded together, at most.
 PART_PIXELS = 1 << 20
-# The least share of the bytes that an adapted model must save, itself counted: files that need a model beside them to
+# Share of the bytes that an adapted model must save, itself included: files that need a model beside them to
 # be decoded are a bad trade for a few bytes.
 LEAST_GAIN = 0.001
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What adaptation came to: ``models`` used (none if they save too little), and sizes in bytes of all files.
+    """Outcome of an adaptation: ``models`` used (none if they save too little), and total file sizes in bytes.
 
-    ``shipped_bytes`` are those of the files made with the models as they were, ``adapted_bytes`` those of the files
+    ``shipped_bytes`` is the total of files made with the models as they were, ``adapted_bytes`` the total of the files
     as they are now, with their models, or as they would be if none was used. ``pixels`` were trained on.
     """
 
@@ -43,12 +43,12 @@ class Adaptation:
 
     @property
     def gain(self) -> float:
-        """The share of ``shipped_bytes`` that the adapted models save, or would have saved; negative if they cost."""
+        """Share of ``shipped_bytes`` that the adapted models save, or would have saved; negative for a loss."""
         return 1 - self.adapted_bytes / self.shipped_bytes
 
 
 def default_minutes(pixels: int) -> float:
-    """How long to adapt to so many pixels: a minute for a megapixel, and twice as long for four times as many."""
+    """Units of adaptation for images of ``pixels``: one for a megapixel, and twice as many for four times that."""
     return min(30.0, max(0.25, (pixels / 2**20) ** 0.5))
 
 
@@ -59,13 +59,32 @@ def encode_adapted(
     verify: bool,
     embed: bool,
 ) -> tuple[list[Encoded], Adaptation]:
-    """Code images with a model adapted to all of them, and its gray sibling if that is used.
+    """Encode images with a model adapted to all of them, and with its gray sibling if that is used.
 
-    ``pixels`` may make each image when it is asked for; each is asked for several times, and few are kept at a time.
+    Parameters
+    ----------
+    pixels : sequence of Pixels
+        Images. The sequence may make each on demand; each is asked for several times, and few are kept at a time.
+    options : EncodeOptions
+        Options as for ``encode_pixels``: the model to adapt, ``adapt_minutes``, tiles, effort.
+    verify : bool
+        Check that every file decodes to its image.
+    embed : bool
+        Put the model into each file. Otherwise files name it by id, and its difference to the original model must be
+        stored beside them.
 
-    With ``embed``, each file holds its model; without, files name it by id, and its differences are to be kept beside
-    them. Where a model and the files that need it are not smaller than the files without it by LEAST_GAIN, the model
-    as it was is used. Raises NellocError without torch.
+    Returns
+    -------
+    encoded : list of Encoded
+        One file for each image.
+    adaptation : Adaptation
+        Models used, and sizes. Where a model and the files that need it do not save LEAST_GAIN, the original model
+        is used.
+
+    Raises
+    ------
+    NellocError
+        If torch is missing, or the model cannot be adapted.
     """
     _finetune()  # fails early
     images = _Images.of(pixels, options)
@@ -93,10 +112,10 @@ def encode_adapted(
 
 @dataclass(frozen=True)
 class _Images:
-    """What is coded: the images' ``areas`` in pixels, the photographs by the model that is to be adapted, the others.
+    """Images to encode: their ``areas`` in pixels, photographs by the model to be adapted, and the others.
 
-    Indices, bits and deep samples are not what a model is adapted to: they are ``plain``. ``models`` are all that
-    code an image where none is adapted.
+    Images of indices, bits and deep samples are ``plain``: models are not adapted to them. ``models`` are all that
+    encode an image where none is adapted.
     """
 
     pixels: Sequence[Pixels]
@@ -108,7 +127,7 @@ class _Images:
 
     @classmethod
     def of(cls, pixels: Sequence[Pixels], options: EncodeOptions) -> _Images:
-        """Asks for each image once."""
+        """Sort images by model, asking for each image once."""
         areas: list[int] = []
         members: dict[bytes, list[int]] = {}
         plain: list[int] = []
@@ -123,25 +142,25 @@ class _Images:
         return cls(pixels, options, areas, groups, plain, list(models.values()))
 
     def area(self, members: Sequence[int]) -> int:
-        """Pixels of some of the images."""
+        """Total pixels of some of the images."""
         return sum(self.areas[number] for number in members)
 
     def coded(self, members: Sequence[int], **keywords: Any) -> list[Encoded]:
-        """Their files, as ``encode_pixels`` makes them."""
+        """Encode some of the images, as ``encode_pixels`` does."""
         files: list[Encoded] = []
         for part in _parts(members, self.areas):
             files += encode_pixels([self.pixels[k] for k in part], self.options, verify=False, **keywords)
         return files
 
     def verify(self, files: Sequence[Encoded], adapted: Sequence[ExactModel]) -> None:
-        """Raises NellocError if the file of an image does not decode to it."""
+        """Raise NellocError if the file of an image does not decode to it."""
         by_id = {model.id: model for model in (*self.models, *adapted)}
         for part in _parts(range(len(self.pixels)), self.areas):
             verify_encoded([files[k] for k in part], [self.pixels[k] for k in part], self.options, by_id)
 
 
 def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple[Adapted, int]:
-    """The model adapted to the members, for their share of the time, and the pixels that it was trained on."""
+    """Adapt a model to its images, for their share of the time; also return the number of pixels trained on."""
     finetune = _finetune()
     options = images.options
     area = sum(images.area(group) for _, group in images.groups)
@@ -153,7 +172,7 @@ def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple
         base,
         options.tile or photograph_tile(options.learn and can_learn(base)),
         plan,
-        # One is left for making batches; more than a few do not help with products of this size.
+        # One thread is left for making batches; more than a few do not help with products of this size.
         threads=min(8, max(1, options.workers - 1)),
         advance=options.progress.advance,
     )
@@ -173,7 +192,7 @@ def _size(files: Iterable[Encoded]) -> int:
 
 
 class _Planes(Sequence[NDArray]):
-    """The planes of some of the images, each asked for when it is needed."""
+    """Planes of some of the images, each image loaded on demand."""
 
     def __init__(self, pixels: Sequence[Pixels], members: Sequence[int]):
         self._pixels, self._members = pixels, members
@@ -186,7 +205,7 @@ class _Planes(Sequence[NDArray]):
 
 
 def _parts(members: Sequence[int], areas: Sequence[int]) -> Iterator[list[int]]:
-    """Images in the parts that are coded together."""
+    """Split images into parts that are encoded together."""
     part: list[int] = []
     size = 0
     for number in members:

@@ -1,8 +1,8 @@
-"""Adapting a model to images: a few minutes of training that count the bits of the pixels and of the model together.
+"""Fine-tuning of a model on images: a few minutes of training that minimise the bits of pixels and model together.
 
-The steps of the weights stay those of the base model, so that only integers move. Every weight pays for its
-difference to the base in bits, as the stream will ask for them; the pull towards no difference is a proximal step after
-each step of Adam, so that few pixels move few weights and many pixels move all.
+Weights keep the base model's step size, so only integers change. Every weight pays for its difference to the base in
+bits, as it will be coded; the pull towards no difference is a proximal step after each step of Adam, so that few pixels
+change few weights and many pixels change all.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ from nelloc.training.networks.mixture import channel_log_likelihood, mixed
 
 @dataclass(frozen=True)
 class Plan:
-    """How to adapt. Lengths are in pixels; shifts say by how many bits differences are coarser than weights.
+    """Settings of an adaptation.
 
-    ``price`` is that of differences, in bits (KNEE); without ``last_layer`` that layer stays as it is.
+    Lengths are in pixels; shifts are the numbers of bits by which differences are coarser than weights. ``price``
+    scales the cost of differences, in bits (KNEE); without ``last_layer`` that layer is not changed.
     """
 
     pixels: int
@@ -48,15 +49,16 @@ class Plan:
 
     @property
     def steps(self) -> int:
+        """Number of optimiser steps."""
         return max(1, round(self.pixels / self.batch))
 
     def rate_at(self, step: int) -> float:
-        """Learning rate: linear warm-up, then cosine to zero."""
+        """Learning rate after ``seen`` pixels: linear warm-up, then cosine decay to zero."""
         rising = min(1.0, (step + 1) / max(1.0, self.warm_up * self.steps))
         return self.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
-# What a difference of d steps is taken to cost: price * log2(1 + |d| / KNEE) bits.
+# A difference of d steps is assumed to cost price * log2(1 + |d| / KNEE) bits.
 KNEE = 0.3
 _BETAS = (0.9, 0.99)
 
@@ -70,10 +72,32 @@ def adapt(
     threads: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Adapted:
-    """Fine-tune ``base`` on images, each (planes, H, W) uint8, that will be cut into tiles of at most ``tile``.
+    """Fine-tune ``base`` on images.
 
-    ``advance`` is told of the pixels trained on. The same images, plan, threads and machine give the same model.
-    Raises NellocError for a model that cannot be adapted.
+    Parameters
+    ----------
+    images : sequence of ndarray
+        Images (planes, H, W) uint8.
+    base : ExactModel
+        Model to start from.
+    tile : int
+        Largest side of the tiles that the images will be cut into.
+    plan : Plan
+        Length and rates of the training.
+    threads : int
+        Threads of torch.
+    advance : callable
+        Is called with the number of pixels trained on since the last call.
+
+    Returns
+    -------
+    Adapted
+        The adapted model. Equal images, plan, threads and machine give equal models.
+
+    Raises
+    ------
+    NellocError
+        If the model cannot be adapted.
     """
     network = restore(base, "model", fixed_steps=True)
     plain = export(network)
@@ -91,7 +115,7 @@ def adapt(
         torch.set_num_threads(before)
     differences = encode_differences(plain, model)
     if apply_differences(parse_differences(differences, "model"), plain, "model") != model:
-        raise NellocError("model: its differences do not give it back; please report this")
+        raise NellocError("model: does not come back from its differences; please report this")
     return Adapted(load_model(model, "adapted model"), differences)
 
 
@@ -129,7 +153,7 @@ def _train(
 
 
 def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Tensor:
-    """Bits of each pixel (N,): of all its channels, or of the first alone where it is ``gray`` (N,)."""
+    """Bits of each pixel (N,): of all its channels, or of the first alone where ``gray`` (N,) is True."""
     nats = channel_log_likelihood(outputs, batch.value, batch.base, batch.activity)
     total = mixed(outputs, nats, joint=config.joint)
     if gray.any():
@@ -138,7 +162,7 @@ def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Te
 
 
 class _Tuned:
-    """A network under adaptation: its ``moving`` weights, those of its base, and the steps in which they differ."""
+    """Network being adapted: its ``moving`` weights, those of its base, and the steps in which they differ."""
 
     def __init__(self, network: LocalNetwork, plan: Plan, pixels: int):
         self.network, self.pixels, self.price = network, pixels, plan.price
@@ -160,31 +184,31 @@ class _Tuned:
             self.step[f"layers.{index}.bias"] = torch.exp2(-torch.from_numpy(bias).float()).to(fine.device)
 
     def straight_through(self) -> dict[str, Tensor]:
-        """The rounded weights by name, which hand their gradients on to the weights themselves."""
+        """Rounded weights by name, with straight-through gradients to the unrounded ones."""
         return {
             name: tensor + (self._rounded(name, tensor.detach()) - tensor.detach())
             for name, tensor in self.moving.items()
         }
 
     def rounded(self) -> LocalNetwork:
-        """The network with its weights rounded for good, on the CPU."""
+        """Network with its weights rounded permanently, on the CPU."""
         with torch.no_grad():
             for name, tensor in self.moving.items():
                 tensor.copy_(self._rounded(name, tensor))
         return self.network.cpu()
 
     def shrink(self, optimiser: torch.optim.Adam, step: int, rate: float) -> None:
-        """Pull every weight towards its base as far as the bits of its difference ask for, in Adam's measure."""
+        """Pull every weight towards its base by the bit cost of its difference, in Adam's metric."""
         with torch.no_grad():
             for name, tensor in self.moving.items():
-                # The root of the mean squared gradient, which Adam divides gradients by.
+                # Adam's divisor: the root of the mean squared gradient.
                 size = (optimiser.state[tensor]["exp_avg_sq"] / (1 - _BETAS[1] ** (step + 1))).sqrt() + 1e-8
                 change = tensor - self.base[name]
                 slope = self.price / math.log(2) / (change.abs() + KNEE * self.step[name]) / self.pixels
                 tensor.copy_(self.base[name] + change.sign() * (change.abs() - rate * slope / size).clamp_min(0))
 
     def _rounded(self, name: str, tensor: Tensor) -> Tensor:
-        """The base plus a whole number of steps, within what the integer network holds."""
+        """Base plus an integer number of steps, clipped to the range of the integer network."""
         base, step = self.base[name], self.step[name]
         steps = torch.floor((tensor - base) / step + 0.5)
         if name in self.limit:

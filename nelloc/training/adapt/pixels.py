@@ -1,4 +1,4 @@
-"""Pixels to adapt to: every pixel of some images at its true place in its tile, each once before any comes again."""
+"""Pixels for adaptation: every pixel of some images at its true position in its tile, in epochs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.tiling import Rectangle, tiles
-from nelloc.exact.context import FIRST_PIXEL, window
+from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
 
-# Of larger sets, so many pixels are kept in memory: whole tiles, drawn at random.
+# Pixels kept in memory, at most; larger sets keep whole tiles, drawn at random.
 MOST_PIXELS = 1 << 26
 
 
@@ -20,7 +20,7 @@ class TilePool:
     """Tiles stored end to end, each in raster order.
 
     ``pixels`` (P, 3) uint8, gray as three equal channels; per tile its start, height and width, and whether it is gray.
-    ``total`` counts the pixels of all tiles there are, kept or not.
+    ``total`` counts the pixels of all tiles, stored or not.
     """
 
     pixels: NDArray[np.uint8]
@@ -32,9 +32,9 @@ class TilePool:
 
     @classmethod
     def of(cls, images: Sequence[NDArray[np.uint8]], tile: int, *, seed: int = 0, most: int = MOST_PIXELS) -> TilePool:
-        """The tiles of images, each (planes, H, W) uint8 of 1 or 3 planes, cut as the codec cuts them.
+        """Cut images, each (planes, H, W) uint8 of 1 or 3 planes, into the codec's tiles.
 
-        ``images`` may make each image when it is asked for, which is twice: one at a time is kept.
+        ``images`` may make each image on demand; each is asked for twice, and one at a time is kept.
         """
         cuts = [(n, t) for n, image in enumerate(images) for t in tiles(image.shape[1], image.shape[2], tile)]
         total = sum(t.height * t.width for _, t in cuts)
@@ -68,8 +68,10 @@ class TilePool:
 
 @dataclass(frozen=True)
 class DrawnPixels:
-    """N pixels: contexts (window, 3, N) and values (3, N), uint8; how many pixels of their tiles are above, left and
-    right of them, ``borders`` (3, N); and which of them are gray (N,).
+    """Batch of N pixels.
+
+    Contexts (window, 3, N) and values (3, N), uint8; ``borders`` (3, N), the numbers of pixels of their tiles above,
+    left and right of them; and ``gray`` (N,), True for pixels of gray images.
     """
 
     context: NDArray[np.uint8]
@@ -79,16 +81,16 @@ class DrawnPixels:
 
 
 class TileSampler:
-    """Draws the pixels of a pool in random order, without replacement until all were drawn."""
+    """Sampler of a pool's pixels in random order, without replacement until all were drawn."""
 
     def __init__(self, pool: TilePool, horizon: int, seed: int):
         self._pool, self._random = pool, np.random.default_rng(seed)
-        self._offsets = np.array(window(horizon), np.int64)
+        self._horizon = horizon
         self._order = np.empty(0, np.int64)
         self._next = 0
 
     def draw(self, n: int) -> DrawnPixels:
-        """The next ``n`` pixels."""
+        """Draw the next ``n`` pixels."""
         positions = []
         while n:
             if self._next == len(self._order):
@@ -100,20 +102,14 @@ class TileSampler:
         return self.at(np.concatenate(positions))
 
     def at(self, position: NDArray[np.int64]) -> DrawnPixels:
-        """The pixels at these places in the pool, with what they see in their tiles (docs/FORMAT.md, section 4)."""
+        """Gather pixels at positions in the pool, with their contexts in the tile (docs/FORMAT.md, section 4)."""
         pool = self._pool
         tile = np.searchsorted(pool.starts, position, side="right") - 1
         start, width = pool.starts[tile], pool.widths[tile]
         row, column = np.divmod(position - start, width)
-        di, dj = self._offsets.T[:, :, None]
-        i = np.maximum(row + di, 0)
-        j = np.minimum(np.maximum(column + dj, 0), width - 1)
-        # A neighbour that is not coded yet is replaced by the one to the west, or north.
-        ahead = (i == row) & (j >= column)
-        i = np.where(ahead & (column == 0), row - 1, i)
-        j = np.where(ahead, np.where(column == 0, 0, column - 1), j)
+        down, right = neighbour_offsets(self._horizon, row, column, width - 1 - column)
         first = position == start
-        context = pool.pixels[np.where(first, position, start + i * width + j)]
+        context = pool.pixels[position + down * width + right]
         context[:, first] = FIRST_PIXEL
         borders = np.stack([row, column, width - 1 - column])
         return DrawnPixels(context.transpose(0, 2, 1), pool.pixels[position].T, borders, pool.gray[tile])

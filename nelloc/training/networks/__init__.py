@@ -1,0 +1,1 @@
+"""Float networks on torch: shapes, likelihoods, and export to integer models."""

@@ -1,4 +1,4 @@
-"""The device that torch computes on, and where products of bfloat16 are faster than those of float32."""
+"""Devices of torch, and whether bfloat16 products are faster on them than float32."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 
 from nelloc.errors import NellocError
 
-# What torch calls the instructions of x86 processors that multiply matrices of bfloat16.
+# Torch's names of x86 instructions for bfloat16 matrix products.
 _CPU_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
 
 def find_device(name: str | None, number: int = 0) -> torch.device:
-    """The device of that torch name; for None a CUDA GPU if there is one, else the processor.
+    """Find a device by torch's name; for None a CUDA GPU if there is one, else the CPU.
 
-    Where the name is ``cuda`` alone, ``number`` says which of them. Raises NellocError if it cannot be used.
+    For the name ``cuda`` alone, ``number`` is the GPU's index. Raises NellocError if it cannot be used.
     """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -30,15 +30,15 @@ def find_device(name: str | None, number: int = 0) -> torch.device:
 
 
 def device_title(device: torch.device) -> str:
-    """A device as a report names it: of a GPU its name, and ``cpu``."""
+    """Name of a device in reports: the GPU's model, or ``cpu``."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def bfloat16_is_faster(device: torch.device) -> bool:
-    """True if ``device`` multiplies matrices of bfloat16 itself; others emulate it, and take up to three times as long.
+    """Return True if ``device`` has instructions for bfloat16 products; emulation is up to three times slower.
 
-    What processor and torch say decides, and no clock, so that the answer is the same whatever else the machine does.
-    False where nothing is known of the device, as with a torch that does not say what the processor can.
+    The answer depends on the CPU and torch, not on timing, so it is the same however busy the machine is. False for
+    unknown devices, and if torch does not report the CPU's instructions.
     """
     if device.type == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)

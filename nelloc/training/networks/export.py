@@ -1,4 +1,4 @@
-"""From a trained network to an integer model file."""
+"""Conversion of a trained network to an integer model file, and back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LOGIT_END = 10.0
 
 
 def export(network: LocalNetwork) -> bytes:
-    """The integer model file of ``network``: the same network gives the same bytes."""
+    """Serialise ``network`` as an integer model file; equal networks give equal bytes."""
     config = network.config
     layers = []
     for index, (linear, skip) in enumerate(zip(network.linear, config.skips, strict=True)):
@@ -65,10 +65,10 @@ def export(network: LocalNetwork) -> bytes:
 
 
 def restore(model: ExactModel, source: str = "model", *, fixed_steps: bool = False) -> LocalNetwork:
-    """The network whose ``export`` gives the integers of ``model``.
+    """Restore the network whose ``export`` gives the integers of ``model``.
 
-    With ``fixed_steps`` the steps of its weights stay those of the model, whatever becomes of the weights; otherwise
-    they follow them. Raises NellocError naming ``source`` for a model that ``export`` does not make.
+    With ``fixed_steps`` its weights keep the model's step sizes however they change; otherwise the steps follow the
+    weights. Raises NellocError naming ``source`` for a model that ``export`` does not make.
     """
     blocks = sum(layer.skip is not None for layer in model.layers)
     config = LocalConfig(
@@ -108,17 +108,17 @@ def restore(model: ExactModel, source: str = "model", *, fixed_steps: bool = Fal
 def sum_fraction_bits(
     config: LocalConfig, layer: int, fraction: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64] | int]:
-    """Fractional bits of the sums of a layer's rows, given those of their weights, and of what leaves the layer."""
+    """Fractional bits of the sums of a layer's rows, from those of the weights and of the layer's output."""
     return fraction + _bits_before(layer), _bits_after(config, layer)
 
 
 def _bits_before(layer: int) -> int:
-    """Fractional bits of what enters the layer of that number."""
+    """Fractional bits of a layer's input."""
     return _INPUT_BITS if layer == 0 else ACTIVATION_BITS
 
 
 def _bits_after(config: LocalConfig, layer: int) -> NDArray[np.int64] | int:
-    """Fractional bits of what leaves it, for each row."""
+    """Fractional bits of each row of a layer's output."""
     if layer == len(config.layer_sizes) - 1:
         return np.array(output_bits(config.components, config.channels))
     return ACTIVATION_BITS
@@ -131,7 +131,7 @@ def _same(tables: ContextTables | MixtureTables, others: ContextTables | Mixture
 
 
 def mixture_tables() -> MixtureTables:
-    """The standard tables of the logistic CDF, the exponential and the inverse scales."""
+    """Standard tables of the logistic CDF, the exponential and the inverse scales."""
     positions = np.arange(round(_LOGISTIC_END * COARSE_STEPS) + 1) / COARSE_STEPS
     logistic = [round(2**COARSE_BITS / (1 + math.exp(-x))) for x in positions]
     exponential = [round(2**16 * math.exp(-n / LOGIT_STEPS)) for n in range(round(_LOGIT_END * LOGIT_STEPS) + 1)]

@@ -1,16 +1,16 @@
-"""The full PixelCNN, in floating point, and local PixelCNNs as convolutions: likelihoods of whole images.
+"""Full PixelCNN in floating point, and local PixelCNNs as convolutions: likelihoods of whole images.
 
 Thesis Algorithm 6: a masked first layer of kernel 2h + 1, residual blocks whose middle layer is a masked 3x3
-convolution, and 1x1 layers otherwise. Each block widens the receptive field by a pixel to every causal side, so that
-the model sees structure and not only texture. With a ``kernel`` of 1 there is nothing that widens it, and the model
-is the local one (Algorithm 5), that is ``LocalNetwork`` with raw inputs, acting on whole images.
+convolution, and 1x1 layers otherwise. Each block widens the receptive field by a pixel to every causal side, so the
+model sees structure and not only texture. With a ``kernel`` of 1 nothing widens it, and the model is the local one
+(Algorithm 5), that is ``LocalNetwork`` with raw inputs, applied to whole images.
 
-It follows the thesis but in two things: ReLU comes after the sum of a residual block, as the integer network has
-it, and the coefficients of the channel autoregression are not squashed by tanh. Pixels outside the image are mid-gray.
+It differs from the thesis in two things: ReLU comes after the sum of a residual block, as in the integer network, and
+the coefficients of the channel autoregression are not squashed by tanh. Pixels outside the image are mid-gray.
 
-With *normalised* inputs the first layer is a dense one over each pixel's normalised context, as the codec's networks
-have it, borders included, and means and scales are relative to the pixel's base and activity: what all images share
-is learned in a fraction of the time.
+With *normalised* inputs the first layer is a dense one over each pixel's normalised context, as in the codec's
+networks, borders included, and means and scales are relative to the pixel's base and activity: the network learns what
+all images share in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -34,24 +34,23 @@ from nelloc.exact.context import (
     ContextTables,
     Inputs,
     Normaliser,
+    context_sources,
     input_count,
     standard_activity,
 )
-from nelloc.exact.encode_tile import context_sources
 from nelloc.exact.model import output_count
 from nelloc.training.networks.local import start_from_fixed_components
 from nelloc.training.networks.mixture import draw, log_likelihood
 
-MIDDLE = 127.5  # what the raw inputs, rescaled to -1..1, are relative to
+MIDDLE = 127.5  # reference of the raw inputs, which are rescaled to -1..1
 
 
 @dataclass(frozen=True)
 class FullConfig:
-    """Shape of a PixelCNN: as LocalConfig has it, with the ``kernel`` of the middle layer of each of the ``blocks``.
+    """Shape of a PixelCNN: LocalConfig with the ``kernel`` of the middle layer of each of the ``blocks``.
 
-    Where it is ``dilated``, the places that a kernel sees lie 1 pixel apart in the first block, 2 in the second, 4 in
-    the third, and so on: as many blocks see much further.
-    Raises NellocError for a shape that there is not.
+    If ``dilated``, the taps of a kernel are 1 pixel apart in the first block, 2 in the second, 4 in the third, and so
+    on, which widens the receptive field for the same number of blocks. Raises NellocError for an invalid shape.
     """
 
     horizon: int = 3
@@ -76,17 +75,17 @@ class FullConfig:
 
     @property
     def dilations(self) -> list[int]:
-        """How many pixels apart the places lie that the kernel of each block sees."""
+        """Distance in pixels between the taps of each block's kernel."""
         return [2**block if self.dilated else 1 for block in range(self.blocks)]
 
     @property
     def reach(self) -> int:
-        """How far, in pixels to each side and upwards, an output may depend on the image."""
+        """Size of the receptive field, in pixels to each side and upwards."""
         return self.horizon + sum(self.dilations) * (self.kernel // 2)
 
 
 class Front(NamedTuple):
-    """What enters the network: ``inputs`` (N, features, H, W); and what its means and scales are relative to.
+    """Input of the network: ``inputs`` (N, features, H, W), and the reference of means and scales.
 
     ``base`` (N, C, H, W) and ``activity`` (N, 1, H, W) are in gray levels.
     """
@@ -97,10 +96,10 @@ class Front(NamedTuple):
 
 
 class MaskedConvolution(nn.Module):
-    """A convolution that sees only pixels before the current one in raster order, and this one too if ``current``.
+    """Convolution that sees only pixels before the current one in raster order, and that one too if ``current``.
 
     Outside the image it sees zeros. Thesis Appendix D.1.3 (masks A and B of van den Oord et al. 2016). ``weight`` is a
-    matrix (outputs, inputs * places) with the places that are seen only, in raster order; they lie ``dilation`` apart.
+    matrix (outputs, inputs * taps) with only the visible taps, in raster order; they are ``dilation`` pixels apart.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, current: bool, dilation: int = 1):
@@ -113,13 +112,14 @@ class MaskedConvolution(nn.Module):
 
     @property
     def kernel(self) -> Tensor:
-        """The upper half (outputs, inputs, size // 2 + 1, size) of the kernel, the rest of which is zero."""
+        """Upper half (outputs, inputs, size // 2 + 1, size) of the kernel; the lower half is zero."""
         rows = self.size // 2 + 1
         seen = self.weight.unflatten(1, (self.inputs, self.places))
         return nn.functional.pad(seen, (0, rows * self.size - self.places)).unflatten(2, (rows, self.size))
 
     def forward(self, x: Tensor) -> Tensor:
-        # Channels stand last in memory: several times faster on CPUs than the other way.
+        """Convolve (N, inputs, H, W) to (N, outputs, H, W)."""
+        # Channels are last in memory, which is several times faster on CPUs.
         rows, bias = x.permute(0, 2, 3, 1), self.bias.to(x.dtype)
         if self.size == 1:
             return nn.functional.linear(rows, self.weight.to(x.dtype), bias).permute(0, 3, 1, 2)
@@ -130,9 +130,9 @@ class MaskedConvolution(nn.Module):
 
 
 class FullNetwork(nn.Module):
-    """Images (N, C, H, W) in gray levels to mixture parameters (N, 10K or 3K, H, W), and to likelihoods.
+    """Network from images (N, C, H, W) in gray levels to mixture parameters (N, 10K or 3K, H, W) and likelihoods.
 
-    ``low_precision`` computes what follows the first layer in bfloat16.
+    ``low_precision`` computes all layers after the first in bfloat16.
     """
 
     def __init__(self, config: FullConfig):
@@ -158,22 +158,23 @@ class FullNetwork(nn.Module):
 
     @property
     def matrices(self) -> list[Tensor]:
-        """The weights of the hidden layers, first to last."""
+        """Weights of the hidden layers, first to last."""
         middle = [layer.weight for block in self.blocks for layer in cast(nn.ModuleList, block)]
         return cast(list[Tensor], [self.first.weight, *middle, self.closing.weight])
 
     def front(self, images: Tensor) -> Front:
-        """What the network sees of ``images`` (N, C, H, W)."""
+        """Compute the network's input from ``images`` (N, C, H, W)."""
         if self.config.inputs == "normalised":
             return _normalised(images, self.config)
         base = torch.full_like(images, MIDDLE)
         return Front((images - base) / MIDDLE, base, torch.full_like(images[:, :1], RAW_ACTIVITY))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute mixture parameters of images (N, C, H, W)."""
         return self.outputs(self.front(images).inputs)
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Mixture parameters of what ``front`` gives."""
+        """Compute mixture parameters from the result of ``front``."""
         x = torch.relu(self.first(inputs))
         x = x.bfloat16() if self.low_precision else x
         for block in self.blocks:
@@ -182,11 +183,11 @@ class FullNetwork(nn.Module):
         return self.last(torch.relu(self.closing(x))).to(inputs.dtype)
 
     def log_likelihood(self, images: Tensor) -> Tensor:
-        """Natural log-likelihood (N,) of ``images`` (N, C, H, W), whole numbers 0 to 255 of floating type."""
+        """Natural log-likelihood (N,) of ``images`` (N, C, H, W), integers 0 to 255 of a floating type."""
         return self.pixel_log_likelihood(images).sum((1, 2))
 
     def pixel_log_likelihood(self, images: Tensor) -> Tensor:
-        """The same pixel by pixel, each given those before it: (N, H, W)."""
+        """Natural log-likelihood (N, H, W) of each pixel given those before it."""
         n, channels, height, width = images.shape
         if channels != self.config.channels:
             raise NellocError(f"images of {channels} channels: the model has {self.config.channels}; convert them")
@@ -204,10 +205,10 @@ def sample(
     seed: int,
     progress: Callable[[int], None] = lambda pixels: None,
 ) -> Tensor:
-    """``count`` images drawn from ``network``, pixel by pixel: (count, C, height, width) uint8, on the CPU.
+    """Draw ``count`` images from ``network``, pixel by pixel: (count, C, height, width) uint8, on the CPU.
 
-    For each pixel the network sees as much of the image as its outputs there depend on. ``progress`` is told how many
-    pixels were drawn since it was last told. One seed gives the same images on the same machine and version of torch.
+    For each pixel the network sees only its receptive field. ``progress`` is called with the number of pixels drawn
+    since the last call. One seed gives the same images on the same machine and version of torch.
     """
     config, random = network.config, torch.Generator().manual_seed(seed)
     images = torch.full((count, config.channels, height, width), MIDDLE)
@@ -226,12 +227,12 @@ def sample(
 
 
 def _rows(images: Tensor) -> Tensor:
-    """(N, C, H, W) as pixels (N*H*W, C)."""
+    """Reshape (N, C, H, W) to pixels (N*H*W, C)."""
     return images.permute(0, 2, 3, 1).reshape(-1, images.shape[1])
 
 
 def _normalised(images: Tensor, config: FullConfig) -> Front:
-    """Normalised contexts through the codec's integer front end, with the codec's borders; no gradient."""
+    """Compute normalised contexts with the codec's integer front end and borders; without gradient."""
     n, channels, height, width = images.shape
     pixels = images.detach().permute(1, 2, 3, 0).flatten(1, 2).float()  # (C, H * W, N)
     known = 4 * torch.cat([pixels, torch.full_like(pixels[:, :1], FIRST_PIXEL)], dim=1)
@@ -248,7 +249,7 @@ def _normalised(images: Tensor, config: FullConfig) -> Front:
 
 @functools.lru_cache(maxsize=64)
 def _sources(height: int, width: int, horizon: int) -> NDArray[np.int64]:
-    """Where each pixel finds its context, (window, H * W) in raster order: see ``context_sources``."""
+    """Sources of each pixel's context, (window, H * W) in raster order: see ``context_sources``."""
     order, sources = context_sources(height, width, horizon)
     return sources[:, np.argsort(order)]
 
@@ -260,5 +261,5 @@ def _normaliser(horizon: int, channels: int) -> Normaliser:
 
 @functools.cache
 def _activity(channels: int) -> NDArray[np.float32]:
-    """The activity, in gray levels, of each level."""
+    """Activity in gray levels of each level."""
     return np.array(standard_activity(len(ContextTables.standard(channels).thresholds)), np.float32)

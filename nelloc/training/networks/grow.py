@@ -1,4 +1,4 @@
-"""Larger networks made of trained ones: starts for training that are as good as those from the first step."""
+"""Larger networks made of trained ones, as better starting points than random weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nelloc.training.networks.local import LocalNetwork
 
 
 def merge(first: LocalNetwork, second: LocalNetwork) -> LocalNetwork:
-    """A network of both widths and all components, whose outputs are those of the two.
+    """Combine two networks into one of both widths and all components, whose outputs are those of the two.
 
-    The hidden layers stand side by side, the shallower network's last one being handed on unchanged, and the mixtures'
-    components become one mixture. Weights that connect the two are zero. Raises NellocError for networks whose
-    inputs or outputs are of different kinds, or that have residual blocks.
+    The hidden layers stand side by side; the shallower network's last one is passed on unchanged, and the mixtures'
+    components become one mixture. Weights that connect the two are zero. Raises NellocError for networks whose inputs
+    or outputs are of different kinds, or that have residual blocks.
     """
     if first.config.depth > second.config.depth:
         first, second = second, first
@@ -27,7 +27,7 @@ def merge(first: LocalNetwork, second: LocalNetwork) -> LocalNetwork:
     )
     same = replace(second.config, width=first.config.width, depth=first.config.depth, components=0)
     if same != replace(first.config, components=0) or config.blocks:
-        raise NellocError("these networks have not the same kind of inputs and outputs, or have residual blocks")
+        raise NellocError("these networks differ in the kind of their inputs or outputs, or have residual blocks")
     merged = LocalNetwork(config)
     own, width = list(first.linear), first.config.width
     with torch.no_grad():
@@ -50,7 +50,7 @@ def merge(first: LocalNetwork, second: LocalNetwork) -> LocalNetwork:
 
 
 def with_borders(network: LocalNetwork) -> LocalNetwork:
-    """A network of the same outputs that is told how far the tile's borders are, and makes nothing of it yet."""
+    """Add inputs for the distances to the tile's borders, with zero weights, so that outputs do not change."""
     config = replace(network.config, borders=True)
     grown = LocalNetwork(config)
     added = config.layer_sizes[0][0] - network.linear[0].in_features

@@ -1,9 +1,8 @@
-"""The local autoregressive network in floating point, trained as it will be coded.
+"""Local autoregressive network in floating point, trained as it will be coded.
 
-The network is a multilayer perceptron over a pixel's context, normalised or raw (1x1 convolutions in the
-thesis's Algorithm 5). Weights and activations are rounded in the forward pass just as the
-integer network rounds them, and gradients pass straight through, so that what is exported is
-what was trained.
+The network is a multilayer perceptron over a pixel's context, normalised or raw (1x1 convolutions in the thesis's
+Algorithm 5). Weights and activations are rounded in the forward pass just as in the integer network, with
+straight-through gradients, so the exported network is the trained one.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ ACTIVATION_STEPS = 32
 ACTIVATION_MAX = 255
 FIRST_WEIGHT_MAX = 511
 WEIGHT_MAX = 127
-# Of the integer network's sums, what its weights may take; the rest is for the bias.
+# Share of an integer sum's range for its weights; the rest is for the bias.
 WEIGHT_ROOM = 0.93 * SUM_LIMIT
-# What is rounded to a step from 0 to the one below ACTIVATION_MAX lies between these.
+# Bounds of the values that are rounded to a step from 0 to the one below ACTIVATION_MAX.
 _LOWEST_INSIDE, _HIGHEST_INSIDE = -0.5 / ACTIVATION_STEPS, (ACTIVATION_MAX - 0.5) / ACTIVATION_STEPS
 
 
@@ -35,9 +34,8 @@ class LocalConfig:
     """Shape of a local network: ``horizon``, hidden ``width``, residual ``blocks`` (thesis r), ``components`` K.
 
     ``depth`` is the number of hidden layers after the residual blocks (the thesis has one). ``channels`` is 3 (RGB) or
-    1 (gray), ``inputs`` how it sees its context, ``joint`` whether the channels of a pixel share their component, and
-    ``borders`` whether it is told how far the tile's borders are.
-    Raises NellocError for a shape that there is not.
+    1 (gray), ``inputs`` the form of the context, ``joint`` whether the channels of a pixel share their component, and
+    ``borders`` whether the distances to the tile's borders are inputs. Raises NellocError for an invalid shape.
     """
 
     horizon: int = 3
@@ -90,20 +88,20 @@ class _RoundActivation(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        # One fused operation; masks of booleans cost several.
+        # One fused operation; boolean masks take several.
         return torch.ops.aten.hardtanh_backward(gradient, x, _LOWEST_INSIDE, _HIGHEST_INSIDE)
 
 
 def weight_limit(layer: int) -> int:
-    """The largest weight, in steps, of the layer of that number."""
+    """Largest weight, in steps, of a layer given by its index."""
     return FIRST_WEIGHT_MAX if layer == 0 else WEIGHT_MAX
 
 
 def weight_fraction_bits(weight: Tensor, limit: int) -> Tensor:
     """Fractional bits of each row, so that its largest weight is at most ``limit`` steps and its sums fit.
 
-    (rows,) int32. A row of many weights that are all large gets fewer, so that no sum can reach ``SUM_LIMIT``;
-    the first layers of horizon 3 and hidden layers of up to 479 units always fit.
+    (rows,) int32. A row of many large weights gets fewer, so that no sum can reach ``SUM_LIMIT``; the first layers of
+    horizon 3 and hidden layers of up to 479 units always fit.
     """
     size = weight.detach().abs()
     largest = size.amax(dim=1).clamp_min(2.0**-12)
@@ -115,9 +113,9 @@ def weight_fraction_bits(weight: Tensor, limit: int) -> Tensor:
 
 
 def round_weights(weight: Tensor, limit: int, fraction_bits: Tensor | None = None) -> Tensor:
-    """Weights rounded to ``limit`` steps with a power-of-two step per row, straight-through.
+    """Round weights to ``limit`` steps with a power-of-two step per row, straight-through.
 
-    ``fraction_bits`` (rows,) if the steps are not to follow the weights.
+    ``fraction_bits`` (rows,) if the steps should not follow the weights.
     """
     bits = weight_fraction_bits(weight, limit) if fraction_bits is None else fraction_bits
     scale = torch.exp2(bits.to(weight.device).float())[:, None]
@@ -126,12 +124,12 @@ def round_weights(weight: Tensor, limit: int, fraction_bits: Tensor | None = Non
 
 
 class LocalNetwork(nn.Module):
-    """Context (N, features), in input steps, to (N, 10K) mixture parameters, (N, 3K) for gray.
+    """Network from contexts (N, features), in input steps, to (N, 10K) mixture parameters, (N, 3K) for gray.
 
-    ``rounding`` off evaluates the float parent: the same weights with nothing rounded.
-    ``low_precision`` computes the products after the first layer in bfloat16 (its inputs, being
-    8-bit integers times a power of two, are exact in bfloat16).
-    ``fraction_bits``, if not None, has the fractional bits of each layer's rows; otherwise they follow the weights.
+    ``rounding`` off evaluates the float network: the same weights without any rounding. ``low_precision`` computes the
+    products after the first layer in bfloat16 (its inputs, being 8-bit integers times a power of two, are exact in
+    bfloat16). ``fraction_bits``, if not None, has the fractional bits of each layer's rows; otherwise they follow the
+    weights.
     """
 
     def __init__(self, config: LocalConfig):
@@ -149,15 +147,16 @@ class LocalNetwork(nn.Module):
 
     @property
     def linear(self) -> list[nn.Linear]:
-        """The dense layers, first to last."""
+        """Dense layers, first to last."""
         return cast(list[nn.Linear], list(self.layers))
 
     @property
     def matrices(self) -> list[Tensor]:
-        """The weights of the hidden layers, first to last."""
+        """Weights of the hidden layers, first to last."""
         return [layer.weight for layer in self.linear[:-1]]
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Compute mixture parameters (N, outputs) of inputs (N, features)."""
         *hidden, last = self.linear
         x = inputs * (1 / INPUT_STEPS)
         outputs: list[Tensor] = []
@@ -183,10 +182,10 @@ class LocalNetwork(nn.Module):
 
 
 def start_from_fixed_components(last: nn.Module, channels: int, inputs: Inputs) -> None:
-    """Make the outputs of ``last`` nearly fixed components whose means and scales cover what values need."""
+    """Initialise ``last`` to nearly constant components whose means and scales cover the values' range."""
     weight, bias = cast(Tensor, last.weight), cast(Tensor, last.bias)
     k, c = component_count(len(bias), channels), channels
-    # Residuals are about an activity large; raw values fill 0..255, which components of 8 to 32 gray levels cover.
+    # Residuals are about as large as the activity; raw values 0..255 need components of 8 to 32 gray levels.
     mean, scale = (1.0, (-1.5, 0.5)) if inputs == "normalised" else (110 / RAW_ACTIVITY, (-1.0, 1.0))
     with torch.no_grad():
         weight.mul_(0.1)
@@ -195,7 +194,7 @@ def start_from_fixed_components(last: nn.Module, channels: int, inputs: Inputs) 
 
 
 def round_outputs(outputs: Tensor, channels: int = 3) -> Tensor:
-    """Outputs rounded to the integer network's fixed-point steps (no gradient)."""
+    """Round outputs to the integer network's fixed-point steps (no gradient)."""
     bits = torch.tensor(output_bits(component_count(outputs.shape[1], channels), channels), dtype=torch.float32)
     scale = torch.exp2(bits)
     return torch.floor(outputs * scale + 0.5) / scale

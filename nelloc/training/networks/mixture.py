@@ -1,8 +1,8 @@
-"""The logistic-uniform mixture over RGB or gray pixels, in floating point (training and evaluation).
+"""Logistic-uniform mixture over RGB or gray pixels, in floating point (training and evaluation).
 
-Thesis section 5.5 with two changes: one mixture component is shared by the three channels of a
-pixel (a *joint* mixture; without it each channel has a mixture of its own with the same weights, as in the thesis),
-and means and scales are relative to the local base and activity, which are constants for raw inputs.
+Thesis section 5.5 with two changes: one mixture component is shared by the three channels of a pixel (a *joint*
+mixture; without it each channel has a mixture of its own with the same weights, as in the thesis), and means and scales
+are relative to the local base and activity, which are constants for raw inputs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tenso
     """Natural log-likelihood of pixels of C channels, 3 (RGB) or 1 (gray).
 
     ``outputs`` (N, 10K) network outputs, (N, 3K) for gray; ``value`` (N, C) and ``base`` (N, C) in gray levels,
-    ``activity`` (N,) in gray levels. Returns (N,) nats. Channel G's means depend linearly on R,
-    B's on R and G (thesis Appendix D.1.3; Salimans et al. 2017, section 2.2). Without ``joint`` the components of
-    the three channels are independent of each other.
+    ``activity`` (N,) in gray levels. Returns (N,) nats. The means of channel G depend linearly on R, those of B on R
+    and G (thesis Appendix D.1.3; Salimans et al. 2017, section 2.2). Without ``joint`` the components of the three
+    channels are independent of each other.
     """
     return mixed(outputs, channel_log_likelihood(outputs, value, base, activity), joint=joint)
 
@@ -63,10 +63,10 @@ def channel_log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activit
 
 
 def draw(outputs: Tensor, base: Tensor, activity: Tensor, random: torch.Generator, *, joint: bool = True) -> Tensor:
-    """Pixels (N, C) of whole gray levels drawn from the mixtures that ``log_likelihood`` evaluates.
+    """Draw pixels (N, C) of integer gray levels from the mixtures that ``log_likelihood`` evaluates.
 
-    A logistic value is rounded, and cut to 0..255, which gives its CDF's differences; with UNIFORM_WEIGHT it is
-    any of the 256 instead. ``random`` on the CPU, as all tensors.
+    A logistic value is rounded and clipped to 0..255, in agreement with the differences of its CDF; with probability
+    UNIFORM_WEIGHT it is uniform over the 256 levels instead. ``random`` and all tensors are on the CPU.
     """
     n, channels = base.shape
     k = component_count(outputs.shape[1], channels)
@@ -91,7 +91,7 @@ def draw(outputs: Tensor, base: Tensor, activity: Tensor, random: torch.Generato
 
 
 def _linear(coefficient: Tensor, deviation: Tensor) -> Tensor:
-    """What the channels before each one add to its means: (N, 3, K)."""
+    """Contribution of the channels before each one to its means: (N, 3, K)."""
     red, green = deviation[:, 0, None], deviation[:, 1, None]
     return torch.stack(
         [
@@ -104,10 +104,10 @@ def _linear(coefficient: Tensor, deviation: Tensor) -> Tensor:
 
 
 def component_count(outputs: int, channels: int) -> int:
-    """The number of components K of a network with so many outputs."""
+    """Number of components K, from the number of outputs."""
     return outputs // output_count(1, channels)
 
 
 def bits_per_dimension(log_likelihood: Tensor, channels: int = 3) -> Tensor:
-    """Mean bits per sub-pixel from nats per pixel."""
+    """Convert nats per pixel to mean bits per sub-pixel."""
     return -log_likelihood.mean() / (channels * math.log(2))

@@ -7,7 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("scipy")
 
-from nelloc.research.experiment import Progress, Settings  # noqa: E402
+from nelloc.codec.progress import Progress  # noqa: E402
+from nelloc.research.experiment import Settings  # noqa: E402
 from nelloc.research.fisher.densities import Bridged, gaussian, gaussian_mixture  # noqa: E402
 from nelloc.research.fisher.divergences import Grid, score_and_laplacian, score_matching  # noqa: E402
 from nelloc.research.fisher.energy import Energy, Training, corrected, fit_fisher, normalised  # noqa: E402

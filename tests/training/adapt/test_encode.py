@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 from nelloc import image as images
 from nelloc.codec import container
 from nelloc.codec.format import NO_MODEL
-from nelloc.codec.options import EncodeOptions, Progress
+from nelloc.codec.options import EncodeOptions
+from nelloc.codec.progress import Progress
 from nelloc.exact import model_store
 from nelloc.training.adapt import encode
 from nelloc.training.adapt.encode import encode_adapted

@@ -3,8 +3,7 @@
 import numpy as np
 
 from nelloc.codec.tiling import tiles
-from nelloc.exact.context import FIRST_PIXEL
-from nelloc.exact.encode_tile import context_sources
+from nelloc.exact.context import FIRST_PIXEL, context_sources
 from nelloc.training.adapt.pixels import TilePool, TileSampler
 
 

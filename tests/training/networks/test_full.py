@@ -6,8 +6,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="the models need torch")
 
 from nelloc import NellocError  # noqa: E402
-from nelloc.exact.context import FIRST_PIXEL, INPUT_STEPS, window  # noqa: E402
-from nelloc.exact.encode_tile import context_sources  # noqa: E402
+from nelloc.exact.context import (  # noqa: E402
+    FIRST_PIXEL,
+    INPUT_STEPS,
+    context_sources,
+    window,
+)
 from nelloc.training.batches import BatchMaker  # noqa: E402
 from nelloc.training.networks.full import MIDDLE, FullConfig, FullNetwork  # noqa: E402
 from nelloc.training.networks.local import LocalConfig, LocalNetwork  # noqa: E402

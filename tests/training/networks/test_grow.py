@@ -39,5 +39,5 @@ def test_distances_to_borders_change_nothing_at_first():
 def test_other_kinds_are_refused():
     network = LocalNetwork(LocalConfig(width=4, components=2))
     for other in ({"channels": 1}, {"horizon": 2}, {"joint": False}, {"blocks": 1}):
-        with pytest.raises(NellocError, match="not the same kind"):
+        with pytest.raises(NellocError, match="differ in the kind"):
             merge(network, LocalNetwork(LocalConfig(width=4, components=2, **other)))

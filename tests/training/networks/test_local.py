@@ -12,8 +12,13 @@ from nelloc import NellocError  # noqa: E402
 from nelloc.codec.encode import encode_pixels  # noqa: E402
 from nelloc.codec.options import EncodeOptions  # noqa: E402
 from nelloc.exact import backends  # noqa: E402
-from nelloc.exact.context import FIRST_PIXEL, INPUT_CLIP, border_distances, input_count  # noqa: E402
-from nelloc.exact.encode_tile import context_sources  # noqa: E402
+from nelloc.exact.context import (  # noqa: E402
+    FIRST_PIXEL,
+    INPUT_CLIP,
+    border_distances,
+    context_sources,
+    input_count,
+)
 from nelloc.exact.model import load_model, output_bits  # noqa: E402
 from nelloc.image import from_array  # noqa: E402
 from nelloc.training.batches import BatchMaker, evaluate, luma  # noqa: E402

@@ -7,8 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the models need torch")
 
-from nelloc.exact.context import FIRST_PIXEL, border_distances  # noqa: E402
-from nelloc.exact.encode_tile import context_sources  # noqa: E402
+from nelloc.exact.context import (  # noqa: E402
+    FIRST_PIXEL,
+    border_distances,
+    context_sources,
+)
 from nelloc.exact.model import output_count  # noqa: E402
 from nelloc.exact.wavefront import wavefront_order  # noqa: E402
 from nelloc.training.batches import BatchMaker, luma  # noqa: E402

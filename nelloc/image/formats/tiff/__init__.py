@@ -1,1 +1,1 @@
-"""TIFF files, and EXIF, which is a TIFF structure: their directories, samples and metadata, in and out."""
+"""TIFF files, and EXIF, which is a TIFF structure: directories, samples and metadata, in and out."""

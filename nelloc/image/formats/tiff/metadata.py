@@ -1,4 +1,4 @@
-"""The metadata of TIFF files and of EXIF: tags to items, and the names of those that are lost."""
+"""Metadata of TIFF files and of EXIF: tags to items, and names of the tags that are lost."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from nelloc.image.metadata import Item, ItemType, Resolution, resolution_item
 ORIENTATION, COLOUR_MAP, PHOTOMETRIC = 274, 320, 262
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 XMP, PHOTOSHOP, ICC = 700, 34377, 34675
-# Tags that say how the samples of YCbCr colour are stored; those of other colour say nothing, and are kept.
+# Tags about the storage of YCbCr samples; for other colour spaces they have no effect and are kept.
 _YCBCR_TAGS = range(529, 533)
 _YCBCR = 6
-# Tags that say how samples are stored, which the samples themselves then tell.
+# Tags about the storage of samples, which the pixels themselves replace.
 STORAGE = (
     *range(254, 260), 262, 263, 266, 273, *range(277, 282), 284, 292, 293, 317, COLOUR_MAP, *range(322, 326),
     338, 339, 347, *range(512, 522), 32997, 50674,
 )  # fmt: skip
-# Tags whose bytes are items of their own, and the type that they are written with.
+# Tags whose bytes become items, and the TIFF type that they are written with.
 BYTES = {
     XMP: (ItemType.XMP, structure.BYTE),
     PHOTOSHOP: (ItemType.PHOTOSHOP, structure.UNDEFINED),
@@ -36,7 +36,7 @@ _UPRIGHT = range(1, 9)
 
 
 def items(head: Head, first: Directory) -> tuple[list[Item], list[str]]:
-    """The items of a TIFF file's first directory, and names of the tags that are lost."""
+    """Read the items of a TIFF file's first directory, and name the tags that are lost."""
     found: list[Item] = []
     lost = [name_of(path) for path in structure.unreadable(first) if not is_storage(path, _is_ycbcr(head, first))]
     kept: dict[int, Entry] = {}
@@ -46,7 +46,7 @@ def items(head: Head, first: Directory) -> tuple[list[Item], list[str]]:
         if tag in BYTES and entry.type in _BYTE_TYPES:
             found.append(Item(BYTES[tag][0], entry.data))
         elif tag == ORIENTATION and set(entry.numbers(head.order)) <= set(_UPRIGHT):
-            continue  # the samples are turned
+            continue  # the samples are rotated
         else:
             kept[tag] = entry
     resolution = _resolution(head, first)
@@ -61,7 +61,7 @@ def items(head: Head, first: Directory) -> tuple[list[Item], list[str]]:
 
 
 def _narrowed(found: Directory, order: str) -> tuple[Directory, list[tuple[int, ...]]]:
-    """A directory without the types of BigTIFF, and the tags whose values those of TIFF cannot hold."""
+    """Remove the types of BigTIFF from a directory; also return the tags whose values do not fit TIFF's types."""
     entries: dict[int, Entry] = {}
     wide: list[tuple[int, ...]] = []
     for tag, entry in found.entries.items():
@@ -78,7 +78,7 @@ def _narrowed(found: Directory, order: str) -> tuple[Directory, list[tuple[int, 
 
 
 def is_storage(path: tuple[int, ...], ycbcr: bool = False) -> bool:
-    """True if a tag of the first directory says how samples are stored; ``ycbcr`` if those are of YCbCr colour."""
+    """Return True if a tag of the first directory describes the storage of samples (``ycbcr``: of YCbCr samples)."""
     return len(path) == 1 and (path[0] in STORAGE or (ycbcr and path[0] in _YCBCR_TAGS))
 
 
@@ -88,7 +88,7 @@ def _is_ycbcr(head: Head, first: Directory) -> bool:
 
 
 def _resolution(head: Head, first: Directory) -> Resolution | None:
-    """The resolution, if the tags are what TIFF says that they are; pixels per inch, unless they name another unit."""
+    """Resolution, if its tags are valid TIFF; in pixels per inch unless they name another unit."""
     entries = [first.entries.get(tag) for tag in (X_RESOLUTION, Y_RESOLUTION)]
     if None in entries:
         return None
@@ -104,12 +104,12 @@ def _resolution(head: Head, first: Directory) -> Resolution | None:
 
 
 def _says_nothing(resolution: Resolution) -> bool:
-    """True of square pixels of no size, which many files have."""
+    """Return True for square pixels of undefined size, which many files declare."""
     return (resolution.x, resolution.y, resolution.unit) == ((1, 1), (1, 1), "")
 
 
 def resolution_entries(resolution: Resolution, order: str) -> dict[int, Entry]:
-    """The tags of a resolution; none if its numbers are too large."""
+    """Tags of a resolution; empty if its numbers are too large."""
     divisor = 100 if resolution.unit == "metre" else 1
     x, y = (Fraction(n, d * divisor) for n, d in (resolution.x, resolution.y))
     parts = (x.numerator, x.denominator, y.numerator, y.denominator)
@@ -123,7 +123,7 @@ def resolution_entries(resolution: Resolution, order: str) -> dict[int, Entry]:
 
 
 def name_of(path: tuple[int, ...]) -> str:
-    """A tag in words, from the tags that lead to it."""
+    """Readable name of a tag, from the path of tags that leads to it."""
     tag, group = path[-1], path[:-1]
     directory = _DIRECTORY_NAMES.get(group, "Interoperability")
     if group == (structure.GPS,):
@@ -135,9 +135,9 @@ def name_of(path: tuple[int, ...]) -> str:
 
 
 def lost_of_exif(exif: bytes, written: bytes | None) -> Iterator[str]:
-    """Names of what EXIF holds and a TIFF structure that was written of it does not; of ``None``, all of it.
+    """Name the entries of EXIF that a TIFF structure written from it lacks; for ``None``, all entries.
 
-    Tags that say how samples are stored do not count: a file that is written has its own.
+    Tags that describe the storage of samples are ignored: a written file has its own.
     """
     if exif == written:
         return
@@ -159,6 +159,6 @@ def lost_of_exif(exif: bytes, written: bytes | None) -> Iterator[str]:
 
 
 def holds(entries: Mapping[int, Entry], item: Item) -> bool:
-    """True if a directory holds the bytes of an item that TIFF has a tag for."""
+    """Return True if a directory holds the bytes of an item that has a TIFF tag."""
     found = [entries[tag] for tag, (type_, _) in BYTES.items() if type_ == item.type and tag in entries]
     return any(entry.data == item.data for entry in found)

@@ -1,7 +1,7 @@
-"""Reading TIFF files: samples by Pillow, or by tifffile where Pillow would change or refuse them, or not at all.
+"""Reading TIFF files: samples by Pillow, or by tifffile where Pillow would change or refuse them.
 
-The decoders see a copy of the file whose directory has nothing but the tags that say how samples are stored. So they
-stumble over no metadata, and do not turn the image.
+The decoders get a copy of the file with only the tags that describe the storage of samples. So metadata cannot make
+them fail, and they do not rotate the image.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COLOURS = {4: "a transparency mask", 5: "CMYK", 8: "LAB", 9: "ICC LAB", 10: "IT
             32844: "LogL", 32845: "LogLUV", 34892: "linear raw"}  # fmt: skip
 _ALPHA = (2, 999)  # the second is Corel Draw's
 _MULTIPLIED = 1
-# What Pillow decompresses; of the others, tifffile what imagecodecs can.
+# Compressions that Pillow supports; tifffile reads the others as far as imagecodecs does.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _RAW, _JPEG = 1, (6, 7)
 _COMPRESSIONS = {
@@ -44,7 +44,7 @@ _COMPRESSIONS = {
     34925: "LZMA", 34926: "Zstandard", 34927: "WebP", 34933: "PNG", 34934: "JPEG XR", 50000: "Zstandard",
     50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
-# What a forged file may not make large.
+# Limits for forged files.
 _MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
 LONG_COLOURS = "has a palette of 16-bit colours, of which 8 bits could be kept; convert it to 16-bit RGB first"
@@ -56,7 +56,7 @@ SHORT_COLOURS += "nelloc.compress"
 
 @dataclass(frozen=True)
 class Layout:
-    """What the tags say of the samples."""
+    """Storage of the samples, as the tags describe it."""
 
     width: int
     height: int
@@ -69,7 +69,7 @@ class Layout:
 
     @classmethod
     def of(cls, head: Head, first: Directory) -> Layout:
-        """The layout that the first directory tells. Raises MalformedTiffError if it makes no sense."""
+        """Parse the layout from the first directory. Raises MalformedTiffError if it is inconsistent."""
 
         def numbers(tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
             entry = first.entries.get(tag)
@@ -89,7 +89,7 @@ class Layout:
             numbers(339, (1,)), number(262), number(259, 1), numbers(338, ()), channels,
         )  # fmt: skip
         if not (layout.width > 0 and layout.height > 0 and channels > 0 and len(layout.bits) >= channels):
-            raise structure.MalformedTiffError("its tags do not say what its samples are")
+            raise structure.MalformedTiffError("its tags do not describe its samples")
         return replace(layout, bits=layout.bits[:channels])
 
     @property
@@ -99,11 +99,11 @@ class Layout:
 
     @property
     def colours(self) -> int:
-        """Channels that are no extra ones."""
+        """Number of channels without extra ones."""
         return 3 if self.photometric in (_RGB, _YCBCR) else 1
 
     def problem(self) -> str | None:
-        """Why the samples cannot be kept, as a sentence without its subject; None if they can."""
+        """Reason why the samples cannot be kept, as a sentence without its subject; None if they can."""
         odd = problem_of_formats(self.formats, self.depth)
         if odd is not None:
             return odd
@@ -139,7 +139,7 @@ class Layout:
         return None
 
     def for_pillow(self, order: str) -> bool:
-        """True if Pillow gives the samples, of a file of this order of bytes, as they are."""
+        """Return True if Pillow reads the samples exactly, from a file of this byte order."""
         if self.photometric == _YCBCR and self.compression not in _JPEG:
             return False
         deep = self.channels == 1 and (self.depth == 16 or (self.depth == 12 and order == "<"))
@@ -147,7 +147,7 @@ class Layout:
 
 
 def problem_of_formats(formats: tuple[int, ...], bits: int) -> str | None:
-    """Why samples of these values of SampleFormat cannot be kept; None if they are unsigned whole numbers."""
+    """Reason why samples of these SampleFormat values cannot be kept; None for unsigned integers."""
     for number in formats:
         if number not in (1, 4):
             name = _FORMATS.get(number, f"unknown (SampleFormat {number})")
@@ -159,7 +159,7 @@ def problem_of_formats(formats: tuple[int, ...], bits: int) -> str | None:
 
 
 def problem_of_palette(values: tuple[int, ...]) -> str | None:
-    """Why Pillow does not give the colours of a palette as they are, from its 16-bit entries; None if it does."""
+    """Reason why Pillow changes the colours of a palette of 16-bit entries; None if it does not."""
     colours, odd = eight_bit_colours(np.array(values, np.int64))
     if colours is None:
         return LONG_COLOURS
@@ -167,9 +167,9 @@ def problem_of_palette(values: tuple[int, ...]) -> str | None:
 
 
 def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Image], Pixels]) -> Pixels:
-    """The image of a TIFF file's bytes; ``decode`` makes one of what Pillow has opened.
+    """Read a TIFF file; ``decode`` converts an image that Pillow has opened.
 
-    Raises NellocError for what cannot be kept, MalformedTiffError for a file that is damaged.
+    Raises NellocError for images that cannot be kept, MalformedTiffError for a damaged file.
     """
     head, first = structure.read(data)
     layout = Layout.of(head, first)
@@ -207,13 +207,13 @@ def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Imag
 
 
 def _palette(head: Head, first: Directory, layout: Layout, source: str) -> tuple[Palette | None, list[str]]:
-    """The colours of a palette, in 8 bits, and a name if its form is not that of TIFF."""
+    """Colours of a palette, in 8 bits, and the name of a deviation from TIFF if it has one."""
     if layout.photometric != _PALETTE:
         return None, []
     entry = first.entries.get(COLOUR_MAP)
     values = np.array(() if entry is None else entry.numbers(head.order), np.int64)
     if len(values) != 3 << layout.depth:
-        raise structure.MalformedTiffError("its palette has not as many colours as there are indices")
+        raise structure.MalformedTiffError("its palette does not have one colour for each index")
     colours, odd = eight_bit_colours(values)
     if colours is None:
         raise NellocError(f"{source}: {LONG_COLOURS}")
@@ -222,10 +222,10 @@ def _palette(head: Head, first: Directory, layout: Layout, source: str) -> tuple
 
 
 def eight_bit_colours(values: np.ndarray) -> tuple[np.ndarray | None, bool]:
-    """The 8-bit colours that the 16-bit entries of a palette hold, or None; and True if as they are.
+    """Convert 16-bit palette entries to 8-bit colours, or None; the flag is True if they were 8-bit already.
 
-    Writers spread 8 bits by 257 or by 256. Some old ones do neither; as libtiff does, entries that are all below 256
-    are taken for theirs.
+    Writers scale 8 bits by 257 or by 256. Some old ones do not scale; like libtiff, this takes entries that are all
+    below 256 for 8-bit ones.
     """
     for factor in (257, 256):
         if not (values % factor).any():
@@ -234,7 +234,7 @@ def eight_bit_colours(values: np.ndarray) -> tuple[np.ndarray | None, bool]:
 
 
 def _plain(data: bytes, head: Head, first: Directory, layout: Layout) -> bytes:
-    """The file with a directory of its own tags of storage, at its end, as a TIFF file of 32-bit places."""
+    """Append a directory with only the storage tags to the file, as 32-bit TIFF."""
     entries = {}
     for tag, entry in first.entries.items():
         if tag in STORAGE or (tag in _YCBCR_TAGS and layout.photometric == _YCBCR):
@@ -252,14 +252,14 @@ def _plain(data: bytes, head: Head, first: Directory, layout: Layout) -> bytes:
 
 
 def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> None:
-    """Raise MalformedTiffError if samples lie outside the file, to whose end something will be added."""
+    """Raise MalformedTiffError if samples lie outside the file as it is before anything is appended."""
 
     def numbers(tag: int) -> tuple[int, ...]:
         return entries[tag].numbers(head.order) if tag in entries else ()
 
     tiled = 324 in entries
     places, sizes = (numbers(324), numbers(325)) if tiled else (numbers(273), numbers(279))
-    if not places and layout.compression == 6:  # old JPEG files say it in other tags
+    if not places and layout.compression == 6:  # old JPEG files use other tags
         return
     if not places:
         raise structure.MalformedTiffError("it does not say where its samples are")
@@ -282,7 +282,7 @@ def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> Non
 
 
 def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
-    """The samples as tifffile reads them."""
+    """Read the samples with tifffile."""
     name = _COMPRESSIONS.get(layout.compression, f"scheme {layout.compression}")
     packed = f" compressed by {name}" if layout.compression not in _PILLOW_COMPRESSIONS else ""
     what = f"is a TIFF file of {layout.channels} x {layout.depth} bits{packed}"
@@ -298,7 +298,7 @@ def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
             array, axes = page.asarray(), page.axes
     except (NellocError, MemoryError):
         raise
-    except Exception as error:  # decoders raise many kinds for what they do not know, and for damage
+    except Exception as error:  # decoders raise many types of exceptions for unsupported and damaged files
         if layout.compression not in _PILLOW_COMPRESSIONS:
             raise NellocError(
                 f"{source}: {what}, which cannot be decoded ({_first_line(error)}); convert it to deflate first"
@@ -332,7 +332,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip()
 
 
-# ---- libtiff, which Pillow decompresses with, writes to the terminal by itself
+# ---- libtiff, which Pillow decompresses with, writes to the terminal itself
 
 _HANDLERS = ("TIFFSetErrorHandler", "TIFFSetWarningHandler")
 _lock = threading.Lock()
@@ -342,7 +342,7 @@ _former: list[tuple[Any, Any]] = []
 
 @contextmanager
 def quiet_libtiff() -> Iterator[None]:
-    """Keep the libtiff of Pillow from writing to the terminal, where its functions can be reached."""
+    """Stop Pillow's libtiff from writing to the terminal, where its functions can be reached."""
     global _silenced
     with _lock:
         if _silenced == 0:
@@ -359,11 +359,11 @@ def quiet_libtiff() -> Iterator[None]:
 
 
 def _setters() -> list[Any]:
-    """The functions of libtiff that set what it calls for errors and warnings."""
+    """Functions of libtiff that install handlers of errors and warnings."""
     try:
         library = ctypes.CDLL(import_module("PIL._imaging").__file__)
         found = [getattr(library, name) for name in _HANDLERS]
-    except (AttributeError, ImportError, OSError):  # linked in another way
+    except (AttributeError, ImportError, OSError):  # linked differently
         return []
     for setter in found:
         setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p

@@ -1,4 +1,4 @@
-"""The directories of TIFF files, of BigTIFF files and of EXIF: entries with their bytes, in and out."""
+"""Directories of TIFF files, of BigTIFF files and of EXIF: entries with their bytes, in and out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-# Bytes of a value of each type, and the format of its numbers: the parts of a fraction are two.
+# Size of a value of each type, and the struct format of its numbers: a fraction has two.
 _ASCII = 2
 _TYPES = {
     1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d",
@@ -17,27 +17,27 @@ _TYPES = {
 SHORT, LONG, RATIONAL, UNDEFINED, BYTE = 3, 4, 5, 7, 1
 _FRACTIONS, _LONG8, _DIRECTORIES = (5, 10), (16, 17, 18), (13, 18)
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
-# Entries that point to directories which are read: in the first directory, and in that of EXIF.
+# Entries that point to directories that are read: in the first directory, and in that of EXIF.
 _CHILDREN = {0: (EXIF, GPS), EXIF: (INTEROPERABILITY,)}
-# Other entries that point to something: what they say is lost when they are copied.
+# Other entries with offsets, whose targets are lost when they are copied.
 _POINTERS = (330, 400, 33424, 34954)
 _BIG = 43
 
 
 class MalformedTiffError(ValueError):
-    """Bytes that are not a TIFF structure, or one that is cut off."""
+    """Bytes that are not a TIFF structure, or a truncated one."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The values of a tag: their type, how many there are, and their bytes in the order of the file."""
+    """Values of a tag: their type, their number, and their bytes in the file's byte order."""
 
     type: int
     count: int
     data: bytes
 
     def canonical(self, order: str) -> tuple[int, int, bytes]:
-        """Type, count and bytes in little-endian order, for comparing files of both orders."""
+        """Type, count and bytes in little-endian order, to compare files of both byte orders."""
         size = struct.calcsize("<" + _TYPES[self.type][0])
         if order == "<" or size == 1:
             return self.type, self.count, self.data
@@ -45,14 +45,14 @@ class Entry:
         return self.type, self.count, b"".join(parts)
 
     def numbers(self, order: str) -> tuple[int, ...]:
-        """The values, if they are whole numbers; those of fractions, texts and bytes that are undefined are none."""
+        """Values of an integer type; empty for fractions, texts and undefined bytes."""
         form = _TYPES[self.type]
         if self.type in (_ASCII, UNDEFINED) or len(form) > 1 or form in "fd":
             return ()
         return struct.unpack(order + form * self.count, self.data)
 
     def fraction(self, order: str) -> Fraction | None:
-        """The value, if it is a single fraction, whole number or float."""
+        """Value of a single fraction, integer or float."""
         if self.count != 1:
             return None
         form = _TYPES[self.type]
@@ -65,11 +65,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Directory:
-    """The entries of a directory by their tags, and the directories that they point to.
+    """Entries of a directory by tag, and the directories that they point to.
 
-    ``unreadable`` are tags whose values cannot be read: they lie outside the file, are of an unknown type or in a
-    directory that is not read, or are there twice. ``place`` is where it begins, and
-    ``next`` where the next one does, or 0.
+    ``unreadable`` are tags whose values cannot be read: outside the file, of an unknown type, in a directory that is
+    not read, or duplicates. ``place`` is the directory's offset, ``next`` that of the next one, or 0.
     """
 
     entries: Mapping[int, Entry]
@@ -81,7 +80,7 @@ class Directory:
 
 @dataclass(frozen=True)
 class Head:
-    """The byte order of a file, "<" or ">", whether it is a BigTIFF file, and where its first directory is."""
+    """Byte order of a file ("<" or ">"), whether it is BigTIFF, and the offset of its first directory."""
 
     order: str
     big: bool
@@ -89,14 +88,14 @@ class Head:
 
 
 def is_tiff(data: bytes) -> bool:
-    """True if a file begins as a TIFF or BigTIFF file does."""
+    """Return True if ``data`` starts with the signature of TIFF or BigTIFF."""
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def head(data: bytes) -> Head:
-    """The head of a TIFF file's bytes. Raises MalformedTiffError if they have none."""
+    """Parse the header of a TIFF file. Raises MalformedTiffError if there is none."""
     if not is_tiff(data):
-        raise MalformedTiffError("it has no TIFF head")
+        raise MalformedTiffError("it has no TIFF header")
     order = "<" if data[:2] == b"II" else ">"
     big = _BIG in data[2:4]
     (first,) = _unpack(order + ("Q" if big else "I"), data, 8 if big else 4)
@@ -104,13 +103,13 @@ def head(data: bytes) -> Head:
 
 
 def read(data: bytes) -> tuple[Head, Directory]:
-    """The head and the first directory of a TIFF file's bytes. Raises MalformedTiffError."""
+    """Parse the header and the first directory of a TIFF file. Raises MalformedTiffError."""
     found = head(data)
     return found, directory(data, found, found.first)
 
 
 def directory(data: bytes, head: Head, place: int, own: int = 0) -> Directory:
-    """The directory at a place, to which the tag ``own`` points. Raises MalformedTiffError."""
+    """Parse the directory at an offset, to which the tag ``own`` points. Raises MalformedTiffError."""
     order, big = head.order, head.big
     (count,) = _unpack(order + ("Q" if big else "H"), data, place)
     entry = struct.Struct(order + ("HHQ8s" if big else "HHI4s"))
@@ -121,7 +120,7 @@ def directory(data: bytes, head: Head, place: int, own: int = 0) -> Directory:
     entries: dict[int, Entry] = {}
     children: dict[int, Directory] = {}
     unreadable: list[int] = []
-    left = len(data)  # values do not lie on each other, and those that do must not take more memory
+    left = len(data)  # values should not overlap, and those that do must not take more memory
     for number in range(count):
         tag, type_, length, value = entry.unpack_from(data, first + number * entry.size)
         found = _entry(data, head, type_, length, value, left)
@@ -142,7 +141,7 @@ def directory(data: bytes, head: Head, place: int, own: int = 0) -> Directory:
 
 
 def _entry(data: bytes, head: Head, type_: int, count: int, value: bytes, left: int) -> Entry | None:
-    """An entry whose values take at most ``left`` bytes; None if it cannot be read."""
+    """Parse an entry whose values take at most ``left`` bytes; None if it cannot be read."""
     if type_ not in _TYPES:
         return None
     size = struct.calcsize("<" + _TYPES[type_]) * count
@@ -166,7 +165,7 @@ def _byte_order(order: str) -> Literal["little", "big"]:
 
 
 def frames(data: bytes, head: Head) -> int:
-    """The number of directories in the chain that begins with the first; one that is cut off ends it."""
+    """Count the directories of the chain that starts with the first; a truncated one ends it."""
     number, place, seen = 0, head.first, set()
     while place and place not in seen:
         seen.add(place)
@@ -183,7 +182,7 @@ def frames(data: bytes, head: Head) -> int:
 
 
 def narrowed(entry: Entry, order: str) -> Entry | None:
-    """An entry of a BigTIFF file with numbers of 32 bits; None if they do not fit, or point to directories."""
+    """Convert a BigTIFF entry to 32-bit numbers; None if they do not fit, or point to directories."""
     if entry.type not in _LONG8:
         return entry
     try:
@@ -195,13 +194,13 @@ def narrowed(entry: Entry, order: str) -> Entry | None:
 
 
 def numbers(type_: int, values: tuple[int, ...], order: str) -> Entry:
-    """An entry of whole numbers, or of one fraction as its two parts."""
+    """Make an entry of integers, or of one fraction as its two parts."""
     form = _TYPES[type_]
     return Entry(type_, len(values) // len(form), struct.pack(order + form[0] * len(values), *values))
 
 
 def pack(found: Directory, order: str) -> bytes:
-    """A TIFF structure of one directory and those that it points to; as EXIF is."""
+    """Serialise one directory and those that it points to, as EXIF has them."""
     out = bytearray((b"II*\0" if order == "<" else b"MM\0*") + bytes(4))
     place = append(out, found, order)
     out[4:8] = struct.pack(order + "I", place)
@@ -209,7 +208,7 @@ def pack(found: Directory, order: str) -> bytes:
 
 
 def append(out: bytearray, found: Directory, order: str) -> int:
-    """Append a directory, and all that it points to, to the bytes of a file; returns its place.
+    """Append a directory, and all that it points to, to the bytes of a file; return its offset.
 
     Raises MalformedTiffError if the file gets too large.
     """
@@ -241,7 +240,7 @@ def _align(out: bytearray) -> None:
 
 
 def walk(found: Directory, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Entry]]:
-    """All entries, each with the tags that lead to it, its own last."""
+    """Yield all entries, each with the path of tags that leads to it (its own tag last)."""
     for tag, entry in found.entries.items():
         yield (*path, tag), entry
     for tag, child in found.children.items():
@@ -249,7 +248,7 @@ def walk(found: Directory, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[i
 
 
 def unreadable(found: Directory, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """The tags that lead to entries which cannot be read."""
+    """Paths of tags that lead to unreadable entries."""
     for tag in found.unreadable:
         yield (*path, tag)
     for tag, child in found.children.items():

@@ -1,4 +1,4 @@
-"""Writing TIFF files: deflated strips of samples, and every tag of the metadata with the bytes that it had."""
+"""Writing TIFF files: deflated strips of samples, and every metadata tag with its original bytes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LEVEL = 6
 
 
 def write(pixels: Pixels) -> bytes:
-    """The bytes of a TIFF file. Raises MalformedTiffError for one above 4 GB.
+    """Serialise a TIFF file. Raises MalformedTiffError above 4 GB.
 
-    EXIF that cannot be read is left out. The file begins with the bytes of the EXIF item, so that what cameras' notes
-    say of places in it stays true, and has their order of bytes.
+    Unreadable EXIF is left out. The file starts with the bytes of the EXIF item and has its byte order, so that offsets
+    inside maker notes stay valid.
     """
     out, order, kept = _start(pixels.metadata.get(ItemType.EXIF))
     entries = {tag: entry for tag, entry in kept.items() if not is_storage((tag,))}
@@ -53,7 +53,7 @@ def write(pixels: Pixels) -> bytes:
 
 
 def depth_of(pixels: Pixels) -> int:
-    """The bits of a sample: those that the metadata says the file had, if its samples fit them."""
+    """Bits of a sample in the file: those that the metadata names, if all samples fit."""
     bits = 1 if pixels.kind is Kind.BILEVEL else 16 if pixels.kind.deep else 8
     depth = pixels.metadata.depth
     if depth is None or not pixels.kind.deep or depth > bits:
@@ -62,7 +62,7 @@ def depth_of(pixels: Pixels) -> int:
 
 
 def _start(exif: bytes | None) -> tuple[bytearray, str, dict[int, Entry]]:
-    """How a file begins, its order of bytes, and the entries of its EXIF."""
+    """First bytes of a file, its byte order, and the entries of its EXIF."""
     empty = bytearray(b"II*\0" + bytes(4))
     if not exif:
         return empty, "<", {}
@@ -84,7 +84,7 @@ def _start(exif: bytes | None) -> tuple[bytearray, str, dict[int, Entry]]:
 
 
 def _entries_of(metadata: Metadata, order: str) -> dict[int, Entry]:
-    """The entries of items that TIFF has tags of its own for."""
+    """Entries of items that have their own TIFF tags."""
     found = {}
     for tag, (type_, as_type) in BYTES.items():
         data = metadata.get(type_)
@@ -95,7 +95,7 @@ def _entries_of(metadata: Metadata, order: str) -> dict[int, Entry]:
 
 
 def _layout(pixels: Pixels, array: NDArray, depth: int, order: str) -> dict[int, Entry]:
-    """The entries that say what the samples are."""
+    """Entries that describe the samples."""
     channels = 1 if array.ndim == 2 else array.shape[2]
     photometric = _PALETTE if pixels.kind is Kind.PALETTE else _RGB if channels > 2 else _BLACK_IS_ZERO
     found = {
@@ -139,7 +139,7 @@ def _strips(array: NDArray, depth: int, rows: int, order: str, *, differences: b
 
 
 def _packed(part: NDArray, depth: int) -> bytes:
-    """Samples of fewer bits, the first in the highest bits; each row begins with a byte."""
+    """Pack samples of fewer than 8 bits, the first in the highest bits; each row starts at a byte."""
     wide = part.astype(">u2").reshape(part.shape[0], -1, 1).view(np.uint8)
     bits = np.unpackbits(wide, axis=2)[:, :, 16 - depth :]
     return np.packbits(bits.reshape(part.shape[0], -1), axis=1).tobytes()
