@@ -13,6 +13,7 @@ from outside_readers import ExifTool, need, tiff_samples, tiff_tags, vips_sample
 from PIL import Image
 from tiff_files import SIZES, tiff
 
+import nelloc
 from nelloc import image
 from nelloc.errors import NellocError
 from nelloc.image.formats.tiff import structure
@@ -643,6 +644,7 @@ def test_a_pillow_image_of_a_tiff_file_has_the_metadata_of_the_file(order, tmp_p
     )
     expected = image.read(data, "photo").metadata
     (tmp_path / "a.tif").write_bytes(data)
+    nelloc.register()  # or else the bytes cannot be reached once the image is loaded
     for name in (io.BytesIO(data), tmp_path / "a.tif"):
         assert image.from_image(Image.open(name)).metadata == expected
         opened = Image.open(name)

@@ -26,7 +26,7 @@ TEMPLATES = {
 }
 # Programs that read a folder again after a change in it.
 UPDATES = (("update-mime-database", "mime"), ("update-desktop-database", "applications"))
-# What an argument of a desktop entry must be quoted for, and escaped within quotes.
+# Characters for which an argument of a desktop entry is quoted, and those that are escaped within quotes.
 _RESERVED = re.compile(r"[\s\"'\\><~|&;$*?#()`]")
 _ESCAPED = re.compile(r'(["`$\\])')
 
