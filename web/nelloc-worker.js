@@ -3,6 +3,8 @@
 
 const PNG_COMPARED = 1 << 26; // samples of images for which the size as PNG is worth its time
 const ALLOW_DAMAGED = 1;
+const PREVIEW = 2;
+const PREVIEWED = 1 << 22; // pixels of images that are shown before their tiles are finished
 const AS_STORED = 0;
 const RGBA8 = 1;
 const NAMES = { kind: 0, method: 1, item: 2 };
@@ -12,6 +14,7 @@ let current = 0; // the request that is worked on
 let file = 0; // where the open file is in memory
 let shown = 0; // where its pixels are, once they are decoded
 let lastProgress = 0;
+let lastPreview = 0;
 
 const memory = () => new Uint8Array(exports.memory.buffer);
 
@@ -86,23 +89,29 @@ function describe() {
     };
 }
 
-// The library tells how far it is; a tile that is finished goes out at once.
-function watch(done, total, tile) {
-    if (tile >= 0 && shown) {
-        const { left, top, width, height } = tileAt(tile);
-        const stride = 4 * image.width;
-        const pixels = new Uint8ClampedArray(4 * width * height);
-        const from = memory();
-        for (let y = 0; y < height; y++) {
-            const start = shown + (top + y) * stride + 4 * left;
-            pixels.set(from.subarray(start, start + 4 * width), 4 * width * y);
-        }
-        postMessage({ id: current, event: "tile", left, top, width, height, pixels }, [pixels.buffer]);
+// Send the pixels of a part of the image.
+function send({ left, top, width, height }, isWhole) {
+    const stride = 4 * image.width;
+    const pixels = new Uint8ClampedArray(4 * width * height);
+    const from = memory();
+    for (let y = 0; y < height; y++) {
+        const start = shown + (top + y) * stride + 4 * left;
+        pixels.set(from.subarray(start, start + 4 * width), 4 * width * y);
     }
+    postMessage({ id: current, event: "tile", left, top, width, height, pixels, isPreview: isWhole }, [pixels.buffer]);
+}
+
+// The library tells how far it is; a tile that is finished goes out at once, and small images before they are.
+function watch(done, total, tile) {
     const now = performance.now();
+    if (tile >= 0 && shown) send(tileAt(tile), false);
     if (now - lastProgress > 40 || done === total) {
         lastProgress = now;
         postMessage({ id: current, event: "progress", done, total });
+    }
+    if (tile < 0 && shown && now - lastPreview > 150 && image.width * image.height <= PREVIEWED) {
+        lastPreview = now;
+        send({ left: 0, top: 0, width: image.width, height: image.height }, true);
     }
     return 0;
 }
@@ -137,7 +146,8 @@ const commands = {
         shown = exports.take(size);
         if (!shown) throw failure(-1, "there is not enough memory to show it; use nlcd --region");
         try {
-            check(exports.decode(RGBA8, allowDamaged ? ALLOW_DAMAGED : 0, shown, 4 * image.width));
+            memory().fill(0, shown, shown + size);
+            check(exports.decode(RGBA8, (allowDamaged ? ALLOW_DAMAGED : 0) | PREVIEW, shown, 4 * image.width));
         } catch (error) {
             exports.give(shown);
             shown = 0;

@@ -38,8 +38,8 @@ export interface DecodeOptions {
     signal?: AbortSignal;
     /** Pixels done, and in all. */
     onProgress?(done: number, total: number): void;
-    /** A tile that is finished, before the others are. */
-    onTile?(tile: { left: number; top: number; width: number; height: number; pixels: Uint8ClampedArray }): void;
+    /** A tile that is finished, before the others are; or, with `isPreview`, the image as far as it is known. */
+    onTile?(tile: { left: number; top: number; width: number; height: number; pixels: Uint8ClampedArray; isPreview: boolean }): void;
     /** Fill damaged tiles with magenta, or gray, instead of failing. */
     allowDamaged?: boolean;
 }

@@ -172,14 +172,16 @@ function describe({ name, file, png }) {
     ]);
     const raw = file.kind === "one bit" ? Math.ceil(file.width / 8) * file.height : samples * file.sampleBytes;
     const sizes = [["This file", file.bytes], ["PNG", png ? png.length : null], ["Uncompressed", raw]];
-    at("sizes").replaceChildren(...sizes.filter(([, bytes]) => bytes !== null).map(([title, bytes]) => {
+    const titles = document.createElement("tr");
+    titles.innerHTML = '<td></td><th scope="col">bytes</th><th scope="col">bits per sample</th>';
+    at("sizes").replaceChildren(titles, ...sizes.filter(([, bytes]) => bytes !== null).map(([title, bytes]) => {
         const row = document.createElement("tr");
         const head = document.createElement("th");
         head.scope = "row";
         head.textContent = title;
         const number = row.insertCell();
-        number.textContent = `${count(bytes)} bytes`;
-        row.insertCell().textContent = `${((8 * bytes) / samples).toFixed(2)} bits/sample`;
+        number.textContent = count(bytes);
+        row.insertCell().textContent = ((8 * bytes) / samples).toFixed(2);
         row.prepend(head);
         return row;
     }));
@@ -224,10 +226,10 @@ function metadata({ type, data }) {
         return `${parts[0]}: ${text(data.subarray(place))}`;
     }
     if (type === 5) {
-        const unit = ["", " per inch", " per centimetre", " per metre"][data[place++]];
+        const perInch = [0, 1, 2.54, 0.0254][data[place++]];
         const [a, b, c, d] = [number(), number(), number(), number()];
-        const [x, y] = [a / b, c / d].map((value) => +value.toFixed(2));
-        return (x === y ? `${x}` : `${x} × ${y}`) + unit;
+        const [x, y] = [a / b, c / d].map((value) => +(value * (perInch || 1)).toFixed(2));
+        return (x === y ? `${x}` : `${x} × ${y}`) + (perInch ? " per inch" : "");
     }
     if (type === 6) return String(numbers.getUint32(0, true) / 100000);
     if (type === 8) return ["perceptual", "relative colorimetric", "saturation", "absolute colorimetric"][data[0]] ?? `intent ${data[0]}`;

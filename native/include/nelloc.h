@@ -147,7 +147,9 @@ enum nelloc_format {
 };
 
 enum nelloc_decode_flags {
-    NELLOC_ALLOW_DAMAGED = 1 /* damaged tiles are filled with magenta, or gray, and nelloc_tile_at names them */
+    NELLOC_ALLOW_DAMAGED = 1, /* damaged tiles are filled with magenta, or gray, and nelloc_tile_at names them */
+    NELLOC_PREVIEW = 2        /* what is known of tiles that are not finished is in `pixels` too, now and then, when
+                               * options.watch is called: not yet verified, and for showing only */
 };
 
 /* What nelloc_name names. */

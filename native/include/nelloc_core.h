@@ -123,6 +123,9 @@ int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, siz
 /* 1 if all pixels of a tile are done, also while others are under way, else 0. */
 int nlc_walk_is_done(const nlc_walk *walk, size_t tile);
 
+/* How many pixels of a row of a tile are done, from the left. */
+int32_t nlc_walk_known(const nlc_walk *walk, size_t tile, int32_t row);
+
 /* After the last pixel of a tile: NLC_DECODE: 1 if the whole stream of a tile was read and ends with `seed`, else 0. */
 int nlc_walk_ends_with(const nlc_walk *walk, size_t tile, uint32_t seed);
 

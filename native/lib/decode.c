@@ -8,6 +8,8 @@
 #define MEMORY_PART 4
 /* Pixels between two calls of the caller's function. */
 #define PIXELS_UNWATCHED 8192
+/* Times that what is under way is shown, of what is walked together. */
+#define PREVIEWS 32
 /* A sample costs at least 17 / 100,000 bits. */
 #define LEAST_BITS 17
 #define OF_SAMPLES 100000
@@ -26,7 +28,7 @@ typedef struct {
 typedef struct {
     nelloc_decoder *d;
     nelloc_region region;
-    int format, allow_damaged;
+    int format, allow_damaged, preview;
     uint8_t *pixels;
     size_t stride;
     job *jobs; /* of a batch of tiles */
@@ -129,8 +131,9 @@ static void show_row(const request *r, const job *work, size_t from, size_t coun
     }
 }
 
-/* Put a job's samples, as far as they are wanted, into the caller's memory. */
-static void place(const request *r, const job *work) {
+/* Put a job's samples, as far as they are wanted, into the caller's memory; those that a walk, unless it is NULL, has
+ * done so far, of its tile `number`. */
+static void place(const request *r, const job *work, const nlc_walk *walk, size_t number) {
     const nelloc_region tile = nlc_tile_region(&r->d->file, work->tile), *wanted = &r->region;
     const uint32_t left = tile.left > wanted->left ? tile.left : wanted->left;
     const uint32_t top = tile.top > wanted->top ? tile.top : wanted->top;
@@ -142,7 +145,13 @@ static void place(const request *r, const job *work) {
     for (uint32_t y = top; y < bottom; y++) {
         uint8_t *to = r->pixels + (size_t)(y - wanted->top) * r->stride + (size_t)(left - wanted->left) * pixel;
         const size_t from = (size_t)(y - tile.top) * tile.width + (left - tile.left);
-        (r->format == NELLOC_RGBA8 ? show_row : place_row)(r, work, from, right - left, to);
+        uint32_t end = right;
+        if (walk) {
+            const uint32_t known = tile.left + (uint32_t)nlc_walk_known(walk, number, (int32_t)(y - tile.top));
+            end = known < right ? known : right;
+        }
+        if (end > left)
+            (r->format == NELLOC_RGBA8 ? show_row : place_row)(r, work, from, end - left, to);
     }
 }
 
@@ -212,7 +221,7 @@ static const char *problem_of(const request *r, const job *work) {
 
 /* A job is done: place its samples, and tell of the tile if it was the last of it. */
 static int finish(request *r, job *work) {
-    place(r, work);
+    place(r, work, NULL, 0);
     work->finished = 1;
     const int complete = --r->left[work->tile - r->first_tile] == 0;
     if (complete && nlc_is_stopped(r->d, (int64_t)work->tile))
@@ -263,6 +272,13 @@ static int finish_walked(request *r, const nlc_walk *walk, job **works, size_t c
     return status;
 }
 
+/* Put what is known of tiles that are under way into the caller's memory. */
+static void preview(const request *r, const nlc_walk *walk, job **works, size_t count) {
+    for (size_t k = 0; k < count; k++)
+        if (!works[k]->finished && nlc_walk_known(walk, k, 0))
+            place(r, works[k], walk, k);
+}
+
 /* Decode jobs of one model, number of planes, depth and way of learning, side by side. */
 static int decode_with_model(request *r, job **works, size_t count, int learns) {
     nelloc_decoder *d = r->d;
@@ -287,13 +303,20 @@ static int decode_with_model(request *r, job **works, size_t count, int learns) 
         tiles[k].size = works[k]->record->size;
     }
     nlc_walk *walk = NULL;
-    size_t done = 1;
+    size_t done = 1, unseen = 0, all = 0;
+    for (size_t k = 0; k < count; k++)
+        all += nlc_area(&works[k]->shape);
     if (nlc_walk_new(model, NLC_DECODE, planes, learns, 0, tiles, count, &walk) != NLC_OK)
         status = nlc_fail_for_memory(d);
     while (status == NELLOC_OK && done) {
         if (nlc_walk_run(walk, PIXELS_UNWATCHED, &done) != NLC_OK)
             status = nlc_fail_for_memory(d);
         d->done += done;
+        unseen += done;
+        if (status == NELLOC_OK && r->preview && unseen >= all / PREVIEWS) {
+            preview(r, walk, works, count);
+            unseen = 0;
+        }
         if (status == NELLOC_OK && done && nlc_is_stopped(d, -1))
             status = nlc_fail(d, NELLOC_STOPPED, "decoding was stopped");
         if (status == NELLOC_OK)
@@ -451,7 +474,7 @@ static int check_damage(nelloc_decoder *d) {
 static int check_request(nelloc_decoder *d, const nelloc_region *region, int format, unsigned flags, const void *pixels,
                          size_t stride) {
     const nelloc_image *image = &d->image;
-    if (!pixels || (format != NELLOC_AS_STORED && format != NELLOC_RGBA8) || flags & ~(unsigned)NELLOC_ALLOW_DAMAGED)
+    if (!pixels || (format != NELLOC_AS_STORED && format != NELLOC_RGBA8) || flags & ~(unsigned)(NELLOC_ALLOW_DAMAGED | NELLOC_PREVIEW))
         return nlc_fail(d, NELLOC_BAD_ARGUMENT, "an argument of nelloc_decode is out of its range");
     if (!region->width || !region->height || region->left >= image->width || region->top >= image->height ||
         region->width > image->width - region->left || region->height > image->height - region->top)
@@ -478,6 +501,7 @@ int nelloc_decode(nelloc_decoder *d, const nelloc_region *region, int format, un
     r.region = region ? *region : whole;
     r.format = format;
     r.allow_damaged = (flags & NELLOC_ALLOW_DAMAGED) != 0;
+    r.preview = (flags & NELLOC_PREVIEW) != 0;
     r.pixels = pixels;
     r.stride = stride;
     int status = check_request(d, &r.region, format, flags, pixels, stride);

@@ -560,6 +560,12 @@ int nlc_walk_is_done(const nlc_walk *walk, size_t tile) {
     return tile < walk->count && walk->states[tile].steps && walk->states[tile].step == walk->states[tile].steps;
 }
 
+int32_t nlc_walk_known(const nlc_walk *walk, size_t tile, int32_t row) {
+    const nlc_state *state = &walk->states[tile];
+    const int64_t known = state->step - (int64_t)row * (walk->model->horizon + 1);
+    return known < 0 ? 0 : known < state->tile.width ? (int32_t)known : state->tile.width;
+}
+
 int nlc_walk_ends_with(const nlc_walk *walk, size_t tile, uint32_t seed) {
     return walk->mode == NLC_DECODE && nlc_walk_is_done(walk, tile) &&
            rans_ends_with(&walk->states[tile].reader, seed);

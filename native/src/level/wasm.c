@@ -19,7 +19,7 @@ static inline v128_t add_products(v128_t sums, v128_t a, v128_t b) {
 #define NLC_VECTOR_LANES 4
 #define NLC_ZERO() wasm_i32x4_const(0, 0, 0, 0)
 #define NLC_STORE(to, sums) wasm_v128_store(to, sums)
-#define NLC_ROWS_AT_ONCE 3
+#define NLC_ROWS_AT_ONCE 2
 #define NLC_VECTORS_AT_ONCE 1
 #include "products.h"
 

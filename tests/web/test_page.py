@@ -1,0 +1,258 @@
+"""The page in a real browser: the pixels that Python decodes, saved as PNG with the metadata, and clear errors.
+
+It is built by web/build.sh, or taken from the folder that NELLOC_PAGE names. With NELLOC_SCREENSHOTS, the name of a folder,
+pictures of it are put there.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import threading
+import zlib
+from pathlib import Path
+
+import chromium
+import numpy as np
+import pytest
+from materials import GOLDEN
+from PIL import Image
+
+import nelloc
+from nelloc.image import read
+from nelloc.image.kinds import Kind
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+PHOTOGRAPH = ROOT / "docs" / "images" / "parrots.png"
+MODELS = sorted(GOLDEN.glob("*.nlm"))
+DECODED = "!document.getElementById('save').disabled"
+FAILED = "!document.getElementById('problem').hidden"
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory) -> Path:
+    """The folder of the built page."""
+    if "NELLOC_PAGE" in os.environ:
+        return Path(os.environ["NELLOC_PAGE"])
+    for needed in ("clang", "wasm-ld", "curl", "bash"):
+        if shutil.which(needed) is None:
+            pytest.skip(f"needs {needed}")
+    folder = tmp_path_factory.mktemp("page")
+    done = subprocess.run(["bash", ROOT / "web" / "build.sh", folder], capture_output=True, text=True, check=False)
+    if done.returncode and ("curl" in done.stderr or "wasm32" in done.stderr):
+        pytest.skip(f"the page cannot be built here: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A page of a headless Chromium."""
+    if chromium.program() is None:
+        pytest.skip("needs Chromium")
+    page = chromium.Page(tmp_path_factory.mktemp("profile"))
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(browser, dist):
+    """The page as one file, just opened."""
+    browser.resize(1200, 760)
+    browser.dark(False)
+    browser.go((dist / "nelloc.html").as_uri())
+    return browser
+
+
+@pytest.fixture(scope="module")
+def served(dist, tmp_path_factory):
+    """The address of a server of the page, with the golden files."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copytree(dist, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("objects"))
+    shutil.copytree(GOLDEN, folder / "golden")
+    shutil.copytree(ROOT / "weights", folder / "weights", ignore=shutil.ignore_patterns("checkpoints", "ood"))
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    """A photograph with metadata, a screen, and a damaged file."""
+    folder = tmp_path_factory.mktemp("files")
+    photograph = Image.open(PHOTOGRAPH).convert("RGB")
+    photograph.save(folder / "parrots.png", dpi=(300, 300), exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")
+    nelloc.compress(folder / "parrots.png", folder / "parrots.nlc", tile=256)
+    screen = np.full((420, 640, 3), 250, np.uint8)
+    screen[:36] = (28, 60, 110)
+    for row in range(60, 400, 22):
+        for column in range(24, 24 + 7 * (row * 37 % 71 + 10), 7):
+            screen[row : row + 9, column : column + (row * column) % 5 + 1] = 30
+    Image.fromarray(screen).save(folder / "screen.png")
+    nelloc.compress(folder / "screen.png", folder / "screen.nlc")
+    data = bytearray((folder / "parrots.nlc").read_bytes())
+    data[len(data) // 2] ^= 16
+    (folder / "damaged.nlc").write_bytes(data)
+    (folder / "notes.nlc").write_text("Dear diary")
+    return {path.name: path for path in folder.iterdir()}
+
+
+def shot(page: chromium.Page, name: str) -> None:
+    folder = os.environ.get("NELLOC_SCREENSHOTS")
+    if folder:
+        page.screenshot(Path(folder) / f"page-{name}.png")
+
+
+def canvas_hash(page: chromium.Page) -> int:
+    """The CRC-32 of the canvas: of its red, green, blue and alpha."""
+    code = """(() => { const c = document.getElementById('image');
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let t = [], crc = -1;
+        for (let n = 0; n < 256; n++) { let c = n; for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 0xedb88320 : c >>> 1; t[n] = c; }
+        for (const b of d) crc = crc >>> 8 ^ t[(crc ^ b) & 255]; return ~crc >>> 0; })()"""
+    return page.run(code)
+
+
+def image_hash(path: Path) -> int:
+    return zlib.crc32(np.asarray(Image.open(path).convert("RGBA")).tobytes())
+
+
+def test_the_page_is_one_file_of_less_than_a_megabyte_and_a_half(dist):
+    assert (dist / "nelloc.html").stat().st_size < 1_500_000
+
+
+def test_a_file_is_dropped_decoded_and_saved(page, files, tmp_path):
+    shot(page, "empty")
+    page.save_downloads(tmp_path)
+    page.drop(files["parrots.nlc"])
+    page.wait(DECODED)
+    assert canvas_hash(page) == image_hash(PHOTOGRAPH)
+    page.wait("document.getElementById('sizes').rows.length === 4")
+    facts = page.run("document.getElementById('about').innerText")
+    assert "768 × 512, RGB" in facts
+    assert "300 per inch" in facts
+    assert f"{files['parrots.nlc'].stat().st_size:,}" in facts
+    shot(page, "photograph")
+    page.run("document.getElementById('save').click()")
+    saved = tmp_path / "parrots.png"
+    page.wait(saved.exists)
+    page.wait(lambda: saved.stat().st_size > 0 and not list(tmp_path.glob("*.crdownload")))
+    assert read(saved.read_bytes(), "saved").same_as(read(files["parrots.png"].read_bytes(), "given"))
+    assert page.complaints() == []
+    assert all(url.startswith(("file:", "blob:", "data:")) for url in page.requests())
+
+
+def test_it_shows_screens_at_a_phones_width_and_in_the_dark(page, files):
+    page.drop(files["screen.nlc"])
+    page.wait(DECODED)
+    assert canvas_hash(page) == image_hash(files["screen.png"])
+    shot(page, "screen")
+    page.resize(390, 800, mobile=True)
+    page.wait("innerWidth === 390")
+    assert page.run("document.documentElement.scrollWidth") <= 390
+    page.dark(True)
+    shot(page, "phone")
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(23, 24, 26)"
+
+
+def test_keys_zoom_and_move(page, files):
+    page.drop(files["screen.nlc"])
+    page.wait(DECODED)
+    page.run("document.getElementById('stage').focus()")
+    scale = "document.getElementById('zoom').textContent"
+    page.press("1")
+    assert page.run(scale) == "100 %"
+    for _ in range(3):
+        page.press("+")
+    assert page.run(scale) == "338 %"
+    before = page.run("document.getElementById('sheet').style.transform")
+    page.press("ArrowRight")
+    assert page.run("document.getElementById('sheet').style.transform") != before
+    page.press("t")
+    assert page.run("document.getElementById('map').getAttribute('aria-pressed')") == "true"
+    page.press("0")
+    assert page.run("parseFloat(document.getElementById('zoom').textContent)") <= 100
+    unnamed = "[...document.querySelectorAll('button, input, select, [role]')].filter(e => !(e.ariaLabel || e.textContent.trim()"
+    assert page.run(f"{unnamed} || e.labels?.length || ['status', 'alert'].includes(e.role))).length") == 0
+
+
+def test_damage_is_shown_tile_by_tile(page, files):
+    page.drop(files["damaged.nlc"])
+    page.wait(FAILED)
+    said = page.run("document.getElementById('problem').textContent")
+    assert "does not match its checksum" in said
+    page.run("document.querySelector('#problem button').click()")
+    page.wait(DECODED)
+    assert page.run("document.querySelectorAll('#tiles rect.damaged').length") == 1
+    assert page.run("document.querySelectorAll('#tiles rect').length") == 6
+    assert "256 × 256 pixels at" in page.run("document.getElementById('damage').innerText")
+    shot(page, "damaged")
+
+
+def test_what_cannot_be_opened_is_told(page, files):
+    page.drop(files["notes.nlc"])
+    page.wait(FAILED)
+    assert page.run("document.getElementById('problem').textContent").startswith("notes.nlc: it is not an nlc file")
+    shot(page, "error")
+    page.drop(GOLDEN / "photograph.nlc")
+    page.wait("document.getElementById('problem').textContent.includes('needs model 624012c9')")
+    page.give_files(GOLDEN / "model.nlm")
+    page.wait(DECODED)
+    assert canvas_hash(page) == image_hash(GOLDEN / "photograph.png")
+
+
+def test_decoding_is_cancelled(page, files):
+    page.drop(files["parrots.nlc"])
+    page.wait("document.getElementById('progress').value > 0")
+    page.press("Escape")
+    page.wait(FAILED)
+    assert "cancelled" in page.run("document.getElementById('problem').textContent")
+    assert page.run("document.getElementById('work').hidden")
+    page.run("document.querySelector('#problem button').click()")
+    page.wait(DECODED)
+    assert canvas_hash(page) == image_hash(PHOTOGRAPH)
+
+
+def test_the_module_decodes_all_golden_files(browser, served, tmp_path):
+    browser.go(f"{served}/index.html")
+    shipped = [f"/weights/{path.name}" for path in sorted((ROOT / "weights").glob("*.nlm"))]
+    models = [*(f"/golden/{path.name}" for path in MODELS), *shipped]
+    for path in sorted(GOLDEN.glob("*.nlc")):
+        code = f"""import('/nelloc.js').then(async ({{ open }}) => {{
+            const file = await open('/golden/{path.name}', {{ models: {models} }});
+            const image = await file.decode(); const png = await file.toPNG(); file.close();
+            return [btoa(String.fromCharCode(...png)), [...image.data]]; }})"""
+        packed, shown = browser.run(code)
+        import base64
+
+        back, image = read(base64.b64decode(packed), path.name), read(path.with_suffix(".png").read_bytes(), path.name)
+        assert back.kind == image.kind, path
+        assert back.metadata == image.metadata, path
+        assert all(np.array_equal(a, b) for a, b in zip(back.groups, image.groups, strict=True)), path
+        if image.kind in (Kind.GRAY, Kind.RGB, Kind.LA, Kind.RGBA, Kind.PALETTE, Kind.BILEVEL):
+            expected = np.asarray(Image.open(path.with_suffix(".png")).convert("RGBA"))
+            assert bytes(shown) == expected.tobytes(), path
+    assert all(url.startswith(served) for url in browser.requests())
+
+
+def test_the_element_shows_an_image(browser, served):
+    browser.go(f"{served}/index.html")
+    browser.run("import('/nelloc.js').then(() => 0)")
+    code = """new Promise((done) => { document.body.innerHTML = '<nlc-img src="/golden/short-default.nlc" alt="A sample"></nlc-img>';
+        const e = document.querySelector('nlc-img'); e.addEventListener('load', () => done([e.canvas.width, e.canvas.height,
+        e.canvas.getAttribute('aria-label')])); e.addEventListener('error', (problem) => done(problem.message)); })"""
+    assert browser.run(code) == [13, 11, "A sample"]
+    code = """new Promise((done) => { const e = document.querySelector('nlc-img'); e.addEventListener('error', (problem) =>
+        done([problem.message, e.shadowRoot.querySelector('p').textContent])); e.src = '/golden/model.nlm'; })"""
+    message, shown = browser.run(code)
+    assert message.startswith("it is not an nlc file")
+    assert shown == f"A sample: {message}"
