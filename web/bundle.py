@@ -18,7 +18,8 @@ UNPACK = """
 const packed = Uint8Array.from(atob(document.getElementById("nelloc-wasm").textContent), (c) => c.charCodeAt(0));
 const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
 module = new Response(unpacked).arrayBuffer().then((bytes) => WebAssembly.compile(bytes));
-workerURL = URL.createObjectURL(new Blob([document.getElementById("nelloc-worker").textContent], { type: "text/javascript" }));
+const code = document.getElementById("nelloc-worker").textContent;
+workerURL = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
 """
 
 

@@ -46,24 +46,24 @@ def shipped_models(folder: Path, models: Sequence[Path] = ()) -> Path:
 
 def build_decoder(
     compiler: str,
-    program: str,
+    programs: Sequence[str],
     folder: Path,
     flags: Sequence[str],
     own: Sequence[str] = (),
-    libraries: Sequence[str] = (),
+    libraries: Sequence[str] = ("-lz", "-llzma"),
+    models: Sequence[Path] = (),
 ) -> Path:
-    """Compile a program of native/tests with the library; ``own`` are flags of the library's memory alone."""
-    shipped = shipped_models(folder)
+    """Compile files of native/ with the library into a program; ``own`` are flags of the library's memory alone.
+
+    ``libraries`` are what zlib and liblzma are linked by; ``models`` are built in.
+    """
+    shipped, target = shipped_models(folder, models), folder / Path(programs[-1]).stem
     parts = [
-        *_compiled(compiler, (NATIVE / "tests" / f"{program}.c",), tuple(flags)),
-        *_compiled(compiler, DECODER, (*flags, *LIBRARIES_OF.get(compiler, ()))),
+        *_compiled(compiler, tuple(NATIVE / program for program in programs), tuple(flags)),
+        *_compiled(compiler, DECODER, tuple(flags)),
         *_compiled(compiler, MEMORY, (*flags, *own)),
         *_compiled(compiler, (shipped,), (*flags, f"-I{NATIVE / 'lib'}")),
         *_compiled(compiler, CORE, (*flags, *COUNTED)),
     ]
-    run([compiler, *flags, *parts, *(libraries or ("-lz", "-llzma")), "-lm", "-o", str(folder / program)])
-    return folder / program
-
-
-# Flags with which compilers of other machines find zlib and liblzma.
-LIBRARIES_OF: dict[str, tuple[str, ...]] = {}
+    run([compiler, *flags, *parts, *libraries, "-lm", "-o", str(target)])
+    return target

@@ -317,7 +317,7 @@ def sanitized(program: str, folder: Path, *own: str) -> Path:
     """A program of native/tests with the library, under sanitizers."""
     compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
     needs_libraries(compiler)
-    return build_decoder(compiler, program, folder, SANITIZED, own)
+    return build_decoder(compiler, [f"tests/{program}.c"], folder, SANITIZED, own)
 
 
 def small_files(most: int) -> list[str]:
@@ -356,6 +356,15 @@ def test_each_allocation_of_the_decoder_may_fail_and_limits_are_kept(tmp_path):
     )
     said = run([str(program), *given(MODELS), *(str(GOLDEN / f"{name}.nlc") for name in names)])
     assert int(said.split()[0]) > 300
+
+
+def test_what_fuzzing_has_found_is_decoded_without_a_fault(tmp_path):
+    compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
+    needs_libraries(compiler)
+    own = [path for path in MODELS if path.stem.startswith("model")]
+    program = build_decoder(compiler, ["fuzz/replay.c", "fuzz/fuzz_file.c"], tmp_path, SANITIZED, models=own)
+    corpus = sorted(map(str, (NATIVE / "fuzz" / "corpus" / "file").iterdir()))
+    assert run([str(program), *corpus]) == f"{len(corpus)} files\n"
 
 
 def tiled_head(width: int, height: int, tile: int, sections: Sequence[tuple[int, bytes]] = ()) -> bytes:

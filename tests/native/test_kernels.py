@@ -8,7 +8,8 @@ import shutil
 import pytest
 from compiling import NATIVE, SANITIZED, build, run
 
-HARNESSES = sorted(path.stem for path in (NATIVE / "fuzz").glob("fuzz_*.c"))
+# That of the whole decoder is in test_decoder.py.
+HARNESSES = sorted(path.stem for path in (NATIVE / "fuzz").glob("fuzz_*.c") if path.stem != "fuzz_file")
 # The files of AVX-VNNI and AMX in forms that a machine with AVX-512 can run.
 OTHER_FORMS = ("-DCHECK_OTHER_FORMS", "-DNLC_VNNI_OF_AVX512")
 OTHER_FORMS += ('-DNLC_EMULATED_TILES="../../tests/emulated_tiles.h"',)

@@ -105,9 +105,8 @@ class Page:
     def drop(self, *paths: Path) -> None:
         """Drop files on the middle of the stage."""
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-        x, y = self.run(
-            "(r => [r.left + r.width / 2, r.top + r.height / 2])(document.getElementById('stage').getBoundingClientRect())"
-        )
+        middle = "(r => [r.left + r.width / 2, r.top + r.height / 2])"
+        x, y = self.run(f"{middle}(document.getElementById('stage').getBoundingClientRect())")
         for kind in ("dragEnter", "dragOver", "drop"):
             self._call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 

@@ -1,0 +1,127 @@
+"""Decoding time of nlcd beside the Python package's, and of WebAssembly beside the core with AVX2, in one run.
+
+    python benchmarks/decoder.py --nlcd NLCD [--wasm web/dist/nelloc.wasm] IMAGE... --out benchmarks/results/decoder
+
+Each image is compressed with the default model. Variants take turns, five rounds; the CPU time that is told is the
+median's. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the call
+of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
+
+import nelloc
+
+ROUNDS = 5
+# Decode as web/nelloc-worker.js does; prints milliseconds of CPU time.
+NODE = """
+const fs = require("fs");
+const module = new WebAssembly.Module(fs.readFileSync(process.argv[1]));
+const refuse = () => 52;
+const { exports: e } = new WebAssembly.Instance(module, { nelloc: { watch: () => 0 },
+    wasi_snapshot_preview1: { fd_close: refuse, fd_seek: refuse, fd_write: refuse } });
+const file = fs.readFileSync(process.argv[2]);
+const place = e.take(file.length);
+new Uint8Array(e.memory.buffer).set(file, place);
+const before = process.cpuUsage();
+if (e.open(place, file.length, 2 ** 27, 0, 0)) throw new Error("open");
+const numbers = e.take(17 * 8);
+e.image(numbers);
+const [width, height] = new Float64Array(e.memory.buffer, numbers, 2);
+const pixels = e.take(4 * width * height);
+if (e.decode(1, 0, pixels, 4 * width)) throw new Error("decode");
+const used = process.cpuUsage(before);
+console.log((used.user + used.system) / 1000);
+"""
+
+
+def cpu_of_children(work: Callable[[], object]) -> float:
+    """CPU seconds that a child process takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def cpu_here(work: Callable[[], object]) -> float:
+    """CPU seconds of this process."""
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+def variants(nlcd: str, wasm: str | None, data: bytes, path: Path) -> dict[str, Callable[[], float]]:
+    """What is timed, by name."""
+
+    def run_nlcd(level: str) -> None:
+        command = [nlcd, "--format", "raw", str(path), "-"]
+        environment = os.environ | {"NELLOC_CPU": level}
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+
+    def run_wasm() -> float:
+        command = ["node", "-e", NODE, str(wasm), str(path)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1000
+
+    found: dict[str, Callable[[], float]] = {
+        "Python": lambda: cpu_here(lambda: nelloc.decode(data)),
+        "nlcd": lambda: cpu_of_children(lambda: run_nlcd("")),
+        "nlcd, AVX2": lambda: cpu_of_children(lambda: run_nlcd("avx2")),
+    }
+    if wasm:
+        found["WebAssembly"] = run_wasm
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", nargs="+", type=Path)
+    parser.add_argument("--nlcd", required=True)
+    parser.add_argument("--wasm")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    lines = [
+        "# Decoding time: nlcd, Python, WebAssembly",
+        "",
+        f"`python benchmarks/decoder.py {' '.join(sys.argv[1:])}`",
+        "",
+    ]
+    with TemporaryDirectory() as folder:
+        for image in options.images:
+            pixels = np.asarray(Image.open(image).convert("RGB"))
+            data = nelloc.encode(pixels)
+            path = Path(folder, "image.nlc")
+            path.write_bytes(data)
+            assert np.array_equal(nelloc.decode(data), pixels)
+            timed = variants(options.nlcd, options.wasm, data, path)
+            times: dict[str, list[float]] = {name: [] for name in timed}
+            for _ in range(ROUNDS):
+                for name, run in timed.items():
+                    times[name].append(run())
+            middle = {name: statistics.median(found) for name, found in times.items()}
+            megapixels = pixels.shape[0] * pixels.shape[1] / 1e6
+            lines += [f"{image.name}, {pixels.shape[1]} x {pixels.shape[0]}, {len(data)} bytes:", ""]
+            lines += ["| | CPU s | s per megapixel |", "| --- | --- | --- |"]
+            lines += [f"| {name} | {found:.3f} | {found / megapixels:.2f} |" for name, found in middle.items()]
+            lines += ["", f"nlcd / Python: {middle['nlcd'] / middle['Python']:.2f}"]
+            if options.wasm:
+                lines.append(f"WebAssembly / AVX2: {middle['WebAssembly'] / middle['nlcd, AVX2']:.2f}")
+            lines.append("")
+    options.out.with_suffix(".md").write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+/* libFuzzer: the whole decoder, from the bytes of a file to pixels, with models and without.
+ *
+ * The first byte chooses: the CPU level, whether a part is decoded, what is shown of damage, and whether checksums are
+ * made right before, so that what lies behind them is reached. Everything must end in pixels or in an error with a
+ * sentence, within the memory that is allowed.
+ */
+#include "../include/nelloc.h"
+#include "../src/crc32.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_PIXELS 4096
+#define MOST_MEMORY ((size_t)64 << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t *given;
+static size_t given_size;
+
+/* The file itself is offered as a model too: none of its bytes may be trusted. */
+static int give_model(void *context, const uint8_t id[4], unsigned attempt, const uint8_t **data, size_t *size) {
+    (void)context;
+    (void)id;
+    if (attempt > 1)
+        return 0;
+    *data = given + (attempt && given_size > 32 ? 32 : 0);
+    *size = given_size - (attempt && given_size > 32 ? 32 : 0);
+    return 1;
+}
+
+static int stop_never(void *context, uint64_t done, uint64_t total, int64_t tile) {
+    (void)context;
+    if (done > total || tile < -1)
+        abort();
+    return 0;
+}
+
+static uint32_t varint(const uint8_t *data, size_t size, size_t *at) {
+    uint32_t value = 0;
+    for (int shift = 0; *at < size && shift < 28; shift += 7) {
+        const uint8_t byte = data[(*at)++];
+        value |= (uint32_t)(byte & 127) << shift;
+        if (byte < 128)
+            break;
+    }
+    return value;
+}
+
+static uint16_t crc16(uint16_t crc, const uint8_t *data, size_t size) {
+    for (size_t k = 0; k < size; k++) {
+        crc = (uint16_t)(crc ^ data[k] << 8);
+        for (int bit = 0; bit < 8; bit++)
+            crc = (uint16_t)(crc << 1 ^ (crc & 0x8000 ? 0x1021 : 0));
+    }
+    return crc;
+}
+
+static void put32(uint8_t *at, uint32_t number) {
+    for (int k = 0; k < 4; k++)
+        at[k] = (uint8_t)(number >> 8 * k);
+}
+
+/* Make the checksum of `length` bytes that ends there right, if there is room; returns where it ends, or 0. */
+static size_t mend(const nlc_crc32_tables *tables, uint8_t *file, size_t size, size_t at, size_t length) {
+    if (at > size || length > size - at || size - at - length < 4)
+        return 0;
+    put32(file + at + length, nlc_crc32(tables, 0, file + at, length));
+    return at + length + 4;
+}
+
+/* Make the checksums of a file right, as far as its layout can be followed. */
+static void mend_all(uint8_t *file, size_t size) {
+    static nlc_crc32_tables tables;
+    static int prepared;
+    if (!prepared)
+        nlc_crc32_prepare(&tables);
+    prepared = 1;
+    if (size < 16)
+        return;
+    file[0] = 0x8e, file[1] = 'N', file[2] = 'L', file[3] = '\n';
+    if (file[4] == 0x10) {
+        const uint16_t crc = crc16(crc16(0xffff, file, 12), file + 14, size - 14);
+        file[12] = (uint8_t)crc;
+        file[13] = (uint8_t)(crc >> 8);
+    }
+    if ((file[4] & ~2) != 0x11)
+        return;
+    size_t at = 10, lengths[16], sections = 0, records = 1;
+    const uint32_t width = varint(file, size, &at), height = varint(file, size, &at), tile = varint(file, size, &at);
+    for (uint32_t count = file[4] & 2 ? varint(file, size, &at) : 0; sections < count && sections < 16; sections++) {
+        at++;
+        lengths[sections] = varint(file, size, &at);
+    }
+    if (size - (at < size ? at : size) < 2 || !tile || width > MOST_PIXELS || height > MOST_PIXELS)
+        return;
+    const uint16_t crc = crc16(0xffff, file, at);
+    file[at++] = (uint8_t)crc;
+    file[at++] = (uint8_t)(crc >> 8);
+    for (size_t k = 0; k < sections && at; k++)
+        at = mend(&tables, file, size, at, lengths[k]);
+    if (!at)
+        return;
+    records = (size_t)((width + tile - 1) / tile) * ((height + tile - 1) / tile);
+    if (file[5] == 2 || file[5] == 3 || file[5] == 8 || file[5] == 9)
+        records *= 2;
+    const size_t index = at;
+    for (size_t k = 0; k < records && at < size; k++) {
+        at++;
+        varint(file, size, &at);
+    }
+    size_t entry = index, end = at <= size ? mend(&tables, file, size, index, at - index) : 0;
+    for (size_t k = 0; k < records && end; k++) {
+        entry++;
+        end = mend(&tables, file, size, end, varint(file, size, &entry));
+    }
+}
+
+static void decode(nelloc_decoder *decoder, int chosen) {
+    const nelloc_image *image = nelloc_image_of(decoder);
+    if (!image || (uint64_t)image->width * image->height > MOST_PIXELS)
+        abort();
+    const int format = chosen & 4 ? NELLOC_RGBA8 : NELLOC_AS_STORED;
+    const size_t pixel = format == NELLOC_RGBA8 ? 4 : (size_t)(image->channels * image->sample_bytes);
+    nelloc_region part = {0, 0, image->width, image->height};
+    if (chosen & 8) {
+        part.left = image->width / 2;
+        part.top = image->height / 3;
+        part.width -= part.left;
+        part.height -= part.top;
+    }
+    uint8_t *pixels = malloc(pixel * part.width * part.height);
+    if (!pixels)
+        abort();
+    const unsigned flags = (chosen & 16 ? NELLOC_ALLOW_DAMAGED : 0) | (chosen & 128 ? NELLOC_PREVIEW : 0);
+    const int status = nelloc_decode(decoder, &part, format, flags, pixels, pixel * part.width);
+    if (status == NELLOC_BAD_ARGUMENT || (status != NELLOC_OK && !nelloc_error(decoder)[0]))
+        abort();
+    free(pixels);
+    nelloc_tile tile;
+    nelloc_item item;
+    for (uint32_t k = 0; nelloc_tile_at(decoder, k, &tile) == NELLOC_OK; k++)
+        if (!tile.region.width || !tile.region.height)
+            abort();
+    for (uint32_t k = 0; nelloc_item_at(decoder, k, &item) == NELLOC_OK; k++)
+        if (item.size && !item.data)
+            abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const int chosen = size ? data[0] : 0;
+    nelloc_options options;
+    memset(&options, 0, sizeof options);
+    options.struct_size = sizeof options;
+    options.max_pixels = MOST_PIXELS;
+    options.memory_limit = MOST_MEMORY;
+    options.find_model = give_model;
+    options.watch = stop_never;
+    options.cpu = chosen & 1 ? "plain" : NULL;
+    uint8_t *file = malloc(size ? size : 1);
+    nelloc_decoder *decoder = NULL;
+    if (!file || nelloc_new(&options, &decoder) != NELLOC_OK)
+        abort();
+    size -= size > 0;
+    if (size)
+        memcpy(file, data + 1, size);
+    if (chosen & 32)
+        mend_all(file, size);
+    given = file;
+    given_size = size;
+    if (nelloc_open(decoder, file, size) == NELLOC_OK)
+        decode(decoder, chosen);
+    else if (!nelloc_error(decoder)[0])
+        abort();
+    nelloc_free(decoder);
+    free(file);
+    return 0;
+}
