@@ -3,8 +3,8 @@
     python benchmarks/decoder.py --nlcd NLCD [--wasm web/dist/nelloc.wasm] IMAGE... --out benchmarks/results/decoder
 
 Each image is compressed with the default model. Variants take turns, five rounds; the CPU time that is told is the
-median's. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the call
-of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd.
+median's. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the
+call of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd.
 """
 
 from __future__ import annotations

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
-from compiling import CORE, NATIVE, WARNINGS, _compiled, run
+from compiling import CORE, NATIVE, SANITIZED, WARNINGS, _compiled, run
 from materials import GOLDEN
+
+from nelloc.image import read
 
 DECODER = tuple(path for path in sorted((NATIVE / "lib").glob("*.c")) if path.stem not in ("embed", "memory"))
 MEMORY = (NATIVE / "lib" / "memory.c",)
 # What the core allocates is counted by the library.
 COUNTED = ("-Dmalloc=nlc_core_malloc", "-Dcalloc=nlc_core_calloc", "-Dfree=nlc_core_free")
+FILES = sorted(GOLDEN.glob("*.nlc"))
 MODELS = sorted(GOLDEN.glob("*.nlm"))
 SHIPPED = sorted((NATIVE.parent / "weights").glob("*.nlm"))
 
@@ -67,3 +72,21 @@ def build_decoder(
     ]
     run([compiler, *flags, *parts, *libraries, "-lm", "-o", str(target)])
     return target
+
+
+def sanitized(program: str, folder: Path, *own: str) -> Path:
+    """A program of native/tests with the library, under sanitizers."""
+    compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
+    needs_libraries(compiler)
+    return build_decoder(compiler, [f"tests/{program}.c"], folder, SANITIZED, own)
+
+
+def line_of(name: Path, image) -> str:
+    """What the program prints of an image that Python has."""
+    planes = np.concatenate([group.astype("<u2" if image.kind.deep else "u1") for group in image.groups])
+    samples = np.ascontiguousarray(planes.transpose(1, 2, 0))
+    return f"{name} {image.width} {image.height} {int(image.kind)} {zlib.crc32(samples.tobytes()):08x}"
+
+
+def golden_image(path: Path):
+    return read(path.with_suffix(".png").read_bytes(), path.name)

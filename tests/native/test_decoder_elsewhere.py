@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from compiling import NATIVE, run
-from decoder_library import MODELS, SHIPPED, build_decoder, given
-from test_decoder import FILES, golden_image, line_of
+from decoder_library import FILES, MODELS, SHIPPED, build_decoder, given, golden_image, line_of
 from test_other_machines import MACHINES
 
 WEB = NATIVE.parent / "web"

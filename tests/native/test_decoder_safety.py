@@ -1,0 +1,121 @@
+"""libnelloc under sanitizers: damage, want of memory, hostile files, and what fuzzing has found."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import struct
+import subprocess
+import zlib
+from binascii import crc_hqx
+from collections.abc import Sequence
+
+import pytest
+from compiling import NATIVE, SANITIZED, run
+from decoder_library import FILES, MODELS, SHIPPED, build_decoder, given, needs_libraries, sanitized
+from materials import GOLDEN
+
+from nelloc.image.kinds import Kind
+from nelloc.varint import varint
+
+
+def small_files(most: int) -> list[str]:
+    return [str(path) for path in FILES if path.stat().st_size <= most and not path.stem.startswith("shipped")]
+
+
+def test_cut_and_changed_files_give_an_error_or_the_right_pixels(tmp_path):
+    program = sanitized("damaged_files", tmp_path)
+    said = run([str(program), *given([GOLDEN / "model.nlm"]), *SPOILED])
+    assert said.count("changes refused") == len(SPOILED)
+
+
+# Of every layout, method and kind of section, the smallest.
+SPOILED = [
+    str(GOLDEN / f"{name}.nlc")
+    for name in ("column", "joined-la", "kind-bilevel", "kind-palette", "pixel", "short-adaptive")
+]
+
+
+@pytest.mark.slow
+def test_all_small_files_cut_and_changed(tmp_path):
+    program = sanitized("damaged_files", tmp_path)
+    run([str(program), *given([*MODELS, *SHIPPED]), *small_files(2500)])
+
+
+def test_each_allocation_of_the_decoder_may_fail_and_limits_are_kept(tmp_path):
+    program = sanitized("decoder_memory", tmp_path, "-Dmalloc=failing_malloc", "-Dfree=counting_free")
+    names = (
+        "embedded",
+        "kind-metadata",
+        "kind-palette",
+        "learning-model-gray",
+        "rows-plane",
+        "short-adaptive",
+        "kind-la16",
+    )
+    said = run([str(program), *given(MODELS), *(str(GOLDEN / f"{name}.nlc") for name in names)])
+    assert int(said.split()[0]) > 300
+
+
+def test_what_fuzzing_has_found_is_decoded_without_a_fault(tmp_path):
+    compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
+    needs_libraries(compiler)
+    own = [path for path in MODELS if path.stem.startswith("model")]
+    program = build_decoder(compiler, ["fuzz/replay.c", "fuzz/fuzz_file.c"], tmp_path, SANITIZED, models=own)
+    corpus = sorted(map(str, (NATIVE / "fuzz" / "corpus" / "file").iterdir()))
+    assert run([str(program), *corpus]) == f"{len(corpus)} files\n"
+
+
+def tiled_head(width: int, height: int, tile: int, sections: Sequence[tuple[int, bytes]] = ()) -> bytes:
+    """The beginning of a file of the tiled layout, with right checksums."""
+    head = b"\x8eNL\n" + bytes([0x11 | 2 * bool(sections), int(Kind.RGB)]) + bytes(4)
+    head += varint(width) + varint(height) + varint(tile)
+    if sections:
+        head += varint(len(sections)) + b"".join(bytes([kind]) + varint(len(data)) for kind, data in sections)
+    head += struct.pack("<H", crc_hqx(head, 0xFFFF))
+    return head + b"".join(data + struct.pack("<I", zlib.crc32(data)) for _, data in sections)
+
+
+def one_tile(width: int, height: int, method: int, data: bytes, tile: int = 4096) -> bytes:
+    index = bytes([method]) + varint(len(data))
+    parts = [tiled_head(width, height, tile)]
+    return b"".join([*parts, index, struct.pack("<I", zlib.crc32(index)), data, struct.pack("<I", zlib.crc32(data))])
+
+
+def bomb(size: int) -> bytes:
+    """A section of metadata that unpacks to so many bytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return b"\1" + packer.compress(bytes([9, 0]) * (size // 2)) + packer.flush()
+
+
+def test_hostile_files_take_no_more_memory_than_allowed(hash_files, tmp_path):
+    limit = 32 << 20
+    many = 1 << 23
+    index = bytes([1, 0]) * many
+    cases = {
+        "large-tile.nlc": one_tile(4096, 4096, 4, b"\1"),  # 48 MiB of samples
+        "large-adaptive.nlc": one_tile(4096, 4096, 3, b"\4" + bytes(5000) + b"\1"),
+        "unpacked.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 26))]) + bytes([1, 0]),
+        "too-many.nlc": tiled_head(1 << 14, 1 << 14, 16),
+        "index.nlc": tiled_head(16 * many, 16, 16) + index + struct.pack("<I", zlib.crc32(index)) + bytes(4 * many),
+        "items.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 22))]) + bytes([1, 0]),
+    }
+    for name, content in cases.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        # With the file, the caller's pixels and the program itself; what takes more is told as want of memory.
+        most = limit + len(content) + (24 << 20)
+        said = run_within(most, [str(hash_files), "plain", "-b", str(limit), "-r", "0,0,8,8", str(path)])
+        assert " error " in said, name
+        assert "not enough memory" not in said, name
+    command = [str(hash_files), "plain", "-b", str(2 * limit), "-r", "0,0,8,8", str(tmp_path / "large-tile.nlc")]
+    assert " error " not in run_within(3 * limit, command)
+
+
+def run_within(memory: int, command: list[str]) -> str:
+    """What a program prints that may have so many bytes of memory."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+    return subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=limit).stdout

@@ -1,0 +1,202 @@
+"""nlcd: what it writes, says and returns."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiling import NATIVE
+from decoder_library import FILES, MODELS, golden_image
+from materials import GOLDEN
+from PIL import Image
+
+import nelloc
+from nelloc.image import read
+
+PHOTOGRAPH = NATIVE.parent / "docs" / "images" / "parrots.png"
+
+
+def make_mixed(folder: Path) -> list[Path]:
+    """Images of all kinds as .nlc files."""
+    random = np.random.default_rng(5)
+    photograph = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[40:100, 60:160]
+    ramp = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint16) * 300
+    screen = np.full((40, 80, 3), 240, np.uint8)
+    screen[8:20, 8:60] = (20, 40, 160)
+    screen[30:34, 10:70:3] = 0
+    noise = random.integers(0, 256, (40, 50, 3), np.uint8)
+    alpha = np.where(np.hypot(*np.indices((60, 100)) - np.array([30, 50])[:, None, None]) < 25, 255, 0)
+    images = {
+        "photograph": photograph,
+        "gray": photograph[:, :, 1],
+        "rgba": np.dstack([photograph, alpha.astype(np.uint8)]),
+        "la": np.dstack([photograph[:, :, 0], alpha.astype(np.uint8)]),
+        "screen": screen,
+        "noise": noise,
+        "bits": photograph[:, :, 0] > 100,
+        "gray16": ramp + random.integers(0, 40, ramp.shape).astype(np.uint16),
+        "rgb16": photograph[:30, :40].astype(np.uint16) * 257 + random.integers(0, 9, (30, 40, 3)).astype(np.uint16),
+    }
+    made = []
+    for name, array in images.items():
+        for options in ({}, {"tile": 32}, {"model": "fast", "learn": False}):
+            if options and name not in ("photograph", "rgba"):
+                continue
+            path = folder / f"{name}-{len(made)}.nlc"
+            path.write_bytes(nelloc.encode(array, **options))
+            made.append(path)
+    palette = Image.fromarray(photograph).quantize(40)
+    palette.save(folder / "palette.png", transparency=3, dpi=(72, 72))
+    nelloc.compress(folder / "palette.png", folder / "palette.nlc")
+    return [*made, folder / "palette.nlc"]
+
+
+def test_nlcd_writes_the_image_that_python_decodes(nlcd, tmp_path):
+    for path in make_mixed(tmp_path):
+        ours, theirs = tmp_path / f"{path.stem}-nlcd.png", tmp_path / f"{path.stem}-python.png"
+        done = nlcd(path, ours)
+        assert done.returncode == 0, done.stderr
+        nelloc.decompress(path, theirs)
+        assert read(ours.read_bytes(), "nlcd").same_as(read(theirs.read_bytes(), "nelloc")), path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_nlcd_writes_what_a_golden_file_was_made_of(nlcd, path, tmp_path):
+    models = [argument for model in MODELS for argument in ("--model", model)]
+    done = nlcd(*models, path, tmp_path / "out.png")
+    assert done.returncode == 0, done.stderr
+    back, image = read((tmp_path / "out.png").read_bytes(), path.name), golden_image(path)
+    assert back.kind == image.kind
+    assert back.metadata == image.metadata
+    assert (back.transparent, back.palette) == (image.transparent, image.palette)
+    assert all(np.array_equal(a, b) for a, b in zip(back.groups, image.groups, strict=True))
+
+
+def test_regions_are_those_of_the_whole(nlcd, tmp_path):
+    path = GOLDEN / "learning-photograph.nlc"
+    whole = np.asarray(Image.open(path.with_suffix(".png")))
+    for x, y, width, height in [(0, 0, 90, 70), (31, 0, 2, 70), (89, 69, 1, 1), (20, 25, 50, 10)]:
+        out = tmp_path / "part.png"
+        done = nlcd("-f", "--model", GOLDEN / "model.nlm", f"--region={x},{y},{width},{height}", path, out)
+        assert done.returncode == 0, done.stderr
+        assert np.array_equal(np.asarray(Image.open(out)), whole[y : y + height, x : x + width])
+    for region, status in (("80,0,11,1", 1), ("0,0,0,4", 2), ("1,2,3", 2), ("4294967295,0,2,2", 1)):
+        done = nlcd("--region", region, path, tmp_path / "none.png")
+        assert (done.returncode, done.stdout) == (status, "")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_formats(nlcd, tmp_path):
+    path, image = GOLDEN / "kind-rgb16.nlc", golden_image(GOLDEN / "kind-rgb16.nlc")
+    model = ("--model", GOLDEN / "model.nlm")
+    planes = np.concatenate(image.groups).transpose(1, 2, 0)
+    assert nlcd(*model, path, tmp_path / "a.ppm").returncode == 0
+    assert np.array_equal(read((tmp_path / "a.ppm").read_bytes(), "a").planes.transpose(1, 2, 0), planes)
+    assert nlcd(*model, "--format", "raw", path, "-", data=b"").stdout == planes.astype("<u2").tobytes()
+    pam = nlcd(*model, "--format=pam", GOLDEN / "kind-rgba.nlc", "-", data=b"").stdout
+    assert pam.startswith(b"P7\nWIDTH 20\nHEIGHT 15\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n")
+    rgba = golden_image(GOLDEN / "kind-rgba.nlc")
+    assert pam.partition(b"ENDHDR\n")[2] == np.concatenate(rgba.groups).transpose(1, 2, 0).tobytes()
+    pbm = nlcd("--format", "pbm", GOLDEN / "kind-bilevel.nlc", "-", data=b"").stdout
+    assert np.array_equal(read(pbm, "pbm").planes, golden_image(GOLDEN / "kind-bilevel.nlc").planes)
+    for name in ("kind-rgba", "kind-palette", "kind-transparent"):
+        done = nlcd(*model, GOLDEN / f"{name}.nlc", tmp_path / "no.ppm")
+        assert done.returncode == 1
+        assert "use pam or png" in done.stderr or "use png" in done.stderr
+        assert not (tmp_path / "no.ppm").exists()
+
+
+def test_streams_and_outputs_that_exist(nlcd, tmp_path):
+    path, out = GOLDEN / "short-default.nlc", tmp_path / "out.png"
+    done = nlcd("-", "-", data=path.read_bytes())
+    assert done.returncode == 0
+    assert read(done.stdout, "stdout").same_as(golden_image(path))
+    out.write_bytes(b"mine")
+    done = nlcd(path, out)
+    assert done.returncode == 1
+    assert done.stderr == f"nlcd: {out}: exists already; use --force to replace it\n"
+    assert out.read_bytes() == b"mine"
+    assert nlcd("--force", path, out).returncode == 0
+    assert read(out.read_bytes(), "out").same_as(golden_image(path))
+    shutil.copy(path, tmp_path / "own.nlc")
+    assert nlcd(tmp_path / "own.nlc").returncode == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"out.png", "own.nlc", "own.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ((), 2),
+        (("--nothing", "a"), 2),
+        (("--level", "10", "a"), 2),
+        (("--format", "jpg", "a"), 2),
+        (("a", "b", "c"), 2),
+        (("info", "a", "b"), 2),
+        (("verify",), 2),
+        (("--max-pixels",), 2),
+        (("no-such-file.nlc",), 1),
+        (("verify", "no-such-file.nlc"), 1),
+        (("--help",), 0),
+        (("--version",), 0),
+    ],
+)
+def test_exit_status(nlcd, arguments, status):
+    done = nlcd(*arguments)
+    assert done.returncode == status
+    assert len(done.stderr.splitlines()) == (status > 0)
+    assert bool(done.stdout) == (status == 0)
+
+
+def test_what_cannot_be_opened_is_told_in_one_sentence(nlcd, tmp_path):
+    whole = (GOLDEN / "short-default.nlc").read_bytes()
+    tiled = (GOLDEN / "photograph.nlc").read_bytes()
+    cases = {
+        b"": "ends too early",
+        b"GIF89a": "not an nlc file",
+        whole[:-1]: "checksum",
+        b"\x8eNL\r\n" + whole[4:]: "text-mode",
+        b"\x8eNL\n\x24" + whole[5:]: "format version 2",
+        b"\x8eNL\n\x18" + whole[5:]: "feature",
+        tiled: "needs model",
+        whole[:6] + b"\xff" + whole[7:]: "model number 255",
+    }
+    for number, (content, said) in enumerate(cases.items()):
+        path = tmp_path / f"{number}.nlc"
+        path.write_bytes(content)
+        done = nlcd("verify", path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert said in done.stderr
+        assert done.stderr.startswith(f"nlcd: {path}: ")
+        assert len(done.stderr.splitlines()) == 1
+    done = nlcd("verify", GOLDEN / "short-default.nlc", NELLOC_CPU="abacus")
+    assert (done.returncode, "NELLOC_CPU=abacus" in done.stderr) == (1, True)
+
+
+def test_damage_is_told_tile_by_tile(nlcd, tmp_path):
+    path, model = GOLDEN / "learning-photograph.nlc", ("--model", GOLDEN / "model.nlm")
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1  # the checksum of the last tile
+    bad, out = tmp_path / "bad.nlc", tmp_path / "out.png"
+    bad.write_bytes(data)
+    done = nlcd(*model, bad, out)
+    assert (done.returncode, out.exists()) == (1, False)
+    assert "tile 8 does not match its checksum" in done.stderr
+    done = nlcd(*model, "--allow-damaged", bad, out)
+    assert done.returncode == 1
+    assert "tile 8 (60,46,30,24)" in done.stderr
+    found, right = np.asarray(Image.open(out)), np.asarray(Image.open(path.with_suffix(".png")))
+    assert (found[46:, 60:] == (255, 0, 255)).all()
+    assert np.array_equal(found[:46], right[:46])
+    assert np.array_equal(found[:, :60], right[:, :60])
+    assert nlcd(*model, "-f", "--region", "0,0,60,70", bad, out).returncode == 0
+    assert nlcd("info", bad).returncode == 1
+
+
+def test_info(nlcd):
+    done = nlcd("info", GOLDEN / "kind-metadata.nlc")
+    assert done.returncode == 0
+    assert "image  20 x 15, RGB\n" in done.stdout
+    assert "model  624012c9" in done.stdout
+    assert "ICC profile 81, gamma 4" in done.stdout

@@ -1,0 +1,68 @@
+"""The loader of gdk-pixbuf, in a program that desktops make thumbnails with."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiling import NATIVE, run
+from materials import GOLDEN
+from PIL import Image
+
+INTEGRATION = NATIVE.parent / "docs" / "INTEGRATION.md"
+
+
+def query_loaders() -> str | None:
+    """The program that lists loaders, which is not in the path."""
+    found = shutil.which("gdk-pixbuf-query-loaders")
+    places = Path("/usr/lib").glob("*/gdk-pixbuf-2.0/gdk-pixbuf-query-loaders")
+    return found or next(map(str, places), None)
+
+
+@pytest.fixture(scope="module")
+def environment(installed, tmp_path_factory) -> dict[str, str]:
+    """That of a desktop which has the loader, and knows the type of files."""
+    for needed in ("pkg-config", "gdk-pixbuf-thumbnailer", "update-mime-database"):
+        if shutil.which(needed) is None:
+            pytest.skip(f"needs {needed}")
+    asked = subprocess.run(["pkg-config", "--exists", "gdk-pixbuf-2.0"], check=False)
+    if asked.returncode or query_loaders() is None:
+        pytest.skip("needs the headers and programs of gdk-pixbuf")
+    folder = tmp_path_factory.mktemp("viewer")
+    run(["cmake", "-S", str(NATIVE / "viewers"), "-B", str(folder), f"-DCMAKE_PREFIX_PATH={installed}"])
+    run(["cmake", "--build", str(folder)])
+    (cache := folder / "loaders.cache").write_text(run([query_loaders() or "", str(folder / "libpixbufloader-nlc.so")]))
+    types = folder / "data" / "mime" / "packages"
+    types.mkdir(parents=True)
+    found = re.search(r"<\?xml.*</mime-info>", INTEGRATION.read_text(), re.DOTALL)
+    assert found is not None
+    (types / "nelloc.xml").write_text(found.group())
+    run(["update-mime-database", str(types.parent)])
+    return os.environ | {"GDK_PIXBUF_MODULE_FILE": str(cache), "XDG_DATA_HOME": str(folder / "data")}
+
+
+@pytest.mark.parametrize("name", ["short-default", "kind-transparent", "kind-palette", "joined-rgba"])
+def test_a_thumbnail_has_the_pixels(name, environment, tmp_path):
+    out = tmp_path / "out.png"
+    command = ["gdk-pixbuf-thumbnailer", "-s", "256", str(GOLDEN / f"{name}.nlc"), str(out)]
+    shown = np.asarray(Image.open(GOLDEN / f"{name}.png").convert("RGBA"))
+    # A thumbnailer enlarges nothing if it is asked for the image's own size.
+    command[2] = str(max(shown.shape[:2]))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.asarray(Image.open(out).convert("RGBA")), shown)
+
+
+def test_a_damaged_file_is_refused_with_the_sentence_of_the_library(environment, tmp_path):
+    data = bytearray((GOLDEN / "short-default.nlc").read_bytes())
+    data[60] ^= 4
+    (tmp_path / "bad.nlc").write_bytes(data)
+    command = ["gdk-pixbuf-thumbnailer", str(tmp_path / "bad.nlc"), str(tmp_path / "out.png")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "pixels that do not match their checksum" in done.stderr
+    assert not (tmp_path / "out.png").exists()
