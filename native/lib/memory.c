@@ -44,8 +44,6 @@ static void *allocate(nlc_budget *budget, size_t size) {
     made->of.budget = budget;
     made->of.size = whole;
     budget->used += whole;
-    if (budget->used > budget->peak)
-        budget->peak = budget->used;
     return made + 1;
 }
 

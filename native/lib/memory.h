@@ -10,7 +10,7 @@
 
 /* What may be allocated, and what is. */
 typedef struct {
-    size_t limit, used, peak;
+    size_t limit, used;
     int refused; /* 1 if an allocation failed because of the limit */
 } nlc_budget;
 

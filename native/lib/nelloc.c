@@ -46,7 +46,7 @@ int nelloc_new(const nelloc_options *options, nelloc_decoder **made) {
     const int level = level_of(options ? options->cpu : NULL);
     if (level < 0)
         return NELLOC_BAD_ARGUMENT;
-    nlc_budget first = {options ? options->memory_limit : 0, 0, 0, 0};
+    nlc_budget first = {options ? options->memory_limit : 0, 0, 0};
     nelloc_decoder *d = nlc_get(&first, 1, sizeof *d);
     if (!d)
         return NELLOC_NO_MEMORY;
