@@ -91,12 +91,8 @@ def main() -> None:
     parser.add_argument("--wasm")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    lines = [
-        "# Decoding time: nlcd, Python, WebAssembly",
-        "",
-        f"`python benchmarks/decoder.py {' '.join(sys.argv[1:])}`",
-        "",
-    ]
+    command = f"`python benchmarks/decoder.py --nlcd NLCD --wasm WASM {' '.join(map(str, options.images))}`"
+    lines = ["# Decoding time: nlcd, Python, WebAssembly", "", command, ""]
     with TemporaryDirectory() as folder:
         for image in options.images:
             pixels = np.asarray(Image.open(image).convert("RGB"))
