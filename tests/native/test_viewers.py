@@ -46,7 +46,7 @@ def environment(installed, tmp_path_factory) -> dict[str, str]:
     return os.environ | {"GDK_PIXBUF_MODULE_FILE": str(cache), "XDG_DATA_HOME": str(folder / "data")}
 
 
-@pytest.mark.parametrize("name", ["short-default", "shipped-fast-gray", "kind-palette", "joined-rgba"])
+@pytest.mark.parametrize("name", ["short-default", "shipped-default-gray", "kind-palette", "joined-rgba"])
 def test_a_thumbnail_has_the_pixels(name, environment, tmp_path):
     out = tmp_path / "out.png"
     command = ["gdk-pixbuf-thumbnailer", "-s", "256", str(GOLDEN / f"{name}.nlc"), str(out)]
