@@ -63,7 +63,7 @@ def cpu_here(work: Callable[[], object]) -> float:
 
 
 def variants(nlcd: str, wasm: str | None, data: bytes, path: Path) -> dict[str, Callable[[], float]]:
-    """What is timed, by name."""
+    """Measurements by name: each gives CPU seconds."""
 
     def run_nlcd(level: str) -> None:
         command = [nlcd, "--format", "raw", str(path), "-"]
