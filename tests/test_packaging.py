@@ -133,10 +133,20 @@ def test_the_source_distribution_is_small_and_has_what_the_wheel_is_built_from(s
     assert sdist.stat().st_size < MOST_BYTES
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    sources = {name for name in tracked("native") if not name.startswith(("native/fuzz/", "native/tests/"))}
+    core = ("native/binding/", "native/include/", "native/src/")
+    sources = {name for name in tracked("native") if name.startswith(core)}
     assert {name for name in sources if name.endswith((".c", ".h"))} <= names
     assert {*tracked("nelloc"), "setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE"} <= names
-    unwanted = ("tests/", "benchmarks/", "docs/", "native/fuzz", "native/tests", "findings/", "weights/checkpoints")
+    unwanted = (
+        "tests/",
+        "benchmarks/",
+        "docs/",
+        "native/fuzz",
+        "native/lib",
+        "native/tests",
+        "findings/",
+        "weights/checkpoints",
+    )
     assert [name for name in names if name.startswith(unwanted)] == []
 
 

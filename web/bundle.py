@@ -1,8 +1,8 @@
-"""Put the page into one file, with the decoder inside:
+"""Put the page into one file, with the decoder inside.
 
     python web/bundle.py DIST
 
-reads what web/build.sh has put into DIST, and writes DIST/nelloc.html there, which needs no server.
+reads what web/build.sh has put into DIST, and writes DIST/nelloc.html, which needs no server.
 """
 
 from __future__ import annotations
