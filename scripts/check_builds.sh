@@ -13,8 +13,16 @@ done
 
 echo "== a wheel"
 python3 -m venv "$work/tools"
-"$work/tools/bin/pip" install --quiet --disable-pip-version-check auditwheel
-"$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work/wheel" "$work/compiled-source"
+"$work/tools/bin/pip" install --quiet --disable-pip-version-check auditwheel build
+# By way of the source distribution, which must have all that the wheel is built from.
+"$work/tools/bin/python" -m build --sdist --outdir "$work/sdist" "$work/compiled-source" > "$work/sdist.log"
+sdist=$(ls "$work"/sdist/nelloc-*.tar.gz)
+bytes=$(wc -c < "$sdist")
+if [ "$bytes" -ge 3145728 ]; then
+    echo "the source distribution has $bytes bytes, 3 MiB or more" >&2
+    exit 1
+fi
+"$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work/wheel" "$sdist"
 wheel=$(ls "$work"/wheel/nelloc-*.whl)
 case "$wheel" in *-cp311-abi3-*) ;; *) echo "$wheel: not for the stable ABI of Python 3.11" >&2; exit 1 ;; esac
 "$work/tools/bin/python" - "$wheel" <<'PY'
@@ -25,6 +33,8 @@ names = zipfile.ZipFile(sys.argv[1]).namelist()
 assert any(name.startswith("nelloc/_native") for name in names), "the wheel has no core"
 assert "nelloc/weights/default.nlm" in names and "nelloc/weights/models.json" in names, "the wheel has no models"
 assert not any(name.startswith(("tests/", "benchmarks/", "native/")) or "checkpoints" in name for name in names)
+for name in ("py.typed", "bench/page.css", "plugins/freedesktop/nelloc.thumbnailer"):
+    assert f"nelloc/{name}" in names, f"the wheel has no {name}"
 print(len(names), "files in the wheel")
 PY
 # auditwheel names every shared library that the core needs beside libc's own.
@@ -39,6 +49,9 @@ echo "== the wheel in an empty environment"
 python3 -m venv "$work/plain"
 "$work/plain/bin/pip" install --quiet --disable-pip-version-check "$wheel"
 (cd "$work" && ./plain/bin/nelloc compress "$photo" core.nlc)
+
+echo "== what README says, with the wheel, in an empty environment"
+python3 scripts/newcomer.py "$wheel"
 
 echo "== without a C compiler"
 python3 -m venv "$work/uncompiled"

@@ -17,14 +17,14 @@ from nelloc.errors import install_advice
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-# Source distributions are smaller than this.
-MOST_BYTES = 3_000_000
+# Source distributions are smaller than this, 3 MiB.
+MOST_BYTES = 3 << 20
 # What is to be filled in before a release, and where it stands.
 PLACEHOLDERS = {
     "https://nelloc.example/": ["pyproject.toml"],
-    "https://nelloc.example/docs/": ["pyproject.toml"],
+    "https://nelloc.example/docs/": ["mkdocs.yml", "pyproject.toml"],
     "https://nelloc.example/issues/": ["pyproject.toml"],
-    "https://nelloc.example/repository/": ["pyproject.toml"],
+    "https://nelloc.example/repository/": ["mkdocs.yml", "pyproject.toml"],
     "https://nelloc.example/repository/CHANGELOG.md": ["pyproject.toml"],
     "git clone REPOSITORY": ["CONTRIBUTING.md"],
     "SECURITY-CONTACT": ["SECURITY.md"],
@@ -49,7 +49,7 @@ def test_what_is_to_be_filled_in_before_a_release_stands_where_this_list_says():
     found: dict[str, list[str]] = {}
     documents = tracked("*.md", "*.toml", "*.cff", "*.yml", "*.py", "*.xml", "*.desktop", "NOTICE")
     for name in documents:
-        if name != "tests/test_packaging.py":
+        if not name.startswith("tests/"):
             for placeholder in dict.fromkeys(pattern.findall(text(name))):
                 found.setdefault(placeholder, []).append(name)
     assert found == PLACEHOLDERS

@@ -93,6 +93,6 @@ def command_files(command: click.Command) -> dict[str, bytes]:
     for shell, place in _COMPLETIONS.items():
         kind = get_completion_class(shell)
         assert kind is not None
-        # Not the method of BashComplete, which runs bash to know its version.
+        # The method of BashComplete itself runs bash to know its version.
         found[place] = ShellComplete.source(kind(command, {}, "nelloc", "_NELLOC_COMPLETE")).encode()
     return found

@@ -39,7 +39,7 @@ def manual(command: click.Command, name: str) -> str:
 
 
 def _subcommands(group: click.Group, context: click.Context) -> Iterator[click.Context]:
-    """The commands of a group; where one is a group itself, its own help says what is in it."""
+    """The commands of a group. One that is a group itself has a help of its own for its commands."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is not None and not command.hidden:

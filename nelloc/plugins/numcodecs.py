@@ -22,12 +22,18 @@ from nelloc.plugins.chunks import decode_chunk, encode_chunk
 
 
 class Nelloc(Codec):
-    """Codec of chunks, each as one image.
+    """Codec of chunks, each as one image: a compressor of Zarr format 2, and a codec of numcodecs.
+
+    A chunk is (height, width) or (height, width, 3 or 4), with any axes of length 1 before, of uint8 or uint16.
 
     Parameters
     ----------
-    model, tile, verify
-        As in ``nelloc.encode``. ``encode_chunk`` lists the shapes of chunks.
+    model : str, optional
+        Name or file of the model.
+    tile : int, optional
+        Largest side of a tile, in pixels.
+    verify : bool
+        Decode each chunk and compare it before it is stored.
     """
 
     codec_id: ClassVar[str] = "nelloc"
