@@ -31,7 +31,7 @@ from nelloc.exact.model import ExactModel, load_model
 from nelloc.exact.model_delta import Adapted
 from nelloc.image import from_array
 from nelloc.training.adapt.encode import PIXELS_PER_MINUTE
-from nelloc.training.adapt.finetune import Plan, adapt, bits
+from nelloc.training.adapt.finetune import AdaptSettings, adapt, bits
 from nelloc.training.adapt.pixels import TilePool, TileSampler
 from nelloc.training.batches import BatchMaker
 from nelloc.training.data import image_paths
@@ -45,33 +45,33 @@ LEFT_STEP, RIGHT_STEP = 2.0**-3, 2.0**-9
 
 Planes = NDArray[np.uint8]
 # A way to adapt: a model, and the bytes that it takes.
-Way = Callable[[Planes, ExactModel, Plan], tuple[ExactModel, float]]
+Way = Callable[[Planes, ExactModel, AdaptSettings], tuple[ExactModel, float]]
 
 
-def shipped(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+def shipped(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     return base, 0.0
 
 
-def differences(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+def differences(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     """Adapt as nelloc does."""
     adapted = adapt([planes], base, TILE, plan)
     return adapted.model, len(adapted.differences)
 
 
-def without_last_layer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+def without_last_layer(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     """Adapt all but the last layer, which learns while coding."""
     return differences(planes, base, replace(plan, last_layer=False))
 
 
-def dear(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+def dear(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     return differences(planes, base, replace(plan, price=1.5 * plan.price))
 
 
-def dearer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+def dearer(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     return differences(planes, base, replace(plan, price=2.5 * plan.price))
 
 
-def longer(planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+def longer(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     return differences(planes, base, replace(plan, pixels=2 * plan.pixels))
 
 
@@ -82,7 +82,7 @@ class LowRank:
     rank: int
     learning_rate: float = 2e-3
 
-    def __call__(self, planes: Planes, base: ExactModel, plan: Plan) -> tuple[ExactModel, float]:
+    def __call__(self, planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
         network = restore(base, "model", fixed_steps=True)
         network.low_precision = bfloat16_is_faster(torch.device("cpu"))
         torch.manual_seed(plan.seed)
@@ -165,7 +165,7 @@ def main() -> None:
         found = [path for path in paths if path.name.startswith(source)][: asked.each]
         photographs += [np.asarray(Image.open(path).convert("RGB")) for path in found]
     samples = sum(photograph.size for photograph in photographs)
-    plan = Plan(round(asked.minutes * PIXELS_PER_MINUTE))
+    plan = AdaptSettings(round(asked.minutes * PIXELS_PER_MINUTE))
     lines = [
         f"# Ways to adapt `{model_store.DEFAULT_MODEL}` ({base.id.hex()}) to one photograph",
         "",

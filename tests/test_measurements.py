@@ -47,7 +47,7 @@ def test_the_search_for_adaptation_uses_the_program_s_tiles(program, monkeypatch
         model, differences = None, b""
 
     monkeypatch.setattr(search, "adapt", lambda images, base, tile, plan: tiles.append(tile) or Done)
-    search.differences(None, None, search.Plan(1000))
+    search.differences(None, None, search.AdaptSettings(1000))
     assert tiles == [photograph_tile(True)]
 
 

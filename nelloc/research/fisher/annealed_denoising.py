@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from nelloc.research.experiment import Result, Settings
@@ -137,55 +138,93 @@ def run(settings: Settings) -> Result:
     if settings.epochs is not None:
         iterations = settings.epochs
     p = two_gaussians(TRUE, DISTANCE)
-    stretch = ITERATIONS / iterations  # a shorter run ends at the same noise
-    factors = {
-        "factor 0.9999": FACTOR**stretch,
-        "down to 0.001": (LAST_NOISE / FIRST_NOISE) ** (1 / iterations),
-    }
     numbers: dict[str, Any] = {
         "iterations": iterations,
         "noise after 10,000 iterations, factor 0.9999": last_noise(FIRST_NOISE, FACTOR, ITERATIONS),
         "factor that ends at 0.001": (LAST_NOISE / FIRST_NOISE) ** (1 / ITERATIONS),
     }
-    figure = new_figure(15, 6)
-    panels = figure.subplots(2, SNAPSHOTS, sharey="row", squeeze=False)
-    for row, (name, factor) in zip(panels, factors.items(), strict=True):
-        energies = train(settings, f"denoising-{name.split()[-1]}", p, denoising(FIRST_NOISE, factor), iterations)
-        rows = []
-        for axes, iteration, energy in zip(row, snapshots(iterations), energies, strict=False):
-            noise = last_noise(FIRST_NOISE, factor, iteration)
-            estimate = normalised(energy, GRID)
-            rows.append(
-                {
-                    "iteration": iteration,
-                    "noise": noise,
-                    "proportion": proportion(estimate),
-                    "kl_of_noised": _kl(noised(noise), estimate),
-                    "kl": _kl(p, estimate),
-                }
-            )
-            _draw(axes, p, estimate, f"iteration {iteration:,}, noise {noise:.3g}")
-        row[0].set_ylabel(f"{name}\ndensity")
+    annealed = denoise(settings, p, iterations)
+    for name, found in annealed.items():
+        rows = [each.measure(p) for each in found]
         numbers[name] = rows
         numbers[f"proportion, denoising, {name}"] = rows[-1]["proportion"]
         numbers[f"KL, denoising, {name}"] = rows[-1]["kl"]
+    matched = match(settings, p, iterations)
+    for name, estimate in matched.items():
+        numbers[f"proportion, {name}"] = proportion(estimate)
+        numbers[f"KL, {name}"] = _kl(p, estimate)
+    compared = {"(a) FD": matched["FD"], "(b) MFD": matched["MFD"]}
+    return Result(numbers, {"annealing": draw_annealing(p, annealed), "compared": draw_compared(p, compared)})
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """Estimate after some iterations of denoising, and the deviation of the noise there."""
+
+    iteration: int
+    noise: float
+    estimate: LogDensity
+
+    def measure(self, p: Density) -> dict[str, Any]:
+        """Measure its proportion on the left, and its KL from p and from p with noise."""
+        return {
+            "iteration": self.iteration,
+            "noise": self.noise,
+            "proportion": proportion(self.estimate),
+            "kl_of_noised": _kl(noised(self.noise), self.estimate),
+            "kl": _kl(p, self.estimate),
+        }
+
+
+def denoise(settings: Settings, p: Density, iterations: int) -> dict[str, list[Denoised]]:
+    """Train an energy with each factor of the annealing; return estimates during the training."""
+    stretch = ITERATIONS / iterations  # a shorter run ends at the same noise
+    factors = {
+        "factor 0.9999": FACTOR**stretch,
+        "down to 0.001": (LAST_NOISE / FIRST_NOISE) ** (1 / iterations),
+    }
+    found = {}
+    for name, factor in factors.items():
+        energies = train(settings, f"denoising-{name.split()[-1]}", p, denoising(FIRST_NOISE, factor), iterations)
+        found[name] = [
+            Denoised(iteration, last_noise(FIRST_NOISE, factor, iteration), normalised(energy, GRID))
+            for iteration, energy in zip(snapshots(iterations), energies, strict=False)
+        ]
+    return found
+
+
+def match(settings: Settings, p: Density, iterations: int) -> dict[str, LogDensity]:
+    """Train energies by FD and by MFD."""
     bridge = gaussian((0.0,), BRIDGE_SCALE)
     by_fd = normalised(train(settings, "fd", p, matching, iterations)[-1], GRID)
     bridged = normalised(train(settings, "mfd", Bridged(p, bridge, BETA), matching, iterations)[-1], GRID)
-    by_mfd = corrected(bridged, bridge, BETA, GRID, floor=0.0)
-    kept = corrected(bridged, bridge, BETA, GRID)
-    for name, estimate in (("FD", by_fd), ("MFD", by_mfd), ("MFD, kept above zero", kept)):
-        numbers[f"proportion, {name}"] = proportion(estimate)
-        numbers[f"KL, {name}"] = _kl(p, estimate)
-    compared = new_figure(9, 4)
-    for axes, (name, estimate) in zip(
-        compared.subplots(1, 2, sharey=True), {"(a) FD": by_fd, "(b) MFD": by_mfd}.items(), strict=True
-    ):
+    return {
+        "FD": by_fd,
+        "MFD": corrected(bridged, bridge, BETA, GRID, floor=0.0),
+        "MFD, kept above zero": corrected(bridged, bridge, BETA, GRID),
+    }
+
+
+def draw_annealing(p: Density, annealed: dict[str, list[Denoised]]) -> Figure:
+    """Draw the estimates during denoising, a row for each factor."""
+    figure = new_figure(15, 6)
+    panels = figure.subplots(2, SNAPSHOTS, sharey="row", squeeze=False)
+    for row, (name, found) in zip(panels, annealed.items(), strict=True):
+        for axes, each in zip(row, found, strict=False):
+            _draw(axes, p, each.estimate, f"iteration {each.iteration:,}, noise {each.noise:.3g}")
+        row[0].set_ylabel(f"{name}\ndensity")
+    panels[0, 0].legend()
+    return figure
+
+
+def draw_compared(p: Density, estimates: dict[str, LogDensity]) -> Figure:
+    """Draw the estimates by FD and by MFD."""
+    figure = new_figure(9, 4)
+    for axes, (name, estimate) in zip(figure.subplots(1, 2, sharey=True), estimates.items(), strict=True):
         _draw(axes, p, estimate, f"{name}: {proportion(estimate):.2f} on the left")
         axes.set_ylabel("density")
         axes.legend()
-    panels[0, 0].legend()
-    return Result(numbers, {"annealing": figure, "compared": compared})
+    return figure
 
 
 def noised(scale: float) -> Density:

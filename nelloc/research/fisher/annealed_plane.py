@@ -8,9 +8,11 @@ Gaussians of Figure 3.3: one to all levels of noise, given as a condition, and o
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
@@ -44,42 +46,25 @@ DRAWN = (8.0, 2.0, 0.25)
 GRID = Grid(40, 501, 2)
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """Estimate of the noised target at a level that is drawn, by one of the fits, and its KL."""
+
+    fit: str
+    level: float
+    log_density: LogDensity
+    kl: float
+
+
 def run(settings: Settings) -> Result:
     """Compute the Fisher divergence at each level of noise, and fit energies to the levels."""
-    numbers: dict[str, Any] = {"levels": list(LEVELS)}
-    seen, figure_seen = divergences_by_noise()
-    numbers |= seen
-
-    target = four_gaussians()
-    training = Training(settings.epochs_or(60, 200))
-    points = target.density.sample(torch.Size((POINTS,))).float()
-    fits = {"annealed": LEVELS, "least_alone": LEVELS[-1:]}
-    figure = new_figure(12, 7.3)
-    panels = figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True)
-    columns = iter(panels.T)
-    for name, levels in fits.items():
-        energy = fit(settings, name, points, levels, training)
-        rows = []
-        for level in levels:
-            noised = four_gaussians(noise=level)
-            estimate = normalised(at_level(energy, level), GRID)
-            kl, _ = kl_monte_carlo(noised.density, estimate, noised.density.sample(torch.Size((TEST_POINTS,))))
-            rows.append({"level": level, "kl": kl, "weights": weights_of(target, estimate, GRID)})
-            if level in DRAWN:
-                column = next(columns)
-                top = peak(noised.density.log_prob, GRID)
-                draw(column[0], noised.density.log_prob, top, f"true, noise {level}", GRID)
-                title = f"{name.replace('_', ' ')}: KL {kl:.2g} nats"
-                image = draw(column[1], estimate, top, title, GRID)
-                scale = figure.colorbar(image, ax=column, location="bottom", extend="max")
-                scale.set_label("density, up to the true maximum")
-        numbers[name] = rows
-        numbers[f"{name}_kl"] = rows[-1]["kl"]
-    label_axes(panels)
-    return Result(numbers, {"divergence": figure_seen, "energies": figure})
+    by_noise = divergences_by_noise()
+    fitted, drawn = fit_levels(settings)
+    numbers = {"levels": list(LEVELS)} | by_noise | fitted
+    return Result(numbers, {"divergence": draw_divergences(by_noise), "energies": draw_estimates(drawn)})
 
 
-def divergences_by_noise() -> tuple[dict[str, Any], Any]:
+def divergences_by_noise() -> dict[str, list[float]]:
     """FD and KL between two noised mixtures on the line with different proportions, by the scale of the noise."""
     grid = Grid(60, 6001)
     scales = [2 ** (step / 4) for step in range(-16, 17)]
@@ -91,14 +76,57 @@ def divergences_by_noise() -> tuple[dict[str, Any], Any]:
         )
         fisher.append(fisher_divergence(p, q, grid))
         kl.append(kl_divergence(p, q, grid))
+    return {"noise": scales, "fisher_by_noise": fisher, "kl_by_noise": kl}
+
+
+def draw_divergences(by_noise: dict[str, list[float]]) -> Figure:
+    """Draw FD and KL by the scale of the noise."""
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
-    axes.loglog(scales, kl, label="KL")
-    axes.loglog(scales, fisher, "--", label="FD")
+    axes.loglog(by_noise["noise"], by_noise["kl_by_noise"], label="KL")
+    axes.loglog(by_noise["noise"], by_noise["fisher_by_noise"], "--", label="FD")
     axes.set(xlabel="scale of the noise, in units of x", ylabel="KL in nats, FD per squared unit of x", ylim=(1e-6, 3))
     axes.set_title("divergence of the noised mixtures")
     axes.legend()
-    return {"noise": scales, "fisher_by_noise": fisher, "kl_by_noise": kl}, figure
+    return figure
+
+
+def fit_levels(settings: Settings) -> tuple[dict[str, Any], list[Estimate]]:
+    """Fit an energy to all levels, and one to the lowest alone; return their KL and weights, and those to be drawn."""
+    target = four_gaussians()
+    training = Training(settings.epochs_or(60, 200))
+    points = target.density.sample(torch.Size((POINTS,))).float()
+    numbers: dict[str, Any] = {}
+    drawn = []
+    for name, levels in {"annealed": LEVELS, "least_alone": LEVELS[-1:]}.items():
+        energy = fit(settings, name, points, levels, training)
+        rows = []
+        for level in levels:
+            noised = four_gaussians(noise=level)
+            estimate = normalised(at_level(energy, level), GRID)
+            kl, _ = kl_monte_carlo(noised.density, estimate, noised.density.sample(torch.Size((TEST_POINTS,))))
+            rows.append({"level": level, "kl": kl, "weights": weights_of(target, estimate, GRID)})
+            if level in DRAWN:
+                drawn.append(Estimate(name, level, estimate, kl))
+        numbers[name] = rows
+        numbers[f"{name}_kl"] = rows[-1]["kl"]
+    return numbers, drawn
+
+
+def draw_estimates(estimates: list[Estimate]) -> Figure:
+    """Draw the noised target and its estimate in a column for each estimate."""
+    figure = new_figure(12, 7.3)
+    panels = figure.subplots(2, len(DRAWN) + 1, sharex=True, sharey=True)
+    for column, each in zip(panels.T, estimates, strict=True):
+        noised = four_gaussians(noise=each.level).density
+        top = peak(noised.log_prob, GRID)
+        draw(column[0], noised.log_prob, top, f"true, noise {each.level}", GRID)
+        title = f"{each.fit.replace('_', ' ')}: KL {each.kl:.2g} nats"
+        image = draw(column[1], each.log_density, top, title, GRID)
+        scale = figure.colorbar(image, ax=column, location="bottom", extend="max")
+        scale.set_label("density, up to the true maximum")
+    label_axes(panels)
+    return figure
 
 
 def at_level(energy: Energy, level: float | Tensor) -> LogDensity:

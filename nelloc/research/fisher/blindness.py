@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.fisher.densities import two_gaussians
 from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence, score
@@ -13,10 +17,38 @@ DISTANCES = (1.0, 2.0, 3.0, 4.0, 5.0)
 PROPORTIONS = [step / 100 for step in range(1, 100)]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """FD and KL by proportion, and FD by distance."""
+
+    fisher: list[float]
+    kl: list[float]
+    apart: list[float]
+
+
 def run(settings: Settings) -> Result:
     """FD and KL from a mixture with proportion TRUE to those with other proportions."""
+    found = measure(settings)
+    model = PROPORTIONS.index(MODEL)
+    return Result(
+        {
+            "fisher": found.fisher[model],
+            "kl": found.kl[model],
+            "largest_fisher": max(found.fisher),
+            "proportions": PROPORTIONS,
+            "fisher_by_proportion": found.fisher,
+            "kl_by_proportion": found.kl,
+            "distances": list(DISTANCES),
+            "fisher_by_distance": found.apart,
+        },
+        {"": draw(found)},
+    )
+
+
+def measure(settings: Settings) -> Measured:
+    """Measure FD and KL by proportion, and FD by distance."""
     grid = Grid(20, settings.choose(1001, 4001))
-    p, q = two_gaussians(TRUE), two_gaussians(MODEL)
+    p = two_gaussians(TRUE)
     settings.progress.expect(len(PROPORTIONS) + len(DISTANCES))
     fisher, kl = [], []
     for proportion in PROPORTIONS:
@@ -27,18 +59,23 @@ def run(settings: Settings) -> Result:
     for distance in DISTANCES:
         apart.append(fisher_divergence(two_gaussians(TRUE, distance), two_gaussians(MODEL, distance), grid))
         settings.progress.advance()
+    return Measured(fisher, kl, apart)
 
+
+def draw(found: Measured) -> Figure:
+    """Draw densities, scores and divergences."""
     figure = new_figure(12, 4)
     densities, scores, divergences = figure.subplots(1, 3)
     line = Grid(10, 801)
     points = line.points
-    for density, label, style in ((p, f"p, {TRUE} on the left", "-"), (q, f"q, {MODEL} on the left", "--")):
+    for proportion, name, style in ((TRUE, "p", "-"), (MODEL, "q", "--")):
+        density, label = two_gaussians(proportion), f"{name}, {proportion} on the left"
         densities.plot(line.axis, density.log_prob(points).exp(), style, label=label)
         scores.plot(line.axis, score(density.log_prob)(points).squeeze(-1), style, label=label)
     densities.set(title="(a) densities", xlabel="x", ylabel="density, per unit of x", ylim=(-0.01, 0.45))
     scores.set(title="(b) scores: equal but near 0", xlabel="x", ylabel="d log p / dx, per unit of x", ylim=(-8, 6))
-    divergences.plot(PROPORTIONS, fisher, label="FD(p || q)")
-    divergences.plot(PROPORTIONS, kl, "k:", label="KL(p || q), ours")
+    divergences.plot(PROPORTIONS, found.fisher, label="FD(p || q)")
+    divergences.plot(PROPORTIONS, found.kl, "k:", label="KL(p || q), ours")
     divergences.axvline(TRUE, color="gray", linestyle=":", label="p's proportion")
     divergences.set(
         title="(c) divergence from p",
@@ -49,16 +86,4 @@ def run(settings: Settings) -> Result:
     densities.legend(loc="upper center")
     scores.legend(loc="lower left")
     divergences.legend(loc="upper center")
-    return Result(
-        {
-            "fisher": fisher_divergence(p, q, grid),
-            "kl": kl_divergence(p, q, grid),
-            "largest_fisher": max(fisher),
-            "proportions": PROPORTIONS,
-            "fisher_by_proportion": fisher,
-            "kl_by_proportion": kl,
-            "distances": list(DISTANCES),
-            "fisher_by_distance": apart,
-        },
-        {"": figure},
-    )
+    return figure

@@ -6,6 +6,10 @@ scores are equal wherever p has mass, and FD(p || q) = 0. A bridge whose support
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.fisher.densities import Bridged, Bumps, gaussian
 from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence, mixture_fisher_divergence
@@ -16,8 +20,35 @@ BETA, BRIDGE_SCALE = 0.8, 2.0
 PROPORTIONS = [step / 20 for step in range(1, 20)]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """FD, MFD and KL by proportion."""
+
+    fisher: list[float]
+    mixture: list[float]
+    kl: list[float]
+
+
 def run(settings: Settings) -> Result:
     """FD, MFD and KL from two bumps with proportion TRUE to those with other proportions."""
+    found = measure(settings)
+    model = PROPORTIONS.index(MODEL)
+    return Result(
+        {
+            "fisher": found.fisher[model],
+            "mixture_fisher": found.mixture[model],
+            "kl": found.kl[model],
+            "largest_fisher": max(found.fisher),
+            "proportions": PROPORTIONS,
+            "mixture_fisher_by_proportion": found.mixture,
+            "kl_by_proportion": found.kl,
+        },
+        {"": draw(found)},
+    )
+
+
+def measure(settings: Settings) -> Measured:
+    """Measure FD, MFD and KL by proportion."""
     grid = Grid(12, settings.choose(2001, 8001))
     bridge = gaussian((0.0,), BRIDGE_SCALE)
     p = Bumps(TRUE)
@@ -29,10 +60,14 @@ def run(settings: Settings) -> Result:
         mixture.append(mixture_fisher_divergence(p, q, bridge, BETA, grid))
         kl.append(kl_divergence(p, q, grid))
         settings.progress.advance()
+    return Measured(fisher, mixture, kl)
 
+
+def draw(found: Measured) -> Figure:
+    """Draw densities with and without the bridge, and divergences."""
     figure = new_figure(12, 4)
     densities, bridged, divergences = figure.subplots(1, 3)
-    line = Grid(5, 1001)
+    line, bridge = Grid(5, 1001), gaussian((0.0,), BRIDGE_SCALE)
     for proportion, name, style in ((TRUE, "p", "-"), (MODEL, "q", "--")):
         label = f"{name}, {proportion} on the left"
         densities.plot(line.axis, Bumps(proportion).log_prob(line.points).exp(), style, label=label)
@@ -45,9 +80,9 @@ def run(settings: Settings) -> Result:
         ylabel="density, per unit of x",
         ylim=(-0.03, 0.9),
     )
-    divergences.plot(PROPORTIONS, kl, "-", label="KL(p || q)")
-    divergences.plot(PROPORTIONS, mixture, "-.", label="MFD(p || q)")
-    divergences.plot(PROPORTIONS, fisher, "--", label="FD(p || q), zero")
+    divergences.plot(PROPORTIONS, found.kl, "-", label="KL(p || q)")
+    divergences.plot(PROPORTIONS, found.mixture, "-.", label="MFD(p || q)")
+    divergences.plot(PROPORTIONS, found.fisher, "--", label="FD(p || q), zero")
     divergences.axvline(TRUE, color="gray", linestyle=":", label="p's proportion")
     divergences.set(
         title="divergence from p",
@@ -57,16 +92,4 @@ def run(settings: Settings) -> Result:
     densities.legend(loc="upper center")
     bridged.legend(loc="upper center")
     divergences.legend(loc="upper center")
-    model = PROPORTIONS.index(MODEL)
-    return Result(
-        {
-            "fisher": fisher[model],
-            "mixture_fisher": mixture[model],
-            "kl": kl[model],
-            "largest_fisher": max(fisher),
-            "proportions": PROPORTIONS,
-            "mixture_fisher_by_proportion": mixture,
-            "kl_by_proportion": kl,
-        },
-        {"": figure},
-    )
+    return figure

@@ -8,13 +8,14 @@ appendix B.2; the learning rate, which it does not give, is Adam's default, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
@@ -84,55 +85,85 @@ def three_rings() -> Target:
     )
 
 
+@dataclass(frozen=True)
+class Estimates:
+    """Log densities fitted to a target: by FD, by MFD, by MFD and kept above zero, and by MFD before the correction."""
+
+    target: Target
+    fd: LogDensity
+    mfd: LogDensity
+    mfd_kept: LogDensity
+    mfd_bridged: LogDensity
+
+
 def run(settings: Settings) -> Result:
     """Both targets, by FD and by MFD."""
     training = Training(settings.epochs_or(QUICK_EPOCHS, FULL_EPOCHS), BATCH, LEARNING_RATE, falling=False)
     width = settings.choose(QUICK_WIDTH, FULL_WIDTH)
     count = settings.choose(QUICK_POINTS, FULL_POINTS)
-    figure = new_figure(10, 6)
-    panels = figure.subplots(2, 3, sharex="row", sharey="row")
     numbers: dict[str, Any] = {"points": count, "iterations": training.steps(count), "units": width}
-    for row, target in zip(panels, (four_gaussians(), three_rings()), strict=True):
+    found = []
+    for target in (four_gaussians(), three_rings()):
         points = target.density.sample(torch.Size((count,))).float()
         test = target.density.sample(torch.Size((TEST_POINTS,)))
-        bridge = moment_matched(points)
+        found.append(estimate(settings, target, points, training, width))
+        numbers |= measure(found[-1], test)
+    return Result(numbers, {"": draw_estimates(found, numbers)})
 
-        def new() -> Energy:
-            return Energy(None, width=width)
 
-        def by_fd(energy: Energy, points: Tensor = points) -> None:
-            fit_fisher(energy, points, training, settings.progress)
+def estimate(settings: Settings, target: Target, points: Tensor, training: Training, width: int) -> Estimates:
+    """Fit energies to ``points`` of a target by both divergences."""
+    bridge = moment_matched(points)
 
-        def by_mfd(energy: Energy, points: Tensor = points, bridge: Density = bridge) -> None:
-            fit_mixture_fisher(energy, points, bridge, BETA, training, settings.progress)
+    def new() -> Energy:
+        return Energy(None, width=width)
 
-        by_fisher = normalised(fitted(settings, f"{target.name}-fd", by_fd, new), GRID)
-        bridged = normalised(fitted(settings, f"{target.name}-mfd", by_mfd, new), GRID)
-        by_mixture = corrected(bridged, bridge, BETA, GRID, floor=0.0)
-        kept = corrected(bridged, bridge, BETA, GRID)
+    def by_fd(energy: Energy) -> None:
+        fit_fisher(energy, points, training, settings.progress)
 
-        kl = {}
-        for name, estimate in (("fd", by_fisher), ("mfd", by_mixture), ("mfd_kept", kept), ("mfd_bridged", bridged)):
-            kl[name], error = kl_monte_carlo(target.density, estimate, test)
-            numbers[f"{target.name}_{name}"] = kl[name]
-            if math.isfinite(kl[name]):
-                numbers[f"{target.name}_{name}_error"] = error
-        # Number of points of p where the estimate is zero, so that KL is infinite.
-        numbers[f"{target.name}_mfd_share_at_zero"] = float((by_mixture(test) == -math.inf).double().mean())
-        numbers[f"{target.name}_weights"] = {
-            "true": list(target.weights),
-            "fd": weights_of(target, by_fisher),
-            "mfd": weights_of(target, by_mixture),
-        }
+    def by_mfd(energy: Energy) -> None:
+        fit_mixture_fisher(energy, points, bridge, BETA, training, settings.progress)
+
+    by_fisher = normalised(fitted(settings, f"{target.name}-fd", by_fd, new), GRID)
+    bridged = normalised(fitted(settings, f"{target.name}-mfd", by_mfd, new), GRID)
+    by_mixture = corrected(bridged, bridge, BETA, GRID, floor=0.0)
+    return Estimates(target, by_fisher, by_mixture, corrected(bridged, bridge, BETA, GRID), bridged)
+
+
+def measure(found: Estimates, test: Tensor) -> dict[str, Any]:
+    """Measure the KL of each estimate over ``test``, new points of the target, and the weights of its parts."""
+    target = found.target
+    numbers: dict[str, Any] = {}
+    for name in ("fd", "mfd", "mfd_kept", "mfd_bridged"):
+        kl, error = kl_monte_carlo(target.density, getattr(found, name), test)
+        numbers[f"{target.name}_{name}"] = kl
+        if math.isfinite(kl):
+            numbers[f"{target.name}_{name}_error"] = error
+    # Number of points of p where the estimate is zero, so that KL is infinite.
+    numbers[f"{target.name}_mfd_share_at_zero"] = float((found.mfd(test) == -math.inf).double().mean())
+    numbers[f"{target.name}_weights"] = {
+        "true": list(target.weights),
+        "fd": weights_of(target, found.fd),
+        "mfd": weights_of(target, found.mfd),
+    }
+    return numbers
+
+
+def draw_estimates(found: Sequence[Estimates], numbers: dict[str, Any]) -> Figure:
+    """Draw each target and its estimates in a row."""
+    figure = new_figure(10, 6)
+    panels = figure.subplots(2, 3, sharex="row", sharey="row")
+    for row, each in zip(panels, found, strict=True):
+        target = each.target
         top = peak(target.density.log_prob)
         draw(row[0], target.density.log_prob, top, f"{target.name}: true")
-        draw(row[1], by_fisher, top, f"FD: KL {kl['fd']:.3g} nats")
-        image = draw(row[2], by_mixture, top, f"MFD: KL {kl['mfd']:.3g} nats")
+        draw(row[1], each.fd, top, f"FD: KL {numbers[f'{target.name}_fd']:.3g} nats")
+        image = draw(row[2], each.mfd, top, f"MFD: KL {numbers[f'{target.name}_mfd']:.3g} nats")
         figure.colorbar(image, ax=row, extend="max", label="density, up to the true maximum")
     for axes in panels[1]:
         axes.set(xlim=(-7, 7), ylim=(-7, 7))
     label_axes(panels)
-    return Result(numbers, {"": figure})
+    return figure
 
 
 def weights_of(target: Target, log_density: LogDensity, grid: Grid = GRID) -> list[float]:

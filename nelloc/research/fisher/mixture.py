@@ -6,7 +6,10 @@ only.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
@@ -29,8 +32,41 @@ PROPORTIONS = [step / 100 for step in range(101)]
 QUICK_POINTS, FULL_POINTS = 50_000, 300_000
 
 
+@dataclass(frozen=True)
+class Measured:
+    """FD and MFD by proportion, by quadrature and by score matching over ``count`` points."""
+
+    count: int
+    fisher: list[float]
+    mixture: dict[float, list[float]]
+    estimates: list[float]
+    blind: list[float]
+    inner: list[int]
+
+
 def run(settings: Settings) -> Result:
     """FD and MFD from a mixture with proportion TRUE to those with other proportions, exact and estimated."""
+    found = measure(settings)
+    return Result(
+        {
+            "true_proportion": TRUE,
+            "minimum": _lowest(found.mixture[BETA]),
+            "estimated_minimum": _lowest(found.estimates),
+            "range_of_mixture_fisher": max(found.mixture[BETA][at] for at in found.inner) - min(found.mixture[BETA]),
+            "range_of_fisher": max(found.fisher[at] for at in found.inner) - min(found.fisher),
+            "minimum_by_beta": {str(beta): _lowest(values) for beta, values in found.mixture.items()},
+            "points": found.count,
+            "proportions": PROPORTIONS,
+            "fisher_by_proportion": found.fisher,
+            "mixture_fisher_by_proportion": found.mixture[BETA],
+            "estimate_by_proportion": found.estimates,
+        },
+        {"": draw(found)},
+    )
+
+
+def measure(settings: Settings) -> Measured:
+    """Measure FD and MFD by proportion, by quadrature and by score matching."""
     grid = Grid(20, 2001)
     bridge = gaussian((0.0,), BRIDGE_SCALE)
     p = two_gaussians(TRUE)
@@ -52,10 +88,14 @@ def run(settings: Settings) -> Result:
         settings.progress.advance()
     # At 0 and 1 q has one of the two Gaussians only, and even FD is large.
     inner = [at for at, proportion in enumerate(PROPORTIONS) if 0 < proportion < 1]
+    return Measured(count, fisher, mixture, estimates, blind, inner)
 
+
+def draw(found: Measured) -> Figure:
+    """Draw densities, scores and divergences."""
     figure = new_figure(12, 8)
     (densities, scores), (exact, estimated) = figure.subplots(2, 2)
-    line = Grid(12, 961)
+    line, bridge = Grid(12, 961), gaussian((0.0,), BRIDGE_SCALE)
     for proportion, name, style in ((TRUE, "p", "-"), (MODEL, "q", "--")):
         bridged = Bridged(two_gaussians(proportion), bridge, BETA)
         label = f"bridged {name}, {proportion} on the left"
@@ -64,38 +104,26 @@ def run(settings: Settings) -> Result:
     densities.set(title="(a) densities with the bridge N(0, 9), beta 0.5", xlabel="x", ylabel="density, per unit of x")
     scores.set(title="(b) their scores", xlabel="x", ylabel="d log p / dx, per unit of x")
     for beta in BETAS:
-        exact.plot(PROPORTIONS, mixture[beta], label=f"MFD, beta {beta}")
-    exact.plot(PROPORTIONS, fisher, "k--", label="FD")
-    least = PROPORTIONS.index(_lowest(mixture[BETA]))
-    exact.plot(PROPORTIONS[least], mixture[BETA][least], "*", color="C0", markersize=14, label="least MFD")
+        exact.plot(PROPORTIONS, found.mixture[beta], label=f"MFD, beta {beta}")
+    exact.plot(PROPORTIONS, found.fisher, "k--", label="FD")
+    least = PROPORTIONS.index(_lowest(found.mixture[BETA]))
+    exact.plot(PROPORTIONS[least], found.mixture[BETA][least], "*", color="C0", markersize=14, label="least MFD")
     exact.set(title="(c) by quadrature", ylabel="divergence from p")
-    estimated.plot(PROPORTIONS, _above_least(estimates), "C0", label=f"MFD, beta {BETA}")
+    estimated.plot(PROPORTIONS, _above_least(found.estimates), "C0", label=f"MFD, beta {BETA}")
     estimated.plot(
-        [PROPORTIONS[at] for at in inner], _above_least([blind[at] for at in inner]), "k--", label="FD, inner"
+        [PROPORTIONS[at] for at in found.inner],
+        _above_least([found.blind[at] for at in found.inner]),
+        "k--",
+        label="FD, inner",
     )
-    estimated.set(title=f"by score matching over {count:,} points of p", ylabel="objective, less its least")
-    top = 1.1 * max(max(values) for values in mixture.values())
+    estimated.set(title=f"by score matching over {found.count:,} points of p", ylabel="objective, less its least")
+    top = 1.1 * max(max(values) for values in found.mixture.values())
     for axes in (exact, estimated):
         axes.axvline(TRUE, color="gray", linestyle=":")
         axes.set(xlabel="q's proportion on the left", ylim=(-0.02 * top, top))
     for axes in figure.axes:
         axes.legend()
-    return Result(
-        {
-            "true_proportion": TRUE,
-            "minimum": _lowest(mixture[BETA]),
-            "estimated_minimum": _lowest(estimates),
-            "range_of_mixture_fisher": max(mixture[BETA][at] for at in inner) - min(mixture[BETA]),
-            "range_of_fisher": max(fisher[at] for at in inner) - min(fisher),
-            "minimum_by_beta": {str(beta): _lowest(values) for beta, values in mixture.items()},
-            "points": count,
-            "proportions": PROPORTIONS,
-            "fisher_by_proportion": fisher,
-            "mixture_fisher_by_proportion": mixture[BETA],
-            "estimate_by_proportion": estimates,
-        },
-        {"": figure},
-    )
+    return figure
 
 
 def matched(q: Density, points: Tensor) -> float:

@@ -7,8 +7,10 @@ Gaussians it has a closed form, which is compared with the quadrature.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
+from matplotlib.figure import Figure
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.fisher.densities import Bumps, Spread, gaussian, two_gaussians
@@ -34,8 +36,38 @@ def gaussian_spread_fisher(first: tuple[float, float], second: tuple[float, floa
     return (var_a * (1 / var_b - 1 / var_a) ** 2 + (a - b) ** 2 / var_b**2) / 2
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Spread FD by the scale of the noise and by proportion, with errors of the closed forms."""
+
+    by_scale: dict[str, list[float]]
+    errors: list[float]
+    by_proportion: dict[float, list[float]]
+    plain: float
+    equation_error: float
+
+
 def run(settings: Settings) -> Result:
     """Spread FD by the noise's scale and by proportion; closed form and score matching beside the quadrature."""
+    found = measure(settings)
+    return Result(
+        {
+            "fisher_of_bumps": found.plain,
+            "scales": list(SCALES),
+            **{f"spread_fisher_of_{name.split()[0].lower()}": values for name, values in found.by_scale.items()},
+            "minimum": {
+                f"noise {scale:g}": PROPORTIONS[values.index(min(values))]
+                for scale, values in found.by_proportion.items()
+            },
+            "largest_error_against_the_closed_form": max(abs(error) for error in found.errors),
+            "error_of_equation_3.15": found.equation_error,
+        },
+        {"": draw(found)},
+    )
+
+
+def measure(settings: Settings) -> Measured:
+    """Measure the spread FD by scale and proportion."""
     grid = Grid(24, settings.choose(1201, 2401))
     settings.progress.expect(len(SCALES) + len(DRAWN) * len(PROPORTIONS))
     sources = {"bumps with a gap": Bumps, "Gaussians at -5 and 5": two_gaussians}
@@ -54,34 +86,26 @@ def run(settings: Settings) -> Result:
             by_proportion[scale].append(spread_fisher_divergence(Bumps(TRUE), Bumps(proportion), scale, grid))
             settings.progress.advance()
     plain = fisher_divergence(Bumps(TRUE), Bumps(MODEL), grid)
+    return Measured(by_scale, errors, by_proportion, plain, matching_error(grid, 1.0))
 
+
+def draw(found: Measured) -> Figure:
+    """Draw the spread FD by scale and proportion."""
     figure = new_figure(11, 4.5)
     scales, proportions = figure.subplots(1, 2)
-    for name, values in by_scale.items():
+    for name, values in found.by_scale.items():
         scales.loglog(SCALES, [max(value, 1e-12) for value in values], "o-", label=name)
     scales.set(xlabel="deviation of the noise, in units of x", ylabel="spread FD of proportions 0.2 and 0.8")
     scales.set_xticks(SCALES, [f"{scale:g}" for scale in SCALES])
     scales.minorticks_off()
     for scale in DRAWN:
-        proportions.plot(PROPORTIONS, by_proportion[scale], label=f"bumps, noise of deviation {scale:g}")
+        proportions.plot(PROPORTIONS, found.by_proportion[scale], label=f"bumps, noise of deviation {scale:g}")
     proportions.axvline(TRUE, color="gray", linestyle=":", label="p's proportion")
     proportions.axhline(0, color="black", linestyle="--", label="FD without noise")
     proportions.set(xlabel="q's proportion on the left", ylabel="spread FD from p")
     for axes in (scales, proportions):
         axes.legend()
-    return Result(
-        {
-            "fisher_of_bumps": plain,
-            "scales": list(SCALES),
-            **{f"spread_fisher_of_{name.split()[0].lower()}": values for name, values in by_scale.items()},
-            "minimum": {
-                f"noise {scale:g}": PROPORTIONS[values.index(min(values))] for scale, values in by_proportion.items()
-            },
-            "largest_error_against_the_closed_form": max(abs(error) for error in errors),
-            "error_of_equation_3.15": matching_error(grid, 1.0),
-        },
-        {"": figure},
-    )
+    return figure
 
 
 def matching_error(grid: Grid, scale: float) -> float:

@@ -8,7 +8,10 @@ one over the number of steps, while that of spread EM, at fixed noise, falls exp
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
@@ -20,8 +23,41 @@ START_VARIANCE, END_VARIANCE = 0.5, 1e-8
 DRAWN = (0.5, 0.1, 0.01, 0.001)  # variances of the noise in Figure A.1
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Estimates of the largest variance by noise and by step of EM, and their final errors."""
+
+    truth: float
+    lengths: list[int]
+    variances: Tensor
+    alone: Tensor
+    both: Tensor
+    traces: dict[int, list[float]]
+    annealed_errors: list[float]
+    spread_errors: list[float]
+
+
 def run(settings: Settings) -> Result:
     """Noise in the model only, fixed (eq. 2.9) or annealed (Figure A.1), against noise in data and model (eq. 2.23)."""
+    found = measure(settings)
+    at_half = int((found.variances - 0.5).abs().argmin())
+    return Result(
+        numbers={
+            "data_variance": found.truth,
+            "model_noise_variance": float(found.variances[at_half]),
+            "estimate_model_noise_only": float(found.alone[at_half]),
+            "estimate_spread": float(found.both[at_half]),
+            "largest_error_of_spread_estimate": float((found.both - found.truth).abs().max()),
+            "steps": found.lengths,
+            "relative_error_annealed": found.annealed_errors,
+            "relative_error_spread_em": found.spread_errors,
+        },
+        figures={"annealing": draw(found)},
+    )
+
+
+def measure(settings: Settings) -> Measured:
+    """Measure estimates by noise, and the course of EM."""
     x = plane(POINTS)
     data = covariance(x)
     truth = float(torch.linalg.eigvalsh(data)[-1])
@@ -45,7 +81,11 @@ def run(settings: Settings) -> Result:
             weights = em_step(weights, spread(data, START_VARIANCE), START_VARIANCE)
         spread_errors.append(abs(_leading(weights).item() - truth) / truth)
         settings.progress.advance()
+    return Measured(truth, lengths, variances, alone, both, traces, annealed_errors, spread_errors)
 
+
+def draw(found: Measured) -> Figure:
+    """Draw the objective, the estimates and the course of EM."""
     figure = new_figure(11, 8)
     (flat, optimum), (path, error) = figure.subplots(2, 2)
     squares = torch.linspace(0, 1.5, 301, dtype=torch.float64)
@@ -53,41 +93,29 @@ def run(settings: Settings) -> Result:
         flat.plot(squares, scaled_objective(squares, variance), label=f"variance {variance:g}")
     flat.set(title="objective of eq. A.4 (Figure A.1)", xlabel="squared length of theta_q", ylabel="nats x variance")
     flat.legend(fontsize=8)
-    optimum.plot(variances, alone, label="noise in the model only")
-    optimum.plot(variances, both, label="spread: noise in data and model")
-    optimum.axhline(truth, color="black", linestyle=":", label="data")
+    optimum.plot(found.variances, found.alone, label="noise in the model only")
+    optimum.plot(found.variances, found.both, label="spread: noise in data and model")
+    optimum.axhline(found.truth, color="black", linestyle=":", label="data")
     optimum.set(title="maximum likelihood estimate", xlabel="variance of the noise", ylabel="largest variance of W z")
     optimum.legend(fontsize=8)
-    for length, values in traces.items():
+    for length, values in found.traces.items():
         if length <= 1000:
             path.plot(torch.linspace(0, 1, len(values)), values, label=f"{length} steps")
-    path.axhline(truth, color="black", linestyle=":")
+    path.axhline(found.truth, color="black", linestyle=":")
     path.set(
         title="EM while the model's noise is annealed",
         xlabel="part of the steps",
         ylabel="largest variance of W z",
-        ylim=(0, 1.1 * truth),
+        ylim=(0, 1.1 * found.truth),
     )
     path.legend(fontsize=8, loc="lower right", ncols=2)
-    error.loglog(lengths, annealed_errors, "o-", label="annealed noise in the model")
-    error.loglog(lengths, [max(value, 1e-16) for value in spread_errors], "s-", label="spread EM, fixed noise")
+    error.loglog(found.lengths, found.annealed_errors, "o-", label="annealed noise in the model")
+    error.loglog(
+        found.lengths, [max(value, 1e-16) for value in found.spread_errors], "s-", label="spread EM, fixed noise"
+    )
     error.set(title="error in the end", xlabel="steps of EM", ylabel="relative error of the largest variance")
     error.legend(fontsize=8)
-
-    at_half = int((variances - 0.5).abs().argmin())
-    return Result(
-        numbers={
-            "data_variance": truth,
-            "model_noise_variance": float(variances[at_half]),
-            "estimate_model_noise_only": float(alone[at_half]),
-            "estimate_spread": float(both[at_half]),
-            "largest_error_of_spread_estimate": float((both - truth).abs().max()),
-            "steps": lengths,
-            "relative_error_annealed": annealed_errors,
-            "relative_error_spread_em": spread_errors,
-        },
-        figures={"annealing": figure},
-    )
+    return figure
 
 
 def scaled_objective(squares: Tensor, variance: float) -> Tensor:

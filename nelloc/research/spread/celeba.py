@@ -9,7 +9,8 @@ training images, not on Inception features, and cannot be compared with FID.
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -47,8 +48,26 @@ def vae_elbo(model: DeltaVAE, x: Tensor) -> Tensor:
     return gaussian_noise(VAE_VARIANCE**0.5)(model.decode(z)).log_prob(x) - kl_to_standard_normal(mean, deviation)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of the experiment; samples of each model and their distances; test images before and after f."""
+
+    numbers: dict[str, Any]
+    samples: dict[str, Tensor]
+    distances: dict[str, float]
+    probe: Tensor
+    moved: Tensor
+
+
 def run(settings: Settings) -> Result:
     """A VAE, and the delta-VAE with fixed noise and with a learned mean transformation (Figure 2.7, A.7)."""
+    found = measure(settings)
+    transformation = _transformation_figure(found.probe[:8], found.moved[:8])
+    return Result(found.numbers, {"samples": draw(found), "transformation": transformation})
+
+
+def measure(settings: Settings) -> Measured:
+    """Train the models, and measure distances of samples and the learned transformation."""
     images, test = celeba(settings, "train").flatten(1), celeba(settings, "test").flatten(1)
     if not settings.quick:
         images = torch.cat([images, mirrored(images)])
@@ -82,39 +101,44 @@ def run(settings: Settings) -> Result:
     bound = with_noise(learned)
     histories["learned"] = first + train_kept(settings, "learned", models["learned"], images, bound, rest, learned)
 
-    figure = new_figure(10, 8.6)
-    distances = {}
+    samples: dict[str, Tensor] = {}
+    distances: dict[str, float] = {}
     state = torch.get_rng_state()
-    for panel, (key, title) in zip(figure.subplots(len(TITLES), 1), TITLES.items(), strict=True):
+    for key in TITLES:
         torch.set_rng_state(state)  # the same latents for all
-        samples = models[key].sample(len(test))
-        distances[key] = frechet_distance((samples - centre) @ components, test_features)
-        show(panel, samples[:SHOWN], f"{title}: {distances[key]:.1f}")
-    figure.suptitle("samples g(z), and their Frechet distance on principal components")
+        samples[key] = models[key].sample(len(test))
+        distances[key] = frechet_distance((samples[key] - centre) @ components, test_features)
 
     learned.iterate(200)
     probe = test[:100].float() / 255
     with torch.no_grad():
         moved = learned.mean(probe)
-        found = learned.invert(moved)
+        back = learned.invert(moved)
         stretched = float((moved.var(0).sum() / probe.var(0).sum()).sqrt())
-    return Result(
-        numbers={
-            "epochs": epochs,
-            "filters of the first layer": width,
-            "training images": len(images),
-            **{f"frechet_principal_components_{key}": value for key, value in distances.items()},
-            "order, best first": sorted(distances, key=lambda key: distances[key]),
-            "frechet_principal_components_train_images": frechet_distance(
-                (images[: len(test)].float() / 255 - centre) @ components, test_features
-            ),
-            **{f"bound_{key}": values[-1] for key, values in histories.items()},
-            "bounds": histories,
-            "stretch_by_f": stretched,
-            "largest_error_of_inverse_of_f": float((found - probe).abs().max()),
-        },
-        figures={"samples": figure, "transformation": _transformation_figure(probe[:8], moved[:8])},
-    )
+    numbers = {
+        "epochs": epochs,
+        "filters of the first layer": width,
+        "training images": len(images),
+        **{f"frechet_principal_components_{key}": value for key, value in distances.items()},
+        "order, best first": sorted(distances, key=lambda key: distances[key]),
+        "frechet_principal_components_train_images": frechet_distance(
+            (images[: len(test)].float() / 255 - centre) @ components, test_features
+        ),
+        **{f"bound_{key}": values[-1] for key, values in histories.items()},
+        "bounds": histories,
+        "stretch_by_f": stretched,
+        "largest_error_of_inverse_of_f": float((back - probe).abs().max()),
+    }
+    return Measured(numbers, samples, distances, probe, moved)
+
+
+def draw(found: Measured) -> Figure:
+    """Draw samples of each model."""
+    figure = new_figure(10, 8.6)
+    for panel, (key, title) in zip(figure.subplots(len(TITLES), 1), TITLES.items(), strict=True):
+        show(panel, found.samples[key][:SHOWN], f"{title}: {found.distances[key]:.1f}")
+    figure.suptitle("samples g(z), and their Frechet distance on principal components")
+    return figure
 
 
 def mirrored(images: Tensor) -> Tensor:

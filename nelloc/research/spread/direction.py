@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
@@ -40,8 +41,40 @@ class Line:
         return math.degrees(math.atan2(float(self.along[1]), float(self.along[0]))) % 180
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Learned direction of the noise, its path, and the spread KL by angle."""
+
+    p: Line
+    q: Line
+    angle: float
+    path: list[tuple[float, float]]
+    learned: float
+    angles: Tensor
+    values: Tensor
+    isotropic: float
+
+
 def run(settings: Settings) -> Result:
     """The direction of the noise that separates two lines best, by gradient ascent and on a grid (Figure 2.3)."""
+    found = measure(settings)
+    return Result(
+        numbers={
+            "angle_of_p": found.p.angle,
+            "angle_of_q": found.q.angle,
+            "learned_angle": found.angle,
+            "best_angle_on_a_grid": float(found.angles[found.values.argmax()]),
+            "spread_kl_learned": found.learned,
+            "spread_kl_best_on_a_grid": float(found.values.max()),
+            "spread_kl_isotropic": found.isotropic,
+            "spread_kl_at_start": found.path[0][1],
+        },
+        figures={"direction": draw(found)},
+    )
+
+
+def measure(settings: Settings) -> Measured:
+    """Learn the direction of the noise, and compute the spread KL by angle."""
     settings.progress.expect(STEPS)
     p = Line(_vector(0.0, 0.0), _vector(1.5, 0.3))
     q = Line(_vector(0.3, 1.2), _vector(1.5, 0.7))
@@ -64,37 +97,29 @@ def run(settings: Settings) -> Result:
     values = torch.stack([spread_kl(p, q, covariance_at(float(angle))) for angle in angles])
     isotropic_variance = isotropic_deviation(DEVIATION, STRENGTH, 1, 2) ** 2
     isotropic = spread_kl(p, q, isotropic_variance * torch.eye(2, dtype=torch.float64)).item()
+    return Measured(p, q, _angle(noise), path, learned, angles, values, isotropic)
 
+
+def draw(found: Measured) -> Figure:
+    """Draw the learned noise, and the spread KL by angle."""
     figure = new_figure(11, 4.5)
     plane, curve = figure.subplots(1, 2)
-    for line, name, colour in ((p, "P", "C0"), (q, "Q", "C1")):
+    for line, name, colour in ((found.p, "P", "C0"), (found.q, "Q", "C1")):
         ends = torch.stack([line.mean - 2 * line.along, line.mean + 2 * line.along])
         plane.plot(ends[:, 0], ends[:, 1], ":", color=colour, label=f"{name}, two deviations")
         for place in (-1.2, 0.0, 1.2):
             centre = line.mean + place * line.along
-            plane.add_patch(_ellipse(centre, _angle(noise), colour))
+            plane.add_patch(_ellipse(centre, found.angle, colour))
     plane.set(title="learned noise around points of P and Q", xlabel="x1", ylabel="x2", aspect="equal")
     plane.legend(fontsize=8)
-    curve.plot(angles, values, label="noise at this angle")
-    curve.plot(*zip(*path, strict=True), "o", markersize=3, label="gradient ascent")
-    curve.axhline(isotropic, color="black", linestyle=":", label="isotropic noise of the same entropy")
-    for line, name, colour in ((p, "line of P", "C2"), (q, "line of Q", "C3")):
+    curve.plot(found.angles, found.values, label="noise at this angle")
+    curve.plot(*zip(*found.path, strict=True), "o", markersize=3, label="gradient ascent")
+    curve.axhline(found.isotropic, color="black", linestyle=":", label="isotropic noise of the same entropy")
+    for line, name, colour in ((found.p, "line of P", "C2"), (found.q, "line of Q", "C3")):
         curve.axvline(line.angle, color=colour, linestyle="--", label=name)
     curve.set(title="spread KL", xlabel="angle of the strong direction, degrees", ylabel="nats")
     curve.legend(fontsize=8)
-    return Result(
-        numbers={
-            "angle_of_p": p.angle,
-            "angle_of_q": q.angle,
-            "learned_angle": _angle(noise),
-            "best_angle_on_a_grid": float(angles[values.argmax()]),
-            "spread_kl_learned": learned,
-            "spread_kl_best_on_a_grid": float(values.max()),
-            "spread_kl_isotropic": isotropic,
-            "spread_kl_at_start": path[0][1],
-        },
-        figures={"direction": figure},
-    )
+    return figure
 
 
 def spread_kl(p: Line, q: Line, noise: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -63,8 +64,25 @@ def model_noise_elbo(model: DeltaVAE, x: Tensor) -> Tensor:
     return gaussian_noise(DEVIATION)(model.decode(z)).log_prob(x) - kl_to_standard_normal(mean, deviation)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of the experiment; samples, distances and titles of each method; the learned noise."""
+
+    numbers: dict[str, Any]
+    samples: dict[str, Tensor]
+    distances: dict[str, float]
+    titles: dict[str, str]
+    noise: LowRankNoise
+
+
 def run(settings: Settings) -> Result:
     """Samples and Frechet distances of the delta-VAE with each noise on MNIST (Figure 2.6, A.6)."""
+    found = measure(settings)
+    return Result(found.numbers, {"samples": draw(found), "noise": _noise_figure(found.noise)})
+
+
+def measure(settings: Settings) -> Measured:
+    """Train the models and the classifier, and measure distances of samples and variances of bounds."""
     images, labels = labelled_digits(settings, "train", settings.choose(QUICK_IMAGES, None))
     test, test_labels = labelled_digits(settings, "test")
     images, test = images.flatten(1), test.flatten(1)
@@ -97,30 +115,32 @@ def run(settings: Settings) -> Result:
         torch.set_rng_state(state)  # and the same latents
         samples[key] = trained[key].sample(SAMPLES)
         distances[key] = frechet_distance(features(classifier, samples[key]), test_features)
-
-    figure = new_figure(8, 8.6)
-    panels = figure.subplots(2, 2).flat
-    for panel, (key, method) in zip(panels, chosen.items(), strict=True):
-        show(panel, samples[key][:100], f"{method.title}: {distances[key]:.1f}")
-    figure.suptitle("samples g(z), and their Frechet distance on the classifier's features")
     learned = chosen["learned"].noise
     assert learned is not None
     plain, integrated = bound_variances(trained["gaussian"], test[:1000].float() / 255)
-    return Result(
-        numbers={
-            "epochs": epochs,
-            "classifier_test_accuracy": accuracy,
-            **{f"frechet_classifier_{key}": value for key, value in distances.items()},
-            "frechet_classifier_train_images": frechet_distance(
-                features(classifier, images[:SAMPLES].float() / 255), test_features
-            ),
-            **{f"bound_{key}": values[-1] for key, values in histories.items()},
-            "bounds": histories,
-            "noise_variance_of_plain_bound": plain,
-            "noise_variance_of_integrated_bound": integrated,
-        },
-        figures={"samples": figure, "noise": _noise_figure(learned)},
-    )
+    numbers = {
+        "epochs": epochs,
+        "classifier_test_accuracy": accuracy,
+        **{f"frechet_classifier_{key}": value for key, value in distances.items()},
+        "frechet_classifier_train_images": frechet_distance(
+            features(classifier, images[:SAMPLES].float() / 255), test_features
+        ),
+        **{f"bound_{key}": values[-1] for key, values in histories.items()},
+        "bounds": histories,
+        "noise_variance_of_plain_bound": plain,
+        "noise_variance_of_integrated_bound": integrated,
+    }
+    titles = {key: method.title for key, method in chosen.items()}
+    return Measured(numbers, samples, distances, titles, learned)
+
+
+def draw(found: Measured) -> Figure:
+    """Draw samples of each method."""
+    figure = new_figure(8, 8.6)
+    for panel, (key, title) in zip(figure.subplots(2, 2).flat, found.titles.items(), strict=True):
+        show(panel, found.samples[key][:100], f"{title}: {found.distances[key]:.1f}")
+    figure.suptitle("samples g(z), and their Frechet distance on the classifier's features")
+    return figure
 
 
 def train_classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Sequential:

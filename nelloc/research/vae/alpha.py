@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -25,13 +27,16 @@ FULL_RATE = 3e-4
 
 def run(settings: Settings) -> Result:
     """Train four encoders for one decoder of binary MNIST, each with three seeds; test rates after each epoch."""
+    numbers = measure(settings)
+    return Result(numbers, {"": draw(numbers["curves"])})
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Train the encoders, and summarise their test rates."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     kept, _ = trained_vae(settings, "binary", images, settings.seed)
     rate = chosen.encoder_rate if settings.quick else FULL_RATE
-    figure = new_figure(9, 4.5)
-    axes = figure.subplots()
-    ends: dict[str, list[float]] = {}
     curves: dict[str, list[list[float]]] = {}
     for name, objective in METHODS.items():
         curves[name] = []
@@ -39,19 +44,10 @@ def run(settings: Settings) -> Result:
             plan = chosen.encoder_plan(seed, rate=rate)
             found = train_encoder(settings, "binary", images, kept[-1], name, objective, plan)
             curves[name].append(found.curve)
-        ends[name] = [curve[-1] for curve in curves[name]]
-        values = torch.tensor(curves[name])
-        mean, deviation = values.mean(0), values.std(0)
-        (line,) = axes.plot(mean, label=TITLES.get(name, name))
-        axes.fill_between(range(len(mean)), mean - deviation, mean + deviation, color=line.get_color(), alpha=0.3)
-    low, high = min(min(c) for cs in curves.values() for c in cs), max(max(ends[name]) for name in ends)
-    start = curves["alpha 0"][0][0]
-    axes.set(ylim=(low - 0.1 * (high - low), max(high, start) + 0.2 * (high - low)))
-    axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title="Binary MNIST")
-    figure.legend(loc="outside right upper")
-    numbers = {
+    ends = {name: [curve[-1] for curve in each] for name, each in curves.items()}
+    return {
         "epochs of the VAE": kept[-1].epoch,
-        "as trained": start,
+        "as trained": curves["alpha 0"][0][0],
         **{name: statistics.mean(values) for name, values in ends.items()},
         **{f"{name}, deviation of {SEEDS} seeds": statistics.stdev(values) for name, values in ends.items()},
         "seeds in which alpha 0.5 is the best": sum(
@@ -59,4 +55,20 @@ def run(settings: Settings) -> Result:
         ),
         "curves": curves,
     }
-    return Result(numbers, {"": figure})
+
+
+def draw(curves: dict[str, list[list[float]]]) -> Figure:
+    """Draw mean and deviation of the test rates by method."""
+    figure = new_figure(9, 4.5)
+    axes = figure.subplots()
+    for name, each in curves.items():
+        values = torch.tensor(each)
+        mean, deviation = values.mean(0), values.std(0)
+        (line,) = axes.plot(mean, label=TITLES.get(name, name))
+        axes.fill_between(range(len(mean)), mean - deviation, mean + deviation, color=line.get_color(), alpha=0.3)
+    low = min(min(curve) for each in curves.values() for curve in each)
+    high = max(curve[-1] for each in curves.values() for curve in each)
+    axes.set(ylim=(low - 0.1 * (high - low), max(high, curves["alpha 0"][0][0]) + 0.2 * (high - low)))
+    axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title="Binary MNIST")
+    figure.legend(loc="outside right upper")
+    return figure

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.errors import NellocError
@@ -58,6 +59,17 @@ def run(settings: Settings, kind: Kind) -> Result:
 
     Unlike Table 4.1's, these rates are not of the full test set, and they are real code lengths.
     """
+    numbers = measure(settings, kind)
+    return Result(numbers, {"": draw(numbers, kind)})
+
+
+def _coded(kind: Kind) -> dict[str, tuple[int, ...]]:
+    """Steps of optimal inference with which images are coded, by encoder."""
+    return {"baseline": (0, RECIPES[kind].steps, MOST_STEPS), "half-asleep": (0, MOST_STEPS)}
+
+
+def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
+    """Train both encoders, code the images, and compute rates by K."""
     images = pictures(settings, kind)
     recipe = RECIPES[kind]
     chosen = _setup(settings, kind, recipe)
@@ -66,36 +78,39 @@ def run(settings: Settings, kind: Kind) -> Result:
     objective = half_asleep(kind)
     half = train_encoder(settings, kind, images, kept[-1], "half-asleep", objective, plan, chosen=chosen).vae
     # The coder computes on one CPU thread.
-    vae, half, tested = (
-        kept[-1].vae.cpu(),
-        half.cpu(),
-        images.test[: settings.choose(QUICK_IMAGES[kind], FULL_IMAGES)].cpu(),
-    )
-
-    figure = new_figure(7, 4.5)
-    axes = figure.subplots()
+    models = {"baseline": kept[-1].vae.cpu(), "half-asleep": half.cpu()}
+    tested = images.test[: settings.choose(QUICK_IMAGES[kind], FULL_IMAGES)].cpu()
     numbers: dict[str, Any] = {"test images": len(tested), "epochs": chosen.epochs}
-    coded = {"baseline": (0, recipe.steps, MOST_STEPS), "half-asleep": (0, MOST_STEPS)}
     steps = range(MOST_STEPS + 1)
     curves: dict[str, list[float]] = {}
-    for name, model in (("baseline", vae), ("half-asleep", half)):
-        settings.progress.expect(2 * len(coded[name]) * len(tested), f"{name}: images coded and decoded")
-        rows = {
-            count: code(settings, Coder(model, count, recipe.step_rate, falling=False), tested) for count in coded[name]
-        }
-        numbers |= {f"{name}, K={count}: {key}": value for count, row in rows.items() for key, value in row.items()}
+    for name, counts in _coded(kind).items():
+        model = models[name]
+        settings.progress.expect(2 * len(counts) * len(tested), f"{name}: images coded and decoded")
+        for count in counts:
+            row = code(settings, Coder(model, count, recipe.step_rate, falling=False), tested)
+            numbers |= {f"{name}, K={count}: {key}": value for key, value in row.items()}
         numbers[f"{name}: share of images beyond the bins"] = beyond_the_bins(model, tested)
         curves[name] = [_rate(model, tested.float(), count, recipe.step_rate, falling=False) for count in steps]
-        (line,) = axes.plot(steps, curves[name], ".-", label=f"{name}, negative ELBO")
-        net, colour = [row["net bpd"] for row in rows.values()], line.get_color()
-        axes.plot(list(rows), net, "s", color=colour, markersize=8, fillstyle="none", label=f"{name}, coded")
     numbers["curves, K = 0 to 10"] = curves
     numbers["steps with which the baseline reaches half-asleep"] = next(
         (count for count in steps if curves["baseline"][count] <= curves["half-asleep"][0]), None
     )
+    return numbers
+
+
+def draw(numbers: dict[str, Any], kind: Kind) -> Figure:
+    """Draw the rates by K, and the code lengths."""
+    figure = new_figure(7, 4.5)
+    axes = figure.subplots()
+    for name, counts in _coded(kind).items():
+        curve = numbers["curves, K = 0 to 10"][name]
+        (line,) = axes.plot(range(len(curve)), curve, ".-", label=f"{name}, negative ELBO")
+        net = [numbers[f"{name}, K={count}: net bpd"] for count in counts]
+        colour = line.get_color()
+        axes.plot(counts, net, "s", color=colour, markersize=8, fillstyle="none", label=f"{name}, coded")
     axes.set(xlabel="steps of optimal inference, K", ylabel="bits per dimension", title=TITLES[kind])
     axes.legend()
-    return Result(numbers, {"": figure})
+    return figure
 
 
 binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -23,6 +24,12 @@ LONGER = {"binary": 1, "gray": 3, "colour": 1}
 
 def run(settings: Settings, kind: Kind) -> Result:
     """Train an encoder by each method, from that of one VAE and for its decoder; half of each batch's loss is clean."""
+    numbers = measure(settings, kind)
+    return Result(numbers, {"": draw(numbers, kind)})
+
+
+def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
+    """Train the encoders, and summarise their test rates."""
     images = pictures(settings, kind)
     chosen = setup(settings, kind)
     kept, _ = trained_vae(settings, kind, images, settings.seed)
@@ -30,10 +37,7 @@ def run(settings: Settings, kind: Kind) -> Result:
     methods["half-asleep"] = half_asleep(kind)
     epochs = chosen.encoder_epochs * (1 if settings.quick else LONGER[kind])
     seeds = range(settings.seed, settings.seed + settings.choose(QUICK_SEEDS, FULL_SEEDS))
-    figure = new_figure(9, 5)
-    axes = figure.subplots()
-    start = bits(kept[-1].vae, images.test)
-    numbers: dict[str, Any] = {"epochs of the VAE": kept[-1].epoch, "VAE": start}
+    numbers: dict[str, Any] = {"epochs of the VAE": kept[-1].epoch, "VAE": bits(kept[-1].vae, images.test)}
     spread: dict[str, float] = {}
     curves: dict[str, list[list[float]]] = {}
     for name, objective in methods.items():
@@ -42,25 +46,33 @@ def run(settings: Settings, kind: Kind) -> Result:
         curves[name] = [encoder.curve for encoder in found]
         numbers[name] = statistics.mean(encoder.test for encoder in found)
         spread[name] = statistics.stdev([encoder.test for encoder in found]) if len(found) > 1 else 0.0
-        values = torch.tensor(curves[name])
-        mean, deviation = values.mean(0), values.std(0) if len(found) > 1 else torch.zeros_like(values[0])
-        (line,) = axes.plot(mean, label=name, linewidth=2.5 if name == "half-asleep" else 1.2)
-        axes.fill_between(range(len(mean)), mean - deviation, mean + deviation, color=line.get_color(), alpha=0.3)
-    axes.axhline(start, color="gray", linestyle=":", label="VAE, as trained")
-    low = min(min(curve) for each in curves.values() for curve in each)
-    highest = max([start, *(numbers[name] for name in methods)])
-    axes.set(ylim=(low - 0.1 * (highest - low), highest + 0.3 * (highest - low)))
-    axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title=TITLES[kind])
-    figure.legend(loc="outside right upper")
     best = min((name for name in methods if name != "half-asleep"), key=lambda name: numbers[name])
-    numbers |= {
+    return numbers | {
         "half-asleep less the best denoising": numbers["half-asleep"] - numbers[best],
         "best denoising": best,
         "seeds": len(seeds),
         "deviation by seed": spread,
         "curves": curves,
     }
-    return Result(numbers, {"": figure})
+
+
+def draw(numbers: dict[str, Any], kind: Kind) -> Figure:
+    """Draw mean and deviation of the test rates by method."""
+    curves, start = numbers["curves"], numbers["VAE"]
+    figure = new_figure(9, 5)
+    axes = figure.subplots()
+    for name, each in curves.items():
+        values = torch.tensor(each)
+        mean, deviation = values.mean(0), values.std(0) if len(each) > 1 else torch.zeros_like(values[0])
+        (line,) = axes.plot(mean, label=name, linewidth=2.5 if name == "half-asleep" else 1.2)
+        axes.fill_between(range(len(mean)), mean - deviation, mean + deviation, color=line.get_color(), alpha=0.3)
+    axes.axhline(start, color="gray", linestyle=":", label="VAE, as trained")
+    low = min(min(curve) for each in curves.values() for curve in each)
+    highest = max([start, *(numbers[name] for name in curves)])
+    axes.set(ylim=(low - 0.1 * (highest - low), highest + 0.3 * (highest - low)))
+    axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title=TITLES[kind])
+    figure.legend(loc="outside right upper")
+    return figure
 
 
 binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)

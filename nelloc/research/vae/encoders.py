@@ -11,7 +11,7 @@ from nelloc.research.experiment import Settings
 from nelloc.research.vae.inference import HalfAsleep, Objective, wake
 from nelloc.research.vae.models import VAE, Kind
 from nelloc.research.vae.setup import Kept, Pictures, Setup, bits, setup, train
-from nelloc.research.vae.training import Plan
+from nelloc.research.vae.training import EpochSettings
 
 # Colours in all figures: the classic encoder, ours, and the two others.
 COLOURS = {"VAE": "tab:purple", "half-asleep": "tab:orange", "optimal inference": "tab:green"}
@@ -42,7 +42,7 @@ def train_encoder(
     start: Kept,
     name: str,
     objective: Objective,
-    plan: Plan,
+    plan: EpochSettings,
     *,
     on: Tensor | None = None,
     chosen: Setup | None = None,

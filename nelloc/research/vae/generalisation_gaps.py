@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from matplotlib.figure import Figure
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import COLOURS, optimal_encoder
@@ -14,6 +18,12 @@ FULL_EPOCHS = 1000
 
 def run(settings: Settings) -> Result:
     """Train on binary MNIST by the plain ELBO and decompose the generalisation gap (eq. 4.7 to 4.17)."""
+    numbers = measure(settings)
+    return Result(numbers, {"": draw(numbers["gaps"])})
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Train the VAE and its optimal inference, and compute the gaps."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     kept, rows = trained_vae(settings, "binary", images, settings.seed)
@@ -24,7 +34,7 @@ def run(settings: Settings) -> Result:
         train, test = bits(model.vae, images.train[:TRAIN_MEASURED]), bits(model.vae, images.test)
         gaps.append(Gaps.of(train, test, best.test))
     last, epochs = gaps[-1], [model.epoch for model in kept]
-    numbers = {
+    return {
         "train images": len(images.train),
         "test images": len(images.test),
         "epochs": epochs[-1],
@@ -43,15 +53,19 @@ def run(settings: Settings) -> Result:
             for epoch, g in zip(epochs, gaps, strict=True)
         ],
     }
+
+
+def draw(gaps: list[dict[str, float]]) -> Figure:
+    """Draw the rates by epoch, and the parts of the last gap."""
+    epochs, train, test, optimal = ([row[key] for row in gaps] for key in ("epoch", "train", "test", "test_optimal"))
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
-    axes.plot(epochs, [g.test for g in gaps], "o-", color=COLOURS["VAE"], label="test")
-    label = "test, optimal inference"
-    axes.plot(epochs, [g.test_optimal for g in gaps], "s-", color=COLOURS["optimal inference"], label=label)
-    axes.plot(epochs, [g.train for g in gaps], "^-", color="tab:blue", label="train")
-    for upper, lower, name in ((last.test, last.test_optimal, "AIGG"), (last.test_optimal, last.train, "GMGG")):
+    axes.plot(epochs, test, "o-", color=COLOURS["VAE"], label="test")
+    axes.plot(epochs, optimal, "s-", color=COLOURS["optimal inference"], label="test, optimal inference")
+    axes.plot(epochs, train, "^-", color="tab:blue", label="train")
+    for upper, lower, name in ((test[-1], optimal[-1], "AIGG"), (optimal[-1], train[-1], "GMGG")):
         axes.annotate("", (epochs[-1], upper), (epochs[-1], lower), arrowprops={"arrowstyle": "<->", "color": "gray"})
         axes.annotate(name, (epochs[-1], (upper + lower) / 2), (-6, 0), textcoords="offset points", ha="right")
     axes.set(xlabel="epochs", ylabel="bits per dimension", title="Binary MNIST: EGG = GMGG + AIGG")
     axes.legend()
-    return Result(numbers, {"": figure})
+    return figure

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -13,6 +16,12 @@ from nelloc.research.vae.setup import TITLES, bits, pictures, trained_vae
 
 def run(settings: Settings, kind: Kind) -> Result:
     """Train both other encoders for the decoder of each saved VAE."""
+    numbers = measure(settings, kind)
+    return Result(numbers, {"": draw(numbers["epochs kept"], numbers["test bpd"], kind)})
+
+
+def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
+    """Train the encoders, and measure their test rates."""
     images = pictures(settings, kind)
     kept, _ = trained_vae(settings, kind, images, settings.seed)
     curves: dict[str, list[float]] = {name: [] for name in COLOURS}
@@ -21,13 +30,7 @@ def run(settings: Settings, kind: Kind) -> Result:
         curves["half-asleep"].append(asleep_encoder(settings, kind, images, model, settings.seed).test)
         curves["optimal inference"].append(optimal_encoder(settings, kind, images, model, settings.seed).test)
     epochs = [model.epoch for model in kept]
-    figure = new_figure(7, 4.5)
-    axes = figure.subplots()
-    for name, values in curves.items():
-        axes.plot(epochs, values, "o-", color=COLOURS[name], label=name)
-    axes.set(xlabel="epochs", ylabel="test bits per dimension", title=TITLES[kind])
-    axes.legend()
-    numbers = {
+    return {
         "train images": len(images.train),
         "test images": len(images.test),
         **{f"{name}, after {epochs[-1]} epochs": values[-1] for name, values in curves.items()},
@@ -37,7 +40,17 @@ def run(settings: Settings, kind: Kind) -> Result:
         "epochs kept": epochs,
         "test bpd": curves,
     }
-    return Result(numbers, {"": figure})
+
+
+def draw(epochs: list[int], curves: dict[str, list[float]], kind: Kind) -> Figure:
+    """Draw the test rates by epoch and encoder."""
+    figure = new_figure(7, 4.5)
+    axes = figure.subplots()
+    for name, values in curves.items():
+        axes.plot(epochs, values, "o-", color=COLOURS[name], label=name)
+    axes.set(xlabel="epochs", ylabel="test bits per dimension", title=TITLES[kind])
+    axes.legend()
+    return figure
 
 
 binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)

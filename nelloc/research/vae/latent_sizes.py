@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import COLOURS, asleep_encoder, optimal_encoder
@@ -15,11 +17,16 @@ SIZES = (16, 64, 128)
 
 def run(settings: Settings) -> Result:
     """Train a VAE of binary MNIST for each number of latents, and the other encoders for its decoders."""
+    numbers = measure(settings)
+    return Result(numbers, {"": draw(numbers, setup(settings, "binary").kept)})
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Train the VAEs and encoders, and measure their test rates."""
     images = pictures(settings, "binary")
-    figure = new_figure(13, 4.5)
     numbers: dict[str, Any] = {"train images": len(images.train)}
     better = 0
-    for axes, latent in zip(figure.subplots(1, len(SIZES)), SIZES, strict=True):
+    for latent in SIZES:
         whole = setup(settings, "binary")
         chosen = replace(whole, architecture=replace(whole.architecture, latent=latent))
         kept, _ = trained_vae(settings, "binary", images, settings.seed, chosen)
@@ -30,12 +37,18 @@ def run(settings: Settings) -> Result:
             curves["half-asleep"].append(half.test)
             best = optimal_encoder(settings, "binary", images, model, settings.seed, chosen=chosen)
             curves["optimal inference"].append(best.test)
-        for name, values in curves.items():
-            axes.plot([model.epoch for model in kept], values, "o-", color=COLOURS[name], label=name)
-            numbers[f"{latent} latents, {name}"] = values[-1]
+        numbers |= {f"{latent} latents, {name}": values[-1] for name, values in curves.items()}
         better += curves["half-asleep"][-1] < curves["VAE"][-1]
         numbers[f"{latent} latents, curves"] = curves
+    return numbers | {"numbers of latents for which half-asleep is better": better}
+
+
+def draw(numbers: dict[str, Any], epochs: list[int]) -> Figure:
+    """Draw the test rates by epoch and encoder, a panel for each number of latents."""
+    figure = new_figure(13, 4.5)
+    for axes, latent in zip(figure.subplots(1, len(SIZES)), SIZES, strict=True):
+        for name, values in numbers[f"{latent} latents, curves"].items():
+            axes.plot(epochs, values, "o-", color=COLOURS[name], label=name)
         axes.set(xlabel="epochs", ylabel="test bits per dimension", title=f"Binary MNIST, {latent} latents")
         axes.legend()
-    numbers["numbers of latents for which half-asleep is better"] = better
-    return Result(numbers, {"": figure})
+    return figure

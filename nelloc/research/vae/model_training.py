@@ -9,7 +9,7 @@ import torch
 from nelloc.research.vae.image_set import ImageSet
 from nelloc.research.vae.inference import HalfAsleep, wake
 from nelloc.research.vae.models import VAE, Architecture, new_vae
-from nelloc.research.vae.training import Plan, fit
+from nelloc.research.vae.training import EpochSettings, fit
 from nelloc.training.networks.devices import find_device
 
 
@@ -34,9 +34,9 @@ def train_model(
     width, depth = (32, 3) if kind == "colour" else (300, 2)
     images = torch.tensor(found.images // 255 if kind == "binary" else found.images).to(find_device(device))
     vae = new_vae(Architecture(kind, rows, columns, latent, width, depth), seed, images.device)
-    fit(vae, images, wake, Plan(epochs, seed=seed), progress=lambda: progress(1))
+    fit(vae, images, wake, EpochSettings(epochs, seed=seed), progress=lambda: progress(1))
     if half_asleep:
-        plan = Plan(max(1, epochs // 3), seed=seed, encoder_only=True)
+        plan = EpochSettings(max(1, epochs // 3), seed=seed, encoder_only=True)
         fit(vae, images, HalfAsleep(), plan, progress=lambda: progress(1))
     return vae.cpu().eval()
 

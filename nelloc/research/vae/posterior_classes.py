@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,6 +34,12 @@ class Coded:
 
 def run(settings: Settings, kind: Kind) -> Result:
     """Train a classifier of latents anew for each saved encoder, with three seeds (appendix C.3)."""
+    numbers = measure(settings, kind)
+    return Result(numbers, {"": draw(numbers["epochs kept"], numbers["accuracy"], kind)})
+
+
+def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
+    """Train encoders and classifiers, and measure test accuracies."""
     images = pictures(settings, kind)
     _, labels = data.labelled_digits(settings, "train", len(images.train))
     _, test_labels = data.labelled_digits(settings, "test", len(images.test))
@@ -50,21 +57,27 @@ def run(settings: Settings, kind: Kind) -> Result:
             seeds = range(settings.seed, settings.seed + SEEDS)
             found[name].append([accuracy(train, test, seed) for seed in seeds])
             settings.progress.advance(SEEDS)
-    epochs = [model.epoch for model in kept]
-    figure = new_figure(7, 4.5)
-    axes = figure.subplots()
     numbers: dict[str, Any] = {"images to learn from": len(images.train), "test images": len(images.test)}
     for name, rows in found.items():
-        means, deviations = [statistics.mean(row) for row in rows], [statistics.stdev(row) for row in rows]
-        axes.errorbar(epochs, means, yerr=deviations, fmt="o-", capsize=3, color=COLOURS[name], label=name)
-        numbers |= {name: means[-1], f"{name}, deviation of {SEEDS} seeds": deviations[-1]}
+        numbers[name] = statistics.mean(rows[-1])
+        numbers[f"{name}, deviation of {SEEDS} seeds"] = statistics.stdev(rows[-1])
     numbers["epochs at which half-asleep is better"] = sum(
         statistics.mean(half) > statistics.mean(plain)
         for half, plain in zip(found["half-asleep"], found["VAE"], strict=True)
     )
+    return numbers | {"epochs kept": [model.epoch for model in kept], "accuracy": found}
+
+
+def draw(epochs: list[int], accuracies: dict[str, list[list[float]]], kind: Kind) -> Figure:
+    """Draw mean and deviation of the test accuracies by epoch and encoder."""
+    figure = new_figure(7, 4.5)
+    axes = figure.subplots()
+    for name, rows in accuracies.items():
+        means, deviations = [statistics.mean(row) for row in rows], [statistics.stdev(row) for row in rows]
+        axes.errorbar(epochs, means, yerr=deviations, fmt="o-", capsize=3, color=COLOURS[name], label=name)
     axes.set(xlabel="epochs of the VAE", ylabel="test accuracy, more is better", title=TITLES[kind])
     axes.legend()
-    return Result(numbers | {"epochs kept": epochs, "accuracy": found}, {"": figure})
+    return figure
 
 
 binary, gray = (partial(run, kind=kind) for kind in ("binary", "gray"))

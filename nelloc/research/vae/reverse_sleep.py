@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
@@ -29,6 +30,12 @@ SOURCE_SEED = 1_000
 
 def run(settings: Settings) -> Result:
     """Train three new encoders for the decoder of binary MNIST's VAE, which is the source of images."""
+    numbers = measure(settings)
+    return Result(numbers, {"": draw(numbers["curves"])})
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Draw images from the source, train the encoders, and measure their test rates."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     epochs = chosen.epochs if settings.quick or settings.epochs else FULL_EPOCHS
@@ -46,19 +53,25 @@ def run(settings: Settings) -> Result:
         new_vae(chosen.architecture, SOURCE_SEED + settings.seed, source.device).encoder.state_dict()
     )
     start = Kept(epochs, fresh.eval())
-    figure = new_figure(7, 4.5)
-    axes = figure.subplots()
     numbers: dict[str, Any] = {"images drawn to train on": count, "images drawn to test": TEST}
     curves: dict[str, list[float]] = {}
     plan = chosen.encoder_plan(settings.seed, epochs, rate)
     for name, objective in ENCODERS.items():
         found = train_encoder(settings, "binary", sampled, start, f"perfect {name}", objective, plan, chosen=chosen)
         numbers[name], curves[name] = found.test, found.curve[1:]
-        axes.plot(range(1, epochs + 1), curves[name], label=name)
+    order = sorted(ENCODERS, key=lambda name: numbers[name])
+    return numbers | {"order, best first": order, "curves": curves}
+
+
+def draw(curves: dict[str, list[float]]) -> Figure:
+    """Draw the test rates by epoch and encoder."""
+    figure = new_figure(7, 4.5)
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        axes.plot(range(1, len(curve) + 1), curve, label=name)
     low = min(min(curve) for curve in curves.values())
     high = max(curve[len(curve) // 5] for curve in curves.values())
     axes.set(ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))
     axes.set(xlabel="epochs of the encoder", ylabel="test bits per dimension", title="images of a VAE of binary MNIST")
     axes.legend()
-    order = sorted(ENCODERS, key=lambda name: numbers[name])
-    return Result(numbers | {"order, best first": order, "curves": curves}, {"": figure})
+    return figure

@@ -17,7 +17,7 @@ from nelloc.research.tensor_file import TensorFile
 from nelloc.research.vae.bounds import amortised_elbo, bits_per_dimension
 from nelloc.research.vae.inference import Objective, wake
 from nelloc.research.vae.models import VAE, Architecture, Kind, new_vae
-from nelloc.research.vae.training import Plan, Row, fit
+from nelloc.research.vae.training import EpochSettings, Row, fit
 from nelloc.training.networks.devices import find_device
 
 TITLES: dict[Kind, str] = {"binary": "Binary MNIST", "gray": "Gray MNIST", "colour": "CIFAR-10"}
@@ -59,14 +59,16 @@ class Setup:
     optimal_epochs: int = 500
     tested: int = 10_000
 
-    def plan(self, seed: int) -> Plan:
+    def plan(self, seed: int) -> EpochSettings:
         """Training settings of the VAE."""
-        return Plan(self.epochs, self.batch, self.learning_rate, seed, False, self.warm_up)
+        return EpochSettings(self.epochs, self.batch, self.learning_rate, seed, False, self.warm_up)
 
-    def encoder_plan(self, seed: int, epochs: int | None = None, rate: float | None = None) -> Plan:
+    def encoder_plan(self, seed: int, epochs: int | None = None, rate: float | None = None) -> EpochSettings:
         """Training settings of another encoder for its decoder."""
         rate = self.encoder_rate if rate is None else rate
-        return Plan(self.encoder_epochs if epochs is None else epochs, self.batch, rate, seed, True, self.warm_up)
+        return EpochSettings(
+            self.encoder_epochs if epochs is None else epochs, self.batch, rate, seed, True, self.warm_up
+        )
 
     @property
     def kept(self) -> list[int]:
@@ -220,7 +222,7 @@ def train(
     images: Tensor,
     name: str,
     objective: Objective,
-    plan: Plan,
+    plan: EpochSettings,
     measure: Callable[[int], Row],
     chosen: Setup | None = None,
 ) -> list[Row]:
@@ -238,7 +240,7 @@ def train(
     )
 
 
-def _checkpoint(settings: Settings, kind: Kind, chosen: Setup, name: str, plan: Plan) -> Path:
+def _checkpoint(settings: Settings, kind: Kind, chosen: Setup, name: str, plan: EpochSettings) -> Path:
     """Checkpoint file of a training, named by its settings."""
     parts = (kind, str(chosen.architecture.latent), f"depth{chosen.architecture.depth}", *name.split())
     size = settings.choose("quick", "full") + (f"-width{settings.width}" if settings.width else "")

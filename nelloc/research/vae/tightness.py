@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.research.experiment import Result, Settings
@@ -20,6 +23,12 @@ AT_ONCE = 500
 
 def run(settings: Settings) -> Result:
     """Compute both bounds of binary MNIST's test images by the VAE's encoder, half-asleep and optimal inference."""
+    numbers = measure(settings)
+    return Result(numbers, {"": draw(numbers["epochs kept"], numbers["ELBO by epoch"], numbers["IWAE by epoch"])})
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Train the encoders, and compute both bounds."""
     images = pictures(settings, "binary")
     kept, _ = trained_vae(settings, "binary", images, settings.seed)
     elbos: dict[str, list[float]] = {name: [] for name in COLOURS}
@@ -34,7 +43,20 @@ def run(settings: Settings) -> Result:
             elbo, weighted = bounds(vae, images.test)
             elbos[name].append(elbo)
             iwaes[name].append(weighted)
-    epochs = [model.epoch for model in kept]
+    return {
+        "test images": len(images.test),
+        "samples": SAMPLES,
+        **{f"ELBO, {name}": values[-1] for name, values in elbos.items()},
+        **{f"IWAE, {name}": values[-1] for name, values in iwaes.items()},
+        **{f"ELBO less IWAE, {name}": elbos[name][-1] - iwaes[name][-1] for name in COLOURS},
+        "epochs kept": [model.epoch for model in kept],
+        "ELBO by epoch": elbos,
+        "IWAE by epoch": iwaes,
+    }
+
+
+def draw(epochs: list[int], elbos: dict[str, list[float]], iwaes: dict[str, list[float]]) -> Figure:
+    """Draw both bounds by epoch and encoder."""
     figure = new_figure(13, 4.5)
     panels = figure.subplots(1, 3, sharey=True)
     shown = (("VAE", "optimal inference"), tuple(COLOURS), tuple(COLOURS))
@@ -46,17 +68,7 @@ def run(settings: Settings) -> Result:
         axes.set(xlabel="epochs", title=f"({'abc'[number]})")
         axes.legend(fontsize=8)
     panels[0].set_ylabel("test bits per dimension, binary MNIST")
-    numbers = {
-        "test images": len(images.test),
-        "samples": SAMPLES,
-        **{f"ELBO, {name}": values[-1] for name, values in elbos.items()},
-        **{f"IWAE, {name}": values[-1] for name, values in iwaes.items()},
-        **{f"ELBO less IWAE, {name}": elbos[name][-1] - iwaes[name][-1] for name in COLOURS},
-        "epochs kept": epochs,
-        "ELBO by epoch": elbos,
-        "IWAE by epoch": iwaes,
-    }
-    return Result(numbers, {"": figure})
+    return figure
 
 
 @torch.no_grad()

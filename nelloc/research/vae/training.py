@@ -37,7 +37,7 @@ WRITING_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Plan:
+class EpochSettings:
     """Length and settings of a training.
 
     The learning rate rises linearly over the first ``warm_up`` steps. ``encoder_only`` freezes the decoder.
@@ -76,7 +76,7 @@ def fit(
     vae: VAE,
     images: Tensor,
     objective: Objective,
-    plan: Plan,
+    plan: EpochSettings,
     *,
     measure: Callable[[int], Row] = lambda epoch: {},
     progress: Callable[[], None] = lambda: None,
@@ -126,7 +126,7 @@ def _train_epoch(
     vae: VAE,
     images: Tensor,
     objective: Objective,
-    plan: Plan,
+    plan: EpochSettings,
     optimiser: torch.optim.Optimizer,
     guard: OutlierGuard,
     epoch: int,
@@ -148,7 +148,7 @@ def _train_epoch(
     return torch.stack(losses)
 
 
-def _origin(vae: VAE, images: Tensor, objective: Objective, plan: Plan) -> dict[str, Any]:
+def _origin(vae: VAE, images: Tensor, objective: Objective, plan: EpochSettings) -> dict[str, Any]:
     """Everything that the result depends on before the first step, including the initial weights."""
     return {
         "nelloc": __version__,

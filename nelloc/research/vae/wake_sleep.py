@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from nelloc.research.experiment import Result, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.inference import Objective, reverse_wake_sleep, wake_sleep
@@ -19,6 +21,12 @@ WHOLE: dict[str, Objective] = {"wake-sleep": wake_sleep, "reverse wake-sleep": r
 
 def run(settings: Settings) -> Result:
     """Train VAEs of binary MNIST by the ELBO, by wake-sleep and by its reverse, for the same number of epochs."""
+    numbers = measure(settings)
+    return Result(numbers, {"": draw(numbers["curves"])})
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Train the VAEs, and measure their test rates."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     _, rows = trained_vae(settings, "binary", images, settings.seed)
@@ -26,12 +34,18 @@ def run(settings: Settings) -> Result:
     for name, objective in WHOLE.items():
         vae = new_vae(chosen.architecture, settings.seed, images.train.device)
 
-        def measure(epoch: int, vae: Any = vae) -> dict[str, float]:
+        def test_rate(epoch: int, vae: Any = vae) -> dict[str, float]:
             return {"test": bits(vae, images.test)}
 
         plan = chosen.plan(settings.seed)
-        found = train(settings, "binary", vae, images.train, name, objective, plan, measure)
+        found = train(settings, "binary", vae, images.train, name, objective, plan, test_rate)
         curves[name] = [row["test"] for row in found]
+    numbers: dict[str, Any] = {name: curve[-1] for name, curve in curves.items()}
+    return numbers | {"curves": curves}
+
+
+def draw(curves: dict[str, list[float]]) -> Figure:
+    """Draw the test rates by epoch and method."""
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
     for name, curve in curves.items():
@@ -40,5 +54,4 @@ def run(settings: Settings) -> Result:
     top = 1.02 * max(curve[len(curve) // 5] for curve in curves.values())
     axes.set(xlabel="epochs", ylabel="test bits per dimension", title="Binary MNIST", ylim=(None, top))
     axes.legend()
-    numbers: dict[str, Any] = {name: curve[-1] for name, curve in curves.items()}
-    return Result(numbers | {"curves": curves}, {"": figure})
+    return figure

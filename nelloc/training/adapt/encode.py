@@ -165,7 +165,7 @@ def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple
     options = images.options
     area = sum(images.area(group) for _, group in images.groups)
     minutes = options.adapt_minutes or default_minutes(area)
-    plan = finetune.Plan(max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE)))
+    plan = finetune.AdaptSettings(max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE)))
     options.progress.expect(plan.steps * plan.batch)
     adapted = finetune.adapt(
         _Planes(images.pixels, members),

@@ -30,7 +30,7 @@ from nelloc.training.networks.mixture import channel_log_likelihood, mixed
 
 
 @dataclass(frozen=True)
-class Plan:
+class AdaptSettings:
     """Settings of an adaptation.
 
     Lengths are in pixels; shifts are the numbers of bits by which differences are coarser than weights. ``price``
@@ -67,7 +67,7 @@ def adapt(
     images: Sequence[NDArray[np.uint8]],
     base: ExactModel,
     tile: int,
-    plan: Plan,
+    plan: AdaptSettings,
     *,
     threads: int = 1,
     advance: Callable[[int], None] = lambda _: None,
@@ -82,7 +82,7 @@ def adapt(
         Model to start from.
     tile : int
         Largest side of the tiles that the images will be cut into.
-    plan : Plan
+    plan : AdaptSettings
         Length and rates of the training.
     threads : int
         Threads of torch.
@@ -120,7 +120,7 @@ def adapt(
 
 
 def _train(
-    tuned: _Tuned, sampler: TileSampler, plan: Plan, device: torch.device, advance: Callable[[int], None]
+    tuned: _Tuned, sampler: TileSampler, plan: AdaptSettings, device: torch.device, advance: Callable[[int], None]
 ) -> None:
     network = tuned.network
     network.low_precision = bfloat16_is_faster(device)
@@ -164,7 +164,7 @@ def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Te
 class _Tuned:
     """Network being adapted: its ``moving`` weights, those of its base, and the steps in which they differ."""
 
-    def __init__(self, network: LocalNetwork, plan: Plan, pixels: int):
+    def __init__(self, network: LocalNetwork, plan: AdaptSettings, pixels: int):
         self.network, self.pixels, self.price = network, pixels, plan.price
         self.base = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
         self.step: dict[str, Tensor] = {}

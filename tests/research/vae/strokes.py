@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nelloc.research.vae.inference import wake
 from nelloc.research.vae.models import VAE, Architecture
-from nelloc.research.vae.training import Plan, fit
+from nelloc.research.vae.training import EpochSettings, fit
 
 ARCHITECTURES = {
     "binary": Architecture("binary", rows=8, columns=8, latent=3, width=16, depth=2),
@@ -48,6 +48,6 @@ def trained_vae(kind: str = "binary", count: int = 400, epochs: int = 15) -> VAE
 @cache
 def _trained(kind: str, count: int, epochs: int) -> VAE:
     vae = small_vae(kind)
-    fit(vae, strokes(count, kind), wake, Plan(epochs=epochs, batch=50, learning_rate=3e-3))
+    fit(vae, strokes(count, kind), wake, EpochSettings(epochs=epochs, batch=50, learning_rate=3e-3))
     vae.zero_grad()
     return vae

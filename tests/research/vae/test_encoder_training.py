@@ -26,7 +26,7 @@ from nelloc.research.vae.inference import (  # noqa: E402
     wake_sleep,
 )
 from nelloc.research.vae.models import VAE, Posterior  # noqa: E402
-from nelloc.research.vae.training import OutlierGuard, Plan, fit  # noqa: E402
+from nelloc.research.vae.training import EpochSettings, OutlierGuard, fit  # noqa: E402
 
 OBJECTIVES = {
     "wake": wake,
@@ -49,7 +49,7 @@ def test_an_encoder_learns_and_the_decoder_stays(name):
     vae.encoder = copy.deepcopy(small_vae(seed=5).encoder)  # an encoder that knows nothing
     images, test = strokes(400), strokes(200, seed=1)
     before = amortised_elbo(vae, test, samples=5).mean()
-    fit(vae, images, OBJECTIVES[name], Plan(10, batch=50, learning_rate=3e-3, encoder_only=True))
+    fit(vae, images, OBJECTIVES[name], EpochSettings(10, batch=50, learning_rate=3e-3, encoder_only=True))
     assert amortised_elbo(vae, test, samples=5).mean() > before + 1
     assert all(torch.equal(value, decoder[key]) for key, value in vae.decoder.state_dict().items())
     assert all(weight.requires_grad for weight in vae.parameters())
@@ -127,7 +127,7 @@ def test_wake_sleep_gives_the_decoder_data_and_the_encoder_dreams(objective, asl
 def test_wake_sleep_trains_a_whole_vae(objective):
     vae, images, test = small_vae(), strokes(400), strokes(200, seed=1)
     before = amortised_elbo(vae, test, samples=5).mean()
-    fit(vae, images, objective, Plan(15, batch=50, learning_rate=3e-3))
+    fit(vae, images, objective, EpochSettings(15, batch=50, learning_rate=3e-3))
     assert amortised_elbo(vae, test, samples=5).mean() > before + 5
 
 
@@ -136,11 +136,11 @@ def test_half_asleep_beats_the_plain_encoder_on_test_images_with_three_seeds():
     for seed in range(3):
         vae = small_vae(seed=seed)
         images, test = strokes(40, seed=10 + seed), strokes(500, seed=20 + seed)
-        fit(vae, images, wake, Plan(500, batch=40, learning_rate=5e-3, seed=seed))
+        fit(vae, images, wake, EpochSettings(500, batch=40, learning_rate=5e-3, seed=seed))
         rates = []
         for objective in (wake, HalfAsleep()):
             encoder = copy.deepcopy(vae)
-            fit(encoder, images, objective, Plan(120, 40, 2.5e-3, seed, encoder_only=True))
+            fit(encoder, images, objective, EpochSettings(120, 40, 2.5e-3, seed, encoder_only=True))
             rates.append(bits_per_dimension(amortised_elbo(encoder, test, samples=10), vae))
         gains.append(rates[0] - rates[1])
     assert min(gains) > 0.01  # bits per dimension, of about 0.7
@@ -156,7 +156,7 @@ def test_low_precision_trains_as_well(monkeypatch):
             seen.append(vae.low_precision)
             return wake(vae, images, generator)
 
-        fit(vae, strokes(400), objective, Plan(15, batch=50, learning_rate=3e-3), low_precision=low)
+        fit(vae, strokes(400), objective, EpochSettings(15, batch=50, learning_rate=3e-3), low_precision=low)
         found[low] = bits_per_dimension(amortised_elbo(vae, strokes(200, seed=1), samples=5), vae)
         assert not vae.low_precision
     assert seen == 15 * 8 * [False] + 14 * 8 * [True] + 8 * [False]
@@ -165,7 +165,7 @@ def test_low_precision_trains_as_well(monkeypatch):
 
 
 def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
-    plan = Plan(4, batch=50)
+    plan = EpochSettings(4, batch=50)
     whole = small_vae()
     rows = fit(whole, strokes(100), wake, plan, measure=lambda epoch: {"twice": 2.0 * epoch})
     path = tmp_path / "run.safetensors"
@@ -198,7 +198,7 @@ def test_the_rate_rises_over_the_first_steps(monkeypatch):
     rates = []
     step = torch.optim.Adam.step
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self)))
-    fit(small_vae(), strokes(100), wake, Plan(2, batch=50, learning_rate=0.3, warm_up=3))
+    fit(small_vae(), strokes(100), wake, EpochSettings(2, batch=50, learning_rate=0.3, warm_up=3))
     assert rates == pytest.approx([0.1, 0.2, 0.3, 0.3])
 
 
@@ -215,7 +215,7 @@ def test_a_batch_whose_gradient_is_out_of_all_bounds_changes_nothing(factor):
             return factor * loss if len(calls) == broken else loss
 
         vae = small_vae()
-        fit(vae, strokes(400 if broken else 380), objective, Plan(1, batch=20))
+        fit(vae, strokes(400 if broken else 380), objective, EpochSettings(1, batch=20))
         trained[broken] = torch.cat([weight.detach().flatten() for weight in vae.parameters()])
     assert trained[3].isfinite().all()
     # Twenty steps of which one was skipped, and nineteen.
@@ -238,7 +238,7 @@ def test_a_run_that_goes_on_remembers_what_gradients_are_usual(tmp_path, monkeyp
             state["epoch"] = epoch
             return {}
 
-        path, plan = tmp_path / name, Plan(3, batch=10)
+        path, plan = tmp_path / name, EpochSettings(3, batch=10)
         if broken:
 
             def stop(epoch, measure=measure):
@@ -274,7 +274,7 @@ def test_a_run_with_too_many_bad_losses_ends():
         return wake(vae, images, generator) * torch.nan
 
     with pytest.raises(NellocError, match="epoch 1 is not a number; try another --seed"):
-        fit(small_vae(), strokes(50), objective, Plan(1))
+        fit(small_vae(), strokes(50), objective, EpochSettings(1))
 
 
 def test_large_checkpoints_are_written_seldom(tmp_path, monkeypatch):
@@ -291,7 +291,7 @@ def test_large_checkpoints_are_written_seldom(tmp_path, monkeypatch):
 
     monkeypatch.setattr("nelloc.research.vae.training._keep", keep)
     monkeypatch.setattr("nelloc.research.vae.training.time", SimpleNamespace(monotonic=lambda: now[0]))
-    fit(small_vae(), strokes(20), wake, Plan(8), measure=measure, checkpoint=tmp_path / "run")
+    fit(small_vae(), strokes(20), wake, EpochSettings(8), measure=measure, checkpoint=tmp_path / "run")
     assert kept == [1, 4, 7, 8]
 
 
@@ -307,7 +307,7 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(tmp_path, monkeypatch
             raise KeyboardInterrupt
         return {}
 
-    path, plan = tmp_path / "run.safetensors", Plan(4, batch=50)
+    path, plan = tmp_path / "run.safetensors", EpochSettings(4, batch=50)
     for faster, measure in ((True, stop), (False, lambda epoch: {})):
         monkeypatch.setattr("nelloc.research.vae.training.bfloat16_is_faster", lambda device, faster=faster: faster)
         with suppress(KeyboardInterrupt):
@@ -316,12 +316,12 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(tmp_path, monkeypatch
 
 
 CHANGES = {
-    "plan": lambda: fit(small_vae(), strokes(50), wake, Plan(1, seed=2), checkpoint=Path("run")),
-    "images": lambda: fit(small_vae(), strokes(50, seed=1), wake, Plan(1), checkpoint=Path("run")),
-    "objective": lambda: fit(small_vae(), strokes(50), HalfAsleep(), Plan(1), checkpoint=Path("run")),
-    "start": lambda: fit(small_vae(seed=1), strokes(50), wake, Plan(1), checkpoint=Path("run")),
+    "plan": lambda: fit(small_vae(), strokes(50), wake, EpochSettings(1, seed=2), checkpoint=Path("run")),
+    "images": lambda: fit(small_vae(), strokes(50, seed=1), wake, EpochSettings(1), checkpoint=Path("run")),
+    "objective": lambda: fit(small_vae(), strokes(50), HalfAsleep(), EpochSettings(1), checkpoint=Path("run")),
+    "start": lambda: fit(small_vae(seed=1), strokes(50), wake, EpochSettings(1), checkpoint=Path("run")),
     "architecture, images, start": lambda: fit(
-        small_vae("gray"), strokes(50, "gray"), wake, Plan(1), checkpoint=Path("run")
+        small_vae("gray"), strokes(50, "gray"), wake, EpochSettings(1), checkpoint=Path("run")
     ),
 }
 
@@ -329,7 +329,7 @@ CHANGES = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_checkpoints_of_other_runs_are_refused(tmp_path, monkeypatch, what):
     monkeypatch.chdir(tmp_path)
-    fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=Path("run"))
+    fit(small_vae(), strokes(50), wake, EpochSettings(1), checkpoint=Path("run"))
     before = Path("run").read_bytes()
     with pytest.raises(NellocError, match=rf"^run: belongs to another run \({what} differ\);"):
         CHANGES[what]()
@@ -338,16 +338,21 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path, monkeypatch, what):
 
 def test_damaged_checkpoints_are_refused(tmp_path):
     path = tmp_path / "run"
-    fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
+    fit(small_vae(), strokes(50), wake, EpochSettings(1), checkpoint=path)
     data = path.read_bytes()
     flipped = bytearray(data)
     flipped[len(data) // 2] ^= 1
     for damaged in (b"", b"nothing", data[:100], data[:-1], bytes(flipped)):
         path.write_bytes(damaged)
         with pytest.raises(NellocError, match="run: is damaged; remove it"):
-            fit(small_vae(), strokes(50), wake, Plan(1), checkpoint=path)
+            fit(small_vae(), strokes(50), wake, EpochSettings(1), checkpoint=path)
 
 
 def test_a_diverged_run_has_no_result():
     with pytest.raises(NellocError, match="not a number"):
-        fit(small_vae(), strokes(100), lambda vae, images, _: wake(vae, images, generator()) * math.nan, Plan(1))
+        fit(
+            small_vae(),
+            strokes(100),
+            lambda vae, images, _: wake(vae, images, generator()) * math.nan,
+            EpochSettings(1),
+        )
