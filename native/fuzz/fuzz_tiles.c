@@ -15,7 +15,7 @@ static void require(int condition, const char *what) {
 
 static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns, const nlc_tile *tiles, size_t count) {
     nlc_walk *walk = NULL;
-    require(nlc_walk_new(model, mode, planes, learns, 1, tiles, count, &walk) == NLC_OK, "a walk was refused");
+    require(nlc_walk_new(model, mode, planes, learns, 1, NULL, tiles, count, &walk) == NLC_OK, "a walk was refused");
     size_t done;
     do
         require(nlc_walk_run(walk, 30, &done) == NLC_OK, "a walk failed");

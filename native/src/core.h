@@ -41,6 +41,10 @@ typedef int32_t nlc_lanes[NLC_LANES];
 #define NLC_UNIFORM_SHIFT 6
 #define NLC_MEAN_LIMIT 4096
 
+/* Colour lattices (section 16). */
+#define NLC_LATTICE_ROW 4           /* words of a row: a bit for each blue of a red and a green, low bits first */
+#define NLC_LATTICE_REACH (5 << 23) /* of a window: 2.5 units of the logistic, in its table's steps and 1/2^14 */
+
 /* Learning (section 14). */
 #define NLC_TEACHERS 256
 #define NLC_LARGEST_USED 127
@@ -185,6 +189,14 @@ struct nlc_kernels {
     void (*follow)(const int32_t *sums, int32_t reduction, int32_t *learned, size_t outputs);
     /* What is used of what four units have learned, packed as the level packs layers (narrow ones if it has them). */
     void (*use)(const int32_t *learned, size_t vectors, size_t groups, void *used);
+    /* Of one pixel of a block, on a lattice: each green, given the rows of its red, and the part of each that is expected
+     * on the lattice; each blue, given the row of its red and green, and whether it is on the lattice; and the sums of 16
+     * values each of such a mass. */
+    void (*weigh_green)(const nlc_model *model, const nlc_block *block, int lane, const uint64_t *rows, int32_t *mass,
+                        int32_t *held);
+    void (*weigh_blue)(const nlc_model *model, const nlc_block *block, int lane, const uint64_t *row, int on,
+                       int32_t *mass);
+    void (*sum_sixteenths)(const int32_t *mass, int32_t *sums);
 };
 
 /* Inputs of a group of a layer's products. */

@@ -139,7 +139,7 @@ static int code_tiles(const nlc_model *model, int learns, const coded *given, co
     for (int k = 0; k < TILES; k++)
         tiles[k] = (nlc_tile){.height = heights[k], .width = widths[k], .samples = found->samples[k], .seed = 7};
     nlc_walk *walk;
-    int status = nlc_walk_new(model, NLC_ENCODE, CHANNELS, learns, 1, tiles, TILES, &walk);
+    int status = nlc_walk_new(model, NLC_ENCODE, CHANNELS, learns, 1, NULL, tiles, TILES, &walk);
     if (status == NLC_OK)
         status = finish(walk, NLC_ENCODE);
     for (size_t k = 0; status == NLC_OK && k < TILES; k++) {
@@ -157,7 +157,7 @@ static int code_tiles(const nlc_model *model, int learns, const coded *given, co
         tiles[k].data = found->stream[k];
         tiles[k].size = found->sizes[k];
     }
-    status = nlc_walk_new(model, NLC_DECODE, CHANNELS, learns, 0, tiles, TILES, &walk);
+    status = nlc_walk_new(model, NLC_DECODE, CHANNELS, learns, 0, NULL, tiles, TILES, &walk);
     if (status == NLC_OK)
         status = finish(walk, NLC_DECODE);
     for (size_t k = 0; status == NLC_OK && k < TILES; k++)

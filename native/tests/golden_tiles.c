@@ -98,7 +98,7 @@ static uint32_t crc32_of(uint32_t crc, const uint8_t *bytes, size_t size) {
 
 static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns, const nlc_tile *tile) {
     nlc_walk *walk;
-    if (nlc_walk_new(model, mode, planes, learns, 0, tile, 1, &walk) != NLC_OK)
+    if (nlc_walk_new(model, mode, planes, learns, 0, NULL, tile, 1, &walk) != NLC_OK)
         fail("a walk was refused");
     size_t done;
     do {

@@ -461,3 +461,5 @@ static void use(const int32_t *restrict learned, size_t vectors, size_t groups, 
         }
     }
 }
+
+#include "lattice_kernels.h"

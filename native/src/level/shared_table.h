@@ -12,5 +12,6 @@
         .transpose8 = transpose8, .activate = activate, .finish = finish, .turn = turn, .reduce = reduce, \
         .pack_gradients = NLC_PACK_GRADIENTS, .pack_wide = pack_wide, .widen = widen, .normalise = normalise, \
         .start_block = start_block, .start_plane = start_plane, .digit = digit, .end_plane = end_plane, \
-        .gradients = gradients, .correct = correct, .follow = follow, .use = use \
+        .gradients = gradients, .correct = correct, .follow = follow, .use = use, .weigh_green = weigh_green, \
+        .weigh_blue = weigh_blue, .sum_sixteenths = sum_sixteenths \
     }

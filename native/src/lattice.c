@@ -1,0 +1,142 @@
+#include "lattice.h"
+
+#define COLOURS ((size_t)1 << 24)
+#define WORDS (COLOURS / 64)
+
+/* A conversion: each of red, green and blue is clamp(floor(sum / divisor), 0, 255) of a sum of an entry for the luma, one
+ * for the first and one for the second chroma. */
+typedef struct {
+    int32_t terms[3][3][256]; /* [channel][luma, first chroma, second chroma] */
+    uint32_t divisor;
+} conversion;
+
+static int32_t floor_quotient(int32_t number, int32_t divisor) {
+    const int32_t towards_zero = number / divisor;
+    return towards_zero - (number % divisor < 0);
+}
+
+static void jfif(conversion *made) {
+    made->divisor = 1 << 16;
+    for (int32_t x = 0; x < 256; x++) {
+        const int32_t chroma = x - 128;
+        for (int c = 0; c < 3; c++)
+            made->terms[c][0][x] = (x << 16) + (1 << 15);
+        made->terms[0][2][x] = 91881 * chroma;
+        made->terms[1][1][x] = -22554 * chroma;
+        made->terms[1][2][x] = -46802 * chroma;
+        made->terms[2][1][x] = 116130 * chroma;
+    }
+}
+
+static void photo_cd(conversion *made) {
+    made->divisor = 10000;
+    for (int32_t x = 0; x < 256; x++) {
+        const int32_t blue = 22179 * (x - 156), red = 18215 * (x - 137);
+        for (int c = 0; c < 3; c++)
+            made->terms[c][0][x] = 13584 * x;
+        made->terms[0][2][x] = red;
+        made->terms[1][1][x] = -1940 * floor_quotient(blue, 10000);
+        made->terms[1][2][x] = -5090 * floor_quotient(red, 10000);
+        made->terms[2][1][x] = blue;
+    }
+}
+
+static void (*const conversions[])(conversion *) = {NULL, jfif, photo_cd};
+
+int nlc_lattice_rules(void) { return (int)(sizeof conversions / sizeof *conversions) - 1; }
+
+static inline uint32_t level_of(int32_t sum, uint32_t divisor) {
+    const uint32_t level = sum < 0 ? 0 : (uint32_t)sum / divisor;
+    return level < 255 ? level : 255;
+}
+
+/* Enter the colours of all lumas of one pair of chromas. Divisors are known where this is compiled. */
+static inline void enter(const conversion *of, int first, int second, uint32_t divisor, uint64_t *rows) {
+    int32_t sum[3];
+    for (int c = 0; c < 3; c++)
+        sum[c] = of->terms[c][1][first] + of->terms[c][2][second];
+    for (int luma = 0; luma < 256; luma++) {
+        const uint32_t red = level_of(sum[0] + of->terms[0][0][luma], divisor);
+        const uint32_t green = level_of(sum[1] + of->terms[1][0][luma], divisor);
+        const uint32_t blue = level_of(sum[2] + of->terms[2][0][luma], divisor);
+        rows[(red << 10) + (green << 2) + (blue >> 6)] |= (uint64_t)1 << (blue & 63);
+    }
+}
+
+int nlc_lattice_new(int rule, nlc_lattice **made) {
+    *made = NULL;
+    if (rule < 1 || rule > nlc_lattice_rules())
+        return NLC_BAD_ARGUMENT;
+    conversion *of = nlc_allocate(1, sizeof *of);
+    nlc_lattice *lattice = nlc_allocate(1, sizeof *lattice);
+    if (lattice)
+        lattice->rows = nlc_allocate(WORDS + 1, sizeof *lattice->rows);
+    if (!of || !lattice || !lattice->rows) {
+        nlc_release(of);
+        nlc_lattice_free(lattice);
+        return NLC_NO_MEMORY;
+    }
+    conversions[rule](of);
+    for (int first = 0; first < 256; first++)
+        for (int second = 0; second < 256; second++) {
+            if (of->divisor == 1 << 16)
+                enter(of, first, second, 1 << 16, lattice->rows);
+            else if (of->divisor == 1 << 6)
+                enter(of, first, second, 1 << 6, lattice->rows);
+            else
+                enter(of, first, second, 10000, lattice->rows);
+        }
+    nlc_release(of);
+    *made = lattice;
+    return NLC_OK;
+}
+
+void nlc_lattice_free(nlc_lattice *lattice) {
+    if (lattice)
+        nlc_release(lattice->rows);
+    nlc_release(lattice);
+}
+
+int nlc_lattice_has(const nlc_lattice *lattice, int red, int green, int blue) {
+    return nlc_lattice_bit(nlc_lattice_row(lattice, red, green), blue);
+}
+
+static int digits_of(uint64_t number) {
+    int digits = 0;
+    for (; number; number >>= 1)
+        digits++;
+    return digits;
+}
+
+int nlc_lattice_cell(int context, int32_t foreseen) {
+    const int half = foreseen < 1 << 15;
+    const int class = half ? digits_of((uint64_t)foreseen) : 32 - digits_of((uint64_t)(65535 - foreseen));
+    return context * NLC_LATTICE_CLASSES + class;
+}
+
+/* How much more often than foreseen something happened, in 1/2^16. */
+static uint64_t more_often(int64_t times, int64_t foreseen) {
+    return ((uint64_t)(times + 1) << 32) / (uint64_t)(foreseen + (1 << 16));
+}
+
+uint32_t nlc_lattice_off(const nlc_lattice_map *map, int cell, int32_t foreseen) {
+    const uint64_t is = (uint64_t)foreseen * more_often(map->seen[1][cell], map->foreseen[1][cell]);
+    const uint64_t is_not = (uint64_t)((1 << 16) - foreseen) * more_often(map->seen[0][cell], map->foreseen[0][cell]);
+    const int digits = digits_of(is + is_not), excess = digits > 29 ? digits - 29 : 0;
+    return (uint32_t)((is_not >> excess) * NLC_FREE_FREQUENCY / ((is + is_not) >> excess));
+}
+
+void nlc_lattice_teach(nlc_lattice_map *map, int cell, int32_t foreseen, int on) {
+    map->seen[on][cell]++;
+    map->foreseen[0][cell] += (1 << 16) - foreseen;
+    map->foreseen[1][cell] += foreseen;
+}
+
+void nlc_lattice_age(nlc_lattice_map *map) {
+    for (int cell = 0; cell < NLC_LATTICE_CELLS; cell++)
+        if (map->seen[0][cell] + map->seen[1][cell] > NLC_LATTICE_MOST)
+            for (int on = 0; on < 2; on++) {
+                map->seen[on][cell] >>= 1;
+                map->foreseen[on][cell] >>= 1;
+            }
+}
