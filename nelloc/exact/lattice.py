@@ -35,20 +35,42 @@ LEAST_MASS = 1 << 17
 
 
 class Rule(enum.IntEnum):
-    """The conversions that are known, by the names of what makes such images."""
+    """The conversions that are known, by what makes such images."""
 
     JFIF = 1
     PHOTO_CD = 2
+    WEBP = 3
+    HEIF = 4
+    AVIF = 5
+    AVIF_VIDEO = 6
+    HD_VIDEO = 7
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A conversion to RGB: channel c is ``clamp(sum // divisor, 0, 255)`` of the sum of ``terms[c, k, x]`` over the luma
-    (k = 0) and both chromas x.
+    """A conversion of luma and two chromas to RGB.
+
+    Channel c is ``clamp(sum // divisor, 0, 255)`` of a sum of ``terms[c, k, x]``: k = 0 with the luma as x, 1 and 2 with
+    the chromas.
     """
 
     terms: NDArray[np.int64]
     divisor: int
+
+    @classmethod
+    def of_terms(
+        cls,
+        divisor: int,
+        luma: Sequence[NDArray[np.int64]],
+        red: NDArray[np.int64],
+        green: tuple[NDArray[np.int64], NDArray[np.int64]],
+        blue: NDArray[np.int64],
+    ) -> Conversion:
+        """The terms of luma of each channel, and of chroma: red has the second, blue the first, green both."""
+        terms = np.zeros((CHANNELS, 3, LEVELS), np.int64)
+        terms[:, 0] = luma
+        terms[0, 2], terms[2, 1], terms[1, 1:] = red, blue, green
+        return cls(terms, divisor)
 
     def of(self, luma: NDArray[Any], first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.uint8]:
         """The colours (3, ...) of arrays of luma and chroma."""
@@ -60,18 +82,25 @@ class Conversion:
 def conversion(rule: Rule) -> Conversion:
     """The conversion of a rule."""
     x = np.arange(LEVELS, dtype=np.int64)
-    terms = np.zeros((CHANNELS, 3, LEVELS), np.int64)
-    if rule is Rule.JFIF:
-        chroma = x - 128
-        terms[:, 0] = (x << 16) + (1 << 15)
-        terms[0, 2], terms[2, 1] = 91881 * chroma, 116130 * chroma
-        terms[1, 1], terms[1, 2] = -22554 * chroma, -46802 * chroma
-        return Conversion(terms, 1 << 16)
-    blue, red = 22179 * (x - 156), 18215 * (x - 137)
-    terms[:, 0] = 13584 * x
-    terms[0, 2], terms[2, 1] = red, blue
-    terms[1, 1], terms[1, 2] = -1940 * (blue // 10000), -5090 * (red // 10000)
-    return Conversion(terms, 10000)
+    chroma = x - 128
+    if rule is Rule.PHOTO_CD:
+        red, blue = 18215 * (x - 137), 22179 * (x - 156)
+        green = (-1940 * (blue // 10000), -5090 * (red // 10000))
+        return Conversion.of_terms(10000, [13584 * x] * 3, red, green, blue)
+    if rule is Rule.WEBP:
+        luma = 19077 * x >> 8
+        green = (-(6419 * x >> 8), -(13320 * x >> 8))
+        shifted = [luma - 14234, luma + 8708, luma - 17685]
+        return Conversion.of_terms(1 << 6, shifted, 26149 * x >> 8, green, 33050 * x >> 8)
+    divisor, luma, (red_by, first_by, second_by, blue_by) = {
+        Rule.JFIF: (1 << 16, (x << 16) + (1 << 15), (91881, 22554, 46802, 116130)),
+        Rule.HEIF: (1 << 8, (x << 8) + (1 << 7), (359, 88, 183, 454)),
+        Rule.AVIF: (1 << 6, (257 * 16320 * x >> 16) + 32, (90, 22, 46, 113)),
+        Rule.AVIF_VIDEO: (1 << 6, (257 * 18997 * x >> 16) - 1160, (102, 25, 52, 129)),
+        Rule.HD_VIDEO: (1 << 16, 76309 * (x - 16) + (1 << 15), (117489, 13975, 34925, 138438)),
+    }[rule]
+    green = (-first_by * chroma, -second_by * chroma)
+    return Conversion.of_terms(divisor, [luma] * 3, red_by * chroma, green, blue_by * chroma)
 
 
 class Lattice:

@@ -292,8 +292,8 @@ class Mixture:
 class _Windows:
     """Where blue is expected given green, in each component and pixel: section 16.
 
-    ``mean`` (K, N) without the planes before, what red adds and a quarter level of green adds, in 1/16; ``base`` (N,) of
-    green; ``half`` and ``size`` (K, N) of the windows.
+    ``mean`` (K, N) without the planes before, what red adds and what a quarter level of green adds, in 1/16; ``base``
+    (N,) of green; ``half`` and ``size`` (K, N) of the windows.
     """
 
     mean: Plane

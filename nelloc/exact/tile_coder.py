@@ -18,8 +18,8 @@ from nelloc.exact.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.encode_tile import TileCode, encode_learning, encode_tile
 from nelloc.exact.engine import Advance, Engine
-from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.lattice import Rule
+from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.model import ExactModel
 from nelloc.exact.native import Core
 
