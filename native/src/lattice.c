@@ -101,11 +101,12 @@ int nlc_lattice_has(const nlc_lattice *lattice, int red, int green, int blue) {
     return nlc_lattice_bit(nlc_lattice_row(lattice, red, green), blue);
 }
 
+/* How many binary digits a number below 2^53 has: what its exponent says. */
 static int digits_of(uint64_t number) {
-    int digits = 0;
-    for (; number; number >>= 1)
-        digits++;
-    return digits;
+    const double exact = (double)number;
+    uint64_t bits;
+    memcpy(&bits, &exact, sizeof bits);
+    return number ? (int)(bits >> 52) - 1022 : 0;
 }
 
 int nlc_lattice_cell(int context, int32_t foreseen) {

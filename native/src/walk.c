@@ -42,13 +42,13 @@ typedef struct {
 /* A lane's pixel on a lattice: what is foreseen of it, and how likely the values of its plane are. */
 typedef struct {
     int32_t foreseen, cell, on;
-    int32_t mass[256], held[256], sixteenths[16];
-} nlc_lane_spread;
+    nlc_spread spread;
+} nlc_spot;
 
 struct nlc_walk {
     const nlc_model *model;
     const nlc_lattice *lattice; /* or NULL */
-    nlc_lane_spread *spreads;   /* of all lanes, with a lattice */
+    nlc_spot *spots;            /* of all lanes, with a lattice */
     int mode, planes, learns, measure;
     int status; /* what ended the walk, if something did: its tiles are then half begun */
     nlc_state *states;
@@ -107,8 +107,8 @@ static int new_storage(nlc_walk *walk) {
     for (size_t k = 0; k < blocks; k++)
         lay_out_block(model, walk->learns, walk->block_storage + k * rows, &walk->blocks[k]);
     if (walk->lattice) {
-        walk->spreads = nlc_allocate(lanes, sizeof *walk->spreads);
-        if (!walk->spreads)
+        walk->spots = nlc_allocate(lanes, sizeof *walk->spots);
+        if (!walk->spots)
             return NLC_NO_MEMORY;
     }
     if (walk->learns) {
@@ -190,7 +190,7 @@ void nlc_walk_free(nlc_walk *walk) {
     }
     void *const owned[] = {walk->states, walk->segments, walk->inputs,        walk->outputs,
                            walk->seen,   walk->blocks,   walk->block_storage, walk->gradients,
-                           walk->spreads};
+                           walk->spots};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_network_space_free(&walk->network);
@@ -430,20 +430,31 @@ static void code_digits(nlc_walk *walk, const nlc_segment *segment, nlc_block *b
     }
 }
 
+/* The masses of the 16 values from `value` on, which may be some that all components leave alone. */
+static const int32_t *masses_at(nlc_spread *spread, int32_t value) {
+    const int32_t vector = value / NLC_LANES;
+    int32_t *mass = spread->mass + vector * NLC_LANES;
+    if (vector < spread->first || vector > spread->last)
+        for (int l = 0; l < NLC_LANES; l++)
+            mass[l] = (int32_t)(spread->kept[vector / 4] >> (vector % 4 * 16 + l) & 1) * spread->uniform;
+    return spread->mass + value;
+}
+
 /* The frequencies of the next digit of a block's lanes from `first` on, from how likely the values of the plane are. */
 static void digit_of_masses(nlc_walk *walk, nlc_block *block, size_t first, size_t last, int32_t stride) {
+    const int fine = stride < NLC_LANES;
+    const int32_t units = fine ? stride : stride / NLC_LANES;
     for (size_t lane = first; lane < last; lane++) {
         const size_t l = lane - first;
-        const nlc_lane_spread *spread = &walk->spreads[lane];
-        const int32_t units = stride < 16 ? stride : stride / 16;
-        const int32_t *mass = stride < 16 ? spread->mass + block->value[l] : spread->sixteenths + block->value[l] / 16;
+        nlc_spread *spread = &walk->spots[lane].spread;
+        const int32_t *mass = fine ? masses_at(spread, block->value[l]) : spread->sums + block->value[l] / NLC_LANES;
         int32_t sum = 0;
-        for (int k = 0; k < NLC_RADIX; k++) {
-            for (int unit = 0; unit < units; unit++)
-                sum += mass[k * units + unit];
-            block->cdf[k + 1][l] = sum;
-        }
         block->cdf[0][l] = 0;
+        for (int k = 1; k <= NLC_RADIX; k++, mass += units) {
+            for (int unit = 0; unit < units; unit++)
+                sum += mass[unit];
+            block->cdf[k][l] = sum;
+        }
         block->whole[l] = sum > 1 ? sum : 1;
     }
     for (int k = 1; k < NLC_RADIX; k++)
@@ -572,38 +583,31 @@ static int code_on(nlc_walk *walk, nlc_state *state, const uint16_t *pixel, uint
     return digit;
 }
 
+/* The pixel of a lane in the store. */
+static uint16_t *pixel_of(const nlc_walk *walk, const nlc_segment *segment, size_t n, int *row) {
+    *row = segment->row + (int)n;
+    return place_of(walk->model, segment->state, *row, segment->state->step - *row * (walk->model->horizon + 1));
+}
+
 /* With a lattice, before the plane of green: what is foreseen of all lanes, and whether they are on the lattice. */
 static void begin_green(nlc_walk *walk) {
     const nlc_model *model = walk->model;
-    const nlc_kernels *kernels = model->kernels;
-    const size_t channels = (size_t)model->channels;
+    const nlc_lattice *lattice = walk->lattice;
     for (size_t k = 0; k < walk->under_way; k++) {
         const nlc_segment *segment = &walk->segments[k];
         nlc_state *state = segment->state;
         for (size_t n = 0; n < segment->count; n++) {
+            int row;
             const size_t lane = segment->first + n;
-            const int row = segment->row + (int)n, column = state->step - row * (model->horizon + 1);
-            const uint16_t *pixel = place_of(model, state, row, column), *west = pixel - channels, *north = pixel - state->row;
-            nlc_lane_spread *spread = &walk->spreads[lane];
-            kernels->weigh_green(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
-                                 nlc_lattice_row(walk->lattice, pixel[0], 0), spread->mass, spread->held);
-            int64_t mass = 0, held = 0;
-            for (int x = 0; x < 256; x++)
-                mass += spread->mass[x];
-            for (int x = 0; x < 256; x++)
-                held += spread->held[x];
-            spread->foreseen = (int32_t)((held << 16) / mass);
-            spread->foreseen = spread->foreseen < 1 ? 1 : spread->foreseen > 65535 ? 65535 : spread->foreseen;
-            spread->cell = nlc_lattice_cell(nlc_lattice_has(walk->lattice, west[0], west[1], west[2]) +
-                                                2 * nlc_lattice_has(walk->lattice, north[0], north[1], north[2]),
-                                            spread->foreseen);
-            spread->on = code_on(walk, state, pixel, nlc_lattice_off(state->map, spread->cell, spread->foreseen), row);
-            if (spread->on)
-                memcpy(spread->mass, spread->held, sizeof spread->mass);
-            else
-                for (int x = 0; x < 256; x++)
-                    spread->mass[x] -= spread->held[x];
-            kernels->sum_sixteenths(spread->mass, spread->sixteenths);
+            const uint16_t *pixel = pixel_of(walk, segment, n, &row), *west = pixel - 3, *north = pixel - state->row;
+            nlc_spot *spot = &walk->spots[lane];
+            spot->foreseen = model->kernels->weigh_green(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
+                                                         nlc_lattice_row(lattice, pixel[0], 0), &spot->spread);
+            const int context = nlc_lattice_has(lattice, west[0], west[1], west[2]) +
+                                2 * nlc_lattice_has(lattice, north[0], north[1], north[2]);
+            spot->cell = nlc_lattice_cell(context, spot->foreseen);
+            spot->on = code_on(walk, state, pixel, nlc_lattice_off(state->map, spot->cell, spot->foreseen), row);
+            model->kernels->choose_green(&spot->spread, spot->on);
         }
     }
 }
@@ -614,13 +618,12 @@ static void begin_blue(nlc_walk *walk) {
     for (size_t k = 0; k < walk->under_way; k++) {
         const nlc_segment *segment = &walk->segments[k];
         for (size_t n = 0; n < segment->count; n++) {
+            int row;
             const size_t lane = segment->first + n;
-            const int row = segment->row + (int)n, column = segment->state->step - row * (model->horizon + 1);
-            const uint16_t *pixel = place_of(model, segment->state, row, column);
-            nlc_lane_spread *spread = &walk->spreads[lane];
+            const uint16_t *pixel = pixel_of(walk, segment, n, &row);
+            nlc_spot *spot = &walk->spots[lane];
             model->kernels->weigh_blue(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
-                                       nlc_lattice_row(walk->lattice, pixel[0], pixel[1]), spread->on, spread->mass);
-            model->kernels->sum_sixteenths(spread->mass, spread->sixteenths);
+                                       nlc_lattice_row(walk->lattice, pixel[0], pixel[1]), spot->on, &spot->spread);
         }
     }
 }
@@ -630,8 +633,8 @@ static void learn_lattice(nlc_walk *walk) {
     for (size_t k = 0; k < walk->under_way; k++) {
         const nlc_segment *segment = &walk->segments[k];
         for (size_t n = 0; n < segment->count; n++) {
-            const nlc_lane_spread *spread = &walk->spreads[segment->first + n];
-            nlc_lattice_teach(segment->state->map, spread->cell, spread->foreseen, spread->on);
+            const nlc_spot *spot = &walk->spots[segment->first + n];
+            nlc_lattice_teach(segment->state->map, spot->cell, spot->foreseen, spot->on);
         }
         nlc_lattice_age(segment->state->map);
     }

@@ -31,7 +31,9 @@ MOST_PIXELS = 1023  # of a cell, above which it is halved
 # Windows reach so many units of the logistic to both sides of a mean, in the steps of its table and 1/2^14.
 REACH = 5 << 23
 # Of the mass of a component at a green, in 1/2^28, what is looked at closely.
-LEAST_MASS = 1 << 17
+LEAST_MASS = 1 << 19
+# Components of less weight, in 1/2^13, are left to the uniform part.
+LEAST_WEIGHT = 16
 
 
 class Rule(enum.IntEnum):

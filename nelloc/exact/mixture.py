@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.exact.lattice import LEAST_MASS, REACH, Spot
+from nelloc.exact.lattice import LEAST_MASS, LEAST_WEIGHT, REACH, Spot
 from nelloc.exact.learning import Lesson, PlaneTrace
 from nelloc.exact.model import LOGISTIC_BITS, SCALE_FRACTION_BITS, WEIGHT_BITS, ExactModel
 
@@ -207,17 +207,16 @@ class Mixture:
     ) -> Generator[Frequencies, NDArray, Plane]:
         """Code whether pixels are on their lattice, and then green; returns the values (N,)."""
         mass = self._uniform_mass(weight)
-        held = mass // 4
-        for i, own in enumerate(weight.astype(np.int64)):
+        more = np.zeros_like(mass)
+        for i, own in enumerate(_counting(weight)):
             part = self._part(slope[i], start[i])
-            plain = own >> 2
             mass += part * own
-            held += part * plain
             green, n = np.nonzero(part * own >= LEAST_MASS)
             first, size = windows.at(i, green, n)
             ones = spot.lattice.count(red[n], green, first, size)
-            share = 248 * own[n] // size
-            held[green, n] += part[green, n] * ((share * ones + 4 * own[n] >> 8) - plain[n])
+            share = own[n] * (248 * 256 // size) >> 6
+            more[green, n] += part[green, n] * ((share * ones + 16 * own[n] >> 8) - own[n])
+        held = mass + more >> 2
         frequencies = spot.foresee(held.sum(axis=0).astype(np.float64), mass.sum(axis=0).astype(np.float64))
         digit = yield frequencies
         spot.on = digit == 1
@@ -228,7 +227,7 @@ class Mixture:
     ) -> Generator[Frequencies, NDArray, Plane]:
         """Code blue, of pixels whose red and green are ``known``; returns the values (N,)."""
         mass = self._uniform_mass(weight)
-        for i, own in enumerate(weight.astype(np.int64)):
+        for i, own in enumerate(_counting(weight)):
             mass += self._part(slope[i], start[i]) * own
         mass *= spot.lattice.row(known[0], known[1]) == spot.on
         return (yield from self._code_masses(mass))
@@ -288,6 +287,11 @@ class Mixture:
         return normalise(mass)
 
 
+def _counting(weight: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Weights (K, N) of components, those of little weight 0."""
+    return np.where(weight >= LEAST_WEIGHT, weight, 0).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class _Windows:
     """Where blue is expected given green, in each component and pixel: section 16.
@@ -321,8 +325,9 @@ class _Windows:
     def at(self, i: int, green: NDArray[np.int64], n: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The first blues and the numbers of blues of component ``i``, for values ``green`` of pixels ``n``."""
         deviation = 4.0 * green - self.base[n]
-        linear = np.floor((self.by_red[i, n] + self.by_green[i, n] * deviation) / (1 << COEFFICIENT_SHIFT))
-        mean = np.clip(self.mean[i, n] + linear, -MEAN_LIMIT, 64 * LEVELS + MEAN_LIMIT)
+        mean = self.mean[i, n] + np.floor(
+            (self.by_red[i, n] + self.by_green[i, n] * deviation) / (1 << COEFFICIENT_SHIFT)
+        )
         size = self.size[i, n]
         first = np.floor((mean - self.half[i, n] + 63) / 64).astype(np.int64)
         return np.clip(first, 0, LEVELS - size), size

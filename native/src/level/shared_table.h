@@ -13,5 +13,5 @@
         .pack_gradients = NLC_PACK_GRADIENTS, .pack_wide = pack_wide, .widen = widen, .normalise = normalise, \
         .start_block = start_block, .start_plane = start_plane, .digit = digit, .end_plane = end_plane, \
         .gradients = gradients, .correct = correct, .follow = follow, .use = use, .weigh_green = weigh_green, \
-        .weigh_blue = weigh_blue, .sum_sixteenths = sum_sixteenths \
+        .weigh_blue = weigh_blue, .choose_green = choose_green \
     }
