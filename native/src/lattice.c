@@ -4,7 +4,7 @@
 #define WORDS (COLOURS / 64)
 
 /* A conversion: each of red, green and blue is clamp(floor(sum / divisor), 0, 255) of a sum of an entry for the luma, one
- * for the first and one for the second chroma. */
+ * for the first and one for the second chroma. Red has nothing of the first, and blue nothing of the second. */
 typedef struct {
     int32_t terms[3][3][256]; /* [channel][luma, first chroma, second chroma] */
     uint32_t divisor;
@@ -50,16 +50,22 @@ static inline uint32_t level_of(int32_t sum, uint32_t divisor) {
     return level < 255 ? level : 255;
 }
 
-/* Enter the colours of all lumas of one pair of chromas. Divisors are known where this is compiled. */
-static inline void enter(const conversion *of, int first, int second, uint32_t divisor, uint64_t *rows) {
-    int32_t sum[3];
-    for (int c = 0; c < 3; c++)
-        sum[c] = of->terms[c][1][first] + of->terms[c][2][second];
+/* Enter all colours. The divisor is known where this is compiled. Blue is that of the luma and the first chroma, red that
+ * of the luma and the second: so the inner loop stays within the greens of one red. */
+static inline void enter(const conversion *of, uint32_t divisor, uint64_t *rows) {
     for (int luma = 0; luma < 256; luma++) {
-        const uint32_t red = level_of(sum[0] + of->terms[0][0][luma], divisor);
-        const uint32_t green = level_of(sum[1] + of->terms[1][0][luma], divisor);
-        const uint32_t blue = level_of(sum[2] + of->terms[2][0][luma], divisor);
-        rows[(red << 10) + (green << 2) + (blue >> 6)] |= (uint64_t)1 << (blue & 63);
+        uint32_t blue[256];
+        for (int first = 0; first < 256; first++)
+            blue[first] = level_of(of->terms[2][0][luma] + of->terms[2][1][first], divisor);
+        for (int second = 0; second < 256; second++) {
+            const uint32_t red = level_of(of->terms[0][0][luma] + of->terms[0][2][second], divisor);
+            const int32_t sum = of->terms[1][0][luma] + of->terms[1][2][second];
+            uint64_t *of_red = rows + (red << 10);
+            for (int first = 0; first < 256; first++) {
+                const uint32_t green = level_of(sum + of->terms[1][1][first], divisor);
+                of_red[(green << 2) + (blue[first] >> 6)] |= (uint64_t)1 << (blue[first] & 63);
+            }
+        }
     }
 }
 
@@ -77,15 +83,12 @@ int nlc_lattice_new(int rule, nlc_lattice **made) {
         return NLC_NO_MEMORY;
     }
     conversions[rule](of);
-    for (int first = 0; first < 256; first++)
-        for (int second = 0; second < 256; second++) {
-            if (of->divisor == 1 << 16)
-                enter(of, first, second, 1 << 16, lattice->rows);
-            else if (of->divisor == 1 << 6)
-                enter(of, first, second, 1 << 6, lattice->rows);
-            else
-                enter(of, first, second, 10000, lattice->rows);
-        }
+    if (of->divisor == 1 << 16)
+        enter(of, 1 << 16, lattice->rows);
+    else if (of->divisor == 1 << 6)
+        enter(of, 1 << 6, lattice->rows);
+    else
+        enter(of, 10000, lattice->rows);
     nlc_release(of);
     *made = lattice;
     return NLC_OK;

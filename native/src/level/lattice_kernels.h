@@ -1,4 +1,4 @@
-/* Kernels of tiles whose colours lie on a lattice (section 16); included by pixel_kernels.h.
+/* Kernels of tiles whose colours lie on a lattice (section 16); included after what the level has of its own.
  *
  * They work pixel by pixel: masses of all values of a plane, in vectors of NLC_LANES values.
  */
@@ -36,6 +36,42 @@ typedef struct {
     int32_t part[256];
 } lattice_part;
 
+/* Distances of the boundaries of a vector of values from its first one. */
+static const nlc_lanes lattice_ladder = {0,   64,  128, 192, 256, 320, 384, 448,
+                                         512, 576, 640, 704, 768, 832, 896, 960};
+
+#ifdef NLC_AVX512_PART
+static inline void part_of(const nlc_model *model, const nlc_block *block, int plane, int i, int lane,
+                           lattice_part *restrict found) {
+    const int32_t mean = block->mean[i][lane];
+    const int32_t reach = model->lattice_reach[place_of_scale(model, block, plane, i, lane)];
+    const int first = clamped((mean - reach) >> 6, 0, 255) / NLC_LANES, last = clamped((mean + reach) >> 6, 0, 255) / NLC_LANES;
+    const __m512i high = _mm512_set1_epi32(block->slope_high[i][lane]), low = _mm512_set1_epi32(block->slope_low[i][lane]);
+    const __m512i half = _mm512_set1_epi32(1 << (NLC_LOGISTIC_BITS - 1)), end = _mm512_set1_epi32(model->logistic_last);
+    const __m512i apart = _mm512_set1_epi32(64 * NLC_LANES);
+    __m512i distance = _mm512_add_epi32(lanes_of(lattice_ladder), _mm512_set1_epi32(64 * NLC_LANES * first - 32 - mean));
+    __m512i before = _mm512_setzero_si512();
+    for (int vector = first; vector <= last; vector++) {
+        const __m512i steps = _mm512_add_epi32(
+            times(distance, high), _mm512_srai_epi32(times(distance, low), NLC_SCALE_FRACTION_BITS));
+        const __m512i sign = _mm512_srai_epi32(steps, 31), index = _mm512_xor_si512(steps, sign);
+        const __mmask16 inside = _mm512_cmplt_epi32_mask(index, end);
+        __m512i below = _mm512_mask_i32gather_epi32(half, inside, index, (const void *)model->logistic, 2);
+        below = _mm512_and_si512(below, _mm512_set1_epi32(0xffff));
+        below = _mm512_sub_epi32(_mm512_xor_si512(below, sign), sign);
+        if (vector == 0)
+            below = _mm512_mask_sub_epi32(below, 1, _mm512_setzero_si512(), half);
+        else if (vector > first)
+            _mm512_storeu_si512(found->part + (vector - 1) * NLC_LANES,
+                                _mm512_sub_epi32(_mm512_alignr_epi32(below, before, 1), before));
+        before = below;
+        distance = _mm512_add_epi32(distance, apart);
+    }
+    _mm512_storeu_si512(found->part + last * NLC_LANES, _mm512_sub_epi32(_mm512_alignr_epi32(half, before, 1), before));
+    found->first = first;
+    found->last = last;
+}
+#else
 static inline void part_of(const nlc_model *model, const nlc_block *block, int plane, int i, int lane,
                            lattice_part *restrict found) {
     const int32_t mean = block->mean[i][lane], half = 1 << (NLC_LOGISTIC_BITS - 1);
@@ -46,7 +82,7 @@ static inline void part_of(const nlc_model *model, const nlc_block *block, int p
     for (int vector = first; vector <= last; vector++) {
         nlc_lanes steps;
         for (int l = 0; l < NLC_LANES; l++)
-            steps[l] = steps_of(64 * (vector * NLC_LANES + l) - 32 - mean, slope_high, slope_low);
+            steps[l] = steps_of(lattice_ladder[l] + 64 * NLC_LANES * vector - 32 - mean, slope_high, slope_low);
         logistic_at(model, steps, below + vector * NLC_LANES);
     }
     if (first == 0)
@@ -58,6 +94,7 @@ static inline void part_of(const nlc_model *model, const nlc_block *block, int p
     found->first = first;
     found->last = last;
 }
+#endif
 
 /* Make room for the vectors of a part: those that the spread did not have yet get the uniform mass. */
 static inline void widen_spread(nlc_spread *restrict spread, const lattice_part *restrict part, int green) {

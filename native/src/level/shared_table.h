@@ -1,4 +1,6 @@
 /* The table of a level's kernels; included after pixel_kernels.h and the level's products. */
+#include "lattice_kernels.h"
+
 #if NLC_NARROW
 #define NLC_PRODUCT8 product8
 #define NLC_PACK_GRADIENTS pack_gradients
