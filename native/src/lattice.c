@@ -15,35 +15,77 @@ static int32_t floor_quotient(int32_t number, int32_t divisor) {
     return towards_zero - (number % divisor < 0);
 }
 
-static void jfif(conversion *made) {
-    made->divisor = 1 << 16;
-    for (int32_t x = 0; x < 256; x++) {
-        const int32_t chroma = x - 128;
-        for (int c = 0; c < 3; c++)
-            made->terms[c][0][x] = (x << 16) + (1 << 15);
-        made->terms[0][2][x] = 91881 * chroma;
-        made->terms[1][1][x] = -22554 * chroma;
-        made->terms[1][2][x] = -46802 * chroma;
-        made->terms[2][1][x] = 116130 * chroma;
-    }
-}
+/* Of each luma (part 0), first (1) or second chroma (2) what it adds to a channel. */
+static int32_t *terms_of(conversion *made, int channel, int part) { return made->terms[channel][part]; }
 
+/* PhotoCD. */
 static void photo_cd(conversion *made) {
     made->divisor = 10000;
     for (int32_t x = 0; x < 256; x++) {
         const int32_t blue = 22179 * (x - 156), red = 18215 * (x - 137);
         for (int c = 0; c < 3; c++)
-            made->terms[c][0][x] = 13584 * x;
-        made->terms[0][2][x] = red;
-        made->terms[1][1][x] = -1940 * floor_quotient(blue, 10000);
-        made->terms[1][2][x] = -5090 * floor_quotient(red, 10000);
-        made->terms[2][1][x] = blue;
+            terms_of(made, c, 0)[x] = 13584 * x;
+        terms_of(made, 0, 2)[x] = red;
+        terms_of(made, 1, 1)[x] = -1940 * floor_quotient(blue, 10000);
+        terms_of(made, 1, 2)[x] = -5090 * floor_quotient(red, 10000);
+        terms_of(made, 2, 1)[x] = blue;
     }
 }
 
-static void (*const conversions[])(conversion *) = {NULL, jfif, photo_cd};
+/* Lossy WebP. */
+static void webp(conversion *made) {
+    made->divisor = 1 << 6;
+    for (int32_t x = 0; x < 256; x++) {
+        const int32_t luma = 19077 * x >> 8;
+        terms_of(made, 0, 0)[x] = luma - 14234;
+        terms_of(made, 1, 0)[x] = luma + 8708;
+        terms_of(made, 2, 0)[x] = luma - 17685;
+        terms_of(made, 0, 2)[x] = 26149 * x >> 8;
+        terms_of(made, 1, 1)[x] = -(6419 * x >> 8);
+        terms_of(made, 1, 2)[x] = -(13320 * x >> 8);
+        terms_of(made, 2, 1)[x] = 33050 * x >> 8;
+    }
+}
 
-int nlc_lattice_rules(void) { return (int)(sizeof conversions / sizeof *conversions) - 1; }
+/* Those that multiply chromas of 0 in the middle, and a luma of their own. */
+typedef struct {
+    uint32_t divisor;
+    int32_t scale, shift, origin; /* the term of a luma x is (scale * x >> shift) + origin */
+    int32_t red, first, second, blue;
+} plain_conversion;
+
+static const plain_conversion plain_conversions[] = {
+    {1 << 16, 1 << 16, 0, 1 << 15, 91881, 22554, 46802, 116130},                       /* JFIF */
+    {1 << 8, 1 << 8, 0, 1 << 7, 359, 88, 183, 454},                                    /* HEIF */
+    {1 << 6, 257 * 16320, 16, 32, 90, 22, 46, 113},                                    /* AVIF */
+    {1 << 6, 257 * 18997, 16, -1160, 102, 25, 52, 129},                                /* AVIF, video range */
+    {1 << 16, 76309, 0, (1 << 15) - 16 * 76309, 117489, 13975, 34925, 138438},         /* BT.709, video range */
+};
+
+static void plain(const plain_conversion *of, conversion *made) {
+    made->divisor = of->divisor;
+    for (int32_t x = 0; x < 256; x++) {
+        for (int c = 0; c < 3; c++)
+            terms_of(made, c, 0)[x] = (of->scale * x >> of->shift) + of->origin;
+        terms_of(made, 0, 2)[x] = of->red * (x - 128);
+        terms_of(made, 1, 1)[x] = -of->first * (x - 128);
+        terms_of(made, 1, 2)[x] = -of->second * (x - 128);
+        terms_of(made, 2, 1)[x] = of->blue * (x - 128);
+    }
+}
+
+enum { JFIF = 1, PHOTO_CD, WEBP, HEIF, AVIF, AVIF_VIDEO, HD_VIDEO };
+
+static void convert_by(int rule, conversion *made) {
+    if (rule == PHOTO_CD)
+        photo_cd(made);
+    else if (rule == WEBP)
+        webp(made);
+    else
+        plain(&plain_conversions[rule == JFIF ? 0 : rule - HEIF + 1], made);
+}
+
+int nlc_lattice_rules(void) { return HD_VIDEO; }
 
 static inline uint32_t level_of(int32_t sum, uint32_t divisor) {
     const uint32_t level = sum < 0 ? 0 : (uint32_t)sum / divisor;
@@ -82,9 +124,11 @@ int nlc_lattice_new(int rule, nlc_lattice **made) {
         nlc_lattice_free(lattice);
         return NLC_NO_MEMORY;
     }
-    conversions[rule](of);
+    convert_by(rule, of);
     if (of->divisor == 1 << 16)
         enter(of, 1 << 16, lattice->rows);
+    else if (of->divisor == 1 << 8)
+        enter(of, 1 << 8, lattice->rows);
     else if (of->divisor == 1 << 6)
         enter(of, 1 << 6, lattice->rows);
     else

@@ -52,8 +52,8 @@ class Rule(enum.IntEnum):
 class Conversion:
     """A conversion of luma and two chromas to RGB.
 
-    Channel c is ``clamp(sum // divisor, 0, 255)`` of a sum of ``terms[c, k, x]``: k = 0 with the luma as x, 1 and 2 with
-    the chromas.
+    Channel c is ``clamp(sum // divisor, 0, 255)`` of a sum of ``terms[c, k, x]``: k = 0 with the luma as x, k = 1 and 2
+    with the chromas.
     """
 
     terms: NDArray[np.int64]
