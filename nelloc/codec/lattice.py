@@ -21,22 +21,15 @@ from nelloc.varint import MalformedError
 # Of the first byte of a record, so many low bits are the rule; the others say how the model codes.
 _RULE_BITS = 5
 _BELOW = (Method.MIXTURE, Method.LEARNING)
-# The share of all colours, away from the edges of their range, that are on each lattice.
-DENSITY = {
-    Rule.JFIF: 0.25,
-    Rule.PHOTO_CD: 0.11,
-    Rule.WEBP: 0.16,
-    Rule.HEIF: 0.25,
-    Rule.AVIF: 0.25,
-    Rule.AVIF_VIDEO: 0.16,
-    Rule.HD_VIDEO: 0.16,
-}
 # What is looked at of a tile: so many pixels, evenly spread, and of their different colours so many.
 _SAMPLED, _LEAST_COLOURS, _MOST_COLOURS = 4096, 24, 256
+# Colours so near to them tell what share is on a lattice by chance, which is more where they are nearly gray.
+_NEAR = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 # Colours nearer to 0 or 255 say little: what was out of range became them.
 _EDGE = 3
+_STEPS = np.array(list(itertools.product((-1, 0, 1), repeat=CHANNELS))).T
 # A rule is worth its time if it foretells the colours so much better than chance, in bits a pixel.
-LEAST_GAIN = 0.3
+LEAST_GAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,9 +59,10 @@ def likely_rule(samples: Samples) -> Rule | None:
     colours = _different(samples)
     if colours.shape[1] < _LEAST_COLOURS:
         return None
-    gains = {rule: _gain(share_on(rule, colours), DENSITY[rule]) for rule in Rule}
-    best = max(gains, key=lambda rule: gains[rule])
-    return best if gains[best] >= LEAST_GAIN else None
+    shares = {rule: share_on(rule, colours) for rule in Rule}
+    best = max(Rule, key=lambda rule: shares[rule])
+    chance = sum(share_on(best, colours + np.array(near)[:, None]) for near in _NEAR) / len(_NEAR)
+    return best if _gain(shares[best], chance) >= LEAST_GAIN else None
 
 
 def _different(samples: Samples) -> NDArray[np.int64]:
@@ -97,16 +91,16 @@ def share_on(rule: Rule, colours: NDArray[np.int64]) -> float:
     """The share of colours (3, N), none at an edge, that are on the lattice of a rule, without its table."""
     matrix, origin = _inverse(rule)
     near = np.rint(matrix @ (colours + 0.5 - origin[:, None])).astype(np.int64)
-    found = np.zeros(colours.shape[1], np.bool_)
-    for step in itertools.product((0, -1, 1), repeat=CHANNELS):
-        tried = np.clip(near + np.array(step)[:, None], 0, LEVELS - 1)
-        found |= (conversion(rule).of(*tried) == colours).all(axis=0)
+    tried = np.clip(near[:, None] + _STEPS[:, :, None], 0, LEVELS - 1)
+    found = (conversion(rule).of(*tried) == colours[:, None]).all(axis=0).any(axis=0)
     return float(found.mean())
 
 
-def _gain(share: float, density: float) -> float:
-    """Bits a pixel that a lattice of this density foretells, if this share of colours is on it."""
-    if share <= density:
+def _gain(share: float, chance: float) -> float:
+    """Bits a pixel that a lattice foretells, if this share of colours is on it, and of others the share ``chance``."""
+    if share <= chance:
         return 0.0
-    off = (1 - share) * math.log2((1 - share) / (1 - density)) if share < 1 else 0.0
-    return share * math.log2(share / density) + off
+    least = 1 / _MOST_COLOURS
+    chance = min(max(chance, least), 1 - least)
+    off = (1 - share) * math.log2((1 - share) / (1 - chance)) if share < 1 else 0.0
+    return share * math.log2(share / chance) + off
