@@ -64,7 +64,8 @@ for backend, threads, (step, pixels), learn in all_ways:
     options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
     interface.STEP_PIXELS, nelloc.exact.encode_tile.PIXELS_PER_PASS = step, pixels
     alone = [nelloc.encode(image, verify=False, lattice=False, **options) for image in images.values()]
-    together = nelloc.encode_many([small, *images.values(), images["gray"][:, :5]], verify=False, lattice=False, **options)[1:3]
+    several = [small, *images.values(), images["gray"][:, :5]]
+    together = nelloc.encode_many(several, verify=False, lattice=False, **options)[1:3]
     for name, *ways_of_encoding in zip(images, alone, together):
         name = "learning-" * learn + name
         found |= {(name, hashlib.sha256(data).hexdigest()) for data in ways_of_encoding}
