@@ -23,6 +23,7 @@ from nelloc.codec.lzma_rows import Filter, Predictor
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
+from nelloc.exact.lattice import Rule
 from nelloc.exact.model import load_model, model_id
 from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import Palette, Pixels, from_array, read, write
@@ -35,7 +36,7 @@ GOLDEN = ROOT / "tests" / "golden"
 
 def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
-    from materials import small_model_bytes
+    from materials import on_lattice, small_model_bytes
 
     GOLDEN.mkdir(exist_ok=True)
     model = GOLDEN / "model.nlm"
@@ -48,7 +49,7 @@ def main() -> None:
         "column": photograph[:40, :1],
     }.items():
         _keep_png(GOLDEN / f"{name}.png", image)
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32, learn=False))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32, learn=False, lattice=False))
     # Models of gray images, of raw inputs and that see borders; "NAME-gray" is a gray image coded with the model NAME.
     gray, small = np.asarray(Image.fromarray(photograph).convert("L"))[:24, :19], photograph[3:21, 8:36]
     for name, fields, images in (
@@ -60,17 +61,17 @@ def main() -> None:
         _keep(model, small_model_bytes(seed=1, **fields))
         for kind, image in images.items():
             _keep_png(GOLDEN / f"{name}-{kind}.png", image)
-            _keep(GOLDEN / f"{name}-{kind}.nlc", nelloc.encode(image, model=model, tile=32, learn=False))
+            _keep(GOLDEN / f"{name}-{kind}.nlc", nelloc.encode(image, model=model, tile=32, learn=False, lattice=False))
     # A model as differences to the first, and files that need it: one beside it, one with the differences inside.
     adapted = small_model_bytes(seed=2)
     differences = encode_differences((GOLDEN / "model.nlm").read_bytes(), adapted)
     _keep(GOLDEN / "differences.nlm", differences)
     _keep_png(GOLDEN / "differences-photograph.png", small)
-    data = nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32, learn=False)
+    data = nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32, learn=False, lattice=False)
     _keep(GOLDEN / "differences-photograph.nlc", data)
     (tiled,) = encode_pixels(
         [from_array(small, "image")],
-        EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False),
+        EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False),
         verify=True,
         adapted={model_id((GOLDEN / "model.nlm").read_bytes()): Adapted(load_model(adapted), differences)},
         embed=True,
@@ -80,7 +81,7 @@ def main() -> None:
     for name, pixels in _kinds(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         (encoded,) = encode_pixels(
-            [pixels], EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False), verify=True
+            [pixels], EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False), verify=True
         )
         _keep(GOLDEN / f"{name}.nlc", encoded.data)
     for name, (pixels, way_of) in _adaptive(photograph).items():
@@ -99,7 +100,7 @@ def main() -> None:
         if model_store.find(name).channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))
         _keep_png(GOLDEN / f"shipped-{name}.png", image)
-        _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name, learn=False))
+        _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name, learn=False, lattice=False))
     # Models that learn, of each sort and one that is shipped: "learning-NAME" with the model NAME.
     for name, image in {
         "learning-photograph": photograph,
@@ -112,8 +113,16 @@ def main() -> None:
         own = name.removeprefix("learning-")
         model = GOLDEN / (f"{own}.nlm" if own.startswith("model") else "model.nlm")
         _keep_png(GOLDEN / f"{name}.png", image)
-        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32)
+        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32, lattice=False)
         _keep(GOLDEN / f"{name}.nlc", data)
+    # Former luma and chroma, by each rule, of a model as it is or of one that learns: "lattice-RULE".
+    for rule in Rule:
+        height, width = {Rule.JFIF: (37, 41), Rule.PHOTO_CD: (11, 14), Rule.HEIF: (17, 23)}.get(rule, (9, 11))
+        name, learn = f"lattice-{rule.name.lower().replace('_', '-')}", rule not in (Rule.WEBP, Rule.AVIF)
+        image = on_lattice(photograph[7 : 7 + height, 20 : 20 + width], rule)
+        _keep_png(GOLDEN / f"{name}.png", image)
+        own = "default" if rule is Rule.PHOTO_CD else GOLDEN / "model.nlm"
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, tile=32, learn=learn))
     # Small images whose model has a number, or that need none.
     for name, image, own in (
         ("short-default", photograph[31:42, 40:53], "default"),
@@ -121,7 +130,7 @@ def main() -> None:
         ("short-adaptive", photograph[:12, :16, 0] // 128 * 90, "default"),
     ):
         _keep_png(GOLDEN / f"{name}.png", image)
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, lattice=False))
 
 
 def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:

@@ -16,6 +16,7 @@ from binascii import crc_hqx
 from bisect import bisect_right
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from zlib import crc32
 
 from independent_adaptive import decode_adaptive
@@ -34,6 +35,7 @@ PALETTE, BILEVEL = 4, 5
 JOINED = {10: 2, 11: 3}
 GROUPS |= {10: [(2, 8)], 11: [(4, 8)]}
 MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS, LEARNING = range(7)
+LATTICE = 8
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT = 1, 0x83, 0x84, 0x85
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
@@ -68,13 +70,19 @@ def decode(data: bytes, models: list[bytes]) -> Image:
     for (top, bottom, left, right), records in tiles:
         size, decoded = right - left, []
         for (planes, bits), (depth, form), (method, content) in zip(groups, forms, records, strict=True):
-            if method in (MIXTURE, LEARNING):
+            if method in (MIXTURE, LEARNING, LATTICE):
                 require(kind not in (PALETTE, BILEVEL, *JOINED), "coded by a model, as this is not")
                 if model is None:
                     found = embedded_model(*embedded, model_id, models) if embedded else find_model(model_id, models)
                     model = load_model(found)
                 require(planes <= model.channels, "an RGB image with a model of gray images")
-                samples = decode_tile(model, content, size, bottom - top, planes, depth, method == LEARNING)
+                rule = 0
+                if method == LATTICE:
+                    below, rule = divmod(content[0], 32)
+                    require(kind in (1, 3, 7, 9) and planes == 3, "a lattice of other samples than RGB")
+                    require(below < 2 and rule in CONVERSIONS, "an unknown rule of a lattice")
+                    method, content = (MIXTURE, LEARNING)[below], content[1:]
+                samples = decode_tile(model, content, size, bottom - top, planes, depth, method == LEARNING, rule)
             elif method == CONSTANT:
                 samples = decode_constant(content, size * (bottom - top), planes, depth)
             elif method == STORED:
@@ -269,7 +277,7 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
     if flags & TILED:
         require(kind in GROUPS, f"unknown kind {kind}")
         return kind, model_id, *read_tiled_layout(file, len(GROUPS[kind]), bool(flags & SECTIONS))
-    method, kind = divmod(kind, 32)
+    method, kind = method_and_kind(kind)
     require(kind in GROUPS, f"unknown kind {kind}")
     width, height, crc = file.number(1) + 1, file.number(1) + 1, file.number(2)
     require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
@@ -284,18 +292,23 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
 
 def read_short_layout(file: Cursor) -> tuple[int, bytes, int, int, list[Tile], Sections]:
     """Section 1, the short layout, from the kind on."""
-    method, kind = divmod(file.number(1), 32)
+    method, kind = method_and_kind(file.number(1))
     number, width, height = file.number(1), file.number(1) + 1, file.number(1) + 1
     require(number < len(NUMBERED), f"unknown model number {number}")
-    require(kind in (0, 1) and method in (0, 3, 6) and (number == 0) == (method == 3), "not of the short layout")
+    require(kind in (0, 1) and method in (0, 3, 6, 8) and (number == 0) == (method == 3), "not of the short layout")
     content = file.take(len(file.data) - file.at)
     tile = ((0, height, 0, width), [record(method, content)])
     return kind, bytes.fromhex(NUMBERED[number]), width, height, [tile], {}
 
 
+def method_and_kind(byte: int) -> tuple[int, int]:
+    """Section 1: what the byte of the kind says in the compact and the short layout."""
+    return (byte >> 4 & 1) * 8 + (byte >> 5), byte % 16
+
+
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in range(7), f"unknown method {method}")
+    require(method in (*range(7), LATTICE), f"unknown method {method}")
     require(method in (DEFLATE, ROWS) or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 
@@ -547,6 +560,12 @@ class Pixel:
         self.values: list[int] = []
         # Section 14: of each plane decoded, what each component's probability was, and where its edges were.
         self.edges: list[list[tuple[int, int, int, int]]] = []
+        # Section 16: on a lattice the masses of all values, what is expected there, and more of this pixel.
+        self.masses: list[int] = []
+        self.expected: list[int] = []
+        self.near: list[list[int]] = []
+        self.on = False
+        self.context = self.m = 0
 
     def begin_plane(self) -> None:
         """Means and scales of the next plane, which the planes already decoded shift."""
@@ -587,6 +606,9 @@ class Pixel:
     def bounds(self, d: int) -> list[int]:
         """The cumulative frequencies of the digit of stride d, from 0 to 2^24."""
         marks = [self.lo + k * d for k in range(5)]
+        if self.masses:
+            cumulative = [sum(self.masses[self.lo : mark]) for mark in marks]
+            return [f * (TOTAL - 4) // max(cumulative[4], 1) + k if k < 4 else TOTAL for k, f in enumerate(cumulative)]
         weight = sum(self.w)
         uniform = [weight * b >> 6 if self.depth == 8 else (weight * b << 11) >> self.depth for b in marks]
         below = [sum(map(operator.mul, self.w, self.below(b))) for b in marks]
@@ -608,6 +630,7 @@ class Pixel:
             u = [w * (steps * (c - b) + 1) for w, b, c in pairs]
             self.w = [y * 8192 // sum(u) for y in u]
         self.values.append(x)
+        self.masses = []
 
 
 class LastLayer:
@@ -666,6 +689,129 @@ class LastLayer:
         return [g for block in (logits, *means, *missing, *scales, *missing, *coefficients) for g in block]
 
 
+# Section 16: of each rule d, and the parts of r, g and b that luma Y, and the chromas U and V, add.
+Terms = tuple[int, list[tuple[int, int, int]], list[int], list[tuple[int, int]], list[int]]
+
+
+def plain(d: int, lumas: list[int], red: int, first: int, second: int, blue: int) -> Terms:
+    """A conversion in which chroma is only multiplied: the parts of Y, of V in r, of U and V in g, of U in b."""
+    chroma = [x - 128 for x in range(256)]
+    greens = [(-first * x, -second * x) for x in chroma]
+    return d, [(y, y, y) for y in lumas], [red * x for x in chroma], greens, [blue * x for x in chroma]
+
+
+def photo_cd() -> Terms:
+    reds, blues = [18215 * (x - 137) for x in range(256)], [22179 * (x - 156) for x in range(256)]
+    greens = [(-1940 * (b // 10000), -5090 * (r // 10000)) for r, b in zip(reds, blues, strict=True)]
+    return 10000, [(13584 * x,) * 3 for x in range(256)], reds, greens, blues
+
+
+def webp() -> Terms:
+    lumas = [19077 * x >> 8 for x in range(256)]
+    greens = [(-(6419 * x >> 8), -(13320 * x >> 8)) for x in range(256)]
+    parts = [(y - 14234, y + 8708, y - 17685) for y in lumas]
+    return 64, parts, [26149 * x >> 8 for x in range(256)], greens, [33050 * x >> 8 for x in range(256)]
+
+
+CONVERSIONS = {
+    1: plain(65536, [65536 * y + 32768 for y in range(256)], 91881, 22554, 46802, 116130),
+    2: photo_cd(),
+    3: webp(),
+    4: plain(256, [256 * y + 128 for y in range(256)], 359, 88, 183, 454),
+    5: plain(64, [(257 * 16320 * y >> 16) + 32 for y in range(256)], 90, 22, 46, 113),
+    6: plain(64, [(257 * 18997 * y >> 16) - 1160 for y in range(256)], 102, 25, 52, 128),
+    7: plain(65536, [76309 * (y - 16) + 32768 for y in range(256)], 117489, 13975, 34925, 138438),
+}
+
+
+class Lattice:
+    """Section 16: the colours of a rule, and what is learned of them in one tile."""
+
+    def __init__(self, rule: int) -> None:
+        self.d, self.lumas, self.reds, self.greens, self.blues = CONVERSIONS[rule]
+        self.origins: dict[int, list[tuple[int, int]]] = {}  # of each red the Y and V that give it
+        for y, (luma, _, _) in enumerate(self.lumas):
+            for v, red in enumerate(self.reds):
+                self.origins.setdefault(self.level(luma + red), []).append((y, v))
+        self.rows: dict[int, list[int]] = {}  # of each red, for each green, the blues as bits
+        self.n, self.f = [[0] * 132, [0] * 132], [[0] * 132, [0] * 132]
+
+    def level(self, x: int) -> int:
+        return clamp(x // self.d, 0, 255)
+
+    def row(self, red: int) -> list[int]:
+        """For each green the blues on the lattice, as bits."""
+        if red not in self.rows:
+            found = [0] * 256
+            for y, v in self.origins.get(red, ()):
+                _, luma_g, luma_b = self.lumas[y]
+                for u in range(256):
+                    green = self.level(luma_g + self.greens[u][0] + self.greens[v][1])
+                    found[green] |= 1 << self.level(luma_b + self.blues[u])
+            self.rows[red] = found
+        return self.rows[red]
+
+    def has(self, colour: list[int]) -> int:
+        red, green, blue = colour
+        return self.row(red)[green] >> blue & 1
+
+    def masses(self, pixel: Pixel) -> tuple[list[int], list[list[int]]]:
+        """P(x) of all values, and p_i(x) of each component that is not left out, else nothing."""
+        below = [pixel.below(b) for b in range(257)]
+        parts = [[b - a for a, b in zip(x, y, strict=True)] for x, y in pairwise(below)]
+        weights = [w if w >= 16 else 0 for w in pixel.w]
+        return [(sum(pixel.w) >> 6) + sum(map(operator.mul, weights, part)) for part in parts], parts
+
+    def weigh_green(self, pixel: Pixel) -> None:
+        pixel.masses, parts = self.masses(pixel)
+        more, row, tables = [0] * 256, self.row(pixel.values[0]), pixel.model.tables
+        v0 = 4 * pixel.values[0] - pixel.base[0]
+        scale, offset = tables["context.mean_scale"][pixel.level], tables["context.scale_offset"][pixel.level]
+        inverse = tables["mixture.inverse_scale"]
+        for i, w in enumerate(pixel.w):
+            half = 32 + (5 << 23) // inverse[clamp(pixel.scales[2][i] + offset, 0, len(inverse) - 1)]
+            z = min((half >> 5) + 1, 256)
+            h = w * (63488 // z) >> 6
+            for x in range(256):
+                if w < 16 or w * parts[x][i] < 1 << 19:
+                    continue
+                linear = pixel.coefficients[1][i] * v0 + pixel.coefficients[2][i] * (4 * x - pixel.base[1]) >> 4
+                mu = (pixel.means[2][i] * scale >> 8) + 16 * pixel.base[2] + linear
+                a = clamp(mu + 63 - half >> 6, 0, 256 - z)
+                n = (row[x] >> a & (1 << z) - 1).bit_count()
+                more[x] += parts[x][i] * ((h * n + 16 * w >> 8) - w)
+        pixel.expected = [p + m >> 2 for p, m in zip(pixel.masses, more, strict=True)]
+        pixel.m = clamp(65536 * sum(pixel.expected) // sum(pixel.masses), 1, 65535)
+        k = pixel.m.bit_length() if pixel.m < 32768 else 32 - (65535 - pixel.m).bit_length()
+        west, north = map(self.has, pixel.near)
+        pixel.context = 33 * (west + 2 * north) + k
+
+    def weigh_blue(self, pixel: Pixel) -> None:
+        row = self.row(pixel.values[0])[pixel.values[1]]
+        masses, _ = self.masses(pixel)
+        pixel.masses = [p if (row >> x & 1) == pixel.on else 0 for x, p in enumerate(masses)]
+
+    def bounds(self, pixel: Pixel) -> list[int]:
+        """The cumulative frequencies of the digit of the lattice."""
+        n, f = ([numbers[k][pixel.context] for k in (0, 1)] for numbers in (self.n, self.f))
+        x0 = (65536 - pixel.m) * ((n[0] + 1 << 32) // (f[0] + 65536))
+        x1 = pixel.m * ((n[1] + 1 << 32) // (f[1] + 65536))
+        t = max(0, (x0 + x1).bit_length() - 29)
+        q = (x0 >> t) * (TOTAL - 4) // (x0 + x1 >> t)
+        return [0, q + 1, TOTAL - 2, TOTAL - 1, TOTAL]
+
+    def learn(self, pixels: list[Pixel]) -> None:
+        """After a step."""
+        for pixel in pixels:
+            self.n[pixel.on][pixel.context] += 1
+            self.f[1][pixel.context] += pixel.m
+            self.f[0][pixel.context] += 65536 - pixel.m
+        for context in range(132):
+            if self.n[0][context] + self.n[1][context] > 1023:
+                for numbers in (*self.n, *self.f):
+                    numbers[context] >>= 1
+
+
 def octaves(index: int, count: int, steps: int) -> int:
     """Section 9: how many octaves of so many steps an index is beyond a table of ``count`` entries."""
     return 0 if index < count else -(-(index - count + 1) // steps)
@@ -687,23 +833,34 @@ def deep_logistic(model: Model, position: int) -> int:
 
 
 def decode_tile(
-    model: Model, data: bytes, width: int, height: int, planes: int, depth: int, learns: bool
+    model: Model, data: bytes, width: int, height: int, planes: int, depth: int, learns: bool, rule: int = 0
 ) -> list[list[int]]:
-    """Sections 3, 7, 9 and 14: all pixels of a tile, step by step, and the check of its end."""
+    """Sections 3, 7, 9, 14 and 16: all pixels of a tile, step by step, and the check of its end."""
     tables = model.tables
     usable = not model.raw and len(tables["context.thresholds"]) >= 8 and len(tables["mixture.inverse_scale"]) >= 32
     require(depth == 8 or usable, "a model that codes 8 bits only")
     require(not learns or depth == 8, "samples of more than 8 bits that teach")
-    layer = LastLayer(model) if learns else None
+    require(not rule or depth == 8, "samples of more than 8 bits on a lattice")
+    layer, lattice = LastLayer(model) if learns else None, Lattice(rule) if rule else None
     coder, pace = Coder(data), model.horizon + 1
     known: dict[tuple[int, int], list[int]] = {}
     for t in range(width + (height - 1) * pace):
         places = [(i, t - i * pace) for i in range(height) if 0 <= t - i * pace < width]
         step = [predict(model, known, i, j, width, depth, layer) for i, j in places]
         pixels = [pixel for pixel, _ in step]
-        for _ in range(planes):
+        for plane in range(planes):
             for pixel in pixels:
                 pixel.begin_plane()
+            if lattice is not None and plane == 1:
+                for pixel in pixels:
+                    lattice.weigh_green(pixel)
+                for pixel in pixels:
+                    pixel.on = coder.digit(lattice.bounds(pixel)) == 1
+                for pixel in pixels:
+                    pixel.masses = [e if pixel.on else p - e for p, e in zip(pixel.masses, pixel.expected, strict=True)]
+            if lattice is not None and plane == 2:
+                for pixel in pixels:
+                    lattice.weigh_blue(pixel)
             for d in [4**k for k in reversed(range(depth // 2))]:
                 for pixel in pixels:
                     pixel.lo += d * coder.digit(pixel.bounds(d))
@@ -713,6 +870,8 @@ def decode_tile(
             known[place] = pixel.values * (model.channels // planes)  # a gray tile has equal channels
         if layer is not None:
             layer.learn(step)
+        if lattice is not None:
+            lattice.learn(pixels)
     samples = [[known[i, j][p] for i in range(height) for j in range(width)] for p in range(planes)]
     require(not coder.words, "words are left after the last digit")
     size = 2 if depth > 8 else 1
@@ -756,7 +915,9 @@ def predict(
     outputs, hidden = network(model.layers, x)
     if learned is not None:
         outputs = learned.corrected(outputs, hidden)
-    return Pixel(model, base, level, outputs, depth), hidden
+    pixel = Pixel(model, base, level, outputs, depth)
+    pixel.near = [seen[0, -1], seen[-1, 0]]
+    return pixel, hidden
 
 
 def base_and_level(model: Model, seen: dict[tuple[int, int], list[int]], m: int) -> tuple[list[int], int]:

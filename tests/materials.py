@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelloc.exact.context import ContextTables, Inputs, input_count
+from nelloc.exact.lattice import Rule, conversion
 from nelloc.exact.model import Layer, output_count, save_model
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +50,15 @@ def small_model_bytes(
         inputs=inputs,
         borders=borders,
     )
+
+
+def on_lattice(image: NDArray[np.uint8], rule: Rule) -> NDArray[np.uint8]:
+    """An image (H, W, 3) after a conversion to luma and chroma and back by a rule."""
+    convert = conversion(rule)
+    terms = convert.terms / convert.divisor
+    matrix, origin = np.linalg.inv((terms[:, :, 255] - terms[:, :, 0]) / 255), terms[:, :, 0].sum(axis=1)
+    planes = np.rint(np.tensordot(matrix, image.transpose(2, 0, 1) + 0.5 - origin[:, None, None], 1))
+    return np.ascontiguousarray(convert.of(*np.clip(planes, 0, 255).astype(np.int64)).transpose(1, 2, 0))
 
 
 # Models of every kind besides the usual one, normalised RGB with a joint mixture: fields of ``small_model_bytes``.

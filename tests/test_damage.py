@@ -11,14 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from materials import on_lattice
 
 import nelloc
 from nelloc.codec import container, search
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way
 from nelloc.codec.format import Method
+from nelloc.codec.lattice import OnLattice
 from nelloc.codec.lzma_rows import Filter, Predictor
 from nelloc.codec.search import Trial
+from nelloc.exact.lattice import Rule
 
 # Processor time for one damaged file: what nothing should take on any machine.
 SECONDS = 5
@@ -27,6 +30,7 @@ TRIALS = {
     "mixture": Trial(Method.MIXTURE),
     "mixture, deep": Trial(Method.MIXTURE),
     "learning": Trial(Method.LEARNING),
+    "lattice": Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.LEARNING)),
     **{f"adaptive, {form.name.lower()}": Trial(Method.ADAPTIVE, Way(form)) for form in Form},
     **{f"rows, {predictor.name.lower()}": Trial(Method.ROWS, Filter(predictor)) for predictor in Predictor},
     "deflate": Trial(Method.DEFLATE),
@@ -49,6 +53,8 @@ def image_for(name, trial, layout):
     shape = (3, 18 if layout == "tiled" else 4)
     if trial.method is Method.CONSTANT:
         return np.full(shape, 77, np.uint8)
+    if trial.method is Method.LATTICE:
+        return on_lattice(random.integers(90, 110, (1, shape[1], 3)).astype(np.uint8), Rule.JFIF)
     samples = np.arange(shape[1]) * 5 + random.integers(0, 9, shape)
     return (samples * 300).astype(np.uint16) if name == "mixture, deep" else samples.astype(np.uint8)
 

@@ -16,6 +16,7 @@ from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
 from nelloc.exact.decoders import DECODERS
+from nelloc.exact.lattice import Rule
 from nelloc.exact.model import load_model
 from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import from_array, metadata, read, to_array
@@ -31,11 +32,13 @@ MODELS = sorted(GOLDEN.glob("*.nlm"))
 
 def model_of(name):
     """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of that shipped,
-    "learning-NAME" of either, "short-NAME" of a shipped one."""
+    "learning-NAME" of either, "short-NAME" of a shipped one, "lattice-RULE" of the first or a shipped one."""
     if name.startswith("shipped-"):
         return name.removeprefix("shipped-")
     if name.startswith("short-"):
         return name.removeprefix("short-").replace("adaptive", "default")
+    if name.startswith("lattice-"):
+        return "default" if name == "lattice-photo-cd" else GOLDEN / "model.nlm"
     if name.startswith("learning-"):
         name = name.removeprefix("learning-")
         if name in model_store.shipped():
@@ -58,6 +61,7 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray", "model-borders-photograph"} <= set(FILES)
     assert {"differences-photograph", "embedded"} <= set(FILES)
     assert {f"shipped-{name}" for name in model_store.shipped()} <= set(FILES)
+    assert {f"lattice-{rule.name.lower().replace('_', '-')}" for rule in Rule} <= set(FILES)
     assert {"short-default", "short-fast-1-gray", "short-adaptive"} <= set(FILES)
     layouts = {(GOLDEN / f"{name}.nlc").read_bytes()[4] for name in FILES}
     assert layouts == {16, 17, 19, 20}
@@ -65,7 +69,7 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
 
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
 KINDS = [name for name in FILES if name.startswith("kind-")]
-LEARNING = [name for name in FILES if name.startswith("learning-")]
+LEARNING = [name for name in FILES if name.startswith(("learning-", "lattice-"))]
 WHOLE = [name for name in FILES if name.startswith(("joined-", "rows-", "steady-"))]
 
 
@@ -87,7 +91,7 @@ def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
 def test_encoding_a_kind_gives_the_golden_bytes(name):
     # Not kind-rgba16, whose alpha is a ramp: the adaptive coder now makes that smaller.
     # Not those with sections or deflated records: the bytes of these are zlib's.
-    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False)
     (encoded,) = encode_pixels([image_of(name)], options, verify=False)
     assert encoded.data == (GOLDEN / f"{name}.nlc").read_bytes()
 
@@ -102,8 +106,9 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
 @pytest.mark.parametrize("name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE)])
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
-    learns = name.startswith(("learning-", "short-"))
-    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile, learn=learns)
+    learns = name.startswith(("learning-", "short-", "lattice-")) and name not in ("lattice-webp", "lattice-avif")
+    lattice = name.startswith("lattice-")
+    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile, learn=learns, lattice=lattice)
     golden = (GOLDEN / f"{name}.nlc").read_bytes()
     if container.parse(golden).short and not name.startswith("short-"):  # from before there was this layout
         assert container.parse(data) == container.parse(golden)
@@ -140,7 +145,7 @@ def test_differences_give_the_golden_bytes():
     assert encode_differences(base, model) == data
     assert model_store.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
     adapted = {load_model(base).id: Adapted(load_model(model), data)}
-    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False)
     pixels = from_array(pixels_of("embedded"), "embedded")
     (encoded,) = encode_pixels([pixels], options, verify=True, adapted=adapted, embed=True)
     assert encoded.data == (GOLDEN / "embedded.nlc").read_bytes()

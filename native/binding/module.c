@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char MODEL[] = "nelloc._native.model", WALK[] = "nelloc._native.walk";
+static const char MODEL[] = "nelloc._native.model", WALK[] = "nelloc._native.walk", LATTICE[] = "nelloc._native.lattice";
 
 PyObject *nlc_error(int status) {
     if (status == NLC_NO_MEMORY)
@@ -158,12 +158,58 @@ static PyObject *evaluate(PyObject *self, PyObject *arguments) {
     Py_RETURN_NONE;
 }
 
+/* --- colour lattices ---------------------------------------------------------------------------------------- */
+
+static void free_lattice(PyObject *capsule) { nlc_lattice_free(PyCapsule_GetPointer(capsule, LATTICE)); }
+
+/* lattice(rule) */
+static PyObject *new_lattice(PyObject *self, PyObject *arguments) {
+    (void)self;
+    int rule, status;
+    nlc_lattice *lattice;
+    if (!PyArg_ParseTuple(arguments, "i", &rule))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = nlc_lattice_new(rule, &lattice);
+    Py_END_ALLOW_THREADS
+    if (status != NLC_OK)
+        return nlc_error(status);
+    PyObject *made = PyCapsule_New(lattice, LATTICE, free_lattice);
+    if (!made)
+        nlc_lattice_free(lattice);
+    return made;
+}
+
+/* on_lattice(lattice, colours, found): uint8 (N, 3) to uint8 (N). */
+static PyObject *on_lattice(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *capsule;
+    Py_buffer colours, found;
+    if (!PyArg_ParseTuple(arguments, "Oy*w*", &capsule, &colours, &found))
+        return NULL;
+    const nlc_lattice *lattice = PyCapsule_GetPointer(capsule, LATTICE);
+    const int good = lattice && colours.len == 3 * found.len;
+    if (good) {
+        const uint8_t *colour = colours.buf;
+        for (Py_ssize_t k = 0; k < found.len; k++)
+            ((uint8_t *)found.buf)[k] =
+                (uint8_t)nlc_lattice_has(lattice, colour[3 * k], colour[3 * k + 1], colour[3 * k + 2]);
+    }
+    PyBuffer_Release(&colours);
+    PyBuffer_Release(&found);
+    if (!lattice)
+        return NULL;
+    if (!good)
+        return nlc_error(NLC_BAD_ARGUMENT);
+    Py_RETURN_NONE;
+}
+
 /* --- walks -------------------------------------------------------------------------------------------------- */
 
 /* A walk, and what must live as long. */
 typedef struct {
     nlc_walk *walk;
-    PyObject *model;
+    PyObject *model, *lattice; /* lattice: or NULL */
     Py_buffer *views;
     Py_ssize_t count;
 } owner;
@@ -174,6 +220,7 @@ static void free_owner(owner *own) {
         PyBuffer_Release(&own->views[k]);
     PyMem_Free(own->views);
     Py_XDECREF(own->model);
+    Py_XDECREF(own->lattice);
     PyMem_Free(own);
 }
 
@@ -220,15 +267,17 @@ mismatch:
     return -1;
 }
 
-/* walk(model, mode, planes, learns, measure, tiles): a tile is (height, width, samples, data, seed). */
+/* walk(model, mode, planes, learns, measure, lattice or None, tiles): a tile is (height, width, samples, data, seed). */
 static PyObject *new_walk(PyObject *self, PyObject *arguments) {
     (void)self;
-    PyObject *capsule, *tile_list;
+    PyObject *capsule, *rule, *tile_list;
     int mode, planes, learns, measure;
-    if (!PyArg_ParseTuple(arguments, "OiippO!", &capsule, &mode, &planes, &learns, &measure, &PyList_Type, &tile_list))
+    if (!PyArg_ParseTuple(arguments, "OiippOO!", &capsule, &mode, &planes, &learns, &measure, &rule, &PyList_Type,
+                          &tile_list))
         return NULL;
     const nlc_model *model = PyCapsule_GetPointer(capsule, MODEL);
-    if (!model)
+    const nlc_lattice *lattice = rule == Py_None ? NULL : PyCapsule_GetPointer(rule, LATTICE);
+    if (!model || (!lattice && rule != Py_None))
         return NULL;
     const Py_ssize_t count = PyList_Size(tile_list);
     const int bits = nlc_model_bits(model), bytes = bits > 8 ? 2 : 1;
@@ -242,11 +291,15 @@ static PyObject *new_walk(PyObject *self, PyObject *arguments) {
     if (own && tiles && own->views) {
         Py_INCREF(capsule);
         own->model = capsule;
+        if (lattice) {
+            Py_INCREF(rule);
+            own->lattice = rule;
+        }
         int good = 1;
         for (Py_ssize_t k = 0; good && k < count; k++)
             good = read_tile(own, PyList_GetItem(tile_list, k), mode, planes, bytes, bits / 2, &tiles[k]) == 0;
         if (good) {
-            const int status = nlc_walk_new(model, mode, planes, learns, measure, tiles, (size_t)count, &own->walk);
+            const int status = nlc_walk_new(model, mode, planes, learns, measure, lattice, tiles, (size_t)count, &own->walk);
             made = status == NLC_OK ? PyCapsule_New(own, WALK, free_walk) : nlc_error(status);
         }
     } else {
@@ -308,6 +361,8 @@ static PyMethodDef methods[] = {
     {"levels", levels, METH_NOARGS, "List the CPU levels: (name, available)."},
     {"model", new_model, METH_VARARGS, "Prepare a model for samples of some bits and a CPU level."},
     {"evaluate", evaluate, METH_VARARGS, "Evaluate a model's network."},
+    {"lattice", new_lattice, METH_VARARGS, "The colour lattice of a rule."},
+    {"on_lattice", on_lattice, METH_VARARGS, "Whether colours are on a lattice."},
     {"walk", new_walk, METH_VARARGS, "Prepare to code tiles."},
     {"run", run, METH_VARARGS, "Code some pixels; returns how many, 0 at the end."},
     {"stream", stream, METH_VARARGS, "The stream of an encoded tile, and the bits that were measured."},

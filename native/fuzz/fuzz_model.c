@@ -94,7 +94,7 @@ static void use_model(const nlc_model *model, int channels, const uint8_t *data,
         nlc_tile tile = {5, 7, samples, data, size, NULL, 0};
         nlc_walk *walk;
         size_t done;
-        if (nlc_walk_new(model, NLC_DECODE, channels, learns, 0, &tile, 1, &walk) != NLC_OK)
+        if (nlc_walk_new(model, NLC_DECODE, channels, learns, 0, NULL, &tile, 1, &walk) != NLC_OK)
             abort();
         do {
             if (nlc_walk_run(walk, 100, &done) != NLC_OK)

@@ -100,15 +100,28 @@ typedef struct {
     uint32_t seed;           /* NLC_ENCODE: what the stream ends with when it is decoded */
 } nlc_tile;
 
+/* A colour lattice: the colours that a rule (section 16) can give, 1 to nlc_lattice_rules(). It is read only and may be
+ * shared. */
+typedef struct nlc_lattice nlc_lattice;
+
+int nlc_lattice_rules(void);
+int nlc_lattice_new(int rule, nlc_lattice **made);
+void nlc_lattice_free(nlc_lattice *lattice);
+/* 1 if a colour, each channel 0 to 255, is on the lattice, else 0. */
+int nlc_lattice_has(const nlc_lattice *lattice, int red, int green, int blue);
+
 typedef struct nlc_walk nlc_walk;
 
 /* Prepare to code tiles of `planes` (1 or the model's channels) side by side; `learns` is 0 or 1.
  *
+ * With a `lattice`, which must stay until the walk is freed, tiles are coded as section 16 says: those of three planes of
+ * 8 bits, in NLC_DECODE and NLC_ENCODE. Without one it is NULL.
+ *
  * `tiles` is copied; what it points to must stay until the walk is freed. With `measure` the bits that the model asks
  * for are counted in NLC_ENCODE.
  */
-int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int measure, const nlc_tile *tiles,
-                 size_t count, nlc_walk **made);
+int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int measure, const nlc_lattice *lattice,
+                 const nlc_tile *tiles, size_t count, nlc_walk **made);
 void nlc_walk_free(nlc_walk *walk);
 
 /* Code until at least `pixels` more are done, or all. `done` is how many were; 0 if all had been before.

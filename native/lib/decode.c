@@ -199,6 +199,12 @@ static int give_up(const request *r, const job *work, const char *problem) {
     return NELLOC_OK;
 }
 
+/* What the first byte of a record on a lattice says: its rule in the low bits, whether the model learns in the others. */
+enum { RULE_BITS = 5 };
+static int head_of(const request *r, const job *work) {
+    return work->record->size ? r->d->file.data[work->record->at] : 0;
+}
+
 /* What is wrong with a record, as far as that shows before it is decoded; NULL if nothing. */
 static const char *problem_of(const request *r, const job *work) {
     const nlc_method *method = nlc_method_of(work->record->method);
@@ -211,7 +217,15 @@ static const char *problem_of(const request *r, const job *work) {
         return "is coded by a model, as no image of its kind is, so it is damaged";
     if (method->learns && work->shape.bits > 8)
         return "learns from samples of more than 8 bits, which no encoder does, so it is damaged";
-    const uint64_t samples = (uint64_t)nlc_area(&work->shape) * (uint64_t)work->shape.planes;
+    if (method->on_lattice) {
+        const int head = head_of(r, work), rule = head & ((1 << RULE_BITS) - 1);
+        if (work->shape.planes != 3 || work->shape.bits > 8)
+            return "is on a colour lattice, but has no RGB samples of 8 bits, so it is damaged";
+        if (!rule || rule > nlc_lattice_rules() || head >> RULE_BITS > 1)
+            return "is on a colour lattice that this nelloc does not know, use a newer one";
+    }
+    /* On a lattice green and blue may cost nothing. */
+    const uint64_t samples = (uint64_t)nlc_area(&work->shape) * (uint64_t)(method->on_lattice ? 1 : work->shape.planes);
     if ((8 * (uint64_t)work->record->size + STATE_BITS) * OF_SAMPLES < LEAST_BITS * samples)
         return "has too few bytes for its samples, so it is damaged";
     return NULL;
@@ -279,9 +293,26 @@ static void preview(const request *r, const nlc_walk *walk, job **works, size_t 
             place(r, works[k], walk, k);
 }
 
-/* Decode jobs of one model, number of planes, depth and way of learning, side by side. */
-static int decode_with_model(request *r, job **works, size_t count, int learns) {
+/* The lattice of a rule, kept until another is wanted. */
+static int find_lattice(nelloc_decoder *d, int rule, const nlc_lattice **found) {
+    if (d->lattice_rule != rule) {
+        nlc_lattice_free(d->lattice);
+        d->lattice = NULL;
+        d->lattice_rule = 0;
+        if (nlc_lattice_new(rule, &d->lattice) != NLC_OK)
+            return nlc_fail_for_memory(d);
+        d->lattice_rule = rule;
+    }
+    *found = d->lattice;
+    return NELLOC_OK;
+}
+
+/* Decode jobs of one model, number of planes, depth and way of coding, side by side. */
+static int decode_with_model(request *r, job **works, size_t count, const nlc_method *method) {
     nelloc_decoder *d = r->d;
+    const int head = method->on_lattice ? head_of(r, works[0]) : 0;
+    const int learns = method->on_lattice ? head >> RULE_BITS : method->learns;
+    const nlc_lattice *lattice = NULL;
     const nlc_model *model;
     int channels;
     const int planes = works[0]->shape.planes;
@@ -292,6 +323,11 @@ static int decode_with_model(request *r, job **works, size_t count, int learns) 
         return nlc_fail(d, NELLOC_DAMAGED, "it is an RGB image, but its model codes gray images only; " NLC_RESTORE);
     if (learns && !nlc_model_can_learn(model))
         return nlc_fail(d, NELLOC_DAMAGED, "it learns while it is decoded, but its model cannot; " NLC_RESTORE);
+    if (method->on_lattice) {
+        status = find_lattice(d, head & ((1 << RULE_BITS) - 1), &lattice);
+        if (status != NELLOC_OK)
+            return status;
+    }
     nlc_tile *tiles = nlc_get(&d->budget, count, sizeof *tiles);
     if (!tiles)
         return nlc_fail_for_memory(d);
@@ -299,14 +335,14 @@ static int decode_with_model(request *r, job **works, size_t count, int learns) 
         tiles[k].height = works[k]->shape.height;
         tiles[k].width = works[k]->shape.width;
         tiles[k].samples = works[k]->samples;
-        tiles[k].data = d->file.data + works[k]->record->at;
-        tiles[k].size = works[k]->record->size;
+        tiles[k].data = d->file.data + works[k]->record->at + method->on_lattice;
+        tiles[k].size = works[k]->record->size - (size_t)method->on_lattice;
     }
     nlc_walk *walk = NULL;
     size_t done = 1, unseen = 0, all = 0;
     for (size_t k = 0; k < count; k++)
         all += nlc_area(&works[k]->shape);
-    if (nlc_walk_new(model, NLC_DECODE, planes, learns, 0, tiles, count, &walk) != NLC_OK)
+    if (nlc_walk_new(model, NLC_DECODE, planes, learns, 0, lattice, tiles, count, &walk) != NLC_OK)
         status = nlc_fail_for_memory(d);
     while (status == NELLOC_OK && done) {
         if (nlc_walk_run(walk, PIXELS_UNWATCHED, &done) != NLC_OK)
@@ -328,7 +364,9 @@ static int decode_with_model(request *r, job **works, size_t count, int learns) 
 }
 
 /* Whether jobs may share a walk. */
-static int are_alike(const job *a, const job *b) {
+static int are_alike(const request *r, const job *a, const job *b) {
+    if (nlc_method_of(a->record->method)->on_lattice && head_of(r, a) != head_of(r, b))
+        return 0;
     return a->record->method == b->record->method && a->shape.planes == b->shape.planes && a->shape.bits == b->shape.bits;
 }
 
@@ -353,9 +391,9 @@ static int decode_batch(request *r, job **works) {
         if (r->jobs[k].finished)
             continue;
         for (size_t n = k; n < r->job_count; n++)
-            if (!r->jobs[n].finished && are_alike(&r->jobs[k], &r->jobs[n]))
+            if (!r->jobs[n].finished && are_alike(r, &r->jobs[k], &r->jobs[n]))
                 works[count++] = &r->jobs[n];
-        status = decode_with_model(r, works, count, nlc_method_of(works[0]->record->method)->learns);
+        status = decode_with_model(r, works, count, nlc_method_of(works[0]->record->method));
     }
     return status;
 }

@@ -88,6 +88,8 @@ struct nelloc_decoder {
     uint8_t *palette, *metadata; /* unpacked */
     nelloc_item *items;
     nlc_prepared *models;
+    nlc_lattice *lattice; /* that of `lattice_rule`, or NULL */
+    int lattice_rule;
     uint64_t done, total; /* pixels of nelloc_decode */
 };
 
@@ -130,6 +132,7 @@ typedef struct {
     int checks_samples; /* 1: the data ends with a checksum of the samples */
     /* Of a method with a model: what the core's walk is told of learning. */
     int needs_model, learns;
+    int on_lattice; /* 1: the data begins with a byte for a colour lattice, which also says whether the model learns */
     /* Of one without: decode a record; NELLOC_DAMAGED, without a sentence, if it is. */
     int (*decode)(nelloc_decoder *decoder, const nlc_shape *shape, const uint8_t *data, size_t size, void *samples);
 } nlc_method;

@@ -7,7 +7,8 @@
 #define TILED 1
 #define SECTIONS 2
 #define SHORT 4
-#define KIND_BITS 5
+/* A kind and a method in one byte: the kind, then the highest of four bits of the method, then the others. */
+#define KIND_BITS 4
 #define MIN_TILE 16
 #define DEFAULT_TILE 256
 #define DEFAULT_MOST_PIXELS (UINT64_C(1) << 28)
@@ -130,9 +131,11 @@ static int check_records(nelloc_decoder *d) {
     return NELLOC_OK;
 }
 
+static int method_in(int number) { return (number >> KIND_BITS & 1) << 3 | number >> (KIND_BITS + 1); }
+
 static int read_short(nelloc_decoder *d, nlc_cursor *reader, int number) {
     nlc_file *file = &d->file;
-    const int kind = number & ((1 << KIND_BITS) - 1), method = number >> KIND_BITS;
+    const int kind = number & ((1 << KIND_BITS) - 1), method = method_in(number);
     const size_t model = nlc_take_byte(reader);
     const uint8_t *sides = nlc_take(reader, 2);
     if (!sides)
@@ -180,7 +183,7 @@ static int read_compact(nelloc_decoder *d, nlc_cursor *reader, int number) {
     if (status != NELLOC_OK)
         return status;
     nlc_record *records = file->records, *last = &records[file->group_count - 1];
-    records[0].method = (uint8_t)(number >> KIND_BITS);
+    records[0].method = (uint8_t)method_in(number);
     for (int k = 1; k < file->group_count; k++)
         records[k].method = nlc_take_byte(reader);
     for (nlc_record *record = records; record < last; record++) {

@@ -121,15 +121,17 @@ static int decode_adaptive(nelloc_decoder *d, const nlc_shape *shape, const uint
 }
 
 static const nlc_method methods[] = {
-    {"mixture", 1, 1, 1, 0, NULL},
-    {"constant", 1, 0, 0, 0, decode_constant},
-    {"deflate", 0, 0, 0, 0, decode_deflate},
-    {"adaptive", 1, 1, 0, 0, decode_adaptive},
-    {"stored", 1, 0, 0, 0, decode_stored},
-    {"rows", 0, 0, 0, 0, decode_rows},
-    {"learning", 1, 1, 1, 1, NULL},
+    {"mixture", 1, 1, 1, 0, 0, NULL},
+    {"constant", 1, 0, 0, 0, 0, decode_constant},
+    {"deflate", 0, 0, 0, 0, 0, decode_deflate},
+    {"adaptive", 1, 1, 0, 0, 0, decode_adaptive},
+    {"stored", 1, 0, 0, 0, 0, decode_stored},
+    {"rows", 0, 0, 0, 0, 0, decode_rows},
+    {"learning", 1, 1, 1, 1, 0, NULL},
+    [8] = {"lattice", 1, 1, 1, 0, 1, NULL},
 };
 
 const nlc_method *nlc_method_of(int number) {
-    return number >= 0 && (size_t)number < sizeof methods / sizeof *methods ? &methods[number] : NULL;
+    return number >= 0 && (size_t)number < sizeof methods / sizeof *methods && methods[number].name ? &methods[number]
+                                                                                                      : NULL;
 }

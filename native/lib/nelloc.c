@@ -81,6 +81,7 @@ void nelloc_free(nelloc_decoder *d) {
     close_file(d);
     nlc_forget_models(d, 0);
     nlc_adaptive_tables_free(d->tables);
+    nlc_lattice_free(d->lattice);
     nlc_budget last = d->budget;
     nlc_move_budget(d, &last);
     nlc_put(d);

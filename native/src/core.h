@@ -41,6 +41,13 @@ typedef int32_t nlc_lanes[NLC_LANES];
 #define NLC_UNIFORM_SHIFT 6
 #define NLC_MEAN_LIMIT 4096
 
+/* Colour lattices (section 16). */
+#define NLC_LATTICE_ROW 4           /* words of a row: a bit for each blue of a red and a green, low bits first */
+#define NLC_LATTICE_REACH (5 << 23) /* of a window: 2.5 units of the logistic, in its table's steps and 1/2^14 */
+#define NLC_LATTICE_SHARE 63488     /* 248 * 256 */
+#define NLC_LATTICE_WEIGHT 16       /* of a component that counts, at least */
+#define NLC_LATTICE_LEAST (1 << 19) /* mass of a value that is looked at closely */
+
 /* Learning (section 14). */
 #define NLC_TEACHERS 256
 #define NLC_LARGEST_USED 127
@@ -103,6 +110,9 @@ struct nlc_model {
     int scale_count;              /* entries of the slopes, with those of deep samples */
     int32_t *slope_high, *slope_low; /* inverse_scale >> 14, inverse_scale mod 2^14 */
     int32_t *inverse_scale, *slope_shift; /* of deep samples: s, and 6 + f of section 9 */
+    /* Of each slope, in 1/64 of a value: how far from a mean the CDF is 0 or 1, and half a window of a lattice. */
+    int32_t *lattice_reach, *lattice_half;
+    int32_t *lattice_size, *lattice_share; /* of a window: its values, and what each counts, in 1/2^14 of the weight */
 };
 
 /* How one plane of a block was coded, in each component: logistic CDFs at the edges of the values, and the steps there. */
@@ -124,6 +134,15 @@ typedef struct {
     int64_t deep_cdf[NLC_RADIX + 1][NLC_LANES], deep_whole[NLC_LANES], deep_lowest[NLC_LANES];
     uint32_t cumulative[NLC_RADIX + 1][NLC_LANES]; /* of the digit's frequencies */
 } nlc_block;
+
+/* How likely the values of a plane are, of one pixel on a lattice. `mass` and `held` have those of the vectors of NLC_LANES
+ * values from `first` to `last`. Of the others each value has the mass `uniform`, if its bit of `kept` is 1, else 0. */
+typedef struct {
+    int32_t first, last, uniform;
+    uint64_t kept[NLC_LATTICE_ROW];
+    int32_t mass[256], held[256];
+    int32_t sums[256 / NLC_LANES]; /* of all vectors */
+} nlc_spread;
 
 /* What a tile has learned: `learned` (units + 1 rows of outputs), `used` packed as a layer of the same shape. */
 typedef struct {
@@ -185,6 +204,15 @@ struct nlc_kernels {
     void (*follow)(const int32_t *sums, int32_t reduction, int32_t *learned, size_t outputs);
     /* What is used of what four units have learned, packed as the level packs layers (narrow ones if it has them). */
     void (*use)(const int32_t *learned, size_t vectors, size_t groups, void *used);
+    /* Of one pixel of a block, on a lattice, the mass of each green, given the rows of its red, and how much of it is
+     * expected on the lattice; returns the share of all, in 1/2^16. */
+    int32_t (*weigh_green)(const nlc_model *model, const nlc_block *block, int lane, const uint64_t *rows,
+                           nlc_spread *spread);
+    /* Keep what is expected on the lattice if the pixel is on it, else the rest. */
+    void (*choose_green)(nlc_spread *spread, int on);
+    /* The mass of each blue, given the row of its red and green and whether it is on the lattice. */
+    void (*weigh_blue)(const nlc_model *model, const nlc_block *block, int lane, const uint64_t *row, int on,
+                       nlc_spread *spread);
 };
 
 /* Inputs of a group of a layer's products. */

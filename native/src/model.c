@@ -243,9 +243,14 @@ static int make_scales(const nlc_model_source *s, nlc_model *m) {
     m->slope_low = table(count);
     m->inverse_scale = table(count);
     m->slope_shift = table(count);
+    m->lattice_reach = table(count);
+    m->lattice_half = table(count);
+    m->lattice_size = table(count);
+    m->lattice_share = table(count);
     m->exponential_count = s->exponential_count;
     m->exponential = table(s->exponential_count);
-    if (!m->slope_high || !m->slope_low || !m->inverse_scale || !m->slope_shift || !m->exponential)
+    if (!m->slope_high || !m->slope_low || !m->inverse_scale || !m->slope_shift || !m->exponential ||
+        !m->lattice_reach || !m->lattice_half || !m->lattice_size || !m->lattice_share)
         return NLC_NO_MEMORY;
     memcpy(m->exponential, s->exponential, (size_t)s->exponential_count * sizeof(int32_t));
     for (int32_t index = 0; index < count; index++) {
@@ -256,6 +261,12 @@ static int make_scales(const nlc_model_source *s, nlc_model *m) {
         m->slope_shift[index] = 6 + octaves;
         m->slope_high[index] = slope >> NLC_SCALE_FRACTION_BITS;
         m->slope_low[index] = slope & ((1 << NLC_SCALE_FRACTION_BITS) - 1);
+        const int32_t reach = (m->logistic_last << NLC_SCALE_FRACTION_BITS) / slope;
+        m->lattice_reach[index] = (reach < 1 << 15 ? reach : 1 << 15) + 97;
+        m->lattice_half[index] = 32 + NLC_LATTICE_REACH / slope;
+        const int32_t size = (m->lattice_half[index] >> 5) + 1;
+        m->lattice_size[index] = size < 256 ? size : 256;
+        m->lattice_share[index] = NLC_LATTICE_SHARE / m->lattice_size[index];
     }
     return NLC_OK;
 }
@@ -327,7 +338,8 @@ void nlc_model_free(nlc_model *m) {
     }
     void *const owned[] = {m->layers,     m->thresholds, m->input_scale, m->octaves,       m->activity_input,
                            m->mean_scale, m->scale_offset, m->logistic,  m->coarse,        m->exponential,
-                           m->slope_high, m->slope_low,  m->inverse_scale, m->slope_shift};
+                           m->slope_high, m->slope_low,  m->inverse_scale, m->slope_shift,
+                           m->lattice_reach, m->lattice_half, m->lattice_size, m->lattice_share};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_release(m);

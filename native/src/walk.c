@@ -4,6 +4,7 @@
  * wide even if tiles are small; what a tile is coded to depends on that tile alone.
  */
 #include "deep.h"
+#include "lattice.h"
 #include "learner.h"
 #include "rans.h"
 
@@ -28,6 +29,7 @@ typedef struct {
     size_t stream_size;
     double bits;
     nlc_learner learner;
+    nlc_lattice_map *map; /* with a lattice */
 } nlc_state;
 
 /* The pixels of one tile's step: lanes first to first + count - 1, of rows `row` and following. */
@@ -37,8 +39,16 @@ typedef struct {
     int row;
 } nlc_segment;
 
+/* A lane's pixel on a lattice: what is foreseen of it, and how likely the values of its plane are. */
+typedef struct {
+    int32_t foreseen, cell, on;
+    nlc_spread spread;
+} nlc_spot;
+
 struct nlc_walk {
     const nlc_model *model;
+    const nlc_lattice *lattice; /* or NULL */
+    nlc_spot *spots;            /* of all lanes, with a lattice */
     int mode, planes, learns, measure;
     int status; /* what ended the walk, if something did: its tiles are then half begun */
     nlc_state *states;
@@ -96,6 +106,11 @@ static int new_storage(nlc_walk *walk) {
         return NLC_NO_MEMORY;
     for (size_t k = 0; k < blocks; k++)
         lay_out_block(model, walk->learns, walk->block_storage + k * rows, &walk->blocks[k]);
+    if (walk->lattice) {
+        walk->spots = nlc_allocate(lanes, sizeof *walk->spots);
+        if (!walk->spots)
+            return NLC_NO_MEMORY;
+    }
     if (walk->learns) {
         walk->seen = nlc_allocate(lanes + NLC_LANES, model->narrow_stride);
         walk->gradients = nlc_allocate(blocks * (size_t)model->outputs, sizeof *walk->gradients);
@@ -114,11 +129,11 @@ static int good_tile(const nlc_walk *walk, const nlc_tile *tile) {
     return walk->mode == NLC_ENCODE || tile->numbers;
 }
 
-int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int measure, const nlc_tile *tiles,
-                 size_t count, nlc_walk **made) {
+int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int measure, const nlc_lattice *lattice,
+                 const nlc_tile *tiles, size_t count, nlc_walk **made) {
     *made = NULL;
     if (mode < NLC_DECODE || mode > NLC_DRAW || (planes != 1 && planes != model->channels) ||
-        (learns && !model->can_learn))
+        (learns && !model->can_learn) || (lattice && (planes != 3 || model->bits > 8 || mode == NLC_DRAW)))
         return NLC_BAD_ARGUMENT;
     nlc_walk *walk = nlc_allocate(1, sizeof *walk);
     if (!walk)
@@ -128,6 +143,7 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
     walk->planes = planes;
     walk->learns = learns != 0;
     walk->measure = measure;
+    walk->lattice = lattice;
     walk->count = count;
     walk->states = nlc_allocate(count ? count : 1, sizeof *walk->states);
     int status = walk->states ? NLC_OK : NLC_NO_MEMORY;
@@ -158,6 +174,8 @@ static void end_state(nlc_state *state) {
     nlc_release(state->store);
     nlc_release(state->left);
     nlc_release(state->frequency);
+    nlc_release(state->map);
+    state->map = NULL;
     state->store = NULL;
     state->left = state->frequency = NULL;
     nlc_learner_free(&state->learner);
@@ -171,7 +189,8 @@ void nlc_walk_free(nlc_walk *walk) {
         nlc_release(walk->states[k].stream);
     }
     void *const owned[] = {walk->states, walk->segments, walk->inputs,        walk->outputs,
-                           walk->seen,   walk->blocks,   walk->block_storage, walk->gradients};
+                           walk->seen,   walk->blocks,   walk->block_storage, walk->gradients,
+                           walk->spots};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_network_space_free(&walk->network);
@@ -197,10 +216,15 @@ static int begin_state(nlc_walk *walk, nlc_state *state) {
     if (walk->mode == NLC_DECODE)
         rans_open(&state->reader, tile->data, tile->size);
     if (walk->mode == NLC_ENCODE) {
-        const size_t digits = state->samples * (size_t)(walk->planes * model->digits);
+        const size_t digits = state->samples * (size_t)(walk->planes * model->digits + (walk->lattice != NULL));
         state->left = nlc_allocate(digits, sizeof *state->left);
         state->frequency = nlc_allocate(digits, sizeof *state->frequency);
         if (!state->left || !state->frequency)
+            return NLC_NO_MEMORY;
+    }
+    if (walk->lattice) {
+        state->map = nlc_allocate(1, sizeof *state->map);
+        if (!state->map)
             return NLC_NO_MEMORY;
     }
     return walk->learns ? nlc_learner_new(model, &state->learner) : NLC_OK;
@@ -406,6 +430,40 @@ static void code_digits(nlc_walk *walk, const nlc_segment *segment, nlc_block *b
     }
 }
 
+/* The masses of the 16 values from `value` on, which may be some that all components leave alone. */
+static const int32_t *masses_at(nlc_spread *spread, int32_t value) {
+    const int32_t vector = value / NLC_LANES;
+    int32_t *mass = spread->mass + vector * NLC_LANES;
+    if (vector < spread->first || vector > spread->last)
+        for (int l = 0; l < NLC_LANES; l++)
+            mass[l] = (int32_t)(spread->kept[vector / 4] >> (vector % 4 * 16 + l) & 1) * spread->uniform;
+    return spread->mass + value;
+}
+
+/* The frequencies of the next digit of a block's lanes from `first` on, from how likely the values of the plane are. */
+static void digit_of_masses(nlc_walk *walk, nlc_block *block, size_t first, size_t last, int32_t stride) {
+    const int fine = stride < NLC_LANES;
+    const int32_t units = fine ? stride : stride / NLC_LANES;
+    for (size_t lane = first; lane < last; lane++) {
+        const size_t l = lane - first;
+        nlc_spread *spread = &walk->spots[lane].spread;
+        const int32_t *mass = fine ? masses_at(spread, block->value[l]) : spread->sums + block->value[l] / NLC_LANES;
+        int32_t sum = 0;
+        block->cdf[0][l] = 0;
+        for (int k = 1; k <= NLC_RADIX; k++, mass += units) {
+            for (int unit = 0; unit < units; unit++)
+                sum += mass[unit];
+            block->cdf[k][l] = sum;
+        }
+        block->whole[l] = sum > 1 ? sum : 1;
+    }
+    for (int k = 1; k < NLC_RADIX; k++)
+        for (size_t l = 0; l < last - first; l++) {
+            const double part = (double)block->cdf[k][l] * NLC_FREE_FREQUENCY; /* below 2^53 */
+            block->cumulative[k][l] = (uint32_t)(int32_t)(part / (double)block->whole[l]);
+        }
+}
+
 /* Code a digit of all lanes, block by block. */
 static void code_digit(nlc_walk *walk, size_t lanes, int plane, int32_t stride) {
     const nlc_model *model = walk->model;
@@ -415,6 +473,8 @@ static void code_digit(nlc_walk *walk, size_t lanes, int plane, int32_t stride) 
         const size_t end = least(begin + NLC_LANES, lanes);
         if (model->bits > 8)
             nlc_deep_digit(model, block, stride);
+        else if (walk->lattice && plane)
+            digit_of_masses(walk, block, begin, end, stride);
         else
             model->kernels->digit(model, block, stride);
         for (size_t lane = begin; lane < end;) {
@@ -504,6 +564,82 @@ static void learn(nlc_walk *walk, size_t lanes) {
     }
 }
 
+/* Code whether a pixel is on the lattice: a digit of 1 if it is. */
+static int code_on(nlc_walk *walk, nlc_state *state, const uint16_t *pixel, uint32_t off, int row) {
+    const uint32_t bounds[NLC_RADIX + 1] = {0, off + 1, NLC_FREE_FREQUENCY + 2, NLC_FREE_FREQUENCY + 3, RANS_TOTAL};
+    int digit = 0;
+    if (walk->mode == NLC_DECODE) {
+        const uint32_t place = rans_peek(&state->reader);
+        while (place >= bounds[digit + 1])
+            digit++;
+        rans_pop(&state->reader, bounds[digit], bounds[digit + 1] - bounds[digit]);
+        return digit == 1;
+    }
+    const int column = state->step - row * (walk->model->horizon + 1);
+    digit = nlc_lattice_has(walk->lattice, pixel[0], sample_at(walk, state, 1, row, column),
+                            sample_at(walk, state, 2, row, column));
+    state->left[state->cursor] = bounds[digit];
+    state->frequency[state->cursor++] = bounds[digit + 1] - bounds[digit];
+    return digit;
+}
+
+/* The pixel of a lane in the store. */
+static uint16_t *pixel_of(const nlc_walk *walk, const nlc_segment *segment, size_t n, int *row) {
+    *row = segment->row + (int)n;
+    return place_of(walk->model, segment->state, *row, segment->state->step - *row * (walk->model->horizon + 1));
+}
+
+/* With a lattice, before the plane of green: what is foreseen of all lanes, and whether they are on the lattice. */
+static void begin_green(nlc_walk *walk) {
+    const nlc_model *model = walk->model;
+    const nlc_lattice *lattice = walk->lattice;
+    for (size_t k = 0; k < walk->under_way; k++) {
+        const nlc_segment *segment = &walk->segments[k];
+        nlc_state *state = segment->state;
+        for (size_t n = 0; n < segment->count; n++) {
+            int row;
+            const size_t lane = segment->first + n;
+            const uint16_t *pixel = pixel_of(walk, segment, n, &row), *west = pixel - 3, *north = pixel - state->row;
+            nlc_spot *spot = &walk->spots[lane];
+            spot->foreseen = model->kernels->weigh_green(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
+                                                         nlc_lattice_row(lattice, pixel[0], 0), &spot->spread);
+            const int context = nlc_lattice_has(lattice, west[0], west[1], west[2]) +
+                                2 * nlc_lattice_has(lattice, north[0], north[1], north[2]);
+            spot->cell = nlc_lattice_cell(context, spot->foreseen);
+            spot->on = code_on(walk, state, pixel, nlc_lattice_off(state->map, spot->cell, spot->foreseen), row);
+            model->kernels->choose_green(&spot->spread, spot->on);
+        }
+    }
+}
+
+/* With a lattice, before the plane of blue. */
+static void begin_blue(nlc_walk *walk) {
+    const nlc_model *model = walk->model;
+    for (size_t k = 0; k < walk->under_way; k++) {
+        const nlc_segment *segment = &walk->segments[k];
+        for (size_t n = 0; n < segment->count; n++) {
+            int row;
+            const size_t lane = segment->first + n;
+            const uint16_t *pixel = pixel_of(walk, segment, n, &row);
+            nlc_spot *spot = &walk->spots[lane];
+            model->kernels->weigh_blue(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
+                                       nlc_lattice_row(walk->lattice, pixel[0], pixel[1]), spot->on, &spot->spread);
+        }
+    }
+}
+
+/* With a lattice, after a step: what its tiles have learned of it. */
+static void learn_lattice(nlc_walk *walk) {
+    for (size_t k = 0; k < walk->under_way; k++) {
+        const nlc_segment *segment = &walk->segments[k];
+        for (size_t n = 0; n < segment->count; n++) {
+            const nlc_spot *spot = &walk->spots[segment->first + n];
+            nlc_lattice_teach(segment->state->map, spot->cell, spot->foreseen, spot->on);
+        }
+        nlc_lattice_age(segment->state->map);
+    }
+}
+
 static void code_lanes(nlc_walk *walk, size_t lanes) {
     const nlc_model *model = walk->model;
     const size_t blocks = (lanes + NLC_LANES - 1) / NLC_LANES;
@@ -511,6 +647,10 @@ static void code_lanes(nlc_walk *walk, size_t lanes) {
     for (int plane = 0; plane < walk->planes; plane++) {
         for (size_t k = 0; k < blocks; k++)
             (deep ? nlc_deep_start_plane : model->kernels->start_plane)(model, &walk->blocks[k], plane);
+        if (walk->lattice && plane == 1)
+            begin_green(walk);
+        if (walk->lattice && plane == 2)
+            begin_blue(walk);
         for (int32_t stride = 1 << (model->bits - 2); stride; stride /= NLC_RADIX)
             code_digit(walk, lanes, plane, stride);
         keep(walk, plane);
@@ -537,6 +677,8 @@ int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done) {
         code_lanes(walk, lanes);
         if (walk->learns)
             learn(walk, lanes);
+        if (walk->lattice)
+            learn_lattice(walk);
         for (size_t k = 0; k < walk->under_way; k++) {
             extend(walk, &walk->segments[k]);
             walk->segments[k].state->step++;

@@ -132,14 +132,20 @@ static int finish(nlc_walk *walk, int mode) {
     return status;
 }
 
+/* That of section 16's first rule, and what it has allocated. */
+static nlc_lattice *lattice;
+static long allocated_by_lattice;
+
+/* `learns` is 0, 1, or 2 to learn on a lattice. */
 static int code_tiles(const nlc_model *model, int learns, const coded *given, coded *found) {
+    const nlc_lattice *on = learns > 1 ? lattice : NULL;
     nlc_tile tiles[TILES];
     memset(tiles, 0, sizeof tiles);
     memcpy(found->samples, given->samples, sizeof found->samples);
     for (int k = 0; k < TILES; k++)
         tiles[k] = (nlc_tile){.height = heights[k], .width = widths[k], .samples = found->samples[k], .seed = 7};
     nlc_walk *walk;
-    int status = nlc_walk_new(model, NLC_ENCODE, CHANNELS, learns, 1, tiles, TILES, &walk);
+    int status = nlc_walk_new(model, NLC_ENCODE, CHANNELS, learns > 0, 1, on, tiles, TILES, &walk);
     if (status == NLC_OK)
         status = finish(walk, NLC_ENCODE);
     for (size_t k = 0; status == NLC_OK && k < TILES; k++) {
@@ -157,7 +163,7 @@ static int code_tiles(const nlc_model *model, int learns, const coded *given, co
         tiles[k].data = found->stream[k];
         tiles[k].size = found->sizes[k];
     }
-    status = nlc_walk_new(model, NLC_DECODE, CHANNELS, learns, 0, tiles, TILES, &walk);
+    status = nlc_walk_new(model, NLC_DECODE, CHANNELS, learns > 0, 0, on, tiles, TILES, &walk);
     if (status == NLC_OK)
         status = finish(walk, NLC_DECODE);
     for (size_t k = 0; status == NLC_OK && k < TILES; k++)
@@ -207,7 +213,7 @@ static void fail_in_turn(int job, int learns, const coded *given) {
         status = job < NLC_LEVELS ? code_with_model(job, learns, given, &found)
                                   : code_adaptively(job - NLC_LEVELS, given, &found);
         left_before_failure = -1;
-        require(allocated == 0, "memory is still allocated");
+        require(allocated == allocated_by_lattice, "memory is still allocated");
         require(status == (failures > before ? NLC_NO_MEMORY : NLC_OK), "a failure is not told, or one that was none");
     }
     require(turn > 4, "there were no allocations to fail");
@@ -217,17 +223,31 @@ static void fail_in_turn(int job, int learns, const coded *given) {
         require(memcmp(found.samples[1], given->samples[1], CHANNELS * 5 * 7) == 0, "other samples came back");
 }
 
+static void make_lattice(void) {
+    for (long turn = 0; !lattice; turn++) {
+        left_before_failure = turn;
+        const int status = nlc_lattice_new(1, &lattice);
+        left_before_failure = -1;
+        require(status == (lattice ? NLC_OK : NLC_NO_MEMORY), "a failure is not told");
+        require(lattice || allocated == 0, "memory is still allocated");
+    }
+    allocated_by_lattice = allocated;
+}
+
 int main(void) {
     static coded given;
+    make_lattice();
     make_source();
     for (size_t k = 0; k < TILES; k++)
         for (size_t n = 0; n < (size_t)(CHANNELS * heights[k] * widths[k]); n++)
             given.samples[k][n] = (uint8_t)((n * n * 7 + 30 * k) % 251);
     for (int level = 0; level < NLC_LEVELS; level++)
-        for (int learns = 0; nlc_level_available(level) && learns < 2; learns++)
+        for (int learns = 0; nlc_level_available(level) && learns < 3; learns++)
             fail_in_turn(level, learns, &given);
     for (int form = NLC_ADAPTIVE_PALETTE; form <= NLC_ADAPTIVE_STEADY; form++)
         fail_in_turn(NLC_LEVELS + form, 0, &given);
+    nlc_lattice_free(lattice);
+    require(allocated == 0, "memory is still allocated");
     printf("%ld allocations failed\n", failures);
     return 0;
 }

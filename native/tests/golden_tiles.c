@@ -96,9 +96,10 @@ static uint32_t crc32_of(uint32_t crc, const uint8_t *bytes, size_t size) {
     return ~crc;
 }
 
-static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns, const nlc_tile *tile) {
+static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns, const nlc_lattice *lattice,
+                        const nlc_tile *tile) {
     nlc_walk *walk;
-    if (nlc_walk_new(model, mode, planes, learns, 0, tile, 1, &walk) != NLC_OK)
+    if (nlc_walk_new(model, mode, planes, learns, 0, lattice, tile, 1, &walk) != NLC_OK)
         fail("a walk was refused");
     size_t done;
     do {
@@ -109,11 +110,14 @@ static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns
 }
 
 /* Decode and encode one tile, and tell what came out. */
-static void code_tile(const nlc_model *model, int level, int number, int planes, int learns, nlc_tile tile) {
+static void code_tile(const nlc_model *model, int level, int number, int planes, int learns, int rule, nlc_tile tile) {
     const size_t samples = (size_t)planes * (size_t)tile.height * (size_t)tile.width;
     const int wide = nlc_model_bits(model) > 8;
     tile.samples = allocate(samples, sizeof(uint16_t));
-    nlc_walk *walk = walked(model, NLC_DECODE, planes, learns, &tile);
+    nlc_lattice *lattice = NULL;
+    if (rule && nlc_lattice_new(rule, &lattice) != NLC_OK)
+        fail("no lattice");
+    nlc_walk *walk = walked(model, NLC_DECODE, planes, learns, lattice, &tile);
     const int good = nlc_walk_ends_with(walk, 0, tile.seed);
     nlc_walk_free(walk);
     uint32_t crc = 0;
@@ -122,7 +126,7 @@ static void code_tile(const nlc_model *model, int level, int number, int planes,
         const uint8_t bytes[2] = {(uint8_t)sample, (uint8_t)(sample >> 8)};
         crc = crc32_of(crc, bytes, sizeof bytes);
     }
-    walk = walked(model, NLC_ENCODE, planes, learns, &tile);
+    walk = walked(model, NLC_ENCODE, planes, learns, lattice, &tile);
     const uint8_t *data;
     size_t size;
     double bits;
@@ -131,6 +135,7 @@ static void code_tile(const nlc_model *model, int level, int number, int planes,
     printf("%s %d %08x %08x%s\n", nlc_level_name(level), number, (unsigned)crc, (unsigned)crc32_of(0, data, size),
            good ? "" : " damaged");
     nlc_walk_free(walk);
+    nlc_lattice_free(lattice);
     free(tile.samples);
 }
 
@@ -167,7 +172,8 @@ int main(int count, char **arguments) {
         from.at = tiles_at;
         const int32_t tiles = integer(&from);
         for (int32_t k = 0; k < tiles; k++) {
-            const int32_t model = integer(&from), learns = integer(&from), planes = integer(&from);
+            const int32_t model = integer(&from), learns = integer(&from), rule = integer(&from);
+            const int32_t planes = integer(&from);
             nlc_tile tile = {0};
             tile.height = integer(&from);
             tile.width = integer(&from);
@@ -177,7 +183,7 @@ int main(int count, char **arguments) {
                 fail("the file is damaged");
             tile.data = from.bytes + from.at;
             from.at += tile.size;
-            code_tile(made[model], level, k, planes, learns, tile);
+            code_tile(made[model], level, k, planes, learns, rule, tile);
         }
         for (int32_t k = 0; k < models; k++)
             nlc_model_free(made[k]);

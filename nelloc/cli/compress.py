@@ -86,6 +86,12 @@ _RARE = ("adapt_minutes", "tile", "dask", "backend", "decoder", "max_pixels")
     show_default=True,
     help="Let the model's last layer learn from each tile as it is coded: smaller, and slower to encode and decode.",
 )
+@click.option(
+    "--lattice/--no-lattice",
+    default=True,
+    show_default=True,
+    help="Look for colours that a conversion from luma and chroma leaves, as in decoded JPEGs, and use that.",
+)
 @options("strip", "backend", "decoder", "threads", "max_pixels", "force")
 @click.option(
     "--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare before it is written."

@@ -23,6 +23,7 @@ from nelloc.codec.format import (
     JOINED_KINDS,
     KIND_BITS,
     KIND_PLACE,
+    METHOD_BITS,
     MODEL_ID_BYTES,
     MODEL_NUMBERS,
     NO_MODEL,
@@ -183,7 +184,7 @@ def _is_short(kind: Kind, method: Method, model_id: bytes) -> bool:
 
 def _pack_short(container: Container) -> bytes:
     (record,) = container.records
-    kind = _kind_number(container) | record.method << KIND_BITS
+    kind = _kind_and_method(container, record.method)
     number = next(number for number, model in MODEL_NUMBERS.items() if model == container.model_id)
     sizes = [container.width - 1, container.height - 1]
     return SIGNATURE + bytes([VERSION << 4 | FLAG_SHORT, kind, number, *sizes]) + record.data
@@ -191,7 +192,7 @@ def _pack_short(container: Container) -> bytes:
 
 def _pack_compact(container: Container) -> bytes:
     first, *others = container.records
-    kind = _kind_number(container) | first.method << KIND_BITS
+    kind = _kind_and_method(container, first.method)
     head = SIGNATURE + bytes([VERSION << 4, kind]) + container.model_id
     head += bytes([container.width - 1, container.height - 1])
     # The last record goes to the end of the file; of each before it the length is told.
@@ -252,7 +253,7 @@ def _read_short_head(reader: _Reader, number: int, max_pixels: int) -> Container
         raise _DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
     width, height = (size + 1 for size in reader.take(2))
     kind, joined = _kind(number % (1 << KIND_BITS))
-    if joined or not _is_short(kind, _method(number >> KIND_BITS), model_id):
+    if joined or not _is_short(kind, _method(_method_number(number)), model_id):
         raise _DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
     return Container(kind, width, height, DEFAULT_TILE, model_id, ())
@@ -303,7 +304,7 @@ def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Itera
 
 
 def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
-    methods = [reader.data[KIND_PLACE] >> KIND_BITS, *reader.take(len(head.groups) - 1)]
+    methods = [_method_number(reader.data[KIND_PLACE]), *reader.take(len(head.groups) - 1)]
     lengths = [reader.varint() for _ in methods[1:]]
     lengths.append(len(reader.data) - reader.position - sum(lengths))
     if lengths[-1] < 0:
@@ -343,6 +344,18 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 def _kind_number(container: Container) -> int:
     """What a file says of its kind."""
     return JOINED_KINDS[container.kind] if container.joined else container.kind
+
+
+def _kind_and_method(container: Container, method: Method) -> int:
+    """The byte of the compact and the short layout."""
+    high, low = divmod(method, 1 << (METHOD_BITS - 1))
+    return _kind_number(container) | high << KIND_BITS | low << (KIND_BITS + 1)
+
+
+def _method_number(byte: int) -> int:
+    """The method that this byte has beside a kind."""
+    high, low = byte >> KIND_BITS & 1, byte >> (KIND_BITS + 1)
+    return high << (METHOD_BITS - 1) | low
 
 
 def _kind(number: int) -> tuple[Kind, bool]:

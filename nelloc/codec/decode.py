@@ -14,6 +14,7 @@ from nelloc.codec import plain_tiles
 from nelloc.codec.container import Container, TileRecord, parse
 from nelloc.codec.description import Description, read_description, samples_type
 from nelloc.codec.format import Method, SectionType
+from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.tiling import Rectangle, cuts, tiles
@@ -21,6 +22,7 @@ from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends, model_store, native
 from nelloc.exact.coder import CODER_STATE_BITS
 from nelloc.exact.engine import Advance
+from nelloc.exact.lattice import CHANNELS, Rule
 from nelloc.exact.learning import can_learn
 from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
@@ -28,6 +30,7 @@ from nelloc.exact.model_delta import is_differences
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.image.kinds import Group, Role
 from nelloc.image.pixels import Pixels, Samples
+from nelloc.varint import MalformedError
 
 # Pixels that a thread codes at once: more make no step wider, and what is being decoded is in memory twice.
 PIXELS_AT_ONCE = 1 << 22
@@ -115,14 +118,14 @@ def _wanted(file: Container, source: str, options: DecodeOptions) -> Rectangle:
 
 def _decode(canvases: Sequence[_Canvas], options: DecodeOptions, find: _Find) -> None:
     """Fill canvases, those of files that share a model together."""
-    streams: dict[tuple[_ModelKey, Method, int, int], list[_Stream]] = {}
+    streams: dict[tuple[_ModelKey, Method, bytes, int, int], list[_Stream]] = {}
     without_model = []
     for canvas in canvases:
         for stream in canvas.streams():
             if stream.record.damaged or not stream.record.method.needs_model:
                 without_model.append(stream)
             else:
-                key = (_model_key(canvas.file), stream.record.method, len(stream.target), stream.bits)
+                key = (_model_key(canvas.file), stream.record.method, stream.head, len(stream.target), stream.bits)
                 streams.setdefault(key, []).append(stream)
     _decode_without_model(without_model, options)
     for members in streams.values():
@@ -243,6 +246,11 @@ class _Stream:
         return self.canvas.file.groups[self.index]
 
     @property
+    def head(self) -> bytes:
+        """What the record's data has before the entropy coder's."""
+        return self.record.data[:1] if self.record.method is Method.LATTICE else b""
+
+    @property
     def problem(self) -> str | None:
         """What is wrong with the record, as far as that shows before it is decoded."""
         if self.record.damaged:
@@ -252,7 +260,16 @@ class _Stream:
                 return f"is coded as no {self.group.role.value} is"
             if self.record.method is Method.LEARNING and self.bits > 8:
                 return "learns from samples of more than 8 bits, which no encoder does"
-            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * self.target.size:
+            samples = self.target.size
+            if self.record.method is Method.LATTICE:
+                if len(self.target) != CHANNELS or self.bits > 8:
+                    return "is on a colour lattice, but has no RGB samples of 8 bits"
+                try:
+                    OnLattice.of(self.head)
+                except MalformedError:
+                    return f"is on a colour lattice that this nelloc does not know ({self.head.hex()}), use a newer one"
+                samples //= CHANNELS  # green and blue may cost nothing
+            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
                 return f"has too few bytes for its {self.target.size} samples"
         return None
 
@@ -303,16 +320,28 @@ def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: Deco
     if planes > model.channels:
         source = streams[0].canvas.source
         raise NellocError(f"{source}: is an RGB image, but its model codes gray images only; {RESTORE}")
-    learns = streams[0].record.method is Method.LEARNING
+    whole = _without_problems(streams, options)
+    if not whole:
+        return
+    method, rule = streams[0].record.method, None
+    if method is Method.LATTICE:
+        way = OnLattice.of(streams[0].head)
+        method, rule = way.below, way.rule
+    learns = method is Method.LEARNING
     if learns and not can_learn(model):
         raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {RESTORE}")
     decode_part = partial(
-        _decode_tiles, model=model, bits=bits, learns=learns, backend=options.backend, decoder=options.decoder
+        _decode_tiles,
+        model=model,
+        bits=bits,
+        learns=learns,
+        rule=rule,
+        backend=options.backend,
+        decoder=options.decoder,
     )
-    whole = _without_problems(streams, options)
     backends.chosen(model, options.backend)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE * options.workers):
-        work = [(stream.target.shape, stream.record.data) for stream in part]
+        work = [(stream.target.shape, stream.record.data[len(stream.head) :]) for stream in part]
         with single_threaded_products():
             costs = [stream.target.size for stream in part]
             pool = pool_for(options.backend, options.decoder)
@@ -331,11 +360,12 @@ def _decode_tiles(
     model: ExactModel,
     bits: int,
     learns: bool,
+    rule: Rule | None,
     backend: str | None,
     decoder: str | None,
 ) -> list[Samples | None]:
     """Tiles of shapes (planes, H, W) from their data; None for one whose checksum does not match."""
-    return tile_coder(model, bits, learns=learns, backend=backend, decoder=decoder).decode(work, advance)
+    return tile_coder(model, bits, learns=learns, rule=rule, backend=backend, decoder=decoder).decode(work, advance)
 
 
 def _pixels(stream: _Stream) -> int:

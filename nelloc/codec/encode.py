@@ -12,6 +12,7 @@ from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.codec.description import Described, describe
 from nelloc.codec.format import NO_MODEL, Method, SectionType
+from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.search import Piece, Plan, Trial, plans_for
@@ -84,7 +85,9 @@ def _job(
     what = describe(image)
     bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
     learns = options.learn and model is not None and can_learn(model)
-    plans = plans_for(image.kind, what.groups, bits, options.tile, options.effort, learns=learns)
+    plans = plans_for(
+        image.kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice
+    )
     return _Job(image, what, plans, model, other)
 
 
@@ -132,23 +135,28 @@ def _encode_all(work: Sequence[_Work], options: EncodeOptions, *, measure: bool)
 def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool) -> list[_Coded]:
     """Code pieces in all ways that are tried, and keep the smallest of each."""
     found: dict[tuple[int, Trial], TileCode] = {}
-    modelled: dict[tuple[bytes, int, int, Method], list[tuple[int, Trial]]] = {}
+    modelled: dict[tuple[bytes, int, int, Trial], list[tuple[int, Trial]]] = {}
     without_model = []
     for number, (piece, model) in enumerate(work):
         for trial in piece.trials:
             if trial.method.needs_model:
                 assert model is not None, "only images with colour are coded with a model"
-                key = (model.sha256, piece.bits, len(piece.samples), trial.method)
+                key = (model.sha256, piece.bits, len(piece.samples), trial)
                 modelled.setdefault(key, []).append((number, trial))
             else:
                 without_model.append((number, trial))
-    for (_, bits, _, method), places in modelled.items():
+    for (_, bits, _, trial), places in modelled.items():
         model = work[places[0][0]][1]
         assert model is not None
-        coder = tile_coder(model, bits, learns=method is Method.LEARNING, backend=backend)
+        way = trial.way if isinstance(trial.way, OnLattice) else None
+        method, rule, head = (trial.method, None, b"") if way is None else (way.below, way.rule, way.byte)
+        coder = tile_coder(model, bits, learns=method is Method.LEARNING, rule=rule, backend=backend)
         coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
-        found |= zip(places, coded, strict=True)
-    tiles = [(trial.method, work[n][0].samples, work[n][0].bits, trial.way) for n, trial in without_model]
+        found |= zip(places, (replace(code, data=head + code.data) for code in coded), strict=True)
+    tiles = [
+        (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.way, OnLattice) else trial.way)
+        for n, trial in without_model
+    ]
     for place, data in zip(
         without_model, plain_tiles.encode_many(tiles, advance, core=backend in (None, backends.NATIVE)), strict=True
     ):

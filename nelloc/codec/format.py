@@ -35,7 +35,8 @@ MODEL_NUMBERS = {
 
 FLAG_TILED, FLAG_SECTIONS, FLAG_SHORT = 1, 2, 4
 FLAGS = (0, FLAG_SHORT, FLAG_TILED, FLAG_TILED | FLAG_SECTIONS)
-KIND_BITS = 5
+# A kind and a method in one byte: the kind in the low bits, then the highest bit of the method, then its low bits.
+KIND_BITS, METHOD_BITS = 4, 4
 FLAGS_PLACE, KIND_PLACE = 4, 5
 # The numbers of kinds whose colour and alpha are one group.
 JOINED_KINDS = {Kind.LA: 10, Kind.RGBA: 11}
@@ -52,21 +53,25 @@ class Method(enum.IntEnum):
     STORED = 4
     ROWS = 5
     LEARNING = 6
+    LATTICE = 8
 
     @property
     def needs_model(self) -> bool:
         """True if the data cannot be decoded without the file's model."""
-        return self in (Method.MIXTURE, Method.LEARNING)
+        return self in _MODELLED
 
     @property
     def checks_pixels(self) -> bool:
         """True if the data ends with a checksum of the samples, from which any damage shows."""
-        return self in (Method.MIXTURE, Method.LEARNING, Method.ADAPTIVE)
+        return self in _MODELLED or self is Method.ADAPTIVE
 
     @property
     def drops_zeros(self) -> bool:
         """True if zero bytes at the end of the data mean nothing and are not written: data has one form."""
         return self not in (Method.DEFLATE, Method.ROWS)
+
+
+_MODELLED = (Method.MIXTURE, Method.LEARNING, Method.LATTICE)
 
 
 class SectionType(enum.IntEnum):

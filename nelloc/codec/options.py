@@ -97,6 +97,9 @@ class EncodeOptions(Options):
     learn : bool
         Let the model's last layer learn from each tile while it is coded (docs/FORMAT.md, section 14): smaller files,
         slower in both directions. A model that cannot learn is used as it is.
+    lattice : bool
+        Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, and code them
+        knowing it (docs/FORMAT.md, section 16).
     """
 
     tile: int | None = None
@@ -104,6 +107,7 @@ class EncodeOptions(Options):
     adapt: bool = False
     adapt_minutes: float | None = None
     learn: bool = True
+    lattice: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,6 +169,7 @@ class EncodeKeywords(_Keywords, total=False):
     adapt: bool
     adapt_minutes: float | None
     learn: bool
+    lattice: bool
 
 
 class DecodeKeywords(_Keywords, total=False):
@@ -201,7 +206,7 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
 
 
 _INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "learn", "allow_damaged")
+_SWITCHES = ("strip", "adapt", "learn", "lattice", "allow_damaged")
 _NAMES = ("backend", "decoder")
 _NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {

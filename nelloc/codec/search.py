@@ -12,8 +12,10 @@ from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way, ways
 from nelloc.codec.effort import LARGE_TILE, Effort, photograph_tile
 from nelloc.codec.format import Method
+from nelloc.codec.lattice import OnLattice, likely_rule
 from nelloc.codec.lzma_rows import Filter, likely_filters
 from nelloc.codec.tiling import DEFAULT_TILE, tiles
+from nelloc.exact.lattice import CHANNELS
 from nelloc.image import mapped_array
 from nelloc.image.kinds import Group, Kind, Role
 from nelloc.image.pixels import Samples
@@ -24,10 +26,12 @@ MOST_DRAWN = 1 / 16
 
 @dataclass(frozen=True)
 class Trial:
-    """A way to code one group of planes of one tile; ``way`` is that of the adaptive coder, or the filter of rows."""
+    """A way to code one group of planes of one tile; ``way`` is that of the adaptive coder, the filter of rows, or the
+    lattice.
+    """
 
     method: Method
-    way: Way | Filter | None = None
+    way: Way | Filter | OnLattice | None = None
 
 
 @dataclass(frozen=True)
@@ -52,26 +56,33 @@ class Plan:
 
 
 def plans_for(
-    kind: Kind, samples: Sequence[Samples], bits: Sequence[int], tile: int | None, effort: int, *, learns: bool = False
+    kind: Kind,
+    samples: Sequence[Samples],
+    bits: Sequence[int],
+    tile: int | None,
+    effort: int,
+    *,
+    learns: bool = False,
+    lattices: bool = False,
 ) -> list[Plan]:
     """What is tried for an image; with ``tile`` only tiles of this size.
 
     ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. The model ``learns``, or
-    it stays as it is.
+    it stays as it is; with ``lattices`` it may know which colours can occur.
     """
-    apart = _Planner(kind.groups, samples, bits, effort, learns)
+    apart = _Planner(kind.groups, samples, bits, effort, learns, lattices)
     size = max(samples[0].shape[1:])
     plans = [apart.plan(tile or DEFAULT_TILE)]
     likely = Counter(piece.trials[0].method for piece in plans[0].pieces)
     drawn = sum(number for method, number in likely.items() if not (method.needs_model or method is Method.CONSTANT))
     cut = tile is None and size > DEFAULT_TILE
-    if cut and likely[Method.LEARNING] and drawn <= MOST_DRAWN * likely.total():
+    if cut and (likely[Method.LEARNING] or likely[Method.LATTICE]) and drawn <= MOST_DRAWN * likely.total():
         plans = [apart.plan(photograph_tile(learns))]
     large = cut and effort >= Effort.LARGE_TILES
     if large and (2 * drawn >= likely.total() or effort >= Effort.LARGE_PHOTOGRAPHS):
         plans.append(apart.plan(LARGE_TILE, large=True))
     if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
-        together = _Planner(kind.joined_groups, [mapped_array.joined(samples)], [max(bits)], effort, learns)
+        together = _Planner(kind.joined_groups, [mapped_array.joined(samples)], [max(bits)], effort, learns, lattices)
         plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
     return plans
 
@@ -80,10 +91,16 @@ class _Planner:
     """Plans for an image in the given groups of planes."""
 
     def __init__(
-        self, groups: Sequence[Group], samples: Sequence[Samples], bits: Sequence[int], effort: int, learns: bool
+        self,
+        groups: Sequence[Group],
+        samples: Sequence[Samples],
+        bits: Sequence[int],
+        effort: int,
+        learns: bool,
+        lattices: bool,
     ):
         self._groups, self._samples, self._bits, self._effort = groups, samples, bits, effort
-        self._learns = learns
+        self._learns, self._lattices = learns, lattices
         self._repeats = [_repeats(whole) for whole in samples]
         self._probed = cache(lambda number: classify.best_on_probe(samples[number], bits[number]))
 
@@ -95,7 +112,8 @@ class _Planner:
             for number, group in enumerate(self._groups):
                 view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
                 method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
-                look = _Look(large or self._repeats[number], large, method, partial(self._probed, number))
+                lattices = self._lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
+                look = _Look(large or self._repeats[number], large, method, lattices, partial(self._probed, number))
                 trials = _trials(group, view, bits, self._effort, look)
                 pieces.append(Piece(view, bits, tuple(dict.fromkeys(trials))))
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
@@ -112,13 +130,14 @@ def _repeats(samples: Samples) -> bool:
 class _Look:
     """What is known beforehand: that a test is ``needless``, since this is no photograph; if this is a ``large`` tile.
 
-    ``modelled`` is how the model codes a photograph; ``probed`` gives the way, or ways, that are best on a part of the
-    image.
+    ``modelled`` is how the model codes a photograph, which may be on one of the ``lattices``; ``probed`` gives the way,
+    or ways, that are best on a part of the image.
     """
 
     needless: bool
     large: bool
     modelled: Method
+    lattices: bool
     probed: Callable[[], Sequence[Way]]
 
 
@@ -131,7 +150,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     if modelled and not look.needless:
         photograph = classify.is_photograph(samples)
         if photograph or classify.is_smooth(samples):
-            yield from _modelled(effort, look)
+            yield from _modelled(samples, effort, look)
             if effort < Effort.PHOTOGRAPHS:
                 if not photograph and effort >= Effort.OTHER_WAYS:
                     yield Trial(Method.ADAPTIVE, classify.likely_way(samples, bits))
@@ -140,7 +159,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):
-        yield from _modelled(effort, look)
+        yield from _modelled(samples, effort, look)
     if effort >= Effort.OTHER_WAYS:
         yield from _rows(samples, bits)
     if group.planes == 1 and not modelled:
@@ -148,8 +167,15 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     yield Trial(Method.STORED)
 
 
-def _modelled(effort: int, look: _Look) -> Iterator[Trial]:
-    """The model, and at some effort also as it is where it learns."""
+def _modelled(samples: Samples, effort: int, look: _Look) -> Iterator[Trial]:
+    """The model, on a lattice if the colours seem to be on one; at some effort also without, and also as it is where it
+    learns.
+    """
+    rule = likely_rule(samples) if look.lattices else None
+    if rule is not None:
+        yield Trial(Method.LATTICE, OnLattice(rule, look.modelled))
+        if effort < Effort.PHOTOGRAPHS:
+            return
     yield Trial(look.modelled)
     if effort >= Effort.PHOTOGRAPHS:
         yield Trial(Method.MIXTURE)

@@ -18,6 +18,7 @@ from nelloc.exact.context import border_distances, context_sources
 from nelloc.exact.decoders import sheared
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.lattice import numbers
 from nelloc.exact.mixture import FREQUENCY_BITS, RADIX, run
 from nelloc.exact.wavefront import wavefront_order
 
@@ -102,7 +103,8 @@ def encode_learning(
     progress: Advance = lambda _: None,
     measure: bool = False,
 ) -> list[TileCode]:
-    """Code tiles of as many planes each with an engine that learns, side by side: otherwise as ``encode_tile``.
+    """Code tiles of as many planes each with an engine that learns, or on a lattice, side by side: otherwise as
+    ``encode_tile``.
 
     What is learned changes the digits' frequencies from step to step, so that the steps are walked as in decoding.
     """
@@ -119,9 +121,11 @@ def _digits(engine: Engine, image: NDArray) -> NDArray[np.int32]:
     plan = _plan(height, width, engine.horizon)
     values = image.reshape(planes, -1)[:, plan.order].astype(np.int64)
     strides = engine.mixture.strides
-    count = planes * len(strides)
+    known = [value // stride % RADIX for value in values for stride in strides]
+    if engine.lattice is not None:  # before green, whether a pixel is on the lattice
+        known.insert(len(strides), engine.lattice.has[numbers(values)].astype(np.int64))
+    count = len(known)
     digits = np.empty(count * height * width, np.int32)
-    known = (value // stride % RADIX for value in values for stride in strides)
     for place, digit in zip(plan.places(slice(None), count), known, strict=True):
         digits[place] = digit
     return digits

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from nelloc.exact.backends.interface import Evaluator
-from nelloc.exact.context import Normaliser
+from nelloc.exact.context import Normaliser, window
+from nelloc.exact.lattice import Keeper, Lattice, NoKeeper, Rule
 from nelloc.exact.learning import LastLayer, Learner, NoLearner, most_tiles
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
@@ -26,20 +27,32 @@ class Engine:
     mixture: Mixture
     learner: Callable[[int], Learner] = field(default=lambda tiles: NoLearner())
     most_tiles: int | None = None
+    lattice: Lattice | None = None
 
     @classmethod
-    def of(cls, model: ExactModel, evaluator: Evaluator, bits: int = 8, *, learns: bool = False) -> Engine:
+    def of(
+        cls, model: ExactModel, evaluator: Evaluator, bits: int = 8, *, learns: bool = False, rule: Rule | None = None
+    ) -> Engine:
         """The engine of ``model`` on a prepared backend, for samples of ``bits`` bits.
 
         With ``learns`` ``learner`` gives what learns from so many tiles, at most ``most_tiles``; of samples of 8 bits
-        only.
+        only. With a ``rule`` tiles of three planes are coded on its ``lattice``.
         """
         if bits > 8:
             return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
+        lattice = None if rule is None else Lattice.of(rule)
         if learns:
-            return cls(normaliser, evaluator, Mixture(model), partial(LastLayer, model), most_tiles(model))
-        return cls(normaliser, evaluator, Mixture(model))
+            learner = partial(LastLayer, model)
+            return cls(normaliser, evaluator, Mixture(model), learner, most_tiles(model), lattice)
+        return cls(normaliser, evaluator, Mixture(model), lattice=lattice)
+
+    def keeper(self, tiles: int) -> Keeper:
+        """What keeps the lattice of so many tiles, if they are on one."""
+        if self.lattice is None:
+            return NoKeeper()
+        offsets = window(self.horizon)
+        return Keeper(self.lattice, offsets.index((0, -1)), offsets.index((-1, 0)), tiles)
 
     @property
     def first_pixel(self) -> int:

@@ -13,11 +13,13 @@ times quotient stays below 2**53. docs/FORMAT.md states every step in plain inte
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.lattice import LEAST_MASS, LEAST_WEIGHT, REACH, Spot
 from nelloc.exact.learning import Lesson, PlaneTrace
 from nelloc.exact.model import LOGISTIC_BITS, SCALE_FRACTION_BITS, WEIGHT_BITS, ExactModel
 
@@ -87,12 +89,14 @@ class Mixture:
         level: NDArray[np.int16],
         planes: int,
         lesson: Lesson | None = None,
+        spot: Spot | None = None,
     ) -> Coding:
         """Code N pixels: a digit for each of ``strides`` per plane, in the order of the stream.
 
         ``outputs`` (outputs, N) from the network, ``base`` (channels, N) and ``level`` (N,) from the
         normaliser; ``planes`` is at most the model's channels. Returns the values (planes, N) that the digits make.
-        A ``lesson`` gets what can be learned from them.
+        A ``lesson`` gets what can be learned from them. Of tiles on a colour lattice there is a ``spot``, and three
+        planes.
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])
@@ -108,7 +112,14 @@ class Mixture:
         for plane in range(planes):
             _add_linear(mean[plane], coefficients, deviations)
             start = self._start(mean[plane], slope[plane])
-            value = yield from self._code_plane(weight, slope[plane], start)
+            if spot is None or plane == 0:
+                value = yield from self._code_plane(weight, slope[plane], start)
+            elif plane == 1:
+                by = deviations[0] * coefficients[1], coefficients[2]
+                windows = _Windows.of(mean[2], slope[2], *by, base[1])
+                value = yield from self._code_green(weight, slope[1], start, spot, values[0], windows)
+            else:
+                value = yield from self._code_blue(weight, slope[2], start, spot, values)
             values[plane] = value
             if plane + 1 == planes and lesson is None:
                 break
@@ -191,6 +202,63 @@ class Mixture:
             lower += first
         return low
 
+    def _code_green(
+        self, weight: NDArray[np.int32], slope: Plane, start: Plane, spot: Spot, red: NDArray[Any], windows: _Windows
+    ) -> Generator[Frequencies, NDArray, Plane]:
+        """Code whether pixels are on their lattice, and then green; returns the values (N,)."""
+        mass = self._uniform_mass(weight)
+        more = np.zeros_like(mass)
+        for i, own in enumerate(_counting(weight)):
+            part = self._part(slope[i], start[i])
+            mass += part * own
+            green, n = np.nonzero(part * own >= LEAST_MASS)
+            first, size = windows.at(i, green, n)
+            ones = spot.lattice.count(red[n], green, first, size)
+            share = own[n] * (248 * 256 // size) >> 6
+            more[green, n] += part[green, n] * ((share * ones + 16 * own[n] >> 8) - own[n])
+        held = mass + more >> 2
+        frequencies = spot.foresee(held.sum(axis=0).astype(np.float64), mass.sum(axis=0).astype(np.float64))
+        digit = yield frequencies
+        spot.on = digit == 1
+        return (yield from self._code_masses(np.where(spot.on, held, mass - held)))
+
+    def _code_blue(
+        self, weight: NDArray[np.int32], slope: Plane, start: Plane, spot: Spot, known: NDArray[Any]
+    ) -> Generator[Frequencies, NDArray, Plane]:
+        """Code blue, of pixels whose red and green are ``known``; returns the values (N,)."""
+        mass = self._uniform_mass(weight)
+        for i, own in enumerate(_counting(weight)):
+            mass += self._part(slope[i], start[i]) * own
+        mass *= spot.lattice.row(known[0], known[1]) == spot.on
+        return (yield from self._code_masses(mass))
+
+    def _uniform_mass(self, weight: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The uniform part of each value's mass (256, N), in 1/2^28."""
+        total = weight.sum(axis=0, dtype=np.int64) >> UNIFORM_SHIFT
+        return np.tile(total, (LEVELS, 1))
+
+    def _part(self, slope: Plane, start: Plane) -> NDArray[np.int64]:
+        """The mass (256, N) of each value in one component, in 1/2^15."""
+        below = self._logistic_at(np.floor(np.arange(LEVELS + 1.0)[:, None] * slope + start)).astype(np.int64)
+        below[0], below[-1] = 0, self._whole
+        return np.diff(below, axis=0)
+
+    def _code_masses(self, mass: NDArray[np.int64]) -> Generator[Frequencies, NDArray, Plane]:
+        """Code a plane, given the ``mass`` (256, N) of each value; returns the values (N,)."""
+        n = mass.shape[1]
+        columns = np.arange(n)
+        below = np.zeros((LEVELS + 1, n))
+        np.cumsum(mass, axis=0, out=below[1:])
+        low = np.zeros(n, np.int64)
+        cumulative = np.empty((RADIX + 1, n))
+        cumulative[0], cumulative[RADIX] = 0, FREE_FREQUENCY
+        for stride in self.strides:
+            boundary = below[low + np.arange(RADIX + 1)[:, None] * stride, columns] - below[low, columns]
+            self._scale(boundary[1:RADIX], np.maximum(boundary[RADIX], 1), out=cumulative[1:RADIX])
+            digit = yield np.ascontiguousarray((cumulative[1:] - cumulative[:-1]).T)
+            low += digit.astype(np.int64) * stride
+        return low.astype(np.float64)
+
     def _scale(self, inner: Plane, whole: Plane, out: Plane) -> None:
         """Parts (RADIX - 1, N) of ``whole`` (N,), as parts of FREE_FREQUENCY."""
         scaled = inner * FREE_FREQUENCY
@@ -217,6 +285,52 @@ class Mixture:
         mass += 1
         mass *= weight
         return normalise(mass)
+
+
+def _counting(weight: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Weights (K, N) of components, those of little weight 0."""
+    return np.where(weight >= LEAST_WEIGHT, weight, 0).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Where blue is expected given green, in each component and pixel: section 16.
+
+    ``mean`` (K, N) without the planes before, what red adds and what a quarter level of green adds, in 1/16; ``base``
+    (N,) of green; ``half`` and ``size`` (K, N) of the windows.
+    """
+
+    mean: Plane
+    by_red: Plane
+    by_green: NDArray[np.float32]
+    base: NDArray[np.float32]
+    half: Plane
+    size: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        mean: Plane,
+        slope: Plane,
+        by_red: Plane,
+        by_green: NDArray[np.float32],
+        base: NDArray[np.float32],
+    ) -> _Windows:
+        """The windows of components whose ``slope`` is that of blue."""
+        inverse_scale = slope * ((1 << SCALE_FRACTION_BITS) / 64)
+        half = 32 + np.floor(REACH / inverse_scale)
+        size = np.minimum(np.floor(half / 32) + 1, LEVELS).astype(np.int64)
+        return cls(mean, by_red, by_green, base, half, size)
+
+    def at(self, i: int, green: NDArray[np.int64], n: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first blues and the numbers of blues of component ``i``, for values ``green`` of pixels ``n``."""
+        deviation = 4.0 * green - self.base[n]
+        mean = self.mean[i, n] + np.floor(
+            (self.by_red[i, n] + self.by_green[i, n] * deviation) / (1 << COEFFICIENT_SHIFT)
+        )
+        size = self.size[i, n]
+        first = np.floor((mean - self.half[i, n] + 63) / 64).astype(np.int64)
+        return np.clip(first, 0, LEVELS - size), size
 
 
 def _steps(boundary: Plane, slope: Plane, start: Plane) -> Plane:

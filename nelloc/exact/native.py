@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
+from nelloc.exact.lattice import Rule
 from nelloc.exact.model import ExactModel
 
 try:
@@ -106,6 +107,12 @@ def _numbers() -> dict[str, int]:
     return {name: number for number, (name, _) in enumerate(_native.levels())}
 
 
+@cache
+def lattice(rule: Rule) -> Any:
+    """The colour lattice of a rule; read only, so that threads share it."""
+    return _native.lattice(int(rule))
+
+
 def evaluate(model: ExactModel, level: str, inputs: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Evaluate the network alone.
 
@@ -119,10 +126,11 @@ def evaluate(model: ExactModel, level: str, inputs: NDArray[Any]) -> tuple[NDArr
 
 
 class Core:
-    """A model on a CPU level, for tiles of ``bits`` bits; ``learns`` as in section 14."""
+    """A model on a CPU level, for tiles of ``bits`` bits; ``learns`` as in section 14, on the lattice of ``rule``."""
 
-    def __init__(self, model: ExactModel, bits: int, level: str, *, learns: bool):
+    def __init__(self, model: ExactModel, bits: int, level: str, *, learns: bool, rule: Rule | None = None):
         self._model, self._learns = compiled(model, bits, level), learns
+        self._lattice = None if rule is None else lattice(rule)
         self._type = np.dtype(np.uint16 if bits > 8 else np.uint8)
         self._digits = bits // 2
 
@@ -177,7 +185,7 @@ class Core:
     def _walk(
         self, mode: int, planes: int, tiles: list[tuple[Any, ...]], progress: Callable[[int], None], measure=False
     ) -> Any:
-        walk = _native.walk(self._model, mode, planes, self._learns, measure, tiles)
+        walk = _native.walk(self._model, mode, planes, self._learns, measure, self._lattice, tiles)
         while done := _native.run(walk, _PIXELS_AT_ONCE):
             progress(done)
         return walk

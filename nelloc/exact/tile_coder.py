@@ -18,6 +18,7 @@ from nelloc.exact.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.encode_tile import TileCode, encode_learning, encode_tile
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.lattice import Rule
 from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.model import ExactModel
 from nelloc.exact.native import Core
@@ -47,6 +48,7 @@ def tile_coder(
     bits: int = 8,
     *,
     learns: bool = False,
+    rule: Rule | None = None,
     backend: str | None = None,
     decoder: str | None = None,
 ) -> TileCoder:
@@ -56,6 +58,8 @@ def tile_coder(
     ----------
     learns : bool
         Whether the last layer learns from each tile (docs/FORMAT.md, section 14).
+    rule : Rule, optional
+        The colour lattice that tiles are on (section 16): those of three planes of 8 bits.
     backend : str, optional
         What computes; by default the fastest that works here.
     decoder : str, optional
@@ -70,10 +74,10 @@ def tile_coder(
         wide_samples.check(model)
     name = backends.chosen(model, backend)
     if backends.is_native(name) and decoder is None:
-        return _CoreCoder(Core(model, bits, backends.level_of(model, name), learns=learns), bits)
+        return _CoreCoder(Core(model, bits, backends.level_of(model, name), learns=learns, rule=rule), bits)
     evaluator = backends.prepare(model, name)
-    engine = Engine.of(model, evaluator, bits, learns=learns)
-    return _SteppedCoder(engine, learns, decoder or DEFAULT_DECODER)
+    engine = Engine.of(model, evaluator, bits, learns=learns, rule=rule)
+    return _SteppedCoder(engine, learns or rule is not None, decoder or DEFAULT_DECODER)
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,13 @@ class _SteppedCoder:
     """The walks in Python."""
 
     engine: Engine
-    learns: bool
+    changes: bool  # what it expects, as it codes a tile
     decoder: str
 
     def encode(self, images: Sequence[NDArray[Any]], progress: Advance, *, measure: bool = False) -> list[TileCode]:
         images = [np.ascontiguousarray(image) for image in images]
         seeds = [pixel_checksum(image) for image in images]
-        if not self.learns:
+        if not self.changes:
             pairs = zip(images, seeds, strict=True)
             return [encode_tile(self.engine, image, seed, progress=progress, measure=measure) for image, seed in pairs]
         found: list[TileCode] = []

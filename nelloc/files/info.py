@@ -11,10 +11,12 @@ from nelloc import storage
 from nelloc.codec import container
 from nelloc.codec.decode import locate_model
 from nelloc.codec.description import read_description
-from nelloc.codec.format import SectionType
+from nelloc.codec.format import Method, SectionType
+from nelloc.codec.lattice import OnLattice
 from nelloc.codec.tiling import tile_count
 from nelloc.errors import NellocError
 from nelloc.image.limits import MAX_PIXELS
+from nelloc.varint import MalformedError
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,17 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, fol
         model_bytes=0 if section is None else len(section.data),
         bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
         bits=min(description.depths[0].bits, file.kind.groups[0].bits),
-        methods=dict(Counter(record.method.name.lower() for record in file.records)),
+        methods=dict(Counter(_method_of(record) for record in file.records)),
         metadata=items,
         metadata_bytes=0 if packed is None else len(packed),
     )
+
+
+def _method_of(record: container.TileRecord) -> str:
+    """The method of a record, in words; on a lattice with the rule, and how the model codes it."""
+    if record.method is not Method.LATTICE:
+        return record.method.name.lower()
+    with contextlib.suppress(MalformedError):
+        way = OnLattice.of(record.data)
+        return f"lattice ({way.rule.name.lower()}, {way.below.name.lower()})"
+    return "lattice (unknown)"

@@ -29,16 +29,7 @@ from nelloc.plugins.chunks import Layout, decode_chunk, encode_array, image_shap
 class NellocCodec(ArrayBytesCodec):
     """Serializer of chunks of Zarr format 3, each as one image, alone or inside shards.
 
-    A chunk is (height, width) or (height, width, 3 or 4), with any axes of length 1 before, of uint8 or uint16.
-
-    Parameters
-    ----------
-    model : str, optional
-        Name or file of the model.
-    tile : int, optional
-        Largest side of a tile, in pixels.
-    verify : bool
-        Decode each chunk and compare it before it is stored.
+    Chunks and parameters are those of ``nelloc.plugins.numcodecs.Nelloc``.
     """
 
     model: str | None = None

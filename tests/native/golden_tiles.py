@@ -22,6 +22,7 @@ from PIL import Image
 import nelloc
 from nelloc.codec import decode as decoding
 from nelloc.exact.coder import pixel_checksum
+from nelloc.exact.lattice import Rule
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.exact.tile_coder import tile_coder
 
@@ -38,6 +39,7 @@ class Tile:
     model: ExactModel
     bits: int
     learns: bool
+    rule: Rule | None  # of its colour lattice
     samples: NDArray[Any]
     data: bytes
 
@@ -48,16 +50,18 @@ class _Recorder:
     def __init__(self, tiles: list[Tile]):
         self._tiles = tiles
 
-    def __call__(self, model: ExactModel, bits: int = 8, *, learns: bool = False, **_) -> _Recorder:
-        self._model, self._bits, self._learns = model, bits, learns
+    def __call__(
+        self, model: ExactModel, bits: int = 8, *, learns: bool = False, rule: Rule | None = None, **_
+    ) -> _Recorder:
+        self._model, self._bits, self._learns, self._rule = model, bits, learns, rule
         return self
 
     def decode(self, tiles, progress):
-        coder = tile_coder(self._model, self._bits, learns=self._learns, backend="numpy")
+        coder = tile_coder(self._model, self._bits, learns=self._learns, rule=self._rule, backend="numpy")
         decoded = coder.decode(tiles, progress)
         for (_, data), samples in zip(tiles, decoded, strict=True):
             assert samples is not None, "a golden file is damaged"
-            self._tiles.append(Tile(self._model, self._bits, self._learns, samples, data))
+            self._tiles.append(Tile(self._model, self._bits, self._learns, self._rule, samples, data))
         return decoded
 
 
@@ -86,13 +90,19 @@ def photograph_tiles() -> list[Tile]:
     """Parts of a photograph that fill more than one block of lanes, coded by NumPy with shipped models."""
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB")).transpose(2, 0, 1)
     found = []
-    for name, learns, height, width in (("default", True, 23, 87), ("high", True, 18, 73), ("fast", False, 20, 80)):
+    for name, learns, rule, height, width in (
+        ("default", True, None, 23, 87),
+        ("high", True, None, 18, 73),
+        ("fast", False, None, 20, 80),
+        ("default", True, Rule.JFIF, 19, 83),
+        ("fast", False, Rule.PHOTO_CD, 17, 70),
+    ):
         path = SHIPPED / f"{name}.nlm"
         model = load_model(path.read_bytes(), str(path))
         samples = np.ascontiguousarray(pixels[:, 10 : 10 + height, 20 : 20 + width])
-        coder = tile_coder(model, learns=learns, backend="numpy")
+        coder = tile_coder(model, learns=learns, rule=rule, backend="numpy")
         code = coder.encode([samples], lambda _: None)[0]
-        found.append(Tile(model, 8, learns, samples, code.data))
+        found.append(Tile(model, 8, learns, rule, samples, code.data))
     return found
 
 
@@ -111,7 +121,7 @@ def write(tiles: list[Tile], path: Path) -> None:
     parts.append(_integers([len(tiles)]))
     numbers = {key: number for number, key in enumerate(models)}
     for tile in tiles:
-        about = [numbers[id(tile.model), tile.bits], tile.learns, *tile.samples.shape]
+        about = [numbers[id(tile.model), tile.bits], tile.learns, tile.rule or 0, *tile.samples.shape]
         parts.append(_integers(about) + struct.pack("<II", pixel_checksum(tile.samples), len(tile.data)) + tile.data)
     path.write_bytes(b"".join(parts))
 

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legal_models import legal_models, tile_of
-from materials import small_model_bytes
+from materials import on_lattice, small_model_bytes
 
 from nelloc.exact import backends, model_store
 from nelloc.exact.coder import pixel_checksum
 from nelloc.exact.context import INPUT_CLIP
+from nelloc.exact.lattice import Rule
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import load_model
-from nelloc.exact.native import Core, _native, compiled, evaluate, levels
+from nelloc.exact.native import Core, _native, compiled, evaluate, lattice, levels
 from nelloc.exact.sample import random_numbers
 from nelloc.exact.tile_coder import tile_coder
 
@@ -30,21 +31,29 @@ def no_progress(pixels):
 
 @st.composite
 def cases(draw, bits):
-    """A model, whether it learns, and some tiles for it."""
+    """A model, whether it learns, the lattice of its tiles if they are on one, and some tiles for it."""
     model = draw(legal_models(deep=bits > 8))
     learns = bits == 8 and can_learn(model) and draw(st.booleans())
     planes = draw(st.sampled_from(sorted({1, model.channels})))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     shapes = draw(st.lists(st.tuples(st.sampled_from(SIDES), st.sampled_from(SIDES)), min_size=1, max_size=4))
-    return model, learns, [tile_of(random, (planes, *shape), bits) for shape in shapes]
+    rule = draw(st.sampled_from([None, *Rule])) if bits == 8 and planes == 3 else None
+    tiles = [tile_of(random, (planes, *shape), bits) for shape in shapes]
+    if rule is not None:  # some pixels stay where they are
+        tiles = [
+            np.where(random.random(t.shape[1:]) < 0.2, t, on_lattice(t.transpose(1, 2, 0), rule).transpose(2, 0, 1))
+            for t in tiles
+        ]
+    return model, learns, rule, tiles
 
 
-def assert_both_agree(model, bits, learns, tiles):
+def assert_both_agree(model, bits, learns, tiles, rule=None):
     """All tiles in one call, and the first alone, on every level: NumPy's streams, which give the samples back."""
-    expected = tile_coder(model, bits, learns=learns, backend="numpy").encode(tiles, no_progress, measure=True)
+    coder = tile_coder(model, bits, learns=learns, rule=rule, backend="numpy")
+    expected = coder.encode(tiles, no_progress, measure=True)
     seeds = [pixel_checksum(tile) for tile in tiles]
     for level in levels():
-        core = Core(model, bits, level, learns=learns)
+        core = Core(model, bits, level, learns=learns, rule=rule)
         found = core.encode(tiles, seeds, no_progress, measure=True)
         assert [data for data, _ in found] == [code.data for code in expected], level
         assert np.allclose([asked for _, asked in found], [code.model_bits for code in expected]), level
@@ -58,15 +67,15 @@ def assert_both_agree(model, bits, learns, tiles):
 @settings(max_examples=60)
 @given(cases(8))
 def test_the_core_writes_the_bytes_of_numpy_and_reads_them(case):
-    model, learns, tiles = case
-    assert_both_agree(model, 8, learns, tiles)
+    model, learns, rule, tiles = case
+    assert_both_agree(model, 8, learns, tiles, rule)
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
 @settings(max_examples=12)
 @given(data=st.data())
 def test_the_core_writes_the_bytes_of_numpy_for_deep_samples(bits, data):
-    model, learns, tiles = data.draw(cases(bits))
+    model, learns, _, tiles = data.draw(cases(bits))
     assert_both_agree(model, bits, learns, tiles)
 
 
@@ -107,14 +116,15 @@ def test_every_level_evaluates_networks_in_integers(model, pixels, seed):
 @settings(max_examples=25)
 @given(
     legal_models(joint=True),
+    st.sampled_from([None, Rule.WEBP]),
     st.lists(st.tuples(*[st.sampled_from(SIDES[:4])] * 2, st.binary(max_size=60)), min_size=1, max_size=3),
 )
-def test_any_bytes_are_refused_alike(learns, model, streams):
-    learns = learns and can_learn(model)
+def test_any_bytes_are_refused_alike(learns, model, rule, streams):
+    learns, rule = learns and can_learn(model), rule if model.channels == 3 else None
     work = [((model.channels, height, width), data.rstrip(b"\0")) for height, width, data in streams]
-    expected = tile_coder(model, learns=learns, backend="numpy").decode(work, no_progress)
+    expected = tile_coder(model, learns=learns, rule=rule, backend="numpy").decode(work, no_progress)
     for level in levels():
-        found = Core(model, 8, level, learns=learns).decode(work, pixel_checksum, no_progress)
+        found = Core(model, 8, level, learns=learns, rule=rule).decode(work, pixel_checksum, no_progress)
         for own, other in zip(found, expected, strict=True):
             assert (own is None) == (other is None), level
             assert own is None or np.array_equal(own, other), level
@@ -191,8 +201,8 @@ def test_the_binding_refuses_what_would_be_read_beyond_its_end():
     model = compiled(load_model(small_model_bytes()), 8, "plain")
     samples, decode, encode, draw = np.zeros((3, 4, 5), np.uint8), 0, 1, 2
 
-    def walk(mode=encode, planes=3, learns=0, height=4, width=5, samples=samples, source=None):
-        return _native.walk(model, mode, planes, learns, 0, [(height, width, samples, source, 0)])
+    def walk(mode=encode, planes=3, learns=0, lattice=None, height=4, width=5, samples=samples, source=None):
+        return _native.walk(model, mode, planes, learns, 0, lattice, [(height, width, samples, source, 0)])
 
     assert walk() is not None
     numbers = np.zeros(239, np.uint32)  # one too few
@@ -208,6 +218,9 @@ def test_the_binding_refuses_what_would_be_read_beyond_its_end():
         {"samples": samples.astype(np.uint16)},
         {"samples": samples[:, ::2], "height": 2},
         {"mode": draw, "source": numbers},
+        {"lattice": model},
+        {"lattice": lattice(Rule.JFIF), "planes": 1, "samples": samples[0].copy()},
+        {"lattice": lattice(Rule.JFIF), "mode": draw, "source": np.zeros(240, np.uint32)},
     ):
         with pytest.raises((ValueError, BufferError)):
             walk(**options)

@@ -9,9 +9,9 @@
 #include <immintrin.h>
 
 #include NLC_EMULATED_TILES
-NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,popcnt")
 #else
-NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8")
+NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8,popcnt")
 #endif
 #include "x86.h"
 #include "avx512_products.h"
@@ -22,6 +22,8 @@ NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_OWN_PACK_GRADIENTS
+#define NLC_AVX512_PART
+#define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx512_kernels.h"
 

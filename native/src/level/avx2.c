@@ -2,7 +2,7 @@
 #include "target.h"
 
 #if NLC_HAS_AVX2
-NLC_TARGET_BEGIN("avx2")
+NLC_TARGET_BEGIN("avx2,popcnt")
 #include "avx2_vectors.h"
 
 static inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {
@@ -16,6 +16,7 @@ NLC_DEFINE_PRODUCT(product16, int16_t, int16_t, 2, __m256i, load_weights, __m256
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_ADD_PRODUCTS add_products
+#define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx2_kernels.h"
 

@@ -6,11 +6,11 @@
 
 #if NLC_HAS_AVX_VNNI
 #ifdef NLC_VNNI_OF_AVX512
-NLC_TARGET_BEGIN("avx2,avx512f,avx512vl,avx512vnni")
+NLC_TARGET_BEGIN("avx2,avx512f,avx512vl,avx512vnni,popcnt")
 #define ADD_PAIRS _mm256_dpwssd_epi32
 #define ADD_FOURS _mm256_dpbusd_epi32
 #else
-NLC_TARGET_BEGIN("avx2,avxvnni")
+NLC_TARGET_BEGIN("avx2,avxvnni,popcnt")
 #define ADD_PAIRS _mm256_dpwssd_avx_epi32
 #define ADD_FOURS _mm256_dpbusd_avx_epi32
 #endif
@@ -24,6 +24,7 @@ NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m256i, load_weights, __m256i,
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_ADD_PRODUCTS ADD_PAIRS
+#define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx2_kernels.h"
 

@@ -37,6 +37,7 @@ static void product8(const uint8_t *a, size_t a_stride, size_t rows, const int8_
 #define NLC_NARROW 1
 #define NLC_WIDE_GROUP 1
 #define NLC_LOOKUP lookup
+#define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 
 #include "shared_table.h"

@@ -9,6 +9,7 @@
 #define NLC_NARROW 0
 #define NLC_WIDE_GROUP 1
 #define NLC_LOOKUP lookup
+#define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 
 #include "shared_table.h"

@@ -5,6 +5,7 @@
 #define NLC_NARROW 0
 #define NLC_WIDE_GROUP NLC_ROW
 #define NLC_LOOKUP lookup
+#define NLC_POPCOUNT 0
 #include "pixel_kernels.h"
 
 #include "shared_table.h"

@@ -1,4 +1,6 @@
 /* The table of a level's kernels; included after pixel_kernels.h and the level's products. */
+#include "lattice_kernels.h"
+
 #if NLC_NARROW
 #define NLC_PRODUCT8 product8
 #define NLC_PACK_GRADIENTS pack_gradients
@@ -12,5 +14,6 @@
         .transpose8 = transpose8, .activate = activate, .finish = finish, .turn = turn, .reduce = reduce, \
         .pack_gradients = NLC_PACK_GRADIENTS, .pack_wide = pack_wide, .widen = widen, .normalise = normalise, \
         .start_block = start_block, .start_plane = start_plane, .digit = digit, .end_plane = end_plane, \
-        .gradients = gradients, .correct = correct, .follow = follow, .use = use \
+        .gradients = gradients, .correct = correct, .follow = follow, .use = use, .weigh_green = weigh_green, \
+        .weigh_blue = weigh_blue, .choose_green = choose_green \
     }

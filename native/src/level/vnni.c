@@ -2,7 +2,7 @@
 #include "target.h"
 
 #if NLC_HAS_VNNI
-NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,popcnt")
 #include "x86.h"
 #include "avx512_products.h"
 
@@ -13,6 +13,8 @@ NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m512i, load_weights, __m512i,
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_OWN_PACK_GRADIENTS
+#define NLC_AVX512_PART
+#define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx512_kernels.h"
 

@@ -35,7 +35,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
     origins = np.cumsum([0] + [plan.cells for plan in plans])
     store = np.full((engine.channels, origins[-1]), 4 * engine.first_pixel, np.float32)
     decoders = [tile.digits for tile in tiles]
-    learner = engine.learner(len(tiles))
+    learner, keeper = engine.learner(len(tiles)), engine.keeper(len(tiles))
     offsets = [np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans]
     steps = max(step_count(tile.height, tile.width, horizon) for tile in tiles)
     for step in range(steps):
@@ -59,12 +59,14 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
         if not n:
             continue
         context = store[:, np.concatenate(reads, axis=1)].transpose(1, 0, 2)
+        spot = keeper.begin(context, slices)
         normalised = engine.normaliser(context, np.concatenate(distances, axis=1))
         outputs, hidden = engine.evaluate(normalised.inputs), engine.evaluate.hidden
         lesson = learner.correct(outputs, hidden, normalised.level, slices)
-        coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson)
+        coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson, spot)
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))  # noqa: B023
         learner.learn(lesson, slices)
+        keeper.learn([spot], slices)
         quarters = np.broadcast_to(values, (engine.channels, n)) * np.float32(4)
         store[:, np.concatenate(cells)] = quarters
         store[:, np.concatenate(targets)] = quarters[:, np.concatenate(sources)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nelloc.exact.context import border_distances, window
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.lattice import Spot
 from nelloc.exact.learning import Learner, Lesson, joined
 from nelloc.exact.mixture import Coding
 from nelloc.exact.wavefront import step_count, step_rows
@@ -28,22 +29,27 @@ def _decode_tile(engine: Engine, tile: EncodedTile, progress: Advance) -> NDArra
     horizon = engine.horizon
     offsets = window(horizon)
     image = np.zeros((engine.channels, tile.height, tile.width), engine.mixture.sample_type)
-    learner = engine.learner(1)
+    learner, keeper = engine.learner(1), engine.keeper(1)
     for step in range(step_count(tile.height, tile.width, horizon)):
         first, last = step_rows(step, tile.height, tile.width, horizon)
         pixels = [(row, step - row * (horizon + 1)) for row in range(first, last)]
-        codings, lessons = [], []
+        codings, lessons, spots = [], [], []
         for row, column in pixels:
             context = np.stack([_neighbour(image, row, column, di, dj, engine.first_pixel) for di, dj in offsets])
             distances = border_distances(np.array([row]), np.array([column]), tile.width, horizon)
-            coding, lesson = _code_pixel(engine, learner, context, distances, tile.planes)
+            spot = keeper.begin(context[:, :, None] * np.float32(4), [(0, slice(0, 1))])
+            coding, lesson = _code_pixel(engine, learner, context, distances, tile.planes, spot)
             codings.append(coding)
             lessons.append(lesson)
-        for (row, column), value in zip(pixels, _decode_step(tile, codings, len(engine.mixture.strides)), strict=True):
+            spots.append(spot)
+        digits = tile.planes * len(engine.mixture.strides) + (engine.lattice is not None)
+        for (row, column), value in zip(pixels, _decode_step(tile, codings, digits), strict=True):
             image[:, row, column] = value
         learned = [lesson for lesson in lessons if lesson is not None]
         if learned:
             learner.learn(joined(learned), [(0, slice(0, len(learned)))])
+        if pixels:
+            keeper.learn(spots, [(0, slice(0, len(spots)))])
         progress(len(pixels))
     return image[: tile.planes]
 
@@ -60,22 +66,27 @@ def _neighbour(image: NDArray, row: int, column: int, di: int, dj: int, first_pi
 
 
 def _code_pixel(
-    engine: Engine, learner: Learner, context: NDArray, distances: NDArray[np.float32], planes: int
+    engine: Engine,
+    learner: Learner,
+    context: NDArray,
+    distances: NDArray[np.float32],
+    planes: int,
+    spot: Spot | None,
 ) -> tuple[Coding, Lesson | None]:
     """The coding of one pixel, from its ``context`` (window, channels) and ``distances`` (3, 1) to the borders."""
     normalised = engine.normaliser(context[:, :, None] * np.float32(4), distances)
     outputs, hidden = engine.evaluate(normalised.inputs).copy(), engine.evaluate.hidden
     lesson = learner.correct(outputs, hidden, normalised.level, [(0, slice(0, 1))])
-    return engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson), lesson
+    return engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson, spot), lesson
 
 
 def _decode_step(tile: EncodedTile, codings: list[Coding], digits: int) -> list[NDArray]:
-    """The values (planes,) of a step's pixels, of so many ``digits`` per sample.
+    """The values (planes,) of a step's pixels, of so many ``digits`` each.
 
     The stream has the first digits of all, then the second, ..."""
     frequencies = [next(coding) for coding in codings]
     values: list[NDArray] = []
-    for _ in range(tile.planes * digits):
+    for _ in range(digits):
         for index, coding in enumerate(codings):
             digit = tile.digits.decode(frequencies[index])
             try:

@@ -64,7 +64,7 @@ class _LockStep:
     def __init__(self, engine: Engine, tiles: Sequence[EncodedTile]):
         self.engine, self.tiles = engine, tiles
         self.planes = tiles[0].planes
-        self.learner = engine.learner(len(tiles))
+        self.learner, self.keeper = engine.learner(len(tiles)), engine.keeper(len(tiles))
         h = self.h = engine.horizon
         self.shear = h + 1
         self.reach = h * self.shear + h  # columns behind a step that its contexts and padding use
@@ -104,14 +104,16 @@ class _LockStep:
         n = bottom - top
         inputs = self._contexts(column, top, bottom)
         distances = self._distances(step, top, bottom) if self.engine.normaliser.borders else None
+        slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
+        spot = self.keeper.begin(self._window_of(inputs), slices)
         normalised = self.engine.normaliser(self._window_of(inputs), distances, out=inputs)
         outputs, hidden = self.engine.evaluate(inputs), self.engine.evaluate.hidden
         decoders = [tile.digits for tile in self.tiles]
-        slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
         lesson = self.learner.correct(outputs, hidden, normalised.level, slices)
-        coding = self.engine.mixture.code(outputs, normalised.base, normalised.level, self.planes, lesson)
+        coding = self.engine.mixture.code(outputs, normalised.base, normalised.level, self.planes, lesson, spot)
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))
         self.learner.learn(lesson, slices)
+        self.keeper.learn([spot], slices)
 
         values = values.reshape(self.planes, len(self.tiles), n)
         if len(set(rows)) == 1 and len(self.distinct_widths) == 1:

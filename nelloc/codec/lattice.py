@@ -1,0 +1,106 @@
+"""Tiles on a colour lattice, as files hold them: by which rule, and how the model codes them.
+
+docs/FORMAT.md, section 16. This is also where the encoder finds out whether a tile is on one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec.format import Method
+from nelloc.exact.lattice import CHANNELS, LEVELS, Rule, conversion
+from nelloc.image.pixels import Samples
+from nelloc.varint import MalformedError
+
+# Of the first byte of a record, so many low bits are the rule; the others say how the model codes.
+_RULE_BITS = 5
+_BELOW = (Method.MIXTURE, Method.LEARNING)
+# What is looked at of a tile: so many pixels, evenly spread, and of their different colours so many.
+_SAMPLED, _LEAST_COLOURS, _MOST_COLOURS = 4096, 24, 256
+# Colours so near to them tell what share is on a lattice by chance, which is more where they are nearly gray.
+_NEAR = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+# Colours nearer to 0 or 255 say little: what was out of range became them.
+_EDGE = 3
+_STEPS = np.array(list(itertools.product((-1, 0, 1), repeat=CHANNELS))).T
+# A rule is worth its time if it foretells the colours so much better than chance, in bits a pixel.
+LEAST_GAIN = 0.5
+
+
+@dataclass(frozen=True)
+class OnLattice:
+    """A way to code a tile: on the lattice of ``rule``, ``below`` it as with a method of the model alone."""
+
+    rule: Rule
+    below: Method
+
+    @property
+    def byte(self) -> bytes:
+        """The first byte of a record."""
+        return bytes([self.rule + (_BELOW.index(self.below) << _RULE_BITS)])
+
+    @classmethod
+    def of(cls, data: bytes) -> OnLattice:
+        """What a record says. Raises MalformedError if it is not known."""
+        try:
+            below, rule = divmod(data[0], 1 << _RULE_BITS)
+            return cls(Rule(rule), _BELOW[below])
+        except (IndexError, ValueError):
+            raise MalformedError("lattice") from None
+
+
+def likely_rule(samples: Samples) -> Rule | None:
+    """The rule on whose lattice samples (3, H, W) of 8 bits seem to be, if any is worth its time."""
+    colours = _different(samples)
+    if colours.shape[1] < _LEAST_COLOURS:
+        return None
+    shares = {rule: share_on(rule, colours) for rule in Rule}
+    best = max(Rule, key=lambda rule: shares[rule])
+    chance = sum(share_on(best, colours + np.array(near)[:, None]) for near in _NEAR) / len(_NEAR)
+    return best if _gain(shares[best], chance) >= LEAST_GAIN else None
+
+
+def _different(samples: Samples) -> NDArray[np.int64]:
+    """Some of the colours (3, N) of samples, without those that say little: gray ones, and those at an edge."""
+    pixels = samples.shape[1] * samples.shape[2]
+    apart = math.isqrt(max(1, pixels // _SAMPLED))
+    seen = samples[:, ::apart, ::apart].reshape(CHANNELS, -1).astype(np.int64)
+    inside = ((seen >= _EDGE) & (seen < LEVELS - _EDGE)).all(axis=0)
+    gray = (seen[0] == seen[1]) & (seen[1] == seen[2])
+    seen = seen[:, inside & ~gray]
+    numbers = np.unique(seen[0] << 16 | seen[1] << 8 | seen[2])
+    numbers = numbers[:: -(-len(numbers) // _MOST_COLOURS)] if len(numbers) else numbers
+    return np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255])
+
+
+@cache
+def _inverse(rule: Rule) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The matrix, and the colour of no luma and chroma, that find about where a colour came from."""
+    convert = conversion(rule)
+    terms: NDArray[np.float64] = convert.terms / convert.divisor
+    matrix = np.linalg.inv((terms[:, :, 255] - terms[:, :, 0]) / 255).astype(np.float64)
+    return matrix, terms[:, :, 0].sum(axis=1)
+
+
+def share_on(rule: Rule, colours: NDArray[np.int64]) -> float:
+    """The share of colours (3, N), none at an edge, that are on the lattice of a rule, without its table."""
+    matrix, origin = _inverse(rule)
+    near = np.rint(matrix @ (colours + 0.5 - origin[:, None])).astype(np.int64)
+    tried = np.clip(near[:, None] + _STEPS[:, :, None], 0, LEVELS - 1)
+    found = (conversion(rule).of(*tried) == colours[:, None]).all(axis=0).any(axis=0)
+    return float(found.mean())
+
+
+def _gain(share: float, chance: float) -> float:
+    """Bits a pixel that a lattice foretells, if this share of colours is on it, and of others the share ``chance``."""
+    if share <= chance:
+        return 0.0
+    least = 1 / _MOST_COLOURS
+    chance = min(max(chance, least), 1 - least)
+    off = (1 - share) * math.log2((1 - share) / (1 - chance)) if share < 1 else 0.0
+    return share * math.log2(share / chance) + off
