@@ -52,6 +52,7 @@ class Method(enum.IntEnum):
     STORED = 4
     ROWS = 5
     LEARNING = 6
+    COEFFICIENTS = 7
 
     @property
     def needs_model(self) -> bool:
@@ -78,3 +79,4 @@ class SectionType(enum.IntEnum):
     SAMPLES = 0x83
     PALETTE = 0x84
     TRANSPARENT_COLOUR = 0x85
+    JPEG = 0x86
