@@ -5,9 +5,11 @@ python scripts/make_golden.py
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,6 +23,7 @@ from nelloc.codec.encode import encode_pixels
 from nelloc.codec.format import NO_MODEL, Method
 from nelloc.codec.lzma_rows import Filter, Predictor
 from nelloc.codec.options import EncodeOptions
+from nelloc.codec.past.jpeg_file import pack_file
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
 from nelloc.exact.lattice import Rule
@@ -95,6 +98,10 @@ def main() -> None:
         file = Container(pixels.kind, pixels.width, pixels.height, 64, NO_MODEL, records, joined=joined)
         _keep(GOLDEN / f"{name}.nlc", pack(file))
     # One file of each shipped model, small enough for the independent decoder.
+    for name, made in _jpeg_files(photograph).items():
+        jpeg = GOLDEN / "jpeg" / f"{name}.jpg"
+        _keep(jpeg, made)
+        _keep(jpeg.with_suffix(".nlc"), pack(pack_file(jpeg.read_bytes(), name, EncodeOptions())))
     for name in model_store.shipped():
         image = photograph[20:27, 30:42]
         if model_store.find(name).channels == 1:
@@ -131,6 +138,24 @@ def main() -> None:
     ):
         _keep_png(GOLDEN / f"{name}.png", image)
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, lattice=False))
+
+
+def _jpeg_files(photograph: np.ndarray) -> dict[str, bytes]:
+    """JPEG files of several codings, one of which is not held as coefficients."""
+    image = Image.fromarray(photograph)
+    files = {
+        "baseline-420": _jpeg(image, quality=80, subsampling=2),
+        "restart-444": _jpeg(image, quality=93, subsampling=0, restart_marker_blocks=3),
+        "progressive-422": _jpeg(image, quality=65, subsampling=1, progressive=True) + b"after the end",
+        "progressive-gray": _jpeg(image.convert("L"), quality=90, progressive=True),
+    }
+    return files | {"cut-off": files["baseline-420"][:-40]}
+
+
+def _jpeg(image: Image.Image, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
 
 
 def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:
@@ -229,6 +254,7 @@ def _coded(pixels: Pixels, chosen: list[Way | None]) -> Container:
 
 def _keep(path: Path, data: bytes) -> None:
     if not path.exists():
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
         print(f"{path.relative_to(ROOT)}: {len(data)} bytes")
 

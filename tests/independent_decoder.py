@@ -20,6 +20,8 @@ from itertools import pairwise
 from zlib import crc32
 
 from independent_adaptive import decode_adaptive
+from independent_jpeg import decode_jpeg
+from independent_jpeg import varint as varint_of
 
 SIGNATURE = b"\x8eNL\n"
 TILED, SECTIONS, SHORT = 1, 2, 4
@@ -34,9 +36,9 @@ PALETTE, BILEVEL = 4, 5
 # Kinds whose colour and alpha are one group, and what they are otherwise.
 JOINED = {10: 2, 11: 3}
 GROUPS |= {10: [(2, 8)], 11: [(4, 8)]}
-MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS, LEARNING = range(7)
+MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS, LEARNING, COEFFICIENTS = range(8)
 LATTICE = 8
-METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT = 1, 0x83, 0x84, 0x85
+METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG = 1, 0x83, 0x84, 0x85, 0x86
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
 ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
@@ -49,7 +51,10 @@ TOTAL = 1 << 24  # the sum of a digit's frequencies
 
 @dataclass
 class Image:
-    """An image: its kind, the samples of each plane in raster order, and what its sections say."""
+    """An image: its kind, the samples of each plane in raster order, and what its sections say.
+
+    Of a JPEG file there are no planes, and the section is the file itself.
+    """
 
     kind: int
     width: int
@@ -61,6 +66,9 @@ class Image:
 def decode(data: bytes, models: list[bytes]) -> Image:
     """The image of a file. ``models`` are the model files to choose from."""
     kind, model_id, width, height, tiles, sections = read_file(data)
+    if JPEG in sections:
+        streams = [content for _, records in tiles for _, content in records]
+        return Image(kind, width, height, [], {JPEG: decode_jpeg(sections[JPEG], streams, width, height)})
     groups = GROUPS[kind]
     forms = sample_forms(kind, sections.get(SAMPLES))
     require((kind == PALETTE) == (PALETTE_SECTION in sections), "a palette where there is none, or none")
@@ -279,6 +287,7 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
         return kind, model_id, *read_tiled_layout(file, len(GROUPS[kind]), bool(flags & SECTIONS))
     method, kind = method_and_kind(kind)
     require(kind in GROUPS, f"unknown kind {kind}")
+    require(method != COEFFICIENTS, "a record that does not fit")
     width, height, crc = file.number(1) + 1, file.number(1) + 1, file.number(2)
     require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
     methods, lengths = [method], []
@@ -308,7 +317,7 @@ def method_and_kind(byte: int) -> tuple[int, int]:
 
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in (*range(7), LATTICE), f"unknown method {method}")
+    require(method in range(9), f"unknown method {method}")
     require(method in (DEFLATE, ROWS) or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 
@@ -320,7 +329,7 @@ def read_tiled_layout(file: Cursor, groups: int, has_sections: bool) -> tuple[in
     file.check(0, 2, "the CRC-16")
     require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
     require(16 <= size <= 4096, f"bad tile size {size}")
-    known = (METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT)
+    known = (METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG)
     sections: Sections = {}
     for section_type, length in announced:
         require(section_type < 128 or section_type in known, f"section {section_type}")
@@ -331,6 +340,9 @@ def read_tiled_layout(file: Cursor, groups: int, has_sections: bool) -> tuple[in
             sections[section_type] = content
     require(not {WHOLE_MODEL, MODEL_DIFFERENCES} <= set(sections), "more than one model")
     places = [(*rows, *columns) for rows in parts(height, size) for columns in parts(width, size)]
+    if JPEG in sections:  # its records are parts of one image
+        require(len(sections) == 1, "a JPEG file and more")
+        places, groups = [(0, height, 0, width)], varint_of(sections[JPEG], 0)[0]
     start = file.at
     index = [[(file.number(1), file.varint()) for _ in range(groups)] for _ in places]
     file.check(start, 4, "the tile index's CRC-32")
@@ -338,6 +350,7 @@ def read_tiled_layout(file: Cursor, groups: int, has_sections: bool) -> tuple[in
     for place, entries in zip(places, index, strict=True):
         records = []
         for method, length in entries:
+            require((method == COEFFICIENTS) == (JPEG in sections), "a record that does not fit")
             start = file.at
             records.append(record(method, file.take(length)))
             file.check(start, 4, "a tile's CRC-32")

@@ -19,24 +19,6 @@ static PyObject *new_tables(PyObject *self, PyObject *arguments) {
     return capsule;
 }
 
-/* A function that is called now and then while the lock is free, and stops the work by an exception. */
-typedef struct {
-    PyObject *function; /* or None */
-    PyThreadState *state;
-} watcher;
-
-static int ask(void *context) {
-    watcher *watch = context;
-    if (watch->function == Py_None)
-        return 0;
-    PyEval_RestoreThread(watch->state);
-    PyObject *answer = PyObject_CallNoArgs(watch->function);
-    const int stopped = answer == NULL;
-    Py_XDECREF(answer);
-    watch->state = PyEval_SaveThread();
-    return stopped;
-}
-
 /* Whether a buffer has the samples of a tile of this shape, one that can be coded here. */
 static int is_of_shape(const nlc_adaptive_shape *shape, const Py_buffer *samples) {
     if (!nlc_adaptive_fits(shape))
@@ -91,14 +73,14 @@ static PyObject *encode(PyObject *self, PyObject *arguments) {
     int form, order, status;
     PyObject *capsule, *object;
     Py_buffer samples;
-    watcher watch;
+    nlc_watcher watch;
     if (!PyArg_ParseTuple(arguments, "O(iiii)iiOO", &capsule, &shape.planes, &shape.height, &shape.width, &shape.bits,
                           &form, &order, &object, &watch.function))
         return NULL;
     const nlc_adaptive_tables *tables = PyCapsule_GetPointer(capsule, TABLES);
     if (!tables || !read_samples(object, 0, &shape, &samples))
         return NULL;
-    const nlc_adaptive_watch asked = {ask, &watch};
+    const nlc_adaptive_watch asked = {nlc_ask, &watch};
     uint8_t *record = NULL;
     size_t size = 0;
     watch.state = PyEval_SaveThread();
@@ -121,7 +103,7 @@ static PyObject *decode(PyObject *self, PyObject *arguments) {
     int status;
     PyObject *capsule, *object;
     Py_buffer record, samples;
-    watcher watch;
+    nlc_watcher watch;
     if (!PyArg_ParseTuple(arguments, "O(iiii)y*OO", &capsule, &shape.planes, &shape.height, &shape.width, &shape.bits,
                           &record, &object, &watch.function))
         return NULL;
@@ -130,7 +112,7 @@ static PyObject *decode(PyObject *self, PyObject *arguments) {
         PyBuffer_Release(&record);
         return NULL;
     }
-    const nlc_adaptive_watch asked = {ask, &watch};
+    const nlc_adaptive_watch asked = {nlc_ask, &watch};
     watch.state = PyEval_SaveThread();
     status = nlc_adaptive_decode(tables, &shape, record.buf, (size_t)record.len, samples.buf, &asked);
     PyEval_RestoreThread(watch.state);

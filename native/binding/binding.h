@@ -13,7 +13,16 @@
 /* Set the exception of a status that is not NLC_OK; returns NULL. */
 PyObject *nlc_error(int status);
 
+/* A function that is called now and then while the lock is free, and stops the work by an exception. */
+typedef struct {
+    PyObject *function; /* or None */
+    PyThreadState *state;
+} nlc_watcher;
+
+/* Call the function of `context`, an nlc_watcher; returns 1 if it raised, else 0. */
+int nlc_ask(void *context);
+
 /* Functions of the other files, which the module has too. */
-extern PyMethodDef nlc_adaptive_methods[];
+extern PyMethodDef nlc_adaptive_methods[], nlc_jpeg_methods[];
 
 #endif

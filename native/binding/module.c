@@ -16,6 +16,18 @@ PyObject *nlc_error(int status) {
     return NULL;
 }
 
+int nlc_ask(void *context) {
+    nlc_watcher *watch = context;
+    if (watch->function == Py_None)
+        return 0;
+    PyEval_RestoreThread(watch->state);
+    PyObject *answer = PyObject_CallNoArgs(watch->function);
+    const int stopped = answer == NULL;
+    Py_XDECREF(answer);
+    watch->state = PyEval_SaveThread();
+    return stopped;
+}
+
 /* --- levels ------------------------------------------------------------------------------------------------- */
 
 static PyObject *levels(PyObject *self, PyObject *arguments) {
@@ -370,7 +382,10 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int add_functions(PyObject *module) { return PyModule_AddFunctions(module, nlc_adaptive_methods); }
+static int add_functions(PyObject *module) {
+    const int status = PyModule_AddFunctions(module, nlc_adaptive_methods);
+    return status < 0 ? status : PyModule_AddFunctions(module, nlc_jpeg_methods);
+}
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)(uintptr_t)add_functions}, {0, NULL}};
 

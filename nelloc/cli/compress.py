@@ -36,7 +36,7 @@ def _effort_table() -> str:
 
 
 _GROUPS = {
-    "Output": ("output_dir", "recursive", "force", "remove", "strip"),
+    "Output": ("output_dir", "recursive", "force", "remove", "pixels", "strip"),
     "Model": ("model", "adapt", "adapt_minutes"),
     "Effort": ("effort", "learn", "tile", "jobs", "threads", "dask", "backend", "decoder"),
     "Safety": ("verify", "max_pixels"),
@@ -92,6 +92,9 @@ _RARE = ("adapt_minutes", "tile", "dask", "backend", "decoder", "max_pixels")
     show_default=True,
     help="Look for colours that a conversion from luma and chroma leaves, as in decoded JPEGs, and use that.",
 )
+@click.option(
+    "--pixels", is_flag=True, help="Keep what JPEG files decode to, not their bytes; --adapt does so as well."
+)
 @options("strip", "backend", "decoder", "threads", "max_pixels", "force")
 @click.option(
     "--verify/--no-verify", default=True, show_default=True, help="Decode the result and compare before it is written."
@@ -101,9 +104,10 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     """Compress the image IN to OUT (by default IN with the extension .nlc), or many images.
 
     IN is a PNG, JPEG, PPM, BMP, GIF, TIFF, WebP or QOI file: gray or RGB of 8 or 16 bits per sample, with or without
-    alpha, a palette, or one bit. Samples and metadata are kept exactly, or the file is refused. "-" stands for standard
-    input or output. Nothing is written unless everything went well. With -r or --output-dir
-    every IN is an image or a folder of images; what is done already is skipped.
+    alpha, a palette, or one bit. Samples and metadata are kept exactly, or the file is refused. A JPEG file is kept
+    byte for byte, in four fifths of its size or so. "-" stands for standard input or output. Nothing is written unless
+    everything went well. With -r or --output-dir every IN is an image or a folder of images; what is done already is
+    skipped.
 
     A model of your own is needed to decode as well; files find it beside themselves, in a folder above, or in your
     model folder. Where outputs in --output-dir FOLDER would not find it, it is copied there as ID.nlm; elsewhere that
@@ -168,7 +172,7 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
         def compressed(data: bytes, name: str) -> tuple[Result, bytes]:
             nonlocal remark
             result, output = files.compress_bytes(data, name, conversion.options, verify=conversion.verify)
-            form = grown(data, len(output))
+            form = None if result.keeps == "bytes" else grown(data, len(output))
             if form is not None:
                 remark_growth(name, target, form, printer)
             name, folder = ("standard output", None) if target == STDIO else (target, Path(target).parent)
@@ -182,6 +186,7 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
 
 def _shown(result: Result, folder: str | None = None) -> Shown:
     bits = 8 * result.target_bytes / result.samples
+    what = "byte for byte" if result.keeps == "bytes" else f"{bits:.3f} bits per sample"
     row = asdict(result) | {"bits_per_dimension": bits}
     del row["damaged"]  # of files that are decompressed
     if result.adapted is None:
@@ -189,7 +194,7 @@ def _shown(result: Result, folder: str | None = None) -> Shown:
     share = result.target_bytes / max(1, result.source_bytes)
     line = (
         f"{result.source} -> {result.target}: {result.source_bytes} to {result.target_bytes} bytes "
-        f"({share:.1%}), {bits:.3f} bits per sample"
+        f"({share:.1%}), {what}"
     )
     if result.adapted is not None:
         line += f"\n{_gain(result.adapted, folder)}"

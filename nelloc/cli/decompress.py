@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nelloc.files.result import Result
 
 # Written out so that --help does not import Pillow; a test keeps them true.
-FORMATS = ("png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
+FORMATS = ("jpg", "png", "tif", "tiff", "webp", "bmp", "ppm", "pgm", "pbm", "pnm")
 
 
 def _region(context: click.Context, parameter: click.Parameter, text: str | None) -> Rectangle | None:
@@ -55,9 +55,7 @@ _RARE = ("dask", "backend", "decoder", "max_pixels")
     "--format",
     "suffix",
     type=click.Choice(FORMATS),
-    default="png",
-    show_default=True,
-    help="Format of the output, where OUT does not say it.",
+    help="Format of the output, where OUT does not say it.  [default: jpg where a JPEG file is kept, else png]",
 )
 @click.option(
     "--region",
@@ -73,10 +71,11 @@ _RARE = ("dask", "backend", "decoder", "max_pixels")
 )
 @options("needed_model", "decoder", "backend", "threads", "max_pixels", "strip", "force", "json", "quiet", "verbose")
 def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
-    """Decompress IN to the image OUT (by default IN with the extension .png), or many files.
+    """Decompress IN to the image OUT (by default IN with the extension .png, or .jpg), or many files.
 
-    The extension of OUT chooses the format: png, tif, webp (lossless), bmp, ppm, pgm or pbm. One that cannot hold the
-    image as it is, is refused; metadata that it cannot hold is named. "-" stands for standard input, or for
+    The extension of OUT chooses the format: png, tif, webp (lossless), bmp, ppm, pgm or pbm; jpg for a JPEG file that
+    is kept byte for byte. One that cannot hold the image as it is, is refused; metadata that it cannot hold is named.
+    "-" stands for standard input, or for
     standard output. Nothing is written unless every checksum is right. With -r or --output-dir every IN is an .nlc
     file or a folder of them; what is done already is skipped.
 
@@ -94,28 +93,30 @@ def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
         if selection.many:
             from nelloc.files.batch.plan import decompress_to
 
-            convert_many(selection, decompress_to(f".{suffix}"), conversion, printer, as_json, _shown)
+            convert_many(selection, decompress_to(suffix and f".{suffix}"), conversion, printer, as_json, _shown)
         else:
             _decompress_one(*selection.names, suffix=suffix, conversion=conversion, printer=printer, as_json=as_json)
 
 
 def _decompress_one(
-    source, target=None, *, suffix: str, conversion: Decompression, printer: Printer, as_json: bool
+    source, target=None, *, suffix: str | None, conversion: Decompression, printer: Printer, as_json: bool
 ) -> None:
-    from nelloc import image
     from nelloc.files import convert as files
     from nelloc.files.batch.outcome import Done
+    from nelloc.files.jpeg import check_output, default_suffix_of
 
-    target = target_of(source, target, f".{suffix}")
+    ending = f".{suffix}" if suffix else None
+    if ending is None and source != STDIO:
+        ending = default_suffix_of(Path(source))
+    target = target_of(source, target, ending or ".png")
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the image goes to standard output")
     if target == source != STDIO and Path(source).is_file():
         raise NellocError(f"{source}: is no .nlc file; give a file made by nelloc compress")
-    ending = f".{suffix}"
     if target != STDIO and not Path(target).suffix:
         conversion = replace(conversion, suffix=ending)
     elif target != STDIO:
-        image.check_output(Path(target))
+        check_output(Path(target))
         ending = Path(target).suffix
     if STDIO not in (source, target):
         outcome = convert_one(source, target, conversion, printer, as_json, _shown)
@@ -130,7 +131,8 @@ def _decompress_one(
 
 
 def _shown(result: Result) -> Shown:
-    line = f"{result.source} -> {result.target}: {result.width} x {result.height} pixels"
+    what = "JPEG file, byte for byte, of " if result.keeps == "bytes" and not result.damaged else ""
+    line = f"{result.source} -> {result.target}: {what}{result.width} x {result.height} pixels"
     row = asdict(result)
     detail = f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes"
     remarks = []

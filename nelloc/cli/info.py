@@ -50,12 +50,16 @@ def info(file, max_pixels, as_json, verbose):
             ("file", found.file),
             ("image", f"{found.width} x {found.height}, {found.bits}-bit {found.kind.removesuffix('16')}"),
             ("size", f"{found.bytes} bytes, {found.bits_per_dimension:.3f} bits per sample"),
-            ("tiles", f"{found.tiles}, at most {found.tile} x {found.tile}; {methods}"),
-            ("model", model),
         ]
+        if found.jpeg is None:
+            rows.append(("tiles", f"{found.tiles}, at most {found.tile} x {found.tile}; {methods}"))
+        else:
+            rows += [("keeps", found.jpeg), ("parts", str(found.tiles))]
+        rows.append(("model", model))
         if found.metadata:
+            stored = "" if found.jpeg is not None else f"; {found.metadata_bytes} in the file"
             items = ", ".join(f"{name} {size}" for name, size in found.metadata.items())
-            rows.append(("about", f"{items} bytes; {found.metadata_bytes} in the file"))
+            rows.append(("about", f"{items} bytes{stored}"))
         if verbose:
             from nelloc.exact import model_store
 

@@ -101,6 +101,11 @@ class Container:
         return next((section.data for section in self.sections if section.type == type_), None)
 
     @property
+    def jpeg(self) -> bytes | None:
+        """What the section of a JPEG file holds, in files that keep one instead of pixels."""
+        return self.section(SectionType.JPEG)
+
+    @property
     def compact(self) -> bool:
         """True if the file has the layout for small images."""
         one_tile = max(self.width, self.height) <= min(self.tile, COMPACT_SIZE)
@@ -293,6 +298,8 @@ def _read_tiled_head(
     known = [section.type for section in sections if section.critical or section.type in _KNOWN]
     if len(set(known)) < len(known):
         raise _DamageError(f"it has two sections of one type where only one is meant; {RESTORE}")
+    if SectionType.JPEG in known and len(known) > 1:
+        raise _DamageError(f"it has sections of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
     return Container(kind, width, height, tile, model_id, (), tuple(sections), joined, tuple(damage))
 
 
@@ -309,26 +316,36 @@ def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
     lengths.append(len(reader.data) - reader.position - sum(lengths))
     if lengths[-1] < 0:
         raise EndError
+    if Method.COEFFICIENTS in methods:
+        raise _DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
     return [_record(method, reader.take(length)) for method, length in zip(methods, lengths, strict=True)]
 
 
 def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
-    groups = head.groups
-    count = tile_count(head.height, head.width, head.tile) * len(groups)
+    groups, jpeg = head.groups, head.jpeg
+    count = tile_count(head.height, head.width, head.tile) * len(groups) if jpeg is None else Cursor(jpeg).varint()
     if 2 * count > len(reader.data) - reader.position:
         raise EndError
     start = reader.position
     index = [(reader.byte(), reader.varint()) for _ in range(count)]
     reader.crc32("the tile index", reader.data[start : reader.position])
+    if any((method == Method.COEFFICIENTS) != (jpeg is not None) for method, _ in index):
+        raise _DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
     for place, (method, length) in enumerate(index):
         if keep_damaged:
             yield _record_or_damaged(reader, method, length)
             continue
         data = reader.take(length)
-        number, group = divmod(place, len(groups))
-        role = f" ({groups[group].role.value})" if len(groups) > 1 else ""
-        reader.crc32(f"tile {number}{role}", data)
+        reader.crc32(_name_of_record(place, head), data)
         yield _record(method, data)
+
+
+def _name_of_record(place: int, head: Container) -> str:
+    """What errors call a record."""
+    if head.jpeg is not None:
+        return f"part {place}"
+    number, group = divmod(place, len(head.groups))
+    return f"tile {number}" + (f" ({head.groups[group].role.value})" if len(head.groups) > 1 else "")
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

@@ -17,6 +17,7 @@ from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
+from nelloc.codec.past.jpeg_file import unpack_file
 from nelloc.codec.tiling import Rectangle, cuts, tiles
 from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends, model_store, native
@@ -30,6 +31,7 @@ from nelloc.exact.model_delta import is_differences
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.image.kinds import Group, Role
 from nelloc.image.pixels import Pixels, Samples
+from nelloc.image.reading import read
 from nelloc.varint import MalformedError
 
 # Pixels that a thread codes at once: more make no step wider, and what is being decoded is in memory twice.
@@ -63,12 +65,30 @@ def decode_files(
     ``options.allow_damaged`` tiles that are damaged are marked (``mark``) and named in ``Pixels.damaged``; without it
     they raise NellocError.
     """
-    canvases = []
+    canvases: list[_Canvas] = []
+    found: list[Callable[[], Pixels]] = []
     for file, source in zip(files, sources, strict=True):
-        canvases.append(_Canvas.of(file, source, read_description(file, source), _wanted(file, source, options)))
+        wanted = _wanted(file, source, options)
+        if file.jpeg is not None:
+            found.append(partial(_of_jpeg, file, source, options, wanted))
+            continue
+        canvases.append(_Canvas.of(file, source, read_description(file, source), wanted))
+        found.append(canvases[-1].image)
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
     _decode(canvases, options, _finder(options, models, folder))
-    return [canvas.image() for canvas in canvases]
+    return [image() for image in found]
+
+
+def _of_jpeg(file: Container, source: str, options: DecodeOptions, wanted: Rectangle) -> Pixels:
+    """A part of the pixels of the JPEG file that a file holds, as Pillow decodes it."""
+    restored = unpack_file(file, source, options, allow_damaged=options.allow_damaged)
+    pixels = read(restored.data, source, max_pixels=options.max_pixels)
+    if not Rectangle(0, 0, pixels.height, pixels.width).holds(wanted):
+        raise NellocError(f"{source}: the JPEG file in it says no size, so no region of it can be taken")
+    if wanted != Rectangle(0, 0, file.height, file.width):
+        groups = tuple(group[:, wanted.rows, wanted.columns] for group in pixels.groups)
+        pixels = replace(pixels, groups=groups)
+    return replace(pixels, damaged=restored.damaged)
 
 
 def decode_slices(
@@ -83,6 +103,9 @@ def decode_slices(
 
     A small image is one slice. Otherwise as ``decode_files``.
     """
+    if file.jpeg is not None:
+        yield _of_jpeg(file, source, options, _wanted(file, source, options))
+        return
     what, find = read_description(file, source), _finder(options, models, folder)
     parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
     areas = [_area(file, part) for part in parts]

@@ -53,6 +53,7 @@ class Method(enum.IntEnum):
     STORED = 4
     ROWS = 5
     LEARNING = 6
+    COEFFICIENTS = 7
     LATTICE = 8
 
     @property
@@ -83,3 +84,4 @@ class SectionType(enum.IntEnum):
     SAMPLES = 0x83
     PALETTE = 0x84
     TRANSPARENT_COLOUR = 0x85
+    JPEG = 0x86

@@ -94,6 +94,8 @@ class EncodeOptions(Options):
         smaller.
     adapt_minutes : float, optional
         Duration of the fine-tuning; by default it follows from the number of pixels.
+    pixels : bool
+        Keep what JPEG files decode to, as of other images, and not their bytes. ``adapt`` does so too.
     learn : bool
         Let the model's last layer learn from each tile while it is coded (docs/FORMAT.md, section 14): smaller files,
         slower in both directions. A model that cannot learn is used as it is.
@@ -108,6 +110,12 @@ class EncodeOptions(Options):
     adapt_minutes: float | None = None
     learn: bool = True
     lattice: bool = True
+    pixels: bool = False
+
+    @property
+    def keeps_jpeg_files(self) -> bool:
+        """True if JPEG files are kept byte for byte."""
+        return not (self.pixels or self.adapt)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -170,6 +178,7 @@ class EncodeKeywords(_Keywords, total=False):
     adapt_minutes: float | None
     learn: bool
     lattice: bool
+    pixels: bool
 
 
 class DecodeKeywords(_Keywords, total=False):
@@ -206,7 +215,7 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
 
 
 _INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "learn", "lattice", "allow_damaged")
+_SWITCHES = ("strip", "adapt", "learn", "lattice", "pixels", "allow_damaged")
 _NAMES = ("backend", "decoder")
 _NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -16,6 +16,18 @@ from nelloc.codec.encode import Encoded, encode_pixels
 from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, EncodeOptions, Options, chosen_options
 from nelloc.codec.tiling import Rectangle, tile_count
 from nelloc.errors import NellocError
+from nelloc.files.jpeg import (
+    JPEG_SUFFIXES,
+    OpenedJpeg,
+    check_output,
+    check_same_file,
+    default_suffix,
+    default_suffix_of,
+    encode_jpeg,
+    is_kept,
+    open_jpeg,
+    restore_jpeg,
+)
 from nelloc.files.result import Gain, Result
 
 SUFFIX = ".nlc"
@@ -82,20 +94,47 @@ class OpenedImage:
     bytes: int
     pixels: image.Pixels
 
+    @property
+    def width(self) -> int:
+        return self.pixels.width
 
-def open_image(data: bytes, source: str, options: Options) -> OpenedImage:
-    """The image in a file's bytes; ``source`` names them in errors. Raises NellocError if it cannot be read."""
+    @property
+    def height(self) -> int:
+        return self.pixels.height
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self.pixels.left_out
+
+
+def open_image(data: bytes, source: str, options: Options) -> OpenedImage | OpenedJpeg:
+    """The image in a file's bytes; ``source`` names them in errors. Raises NellocError if it cannot be read.
+
+    A JPEG file that is to be encoded is not decoded, unless its pixels are to be kept.
+    """
+    if is_kept(data, options):
+        return open_jpeg(data, source, options)
     pixels = image.read(data, source, max_pixels=options.max_pixels)
     return OpenedImage(source, len(data), pixels.stripped() if options.strip else pixels)
 
 
-def encode_images(images: Sequence[OpenedImage], options: EncodeOptions, *, verify: bool) -> list[tuple[Result, bytes]]:
+def encode_images(
+    images: Sequence[OpenedImage | OpenedJpeg], options: EncodeOptions, *, verify: bool
+) -> list[tuple[Result, bytes]]:
     """The .nlc bytes of each of several images, coded together; with ``adapt``, each has a model of its own."""
+    pictures = [one for one in images if isinstance(one, OpenedImage)]
     with enough_memory(images[0].source):
         if options.adapt:
-            return [_encode_adapted(one, options, verify=verify) for one in images]
-        encoded = encode_pixels([one.pixels for one in images], options, verify=verify)
-    return [(result_of(one, file), file.data) for one, file in zip(images, encoded, strict=True)]
+            return [_encode_adapted(one, options, verify=verify) for one in pictures]
+        encoded = iter(encode_pixels([one.pixels for one in pictures], options, verify=verify) if pictures else ())
+        done = []
+        for one in images:
+            if isinstance(one, OpenedJpeg):
+                done.append(encode_jpeg(one, options, verify=verify))
+            else:
+                file = next(encoded)
+                done.append((result_of(one, file), file.data))
+    return done
 
 
 def _encode_adapted(opened: OpenedImage, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
@@ -160,8 +199,8 @@ def decompress(
     """
     chosen = chosen_options(DecodeOptions, options, keywords)
     source = Path(source)
-    target = default_target(source, ".png") if target is None else storage.file_path(target)
-    image.check_output(target)
+    target = default_target(source, default_suffix_of(source)) if target is None else storage.file_path(target)
+    check_output(target)
     storage.check_target(source, target, force)
     file = storage.read_input(source)
     result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix, source.parent)
@@ -170,10 +209,13 @@ def decompress(
 
 
 def decompress_bytes(
-    data: bytes, source: str, options: DecodeOptions, suffix: str = ".png", folder: Path | None = None
+    data: bytes, source: str, options: DecodeOptions, suffix: str | None = None, folder: Path | None = None
 ) -> tuple[Result, bytes]:
-    """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``."""
-    return decode_images([open_compressed(data, source, options)], options, suffix, folder)[0]
+    """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``.
+
+    Without ``suffix`` it is a JPEG file if the bytes hold one, else a PNG file.
+    """
+    return decode_images([open_compressed(data, source, options)], options, suffix or default_suffix(data), folder)[0]
 
 
 @dataclass(frozen=True)
@@ -199,6 +241,8 @@ def decode_images(
     or that the format cannot hold: with ``verify``, not even its metadata.
     """
     with enough_memory(opened[0].source):
+        if suffix.lower() in JPEG_SUFFIXES:
+            return [restore_jpeg(one.file, one.source, one.bytes, options, suffix) for one in opened]
         if len(opened) == 1 and image.in_slices(opened[0].file.kind, _area(opened[0].file, options), suffix):
             return [_decode_in_slices(opened[0], options, suffix, folder, verify)]
         decoded = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
@@ -258,13 +302,22 @@ def _area(file: container.Container, options: DecodeOptions) -> int:
 
 
 def check_same(
-    opened: OpenedImage, compressed: OpenedFile, options: DecodeOptions, folder: Path | None, *, made: str | None = None
+    opened: OpenedImage | OpenedJpeg,
+    compressed: OpenedFile,
+    options: DecodeOptions,
+    folder: Path | None,
+    *,
+    made: str | None = None,
 ) -> None:
     """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image.
 
     That is, its samples and all of its metadata; an image file with the extension ``made``, which was made of the .nlc
     file, has them as its format says them.
     """
+    if isinstance(opened, OpenedJpeg):
+        with enough_memory(compressed.source):
+            check_same_file(compressed.file, compressed.source, opened.data, options)
+        return
     with enough_memory(compressed.source):
         slices = decode_slices(compressed.file, compressed.source, options, folder=folder)
         if not opened.pixels.same_in_slices(slices, image.same_picture):

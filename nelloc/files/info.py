@@ -13,6 +13,7 @@ from nelloc.codec.decode import locate_model
 from nelloc.codec.description import read_description
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
+from nelloc.codec.past.jpeg_file import about
 from nelloc.codec.tiling import tile_count
 from nelloc.errors import NellocError
 from nelloc.image.limits import MAX_PIXELS
@@ -25,7 +26,7 @@ class Info:
 
     ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
     ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
-    model has the id 00000000.
+    model has the id 00000000. ``jpeg`` tells of a JPEG file that is kept instead of pixels, whose parts are ``tiles``.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Info:
     methods: dict[str, int]
     metadata: dict[str, int]
     metadata_bytes: int
+    jpeg: str | None = None
 
 
 def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
@@ -94,7 +96,7 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, fol
         width=file.width,
         height=file.height,
         tile=file.tile,
-        tiles=tile_count(file.height, file.width, file.tile),
+        tiles=tile_count(file.height, file.width, file.tile) if file.jpeg is None else len(file.records),
         model=file.model_id.hex(),
         model_name=name,
         model_place=place,
@@ -104,6 +106,7 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, fol
         methods=dict(Counter(_method_of(record) for record in file.records)),
         metadata=items,
         metadata_bytes=0 if packed is None else len(packed),
+        jpeg=None if file.jpeg is None else str(about(file, source)),
     )
 
 

@@ -25,7 +25,8 @@ class Gain:
 class Result:
     """What was done: the files, their sizes in bytes, and the image.
 
-    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was.
+    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was. ``keeps``
+    says what the .nlc file has of the image file: its ``pixels``, or its ``bytes``.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Result:
     left_out: tuple[str, ...] = ()
     adapted: Gain | None = None
     damaged: tuple[str, ...] = ()
+    keeps: str = "pixels"
 
     @property
     def samples(self) -> int:

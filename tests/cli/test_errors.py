@@ -69,7 +69,8 @@ def test_an_image_that_cannot_be_kept_is_refused(pixels):
 
 
 def test_a_lossy_output_name_is_refused():
-    assert_failed(invoke("decompress", "file.nlc", "photo.jpg", *MODEL), "photo.jpg", "lossless")
+    assert_failed(invoke("decompress", "file.nlc", "photo.gif", *MODEL), "photo.gif", "lossless")
+    assert_failed(invoke("decompress", "file.nlc", "photo.jpg", *MODEL), "file.nlc", "holds pixels")
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress"])

@@ -186,6 +186,7 @@ def test_json_is_one_valid_object_on_standard_output():
         "height": 5,
         "planes": 3,
         "left_out": [],
+        "keeps": "pixels",
         "bits_per_dimension": 8 * size / 300,
     }
     result = invoke("decompress", "photo.nlc", "--json", "-f", *MODEL)

@@ -410,9 +410,11 @@ def test_the_pixel_limit_holds_for_both_directions(job, tmp_path):
 
 def test_a_lossy_output_format_is_refused_before_anything_is_decoded(compressed, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "decode_files", None)
-    for name in ("out.jpg", "out.gif", "out"):
+    for name in ("out.gif", "out"):
         with refused(tmp_path, name, "lossless"):
             files.decompress(compressed, tmp_path / name)
+    with refused(tmp_path, str(compressed), "holds pixels", ".jpg"):
+        files.decompress(compressed, tmp_path / "out.jpg")
 
 
 def test_an_image_that_the_output_format_cannot_hold_is_refused(compressed, tmp_path, small_model_path, monkeypatch):

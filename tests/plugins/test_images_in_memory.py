@@ -57,7 +57,7 @@ def metadata(data):
 
 def whole(data):
     """What nelloc.compress keeps of a file."""
-    return metadata(compress_bytes(data, "a", EncodeOptions(**FAST), verify=True)[1])
+    return metadata(compress_bytes(data, "a", EncodeOptions(**FAST, pixels=True), verify=True)[1])
 
 
 def by_save(image):

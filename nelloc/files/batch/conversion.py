@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from nelloc import image, storage
+from nelloc import storage
 from nelloc.codec.options import DecodeOptions, EncodeOptions, Options
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
 from nelloc.files.batch.plan import Job
 from nelloc.files.convert import OpenedFile, OpenedImage
+from nelloc.files.jpeg import JPEG_SUFFIXES, OpenedJpeg, check_output, open_jpeg
 from nelloc.files.result import Result
 
 
@@ -45,7 +46,7 @@ class Conversion(ABC):
             raise NellocError("inputs are removed only after their outputs were verified; leave out --no-verify")
 
     @abstractmethod
-    def open(self, data: bytes, job: Job) -> OpenedImage | OpenedFile:
+    def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg | OpenedFile:
         """The input, parsed. Raises NellocError if it cannot be read."""
 
     @abstractmethod
@@ -71,11 +72,11 @@ class Compression(Conversion):
 
     options: EncodeOptions
 
-    def open(self, data: bytes, job: Job) -> OpenedImage:
+    def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg:
         return files.open_image(data, str(job.source), self.options)
 
     def area(self, ready: Ready) -> int:
-        return ready.opened.pixels.width * ready.opened.pixels.height
+        return ready.opened.width * ready.opened.height
 
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
         return files.encode_images([ready.opened for ready in group], self.options, verify=self.verify)
@@ -85,7 +86,7 @@ class Compression(Conversion):
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
         files.check_same(ready.opened, self._target(ready.job), self._decoding, ready.job.target.parent)
-        return ready.opened.pixels.left_out
+        return ready.opened.left_out
 
     def _target(self, job: Job) -> OpenedFile:
         return files.open_compressed(storage.read(job.target), str(job.target), self._decoding)
@@ -104,7 +105,7 @@ class Decompression(Conversion):
 
     def open(self, data: bytes, job: Job) -> OpenedFile:
         if self.suffix is None:
-            image.check_output(job.target)
+            check_output(job.target)
         return files.open_compressed(data, str(job.source), self.options)
 
     def area(self, ready: Ready) -> int:
@@ -113,9 +114,10 @@ class Decompression(Conversion):
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
         done = []
         # Files beside each other share the models beside them.
-        for folder, found in groupby(group, key=lambda ready: ready.job.source.parent):
-            members = list(found)
-            opened, suffix = [ready.opened for ready in members], self._suffix(members[0].job)
+        for (folder, suffix), found in groupby(
+            group, key=lambda ready: (ready.job.source.parent, self._suffix(ready.job))
+        ):
+            opened = [ready.opened for ready in found]
             done += files.decode_images(opened, self.options, suffix, folder, verify=self.remove)
         return done
 
@@ -130,5 +132,8 @@ class Decompression(Conversion):
     def _suffix(self, job: Job) -> str:
         return self.suffix or job.target.suffix
 
-    def _target(self, job: Job) -> OpenedImage:
-        return files.open_image(storage.read(job.target), str(job.target), self.options)
+    def _target(self, job: Job) -> OpenedImage | OpenedJpeg:
+        data, name = storage.read(job.target), str(job.target)
+        if self._suffix(job).lower() in JPEG_SUFFIXES:
+            return open_jpeg(data, name, replace(self.options, strip=False))
+        return files.open_image(data, name, self.options)

@@ -54,7 +54,8 @@ Outcome = Done | Failed | Skipped
 class Summary:
     """The counts of a run, as its outcomes come; sizes are in bytes, of the files that were done.
 
-    Of those that were done, ``damaged`` were done in part.
+    Of those that were done, ``damaged`` were done in part; ``saved`` are bytes that outputs take less than the inputs
+    that were removed.
     """
 
     done: int = 0
@@ -65,6 +66,7 @@ class Summary:
     grown: int = 0
     source_bytes: int = 0
     target_bytes: int = 0
+    saved: int = 0
 
     def add(self, outcome: Outcome) -> None:
         match outcome:
@@ -74,6 +76,7 @@ class Summary:
                 self.grown += outcome.grown is not None
                 self.source_bytes += result.source_bytes
                 self.target_bytes += result.target_bytes
+                self.saved += (result.source_bytes - result.target_bytes) * outcome.removed
             case Failed():
                 self.failed += 1
             case Skipped():
@@ -92,5 +95,6 @@ class Summary:
     def __str__(self) -> str:
         sizes = f", {self.source_bytes} to {self.target_bytes} bytes" if self.done else ""
         damaged = f" ({self.damaged} in part)" if self.damaged else ""
-        removed = f"; {self.removed} inputs removed" if self.removed else ""
+        saved = f", {self.saved} bytes saved" if self.saved > 0 else ""
+        removed = f"; {self.removed} inputs removed{saved}" if self.removed else ""
         return f"{self.done} done{damaged}{sizes}; {self.skipped} skipped; {self.failed} failed{removed}"

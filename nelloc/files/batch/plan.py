@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nelloc.errors import NellocError
 from nelloc.files.batch.outcome import Failed, Outcome, Skipped
 from nelloc.files.convert import SUFFIX, default_target
+from nelloc.files.jpeg import JPEG_SUFFIXES, PIXEL_SUFFIX, default_suffix_of
 from nelloc.image.formats import IMAGE_SUFFIXES
 
 # Files of at most so many bytes are dealt out together, at most so many and so many bytes at a time.
@@ -25,14 +26,26 @@ class Direction:
     inputs: tuple[str, ...]
     suffix: str
     missing: str
+    suffix_of: Callable[[Path], str] | None = None
+
+    def output_suffix(self, source: Path) -> str:
+        """The extension of the output of a file: ``suffix``, or what ``suffix_of`` says of the file."""
+        return self.suffix if self.suffix_of is None else self.suffix_of(source)
+
+    def is_output(self, path: Path) -> bool:
+        """True if a file may be an output of an earlier run, by its extension."""
+        suffix = path.suffix.lower()
+        return suffix == self.suffix or (self.suffix_of is not None and suffix in JPEG_SUFFIXES)
 
 
 COMPRESS = Direction(IMAGE_SUFFIXES, SUFFIX, "no images there; give a folder of PNG, JPEG, WebP or other images")
 
 
-def decompress_to(suffix: str) -> Direction:
-    """Decompressing to the image format of an extension."""
-    return Direction((SUFFIX,), suffix, f"no {SUFFIX} files there; give a folder of files made by nelloc compress")
+def decompress_to(suffix: str | None = None) -> Direction:
+    """Decompressing to the image format of an extension; by default to JPEG files what holds one, else to PNG."""
+    suffix_of = default_suffix_of if suffix is None else None
+    missing = f"no {SUFFIX} files there; give a folder of files made by nelloc compress"
+    return Direction((SUFFIX,), suffix or PIXEL_SUFFIX, missing, suffix_of)
 
 
 @dataclass(frozen=True)
@@ -143,7 +156,7 @@ class _Search:
                 self._take(path, root)
             elif self.recursive and entry.is_symlink() and entry.is_dir():
                 self.outcomes.append(Skipped(str(path), None, "a symbolic link to a folder"))
-            elif path.suffix.lower() != self.direction.suffix:
+            elif not self.direction.is_output(path):
                 self.others += 1
         return folders
 
@@ -166,7 +179,7 @@ class _Search:
         if linked and not self.links:
             self.outcomes.append(Skipped(str(source), None, "a symbolic link, and not the input itself"))
             return
-        beside = default_target(source, self.direction.suffix)
+        beside = default_target(source, self.direction.output_suffix(source))
         target = beside if self.output is None else self.output / beside.relative_to(root)
         rivals = self.jobs.setdefault(self._real(target), [])
         if all(self._real(rival.source) != self._real(source) for rival in rivals):  # named twice, it is still one

@@ -106,7 +106,7 @@ def decompress_folder(
     output: str | Path | None = None,
     *,
     recursive: bool = False,
-    suffix: str = ".png",
+    suffix: str | None = None,
     force: bool = False,
     remove: bool = False,
     jobs: int = 1,
@@ -120,7 +120,7 @@ def decompress_folder(
     ----------
     sources, output, recursive, force, remove, jobs, dask
         As for `compress_folder`, with .nlc files in place of images.
-    suffix : str
+    suffix : str, optional
         Extension of the image files, which chooses their format.
     options : DecodeOptions, optional
         How to decode.

@@ -14,6 +14,7 @@ from nelloc.errors import NellocError
 from nelloc.files.batch.conversion import Conversion, Ready
 from nelloc.files.batch.outcome import Done, Failed, Outcome, Skipped
 from nelloc.files.batch.plan import Job
+from nelloc.files.jpeg import OpenedJpeg
 from nelloc.files.result import Result
 from nelloc.image.formats.lossy import grown
 
@@ -100,7 +101,7 @@ def _done_already(job: Job, conversion: Conversion) -> Skipped:
     with _writing(job):
         storage.sync_file(job.target)
         storage.sync_path(job.target.parent)
-        larger = grown(ready.file.data, job.target.stat().st_size)
+        larger = None if isinstance(ready.opened, OpenedJpeg) else grown(ready.file.data, job.target.stat().st_size)
     return Skipped(source, target, "done already", *_remove(ready, lacking, None if conversion.force else larger))
 
 
@@ -145,7 +146,7 @@ def finish(
                 with _writing(ready.job):
                     (storage.sync_path if conversion.remove else storage.sync_folder)(ready.job.target.parent)
                 synced.add(ready.job.target.parent)
-            larger = grown(ready.file.data, result.target_bytes)
+            larger = None if result.keeps == "bytes" else grown(ready.file.data, result.target_bytes)
             removed: tuple[bool, str | None] = (False, None)
             if conversion.remove:
                 removed = _remove(ready, result.left_out, None if conversion.force else larger)

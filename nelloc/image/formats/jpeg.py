@@ -195,3 +195,59 @@ def _is_kept(marker: int, body: bytes, metadata: Metadata) -> bool:
                 return not content or content in items
             return any(content in item for item in items) or not content
     return False
+
+
+# The luminance table of annex K of the JPEG standard, in the order of a file's tables, which most encoders scale.
+_LUMINANCE = (
+    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61,
+    60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77, 113,
+    121, 112, 100, 120, 92, 101, 103, 99,
+)  # fmt: skip
+_DQT = 0xDB
+# Sampling factors of the first of three components where the others have 1 and 1.
+_SAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
+
+
+def quality(data: bytes) -> int | None:
+    """The IJG quality, 1 to 100, whose luminance table is nearest to the file's first one; None without a table."""
+    for marker, body, _ in segments(data):
+        if marker == _DQT and len(body) >= 65 and body[0] >> 4 == 0:
+            table = body[1:65]
+            return min(range(1, 101), key=lambda one: sum(abs(a - b) for a, b in zip(table, _scaled(one), strict=True)))
+    return None
+
+
+def _scaled(chosen: int) -> list[int]:
+    """The luminance table of an IJG quality."""
+    percent = 5000 // chosen if chosen < 50 else 200 - 2 * chosen
+    return [min(max((step * percent + 50) // 100, 1), 255) for step in _LUMINANCE]
+
+
+def sampling(data: bytes) -> str | None:
+    """How the colours of a JPEG file are sampled, such as 4:2:0; gray of one component, None of no frame."""
+    for marker, body, _ in segments(data):
+        if marker in _CODINGS and len(body) >= 6:
+            factors = [divmod(body[at], 16) for at in range(7, len(body), 3)]
+            if len(factors) == 1:
+                return "gray"
+            if len(factors) == 3 and factors[1:] == [(1, 1), (1, 1)] and factors[0] in _SAMPLINGS:
+                return _SAMPLINGS[factors[0]]
+            return " ".join(f"{h}x{v}" for h, v in factors)
+    return None
+
+
+# Segments without which the samples are not what they are: JFIF and Adobe say how colours are meant.
+_STRUCTURAL = (_APP0, _APP14)
+
+
+def stripped(data: bytes) -> bytes:
+    """A JPEG file without what applications and comments say before its first scan, but for JFIF and Adobe."""
+    kept, start = [data[:2]], 2
+    for marker, body, end in segments(data):
+        if marker in (_SOS, _EOI):
+            break
+        optional = marker == _COMMENT or marker in _APPLICATION
+        if not optional or (marker in _STRUCTURAL and body.startswith((b"JFIF\0", b"Adobe"))):
+            kept.append(data[start:end])
+        start = end
+    return b"".join([*kept, data[start:]])

@@ -1,0 +1,155 @@
+/* The coefficients of an image, part by part, to streams and back. */
+#include "jpeg_block.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PART_BLOCKS 131072
+/* First weights of regressions, in 1/65536. */
+#define BORDER_WEIGHT 26000
+#define NEIGHBOUR_WEIGHT 3000
+#define INNER_WEIGHT 6000
+#define EDGE_COLOUR_WEIGHT (-12000)
+#define INNER_COLOUR_WEIGHT (-6000)
+#define KEPT_COUNT 2   /* of spreads, for the next component */
+#define ROWS_AT_ONCE 4 /* of blocks, between two questions whether to stop */
+
+/* The rows of MCUs of each part but the last. */
+static int32_t rows_of_part(const nlc_jpeg_image *image) {
+    int32_t rows, columns, blocks = 0;
+    nlc_jpeg_mcus(image, &rows, &columns);
+    for (int c = 0; c < image->components; c++)
+        blocks += columns * image->component[c].h * image->component[c].v;
+    return blocks >= PART_BLOCKS ? 1 : PART_BLOCKS / blocks;
+}
+
+int32_t nlc_jpeg_parts(const nlc_jpeg_image *image) {
+    int32_t rows, columns;
+    nlc_jpeg_mcus(image, &rows, &columns);
+    const int32_t step = rows_of_part(image);
+    return (rows + step - 1) / step;
+}
+
+static uint64_t blocks_of_part(const nlc_jpeg_image *image, int32_t number) {
+    int32_t rows, columns;
+    nlc_jpeg_mcus(image, &rows, &columns);
+    const int32_t step = rows_of_part(image), left = rows - number * step;
+    uint64_t blocks = 0;
+    for (int c = 0; c < image->components; c++)
+        blocks += (uint64_t)columns * (uint64_t)(image->component[c].h * image->component[c].v);
+    return blocks * (uint64_t)(left < step ? left : step);
+}
+
+/* The first weights of regressions: what they mostly come to. */
+static void begin_regressions(int32_t regressions[64][NLC_MIX_TERMS]) {
+    for (int k = 1; k < 64; k++) {
+        const int is_row = k < 8, is_column = k % 8 == 0;
+        if (is_row || is_column) {
+            regressions[k][0] = BORDER_WEIGHT;
+            regressions[k][is_row ? 2 : 3] = NEIGHBOUR_WEIGHT;
+        } else {
+            regressions[k][4] = regressions[k][5] = INNER_WEIGHT;
+        }
+    }
+}
+
+/* Begin a component where the one before it ended, and the third with what mostly holds between it and the second. */
+static void learn_from_before(nlc_jpeg_part *part, int c) {
+    memcpy(part->regressions[c], part->regressions[c - 1], sizeof part->regressions[c]);
+    for (int k = 1; c == 2 && k < 64; k++) {
+        const int is_edge = k < 8 || k % 8 == 0;
+        part->regressions[c][k][is_edge ? 5 : 3] = is_edge ? EDGE_COLOUR_WEIGHT : INNER_COLOUR_WEIGHT;
+    }
+    memcpy(part->spreads[c], part->spreads[c - 1], sizeof part->spreads[c]);
+    nlc_mix_spread *spread = &part->spreads[c][0][0][0];
+    for (size_t k = 0; k < sizeof part->spreads[c] / sizeof *spread; k++)
+        if (spread[k].count > KEPT_COUNT)
+            spread[k].count = KEPT_COUNT;
+}
+
+static int begin_component(nlc_jpeg_part *part, int c, int32_t first, int32_t end) {
+    const nlc_jpeg_component *own = &part->image->component[c];
+    part->component = c;
+    part->first_row[c] = first * own->v;
+    part->end_row[c] = end * own->v;
+    free(part->bottoms);
+    part->bottoms = calloc((size_t)own->columns, sizeof *part->bottoms);
+    part->notes[c] =
+        calloc((size_t)(part->end_row[c] - part->first_row[c]) * (size_t)own->columns, sizeof *part->notes[c]);
+    if (c)
+        learn_from_before(part, c);
+    return part->bottoms && part->notes[c];
+}
+
+static int code_component(nlc_jpeg_part *part, const nlc_jpeg_watch *watch) {
+    const int c = part->component;
+    for (int32_t row = part->first_row[c]; row < part->end_row[c]; row++) {
+        if (watch && row % ROWS_AT_ONCE == 0 && watch->stop(watch->context))
+            return NLC_JPEG_STOPPED;
+        for (int32_t column = 0; column < part->image->component[c].columns; column++)
+            nlc_jpeg_code_block(part, row, column);
+    }
+    return NLC_JPEG_OK;
+}
+
+static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg_watch *watch, nlc_jpeg_bytes *out,
+                     const uint8_t *data, size_t size) {
+    int32_t rows, columns;
+    nlc_jpeg_mcus(image, &rows, &columns);
+    const int32_t step = rows_of_part(image), first = number * step;
+    if (number < 0 || number >= nlc_jpeg_parts(image))
+        return NLC_JPEG_BAD_ARGUMENT;
+    /* A block has at least 12 decisions of at least 0.0007 bits. */
+    if (!out && size < SIZE_MAX >> 12 && blocks_of_part(image, number) > 1024 * (uint64_t)(size + 16))
+        return NLC_JPEG_DAMAGED;
+    nlc_jpeg_part *part = calloc(1, sizeof *part);
+    nlc_adaptive_tables *tables = nlc_adaptive_tables_new();
+    int status = NLC_JPEG_NO_MEMORY;
+    if (part && tables &&
+        nlc_mix_begin(&part->mix, tables, NLC_JPEG_FIRST_SETS, NLC_JPEG_SECOND_SETS, out, data, size)) {
+        status = NLC_JPEG_OK;
+        part->image = image;
+        nlc_mix_spread *spread = &part->spreads[0][0][0][0];
+        for (size_t k = 0; k < sizeof part->spreads / sizeof *spread; k++)
+            spread[k].deviation = NLC_MIX_FINE << 8;
+        for (int c = 0; c < image->components; c++)
+            begin_regressions(part->regressions[c]);
+        for (int c = 0; c < image->components && status == NLC_JPEG_OK; c++)
+            status = begin_component(part, c, first, first + step < rows ? first + step : rows)
+                         ? code_component(part, watch)
+                         : NLC_JPEG_NO_MEMORY;
+        if (status == NLC_JPEG_OK && out)
+            nlc_mix_end(&part->mix);
+        if (status == NLC_JPEG_OK && out && out->failed)
+            status = NLC_JPEG_NO_MEMORY;
+        if (status == NLC_JPEG_OK && !out && !nlc_mix_is_whole(&part->mix))
+            status = NLC_JPEG_DAMAGED;
+    }
+    if (part) {
+        nlc_mix_free(&part->mix);
+        free(part->bottoms);
+        for (int c = 0; c < NLC_JPEG_MAX_COMPONENTS; c++)
+            free(part->notes[c]);
+    }
+    free(part);
+    nlc_adaptive_tables_free(tables);
+    return status;
+}
+
+int nlc_jpeg_encode_part(const nlc_jpeg_image *image, int32_t part, const nlc_jpeg_watch *watch, uint8_t **stream,
+                         size_t *size) {
+    nlc_jpeg_bytes out = {0};
+    const int status = code_part(image, part, watch, &out, NULL, 0);
+    if (status != NLC_JPEG_OK) {
+        free(out.data);
+        out = (nlc_jpeg_bytes){0};
+    }
+    *stream = out.data;
+    *size = out.size;
+    return status;
+}
+
+int nlc_jpeg_decode_part(nlc_jpeg_image *image, int32_t part, const uint8_t *stream, size_t size,
+                         const nlc_jpeg_watch *watch) {
+    return code_part(image, part, watch, NULL, stream, size);
+}

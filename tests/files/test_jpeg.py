@@ -1,0 +1,131 @@
+"""JPEG files through the commands, the folders, the library and Pillow: their bytes come back, and their pixels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from jpeg_samples import picture, saved
+from PIL import Image
+
+import nelloc
+from nelloc.cli.main import main
+from nelloc.codec.past import core
+from nelloc.errors import NellocError
+from nelloc.files.batch.run import compress_folder, decompress_folder
+
+pytestmark = pytest.mark.skipif(not core.available(), reason="the compiled core is not built")
+PHOTO = saved(picture(90, 70), quality=85, subsampling=2, comment=b"a comment")
+FAST = {"model": "fast", "effort": 1}
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.jpeg"
+    path.write_bytes(PHOTO)
+    return path
+
+
+def run(*words, status=0):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == status, result.output
+    return result
+
+
+def test_a_jpeg_file_comes_back_and_its_pixels_on_request(photo):
+    packed = photo.with_suffix(".nlc")
+    said = run("compress", photo).stderr
+    assert "byte for byte" in said
+    assert packed.stat().st_size < 0.9 * len(PHOTO)
+    run("decompress", packed)
+    assert photo.with_suffix(".jpg").read_bytes() == PHOTO
+    run("decompress", packed, photo.with_name("other.JPG"))
+    assert photo.with_name("other.JPG").read_bytes() == PHOTO
+    run("decompress", packed, photo.with_suffix(".png"))
+    expected = np.asarray(Image.open(photo))
+    assert np.array_equal(np.asarray(Image.open(photo.with_suffix(".png"))), expected)
+    run("decompress", packed, photo.with_name("part.png"), "--region", "3,5,20,10")
+    assert np.array_equal(np.asarray(Image.open(photo.with_name("part.png"))), expected[5:15, 3:23])
+    assert "whole, 90 x 70" in run("verify", packed).stdout
+
+
+def test_info_says_that_a_jpeg_file_is_kept(photo):
+    run("compress", photo)
+    text = run("info", photo.with_suffix(".nlc")).stdout
+    assert f"JPEG file, baseline, quality about 85, 4:2:0, {len(PHOTO)} bytes" in text
+
+
+def test_pixels_are_kept_instead_if_that_is_asked_for(photo):
+    result = nelloc.compress(photo, pixels=True, **FAST)
+    assert result.keeps == "pixels"
+    with pytest.raises(NellocError, match="holds pixels"):
+        nelloc.decompress(result.target, photo.with_name("back.jpg"))
+    assert np.array_equal(nelloc.decode((photo.with_suffix(".nlc")).read_bytes()), np.asarray(Image.open(photo)))
+
+
+def test_strip_leaves_the_metadata_out_of_the_file_that_comes_back(photo):
+    nelloc.compress(photo, strip=True)
+    nelloc.decompress(photo.with_suffix(".nlc"))
+    back = photo.with_suffix(".jpg").read_bytes()
+    assert b"a comment" not in back
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(back))), np.asarray(Image.open(photo)))
+
+
+def test_a_folder_of_jpeg_files_is_replaced_and_comes_back(tmp_path):
+    names = {"a.jpg": PHOTO, "sub/b.jpg": saved(picture(50, 60, 3), quality=70), "sub/cut.jpg": PHOTO[:-30]}
+    for name, data in names.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    outcomes = list(compress_folder([tmp_path], recursive=True, remove=True))
+    assert [outcome.removed for outcome in outcomes] == [True] * 3
+    assert not list(tmp_path.rglob("*.jpg"))
+    outcomes = list(decompress_folder([tmp_path], recursive=True, remove=True))
+    assert [outcome.removed for outcome in outcomes] == [True] * 3
+    for name, data in names.items():
+        assert (tmp_path / name).read_bytes() == data
+    assert not list(tmp_path.rglob("*.nlc"))
+
+
+def test_a_run_with_rm_says_what_it_saved_and_a_second_one_removes_what_is_done(photo):
+    folder = photo.parent
+    run("compress", "-r", folder)
+    (folder / "other.jpg").write_bytes(saved(picture(50, 40, 9), quality=80))
+    said = run("compress", "-r", folder, "--rm").stderr
+    assert "2 inputs removed" in said
+    assert "bytes saved" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["other.nlc", "photo.nlc"]
+
+
+def test_rm_keeps_a_jpeg_file_whose_output_holds_pixels_only(photo):
+    run("compress", "-r", photo.parent, "--pixels", "--model", "fast", "--effort", "1")
+    result = CliRunner().invoke(main, ["compress", "-r", str(photo.parent), "--rm"])
+    assert result.exit_code == 1
+    assert "holds the pixels of the JPEG file, not its bytes" in result.stderr
+    assert photo.read_bytes() == PHOTO
+
+
+def test_pillow_opens_it(photo):
+    nelloc.compress(photo)
+    nelloc.register()
+    with Image.open(photo.with_suffix(".nlc")) as image:
+        assert (image.size, image.mode) == ((90, 70), "RGB")
+        assert np.array_equal(np.asarray(image), np.asarray(Image.open(photo)))
+
+
+def test_thumbnails_are_made_of_it(photo):
+    run("compress", photo)
+    run("thumbnail", photo.with_suffix(".nlc"), photo.with_suffix(".png"), "--size", "32")
+    with Image.open(photo.with_suffix(".png")) as image:
+        assert max(image.size) == 32
+
+
+def test_what_is_said_of_a_file_that_holds_no_image(tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no image at all")
+    run("compress", broken)
+    run("decompress", tmp_path / "broken.nlc", tmp_path / "back.jpg")
+    assert (tmp_path / "back.jpg").read_bytes() == broken.read_bytes()
+    assert "nelloc: " in run("decompress", tmp_path / "broken.nlc", tmp_path / "x.png", status=1).stderr
+    assert not (tmp_path / "x.png").exists()
