@@ -87,7 +87,206 @@ static PyObject *decode(PyObject *self, PyObject *arguments) {
     Py_RETURN_NONE;
 }
 
+/* past_detect(pixels, looked_at): pixels (3, count) of RGB to (tried, found). */
+static PyObject *detect(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer pixels;
+    Py_ssize_t looked_at;
+    size_t tried = 0, found = 0;
+    if (!PyArg_ParseTuple(arguments, "y*n", &pixels, &looked_at))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    if (looked_at > 0 && pixels.len % 3 == 0)
+        status = nlc_past_detect(pixels.buf, (size_t)pixels.len / 3, (size_t)looked_at, &tried, &found);
+    PyBuffer_Release(&pixels);
+    return status == NLC_PAST_OK ? Py_BuildValue("nn", (Py_ssize_t)tried, (Py_ssize_t)found) : nlc_error(status);
+}
+
+/* past_separate(pixels, low, high): fills low and high (3, count) of RGB pixels (3, count); returns how many have none. */
+static PyObject *separate(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer pixels, low, high;
+    if (!PyArg_ParseTuple(arguments, "y*w*w*", &pixels, &low, &high))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    size_t without = 0;
+    if (pixels.len % 3 == 0 && low.len == pixels.len && high.len == pixels.len) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_separate(pixels.buf, (size_t)pixels.len / 3, low.buf, high.buf, &without);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&pixels);
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
+    return status == NLC_PAST_OK ? PyLong_FromSize_t(without) : nlc_error(status);
+}
+
+/* past_narrow(pixels, cb, cr, low, high): narrows low and high of Y (count). */
+static PyObject *narrow(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer pixels, cb, cr, low, high;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*w*w*", &pixels, &cb, &cr, &low, &high))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    if (pixels.len == 3 * low.len && low.len == high.len && cb.len == low.len && cr.len == low.len) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_narrow(pixels.buf, (size_t)low.len, cb.buf, cr.buf, low.buf, high.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&pixels);
+    PyBuffer_Release(&cb);
+    PyBuffer_Release(&cr);
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
+    if (status != NLC_PAST_OK)
+        return nlc_error(status);
+    Py_RETURN_NONE;
+}
+
+static int is_plane(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t columns, size_t size) {
+    return rows > 0 && columns > 0 && rows < 1 << 14 && columns < 1 << 14 &&
+           view->len == rows * columns * (Py_ssize_t)(NLC_PAST_BLOCK * size);
+}
+
+/* past_solve(guess, low, high, block_rows, block_columns, table, limit, budget, coefficients, solved): the budget left. */
+static PyObject *solve(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer guess, low, high, table, coefficients, solved;
+    int rows, columns, limit;
+    long long budget;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*iiy*iLw*w*", &guess, &low, &high, &rows, &columns, &table, &limit, &budget,
+                          &coefficients, &solved))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    int64_t left = budget;
+    if (is_plane(&guess, rows, columns, sizeof(float)) && is_plane(&low, rows, columns, 1) &&
+        is_plane(&high, rows, columns, 1) && is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
+        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && solved.len == (Py_ssize_t)rows * columns) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_solve(guess.buf, low.buf, high.buf, rows, columns, table.buf, limit, &left, coefficients.buf,
+                                solved.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&guess);
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&coefficients);
+    PyBuffer_Release(&solved);
+    return status == NLC_PAST_OK ? PyLong_FromLongLong(left) : nlc_error(status);
+}
+
+/* past_scores(samples, chosen, block_rows, block_columns, spread, scores, counts) */
+static PyObject *scores(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer samples, chosen, spread, found, counts;
+    int rows, columns;
+    if (!PyArg_ParseTuple(arguments, "y*y*iiy*w*w*", &samples, &chosen, &rows, &columns, &spread, &found, &counts))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    if (is_plane(&samples, rows, columns, sizeof(float)) && chosen.len == (Py_ssize_t)rows * columns &&
+        spread.len == 64 * (Py_ssize_t)sizeof(float) && found.len == 64 * 256 * (Py_ssize_t)sizeof(float) &&
+        counts.len == 64 * (Py_ssize_t)sizeof(int32_t)) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_scores(samples.buf, chosen.buf, rows, columns, spread.buf, found.buf, counts.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&samples);
+    PyBuffer_Release(&chosen);
+    PyBuffer_Release(&spread);
+    PyBuffer_Release(&found);
+    PyBuffer_Release(&counts);
+    if (status != NLC_PAST_OK)
+        return nlc_error(status);
+    Py_RETURN_NONE;
+}
+
+/* A component's enlargement and blocks: sides that go together. */
+static int is_enlarged(int height, int width, int across, int down, int rows, int columns) {
+    return height > 0 && width > 0 && height < 1 << 16 && width < 1 << 16 && (across == 1 || across == 2) &&
+           (down == 1 || down == 2) && rows > 0 && columns > 0 && rows < 1 << 14 && columns < 1 << 14 &&
+           NLC_PAST_SIDE * rows >= (height + down - 1) / down && NLC_PAST_SIDE * columns >= (width + across - 1) / across;
+}
+
+/* past_enlarge(samples, stride, across, down, height, width, enlarged) */
+static PyObject *enlarge(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer samples, enlarged;
+    int stride, across, down, height, width;
+    if (!PyArg_ParseTuple(arguments, "y*iiiiiw*", &samples, &stride, &across, &down, &height, &width, &enlarged))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    if (is_enlarged(height, width, across, down, 1 << 13, 1 << 13) && stride >= (width + across - 1) / across &&
+        samples.len / stride >= (height + down - 1) / down && enlarged.len == (Py_ssize_t)height * width)
+        status = nlc_past_enlarge(samples.buf, (size_t)stride, across, down, height, width, enlarged.buf);
+    PyBuffer_Release(&samples);
+    PyBuffer_Release(&enlarged);
+    if (status != NLC_PAST_OK)
+        return nlc_error(status);
+    Py_RETURN_NONE;
+}
+
+/* past_reduce(enlarged, across, down, height, width, samples) */
+static PyObject *reduce(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer enlarged, samples;
+    int across, down, height, width;
+    if (!PyArg_ParseTuple(arguments, "y*iiiiw*", &enlarged, &across, &down, &height, &width, &samples))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    const Py_ssize_t size = sizeof(float);
+    if (is_enlarged(height, width, across, down, 1 << 13, 1 << 13) && enlarged.len == (Py_ssize_t)height * width * size &&
+        samples.len == (Py_ssize_t)((height + down - 1) / down) * ((width + across - 1) / across) * size) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_reduce(enlarged.buf, across, down, height, width, samples.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&enlarged);
+    PyBuffer_Release(&samples);
+    if (status != NLC_PAST_OK)
+        return nlc_error(status);
+    Py_RETURN_NONE;
+}
+
+/* past_repair(low, high, height, width, across, down, block_rows, block_columns, table, limit, budget, coefficients,
+ * samples, solved): the budget left. */
+static PyObject *repair(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer low, high, table, coefficients, samples, solved;
+    int height, width, across, down, rows, columns, limit;
+    long long budget;
+    if (!PyArg_ParseTuple(arguments, "y*y*iiiiiiy*iLw*w*w*", &low, &high, &height, &width, &across, &down, &rows,
+                          &columns, &table, &limit, &budget, &coefficients, &samples, &solved))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    int64_t left = budget;
+    if (is_enlarged(height, width, across, down, rows, columns) && low.len == (Py_ssize_t)height * width &&
+        high.len == low.len && is_plane(&samples, rows, columns, 1) &&
+        is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
+        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && solved.len == (Py_ssize_t)rows * columns) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_repair(low.buf, high.buf, height, width, across, down, rows, columns, table.buf, limit, &left,
+                                 coefficients.buf, samples.buf, solved.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&coefficients);
+    PyBuffer_Release(&samples);
+    PyBuffer_Release(&solved);
+    return status == NLC_PAST_OK ? PyLong_FromLongLong(left) : nlc_error(status);
+}
+
 PyMethodDef nlc_past_methods[] = {
     {"past_decode", decode, METH_VARARGS, "Decode coefficients of a JPEG to pixels."},
+    {"past_detect", detect, METH_VARARGS, "Count the pixels that Y, Cb and Cr make."},
+    {"past_separate", separate, METH_VARARGS, "Find the bounds of Y, Cb and Cr of RGB pixels."},
+    {"past_narrow", narrow, METH_VARARGS, "Narrow the bounds of Y to what goes with Cb and Cr."},
+    {"past_solve", solve, METH_VARARGS, "Find coefficients of blocks from bounds of samples."},
+    {"past_enlarge", enlarge, METH_VARARGS, "Enlarge a component to the picture's size."},
+    {"past_reduce", reduce, METH_VARARGS, "Undo the enlargement of a component by least squares."},
+    {"past_repair", repair, METH_VARARGS, "Search for coefficients of an enlarged component."},
+    {"past_scores", scores, METH_VARARGS, "Score the entries of a table of quantisation."},
     {NULL, NULL, 0, NULL},
 };

@@ -49,6 +49,56 @@ int nlc_past_samples(const nlc_past_component *component, uint8_t *samples);
 int nlc_past_enlarge(const uint8_t *samples, size_t stride, int32_t across, int32_t down, int32_t height, int32_t width,
                      uint8_t *enlarged);
 
+/* --- Of the encoder: from pixels to coefficients ------------------------------------------------------------- */
+
+/* What is known of a block. */
+enum nlc_past_block_state {
+    NLC_PAST_UNSEEN = 0,
+    NLC_PAST_SOLVED = 1,  /* its coefficients decode to what is known of its samples */
+    NLC_PAST_UNSOLVED = 2 /* its coefficients are the best found */
+};
+
+/* Of about `looked_at` pixels of an RGB picture (3, count) that are coloured and not clipped, `tried`, the number that
+ * some Y, Cb and Cr make, `found`. */
+int nlc_past_detect(const uint8_t *pixels, size_t count, size_t looked_at, size_t *tried, size_t *found);
+
+/* The bounds of Y, Cb and Cr (3, count) of the pixels of an RGB picture: 0 and 255 `without` any that make a pixel. */
+int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t *high, size_t *without);
+
+/* Narrow the bounds of Y, where it is not known, to what goes with Cb and Cr. */
+int nlc_past_narrow(const uint8_t *pixels, size_t count, const uint8_t *cb, const uint8_t *cr, uint8_t *low,
+                    uint8_t *high);
+
+/* Coefficients of blocks whose samples are between bounds; all planes are (8 block_rows, 8 block_columns).
+ *
+ * `guess` has what a sample is likely to be. Blocks that are NLC_PAST_SOLVED are left alone, those that are
+ * NLC_PAST_UNSOLVED go on from their coefficients. A block is searched for in `limit` steps, all in `budget`, which is
+ * counted down.
+ */
+int nlc_past_solve(const float *guess, const uint8_t *low, const uint8_t *high, int32_t block_rows,
+                   int32_t block_columns, const uint16_t *table, int32_t limit, int64_t *budget, int16_t *coefficients,
+                   uint8_t *solved);
+
+/* How well each entry from 1 to 255 of a table explains the transformed blocks of a plane (8 block_rows, 8 block_columns).
+ *
+ * `chosen` has a byte for each block, other than 0 if it counts. `spread` is the variance of each frequency's noise.
+ * `scores` (64, 256) gets logarithms of likelihoods, and `counts` (64) on how many coefficients they rest.
+ */
+int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_rows, int32_t block_columns,
+                    const float *spread, float *scores, int32_t *counts);
+
+/* Undo nlc_past_enlarge by least squares, for sides 1 or 2 times as small: (height, width) to (rows, columns). */
+int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t height, int32_t width, float *samples);
+
+/* Search for coefficients of a component, one time each block, so that enlarged it is between bounds (height, width).
+ *
+ * `samples` (8 block_rows, 8 block_columns) are those of the coefficients, and stay so. `solved` tells which blocks leave
+ * nothing out of bounds. Of components that nlc_past_enlarge makes smooth, and of whole ones. Otherwise as nlc_past_solve.
+ */
+int nlc_past_repair(const uint8_t *low, const uint8_t *high, int32_t height, int32_t width, int32_t across,
+                    int32_t down, int32_t block_rows, int32_t block_columns, const uint16_t *table, int32_t limit,
+                    int64_t *budget, int16_t *coefficients, uint8_t *samples, uint8_t *solved);
+
 #ifdef __cplusplus
 }
 #endif

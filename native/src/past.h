@@ -21,4 +21,32 @@ static inline int32_t nlc_past_green(const nlc_past_colours *colours, int cb, in
 
 static inline uint8_t nlc_past_clamp(int32_t value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
 
+/* past_waves.c: the orthonormal cosine transform, which guides searches.
+ *
+ * Sums are added in one order, so that every machine finds the same. */
+typedef struct {
+    float cosines[NLC_PAST_SIDE][NLC_PAST_SIDE];    /* of a frequency, by sample */
+    float transposed[NLC_PAST_SIDE][NLC_PAST_SIDE]; /* of a sample, by frequency */
+    float block[NLC_PAST_BLOCK][NLC_PAST_BLOCK];    /* of a pair of frequencies, by sample of a block */
+} nlc_past_waves;
+
+void nlc_past_prepare_waves(nlc_past_waves *waves);
+/* Samples to frequencies, and back. */
+void nlc_past_forward(const nlc_past_waves *waves, const float *samples, float *frequencies);
+void nlc_past_backward(const nlc_past_waves *waves, const float *frequencies, float *samples);
+
+/* Steps of a search for which one is not taken back: one, and a part of the steps that are about as small as the smallest. */
+int32_t nlc_past_forbidden(const uint16_t *table, int32_t part);
+
+static inline int32_t nlc_past_round(float value) {
+    return value < 0 ? -(int32_t)(0.5f - value) : (int32_t)(value + 0.5f);
+}
+
+/* Where a search must not round otherwise than C says, no product may be fused with a sum. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
 #endif
