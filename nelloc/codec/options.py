@@ -99,6 +99,9 @@ class EncodeOptions(Options):
     learn : bool
         Let the model's last layer learn from each tile while it is coded (docs/FORMAT.md, section 14): smaller files,
         slower in both directions. A model that cannot learn is used as it is.
+    past : bool
+        Store a picture that was a JPEG as its coefficients (docs/FORMAT.md, section 16), if that is smaller. The pixels
+        are the same.
     """
 
     tile: int | None = None
@@ -107,6 +110,7 @@ class EncodeOptions(Options):
     adapt_minutes: float | None = None
     learn: bool = True
     pixels: bool = False
+    past: bool = True
 
     @property
     def keeps_jpeg_files(self) -> bool:
@@ -173,6 +177,7 @@ class EncodeKeywords(_Keywords, total=False):
     adapt: bool
     adapt_minutes: float | None
     learn: bool
+    past: bool
     pixels: bool
 
 
@@ -210,7 +215,7 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
 
 
 _INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "learn", "pixels", "allow_damaged")
+_SWITCHES = ("strip", "adapt", "learn", "pixels", "past", "allow_damaged")
 _NAMES = ("backend", "decoder")
 _NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -1,4 +1,4 @@
-"""From coefficients of a JPEG to pixels, in the integers of docs/FORMAT.md, section 17."""
+"""From coefficients of a JPEG to pixels, in the integers of docs/FORMAT.md, section 16."""
 
 from __future__ import annotations
 

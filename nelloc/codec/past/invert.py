@@ -3,7 +3,7 @@
 A JPEG decoder rounds three times: samples of blocks, smaller components that it enlarges, and colours. Each rounding is
 undone where it can be: colours exactly, enlarged components by least squares, blocks by the cosine transform and the
 table of quantisation, which is found from how coefficients cluster. What rounding leaves wrong is searched for in the
-compiled core. Nothing is believed but what the decoder of docs/FORMAT.md, section 17, makes of the result.
+compiled core. Nothing is believed but what the decoder of docs/FORMAT.md, section 16, makes of the result.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Advance = Callable[[], object]
 
 @dataclass(frozen=True)
 class Inverted:
-    """A JPEG whose pixels from (``top``, ``left``) on are a picture's, or nearly, and these ``pixels`` (planes, H, W)."""
+    """A JPEG whose ``pixels`` (planes, H, W) from (``top``, ``left``) on are a picture's, or nearly."""
 
     image: JpegCoefficients
     top: int
@@ -58,6 +58,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None) -> Inverted | None:
     """
     if native.missing() is not None:
         return None
+    pixels = np.ascontiguousarray(pixels)
     planes, height, width = pixels.shape
     gray = planes == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     if gray:
@@ -66,7 +67,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None) -> Inverted | None:
         if not was_jpeg(pixels):
             return None
         low, high = np.empty_like(pixels), np.empty_like(pixels)
-        native._native.past_separate(np.ascontiguousarray(pixels), low, high)
+        native._native.past_separate(pixels, low, high)
     advance()
     top, left = find_grid(low[0], high[0])
     if gray and not _is_on_grid(low[0], high[0], top, left):
@@ -137,7 +138,7 @@ def _is_on_grid(low: Plane, high: Plane, top: int, left: int) -> bool:
 
 
 class _Canvas:
-    """A picture on the grid of its JPEG: ``low`` and ``high`` bounds of its components, ``top`` and ``left`` lines lost."""
+    """A picture on the grid of its JPEG, of which ``top`` and ``left`` lines are lost, by bounds of its components."""
 
     def __init__(self, low: Plane, high: Plane, top: int, left: int, pixels: Plane):
         self._low, self._high, self._pixels = low, high, pixels
@@ -244,10 +245,9 @@ def _shape(height: int, width: int, across: int, down: int) -> tuple[int, int]:
 
 def _guess(low: Plane, high: Plane, frame: tuple[int, int, int, int], likely: int | None = None) -> NDArray[np.float32]:
     """What samples are likely to be, from their bounds: near ``likely``, and outside of the picture as at its edge."""
-    if likely is None:
-        guess = (low.astype(np.float32) + high) * np.float32(0.5)
-    else:
-        guess = np.clip(np.float32(likely), low, high).astype(np.float32)
+    guess = (low.astype(np.float32) + high) * np.float32(0.5)
+    if likely is not None:
+        guess = np.clip(np.full_like(guess, likely), low, high)
     above, below, left, right = frame
     inner = guess[above : guess.shape[0] - below, left : guess.shape[1] - right]
     return np.pad(inner, ((above, below), (left, right)), mode="edge")
@@ -305,7 +305,13 @@ def _enlarge(samples: Plane, across: int, down: int, height: int, width: int) ->
 
 
 def _best_table(
-    low: Plane, high: Plane, guess: NDArray[np.float32], standard: NDArray[Any], across: int, down: int, quality: int | None
+    low: Plane,
+    high: Plane,
+    guess: NDArray[np.float32],
+    standard: NDArray[Any],
+    across: int,
+    down: int,
+    quality: int | None,
 ) -> tuple[_Blocks, int]:
     """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality."""
     probe = _Blocks.of(low, high, guess, across, down, None)
@@ -322,6 +328,8 @@ def _best_table(
 
 class _Blocks:
     """The blocks of a component on its canvas: bounds of its enlarged samples, coefficients, and which are right."""
+
+    table: NDArray[np.uint16]
 
     def __init__(self, low: Plane, high: Plane, across: int, down: int, reduced: NDArray[np.float32]):
         self.low, self.high, self.across, self.down = low, high, across, down
@@ -359,7 +367,9 @@ class _Blocks:
         known = (self.low == self.high) & (self.low > 0) & (self.high < 255)
         height, width = self.rows * SIDE * self.down, self.columns * SIDE * self.across
         padded = np.pad(known, ((0, height - self.height), (0, width - self.width)))
-        return padded.reshape(self.rows, SIDE * self.down, self.columns, SIDE * self.across).all(axis=(1, 3))
+        shape = self.rows, SIDE * self.down, self.columns, SIDE * self.across
+        whole: NDArray[np.bool_] = np.logical_and.reduce(padded.reshape(shape), axis=(1, 3))
+        return whole
 
     @property
     def known_share(self) -> float:
@@ -369,7 +379,8 @@ class _Blocks:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        return self._solved == 1
+        right: NDArray[np.bool_] = np.equal(self._solved, 1)
+        return right
 
     def _first_try(self) -> None:
         self.coefficients = np.zeros((self.rows, self.columns, 64), np.int16)
@@ -487,10 +498,10 @@ class _Blocks:
 def exact_blocks(pixels: Plane, made: Plane) -> Sequence[float]:
     """The share of 8 x 8 blocks of a picture whose pixels are all right, and of those in which nothing is clipped."""
     _, height, width = pixels.shape
-    wrong = (pixels != made).any(axis=0)
-    clipped = ((pixels == 0) | (pixels == 255)).any(axis=0)
+    wrong: NDArray[np.bool_] = np.logical_or.reduce(pixels != made, axis=0)
+    clipped: NDArray[np.bool_] = np.logical_or.reduce((pixels == 0) | (pixels == 255), axis=0)
     frame = ((0, -height % SIDE), (0, -width % SIDE))
     shape = (_up(height, SIDE) // SIDE, SIDE, _up(width, SIDE) // SIDE, SIDE)
-    wrong_blocks = np.pad(wrong, frame).reshape(shape).any(axis=(1, 3))
-    clipped_blocks = np.pad(clipped, frame).reshape(shape).any(axis=(1, 3))
+    wrong_blocks: NDArray[np.bool_] = np.logical_or.reduce(np.pad(wrong, frame).reshape(shape), axis=(1, 3))
+    clipped_blocks: NDArray[np.bool_] = np.logical_or.reduce(np.pad(clipped, frame).reshape(shape), axis=(1, 3))
     return 1 - wrong_blocks.mean(), 1 - wrong_blocks[~clipped_blocks].mean() if (~clipped_blocks).any() else 1.0

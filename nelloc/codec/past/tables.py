@@ -23,9 +23,8 @@ LUMA = np.array(
         *(72, 92, 95, 98, 112, 100, 103, 99),
     ]
 )
-CHROMA = np.full((8, 8), 99)
-CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
-CHROMA = CHROMA.ravel()
+CHROMA = np.full(64, 99)
+CHROMA.reshape(8, 8)[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 QUALITIES = range(1, 101)
 # What is better by so much, in a logarithm of likelihoods, is believed to be another entry than the standard one.
 _GAIN = 8.0
@@ -70,18 +69,24 @@ def likely(
 
     With ``quality`` that one is the first. Each has the quality that it is of, or is like, or 0.
     """
-    rows, columns = known.shape
     tried: list[bytes] = []
-    for table, own in _candidates(samples, known, base, across, down, quality, rows, columns):
+    for table, own in _candidates(samples, known, base, across, down, quality):
         if table.tobytes() not in tried:
             tried.append(table.tobytes())
             yield table, own
 
 
-def _candidates(samples, known, base, across, down, quality, rows, columns):
+def _candidates(
+    samples: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    base: NDArray[Any],
+    across: int,
+    down: int,
+    quality: int | None,
+) -> Iterator[tuple[NDArray[np.uint16], int]]:
     if quality is not None:
         yield standard_table(base, quality), quality
-    chosen = _busiest(samples, known)
+    chosen, (rows, columns) = _busiest(samples, known), known.shape
     scores, counts = np.empty((64, 256), np.float32), np.empty(64, np.int32)
     native._native.past_scores(samples, chosen, rows, columns, noise(across, down), scores, counts)
     scores[:, 0] = -np.inf
