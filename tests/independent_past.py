@@ -130,7 +130,10 @@ def coloured(y: int, cb: int, cr: int) -> tuple[int, int, int]:
 
 
 def corrected(data: bytes, made: list[Plane], decode) -> list[Plane]:
-    """A tile's planes of what the JPEG made of them and a record; ``decode(method, data, width, height)`` gives planes."""
+    """A tile's planes, from what the JPEG made of them and a record.
+
+    ``decode(method, data, width, height)`` gives planes.
+    """
     planes = [[row[:] for row in plane] for plane in made]
     at = 0
     for whole in (False, True) if data else ():

@@ -28,7 +28,14 @@ FEW = 64  # coloured pixels that are no proof
 # A component is taken for one that was enlarged if at least this share of its known samples comes back, within 1.
 ENLARGED_SHARE = 0.95
 # At least this share of whole and fully known blocks must be found in the first try.
-LEAST_BLOCKS = 0.05
+LEAST_BLOCKS = 0.03
+# The same of gray pictures, whose colours tell nothing, and how clear their grid must be.
+GRAY_BLOCKS, GRAY_CLEAR = 0.3, 7
+# Blocks of a picture that are considered for its grid, and of these the ones that are looked into; another grid than
+# that of the first pixel must be so much better.
+_SPREAD, _LOOKED_INTO, _BETTER = 96, 24, 1.1
+# Chroma is taken for sampled as tried if so many of its blocks are right at once.
+CLEARLY = 0.9
 # Steps of the search for a block where the table has entries of 1 and 2, and where it has none.
 FINE_STEPS, COARSE_STEPS = 1000, 60
 SWEEPS = (8, 40, 160)
@@ -69,26 +76,15 @@ def invert(pixels: Plane, advance: Advance = lambda: None) -> Inverted | None:
         low, high = np.empty_like(pixels), np.empty_like(pixels)
         native._native.past_separate(pixels, low, high)
     advance()
-    top, left = find_grid(low[0], high[0])
-    if gray and not _is_on_grid(low[0], high[0], top, left):
+    top, left, clear = find_grid(low[0], high[0])
+    if gray and clear < GRAY_CLEAR:
         return None
     advance()
-    best: _Canvas | None = None
     canvas = _Canvas(low, high, top, left, pixels)
-    if not canvas.find_luma_table():
+    if not canvas.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
         return None
     if not gray:
-        best = None
-        for sampling, origin in canvas.samplings():
-            trial = canvas.at(*origin)
-            trial.try_chroma(*sampling)
-            advance()
-            if best is None or trial.share > best.share:
-                best = trial
-            if trial.share > 0.9:
-                break
-        assert best is not None
-        canvas = best
+        canvas = _best_sampling(canvas, advance)
         canvas.finish_chroma(advance)
     canvas.finish_luma(advance)
     image = canvas.image()
@@ -106,35 +102,49 @@ def was_jpeg(pixels: Plane) -> bool:
     return tried >= FEW
 
 
-def find_grid(low: Plane, high: Plane) -> tuple[int, int]:
-    """Where the grid of 8 x 8 blocks of a luma plane lies: how many rows and columns of its first block are missing."""
-    height, width = low.shape
-    rows, columns = (height - 7) // SIDE - 1, (width - 7) // SIDE - 1
+def find_grid(low: Plane, high: Plane) -> tuple[int, int, float]:
+    """Where the grid of 8 x 8 blocks of a luma plane lies: how many rows and columns of its first block are missing.
+
+    The third number tells how many more coefficients are 0 there than elsewhere, in standard deviations.
+    """
+    span = 2 * SIDE - 1
+    rows, columns = low.shape[0] // SIDE - 1, low.shape[1] // SIDE - 1
     if rows < 2 or columns < 2:
-        return 0, 0
-    # The blocks that differ most from one line to the next, where nothing is clipped.
-    whole = low[: (rows + 1) * SIDE, : (columns + 1) * SIDE].astype(np.int16)
-    steps = np.abs(np.diff(whole, axis=1, prepend=whole[:, :1])).astype(np.int64)
-    steps[(low == 0)[: len(whole), : whole.shape[1]] | (high == 255)[: len(whole), : whole.shape[1]]] = -255
-    busy = steps.reshape(rows + 1, SIDE, columns + 1, SIDE).sum(axis=(1, 3))[:rows, :columns].ravel()
-    chosen = np.argsort(-busy, kind="stable")[:: max(1, busy.size // 256)][:48]
-    y, x = np.divmod(chosen, columns)
-    corners = np.arange(SIDE)
-    index_y = (y[:, None, None] * SIDE + corners[:, None] + corners)[:, :, None, :, None]  # block, offset, row
-    index_x = (x[:, None, None] * SIDE + corners[:, None] + corners)[:, None, :, None, :]
-    blocks = low[index_y, index_x].reshape(-1, 64).astype(np.float32)
-    found = blocks @ tables.WAVES.T
-    small = (np.abs(found[:, tables.HIGH]) < 1).sum(axis=1).reshape(len(chosen), 64).sum(axis=0)
-    if small.max() <= 1.1 * small[0]:
-        return 0, 0
-    top, left = divmod(int(small.argmax()), SIDE)
-    return -top % SIDE, -left % SIDE
+        return 0, 0, 0.0
+    # Of blocks that are spread evenly, those that differ most from one column to the next, and are not clipped.
+    count = rows * columns
+    y, x = np.divmod(np.arange(0, count, max(1, count // _SPREAD)), columns)
+    lines = np.arange(span)
+    places = (y[:, None, None] * SIDE + lines[:, None]), (x[:, None, None] * SIDE + lines)
+    squares = low[places].astype(np.float32)
+    unknown = ((squares == 0) | (squares == 255)).any(axis=(1, 2))
+    if high is not low:
+        unknown |= (high[places] != squares).any(axis=(1, 2))
+    busy = np.abs(np.diff(squares, axis=2)).sum(axis=(1, 2)) - 1e6 * unknown
+    squares = squares[np.argsort(-busy, kind="stable")[:_LOOKED_INTO]]
+    blocks = np.lib.stride_tricks.sliding_window_view(squares, (SIDE, SIDE), axis=(1, 2)).reshape(-1, 64)
+    found = blocks @ tables.WAVES[tables.HIGH].T
+    small = (np.abs(found) < 1).sum(axis=1).reshape(len(squares), 64).sum(axis=0)
+    best = small[0] if small.max() <= _BETTER * small[0] else small.max()
+    top, left = divmod(int(np.flatnonzero(small == best)[0]), SIDE)
+    usual = float(np.median(small))
+    return -top % SIDE, -left % SIDE, float((best - usual) / np.sqrt(usual + 1))
 
 
-def _is_on_grid(low: Plane, high: Plane, top: int, left: int) -> bool:
-    """True if the grid of a gray picture, which has no colours to tell, is where some was found at all."""
-    del top, left
-    return min(low.shape) >= SIDE and bool((low == high).any())
+def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
+    """The canvas with chroma as it is most likely sampled."""
+    trials = []
+    for sampling, origin in canvas.samplings():
+        trial = canvas.at(*origin)
+        trial.try_chroma(*sampling)
+        advance()
+        if trial.share > CLEARLY:
+            return trial
+        trials.append(trial)
+    for trial in trials:
+        trial.improve_chroma()
+        advance()
+    return max(trials, key=lambda trial: trial.share)
 
 
 class _Canvas:
@@ -143,7 +153,6 @@ class _Canvas:
     def __init__(self, low: Plane, high: Plane, top: int, left: int, pixels: Plane):
         self._low, self._high, self._pixels = low, high, pixels
         self.top, self.left = top, left
-        self.share = 0.0
         self.across = self.down = 1
         self._luma: _Blocks | None = None
         self._chroma: list[_Blocks] = []
@@ -162,13 +171,12 @@ class _Canvas:
             height, width = _up(height, SIDE * self.down), _up(width, SIDE * self.across)
         return height, width
 
-    def find_luma_table(self) -> bool:
-        """Find the table of luma; False if none explains it."""
+    def find_luma_table(self, least: float) -> bool:
+        """Find the table of luma; False if none explains so large a share of the blocks."""
         low, high = self._framed(self._low[0], 0), self._framed(self._high[0], 255)
         guess = _guess(low, high, self._frame())
         self._luma, self._quality = _best_table(low, high, guess, tables.LUMA, 1, 1, None)
-        self._luma_share = self._luma.known_share
-        return self._luma.known_share >= LEAST_BLOCKS
+        return self._luma.known_share >= least
 
     def samplings(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Ways in which chroma may be sampled, and where the grid of their units may begin."""
@@ -180,20 +188,26 @@ class _Canvas:
             yield from (((across, down), (top, left)) for top in tops for left in lefts)
 
     def try_chroma(self, across: int, down: int) -> None:
-        """Find coefficients of chroma as they come; ``share`` tells how many blocks are right."""
+        """Find coefficients of chroma as they come."""
         self.across, self.down = across, down
-        shares = []
-        quality = self._quality or None
         for c in (1, 2):
             low, high = self._framed(self._low[c], 0), self._framed(self._high[c], 255)
             guess = _guess(low, high, self._frame(), 128)
             if self._chroma:
                 found = _Blocks.of(low, high, guess, across, down, self._chroma[0].table)
             else:
-                found, _ = _best_table(low, high, guess, tables.CHROMA, across, down, quality)
+                found, _ = _best_table(low, high, guess, tables.CHROMA, across, down, self._quality or None)
             self._chroma.append(found)
-            shares.append(found.known_share)
-        self.share = min(shares)
+
+    @property
+    def share(self) -> float:
+        """The share of blocks of chroma that are right."""
+        return min(component.known_share for component in self._chroma)
+
+    def improve_chroma(self) -> None:
+        """Search a little for what is wrong of chroma."""
+        for component in self._chroma:
+            component.improve()
 
     def finish_chroma(self, advance: Advance) -> None:
         """Search for what is still wrong of chroma."""
@@ -448,6 +462,11 @@ class _Blocks:
         if self.across * self.down == 1:
             return samples[: self.height, : self.width]
         return _enlarge(samples, self.across, self.down, self.height, self.width)
+
+    def improve(self) -> None:
+        """Search a little for the blocks that are wrong: fine tables are seldom right at first."""
+        if self.across * self.down > 1 and np.count_nonzero(self.table <= 2):
+            self._repair(SWEEPS[0], BUDGET * self.rows * self.columns)
 
     def search(self, advance: Advance) -> None:
         """Search for the blocks that are wrong."""

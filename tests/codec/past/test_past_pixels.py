@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 
@@ -161,10 +162,8 @@ def test_corrections_of_any_bytes_are_refused_or_decoded():
         for _ in range(rng.randint(1, 4)):
             bad[rng.randrange(len(bad))] = rng.randrange(256)
         bad = bad[: rng.randint(0, len(bad))]
-        try:
+        with contextlib.suppress(MalformedError):
             assert past_pixels.decode_corrections(bytes(bad), made).shape == made.shape
-        except MalformedError:
-            pass
 
 
 def test_sections_of_other_sizes_cost_nothing():
