@@ -3,8 +3,8 @@
     python benchmarks/past.py --images ../shared/data/train-natural --every 90 --out benchmarks/results/past
     python benchmarks/past.py --jpeg ../shared/data/thesis-imagenet10 --out benchmarks/results/past_thesis
 
-With --images photographs are made into JPEG files by Pillow, of every quality and sampling, and decoded; with --jpeg the
-files are JPEG files. Every file of nelloc is decoded and compared. Writes OUT.md and OUT.csv, one row per picture.
+With --images photographs are made into JPEG files by Pillow, of every quality and sampling, and decoded; with --jpeg
+the files are JPEG files. Every file of nelloc is decoded and compared. Writes OUT.md and OUT.csv, one row per picture.
 Seconds are of the processor, for each megapixel: `find` until coefficients are found, `encode` and `decode` all.
 """
 

@@ -34,8 +34,8 @@ GRAY_BLOCKS, GRAY_CLEAR = 0.3, 7
 # Blocks of a picture that are considered for its grid, and of these the ones that are looked into; another grid than
 # that of the first pixel must be so much better.
 _SPREAD, _LOOKED_INTO, _BETTER = 96, 24, 1.1
-# Chroma is taken for sampled as tried if so many of its blocks are right at once.
-CLEARLY = 0.9
+# Chroma is taken for sampled as tried if so many of its blocks are right, after a short search if more than half are.
+CLEARLY, PROBABLY = 0.9, 0.5
 # Steps of the search for a block where the table has entries of 1 and 2, and where it has none.
 FINE_STEPS, COARSE_STEPS = 1000, 60
 SWEEPS = (8, 40, 160)
@@ -138,6 +138,8 @@ def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
         trial = canvas.at(*origin)
         trial.try_chroma(*sampling)
         advance()
+        if PROBABLY < trial.share <= CLEARLY:
+            trial.improve_chroma()
         if trial.share > CLEARLY:
             return trial
         trials.append(trial)
