@@ -9,6 +9,7 @@ from typing import Any
 
 from nelloc.codec import container as nlc
 from nelloc.codec import plain_tiles
+from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.codec.description import Described, describe
@@ -112,7 +113,9 @@ def _plan_past(
 
 
 def _is_enough(plan: Plan, image: Pixels) -> bool:
-    """True if nothing can be smaller than a plan that has a JPEG's coefficients."""
+    """True if nothing can be smaller than a plan that has a JPEG's coefficients: of a photograph in colour."""
+    if len(image.planes) < 3 or not classify.is_photograph(image.groups[0]):
+        return False
     (section,), size = plan.sections, image.kind.groups[0].planes * image.area
     right = [
         exact_blocks(piece.samples, piece.trials[0].way.pixels)[0]
