@@ -36,6 +36,10 @@ from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, re
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 
+# Options that leave out what came later than the files made with them.
+OLD: dict[str, bool] = {"lattice": False, "past": False}
+PLAIN = OLD | {"learn": False}
+
 
 def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
@@ -52,7 +56,7 @@ def main() -> None:
         "column": photograph[:40, :1],
     }.items():
         _keep_png(GOLDEN / f"{name}.png", image)
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32, learn=False, lattice=False))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=model, tile=32, **PLAIN))
     # Models of gray images, of raw inputs and that see borders; "NAME-gray" is a gray image coded with the model NAME.
     gray, small = np.asarray(Image.fromarray(photograph).convert("L"))[:24, :19], photograph[3:21, 8:36]
     for name, fields, images in (
@@ -64,17 +68,20 @@ def main() -> None:
         _keep(model, small_model_bytes(seed=1, **fields))
         for kind, image in images.items():
             _keep_png(GOLDEN / f"{name}-{kind}.png", image)
-            _keep(GOLDEN / f"{name}-{kind}.nlc", nelloc.encode(image, model=model, tile=32, learn=False, lattice=False))
+            _keep(
+                GOLDEN / f"{name}-{kind}.nlc",
+                nelloc.encode(image, model=model, tile=32, **PLAIN),
+            )
     # A model as differences to the first, and files that need it: one beside it, one with the differences inside.
     adapted = small_model_bytes(seed=2)
     differences = encode_differences((GOLDEN / "model.nlm").read_bytes(), adapted)
     _keep(GOLDEN / "differences.nlm", differences)
     _keep_png(GOLDEN / "differences-photograph.png", small)
-    data = nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32, learn=False, lattice=False)
+    data = nelloc.encode(small, model=GOLDEN / "differences.nlm", tile=32, **PLAIN)
     _keep(GOLDEN / "differences-photograph.nlc", data)
     (tiled,) = encode_pixels(
         [from_array(small, "image")],
-        EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False),
+        EncodeOptions(model=GOLDEN / "model.nlm", tile=32, **PLAIN),
         verify=True,
         adapted={model_id((GOLDEN / "model.nlm").read_bytes()): Adapted(load_model(adapted), differences)},
         embed=True,
@@ -84,7 +91,9 @@ def main() -> None:
     for name, pixels in _kinds(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         (encoded,) = encode_pixels(
-            [pixels], EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False), verify=True
+            [pixels],
+            EncodeOptions(model=GOLDEN / "model.nlm", tile=32, **PLAIN),
+            verify=True,
         )
         _keep(GOLDEN / f"{name}.nlc", encoded.data)
     for name, (pixels, way_of) in _adaptive(photograph).items():
@@ -107,7 +116,7 @@ def main() -> None:
         if model_store.find(name).channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))
         _keep_png(GOLDEN / f"shipped-{name}.png", image)
-        _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name, learn=False, lattice=False))
+        _keep(GOLDEN / f"shipped-{name}.nlc", nelloc.encode(image, model=name, **PLAIN))
     # Models that learn, of each sort and one that is shipped: "learning-NAME" with the model NAME.
     for name, image in {
         "learning-photograph": photograph,
@@ -120,7 +129,7 @@ def main() -> None:
         own = name.removeprefix("learning-")
         model = GOLDEN / (f"{own}.nlm" if own.startswith("model") else "model.nlm")
         _keep_png(GOLDEN / f"{name}.png", image)
-        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32, lattice=False)
+        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32, **OLD)
         _keep(GOLDEN / f"{name}.nlc", data)
     # Former luma and chroma, by each rule, of a model as it is or of one that learns: "lattice-RULE".
     for rule in Rule:
@@ -137,7 +146,7 @@ def main() -> None:
         ("short-adaptive", photograph[:12, :16, 0] // 128 * 90, "default"),
     ):
         _keep_png(GOLDEN / f"{name}.png", image)
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, lattice=False))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, **OLD))
 
 
 def _jpeg_files(photograph: np.ndarray) -> dict[str, bytes]:

@@ -22,6 +22,7 @@ from zlib import crc32
 from independent_adaptive import decode_adaptive
 from independent_jpeg import decode_jpeg
 from independent_jpeg import varint as varint_of
+from independent_past import corrected, made_by_jpeg
 
 SIGNATURE = b"\x8eNL\n"
 TILED, SECTIONS, SHORT = 1, 2, 4
@@ -39,6 +40,7 @@ GROUPS |= {10: [(2, 8)], 11: [(4, 8)]}
 MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS, LEARNING, COEFFICIENTS = range(8)
 LATTICE = 8
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG = 1, 0x83, 0x84, 0x85, 0x86
+PAST, PAST_SECTION = 9, 0x87
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
 ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
@@ -74,6 +76,7 @@ def decode(data: bytes, models: list[bytes]) -> Image:
     require((kind == PALETTE) == (PALETTE_SECTION in sections), "a palette where there is none, or none")
     embedded = next(((t, sections[t]) for t in (WHOLE_MODEL, MODEL_DIFFERENCES) if t in sections), None)
     model = None
+    past = None
     image = [[0] * (width * height) for planes, _ in groups for _ in range(planes)]
     for (top, bottom, left, right), records in tiles:
         size, decoded = right - left, []
@@ -91,6 +94,12 @@ def decode(data: bytes, models: list[bytes]) -> Image:
                     require(below < 2 and rule in CONVERSIONS, "an unknown rule of a lattice")
                     method, content = (MIXTURE, LEARNING)[below], content[1:]
                 samples = decode_tile(model, content, size, bottom - top, planes, depth, method == LEARNING, rule)
+            elif method == PAST:
+                require(not decoded and kind < PALETTE and PAST_SECTION in sections, "a past where there is none")
+                past = past or made_by_jpeg(sections[PAST_SECTION], planes, width, height)
+                made = [[row[left:right] for row in plane[top:bottom]] for plane in past]
+                found = corrected(content, made, corrections_of(planes))
+                samples = [[sample for row in plane for sample in row] for plane in found]
             elif method == CONSTANT:
                 samples = decode_constant(content, size * (bottom - top), planes, depth)
             elif method == STORED:
@@ -109,6 +118,21 @@ def decode(data: bytes, models: list[bytes]) -> Image:
     for packed in {METADATA, PALETTE_SECTION} & set(sections):
         sections[packed] = unpacked(sections[packed])
     return Image(JOINED.get(kind, kind), width, height, image, sections)
+
+
+def corrections_of(planes: int):
+    """What decodes corrections of so many planes."""
+
+    def decode_sheet(method: int, content: bytes, width: int, height: int) -> list[list[int]]:
+        if method == ADAPTIVE:
+            return decode_adaptive(Coder, content, width, height, planes, 8)
+        if method == STORED:
+            return decode_stored(content, width * height, planes, 8)
+        if method == ROWS:
+            return unfiltered(content, width, height, planes, 8)
+        return inflate(content, width, height, planes)
+
+    return decode_sheet
 
 
 # ---- Samples, and methods without a model
@@ -317,8 +341,8 @@ def method_and_kind(byte: int) -> tuple[int, int]:
 
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in range(9), f"unknown method {method}")
-    require(method in (DEFLATE, ROWS) or not content.endswith(b"\0"), "data that ends in a zero byte")
+    require(method in range(10), f"unknown method {method}")
+    require(method in (DEFLATE, ROWS, PAST) or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 
 
@@ -329,7 +353,7 @@ def read_tiled_layout(file: Cursor, groups: int, has_sections: bool) -> tuple[in
     file.check(0, 2, "the CRC-16")
     require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
     require(16 <= size <= 4096, f"bad tile size {size}")
-    known = (METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG)
+    known = (METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT, PAST_SECTION, JPEG)
     sections: Sections = {}
     for section_type, length in announced:
         require(section_type < 128 or section_type in known, f"section {section_type}")

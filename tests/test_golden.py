@@ -91,7 +91,7 @@ def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
 def test_encoding_a_kind_gives_the_golden_bytes(name):
     # Not kind-rgba16, whose alpha is a ramp: the adaptive coder now makes that smaller.
     # Not those with sections or deflated records: the bytes of these are zlib's.
-    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False, past=False)
     (encoded,) = encode_pixels([image_of(name)], options, verify=False)
     assert encoded.data == (GOLDEN / f"{name}.nlc").read_bytes()
 
@@ -145,7 +145,7 @@ def test_differences_give_the_golden_bytes():
     assert encode_differences(base, model) == data
     assert model_store.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
     adapted = {load_model(base).id: Adapted(load_model(model), data)}
-    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False, past=False)
     pixels = from_array(pixels_of("embedded"), "embedded")
     (encoded,) = encode_pixels([pixels], options, verify=True, adapted=adapted, embed=True)
     assert encoded.data == (GOLDEN / "embedded.nlc").read_bytes()

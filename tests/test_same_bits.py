@@ -63,9 +63,9 @@ for backend, threads, (step, pixels), learn in all_ways:
         os.environ["NELLOC_CPU"] = level
     options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
     interface.STEP_PIXELS, nelloc.exact.encode_tile.PIXELS_PER_PASS = step, pixels
-    alone = [nelloc.encode(image, verify=False, lattice=False, **options) for image in images.values()]
+    alone = [nelloc.encode(image, verify=False, lattice=False, past=False, **options) for image in images.values()]
     several = [small, *images.values(), images["gray"][:, :5]]
-    together = nelloc.encode_many(several, verify=False, lattice=False, **options)[1:3]
+    together = nelloc.encode_many(several, verify=False, lattice=False, past=False, **options)[1:3]
     for name, *ways_of_encoding in zip(images, alone, together):
         name = "learning-" * learn + name
         found |= {(name, hashlib.sha256(data).hexdigest()) for data in ways_of_encoding}
@@ -82,7 +82,7 @@ for backend, threads, (step, pixels), learn in all_ways:
     for name, other in () if learn else others.items():
         options["model"] = golden / f"{other}.nlm"
         image, data = np.asarray(Image.open(golden / f"{name}.png")), (golden / f"{name}.nlc").read_bytes()
-        assert nelloc.encode(image, verify=False, lattice=False, **options) == data, name
+        assert nelloc.encode(image, verify=False, lattice=False, past=False, **options) == data, name
         assert np.array_equal(nelloc.decode(data, **options), image), name
     ways += 1
 print(ways, backends, levels, file=sys.stderr)

@@ -23,6 +23,6 @@ typedef struct {
 int nlc_ask(void *context);
 
 /* Functions of the other files, which the module has too. */
-extern PyMethodDef nlc_adaptive_methods[], nlc_jpeg_methods[];
+extern PyMethodDef nlc_adaptive_methods[], nlc_jpeg_methods[], nlc_past_methods[];
 
 #endif

@@ -383,8 +383,11 @@ static PyMethodDef methods[] = {
 };
 
 static int add_functions(PyObject *module) {
-    const int status = PyModule_AddFunctions(module, nlc_adaptive_methods);
-    return status < 0 ? status : PyModule_AddFunctions(module, nlc_jpeg_methods);
+    PyMethodDef *const others[] = {nlc_adaptive_methods, nlc_jpeg_methods, nlc_past_methods};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        if (PyModule_AddFunctions(module, others[k]) < 0)
+            return -1;
+    return 0;
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)(uintptr_t)add_functions}, {0, NULL}};

@@ -56,6 +56,8 @@ def info(file, max_pixels, as_json, verbose):
         else:
             rows += [("keeps", found.jpeg), ("parts", str(found.tiles))]
         rows.append(("model", model))
+        if found.past:
+            rows.append(("past", found.past))
         if found.metadata:
             stored = "" if found.jpeg is not None else f"; {found.metadata_bytes} in the file"
             items = ", ".join(f"{name} {size}" for name, size in found.metadata.items())

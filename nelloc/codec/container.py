@@ -106,10 +106,15 @@ class Container:
         return self.section(SectionType.JPEG)
 
     @property
+    def _has_short_method(self) -> bool:
+        """True if the first record's method has no more bits than the layouts for small images give it."""
+        return not self.records or self.records[0].method < 1 << (8 - KIND_BITS)
+
+    @property
     def compact(self) -> bool:
         """True if the file has the layout for small images."""
         one_tile = max(self.width, self.height) <= min(self.tile, COMPACT_SIZE)
-        return one_tile and not self.sections
+        return one_tile and not self.sections and self._has_short_method
 
     @property
     def short(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
+from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.jpeg_file import unpack_file
 from nelloc.codec.tiling import Rectangle, cuts, tiles
 from nelloc.errors import RESTORE, NellocError
@@ -107,11 +108,12 @@ def decode_slices(
         yield _of_jpeg(file, source, options, _wanted(file, source, options))
         return
     what, find = read_description(file, source), _finder(options, models, folder)
+    made = _Past(file, source)
     parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
     areas = [_area(file, part) for part in parts]
     options.progress.expect(len(file.groups) * sum(area.height * area.width for area in areas))
     for part in parts:
-        canvas = _Canvas.of(file, source, what, part)
+        canvas = _Canvas.of(file, source, what, part, made)
         _decode([canvas], options, find)
         yield canvas.image()
 
@@ -199,6 +201,50 @@ def mark(group: Group, samples: Samples, bits: int) -> None:
     samples[:] = np.array(fillings.get(group.role, [0]))[:, None, None]
 
 
+class _Past:
+    """The pixels of the JPEG that a file's image was, decoded when they are first asked for."""
+
+    def __init__(self, file: Container, source: str):
+        self._file, self._source = file, source
+
+    @cached_property
+    def _found(self) -> past_pixels.Past | None:
+        data = self._file.section(SectionType.PAST)
+        if data is None:
+            return None
+        try:
+            return past_pixels.parse_section(data, *self._shape)
+        except MalformedError:
+            raise self._damage from None
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self._file.groups[0].planes, self._file.height, self._file.width
+
+    @property
+    def _damage(self) -> NellocError:
+        return NellocError(f"{self._source}: its coefficients are damaged; {RESTORE}")
+
+    @property
+    def summary(self) -> str | None:
+        """What the picture was, in words, if it was something. Raises NellocError if the coefficients are damaged."""
+        return None if self._found is None else self._found.summary
+
+    @cached_property
+    def pixels(self) -> Samples:
+        """What the coefficients make of the first group (planes, H, W). Raises NellocError if they are damaged."""
+        assert self._found is not None
+        try:
+            return self._found.pixels(*self._shape)
+        except MalformedError:
+            raise self._damage from None
+
+
+def past_of(file: Container, source: str) -> str | None:
+    """What a file's picture was before, in words, or None. Raises NellocError if what says it is damaged."""
+    return _Past(file, source).summary
+
+
 @dataclass
 class _Canvas:
     """The part of an image that is decoded: whole tiles that hold ``region``, into ``groups`` (planes, H, W) each."""
@@ -209,16 +255,19 @@ class _Canvas:
     region: Rectangle
     area: Rectangle
     groups: tuple[Samples, ...]
+    past: _Past
     damaged: dict[int, Rectangle] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle) -> _Canvas:
+    def of(
+        cls, file: Container, source: str, what: Description, wanted: Rectangle, past: _Past | None = None
+    ) -> _Canvas:
         area = _area(file, wanted)
         groups = tuple(
             np.empty((group.planes, area.height, area.width), samples_type(depth))
             for group, depth in zip(file.groups, what.depths, strict=True)
         )
-        return cls(file, source, what, wanted, area, groups)
+        return cls(file, source, what, wanted, area, groups, past or _Past(file, source))
 
     @property
     def pixels(self) -> int:
@@ -278,6 +327,10 @@ class _Stream:
         """What is wrong with the record, as far as that shows before it is decoded."""
         if self.record.damaged:
             return "does not match its checksum, so it is damaged"
+        if self.record.method is Method.PAST:
+            file = self.canvas.file
+            if self.index or self.group.role is not Role.COLOUR or file.section(SectionType.PAST) is None:
+                return "is coded by a JPEG that the file does not hold, so it is damaged"
         if self.record.method.needs_model:
             if self.group.role not in (Role.COLOUR, Role.ALPHA):
                 return f"is coded as no {self.group.role.value} is"
@@ -307,7 +360,12 @@ class _Stream:
 
 def _decode_without_model(streams: Sequence[_Stream], options: DecodeOptions) -> None:
     """Decode streams that need no model into their places."""
-    whole = _without_problems(streams, options)
+    whole = []
+    for stream in _without_problems(streams, options):
+        if stream.record.method is Method.PAST:
+            _correct(stream, options)
+        else:
+            whole.append(stream)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE):
         work = [(s.record.method, s.record.data, s.target.shape, min(s.bits, s.group.bits)) for s in part]
         # Adaptive tiles are what takes time.
@@ -322,6 +380,16 @@ def _decode_without_model(streams: Sequence[_Stream], options: DecodeOptions) ->
                 stream.give_up("is damaged", options)
             else:
                 stream.target[:] = samples
+
+
+def _correct(stream: _Stream, options: DecodeOptions) -> None:
+    """Decode a stream that says what a JPEG gets wrong into its place."""
+    made = stream.canvas.past.pixels[:, stream.tile.rows, stream.tile.columns]
+    try:
+        stream.target[:] = past_pixels.decode_corrections(stream.record.data, made)
+    except MalformedError:
+        stream.give_up("is damaged", options)
+    options.progress.advance(made[0].size)
 
 
 def _without_problems(streams: Sequence[_Stream], options: DecodeOptions) -> list[_Stream]:

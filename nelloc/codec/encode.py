@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 from nelloc.codec import container as nlc
 from nelloc.codec import plain_tiles
+from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.codec.description import Described, describe
@@ -15,7 +17,9 @@ from nelloc.codec.format import NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, spread
-from nelloc.codec.search import Piece, Plan, Trial, plans_for
+from nelloc.codec.past import pixels as past_pixels
+from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.search import Piece, Plan, Trial, plan_for_past, plans_for
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store
 from nelloc.exact.encode_tile import TileCode
@@ -85,10 +89,47 @@ def _job(
     what = describe(image)
     bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
     learns = options.learn and model is not None and can_learn(model)
-    plans = plans_for(
-        image.kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice
-    )
+    plans = _plan_past(image, what, bits, options, learns=learns)
+    if not plans or not _is_enough(plans[0], image):
+        plans += plans_for(
+            image.kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice
+        )
     return _Job(image, what, plans, model, other)
+
+
+# Where a JPEG gets so many of the blocks right, in so few bits a sample, pixels are not tried.
+_RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
+
+
+def _plan_past(
+    image: Pixels, what: Described, bits: Sequence[int], options: EncodeOptions, *, learns: bool
+) -> list[Plan]:
+    """How an image that was a JPEG is coded as one: one plan, or none."""
+    if not options.past or image.kind.deep or not has_colour(image):
+        return []
+    found = invert(what.groups[0], partial(options.progress.advance, 0))
+    if found is None:
+        return []
+    section = Section(SectionType.PAST, past_pixels.pack_section(found))
+    tile, effort = options.tile, options.effort
+    return [
+        plan_for_past(
+            image.kind, what.groups, bits, tile, effort, found.pixels, section, learns=learns, lattices=options.lattice
+        )
+    ]
+
+
+def _is_enough(plan: Plan, image: Pixels) -> bool:
+    """True if nothing can be smaller than a plan that has a JPEG's coefficients: of a photograph in colour."""
+    if len(image.planes) < 3 or not classify.is_photograph(image.groups[0]):
+        return False
+    (section,), size = plan.sections, image.kind.groups[0].planes * image.area
+    right = [
+        exact_blocks(piece.samples, piece.trials[0].way.pixels)[0]
+        for piece in plan.pieces
+        if isinstance(piece.trials[0].way, past_pixels.Made)
+    ]
+    return 8 * len(section.data) < _FEW_BITS * size and min(right) >= _RIGHT_BLOCKS
 
 
 _Work = tuple[Piece, ExactModel | None]
@@ -108,7 +149,7 @@ def _smallest_file(job: _Job, coded: Iterator[_Coded], *, embed: bool, measure: 
     for plan in job.plans:
         pieces = [next(coded) for _ in plan.pieces]
         records = tuple(TileRecord(piece.method, piece.code.data) for piece in pieces)
-        sections = job.described.sections
+        sections = (*plan.sections, *job.described.sections)
         file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, sections, plan.joined)
         if job.model is not None and file.needs_model:
             file = replace(file, model_id=job.model.id)
@@ -139,7 +180,12 @@ def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | No
     without_model = []
     for number, (piece, model) in enumerate(work):
         for trial in piece.trials:
-            if trial.method.needs_model:
+            if isinstance(trial.way, past_pixels.Made):
+                core = backend in (None, backends.NATIVE)
+                data = past_pixels.encode_corrections(piece.samples, trial.way.pixels, core=core)
+                found[number, trial] = TileCode(data, 8.0 * len(data) if measure else None)
+                advance(piece.samples[0].size)
+            elif trial.method.needs_model:
                 assert model is not None, "only images with colour are coded with a model"
                 key = (model.sha256, piece.bits, len(piece.samples), trial)
                 modelled.setdefault(key, []).append((number, trial))
@@ -153,7 +199,7 @@ def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | No
         coder = tile_coder(model, bits, learns=method is Method.LEARNING, rule=rule, backend=backend)
         coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
         found |= zip(places, (replace(code, data=head + code.data) for code in coded), strict=True)
-    tiles = [
+    tiles: list[Any] = [
         (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.way, OnLattice) else trial.way)
         for n, trial in without_model
     ]

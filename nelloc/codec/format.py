@@ -55,6 +55,7 @@ class Method(enum.IntEnum):
     LEARNING = 6
     COEFFICIENTS = 7
     LATTICE = 8
+    PAST = 9
 
     @property
     def needs_model(self) -> bool:
@@ -69,7 +70,7 @@ class Method(enum.IntEnum):
     @property
     def drops_zeros(self) -> bool:
         """True if zero bytes at the end of the data mean nothing and are not written: data has one form."""
-        return self not in (Method.DEFLATE, Method.ROWS)
+        return self not in (Method.DEFLATE, Method.ROWS, Method.PAST)
 
 
 _MODELLED = (Method.MIXTURE, Method.LEARNING, Method.LATTICE)
@@ -85,3 +86,4 @@ class SectionType(enum.IntEnum):
     PALETTE = 0x84
     TRANSPARENT_COLOUR = 0x85
     JPEG = 0x86
+    PAST = 0x87

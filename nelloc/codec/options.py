@@ -102,6 +102,9 @@ class EncodeOptions(Options):
     lattice : bool
         Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, and code them
         knowing it (docs/FORMAT.md, section 16).
+    past : bool
+        Store a picture that was a JPEG as its coefficients (docs/FORMAT.md, section 17), if that is smaller. The pixels
+        are the same.
     """
 
     tile: int | None = None
@@ -111,6 +114,7 @@ class EncodeOptions(Options):
     learn: bool = True
     lattice: bool = True
     pixels: bool = False
+    past: bool = True
 
     @property
     def keeps_jpeg_files(self) -> bool:
@@ -178,6 +182,7 @@ class EncodeKeywords(_Keywords, total=False):
     adapt_minutes: float | None
     learn: bool
     lattice: bool
+    past: bool
     pixels: bool
 
 
@@ -215,7 +220,7 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
 
 
 _INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "learn", "lattice", "pixels", "allow_damaged")
+_SWITCHES = ("strip", "adapt", "learn", "lattice", "pixels", "past", "allow_damaged")
 _NAMES = ("backend", "decoder")
 _NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {

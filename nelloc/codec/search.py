@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+import numpy as np
+
 from nelloc.codec.adaptive import classify
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way, ways
+from nelloc.codec.container import Section
 from nelloc.codec.effort import LARGE_TILE, Effort, photograph_tile
 from nelloc.codec.format import Method
 from nelloc.codec.lattice import OnLattice, likely_rule
 from nelloc.codec.lzma_rows import Filter, likely_filters
-from nelloc.codec.tiling import DEFAULT_TILE, tiles
+from nelloc.codec.past.pixels import Made
+from nelloc.codec.tiling import DEFAULT_TILE, Rectangle, tiles
 from nelloc.exact.lattice import CHANNELS
 from nelloc.image import mapped_array
 from nelloc.image.kinds import Group, Kind, Role
@@ -26,12 +30,13 @@ MOST_DRAWN = 1 / 16
 
 @dataclass(frozen=True)
 class Trial:
-    """A way to code one group of planes of one tile; ``way`` is that of the adaptive coder, the filter of rows, or the
-    lattice.
+    """A way to code one group of planes of one tile.
+
+    ``way`` is that of the adaptive coder, the filter of rows, the lattice, or what a JPEG makes of the piece.
     """
 
     method: Method
-    way: Way | Filter | OnLattice | None = None
+    way: Way | Filter | OnLattice | Made | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,13 @@ class Piece:
 class Plan:
     """A cut into tiles of at most ``tile``, and their pieces in the order of the file.
 
-    With ``joined`` colour and alpha are one group.
+    With ``joined`` colour and alpha are one group. ``sections`` are those that the records need.
     """
 
     tile: int
     pieces: tuple[Piece, ...]
     joined: bool = False
+    sections: tuple[Section, ...] = ()
 
 
 def plans_for(
@@ -87,6 +93,38 @@ def plans_for(
     return plans
 
 
+def plan_for_past(
+    kind: Kind,
+    samples: Sequence[Samples],
+    bits: Sequence[int],
+    tile: int | None,
+    effort: int,
+    made: Samples,
+    section: Section,
+    *,
+    learns: bool = False,
+    lattices: bool = False,
+) -> Plan:
+    """What is tried for an image whose colours are those that the JPEG in ``section`` ``made``, or most of them are.
+
+    A tile that is mostly wrong is tried as it is, too. Otherwise as ``plans_for``.
+    """
+    tile = tile or LARGE_TILE
+    planner = _Planner(kind.groups, samples, bits, effort, learns, lattices)
+    pieces: list[Piece] = []
+    _, height, width = samples[0].shape
+    for part in tiles(height, width, tile):
+        own = made[:, part.rows, part.columns]
+        view = samples[0][:, part.rows, part.columns]
+        trial = Trial(Method.PAST, Made(own))
+        if 2 * np.count_nonzero((view != own).any(axis=0)) > own[0].size:
+            pieces.append(planner.piece(part, 0, False, trial))
+        else:
+            pieces.append(Piece(view, bits[0], (trial,)))
+        pieces += (planner.piece(part, number, False) for number in range(1, len(kind.groups)))
+    return Plan(tile, tuple(pieces), sections=(section,))
+
+
 class _Planner:
     """Plans for an image in the given groups of planes."""
 
@@ -106,17 +144,21 @@ class _Planner:
 
     def plan(self, tile: int, large: bool = False) -> Plan:
         """The pieces in tiles of this size, which are ``large`` if they are those of a second try."""
-        pieces = []
+        pieces: list[Piece] = []
         _, height, width = self._samples[0].shape
         for part in tiles(height, width, tile):
-            for number, group in enumerate(self._groups):
-                view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
-                method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
-                lattices = self._lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
-                look = _Look(large or self._repeats[number], large, method, lattices, partial(self._probed, number))
-                trials = _trials(group, view, bits, self._effort, look)
-                pieces.append(Piece(view, bits, tuple(dict.fromkeys(trials))))
+            pieces += (self.piece(part, number, large) for number in range(len(self._groups)))
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
+
+    def piece(self, part: Rectangle, number: int, large: bool, *first: Trial) -> Piece:
+        """A group of a tile, and what is tried on it, ``first`` before all else."""
+        view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
+        method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
+        group = self._groups[number]
+        lattices = self._lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
+        look = _Look(large or self._repeats[number], large, method, lattices, partial(self._probed, number))
+        trials = _trials(group, view, bits, self._effort, look)
+        return Piece(view, bits, tuple(dict.fromkeys((*first, *trials))))
 
 
 def _repeats(samples: Samples) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nelloc import storage
 from nelloc.codec import container
-from nelloc.codec.decode import locate_model
+from nelloc.codec.decode import locate_model, past_of
 from nelloc.codec.description import read_description
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
@@ -27,6 +27,7 @@ class Info:
     ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
     ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
     model has the id 00000000. ``jpeg`` tells of a JPEG file that is kept instead of pixels, whose parts are ``tiles``.
+    ``past`` is what the picture was before, in words.
     """
 
     file: str
@@ -46,6 +47,7 @@ class Info:
     metadata: dict[str, int]
     metadata_bytes: int
     jpeg: str | None = None
+    past: str | None = None
 
 
 def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
@@ -107,6 +109,7 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, fol
         metadata=items,
         metadata_bytes=0 if packed is None else len(packed),
         jpeg=None if file.jpeg is None else str(about(file, source)),
+        past=past_of(file, source),
     )
 
 

@@ -349,13 +349,13 @@ def test_an_unknown_kind_is_refused_and_named():
 
 
 def test_an_unknown_method_is_refused_and_named():
-    for method in set(range(16)) - set(Method):
+    for method in sorted(set(range(16)) - set(Method)):
         assert f"method {method} " in refusal(compact_file(kind=1 | method >> 3 << 4 | method % 8 << 5))
-    for method in set(range(256)) - set(Method):
+    for method in sorted(set(range(256)) - set(Method)):
         assert f"method {method} " in refusal(tiled_file(tiles=((method, b"tile"),)))
 
 
-@pytest.mark.parametrize("type_", [0x80, 0x87, 0xFF])
+@pytest.mark.parametrize("type_", [0x80, 0x8F, 0xFF])
 def test_an_unknown_critical_section_is_refused_and_named(type_):
     sentence = refusal(tiled_file(flags=3, sections=((type_, b"model"),)))
     assert f"section of type {type_} " in sentence

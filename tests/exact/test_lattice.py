@@ -128,7 +128,7 @@ def test_counts_that_are_halved_are_halved_alike(small_model):
 def test_what_was_luma_and_chroma_is_found_and_gets_smaller(format_, options, rule):
     image = through(photograph(), format_, **options)
     assert likely_rule(image.transpose(2, 0, 1)) is rule
-    data, plain = nelloc.encode(image), nelloc.encode(image, lattice=False)
+    data, plain = nelloc.encode(image, past=False), nelloc.encode(image, lattice=False, past=False)
     assert np.array_equal(nelloc.decode(data), image)
     methods = {record.method for record in container.parse(data).records}
     if rule is None:
@@ -149,8 +149,8 @@ def test_gray_deep_small_and_flat_pictures_are_on_none():
     assert likely_rule(gray.transpose(2, 0, 1)) is None
     assert likely_rule(image[:2, :3].transpose(2, 0, 1)) is None
     for other in (image[..., 0], image.astype(np.uint16) * 257, image.astype(np.uint16) * 200):
-        data = nelloc.encode(other)
-        assert data == nelloc.encode(other, lattice=False) or other.ndim == 3
+        data = nelloc.encode(other, past=False)
+        assert data == nelloc.encode(other, lattice=False, past=False) or other.ndim == 3
         assert np.array_equal(nelloc.decode(data), other)
 
 

@@ -1,0 +1,163 @@
+"""Pictures that were JPEGs, as pixels: how much of each is found, and what its file takes beside the JPEG file.
+
+    python benchmarks/past.py --images ../shared/data/train-natural --every 90 --out benchmarks/results/past
+    python benchmarks/past.py --jpeg ../shared/data/thesis-imagenet10 --out benchmarks/results/past_thesis
+
+With --images photographs are made into JPEG files by Pillow, of every quality and sampling, and decoded; with --jpeg
+the files are JPEG files. Every file of nelloc is decoded and compared. Writes OUT.md and OUT.csv, one row per picture.
+Seconds are of the processor, for each megapixel: `find` until coefficients are found, `encode` and `decode` all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import nelloc
+from nelloc.codec import container
+from nelloc.codec.format import SectionType
+from nelloc.codec.past.invert import exact_blocks, invert
+
+SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture: shares of right blocks, bytes, and seconds."""
+
+    sampling: str
+    quality: int
+    kind: str
+    image: str
+    pixels: int
+    blocks: float
+    unclipped: float
+    file: int
+    coefficients: int
+    jpeg: int
+    plain: int
+    find: float
+    encode: float
+    decode: float
+
+
+def measure(image: np.ndarray, jpeg: int, labels: dict, *, plain: bool) -> Row:
+    """Encode and decode a picture. Raises AssertionError if it comes back changed."""
+    planes = image[None] if image.ndim == 2 else np.ascontiguousarray(image.transpose(2, 0, 1))
+    start = time.process_time()
+    found = invert(planes)
+    found_at = time.process_time()
+    data = nelloc.encode(image, verify=False, threads=1)
+    encoded_at = time.process_time()
+    assert np.array_equal(nelloc.decode(data, threads=1), image), f"{labels} came back changed"
+    decoded_at = time.process_time()
+    blocks, unclipped = exact_blocks(planes, found.pixels) if found else (0.0, 0.0)
+    section = container.parse(data).section(SectionType.PAST)
+    return Row(
+        **labels,
+        pixels=planes[0].size,
+        blocks=round(float(blocks), 5),
+        unclipped=round(float(unclipped), 5),
+        file=len(data),
+        coefficients=len(section or b""),
+        jpeg=jpeg,
+        plain=len(nelloc.encode(image, past=False, verify=False)) if plain else 0,
+        find=round(found_at - start, 4),
+        encode=round(encoded_at - found_at, 4),
+        decode=round(decoded_at - encoded_at, 4),
+    )
+
+
+def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The picture as it is, cropped off the grid, brightened in a rectangle, and written over."""
+    height, width = image.shape[:2]
+    yield "whole", image
+    yield "cropped", np.ascontiguousarray(image[5 : height - 6, 3 : width - 9])
+    bright = image.copy()
+    part = np.s_[height // 4 : height // 2, width // 5 : 3 * width // 5]
+    bright[part] = np.clip(bright[part] * 1.2, 0, 255).astype(np.uint8)
+    yield "brightened", bright
+    written = Image.fromarray(image)
+    from PIL import ImageDraw
+
+    for line in range(3):
+        ImageDraw.Draw(written).text((width // 8, height // 4 + 20 * line), "written over the picture", "white")
+    yield "written over", np.asarray(written)
+
+
+def made(folder: Path, every: int, qualities: list[int], *, edits: bool) -> Iterator[tuple[np.ndarray, int, dict]]:
+    """Photographs through Pillow's JPEG."""
+    for path in sorted(folder.glob("*.webp"))[::every]:
+        photograph = Image.open(path).convert("RGB")
+        for sampling, number in SAMPLINGS.items():
+            for quality in qualities:
+                file = io.BytesIO()
+                photograph.save(file, "JPEG", quality=quality, subsampling=number)
+                for kind, image in edited(np.asarray(Image.open(file))):
+                    labels = {"sampling": sampling, "quality": quality, "kind": kind, "image": path.stem}
+                    yield image, len(file.getvalue()), labels
+                    if not edits:
+                        break
+
+
+def given(folder: Path) -> Iterator[tuple[np.ndarray, int, dict]]:
+    """What JPEG files decode to."""
+    for path in sorted(folder.glob("*.jp*g")):
+        labels = {"sampling": "as given", "quality": 0, "kind": "whole", "image": path.stem}
+        yield np.asarray(Image.open(path)), path.stat().st_size, labels
+
+
+def table(rows: list[Row]) -> str:
+    """Sums by sampling, quality and kind, as Markdown."""
+    names = ["sampling", "quality", "kind", "pictures", "right blocks", "where nothing is clipped"]
+    names += ["of the JPEG files", "of pixels", "find", "encode", "decode"]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    keys = list(dict.fromkeys((row.sampling, row.quality, row.kind) for row in rows))
+    for key in [*keys, ("all", 0, "")]:
+        own = [row for row in rows if key[0] == "all" or (row.sampling, row.quality, row.kind) == key]
+        area = sum(row.pixels for row in own)
+        size, plain = sum(row.file for row in own), sum(row.plain for row in own)
+        cells = [key[0], str(key[1] or ""), key[2], str(len(own))]
+        for name in ("blocks", "unclipped"):
+            cells.append(f"{100 * sum(getattr(row, name) * row.pixels for row in own) / area:.2f} %")
+        cells.append(f"{size / sum(row.jpeg for row in own):.3f}" if {row.kind for row in own} == {"whole"} else "-")
+        cells.append(f"{size / plain:.3f}" if plain else "-")
+        cells += [f"{sum(getattr(row, name) for row in own) * 1e6 / area:.2f}" for name in ("find", "encode", "decode")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--images", type=Path, help="folder of photographs (.webp)")
+    source.add_argument("--jpeg", type=Path, help="folder of JPEG files")
+    parser.add_argument("--every", type=int, default=90, help="take every so many-th photograph")
+    parser.add_argument("--quality", type=int, nargs="+", default=[60, 75, 85, 90, 95])
+    parser.add_argument("--edits", action="store_true", help="also crop, brighten and write over them")
+    parser.add_argument("--no-plain", dest="plain", action="store_false", help="do not code pixels as pixels")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    pictures = given(args.jpeg) if args.jpeg else made(args.images, args.every, args.quality, edits=args.edits)
+    rows = [measure(image, jpeg, labels, plain=args.plain) for image, jpeg, labels in pictures]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with args.out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+    made_by = f"Made by `python benchmarks/past.py {' '.join(sys.argv[1:])}`.\n\n"
+    args.out.with_suffix(".md").write_text(made_by + table(rows))
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+/* The colours of JPEG: from Y, Cb and Cr in 16-bit fixed point, and back.
+ *
+ * A pixel none of whose channels is clipped, at 0 or 255, has one triple (Y, Cb, Cr) or none: a step of Y moves all
+ * channels alike, so R - G and B - G tell Cb and Cr. About one in four pairs of differences belongs to a pair (Cb, Cr).
+ */
+#include "past.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DIFFERENCES 511
+#define NO_PAIR 0xFFFFFFFFu
+
+void nlc_past_prepare_colours(nlc_past_colours *colours) {
+    for (int32_t k = 0; k < 256; k++) {
+        const int32_t x = k - 128;
+        colours->red[k] = (91881 * x + 32768) >> 16;
+        colours->blue[k] = (116130 * x + 32768) >> 16;
+        colours->green_cb[k] = -22554 * x + 32768;
+        colours->green_cr[k] = -46802 * x;
+    }
+}
+
+static int clipped(uint8_t value) { return value == 0 || value == 255; }
+
+/* The triple of a pixel that is not clipped, as Y << 16 | Cb << 8 | Cr, or NO_PAIR. Near the real-valued colours. */
+static uint32_t triple_of(const nlc_past_colours *colours, int red, int green, int blue) {
+    /* 128 + 0.5 R - 0.4187 G - 0.0813 B, and 128 - 0.1687 R - 0.3313 G + 0.5 B, rounded down. */
+    const int cr = (8388608 + 32768 * red - 27439 * green - 5329 * blue) >> 16;
+    const int cb = (8388608 - 11058 * red - 21710 * green + 32768 * blue) >> 16;
+    for (int v = cr - 1; v <= cr + 2; v++) {
+        if (v < 0 || v > 255)
+            continue;
+        const int y = red - colours->red[v];
+        if (y < 0 || y > 255)
+            continue;
+        for (int u = cb - 1; u <= cb + 2; u++)
+            if (u >= 0 && u <= 255 && y + colours->blue[u] == blue && y + nlc_past_green(colours, u, v) == green)
+                return (uint32_t)(y << 16 | u << 8 | v);
+    }
+    return NO_PAIR;
+}
+
+int nlc_past_detect(const uint8_t *pixels, size_t count, size_t looked_at, size_t *tried, size_t *found) {
+    nlc_past_colours colours;
+    nlc_past_prepare_colours(&colours);
+    *tried = *found = 0;
+    const uint8_t *red = pixels, *green = pixels + count, *blue = pixels + 2 * count;
+    const size_t step = count / looked_at + 1;
+    for (size_t start = 0; start < step && *tried < looked_at; start += 1 + step / 4)
+        for (size_t k = start; k < count && *tried < looked_at; k += step) {
+            if (clipped(red[k]) || clipped(green[k]) || clipped(blue[k]) || (red[k] == green[k] && green[k] == blue[k]))
+                continue;
+            ++*tried;
+            *found += triple_of(&colours, red[k], green[k], blue[k]) != NO_PAIR;
+        }
+    return NLC_PAST_OK;
+}
+
+/* Bounds of a triple: low and high Y, Cb, Cr. */
+typedef struct {
+    int low[3], high[3];
+} bounds;
+
+/* The bounds of what Y can be added to for a channel to be `value` after clamping: in 0..255 entries of a rising table. */
+static void span(const int32_t *table, int y, int value, int *low, int *high) {
+    int first = 0, last = 255;
+    if (value > 0) { /* the first entry with y + entry >= value */
+        int a = 0, b = 256;
+        while (a < b) {
+            const int middle = (a + b) / 2;
+            if (y + table[middle] >= value)
+                b = middle;
+            else
+                a = middle + 1;
+        }
+        first = a;
+    }
+    if (value < 255) { /* the last with y + entry <= value */
+        int a = -1, b = 255;
+        while (a < b) {
+            const int middle = (a + b + 1) / 2;
+            if (y + table[middle] <= value)
+                a = middle;
+            else
+                b = middle - 1;
+        }
+        last = a;
+    }
+    *low = first;
+    *high = last;
+}
+
+static int green_fits(int sum, int value) {
+    return value == 0 ? sum <= 0 : value == 255 ? sum >= 255 : sum == value;
+}
+
+/* The bounds of all triples that make a pixel; 0 if there is none. Bounds may be a little too wide. */
+static int bounds_of(const nlc_past_colours *colours, int red, int green, int blue, bounds *found) {
+    int any = 0;
+    for (int y = 0; y < 256; y++) {
+        int cr_low, cr_high, cb_low, cb_high;
+        span(colours->red, y, red, &cr_low, &cr_high);
+        span(colours->blue, y, blue, &cb_low, &cb_high);
+        if (cr_low > cr_high || cb_low > cb_high)
+            continue;
+        /* Green falls with both: cut from each corner what cannot fit with any of the other. */
+        const int most = green == 255 ? 100000 : green, least = green == 0 ? -100000 : green;
+        while (cr_low <= cr_high && y + nlc_past_green(colours, cb_high, cr_low) > most)
+            cr_low++;
+        while (cr_low <= cr_high && y + nlc_past_green(colours, cb_low, cr_high) < least)
+            cr_high--;
+        if (cr_low > cr_high)
+            continue;
+        while (cb_low <= cb_high && y + nlc_past_green(colours, cb_low, cr_high) > most)
+            cb_low++;
+        while (cb_low <= cb_high && y + nlc_past_green(colours, cb_high, cr_low) < least)
+            cb_high--;
+        if (cb_low > cb_high)
+            continue;
+        if (cb_low == cb_high && cr_low == cr_high && !green_fits(y + nlc_past_green(colours, cb_low, cr_low), green))
+            continue;
+        const int low[3] = {y, cb_low, cr_low}, high[3] = {y, cb_high, cr_high};
+        for (int c = 0; c < 3; c++) {
+            found->low[c] = any && found->low[c] < low[c] ? found->low[c] : low[c];
+            found->high[c] = any && found->high[c] > high[c] ? found->high[c] : high[c];
+        }
+        any = 1;
+    }
+    return any;
+}
+
+int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t *high, size_t *without) {
+    nlc_past_colours colours;
+    nlc_past_prepare_colours(&colours);
+    uint32_t *pairs = malloc(sizeof *pairs * 512 * 512);
+    if (!pairs)
+        return NLC_PAST_NO_MEMORY;
+    memset(pairs, 0xFF, sizeof *pairs * 512 * 512);
+    for (int cb = 0; cb < 256; cb++)
+        for (int cr = 0; cr < 256; cr++) {
+            const int green = nlc_past_green(&colours, cb, cr);
+            const int first = colours.red[cr] - green + 255, second = colours.blue[cb] - green + 255;
+            if (first >= 0 && first < DIFFERENCES && second >= 0 && second < DIFFERENCES)
+                pairs[first * 512 + second] = (uint32_t)(cb << 8 | cr);
+        }
+    const uint8_t *red = pixels, *green = pixels + count, *blue = pixels + 2 * count;
+    uint32_t last = NO_PAIR;
+    bounds known = {{0, 0, 0}, {255, 255, 255}};
+    int fits = 0;
+    *without = 0;
+    for (size_t k = 0; k < count; k++) {
+        if (clipped(red[k]) || clipped(green[k]) || clipped(blue[k])) {
+            const uint32_t own = (uint32_t)red[k] << 16 | (uint32_t)green[k] << 8 | blue[k];
+            if (own != last)
+                fits = bounds_of(&colours, red[k], green[k], blue[k], &known);
+            last = own;
+            for (size_t c = 0; c < 3; c++) {
+                low[c * count + k] = fits ? (uint8_t)known.low[c] : 0;
+                high[c * count + k] = fits ? (uint8_t)known.high[c] : 255;
+            }
+            *without += !fits;
+            continue;
+        }
+        const uint32_t pair = pairs[(red[k] - green[k] + 255) * 512 + blue[k] - green[k] + 255];
+        int y = -1;
+        if (pair != NO_PAIR)
+            y = green[k] - nlc_past_green(&colours, (int)(pair >> 8), (int)(pair & 255));
+        if (y < 0 || y > 255) {
+            low[k] = low[count + k] = low[2 * count + k] = 0;
+            high[k] = high[count + k] = high[2 * count + k] = 255;
+            ++*without;
+            continue;
+        }
+        low[k] = high[k] = (uint8_t)y;
+        low[count + k] = high[count + k] = (uint8_t)(pair >> 8);
+        low[2 * count + k] = high[2 * count + k] = (uint8_t)pair;
+    }
+    free(pairs);
+    return NLC_PAST_OK;
+}
+
+int nlc_past_narrow(const uint8_t *pixels, size_t count, const uint8_t *cb, const uint8_t *cr, uint8_t *low,
+                    uint8_t *high) {
+    nlc_past_colours colours;
+    nlc_past_prepare_colours(&colours);
+    for (size_t k = 0; k < count; k++) {
+        if (low[k] == high[k])
+            continue;
+        const int added[3] = {colours.red[cr[k]], nlc_past_green(&colours, cb[k], cr[k]), colours.blue[cb[k]]};
+        int least = 0, most = 255;
+        for (size_t c = 0; c < 3; c++) {
+            const int value = pixels[c * count + k];
+            if (value > 0 && value - added[c] > least)
+                least = value - added[c];
+            if (value < 255 && value - added[c] < most)
+                most = value - added[c];
+        }
+        if (least <= most && least <= 255 && most >= 0) {
+            low[k] = (uint8_t)least;
+            high[k] = (uint8_t)most;
+        }
+    }
+    return NLC_PAST_OK;
+}

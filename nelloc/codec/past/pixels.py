@@ -1,0 +1,201 @@
+"""Pixels of a JPEG in a file: a section with its coefficients, and records with what they get wrong.
+
+docs/FORMAT.md, section 17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec import plain_tiles
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.format import Method
+from nelloc.codec.lzma_rows import Filter, likely_filters
+from nelloc.codec.past import tables
+from nelloc.codec.past.coefficients import JpegCoefficients, decode_coefficients, encode_coefficients
+from nelloc.codec.past.decode import decode
+from nelloc.codec.past.invert import Inverted
+from nelloc.varint import Cursor, MalformedError, varint
+
+SIDE = 8
+# The picture is at most this far from the first lines of its JPEG, and these at most as far from the last.
+MAX_MARGIN = 63
+# How corrections of blocks may be coded.
+_METHODS = (Method.DEFLATE, Method.ADAPTIVE, Method.STORED, Method.ROWS)
+# Where a block is more than this off on average, its pixels are coded instead of what is added to them.
+_FAR_OFF = 12
+
+Plane = NDArray[np.uint8]
+
+
+def pack_section(found: Inverted) -> bytes:
+    """The bytes of the section of a JPEG and where the picture lies in it."""
+    return varint(found.top) + varint(found.left) + encode_coefficients(found.image)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A JPEG, and the pixel of it that is the picture's first."""
+
+    image: JpegCoefficients
+    top: int
+    left: int
+
+    def pixels(self, planes: int, height: int, width: int) -> Plane:
+        """What the JPEG makes of a picture (planes, height, width). Raises MalformedError if it cannot."""
+        try:
+            made = decode(self.image)[:, self.top : self.top + height, self.left : self.left + width]
+        except ValueError:
+            raise MalformedError("coefficients") from None
+        return np.broadcast_to(made, (planes, height, width))
+
+    @property
+    def summary(self) -> str:
+        """What the picture was, in words."""
+        luma, *chroma = self.image.components
+        quality = tables.quality_of(luma.quantisation, tables.LUMA)
+        kind = _SAMPLING[luma.h // chroma[0].h, luma.v // chroma[0].v] if chroma else "gray"
+        cropped = ", cropped" if self.top or self.left else ""
+        return f"pixels of a JPEG, quality about {quality}, {kind}{cropped}"
+
+
+_SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
+
+
+def parse_section(data: bytes, planes: int, height: int, width: int) -> Past:
+    """What a section says of a picture (planes, height, width).
+
+    Raises MalformedError if it is damaged, and NellocError without the core.
+    """
+    reader = Cursor(data)
+    top, left = reader.varint(), reader.varint()
+    body = reader.rest()
+    # Looked at before anything is made of it: a few bytes must not cost memory.
+    size = Cursor(body)
+    whole_width, whole_height = size.varint(), size.varint()
+    if not (max(top, left) <= MAX_MARGIN and 0 <= whole_height - top - height <= MAX_MARGIN):
+        raise MalformedError("place")
+    if not 0 <= whole_width - left - width <= MAX_MARGIN:
+        raise MalformedError("place")
+    image = decode_coefficients(body)
+    if len(image.components) > 1:
+        luma, *chroma = image.components
+        ratios = {(luma.h / one.h, luma.v / one.v) for one in chroma}
+        if planes != 3 or len(ratios) > 1 or not ratios <= set(_SAMPLING):
+            raise MalformedError("components")
+    return Past(image, top, left)
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a JPEG makes of a piece (planes, H, W): how a piece with method PAST is to be coded."""
+
+    pixels: Plane
+
+
+def encode_corrections(samples: Plane, made: Plane, *, core: bool) -> bytes:
+    """The data of a record with method PAST: what makes ``samples`` (planes, H, W) of the ``made`` ones."""
+    wrong, far = _wrong_blocks(samples, made)
+    if not wrong.any():
+        return b""
+    away = (samples - made).astype(np.uint8)  # modulo 256
+    parts = [_encode_blocks(away, wrong & ~far, core=core), _encode_blocks(samples, wrong & far, core=core)]
+    return b"".join(parts)
+
+
+def decode_corrections(data: bytes, made: Plane) -> Plane:
+    """The samples of a record with method PAST. Raises MalformedError for damaged data."""
+    if not data:
+        return made
+    reader, samples = Cursor(data), made.copy()
+    for number, blocks in _decode_blocks(reader, made.shape):
+        place = _place(number, made.shape)
+        samples[place] += blocks
+    for number, blocks in _decode_blocks(reader, made.shape):
+        samples[_place(number, made.shape)] = blocks
+    if not reader.ended:
+        raise MalformedError("corrections")
+    return samples
+
+
+def _wrong_blocks(samples: Plane, made: Plane) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which blocks (rows, columns) of a tile are wrong, and which are so far off that they have nothing in common."""
+    off = np.abs(samples.astype(np.int16) - made).sum(axis=0)
+    _, height, width = samples.shape
+    padded = np.pad(off, ((0, -height % SIDE), (0, -width % SIDE)))
+    sums = padded.reshape(len(padded) // SIDE, SIDE, -1, SIDE).sum(axis=(1, 3))
+    return sums > 0, sums > _FAR_OFF * SIDE * SIDE * len(samples)
+
+
+def _encode_blocks(values: Plane, chosen: NDArray[np.bool_], *, core: bool) -> bytes:
+    """Blocks of values (planes, H, W): their number, and if there are some, where they are and what is in them."""
+    numbers = np.flatnonzero(chosen)
+    if not numbers.size:
+        return varint(0)
+    gaps = np.diff(numbers, prepend=-1) - 1
+    sheet = np.zeros((len(values), *_sheet(numbers.size)), np.uint8)
+    for n, number in enumerate(numbers):
+        block = values[_place(int(number), values.shape)]
+        sheet[:, *_corner(n, sheet.shape, block.shape)] = block
+    coded = []
+    for method, way in _ways(sheet):
+        coded.append((method, plain_tiles.encode_many([(method, sheet, 8, way)], core=core)[0]))
+    method, data = min(coded, key=lambda one: len(one[1]))
+    head = varint(numbers.size) + b"".join(varint(int(gap)) for gap in gaps)
+    return head + bytes([method]) + varint(len(data)) + data
+
+
+def _ways(sheet: Plane) -> Iterator[tuple[Method, Way | Filter | None]]:
+    yield Method.ADAPTIVE, Way(Form.PLAIN)
+    yield Method.ADAPTIVE, Way(Form.PREDICTED)
+    yield Method.ADAPTIVE, Way(Form.CANDIDATES_PLAIN)
+    yield from ((Method.ROWS, filter_) for filter_ in likely_filters(sheet))
+    yield Method.STORED, None
+
+
+def _decode_blocks(reader: Cursor, shape: tuple[int, ...]) -> Iterator[tuple[int, Plane]]:
+    count = reader.varint()
+    if not count:
+        return
+    rows, columns = -(-shape[1] // SIDE), -(-shape[2] // SIDE)
+    if count > rows * columns:
+        raise MalformedError("blocks")
+    numbers, last = [], -1
+    for _ in range(count):
+        last += reader.varint() + 1
+        numbers.append(last)
+    if last >= rows * columns:
+        raise MalformedError("blocks")
+    method = reader.byte()
+    if method not in _METHODS:
+        raise MalformedError("method")
+    data = reader.take(reader.varint())
+    sheet = plain_tiles.decode(Method(method), data, (shape[0], *_sheet(count)), 8)
+    for n, number in enumerate(numbers):
+        place = _place(number, shape)
+        size = shape[0], place[1].stop - place[1].start, place[2].stop - place[2].start
+        yield number, sheet[:, *_corner(n, sheet.shape, size)]
+
+
+def _sheet(count: int) -> tuple[int, int]:
+    """The height and width of a sheet of blocks, as square as it can be."""
+    columns = isqrt(count - 1) + 1
+    return SIDE * -(-count // columns), SIDE * columns
+
+
+def _corner(n: int, sheet: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
+    y, x = divmod(n, sheet[2] // SIDE)
+    return slice(SIDE * y, SIDE * y + size[1]), slice(SIDE * x, SIDE * x + size[2])
+
+
+def _place(number: int, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
+    """Where a block of a tile is."""
+    y, x = divmod(number, -(-shape[2] // SIDE))
+    rows = slice(SIDE * y, min(SIDE * (y + 1), shape[1]))
+    return slice(None), rows, slice(SIDE * x, min(SIDE * (x + 1), shape[2]))

@@ -1,0 +1,93 @@
+"""From pixels back to coefficients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from past_pictures import SAMPLINGS
+
+from nelloc.codec.past import tables
+from nelloc.codec.past.coefficients import Component, JpegCoefficients, block_shapes
+from nelloc.codec.past.decode import decode
+from nelloc.codec.past.invert import exact_blocks, find_grid, invert, was_jpeg
+from nelloc.exact import native
+
+pytestmark = pytest.mark.skipif(native.missing() is not None, reason="the compiled core is not built")
+_FREQUENCY = np.add.outer(np.arange(8), np.arange(8)).ravel()
+
+
+def legal_picture(seed: int, quality: int, sampling: tuple[int, int] | None) -> JpegCoefficients:
+    """Random coefficients whose samples are not clipped, in whole units."""
+    rng = np.random.default_rng(seed)
+    factors = [sampling, (1, 1), (1, 1)] if sampling else [(1, 1)]
+    components = []
+    shapes = block_shapes(160, 128, factors)
+    for number, ((h, v), shape) in enumerate(zip(factors, shapes, strict=True)):
+        table = tables.standard_table(tables.CHROMA if number else tables.LUMA, quality)
+        numbers = rng.laplace(size=(*shape, 64)) * (12 if number else 30) / (1 + _FREQUENCY**1.4)
+        numbers[..., 0] = rng.uniform(-100, 100, shape) / (2 if number else 1)
+        components.append(Component(h, v, table, np.round(numbers / table).astype(np.int16)))
+    return JpegCoefficients(160, 128, tuple(components))
+
+
+@pytest.mark.parametrize("sampling", [s for s in SAMPLINGS if s != (4, 1)])
+@pytest.mark.parametrize("quality", [50, 75, 88])
+def test_decoded_coefficients_are_found(quality, sampling):
+    """Forward model, then inverter: the same pixels."""
+    pixels = decode(legal_picture(quality, quality, sampling))
+    found = invert(pixels)
+    assert found is not None
+    assert np.array_equal(found.pixels, pixels)
+
+
+@pytest.mark.parametrize("sampling", [(1, 1), (2, 2)])
+def test_fine_tables_need_a_search(sampling):
+    pixels = decode(legal_picture(3, 95, sampling))
+    found = invert(pixels)
+    assert found is not None
+    assert exact_blocks(pixels, found.pixels)[0] > 0.98
+
+
+@pytest.mark.parametrize("top", [0, 3, 9])
+def test_grid_of_a_crop(top):
+    pixels = decode(legal_picture(4, 70, (2, 2)))[:, top:, 2 * top :]
+    assert find_grid(pixels[1], pixels[1])[:2] == (top % 8, 2 * top % 8)
+
+
+def test_same_result_again():
+    pixels = decode(legal_picture(5, 95, (2, 1)))
+    one, other = invert(pixels), invert(pixels.copy())
+    assert one is not None
+    assert other is not None
+    for a, b in zip(one.image.components, other.image.components, strict=True):
+        assert np.array_equal(a.coefficients, b.coefficients)
+
+
+def test_pictures_of_other_kinds_have_no_such_past():
+    rng = np.random.default_rng(6)
+    y, x = np.mgrid[:200, :200]
+    smooth = np.stack([120 + 60 * np.sin(x / (9 + k)) + 40 * np.cos(y / (7 - k)) for k in range(3)])
+    noisy = np.clip(smooth + rng.normal(0, 3, smooth.shape), 0, 255).astype(np.uint8)
+    screen = np.repeat(np.repeat(rng.integers(0, 256, (3, 25, 25)), 8, axis=1), 8, axis=2).astype(np.uint8)
+    for picture in (noisy, screen, smooth.astype(np.uint8), rng.integers(0, 256, (3, 64, 64)).astype(np.uint8)):
+        assert not was_jpeg(picture)
+        assert invert(picture) is None
+    for picture in (noisy, smooth.astype(np.uint8)):
+        assert invert(picture[:1]) is None
+    assert invert(np.zeros((3, 1, 1), np.uint8)) is None
+    assert invert(np.full((1, 40, 40), 7, np.uint8)) is None
+
+
+def test_drawings_whose_colours_happen_to_be_such():
+    """Few colours prove nothing, however many pixels have them."""
+    rng = np.random.default_rng(8)
+    few = np.ascontiguousarray(decode(legal_picture(8, 90, (1, 1))).reshape(3, -1)[:, :20])
+    assert not was_jpeg(few[:, rng.integers(0, 20, (100, 100))])
+
+
+def test_stops_when_told():
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        invert(decode(legal_picture(7, 80, (1, 1))), stop)
