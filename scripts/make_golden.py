@@ -107,6 +107,9 @@ def main() -> None:
         file = Container(pixels.kind, pixels.width, pixels.height, 64, NO_MODEL, records, joined=joined)
         _keep(GOLDEN / f"{name}.nlc", pack(file))
     # One file of each shipped model, small enough for the independent decoder.
+    for name, image in _pasts(photograph).items():
+        _keep_png(GOLDEN / "jpeg" / f"{name}.png", image)
+        _keep(GOLDEN / "jpeg" / f"{name}.nlc", nelloc.encode(image, tile=64))
     for name, made in _jpeg_files(photograph).items():
         jpeg = GOLDEN / "jpeg" / f"{name}.jpg"
         _keep(jpeg, made)
@@ -147,6 +150,18 @@ def main() -> None:
     ):
         _keep_png(GOLDEN / f"{name}.png", image)
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, **OLD))
+
+
+def _pasts(photograph: np.ndarray) -> dict[str, np.ndarray]:
+    """Pixels that JPEG files decode to, one of which was cut off its grid."""
+    image = Image.fromarray(np.tile(photograph, (2, 2, 1))[:120, :150])
+    decoded = {
+        "past-420": _jpeg(image, quality=85, subsampling=2),
+        "past-cut-444": _jpeg(image, quality=75, subsampling=0),
+        "past-gray": _jpeg(image.convert("L"), quality=80),
+    }
+    found = {name: np.asarray(Image.open(io.BytesIO(data))) for name, data in decoded.items()}
+    return found | {"past-cut-444": found["past-cut-444"][3:, 5:]}
 
 
 def _jpeg_files(photograph: np.ndarray) -> dict[str, bytes]:

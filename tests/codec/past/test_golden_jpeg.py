@@ -14,7 +14,7 @@ from nelloc.codec.past.jpeg_file import pack_file, unpack_file
 
 pytestmark = pytest.mark.skipif(not core.available(), reason="the compiled core is not built")
 FOLDER = GOLDEN / "jpeg"
-FILES = sorted(path.stem for path in FOLDER.glob("*.nlc"))
+FILES = sorted(path.stem for path in FOLDER.glob("*.jpg"))
 
 
 def test_there_are_golden_files_of_several_codings_and_of_a_file_that_is_kept_as_it_is():
