@@ -50,6 +50,7 @@ def measure(name: str, arrays: dict, options: EncodeOptions) -> list[Row]:
         assert np.array_equal(array, images.to_array(back)), f"{key} came back changed"
         model = str(options.model) + ("" if options.learn else " --no-learn")
         model += "" if options.lattice else " --no-lattice"
+        model += "" if options.past else " --no-past"
         model += "" if options.tile is None else f" --tile {options.tile}"
         rows.append(Row(model, name, key, array.size, len(item.data), item.model_bits))
     return rows
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--backend", default=EncodeOptions.backend, help="none changes the bytes")
     parser.add_argument("--no-learn", action="store_true", help="as nelloc compress has it")
     parser.add_argument("--no-lattice", action="store_true", help="as nelloc compress has it")
+    parser.add_argument("--no-past", action="store_true", help="do not look for pixels of a JPEG")
     parser.add_argument("--tile", type=int, default=None, help="as nelloc compress has it")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--limit", type=int, default=None, help="only the first images of each set")
@@ -102,7 +104,12 @@ def main() -> None:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
         for model in args.model or [model_store.DEFAULT_MODEL]:
             options = EncodeOptions(
-                model=model, backend=args.backend, learn=not args.no_learn, lattice=not args.no_lattice, tile=args.tile
+                model=model,
+                backend=args.backend,
+                learn=not args.no_learn,
+                lattice=not args.no_lattice,
+                past=not args.no_past,
+                tile=args.tile,
             )
             own = measure(name, arrays, options)
             print(table(own).splitlines()[-1], file=sys.stderr, flush=True)
@@ -114,7 +121,7 @@ def main() -> None:
         rows += [row for row in report.read_rows(path, Row) if (row.model, row.set) not in measured]
         rows.sort(key=place)
         command = "`python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET`"
-        command += ", or with --no-learn, --no-lattice or --tile"
+        command += ", or with --no-learn, --no-lattice, --no-past or --tile"
         text = report.document("Rate", f"Made by {command}.", summary(rows), table(rows))
         report.write_report(args.out.with_suffix(".md"), text)
         report.write_rows(path, Row, rows, {"model_bits": ".1f"})

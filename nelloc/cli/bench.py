@@ -89,6 +89,12 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
     help="Threads that each codec may use, if it can.",
 )
 @click.option(
+    "--lattice/--no-lattice",
+    default=True,
+    show_default=True,
+    help="Let nelloc look for colours that a conversion from luma and chroma leaves, as nelloc compress does.",
+)
+@click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images, by name, of each FOLDER."
 )
 @click.option(

@@ -38,11 +38,11 @@ def _effort_table() -> str:
 _GROUPS = {
     "Output": ("output_dir", "recursive", "force", "remove", "pixels", "strip"),
     "Model": ("model", "adapt", "adapt_minutes"),
-    "Effort": ("effort", "learn", "tile", "jobs", "threads", "dask", "backend", "decoder"),
+    "Effort": ("effort", "learn", "lattice", "tile", "jobs", "threads", "dask", "backend", "decoder"),
     "Safety": ("verify", "max_pixels"),
     "Messages": ("as_json", "quiet", "verbose", "help", "help_all"),
 }
-_RARE = ("adapt_minutes", "tile", "dask", "backend", "decoder", "max_pixels")
+_RARE = ("adapt_minutes", "lattice", "tile", "dask", "backend", "decoder", "max_pixels")
 
 
 @click.command(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from materials import GOLDEN, on_lattice
 from PIL import Image
 from running import MODEL, assert_failed, invoke
 
@@ -17,6 +18,7 @@ from nelloc.codec import container
 from nelloc.codec.options import Options
 from nelloc.exact.backends import BACKENDS
 from nelloc.exact.decoders import DECODERS
+from nelloc.exact.lattice import Rule
 from nelloc.image import from_array
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
@@ -242,3 +244,14 @@ def test_verbose_prints_more_on_standard_error(flag):
 def test_version_is_that_of_the_package():
     result = invoke("--version")
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"nelloc, version {nelloc.__version__}\n", "")
+
+
+@pytest.mark.parametrize("flag", ["--lattice", "--no-lattice"])
+def test_lattices_of_colours_are_looked_for_unless_that_is_left_out(flag):
+    photograph = np.asarray(Image.open(GOLDEN / "photograph.png").convert("RGB"))
+    Image.fromarray(on_lattice(photograph, Rule.PHOTO_CD)).save("lattice.png")
+    assert invoke("compress", "lattice.png", flag, *MODEL).exit_code == 0
+    methods = json.loads(invoke("info", "lattice.nlc", "--json").stdout)["methods"]
+    assert any(method.startswith("lattice") for method in methods) == (flag == "--lattice")
+    measured = json.loads(invoke("bench", "lattice.png", flag, "--peer", "png", "--json", "--no-memory").stdout)
+    assert {row["codec"] for row in measured["codecs"]} >= {"nelloc default"}
