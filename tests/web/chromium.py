@@ -32,7 +32,12 @@ class Page:
         read_in, self._out = os.pipe()
         self._in, write_out = os.pipe()
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-        flags += ["--remote-debugging-pipe", f"--user-data-dir={folder}", f"--window-size={width},{height}", "about:blank"]
+        flags += [
+            "--remote-debugging-pipe",
+            f"--user-data-dir={folder}",
+            f"--window-size={width},{height}",
+            "about:blank",
+        ]
         # The browser reads commands from 3 and writes answers to 4.
         command = ["sh", "-c", f'exec "$0" "$@" 3<&{read_in} 4>&{write_out}', program() or "", *flags]
         self._process = subprocess.Popen(
@@ -90,7 +95,9 @@ class Page:
     def drop(self, *paths: Path) -> None:
         """Drop files on the middle of the stage."""
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-        x, y = self.run("(r => [r.left + r.width / 2, r.top + r.height / 2])(document.getElementById('stage').getBoundingClientRect())")
+        x, y = self.run(
+            "(r => [r.left + r.width / 2, r.top + r.height / 2])(document.getElementById('stage').getBoundingClientRect())"
+        )
         for kind in ("dragEnter", "dragOver", "drop"):
             self._call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 
@@ -112,7 +119,9 @@ class Page:
     def complaints(self) -> list[str]:
         """Errors of the page's code, and what the browser logged as errors."""
         self._receive(0.1)
-        found = [e["params"]["exceptionDetails"]["text"] for e in self._events if e["method"] == "Runtime.exceptionThrown"]
+        found = [
+            e["params"]["exceptionDetails"]["text"] for e in self._events if e["method"] == "Runtime.exceptionThrown"
+        ]
         logged = [e["params"]["entry"] for e in self._events if e["method"] == "Log.entryAdded"]
         return found + [entry["text"] for entry in logged if entry["level"] == "error"]
 
