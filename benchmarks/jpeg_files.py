@@ -54,7 +54,7 @@ def nelloc_decode(data: bytes) -> bytes:
 
 
 def made_file() -> bytes:
-    """A small JPEG file, to see what is installed."""
+    """A small JPEG file, by which codecs are tried."""
     file = io.BytesIO()
     Image.new("L", (8, 8)).save(file, "JPEG")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What colour lattices bring to decoded JPEGs, and what they cost: sizes and processor time with and without.
+"""Gain of colour lattices on decoded JPEGs, and their cost: sizes and processor time with and without.
 
     python benchmarks/lattice.py --data ../shared/data --out benchmarks/results/lattice
 

@@ -110,7 +110,7 @@ def made(folder: Path, every: int, qualities: list[int], *, edits: bool) -> Iter
 
 
 def given(folder: Path) -> Iterator[tuple[np.ndarray, int, dict]]:
-    """What JPEG files decode to."""
+    """Decoded JPEG files, and their labels."""
     for path in sorted(folder.glob("*.jp*g")):
         labels = {"sampling": "as given", "quality": 0, "kind": "whole", "image": path.stem}
         yield np.asarray(Image.open(path)), path.stat().st_size, labels
@@ -141,7 +141,7 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--images", type=Path, help="folder of photographs (.webp)")
     source.add_argument("--jpeg", type=Path, help="folder of JPEG files")
-    parser.add_argument("--every", type=int, default=90, help="take every so many-th photograph")
+    parser.add_argument("--every", type=int, default=90, help="take one photograph in this number")
     parser.add_argument("--quality", type=int, nargs="+", default=[60, 75, 85, 90, 95])
     parser.add_argument("--edits", action="store_true", help="also crop, brighten and write over them")
     parser.add_argument("--no-plain", dest="plain", action="store_false", help="do not code pixels as pixels")

@@ -1,4 +1,4 @@
-"""Which converters of luma and chroma leave a colour lattice, and on which of nelloc's (docs/LATTICES.md).
+"""Table of the colour lattices that converters of luma and chroma leave (docs/LATTICES.md).
 
     python scripts/measure_lattices.py --data ../shared/data --out docs/LATTICES.md
 

@@ -34,8 +34,10 @@ import hashlib, itertools, os, sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
-import nelloc, nelloc.encoder, nelloc.spread
-from nelloc.decoders import interface, parallel, sheared
+import nelloc
+import nelloc.codec.parallel
+import nelloc.exact.encode_tile
+from nelloc.exact.decoders import interface, parallel, sheared
 from nelloc.exact import native
 from nelloc.exact.backends import BACKENDS
 
@@ -61,29 +63,30 @@ for backend, threads, (step, pixels), learn in all_ways:
     os.environ.pop("NELLOC_CPU", None)
     if level:
         os.environ["NELLOC_CPU"] = level
-    options = dict(model=model, tile=32, backend=backend, threads=threads, learn=learn)
+    decoding = dict(model=model, backend=backend, threads=threads)
+    options = decoding | dict(tile=32, learn=learn, lattice=False, past=False)
     interface.STEP_PIXELS, nelloc.exact.encode_tile.PIXELS_PER_PASS = step, pixels
-    alone = [nelloc.encode(image, verify=False, lattice=False, past=False, **options) for image in images.values()]
+    alone = [nelloc.encode(image, verify=False, **options) for image in images.values()]
     several = [small, *images.values(), images["gray"][:, :5]]
-    together = nelloc.encode_many(several, verify=False, lattice=False, past=False, **options)[1:3]
+    together = nelloc.encode_many(several, verify=False, **options)[1:3]
     for name, *ways_of_encoding in zip(images, alone, together):
         name = "learning-" * learn + name
         found |= {(name, hashlib.sha256(data).hexdigest()) for data in ways_of_encoding}
     if backend != "native":
         tiny = nelloc.encode(small, **options)
-        assert np.array_equal(nelloc.decode(tiny, decoder="sequential", **options), small)
+        assert np.array_equal(nelloc.decode(tiny, decoder="sequential", **decoding), small)
     # Decoders with names walk in Python, also where the core evaluates the network.
     own = backend == "native"
     in_python = ("sheared",) if own and (level, threads, learn) == (levels[0], 2, False) else ()
     for decoder in (None, *in_python) if own else ("parallel", "sheared"):
-        decoded = [nelloc.decode(data, decoder=decoder, **options) for data in alone]
-        decoded += nelloc.decode_many(alone, decoder=decoder, **options)
+        decoded = [nelloc.decode(data, decoder=decoder, **decoding) for data in alone]
+        decoded += nelloc.decode_many(alone, decoder=decoder, **decoding)
         assert all(np.array_equal(a, b) for a, b in zip(decoded, [*images.values()] * 2, strict=True))
     for name, other in () if learn else others.items():
-        options["model"] = golden / f"{other}.nlm"
+        options["model"] = decoding["model"] = golden / f"{other}.nlm"
         image, data = np.asarray(Image.open(golden / f"{name}.png")), (golden / f"{name}.nlc").read_bytes()
-        assert nelloc.encode(image, verify=False, lattice=False, past=False, **options) == data, name
-        assert np.array_equal(nelloc.decode(data, **options), image), name
+        assert nelloc.encode(image, verify=False, **options) == data, name
+        assert np.array_equal(nelloc.decode(data, **decoding), image), name
     ways += 1
 print(ways, backends, levels, file=sys.stderr)
 for name, digest in sorted(found):

@@ -86,7 +86,7 @@ def test_without_standard_error_no_bar_shows(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     now = 1000.0
     monkeypatch.setattr("tqdm.std.time", lambda: now)
-    with common.coding(common.Printer(), threads=1) as options:
+    with common.coding(common.Printer(), "decode", threads=1) as options:
         options.progress.expect(4_000_000)
         now += 1.05
         options.progress.advance(1_000_000)
@@ -108,7 +108,7 @@ def test_a_bar_shows_on_a_terminal_once_the_work_has_taken_a_second(monkeypatch,
     monkeypatch.setattr(sys, "stderr", stream)
     now = 1000.0
     monkeypatch.setattr("tqdm.std.time", lambda: now)
-    with common.coding(common.Printer(quiet=quiet), threads=1) as options:
+    with common.coding(common.Printer(quiet=quiet), "decode", threads=1) as options:
         options.progress.expect(4_000_000)
         options.progress.advance(1_000_000)
         assert stream.getvalue() == ""

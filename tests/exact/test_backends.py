@@ -199,7 +199,7 @@ class TestNothingTrustsItself:
             pytest.skip("this machine has one level")
         break_levels(monkeypatch, levels[:1])
         used = []
-        monkeypatch.setattr(tile_coder, "Core", lambda model, bits, level, learns: used.append(level))
+        monkeypatch.setattr(tile_coder, "Core", lambda model, bits, level, learns, rule: used.append(level))
         warned(tile_coder.tile_coder, model_store.find())
         assert used == [levels[1]]
 

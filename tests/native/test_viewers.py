@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +13,7 @@ from compiling import NATIVE, run
 from materials import GOLDEN
 from PIL import Image
 
-INTEGRATION = NATIVE.parent / "docs" / "INTEGRATION.md"
+MIME_TYPE = NATIVE.parent / "nelloc" / "plugins" / "freedesktop" / "nelloc.xml"
 
 
 def query_loaders() -> str | None:
@@ -39,9 +38,7 @@ def environment(installed, tmp_path_factory) -> dict[str, str]:
     (cache := folder / "loaders.cache").write_text(run([query_loaders() or "", str(folder / "libpixbufloader-nlc.so")]))
     types = folder / "data" / "mime" / "packages"
     types.mkdir(parents=True)
-    found = re.search(r"<\?xml.*</mime-info>", INTEGRATION.read_text(), re.DOTALL)
-    assert found is not None
-    (types / "nelloc.xml").write_text(found.group())
+    shutil.copyfile(MIME_TYPE, types / "nelloc.xml")
     run(["update-mime-database", str(types.parent)])
     return os.environ | {"GDK_PIXBUF_MODULE_FILE": str(cache), "XDG_DATA_HOME": str(folder / "data")}
 

@@ -224,7 +224,7 @@ def _scaled(chosen: int) -> list[int]:
 
 
 def sampling(data: bytes) -> str | None:
-    """How the colours of a JPEG file are sampled, such as 4:2:0; gray of one component, None of no frame."""
+    """Sampling of the colours of a JPEG file, such as 4:2:0; gray of one component, None of no frame."""
     for marker, body, _ in segments(data):
         if marker in _CODINGS and len(body) >= 6:
             factors = [divmod(body[at], 16) for at in range(7, len(body), 3)]
