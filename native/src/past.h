@@ -38,6 +38,14 @@ void nlc_past_backward(const nlc_past_waves *waves, const float *frequencies, fl
 /* Steps of a search for which one is not taken back: one, and a part of the steps that are about as small as the smallest. */
 int32_t nlc_past_forbidden(const uint16_t *table, int32_t part);
 
+/* Steps that are looked into, and how fast the cost of a step grows. */
+#define NLC_PAST_LOOKED_AT 12
+#define NLC_PAST_CURVATURE 0.3f
+
+/* The steps that promise most, the best first, and their number: a step is 2 * k, or 2 * k + 1 for one down. `scale` is
+ * what the square of a change of a sample counts. */
+int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now, int *steps);
+
 static inline int32_t nlc_past_round(float value) {
     return value < 0 ? -(int32_t)(0.5f - value) : (int32_t)(value + 0.5f);
 }

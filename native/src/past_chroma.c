@@ -101,8 +101,6 @@ int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t
 #define MIXED (2 * HALVES)
 #define MIXTURES (MIXED * MIXED)
 #define FAR 8192
-#define LOOKED_AT 12
-#define CURVATURE 0.3f
 #define PART 6
 #define TURNS 4
 /* A cost of a mixture, in its steps, that the integers of a decoder may do away with. */
@@ -242,27 +240,8 @@ static int32_t exact_cost(const window *own, int16_t *coefficients, uint8_t *dec
     return cost_of_block(own, block);
 }
 
-static int promising(const window *own, const float *slope, const int32_t *free_at, int32_t now, int *steps) {
-    float best[LOOKED_AT];
-    const float scale = own->across + own->down == 4 ? 100.0f : 10.0f; /* squares of weights */
-    int count = 0;
-    for (int k = 0; k < NLC_PAST_BLOCK; k++) {
-        if (free_at[k] > now)
-            continue;
-        const float q = (float)own->table[k];
-        const float promise = q * (2 * (slope[k] < 0 ? -slope[k] : slope[k]) - CURVATURE * scale * q);
-        if (count == LOOKED_AT && promise <= best[count - 1])
-            continue;
-        int at = count < LOOKED_AT ? count++ : count - 1;
-        for (; at && best[at - 1] < promise; at--) {
-            best[at] = best[at - 1];
-            steps[at] = steps[at - 1];
-        }
-        best[at] = promise;
-        steps[at] = 2 * k + (slope[k] > 0);
-    }
-    return count;
-}
+/* About the sum of the squares of what a sample adds to those of the picture. */
+static float squares_of_weights(const window *own) { return own->across + own->down == 4 ? 100.0f : 10.0f; }
 
 static void moved(const float *values, const float *wave, float size, float *out) {
     for (int n = 0; n < NLC_PAST_BLOCK; n++)
@@ -280,10 +259,10 @@ static int32_t search(const nlc_past_waves *waves, window *own, int32_t limit, i
     const int32_t forbidden = nlc_past_forbidden(own->table, PART);
     values_of(waves, own, values);
     for (int32_t now = 1; now <= limit && least && *budget > 0; now++, --*budget) {
-        int steps[LOOKED_AT], chosen = -1;
+        int steps[NLC_PAST_LOOKED_AT], chosen = -1;
         int32_t next = 0;
         slope_of(waves, own, values, slope);
-        const int count = promising(own, slope, free_at, now, steps);
+        const int count = nlc_past_promising(own->table, squares_of_weights(own), slope, free_at, now, steps);
         for (int n = 0; n < count; n++) {
             const int k = steps[n] / 2;
             moved(values, waves->block[k], (float)(steps[n] % 2 ? -own->table[k] : own->table[k]), there);

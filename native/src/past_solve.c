@@ -10,8 +10,6 @@
 
 #define MIDDLE 128.0f
 #define FILLS 12
-#define LOOKED_AT 12
-#define CURVATURE 0.3f
 #define PART 6
 #define TURNS 4
 /* What a search aims at lies this much within the bounds, so that there is a slope where a block is nearly right. */
@@ -114,27 +112,6 @@ static void fill(const nlc_past_waves *waves, task *own, float *samples) {
     }
 }
 
-/* The steps that promise most, the best first: a step is 2 * k, or 2 * k + 1 for one down. */
-static int promising(const task *own, const float *slope, const int32_t *free_at, int32_t now, int *steps) {
-    float best[LOOKED_AT];
-    int count = 0;
-    for (int k = 0; k < NLC_PAST_BLOCK; k++) {
-        if (free_at[k] > now)
-            continue;
-        const float q = (float)own->table[k], promise = q * (2 * (slope[k] < 0 ? -slope[k] : slope[k]) - CURVATURE * q);
-        if (count == LOOKED_AT && promise <= best[count - 1])
-            continue;
-        int at = count < LOOKED_AT ? count++ : count - 1;
-        for (; at && best[at - 1] < promise; at--) {
-            best[at] = best[at - 1];
-            steps[at] = steps[at - 1];
-        }
-        best[at] = promise;
-        steps[at] = 2 * k + (slope[k] > 0);
-    }
-    return count;
-}
-
 /* Search until a block is right; returns 1 if it is. `steps` counts down. Values are the best found. */
 static int search(const nlc_past_waves *waves, task *own, const uint8_t *low, const uint8_t *high, size_t stride,
                   int32_t limit, int64_t *budget, int16_t *coefficients) {
@@ -145,9 +122,9 @@ static int search(const nlc_past_waves *waves, task *own, const uint8_t *low, co
     memcpy(best, own->values, sizeof best);
     const int32_t forbidden = nlc_past_forbidden(own->table, PART);
     for (int32_t now = 1; now <= limit && *budget > 0; now++, --*budget) {
-        int steps[LOOKED_AT], chosen = -1;
+        int steps[NLC_PAST_LOOKED_AT], chosen = -1;
         nlc_past_forward(waves, beyond, slope);
-        const int count = promising(own, slope, free_at, now, steps);
+        const int count = nlc_past_promising(own->table, 1.0f, slope, free_at, now, steps);
         float next = 0;
         for (int n = 0; n < count; n++) {
             const int k = steps[n] / 2;

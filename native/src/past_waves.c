@@ -58,3 +58,24 @@ int32_t nlc_past_forbidden(const uint16_t *table, int32_t part) {
         count += table[k] <= smallest + smallest / 2;
     return 1 + count / part;
 }
+
+int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now, int *steps) {
+    float best[NLC_PAST_LOOKED_AT];
+    int count = 0;
+    for (int k = 0; k < NLC_PAST_BLOCK; k++) {
+        if (free_at[k] > now)
+            continue;
+        const float q = (float)table[k];
+        const float promise = q * (2 * (slope[k] < 0 ? -slope[k] : slope[k]) - NLC_PAST_CURVATURE * scale * q);
+        if (count == NLC_PAST_LOOKED_AT && promise <= best[count - 1])
+            continue;
+        int at = count < NLC_PAST_LOOKED_AT ? count++ : count - 1;
+        for (; at && best[at - 1] < promise; at--) {
+            best[at] = best[at - 1];
+            steps[at] = steps[at - 1];
+        }
+        best[at] = promise;
+        steps[at] = 2 * k + (slope[k] > 0);
+    }
+    return count;
+}

@@ -5,13 +5,13 @@ docs/FORMAT.md is the specification. This module knows nothing of pixels and net
 
 from __future__ import annotations
 
-import binascii
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from nelloc.codec.checked_bytes import DamageError, Reader, crc16, naming
 from nelloc.codec.format import (
     COMPACT_SIZE,
     CRITICAL,
@@ -33,10 +33,10 @@ from nelloc.codec.format import (
     SectionType,
 )
 from nelloc.codec.tiling import DEFAULT_TILE, MAX_TILE, MIN_TILE, tile_count
-from nelloc.errors import RESTORE, NellocError
+from nelloc.errors import RESTORE
 from nelloc.image.kinds import Group, Kind
 from nelloc.image.limits import MAX_PIXELS
-from nelloc.varint import Cursor, EndError, MalformedError, varint
+from nelloc.varint import Cursor, EndError, varint
 
 _KNOWN = frozenset(SectionType)
 _MODELS = (SectionType.MODEL, SectionType.DIFFERENCES)
@@ -135,13 +135,13 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, ke
     With ``keep_damaged``, damage of what no pixel needs, and from the first tile on, is no error: sections that do not
     match their checksum are left out, records that do not, or are missing, are ``damaged`` ones.
     """
-    with _naming(source, data):
-        reader = _Reader(data)
+    with naming(source, data):
+        reader = Reader(data)
         head = _read_head(reader, max_pixels, whole=True, keep_damaged=keep_damaged)
         file = replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
         excess = len(data) - reader.position
         if excess and not keep_damaged:
-            raise _DamageError(f"{excess} bytes follow its end; {RESTORE}")
+            raise DamageError(f"{excess} bytes follow its end; {RESTORE}")
         # With a record missing, what is left is no excess.
         if excess and not any(record.damaged for record in file.records):
             return replace(file, damage=(*file.damage, f"{excess} bytes after its end"))
@@ -153,37 +153,9 @@ def parse_head(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXEL
 
     Raises NellocError naming ``source`` for the beginning of anything but a supported file.
     """
-    with _naming(source, data), suppress(EndError):
-        return _read_head(_Reader(data), max_pixels, whole=False)
+    with naming(source, data), suppress(EndError):
+        return _read_head(Reader(data), max_pixels, whole=False)
     return None
-
-
-@contextmanager
-def _naming(source: str, data: bytes) -> Iterator[None]:
-    """Turn what is wrong with the bytes into NellocError."""
-    try:
-        yield
-    except EndError:
-        raise NellocError(f"{source}: it ends too early, at byte {len(data)}; {RESTORE}") from None
-    except MalformedError:
-        raise NellocError(f"{source}: its header has a malformed number; {RESTORE}") from None
-    except _DamageError as damage:
-        raise NellocError(f"{source}: {damage}") from None
-
-
-class _DamageError(Exception):
-    """What is wrong with the bytes, and what to do."""
-
-
-class _Reader(Cursor):
-    def crc32(self, what: str, data: bytes) -> None:
-        if struct.unpack("<I", self.take(4))[0] != zlib.crc32(data):
-            raise _DamageError(f"the checksum of {what} does not match, so it is damaged; {RESTORE}")
-
-
-def _crc16(data: bytes) -> bytes:
-    """CRC-16/CCITT-FALSE, little-endian."""
-    return struct.pack("<H", binascii.crc_hqx(data, 0xFFFF))
 
 
 def _is_short(kind: Kind, method: Method, model_id: bytes) -> bool:
@@ -209,7 +181,7 @@ def _pack_compact(container: Container) -> bytes:
     body = bytes(record.method for record in others)
     body += b"".join(varint(len(record.data)) for record in container.records[:-1])
     body += b"".join(record.data for record in container.records)
-    return head + _crc16(head + body) + body
+    return head + crc16(head + body) + body
 
 
 def _pack_tiled(container: Container) -> bytes:
@@ -220,28 +192,28 @@ def _pack_tiled(container: Container) -> bytes:
         head += varint(len(container.sections))
         head += b"".join(bytes([s.type]) + varint(len(s.data)) for s in container.sections)
     index = b"".join(bytes([record.method]) + varint(len(record.data)) for record in container.records)
-    parts = [head, _crc16(head)]
+    parts = [head, crc16(head)]
     for body in (*(s.data for s in container.sections), index, *(record.data for record in container.records)):
         parts += [body, struct.pack("<I", zlib.crc32(body))]
     return b"".join(parts)
 
 
-def _read_head(reader: _Reader, max_pixels: int, *, whole: bool, keep_damaged: bool = False) -> Container:
+def _read_head(reader: Reader, max_pixels: int, *, whole: bool, keep_damaged: bool = False) -> Container:
     """What comes before the methods of the records. In the compact layout only a ``whole`` file can be checked."""
     data = reader.data
     if len(data) < len(SIGNATURE) and SIGNATURE.startswith(data):
         raise EndError
     if reader.take(min(4, len(data))) != SIGNATURE:
         if data.startswith((b"\x8eNL\r\n", b"\x0eNL\n")):
-            raise _DamageError("it was damaged by a text-mode transfer; copy it again in binary mode")
-        raise _DamageError("it is not an nlc file; give a file made by nelloc compress")
+            raise DamageError("it was damaged by a text-mode transfer; copy it again in binary mode")
+        raise DamageError("it is not an nlc file; give a file made by nelloc compress")
     version, flags = divmod(reader.byte(), 16)
     if version != VERSION:
-        raise _DamageError(
+        raise DamageError(
             f"it has format version {version} and this nelloc reads version {VERSION}; use a newer nelloc"
         )
     if flags not in FLAGS:
-        raise _DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
+        raise DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
     number = reader.byte()
     if flags & FLAG_SHORT:
         return _read_short_head(reader, number, max_pixels)
@@ -250,27 +222,27 @@ def _read_head(reader: _Reader, max_pixels: int, *, whole: bool, keep_damaged: b
         return _read_tiled_head(reader, flags, number, model_id, max_pixels, keep_damaged)
     width, height = (size + 1 for size in reader.take(2))
     crc = reader.take(2)
-    if whole and crc != _crc16(data[: reader.position - 2] + data[reader.position :]):
-        raise _DamageError(f"its checksum does not match, so it is damaged; {RESTORE}")
+    if whole and crc != crc16(data[: reader.position - 2] + data[reader.position :]):
+        raise DamageError(f"its checksum does not match, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
     kind, joined = _kind(number % (1 << KIND_BITS))
     return Container(kind, width, height, DEFAULT_TILE, model_id, (), joined=joined)
 
 
-def _read_short_head(reader: _Reader, number: int, max_pixels: int) -> Container:
+def _read_short_head(reader: Reader, number: int, max_pixels: int) -> Container:
     model_id = MODEL_NUMBERS.get(model := reader.byte())
     if model_id is None:
-        raise _DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
+        raise DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
     width, height = (size + 1 for size in reader.take(2))
     kind, joined = _kind(number % (1 << KIND_BITS))
     if joined or not _is_short(kind, _method(_method_number(number)), model_id):
-        raise _DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
+        raise DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
     _check_size(width, height, max_pixels)
     return Container(kind, width, height, DEFAULT_TILE, model_id, ())
 
 
 def _read_tiled_head(
-    reader: _Reader, flags: int, number: int, model_id: bytes, max_pixels: int, keep_damaged: bool
+    reader: Reader, flags: int, number: int, model_id: bytes, max_pixels: int, keep_damaged: bool
 ) -> Container:
     width, height, tile = reader.varint(), reader.varint(), reader.varint()
     announced = []
@@ -278,55 +250,55 @@ def _read_tiled_head(
         for _ in range(reader.varint()):
             announced.append((reader.byte(), reader.varint()))
     head = reader.data[: reader.position]
-    if reader.take(2) != _crc16(head):
-        raise _DamageError(f"the checksum of its header does not match, so it is damaged; {RESTORE}")
+    if reader.take(2) != crc16(head):
+        raise DamageError(f"the checksum of its header does not match, so it is damaged; {RESTORE}")
     kind, joined = _kind(number)
     _check_size(width, height, max_pixels)
     if not MIN_TILE <= tile <= MAX_TILE:
-        raise _DamageError(f"its tile size {tile} is out of range; {RESTORE}")
+        raise DamageError(f"its tile size {tile} is out of range; {RESTORE}")
     sections, damage = [], []
     for number, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
         name = "its metadata" if type_ == SectionType.METADATA else f"section {number}"
         try:
             reader.crc32(name, section.data)
-        except _DamageError:
+        except DamageError:
             if section.critical or not keep_damaged:
                 raise
             damage.append(name)
             continue
         if section.critical and section.type not in _KNOWN:
-            raise _DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
+            raise DamageError(f"it has a section of type {type_} that this nelloc does not know; use a newer nelloc")
         sections.append(section)
     if sum(section.type in _MODELS for section in sections) > 1:
-        raise _DamageError(f"it holds more than one model; {RESTORE}")
+        raise DamageError(f"it holds more than one model; {RESTORE}")
     known = [section.type for section in sections if section.critical or section.type in _KNOWN]
     if len(set(known)) < len(known):
-        raise _DamageError(f"it has two sections of one type where only one is meant; {RESTORE}")
+        raise DamageError(f"it has two sections of one type where only one is meant; {RESTORE}")
     if SectionType.JPEG in known and len(known) > 1:
-        raise _DamageError(f"it has sections of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
+        raise DamageError(f"it has sections of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
     return Container(kind, width, height, tile, model_id, (), tuple(sections), joined, tuple(damage))
 
 
-def _read_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
+def _read_records(reader: Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
     """The records of a file, of whose head the reader is at the end."""
     if reader.data[FLAGS_PLACE] & FLAG_TILED:
         return _read_tiled_records(reader, head, keep_damaged)
     return iter(_read_compact_records(reader, head))
 
 
-def _read_compact_records(reader: _Reader, head: Container) -> list[TileRecord]:
+def _read_compact_records(reader: Reader, head: Container) -> list[TileRecord]:
     methods = [_method_number(reader.data[KIND_PLACE]), *reader.take(len(head.groups) - 1)]
     lengths = [reader.varint() for _ in methods[1:]]
     lengths.append(len(reader.data) - reader.position - sum(lengths))
     if lengths[-1] < 0:
         raise EndError
     if Method.COEFFICIENTS in methods:
-        raise _DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
+        raise DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
     return [_record(method, reader.take(length)) for method, length in zip(methods, lengths, strict=True)]
 
 
-def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
+def _read_tiled_records(reader: Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
     groups, jpeg = head.groups, head.jpeg
     count = tile_count(head.height, head.width, head.tile) * len(groups) if jpeg is None else Cursor(jpeg).varint()
     if 2 * count > len(reader.data) - reader.position:
@@ -335,7 +307,7 @@ def _read_tiled_records(reader: _Reader, head: Container, keep_damaged: bool) ->
     index = [(reader.byte(), reader.varint()) for _ in range(count)]
     reader.crc32("the tile index", reader.data[start : reader.position])
     if any((method == Method.COEFFICIENTS) != (jpeg is not None) for method, _ in index):
-        raise _DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
+        raise DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
     for place, (method, length) in enumerate(index):
         if keep_damaged:
             yield _record_or_damaged(reader, method, length)
@@ -355,9 +327,9 @@ def _name_of_record(place: int, head: Container) -> str:
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if not width or not height:
-        raise _DamageError(f"its header announces an empty image; {RESTORE}")
+        raise DamageError(f"its header announces an empty image; {RESTORE}")
     if width * height > max_pixels:
-        raise _DamageError(
+        raise DamageError(
             f"its header announces {width} x {height} pixels, above the limit of {max_pixels}; "
             "raise --max-pixels if the file is trusted"
         )
@@ -388,7 +360,7 @@ def _kind(number: int) -> tuple[Kind, bool]:
     try:
         return Kind(number), False
     except ValueError:
-        raise _DamageError(
+        raise DamageError(
             f"it holds an image of kind {number} that this nelloc does not know; use a newer nelloc"
         ) from None
 
@@ -396,16 +368,16 @@ def _kind(number: int) -> tuple[Kind, bool]:
 def _record(number: int, data: bytes) -> TileRecord:
     method = _method(number)
     if method.drops_zeros and data.endswith(b"\0"):
-        raise _DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {RESTORE}")
+        raise DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {RESTORE}")
     return TileRecord(method, data)
 
 
-def _record_or_damaged(reader: _Reader, method: int, length: int) -> TileRecord:
+def _record_or_damaged(reader: Reader, method: int, length: int) -> TileRecord:
     """The next record and its checksum, damaged if they do not match or the file ends before."""
     try:
         data = reader.take(length)
         reader.crc32("a tile", data)
-    except (EndError, _DamageError):
+    except (EndError, DamageError):
         return TileRecord(_method(method), b"", damaged=True)
     return _record(method, data)
 
@@ -414,4 +386,4 @@ def _method(number: int) -> Method:
     try:
         return Method(number)
     except ValueError:
-        raise _DamageError(f"a tile has method {number} that this nelloc does not know; use a newer nelloc") from None
+        raise DamageError(f"a tile has method {number} that this nelloc does not know; use a newer nelloc") from None

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from nelloc.codec import plain_tiles
-from nelloc.codec.container import Container, TileRecord, parse
-from nelloc.codec.description import Description, read_description, samples_type
+from nelloc.codec.canvas import Canvas, Past, Stream, whole_tiles
+from nelloc.codec.container import Container, parse
+from nelloc.codec.description import read_description
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.jpeg_file import unpack_file
-from nelloc.codec.tiling import Rectangle, cuts, tiles
+from nelloc.codec.tiling import Rectangle, cuts
 from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends, model_store, native
-from nelloc.exact.coder import CODER_STATE_BITS
 from nelloc.exact.engine import Advance
-from nelloc.exact.lattice import CHANNELS, Rule
+from nelloc.exact.lattice import Rule
 from nelloc.exact.learning import can_learn
-from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import is_differences
 from nelloc.exact.tile_coder import tile_coder
-from nelloc.image.kinds import Group, Role
 from nelloc.image.pixels import Pixels, Samples
 from nelloc.image.reading import read
 from nelloc.varint import MalformedError
@@ -66,14 +61,14 @@ def decode_files(
     ``options.allow_damaged`` tiles that are damaged are marked (``mark``) and named in ``Pixels.damaged``; without it
     they raise NellocError.
     """
-    canvases: list[_Canvas] = []
+    canvases: list[Canvas] = []
     found: list[Callable[[], Pixels]] = []
     for file, source in zip(files, sources, strict=True):
         wanted = _wanted(file, source, options)
         if file.jpeg is not None:
             found.append(partial(_of_jpeg, file, source, options, wanted))
             continue
-        canvases.append(_Canvas.of(file, source, read_description(file, source), wanted))
+        canvases.append(Canvas.of(file, source, read_description(file, source), wanted))
         found.append(canvases[-1].image)
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
     _decode(canvases, options, _finder(options, models, folder))
@@ -108,12 +103,12 @@ def decode_slices(
         yield _of_jpeg(file, source, options, _wanted(file, source, options))
         return
     what, find = read_description(file, source), _finder(options, models, folder)
-    made = _Past(file, source)
+    made = Past(file, source)
     parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
-    areas = [_area(file, part) for part in parts]
+    areas = [whole_tiles(file, part) for part in parts]
     options.progress.expect(len(file.groups) * sum(area.height * area.width for area in areas))
     for part in parts:
-        canvas = _Canvas.of(file, source, what, part, made)
+        canvas = Canvas.of(file, source, what, part, made)
         _decode([canvas], options, find)
         yield canvas.image()
 
@@ -141,9 +136,9 @@ def _wanted(file: Container, source: str, options: DecodeOptions) -> Rectangle:
     return wanted
 
 
-def _decode(canvases: Sequence[_Canvas], options: DecodeOptions, find: _Find) -> None:
+def _decode(canvases: Sequence[Canvas], options: DecodeOptions, find: _Find) -> None:
     """Fill canvases, those of files that share a model together."""
-    streams: dict[tuple[_ModelKey, Method, bytes, int, int], list[_Stream]] = {}
+    streams: dict[tuple[_ModelKey, Method, bytes, int, int], list[Stream]] = {}
     without_model = []
     for canvas in canvases:
         for stream in canvas.streams():
@@ -193,172 +188,7 @@ def locate_model(file: Container, source: str, given: str | Path | None, folder:
     return model_store.locate(file.model_id, source, given, embedded=embedded, folder=folder)
 
 
-def mark(group: Group, samples: Samples, bits: int) -> None:
-    """Fill the place of a damaged tile: magenta, mid-gray, opaque, or 0 in images of indices or bits."""
-    largest = (1 << bits) - 1
-    colour = [largest, 0, largest] if group.planes >= 3 else [largest // 2]
-    fillings = {Role.COLOUR: colour, Role.ALPHA: [largest], Role.COLOUR_AND_ALPHA: [*colour, largest]}
-    samples[:] = np.array(fillings.get(group.role, [0]))[:, None, None]
-
-
-class _Past:
-    """The pixels of the JPEG that a file's image was, decoded when they are first asked for."""
-
-    def __init__(self, file: Container, source: str):
-        self._file, self._source = file, source
-
-    @cached_property
-    def _found(self) -> past_pixels.Past | None:
-        data = self._file.section(SectionType.PAST)
-        if data is None:
-            return None
-        try:
-            return past_pixels.parse_section(data, *self._shape)
-        except MalformedError:
-            raise self._damage from None
-
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return self._file.groups[0].planes, self._file.height, self._file.width
-
-    @property
-    def _damage(self) -> NellocError:
-        return NellocError(f"{self._source}: its coefficients are damaged; {RESTORE}")
-
-    @property
-    def summary(self) -> str | None:
-        """What the picture was, in words, if it was something. Raises NellocError if the coefficients are damaged."""
-        return None if self._found is None else self._found.summary
-
-    @cached_property
-    def pixels(self) -> Samples:
-        """What the coefficients make of the first group (planes, H, W). Raises NellocError if they are damaged."""
-        assert self._found is not None
-        try:
-            return self._found.pixels(*self._shape)
-        except MalformedError:
-            raise self._damage from None
-
-
-def past_of(file: Container, source: str) -> str | None:
-    """What a file's picture was before, in words, or None. Raises NellocError if what says it is damaged."""
-    return _Past(file, source).summary
-
-
-@dataclass
-class _Canvas:
-    """The part of an image that is decoded: whole tiles that hold ``region``, into ``groups`` (planes, H, W) each."""
-
-    file: Container
-    source: str
-    what: Description
-    region: Rectangle
-    area: Rectangle
-    groups: tuple[Samples, ...]
-    past: _Past
-    damaged: dict[int, Rectangle] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, file: Container, source: str, what: Description, wanted: Rectangle, past: _Past | None = None
-    ) -> _Canvas:
-        area = _area(file, wanted)
-        groups = tuple(
-            np.empty((group.planes, area.height, area.width), samples_type(depth))
-            for group, depth in zip(file.groups, what.depths, strict=True)
-        )
-        return cls(file, source, what, wanted, area, groups, past or _Past(file, source))
-
-    @property
-    def pixels(self) -> int:
-        """Pixels to decode, counted once for each group."""
-        return self.area.height * self.area.width * len(self.groups)
-
-    def streams(self) -> Iterator[_Stream]:
-        """The records that are needed, and where they belong."""
-        records = iter(self.file.records)
-        for number, tile in enumerate(tiles(self.file.height, self.file.width, self.file.tile)):
-            own = list(islice(records, len(self.groups)))
-            if not self.region.meets(tile):
-                continue
-            place = tile.within(self.area)
-            for index, (record, depth) in enumerate(zip(own, self.what.depths, strict=True)):
-                target = self.groups[index][:, place.rows, place.columns]
-                yield _Stream(self, number, tile, index, record, depth.bits, target)
-
-    def image(self) -> Pixels:
-        """What was decoded, cut to the region."""
-        place = self.region.within(self.area)
-        found = self.what.pixels([group[:, place.rows, place.columns] for group in self.groups])
-        holes = sorted(self.damaged.items())
-        return replace(found, damaged=tuple(f"tile {number} ({tile})" for number, tile in holes))
-
-
-def _area(file: Container, wanted: Rectangle) -> Rectangle:
-    """The tiles that have pixels of a part of the image, together."""
-    hit = [tile for tile in tiles(file.height, file.width, file.tile) if wanted.meets(tile)]
-    first, last = hit[0], hit[-1]
-    return Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """A record to decode into ``target`` (planes, H, W), a view of its canvas."""
-
-    canvas: _Canvas
-    number: int
-    tile: Rectangle
-    index: int
-    record: TileRecord
-    bits: int
-    target: Samples
-
-    @property
-    def group(self) -> Group:
-        return self.canvas.file.groups[self.index]
-
-    @property
-    def head(self) -> bytes:
-        """What the record's data has before the entropy coder's."""
-        return self.record.data[:1] if self.record.method is Method.LATTICE else b""
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the record, as far as that shows before it is decoded."""
-        if self.record.damaged:
-            return "does not match its checksum, so it is damaged"
-        if self.record.method is Method.PAST:
-            file = self.canvas.file
-            if self.index or self.group.role is not Role.COLOUR or file.section(SectionType.PAST) is None:
-                return "is coded by a JPEG that the file does not hold, so it is damaged"
-        if self.record.method.needs_model:
-            if self.group.role not in (Role.COLOUR, Role.ALPHA):
-                return f"is coded as no {self.group.role.value} is"
-            if self.record.method is Method.LEARNING and self.bits > 8:
-                return "learns from samples of more than 8 bits, which no encoder does"
-            samples = self.target.size
-            if self.record.method is Method.LATTICE:
-                if len(self.target) != CHANNELS or self.bits > 8:
-                    return "is on a colour lattice, but has no RGB samples of 8 bits"
-                try:
-                    OnLattice.of(self.head)
-                except MalformedError:
-                    return f"is on a colour lattice that this nelloc does not know ({self.head.hex()}), use a newer one"
-                samples //= CHANNELS  # green and blue may cost nothing
-            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
-                return f"has too few bytes for its {self.target.size} samples"
-        return None
-
-    def give_up(self, problem: str, options: DecodeOptions) -> None:
-        """Mark the place, or raise NellocError."""
-        if not options.allow_damaged:
-            several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
-            raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {RESTORE}")
-        mark(self.group, self.target, self.bits)
-        self.canvas.damaged[self.number] = self.tile
-
-
-def _decode_without_model(streams: Sequence[_Stream], options: DecodeOptions) -> None:
+def _decode_without_model(streams: Sequence[Stream], options: DecodeOptions) -> None:
     """Decode streams that need no model into their places."""
     whole = []
     for stream in _without_problems(streams, options):
@@ -382,7 +212,7 @@ def _decode_without_model(streams: Sequence[_Stream], options: DecodeOptions) ->
                 stream.target[:] = samples
 
 
-def _correct(stream: _Stream, options: DecodeOptions) -> None:
+def _correct(stream: Stream, options: DecodeOptions) -> None:
     """Decode a stream that says what a JPEG gets wrong into its place."""
     made = stream.canvas.past.pixels[:, stream.tile.rows, stream.tile.columns]
     try:
@@ -392,7 +222,7 @@ def _correct(stream: _Stream, options: DecodeOptions) -> None:
     options.progress.advance(made[0].size)
 
 
-def _without_problems(streams: Sequence[_Stream], options: DecodeOptions) -> list[_Stream]:
+def _without_problems(streams: Sequence[Stream], options: DecodeOptions) -> list[Stream]:
     """Those of the streams that can be decoded, as far as that shows before."""
     whole = []
     for stream in streams:
@@ -405,7 +235,7 @@ def _without_problems(streams: Sequence[_Stream], options: DecodeOptions) -> lis
     return whole
 
 
-def _decode_streams(model: ExactModel, streams: Sequence[_Stream], options: DecodeOptions) -> None:
+def _decode_streams(model: ExactModel, streams: Sequence[Stream], options: DecodeOptions) -> None:
     """Decode streams of one model, number of planes and depth into their places."""
     planes, bits = len(streams[0].target), streams[0].bits
     if planes > model.channels:
@@ -459,5 +289,5 @@ def _decode_tiles(
     return tile_coder(model, bits, learns=learns, rule=rule, backend=backend, decoder=decoder).decode(work, advance)
 
 
-def _pixels(stream: _Stream) -> int:
+def _pixels(stream: Stream) -> int:
     return stream.target[0].size

@@ -18,7 +18,6 @@ from nelloc.codec.container import Container, Section
 from nelloc.codec.format import SectionType
 from nelloc.errors import RESTORE, NellocError
 from nelloc.image import metadata
-from nelloc.image.formats import jpeg
 from nelloc.image.kinds import Kind
 from nelloc.image.pixels import Palette, Pixels, Samples
 from nelloc.image.sample_depth import Depth, find
@@ -90,9 +89,9 @@ class Description:
 def read_description(file: Container, source: str) -> Description:
     """What a file's sections say. Raises NellocError naming ``source`` for sections that make no sense."""
     if file.jpeg is not None:
-        from nelloc.codec.past.jpeg_file import skeleton
+        from nelloc.codec.past.jpeg_file import metadata
 
-        return Description(file.kind, (Depth(8),), None, None, jpeg.metadata(skeleton(file, source)))
+        return Description(file.kind, (Depth(8),), None, None, metadata(file, source))
     try:
         return Description(
             file.kind,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nelloc import storage
 from nelloc.codec import container
-from nelloc.codec.decode import locate_model, past_of
+from nelloc.codec.canvas import past_of
+from nelloc.codec.decode import locate_model
 from nelloc.codec.description import read_description
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice

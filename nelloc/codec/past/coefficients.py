@@ -91,6 +91,7 @@ def encode_coefficients(image: JpegCoefficients) -> bytes:
 
     Raises NellocError where the compiled core is not built.
     """
+    core.need("image")
     handle = core.make(
         image.width,
         image.height,
@@ -113,6 +114,7 @@ def decode_coefficients(data: bytes, source: str = "data") -> JpegCoefficients:
 
     Raises NellocError naming ``source`` for other bytes, and where the compiled core is not built.
     """
+    core.need(source)
     try:
         return _decode(data)
     except (MalformedError, ValueError, struct.error):

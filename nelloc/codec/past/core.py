@@ -21,10 +21,15 @@ def available() -> bool:
     return missing() is None
 
 
-def _core() -> Any:
+def need(source: str) -> None:
+    """Raise NellocError naming ``source``, which needs the core to be read, where that is not there."""
     reason = missing()
     if reason is not None:
-        raise NellocError(f"JPEG coefficients: need the compiled core, which is not here ({reason}); build it")
+        raise NellocError(f"{source}: holds a JPEG in a form that only the compiled core reads, and {reason}")
+
+
+def _core() -> Any:
+    assert available(), "callers ask whether the core is there"
     return _native
 
 

@@ -21,6 +21,7 @@ from nelloc.codec.tiling import DEFAULT_TILE
 from nelloc.errors import RESTORE, NellocError
 from nelloc.image.formats import jpeg
 from nelloc.image.kinds import Kind
+from nelloc.image.metadata import Metadata
 from nelloc.varint import Cursor, MalformedError, varint
 
 # How a section holds a file.
@@ -172,10 +173,21 @@ def _unpacked(found: Content, source: str) -> bytes:
         except (lzma.LZMAError, EOFError):
             raise _damaged(source) from None
     elif found.size <= _BYTES_OF_A_BYTE * (len(found.data) + _CODER_BYTES):
+        core.need(source)
         data = core.unpack_bytes(found.data, found.size)
     if data is None or len(data) != found.size:
         raise _damaged(source)
     return data
+
+
+def is_readable(found: Content) -> bool:
+    """True if a JPEG file can be read here: of most forms only where the core is."""
+    return core.available() or found.form in (_STORED, _LZMA)
+
+
+def metadata(file: Container, source: str) -> Metadata:
+    """Metadata of the JPEG file; none where it cannot be read, so that no pixels of it are written either."""
+    return jpeg.metadata(skeleton(file, source)) if is_readable(content(file, source)) else Metadata()
 
 
 def skeleton(file: Container, source: str) -> bytes:
@@ -185,7 +197,8 @@ def skeleton(file: Container, source: str) -> bytes:
 
 
 def _rest(found: Content, source: str) -> tuple[bytes, bytes]:
-    """The skeleton and the corrections."""
+    """The skeleton and the corrections. Raises NellocError without the core, or if they are damaged."""
+    core.need(source)
     reader = Cursor(found.data)
     try:
         size, stream = reader.varint(), reader.rest()
@@ -257,7 +270,10 @@ class About:
 
 def about(file: Container, source: str) -> About:
     """What is to be said of the JPEG file in an .nlc file. Raises NellocError naming ``source`` if it is damaged."""
-    found, segments = content(file, source), skeleton(file, source)
+    found = content(file, source)
+    if not is_readable(found):
+        return About(found.size, "of a coding that the compiled core reads", None, None, found.form == _COEFFICIENTS)
+    segments = skeleton(file, source)
     frame = jpeg.frame(segments)
     coding = "without a frame" if frame is None else frame.coding
     quality, sampling = jpeg.quality(segments), jpeg.sampling(segments)

@@ -94,15 +94,16 @@ def _candidates(
     sums = [float(scores[places, standard_table(base, q)].sum()) for q in QUALITIES]
     best = int(np.argmax(sums)) + 1
     table = standard_table(base, best)
-    free = scores.argmax(axis=1)
-    better = (scores.max(axis=1) - scores[places, table] > _GAIN) & (counts > 2)
-    mixed = np.where(better, free, table).astype(np.uint16)
+
+    def mended(table: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """The table with the entries that explain the samples much better."""
+        better = (scores.max(axis=1) - scores[places, table] > _GAIN) & (counts > 2)
+        return np.where(better, scores.argmax(axis=1), table).astype(np.uint16)
+
     yield table, best
-    yield mixed, best
+    yield mended(table), best
     if quality is not None:
-        own = standard_table(base, quality)
-        better = (scores.max(axis=1) - scores[places, own] > _GAIN) & (counts > 2)
-        yield np.where(better, free, own).astype(np.uint16), quality
+        yield mended(standard_table(base, quality)), quality
 
 
 def _busiest(samples: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.uint8]:

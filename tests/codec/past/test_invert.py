@@ -9,7 +9,8 @@ from past_pictures import SAMPLINGS
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Component, JpegCoefficients, block_shapes
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.invert import exact_blocks, find_grid, invert, was_jpeg
+from nelloc.codec.past.detect import find_grid, was_jpeg
+from nelloc.codec.past.invert import exact_blocks, invert
 from nelloc.exact import native
 
 pytestmark = pytest.mark.skipif(native.missing() is not None, reason="the compiled core is not built")

@@ -1,0 +1,192 @@
+"""Canvases: the images that are being decoded, the records that they need, and what is damaged of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from nelloc.codec.container import Container, TileRecord
+from nelloc.codec.description import Description, samples_type
+from nelloc.codec.format import Method, SectionType
+from nelloc.codec.lattice import OnLattice
+from nelloc.codec.options import DecodeOptions
+from nelloc.codec.past import core
+from nelloc.codec.past import pixels as past_pixels
+from nelloc.codec.tiling import Rectangle, tiles
+from nelloc.errors import RESTORE, NellocError
+from nelloc.exact.coder import CODER_STATE_BITS
+from nelloc.exact.lattice import CHANNELS
+from nelloc.exact.mixture import MIN_BITS_PER_SAMPLE
+from nelloc.image.kinds import Group, Role
+from nelloc.image.pixels import Pixels, Samples
+from nelloc.varint import MalformedError
+
+
+def mark(group: Group, samples: Samples, bits: int) -> None:
+    """Fill the place of a damaged tile: magenta, mid-gray, opaque, or 0 in images of indices or bits."""
+    largest = (1 << bits) - 1
+    colour = [largest, 0, largest] if group.planes >= 3 else [largest // 2]
+    fillings = {Role.COLOUR: colour, Role.ALPHA: [largest], Role.COLOUR_AND_ALPHA: [*colour, largest]}
+    samples[:] = np.array(fillings.get(group.role, [0]))[:, None, None]
+
+
+class Past:
+    """The pixels of the JPEG that a file's image was, decoded when they are first asked for."""
+
+    def __init__(self, file: Container, source: str):
+        self._file, self._source = file, source
+
+    @cached_property
+    def _found(self) -> past_pixels.Past | None:
+        data = self._file.section(SectionType.PAST)
+        if data is None:
+            return None
+        core.need(self._source)
+        try:
+            return past_pixels.parse_section(data, *self._shape)
+        except MalformedError:
+            raise self._damage from None
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self._file.groups[0].planes, self._file.height, self._file.width
+
+    @property
+    def _damage(self) -> NellocError:
+        return NellocError(f"{self._source}: its coefficients are damaged; {RESTORE}")
+
+    @property
+    def summary(self) -> str | None:
+        """What the picture was, in words, if it was something. Raises NellocError if the coefficients are damaged."""
+        return None if self._found is None else self._found.summary
+
+    @cached_property
+    def pixels(self) -> Samples:
+        """What the coefficients make of the first group (planes, H, W). Raises NellocError if they are damaged."""
+        assert self._found is not None
+        try:
+            return self._found.pixels(*self._shape)
+        except MalformedError:
+            raise self._damage from None
+
+
+def past_of(file: Container, source: str) -> str | None:
+    """What a file's picture was before, in words, or None. Raises NellocError if what says it is damaged."""
+    if file.section(SectionType.PAST) is not None and not core.available():
+        return "pixels of a JPEG"
+    return Past(file, source).summary
+
+
+@dataclass
+class Canvas:
+    """The part of an image that is decoded: whole tiles that hold ``region``, into ``groups`` (planes, H, W) each."""
+
+    file: Container
+    source: str
+    what: Description
+    region: Rectangle
+    area: Rectangle
+    groups: tuple[Samples, ...]
+    past: Past
+    damaged: dict[int, Rectangle] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle, past: Past | None = None) -> Canvas:
+        area = whole_tiles(file, wanted)
+        groups = tuple(
+            np.empty((group.planes, area.height, area.width), samples_type(depth))
+            for group, depth in zip(file.groups, what.depths, strict=True)
+        )
+        return cls(file, source, what, wanted, area, groups, past or Past(file, source))
+
+    @property
+    def pixels(self) -> int:
+        """Pixels to decode, counted once for each group."""
+        return self.area.height * self.area.width * len(self.groups)
+
+    def streams(self) -> Iterator[Stream]:
+        """The records that are needed, and where they belong."""
+        records = iter(self.file.records)
+        for number, tile in enumerate(tiles(self.file.height, self.file.width, self.file.tile)):
+            own = list(islice(records, len(self.groups)))
+            if not self.region.meets(tile):
+                continue
+            place = tile.within(self.area)
+            for index, (record, depth) in enumerate(zip(own, self.what.depths, strict=True)):
+                target = self.groups[index][:, place.rows, place.columns]
+                yield Stream(self, number, tile, index, record, depth.bits, target)
+
+    def image(self) -> Pixels:
+        """What was decoded, cut to the region."""
+        place = self.region.within(self.area)
+        found = self.what.pixels([group[:, place.rows, place.columns] for group in self.groups])
+        holes = sorted(self.damaged.items())
+        return replace(found, damaged=tuple(f"tile {number} ({tile})" for number, tile in holes))
+
+
+def whole_tiles(file: Container, wanted: Rectangle) -> Rectangle:
+    """The tiles that have pixels of a part of the image, together."""
+    hit = [tile for tile in tiles(file.height, file.width, file.tile) if wanted.meets(tile)]
+    first, last = hit[0], hit[-1]
+    return Rectangle(first.top, first.left, last.bottom - first.top, last.right - first.left)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A record to decode into ``target`` (planes, H, W), a view of its canvas."""
+
+    canvas: Canvas
+    number: int
+    tile: Rectangle
+    index: int
+    record: TileRecord
+    bits: int
+    target: Samples
+
+    @property
+    def group(self) -> Group:
+        return self.canvas.file.groups[self.index]
+
+    @property
+    def head(self) -> bytes:
+        """What the record's data has before the entropy coder's."""
+        return self.record.data[:1] if self.record.method is Method.LATTICE else b""
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the record, as far as that shows before it is decoded."""
+        if self.record.damaged:
+            return "does not match its checksum, so it is damaged"
+        if self.record.method is Method.PAST:
+            file = self.canvas.file
+            if self.index or self.group.role is not Role.COLOUR or file.section(SectionType.PAST) is None:
+                return "is coded by a JPEG that the file does not hold, so it is damaged"
+        if self.record.method.needs_model:
+            if self.group.role not in (Role.COLOUR, Role.ALPHA):
+                return f"is coded as no {self.group.role.value} is"
+            if self.record.method is Method.LEARNING and self.bits > 8:
+                return "learns from samples of more than 8 bits, which no encoder does"
+            samples = self.target.size
+            if self.record.method is Method.LATTICE:
+                if len(self.target) != CHANNELS or self.bits > 8:
+                    return "is on a colour lattice, but has no RGB samples of 8 bits"
+                try:
+                    OnLattice.of(self.head)
+                except MalformedError:
+                    return f"is on a colour lattice that this nelloc does not know ({self.head.hex()}), use a newer one"
+                samples //= CHANNELS  # green and blue may cost nothing
+            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
+                return f"has too few bytes for its {self.target.size} samples"
+        return None
+
+    def give_up(self, problem: str, options: DecodeOptions) -> None:
+        """Mark the place, or raise NellocError."""
+        if not options.allow_damaged:
+            several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
+            raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {RESTORE}")
+        mark(self.group, self.target, self.bits)
+        self.canvas.damaged[self.number] = self.tile

@@ -1,0 +1,294 @@
+"""Blocks of one component of a JPEG, found from bounds of its samples: what rounding leaves wrong is searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec.past import tables
+from nelloc.codec.past.coefficients import Component, JpegCoefficients
+from nelloc.codec.past.decode import decode
+from nelloc.exact import native
+
+SIDE = 8
+# A component is taken for one that was enlarged if at least this share of its known samples comes back, within 1.
+ENLARGED_SHARE = 0.95
+# Steps of the search for a block where the table has entries of 1 and 2, and where it has none.
+FINE_STEPS, COARSE_STEPS = 1000, 60
+SWEEPS = (8, 40, 160)
+COARSE_SWEEPS = (6, 12)
+# Steps for each block of a component, on average.
+BUDGET = 250
+
+Plane = NDArray[np.uint8]
+Advance = Callable[[], object]
+
+
+def round_up(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
+
+
+def block_shape(height: int, width: int, across: int, down: int) -> tuple[int, int]:
+    return round_up(height, SIDE * down) // (SIDE * down), round_up(width, SIDE * across) // (SIDE * across)
+
+
+def guessed(
+    low: Plane, high: Plane, frame: tuple[int, int, int, int], likely: int | None = None
+) -> NDArray[np.float32]:
+    """What samples are likely to be, from their bounds: near ``likely``, and outside of the picture as at its edge."""
+    guess = (low.astype(np.float32) + high) * np.float32(0.5)
+    if likely is not None:
+        guess = np.clip(np.full_like(guess, likely), low, high)
+    above, below, left, right = frame
+    inner = guess[above : guess.shape[0] - below, left : guess.shape[1] - right]
+    return np.pad(inner, ((above, below), (left, right)), mode="edge")
+
+
+def comes_back(low: Plane, high: Plane, across: int, down: int, top: int, left: int) -> bool:
+    """True if samples are what an enlarged component's are: made smaller and enlarged, they come back."""
+    if across == down == 1:
+        return True
+    low, high = low[top % down :, left % across :], high[top % down :, left % across :]
+    height, width = min(low.shape[0], 512), min(low.shape[1], 512)
+    y, x = (low.shape[0] - height) // 2 & ~1, (low.shape[1] - width) // 2 & ~1
+    low, high = low[y : y + height, x : x + width], high[y : y + height, x : x + width]
+    if height < 6 or width < 6:
+        return height > 2 and width > 2
+    back = enlarge(_whole(reduce(guessed(low, high, (0, 0, 0, 0), 128), across, down)), across, down, height, width)
+    near = (back.astype(np.int16) >= low.astype(np.int16) - 1) & (back.astype(np.int16) <= high.astype(np.int16) + 1)
+    known = low == high
+    # What is clipped spoils what is near.
+    known[1:] &= known[:-1]
+    known[:-1] &= known[1:]
+    known[:, 1:] &= known[:, :-1]
+    known[:, :-1] &= known[:, 1:]
+    known[:2] = known[-2:] = known[:, :2] = known[:, -2:] = False
+    return not known.any() or bool(near[known].mean() >= ENLARGED_SHARE)
+
+
+def reduce(enlarged: NDArray[np.float32], across: int, down: int) -> NDArray[np.float32]:
+    height, width = enlarged.shape
+    if across == down == 1:
+        return enlarged
+    biased = enlarged.copy()
+    # What rounding adds on average, in the two halves of a sample.
+    step = np.float32(0.03125 if across == down == 2 else -0.125)
+    if across == 2:
+        biased[:, ::2] -= step
+        biased[:, 1::2] += step
+    else:
+        biased[::2] -= step
+        biased[1::2] += step
+    out = np.empty((-(-height // down), -(-width // across)), np.float32)
+    native._native.past_reduce(biased, across, down, height, width, out)
+    return out
+
+
+def _whole(samples: NDArray[np.float32]) -> Plane:
+    return np.clip(np.floor(samples + np.float32(0.5)), 0, 255).astype(np.uint8)
+
+
+def enlarge(samples: Plane, across: int, down: int, height: int, width: int) -> Plane:
+    out = np.empty((height, width), np.uint8)
+    samples = np.ascontiguousarray(samples)
+    native._native.past_enlarge(samples, samples.shape[1], across, down, height, width, out)
+    return out
+
+
+def best_table(
+    low: Plane,
+    high: Plane,
+    guess: NDArray[np.float32],
+    standard: NDArray[Any],
+    across: int,
+    down: int,
+    quality: int | None,
+) -> tuple[Blocks, int]:
+    """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality."""
+    probe = Blocks.of(low, high, guess, across, down, None)
+    best, best_quality = None, 0
+    for table, own_quality in tables.likely(probe.reduced, probe.known(), standard, across, down, quality):
+        found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
+        if best is None or found.known_share > best.known_share:
+            best, best_quality = found, own_quality
+        if found.known_share > 0.99:
+            break
+    assert best is not None
+    return best, best_quality
+
+
+class Blocks:
+    """The blocks of a component on its canvas: bounds of its enlarged samples, coefficients, and which are right."""
+
+    table: NDArray[np.uint16]
+
+    def __init__(self, low: Plane, high: Plane, across: int, down: int, reduced: NDArray[np.float32]):
+        self.low, self.high, self.across, self.down = low, high, across, down
+        self.height, self.width = low.shape
+        self.rows, self.columns = block_shape(self.height, self.width, across, down)
+        self.reduced = reduced
+        self.smooth = across * down == 1 or self.width > 2 * across
+
+    @classmethod
+    def of(
+        cls,
+        low: Plane,
+        high: Plane,
+        guess: NDArray[np.float32],
+        across: int,
+        down: int,
+        table: NDArray[np.uint16] | None,
+        reduced: NDArray[np.float32] | None = None,
+    ) -> Blocks:
+        """Blocks from bounds (H, W) and guessed samples; with a ``table`` their coefficients as they come."""
+        height, width = low.shape
+        if reduced is None:
+            reduced = reduce(guess, across, down)
+            rows, columns = block_shape(height, width, across, down)
+            after = ((0, rows * SIDE - reduced.shape[0]), (0, columns * SIDE - reduced.shape[1]))
+            reduced = np.ascontiguousarray(np.pad(reduced, after, mode="edge"))
+        made = cls(np.ascontiguousarray(low), np.ascontiguousarray(high), across, down, reduced)
+        if table is not None:
+            made.table = table
+            made._first_try()
+        return made
+
+    def known(self) -> NDArray[np.bool_]:
+        """Which blocks (rows, columns) have only samples that are known and not clipped."""
+        known = (self.low == self.high) & (self.low > 0) & (self.high < 255)
+        height, width = self.rows * SIDE * self.down, self.columns * SIDE * self.across
+        padded = np.pad(known, ((0, height - self.height), (0, width - self.width)))
+        shape = self.rows, SIDE * self.down, self.columns, SIDE * self.across
+        whole: NDArray[np.bool_] = np.logical_and.reduce(padded.reshape(shape), axis=(1, 3))
+        return whole
+
+    @property
+    def known_share(self) -> float:
+        """The share of right blocks among the known ones; among all if there are none."""
+        known = self.known()
+        return float(self.right[known].mean() if known.any() else self.right.mean())
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        right: NDArray[np.bool_] = np.equal(self._solved, 1)
+        return right
+
+    def _first_try(self) -> None:
+        self.coefficients = np.zeros((self.rows, self.columns, 64), np.int16)
+        self._solved = np.zeros((self.rows, self.columns), np.uint8)
+        if self.across * self.down == 1:
+            self._low_samples, self._high_samples = self._padded(self.low, 0), self._padded(self.high, 255)
+            self._solve(0)
+            return
+        self._low_samples = np.zeros(self.reduced.shape, np.uint8)
+        self._high_samples = np.full(self.reduced.shape, 255, np.uint8)
+        self._solve(0)
+        self._samples = self._decoded()
+        self._repair(0)
+
+    def _padded(self, plane: Plane, value: int) -> Plane:
+        after = ((0, self.rows * SIDE - self.height), (0, self.columns * SIDE - self.width))
+        return np.ascontiguousarray(np.pad(plane, after, constant_values=value))
+
+    def _solve(self, limit: int, budget: int = 0) -> int:
+        return native._native.past_solve(
+            self.reduced,
+            self._low_samples,
+            self._high_samples,
+            self.rows,
+            self.columns,
+            self.table,
+            limit,
+            budget,
+            self.coefficients,
+            self._solved,
+        )
+
+    def _repair(self, limit: int, budget: int = 0) -> int:
+        if not self.smooth:
+            same = self.enlarged()
+            right = ((same >= self.low) & (same <= self.high)).all()
+            self._solved[:] = 1 if right else 2
+            return budget
+        return native._native.past_repair(
+            self.low,
+            self.high,
+            self.height,
+            self.width,
+            self.across,
+            self.down,
+            self.rows,
+            self.columns,
+            self.table,
+            limit,
+            budget,
+            self.coefficients,
+            self._samples,
+            self._solved,
+        )
+
+    def _decoded(self) -> Plane:
+        image = JpegCoefficients(
+            self.columns * SIDE, self.rows * SIDE, (Component(1, 1, self.table, self.coefficients),)
+        )
+        return decode(image)[0]
+
+    def enlarged(self) -> Plane:
+        """The component's samples (H, W) as they are decoded."""
+        samples = self._decoded()
+        if self.across * self.down == 1:
+            return samples[: self.height, : self.width]
+        return enlarge(samples, self.across, self.down, self.height, self.width)
+
+    def improve(self) -> None:
+        """Search a little for the blocks that are wrong: fine tables are seldom right at first."""
+        if self.across * self.down > 1 and np.count_nonzero(self.table <= 2):
+            self._repair(SWEEPS[0], BUDGET * self.rows * self.columns)
+
+    def search(self, advance: Advance) -> None:
+        """Search for the blocks that are wrong."""
+        fine = int(np.count_nonzero(self.table <= 2)) > 0
+        budget = BUDGET * self.rows * self.columns
+        if self.across * self.down == 1:
+            for limit in (FINE_STEPS // 10, FINE_STEPS) if fine else (COARSE_STEPS,):
+                budget = self._solve(limit, budget)
+                advance()
+            return
+        self._refine(advance)
+        for limit in SWEEPS if fine else COARSE_SWEEPS:
+            budget = self._repair(limit, budget)
+            advance()
+            if self.right.all():
+                return
+
+    def _refine(self, advance: Advance) -> None:
+        """Fill what is unknown of the enlarged samples with what the coefficients make of it, and begin again."""
+        unknown = self.low != self.high
+        if not unknown.any() or self.right.all():
+            return
+        for _ in range(4):
+            made = self.enlarged()
+            filled = np.clip(made, self.low, self.high).astype(np.float32)
+            reduced = reduce(filled, self.across, self.down)
+            after = ((0, self.reduced.shape[0] - reduced.shape[0]), (0, self.reduced.shape[1] - reduced.shape[1]))
+            self.reduced = np.ascontiguousarray(np.pad(reduced, after, mode="edge"))
+            before = self.coefficients.copy(), self._samples.copy(), self._solved.copy()
+            self._solved[~self.right] = 0
+            self._solve(0)
+            self._samples = self._decoded()
+            self._repair(0)
+            advance()
+            if self.right.sum() <= (before[2] == 1).sum():
+                self.coefficients, self._samples, self._solved = before
+                return
+
+    def component(self, h: int, v: int, rows: int, columns: int) -> Component:
+        """The component, with blocks to fill units: their mean is that of the block before, and they are flat."""
+        more = ((0, rows - self.rows), (0, columns - self.columns), (0, 0))
+        grown = np.pad(self.coefficients, more, mode="edge")
+        grown[self.rows :, :, 1:] = 0
+        grown[:, self.columns :, 1:] = 0
+        return Component(h, v, self.table, np.ascontiguousarray(grown))

@@ -1,0 +1,66 @@
+"""The quick looks at a picture: are its colours those of a decoded JPEG, and where does the grid of blocks lie."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.codec.past import tables
+from nelloc.exact import native
+
+SIDE = 8
+# Of this number of coloured pixels that are looked at, at least this share must be ones that a JPEG decoder makes.
+LOOKED_AT = 4096
+LEAST_SHARE = 0.6
+FEW = 64  # coloured pixels that are no proof
+# Blocks of a picture that are considered for its grid, and of these the ones that are looked into; another grid than
+# that of the first pixel must be better by this factor.
+_SPREAD, _LOOKED_INTO, _BETTER = 96, 24, 1.1
+# Waves in whole numbers, by which sums are exact whatever adds them.
+_WAVE_ONE = 1 << 20
+_HIGH_WAVES = np.rint(tables.WAVES[tables.HIGH].astype(np.float64) * _WAVE_ONE)
+
+Plane = NDArray[np.uint8]
+
+
+def was_jpeg(pixels: Plane) -> bool:
+    """True if the colours of an RGB picture (3, H, W) are mostly such as a JPEG decoder makes. Takes microseconds."""
+    flat = np.ascontiguousarray(pixels)
+    tried, found = native._native.past_detect(flat, LOOKED_AT // 16)
+    if found < LEAST_SHARE * tried:
+        return False
+    # Each colour once: a drawing has few, and they may happen to be such.
+    some = flat.reshape(3, -1)[:, :: max(1, flat[0].size // LOOKED_AT)].astype(np.int32)
+    colours = np.unique(some[0] << 16 | some[1] << 8 | some[2])
+    each = np.stack([colours >> 16, colours >> 8 & 255, colours & 255]).astype(np.uint8)
+    tried, found = native._native.past_detect(np.ascontiguousarray(each), LOOKED_AT)
+    return tried >= FEW and found >= LEAST_SHARE * tried
+
+
+def find_grid(low: Plane, high: Plane) -> tuple[int, int, float]:
+    """Where the grid of 8 x 8 blocks of a luma plane lies: how many rows and columns of its first block are missing.
+
+    The third number tells how many more coefficients are 0 there than elsewhere, in standard deviations.
+    """
+    span = 2 * SIDE - 1
+    rows, columns = low.shape[0] // SIDE - 1, low.shape[1] // SIDE - 1
+    if rows < 2 or columns < 2:
+        return 0, 0, 0.0
+    # Of blocks that are spread evenly, those that differ most from one column to the next, and are not clipped.
+    count = rows * columns
+    y, x = np.divmod(np.arange(0, count, max(1, count // _SPREAD)), columns)
+    lines = np.arange(span)
+    places = (y[:, None, None] * SIDE + lines[:, None]), (x[:, None, None] * SIDE + lines)
+    squares = low[places].astype(np.float64)
+    unknown = ((squares == 0) | (squares == 255)).any(axis=(1, 2))
+    if high is not low:
+        unknown |= (high[places] != squares).any(axis=(1, 2))
+    busy = np.abs(np.diff(squares, axis=2)).sum(axis=(1, 2)) - 1e6 * unknown
+    squares = squares[np.argsort(-busy, kind="stable")[:_LOOKED_INTO]]
+    blocks = np.lib.stride_tricks.sliding_window_view(squares, (SIDE, SIDE), axis=(1, 2)).reshape(-1, 64)
+    found = blocks @ _HIGH_WAVES.T
+    small = (np.abs(found) < _WAVE_ONE).sum(axis=1).reshape(len(squares), 64).sum(axis=0)
+    best = small[0] if small.max() <= _BETTER * small[0] else small.max()
+    top, left = divmod(int(np.flatnonzero(small == best)[0]), SIDE)
+    usual = float(np.median(small))
+    return -top % SIDE, -left % SIDE, float((best - usual) / np.sqrt(usual + 1))
