@@ -5,10 +5,20 @@ from __future__ import annotations
 import io
 import itertools
 import random
+import struct
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from nelloc.codec import container
+from nelloc.codec.options import EncodeOptions
+from nelloc.codec.past import core
+from nelloc.codec.past.jpeg_file import pack_file
+from nelloc.varint import varint
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -59,3 +69,13 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
             case 5:
                 del changed[at:]
     return bytes(changed)
+
+
+def keep(path: Path, data: bytes, form: int | None = None) -> None:
+    """Write the .nlc file that keeps a JPEG file, in a form of docs/FORMAT.md, or in the best one."""
+    file = pack_file(data, "made.jpg", EncodeOptions())
+    if form is not None:
+        body = {0: data, 2: core.pack_bytes(data)}[form]
+        section = varint(0) + bytes([form]) + varint(len(data)) + struct.pack("<I", zlib.crc32(data)) + body
+        file = replace(file, records=(), sections=(container.Section(0x86, section),))
+    path.write_bytes(container.pack(file))

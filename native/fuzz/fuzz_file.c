@@ -12,6 +12,10 @@
 
 #define MOST_PIXELS 2048
 #define MOST_MEMORY ((size_t)64 << 20)
+#define MOST_SECTIONS 16
+/* Types of sections: a JPEG file, and coefficients. */
+#define KEPT 0x86
+#define PAST 0x87
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -86,9 +90,12 @@ static void mend_all(uint8_t *file, size_t size) {
     }
     if ((file[4] & ~2) != 0x11)
         return;
-    size_t at = 10, lengths[16], sections = 0, records = 1;
+    size_t at = 10, lengths[MOST_SECTIONS], sections = 0, records = 1;
+    uint8_t types[MOST_SECTIONS];
+    int is_kept = 0;
     const uint32_t width = varint(file, size, &at), height = varint(file, size, &at), tile = varint(file, size, &at);
-    for (uint32_t count = file[4] & 2 ? varint(file, size, &at) : 0; sections < count && sections < 16; sections++) {
+    for (uint32_t count = file[4] & 2 ? varint(file, size, &at) : 0; sections < count && sections < MOST_SECTIONS; sections++) {
+        types[sections] = at < size ? file[at] : 0;
         at++;
         lengths[sections] = varint(file, size, &at);
     }
@@ -97,12 +104,22 @@ static void mend_all(uint8_t *file, size_t size) {
     const uint16_t crc = crc16(0xffff, file, at);
     file[at++] = (uint8_t)crc;
     file[at++] = (uint8_t)(crc >> 8);
-    for (size_t k = 0; k < sections && at; k++)
+    records = (size_t)((width + tile - 1) / tile) * ((height + tile - 1) / tile);
+    for (size_t k = 0; k < sections && at; k++) {
+        size_t inside = at;
+        if (types[k] == KEPT) {
+            is_kept = 1;
+            records = varint(file, size, &inside) & 15;
+        } else if (types[k] == PAST && at < size && lengths[k] >= 4 && lengths[k] <= size - at) {
+            varint(file, size, &inside);
+            varint(file, size, &inside);
+            mend(&tables, file, at + lengths[k], inside, at + lengths[k] - 4 - inside);
+        }
         at = mend(&tables, file, size, at, lengths[k]);
+    }
     if (!at)
         return;
-    records = (size_t)((width + tile - 1) / tile) * ((height + tile - 1) / tile);
-    if (file[5] == 2 || file[5] == 3 || file[5] == 8 || file[5] == 9)
+    if (!is_kept && (file[5] == 2 || file[5] == 3 || file[5] == 8 || file[5] == 9))
         records *= 2;
     const size_t index = at;
     for (size_t k = 0; k < records && at < size; k++) {
@@ -137,6 +154,15 @@ static void decode(nelloc_decoder *decoder, int chosen) {
     if (status == NELLOC_BAD_ARGUMENT || (status != NELLOC_OK && !nelloc_error(decoder)[0]))
         abort();
     free(pixels);
+    if (image->jpeg_bytes) {
+        const uint8_t *data;
+        size_t size;
+        const int restored = nelloc_jpeg(decoder, flags & NELLOC_ALLOW_DAMAGED, &data, &size);
+        if (restored == NELLOC_BAD_ARGUMENT || (restored != NELLOC_OK && !nelloc_error(decoder)[0]))
+            abort();
+        if (restored == NELLOC_OK)
+            (void)crc16(0, data, size); /* all of it can be read */
+    }
     nelloc_tile tile;
     nelloc_item item;
     for (uint32_t k = 0; nelloc_tile_at(decoder, k, &tile) == NELLOC_OK; k++)

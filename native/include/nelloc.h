@@ -102,6 +102,7 @@ typedef struct {
     uint16_t transparent[3]; /* one for each colour channel */
     uint32_t damaged_tiles;  /* known so far: by checksums when the file was opened, by pixels once they are decoded */
     int damage;              /* bits of enum nelloc_damage */
+    size_t jpeg_bytes;       /* of the JPEG file that is kept byte for byte, which nelloc_jpeg gives; 0 if there is none */
 } nelloc_image;
 
 /* A part of an image. */
@@ -109,7 +110,7 @@ typedef struct {
     uint32_t left, top, width, height;
 } nelloc_region;
 
-/* A tile. Colour and alpha may be coded apart: there are then two methods. */
+/* A tile, or a part of a JPEG file that is kept. Colour and alpha may be coded apart: there are then two methods. */
 typedef struct {
     nelloc_region region;
     int parts;         /* 1 or 2 */
@@ -192,6 +193,13 @@ NELLOC_API int nelloc_item_at(const nelloc_decoder *decoder, uint32_t number, ne
  */
 NELLOC_API int nelloc_decode(nelloc_decoder *decoder, const nelloc_region *region, int format, unsigned flags,
                              void *pixels, size_t stride);
+
+/* Restore the JPEG file that the open file keeps byte for byte: nelloc_image.jpeg_bytes tells whether there is one.
+ *
+ * The bytes are the decoder's, and stay until the next nelloc_jpeg, nelloc_open or nelloc_free. With
+ * NELLOC_ALLOW_DAMAGED in `flags`, parts that are damaged are left empty, and nelloc_tile_at names them.
+ */
+NELLOC_API int nelloc_jpeg(nelloc_decoder *decoder, unsigned flags, const uint8_t **data, size_t *size);
 
 /* The reason of the last failure, a sentence without the file's name; "" if there was none. */
 NELLOC_API const char *nelloc_error(const nelloc_decoder *decoder);

@@ -82,8 +82,11 @@ typedef struct {
     void *context;
 } nlc_jpeg_watch;
 
-/* Coefficients are coded in parts, each some rows of MCUs, which depend on nothing else: their number. */
+/* Coefficients are coded in parts, each some rows of MCUs, which depend on nothing else: their number, and the rows of
+ * each but the last.
+ */
 int32_t nlc_jpeg_parts(const nlc_jpeg_image *image);
+int32_t nlc_jpeg_rows_of_part(const nlc_jpeg_image *image);
 
 /* The stream of a part, from 0. `stream` gets `size` bytes that nlc_jpeg_release frees. */
 int nlc_jpeg_encode_part(const nlc_jpeg_image *image, int32_t part, const nlc_jpeg_watch *watch, uint8_t **stream,

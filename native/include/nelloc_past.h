@@ -40,6 +40,12 @@ typedef struct {
 /* The pixels (components, height, width) of 1 component, which is gray, or 3: Y, Cb and Cr, which become R, G and B. */
 int nlc_past_decode(int32_t height, int32_t width, int32_t count, const nlc_past_component *components, uint8_t *pixels);
 
+/* The same without colours: each component (height, width), as large as the picture. */
+int nlc_past_planes(int32_t height, int32_t width, int32_t count, const nlc_past_component *components, uint8_t *planes);
+
+/* Y, Cb and Cr in three planes of `count` pixels to R, G and B in the same places. */
+void nlc_past_colour(uint8_t *pixels, size_t count);
+
 /* The samples (8 block_rows, 8 block_columns) of a component. */
 int nlc_past_samples(const nlc_past_component *component, uint8_t *samples);
 

@@ -5,6 +5,7 @@
 #include "../include/nelloc.h"
 #include "../include/nelloc_adaptive.h"
 #include "../include/nelloc_core.h"
+#include "../include/nelloc_jpeg.h"
 #include "../src/crc32.h"
 #include "cursor.h"
 #include "memory.h"
@@ -45,6 +46,8 @@ enum nlc_section {
     NLC_SAMPLES,
     NLC_COLOURS,
     NLC_TRANSPARENT,
+    NLC_JPEG,
+    NLC_PAST,
     NLC_SECTIONS
 };
 
@@ -56,7 +59,7 @@ typedef struct {
     uint8_t model_id[NLC_ID_BYTES];
     int group_count;
     nlc_group groups[NLC_MOST_GROUPS];
-    nlc_record *records; /* tile by tile, in each group by group */
+    nlc_record *records; /* tile by tile, in each group by group; or the parts of a JPEG file */
     size_t record_count;
     struct {
         const uint8_t *data; /* NULL if the file has none */
@@ -74,6 +77,29 @@ typedef struct {
 
 typedef struct nlc_prepared nlc_prepared;
 
+/* A JPEG file that is kept byte for byte. */
+typedef struct {
+    int form; /* of section 15 */
+    size_t size;
+    uint32_t checksum;
+    uint8_t *unpacked;       /* what the section has packed, or NULL */
+    const uint8_t *segments; /* the skeleton, or with another form than of coefficients the whole file */
+    size_t segments_size;
+    const uint8_t *corrections;
+    size_t corrections_size;
+    nlc_jpeg_image frame; /* without coefficients; of no components where only the file itself can be had */
+    uint8_t *file;        /* as nelloc_jpeg has restored it, or NULL */
+    size_t file_size;
+} nlc_kept;
+
+/* The pixels of the JPEG that an image was, of one plane or as many as its colours have, from that pixel on that is its
+ * first. */
+typedef struct {
+    uint8_t *pixels;
+    uint32_t width, height, left, top;
+    int planes;
+} nlc_past;
+
 struct nelloc_decoder {
     nlc_budget budget;
     nelloc_options options;
@@ -87,6 +113,7 @@ struct nelloc_decoder {
     nelloc_image image;
     uint8_t *palette, *metadata; /* unpacked */
     nelloc_item *items;
+    nlc_kept kept;
     nlc_prepared *models;
     nlc_lattice *lattice; /* that of `lattice_rule`, or NULL */
     int lattice_rule;
@@ -133,6 +160,9 @@ typedef struct {
     /* Of a method with a model: what the core's walk is told of learning. */
     int needs_model, learns;
     int on_lattice; /* 1: the data begins with a byte for a colour lattice, which also says whether the model learns */
+    int of_jpeg_file; /* 1: records are parts of a JPEG file that is kept */
+    int of_past;      /* 1: records say what a JPEG gets wrong */
+    int corrects;     /* 1: it may code what such records have */
     /* Of one without: decode a record; NELLOC_DAMAGED, without a sentence, if it is. */
     int (*decode)(nelloc_decoder *decoder, const nlc_shape *shape, const uint8_t *data, size_t size, void *samples);
 } nlc_method;
@@ -148,8 +178,44 @@ int nlc_inflate(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, 
 /* Exactly `size` bytes from a raw LZMA2 stream without its last byte; `out` has room for one more. */
 int nlc_unpack_lzma(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, uint8_t *out, size_t size);
 
+/* Exactly `size` bytes from a whole raw LZMA2 stream with the dictionary of JPEG files, which nlc_put gives back. */
+int nlc_unpack_file(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, size_t size, uint8_t **out);
+
 /* What a section is stored as: at most NLC_MOST_UNPACKED bytes, which nlc_put gives back. */
 int nlc_unpack_section(nelloc_decoder *decoder, const uint8_t *data, size_t data_size, uint8_t **out, size_t *size);
+
+/* --- JPEGs */
+
+/* Decode a part of an image, and tell the caller how far that is: jpeg_pixels.c. NELLOC_DAMAGED has no sentence. */
+int nlc_decode_part(nelloc_decoder *decoder, nlc_jpeg_image *image, size_t part, const uint8_t *data, size_t size);
+
+/* The first line of pixels of a part; of the one after the last, where the image ends. */
+uint32_t nlc_part_top(const nlc_jpeg_image *image, size_t part);
+
+/* The planes of a JPEG image, colours unless it `is_plain`: NELLOC_UNSUPPORTED, without a sentence, of one that the
+ * format gives no pixels. nlc_put gives them back. */
+int nlc_jpeg_pixels(nelloc_decoder *decoder, const nlc_jpeg_image *image, int is_plain, uint8_t **pixels);
+
+/* What the open file has of the JPEG that its image was, decoded: past.c. */
+int nlc_past_new(nelloc_decoder *decoder, nlc_past *past);
+
+/* A record of such a file, of a tile whose place in the image is `left` and `top`: NELLOC_DAMAGED has no sentence. */
+int nlc_past_tile(nelloc_decoder *decoder, const nlc_past *past, uint32_t left, uint32_t top, const nlc_shape *shape,
+                  const uint8_t *data, size_t size, uint8_t *samples);
+
+/* What the open file says of the JPEG file that it keeps: kept.c. */
+int nlc_kept_open(nelloc_decoder *decoder);
+void nlc_kept_close(nelloc_decoder *decoder);
+nelloc_region nlc_kept_region(const nelloc_decoder *decoder, size_t part);
+
+/* Refuse a file that is damaged elsewhere than in its tiles: decode.c. */
+int nlc_check_damage(nelloc_decoder *decoder);
+
+/* The metadata of a JPEG file, as items of the decoder: jpeg_segments.c. */
+int nlc_read_segments(nelloc_decoder *decoder, const uint8_t *data, size_t size);
+
+/* Whether a JPEG file of three components, of these identifiers, holds red, green and blue themselves. */
+int nlc_is_plain_rgb(const uint8_t *data, size_t size, const int identifiers[3]);
 
 /* --- models: models.c */
 

@@ -147,6 +147,8 @@ static nelloc_item next_item(nlc_cursor *reader) {
 static int read_items(nelloc_decoder *d) {
     const nlc_file *file = &d->file;
     size_t size;
+    if (file->sections[NLC_JPEG].data)
+        return nlc_kept_open(d);
     if (!file->sections[NLC_METADATA].data)
         return NELLOC_OK;
     const int status = nlc_unpack_section(d, file->sections[NLC_METADATA].data, file->sections[NLC_METADATA].size,

@@ -36,6 +36,7 @@ static const uint8_t numbered_models[][NLC_ID_BYTES] = {
 static const uint8_t section_types[NLC_SECTIONS] = {
     [NLC_METADATA] = 1,      [NLC_WHOLE_MODEL] = 0x81, [NLC_DIFFERENCES] = 0x82,
     [NLC_SAMPLES] = 0x83,    [NLC_COLOURS] = 0x84,     [NLC_TRANSPARENT] = 0x85,
+    [NLC_JPEG] = 0x86,       [NLC_PAST] = 0x87,
 };
 
 /* The kinds of files by their numbers: kinds of images, and those whose colour and alpha are one group. */
@@ -110,12 +111,19 @@ static int new_records(nelloc_decoder *d, size_t count) {
     return d->file.records ? NELLOC_OK : nlc_fail_for_memory(d);
 }
 
+static int fail_for_both(nelloc_decoder *d) {
+    return nlc_fail(d, NELLOC_DAMAGED,
+                    "it has records or sections of a JPEG file and of pixels, which no encoder writes; " NLC_RESTORE);
+}
+
 /* Check a record's method and data. */
 static int check_record(nelloc_decoder *d, const nlc_record *record) {
     const nlc_method *method = nlc_method_of(record->method);
     if (!method)
         return nlc_fail(d, NELLOC_UNSUPPORTED,
                         "a tile has method %d that this nelloc does not know; use a newer nelloc", record->method);
+    if (method->of_jpeg_file != (d->file.sections[NLC_JPEG].data != NULL))
+        return fail_for_both(d);
     if (!record->damaged && method->drops_zeros && record->size && !d->file.data[record->at + record->size - 1])
         return nlc_fail(d, NELLOC_DAMAGED,
                         "a tile's data ends in a zero byte, which no encoder writes; " NLC_RESTORE);
@@ -237,7 +245,14 @@ static int read_section(nelloc_decoder *d, nlc_cursor *reader, int type, uint64_
 
 static int read_index(nelloc_decoder *d, nlc_cursor *reader) {
     nlc_file *file = &d->file;
-    const uint64_t count = (uint64_t)file->rows * file->columns * (uint64_t)file->group_count;
+    uint64_t count = (uint64_t)file->rows * file->columns * (uint64_t)file->group_count;
+    if (file->sections[NLC_JPEG].data) {
+        nlc_cursor section = nlc_cursor_of(file->sections[NLC_JPEG].data, file->sections[NLC_JPEG].size);
+        count = nlc_take_varint(&section);
+        if (!nlc_good(&section))
+            return fail_at_end(d, &section);
+        file->rows = file->columns = 1; /* it has no tiles */
+    }
     if (count > nlc_left(reader) / 2 || count > UINT32_MAX) {
         reader->ended = 1;
         return fail_at_end(d, reader);
@@ -313,6 +328,9 @@ static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int flags, int numb
         return status;
     if (file->sections[NLC_WHOLE_MODEL].data && file->sections[NLC_DIFFERENCES].data)
         return nlc_fail(d, NELLOC_DAMAGED, "it holds more than one model; " NLC_RESTORE);
+    for (int section = 0; file->sections[NLC_JPEG].data && section < NLC_SECTIONS; section++)
+        if (section != NLC_JPEG && file->sections[section].data)
+            return fail_for_both(d);
     status = read_index(d, reader);
     return status == NELLOC_OK ? find_records(d, reader) : status;
 }

@@ -121,17 +121,18 @@ static int decode_adaptive(nelloc_decoder *d, const nlc_shape *shape, const uint
 }
 
 static const nlc_method methods[] = {
-    {"mixture", 1, 1, 1, 0, 0, NULL},
-    {"constant", 1, 0, 0, 0, 0, decode_constant},
-    {"deflate", 0, 0, 0, 0, 0, decode_deflate},
-    {"adaptive", 1, 1, 0, 0, 0, decode_adaptive},
-    {"stored", 1, 0, 0, 0, 0, decode_stored},
-    {"rows", 0, 0, 0, 0, 0, decode_rows},
-    {"learning", 1, 1, 1, 1, 0, NULL},
-    [8] = {"lattice", 1, 1, 1, 0, 1, NULL},
+    {.name = "mixture", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1},
+    {.name = "constant", .drops_zeros = 1, .decode = decode_constant},
+    {.name = "deflate", .corrects = 1, .decode = decode_deflate},
+    {.name = "adaptive", .drops_zeros = 1, .checks_samples = 1, .corrects = 1, .decode = decode_adaptive},
+    {.name = "stored", .drops_zeros = 1, .corrects = 1, .decode = decode_stored},
+    {.name = "rows", .corrects = 1, .decode = decode_rows},
+    {.name = "learning", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .learns = 1},
+    {.name = "coefficients", .drops_zeros = 1, .of_jpeg_file = 1},
+    {.name = "lattice", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .on_lattice = 1},
+    {.name = "past", .of_past = 1},
 };
 
 const nlc_method *nlc_method_of(int number) {
-    return number >= 0 && (size_t)number < sizeof methods / sizeof *methods && methods[number].name ? &methods[number]
-                                                                                                      : NULL;
+    return number >= 0 && (size_t)number < sizeof methods / sizeof *methods ? &methods[number] : NULL;
 }

@@ -70,6 +70,7 @@ int nelloc_new(const nelloc_options *options, nelloc_decoder **made) {
 static void close_file(nelloc_decoder *d) {
     nlc_forget_models(d, 1);
     nlc_forget_description(d);
+    nlc_kept_close(d);
     nlc_file_close(d);
     memset(&d->image, 0, sizeof d->image);
     d->open = 0;
@@ -97,7 +98,8 @@ static void fill_image(nelloc_decoder *d) {
     image->sample_bytes = file->kind >= NELLOC_GRAY16 ? 2 : 1;
     image->white_bits = file->kind == NELLOC_BILEVEL ? 1 : 8 * image->sample_bytes;
     image->tile_size = file->tile;
-    image->tile_count = file->rows * file->columns;
+    image->tile_count = file->sections[NLC_JPEG].data ? (uint32_t)file->record_count : file->rows * file->columns;
+    image->jpeg_bytes = d->kept.size;
     image->damage = file->damage;
     memcpy(image->model_id, file->model_id, NLC_ID_BYTES);
     for (int group = 0; group < file->group_count; group++)
@@ -147,7 +149,7 @@ int nelloc_tile_at(const nelloc_decoder *d, uint32_t number, nelloc_tile *tile) 
         return NELLOC_BAD_ARGUMENT;
     const nlc_file *file = &d->file;
     memset(tile, 0, sizeof *tile);
-    tile->region = nlc_tile_region(file, number);
+    tile->region = d->image.jpeg_bytes ? nlc_kept_region(d, number) : nlc_tile_region(file, number);
     tile->parts = file->group_count;
     for (int group = 0; group < file->group_count; group++) {
         const nlc_record *record = &file->records[(size_t)number * (size_t)file->group_count + (size_t)group];

@@ -8,6 +8,7 @@
 #define LEAST_DICTIONARY ((size_t)4096)
 #define ROWS_DICTIONARY ((size_t)1 << 22)
 #define SECTION_DICTIONARY ((size_t)1 << 20)
+#define FILE_DICTIONARY ((size_t)1 << 24)
 /* What a section is unpacked to at first, in its own size. */
 #define FIRST_GUESS 4
 
@@ -158,27 +159,14 @@ static uint8_t *grown(nelloc_decoder *d, uint8_t *old, size_t used, size_t room)
     return made;
 }
 
-int nlc_unpack_section(nelloc_decoder *d, const uint8_t *data, size_t data_size, uint8_t **out, size_t *size) {
-    *out = NULL;
-    *size = 0;
-    if (!data_size || data[0] > LZMA)
-        return NELLOC_DAMAGED;
-    const enum form form = (enum form)data[0];
-    data++;
-    data_size--;
-    if (form == PLAIN) {
-        *out = nlc_get(&d->budget, data_size ? data_size : 1, 1);
-        if (!*out)
-            return nlc_fail_for_memory(d);
-        memcpy(*out, data, data_size);
-        *size = data_size;
-        return NELLOC_OK;
-    }
+/* All that a stream has, at most `most` bytes, which nlc_put gives back. */
+static int unpack_all(nelloc_decoder *d, enum form form, size_t dictionary, const uint8_t *data, size_t data_size,
+                      size_t most, uint8_t **out, size_t *size) {
     stream s;
-    int status = begin(d, &s, form, SECTION_DICTIONARY, SECTION_DICTIONARY);
+    const int status = begin(d, &s, form, dictionary, dictionary);
     if (status != NELLOC_OK)
         return status;
-    const size_t most = NLC_MOST_UNPACKED + 1;
+    most++; /* more than that is too much */
     size_t whole = data_size > most / FIRST_GUESS ? most : data_size * FIRST_GUESS + 256, used = 0;
     uint8_t *bytes = grown(d, NULL, 0, whole);
     enum outcome found = bytes ? MORE : NO_MEMORY;
@@ -204,4 +192,29 @@ int nlc_unpack_section(nelloc_decoder *d, const uint8_t *data, size_t data_size,
     }
     nlc_put(bytes);
     return found == NO_MEMORY ? nlc_fail_for_memory(d) : NELLOC_DAMAGED;
+}
+
+int nlc_unpack_section(nelloc_decoder *d, const uint8_t *data, size_t data_size, uint8_t **out, size_t *size) {
+    *out = NULL;
+    *size = 0;
+    if (!data_size || data[0] > LZMA)
+        return NELLOC_DAMAGED;
+    if (data[0] != PLAIN)
+        return unpack_all(d, (enum form)data[0], SECTION_DICTIONARY, data + 1, data_size - 1, NLC_MOST_UNPACKED, out, size);
+    *size = data_size - 1;
+    *out = nlc_get(&d->budget, data_size, 1);
+    if (!*out)
+        return nlc_fail_for_memory(d);
+    memcpy(*out, data + 1, *size);
+    return NELLOC_OK;
+}
+
+int nlc_unpack_file(nelloc_decoder *d, const uint8_t *data, size_t data_size, size_t size, uint8_t **out) {
+    size_t found = 0;
+    const int status = unpack_all(d, LZMA, FILE_DICTIONARY, data, data_size, size, out, &found);
+    if (status != NELLOC_OK || found == size)
+        return status;
+    nlc_put(*out);
+    *out = NULL;
+    return NELLOC_DAMAGED;
 }

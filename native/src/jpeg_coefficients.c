@@ -14,8 +14,7 @@
 #define KEPT_COUNT 2   /* of spreads, for the next component */
 #define ROWS_AT_ONCE 4 /* of blocks, between two questions whether to stop */
 
-/* The rows of MCUs of each part but the last. */
-static int32_t rows_of_part(const nlc_jpeg_image *image) {
+int32_t nlc_jpeg_rows_of_part(const nlc_jpeg_image *image) {
     int32_t rows, columns, blocks = 0;
     nlc_jpeg_mcus(image, &rows, &columns);
     for (int c = 0; c < image->components; c++)
@@ -26,14 +25,14 @@ static int32_t rows_of_part(const nlc_jpeg_image *image) {
 int32_t nlc_jpeg_parts(const nlc_jpeg_image *image) {
     int32_t rows, columns;
     nlc_jpeg_mcus(image, &rows, &columns);
-    const int32_t step = rows_of_part(image);
+    const int32_t step = nlc_jpeg_rows_of_part(image);
     return (rows + step - 1) / step;
 }
 
 static uint64_t blocks_of_part(const nlc_jpeg_image *image, int32_t number) {
     int32_t rows, columns;
     nlc_jpeg_mcus(image, &rows, &columns);
-    const int32_t step = rows_of_part(image), left = rows - number * step;
+    const int32_t step = nlc_jpeg_rows_of_part(image), left = rows - number * step;
     uint64_t blocks = 0;
     for (int c = 0; c < image->components; c++)
         blocks += (uint64_t)columns * (uint64_t)(image->component[c].h * image->component[c].v);
@@ -96,7 +95,7 @@ static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg
                      const uint8_t *data, size_t size) {
     int32_t rows, columns;
     nlc_jpeg_mcus(image, &rows, &columns);
-    const int32_t step = rows_of_part(image), first = number * step;
+    const int32_t step = nlc_jpeg_rows_of_part(image), first = number * step;
     if (number < 0 || number >= nlc_jpeg_parts(image))
         return NLC_JPEG_BAD_ARGUMENT;
     /* A block has at least 12 decisions of at least 0.0007 bits. */

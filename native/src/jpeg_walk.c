@@ -338,11 +338,14 @@ int nlc_jpeg_bytes_room(nlc_jpeg_bytes *bytes, size_t more) {
     if (bytes->room - bytes->size >= more)
         return 1;
     const size_t room = bytes->room + bytes->room / 2 + more + 256;
-    uint8_t *data = room < bytes->room ? NULL : realloc(bytes->data, room);
+    uint8_t *data = room < bytes->room ? NULL : malloc(room);
     if (!data) {
         bytes->failed = 1;
         return 0;
     }
+    if (bytes->size)
+        memcpy(data, bytes->data, bytes->size);
+    free(bytes->data);
     bytes->data = data;
     bytes->room = room;
     return 1;

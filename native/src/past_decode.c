@@ -71,8 +71,7 @@ static int fits(const nlc_past_component *component, int32_t height, int32_t wid
            (size_t)component->block_rows * NLC_PAST_SIDE >= parts(height, down);
 }
 
-/* Y, Cb and Cr in three planes to R, G and B in the same places. */
-static void colour(uint8_t *pixels, size_t count) {
+void nlc_past_colour(uint8_t *pixels, size_t count) {
     nlc_past_colours colours;
     nlc_past_prepare_colours(&colours);
     uint8_t *red = pixels, *green = pixels + count, *blue = pixels + 2 * count;
@@ -85,8 +84,8 @@ static void colour(uint8_t *pixels, size_t count) {
     }
 }
 
-int nlc_past_decode(int32_t height, int32_t width, int32_t count, const nlc_past_component *components,
-                    uint8_t *pixels) {
+int nlc_past_planes(int32_t height, int32_t width, int32_t count, const nlc_past_component *components,
+                    uint8_t *planes) {
     if (height < 1 || width < 1 || height > NLC_PAST_MAX_SIDE || width > NLC_PAST_MAX_SIDE ||
         (count != 1 && count != NLC_PAST_MAX_COMPONENTS))
         return NLC_PAST_BAD_ARGUMENT;
@@ -112,10 +111,16 @@ int nlc_past_decode(int32_t height, int32_t width, int32_t count, const nlc_past
             return NLC_PAST_NO_MEMORY;
         status = nlc_past_samples(component, samples);
         if (status == NLC_PAST_OK)
-            status = nlc_past_enlarge(samples, stride, across, down, height, width, pixels + (size_t)c * area);
+            status = nlc_past_enlarge(samples, stride, across, down, height, width, planes + (size_t)c * area);
         free(samples);
     }
+    return status;
+}
+
+int nlc_past_decode(int32_t height, int32_t width, int32_t count, const nlc_past_component *components,
+                    uint8_t *pixels) {
+    const int status = nlc_past_planes(height, width, count, components, pixels);
     if (status == NLC_PAST_OK && count == NLC_PAST_MAX_COMPONENTS)
-        colour(pixels, area);
+        nlc_past_colour(pixels, (size_t)height * (size_t)width);
     return status;
 }

@@ -29,6 +29,8 @@ static outcome decode(nelloc_decoder *decoder, const uint8_t *data, size_t size,
         found.height = image->height;
         found.kind = image->kind;
         found.hash = found.status == NELLOC_OK ? hash_of(image, pixels) : 0;
+        if (found.status == NELLOC_OK && image->jpeg_bytes)
+            found.status = hash_jpeg(decoder, flags, &found.hash);
         require(flags || found.status != NELLOC_OK || !image->damaged_tiles, "decode", "damage is not told");
         free(pixels);
     }

@@ -87,4 +87,14 @@ static uint32_t hash_of(const nelloc_image *image, uint8_t *pixels) {
     return crc32_of(0, pixels, size);
 }
 
+/* Change a hash by the JPEG file that is kept. */
+static inline int hash_jpeg(nelloc_decoder *decoder, unsigned flags, uint32_t *hash) {
+    const uint8_t *data;
+    size_t size;
+    const int status = nelloc_jpeg(decoder, flags, &data, &size);
+    if (status == NELLOC_OK)
+        *hash = crc32_of(*hash, data, size);
+    return status;
+}
+
 #endif

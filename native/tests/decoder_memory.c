@@ -56,6 +56,8 @@ static int decode(const file_bytes *file, size_t limit, uint32_t *hash) {
         status = nelloc_decode(decoder, NULL, NELLOC_AS_STORED, 0, pixels, stride_of(image));
         if (status == NELLOC_OK)
             *hash = hash_of(image, pixels);
+        if (status == NELLOC_OK && image->jpeg_bytes)
+            status = hash_jpeg(decoder, 0, hash);
         free(pixels);
     }
     if (status != NELLOC_OK && decoder)

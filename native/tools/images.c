@@ -12,7 +12,8 @@ enum nlcd_format nlcd_format_of(const char *name) {
         const char *name;
         enum nlcd_format format;
     } known[] = {{"png", NLCD_PNG}, {"ppm", NLCD_PNM}, {"pgm", NLCD_PNM}, {"pbm", NLCD_PNM},
-                 {"pnm", NLCD_PNM}, {"pam", NLCD_PAM}, {"raw", NLCD_RAW}};
+                 {"pnm", NLCD_PNM}, {"pam", NLCD_PAM}, {"raw", NLCD_RAW},
+                 {"jpg", NLCD_JPEG}, {"jpeg", NLCD_JPEG}, {"jpe", NLCD_JPEG}, {"jfif", NLCD_JPEG}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         if (!strcmp(name, known[k].name))
             return known[k].format;

@@ -56,7 +56,7 @@ void nlcd_add_chunk(nlcd_bytes *to, const char name[4], const void *data, size_t
 
 /* --- images.c */
 
-enum nlcd_format { NLCD_PNG, NLCD_PNM, NLCD_PAM, NLCD_RAW, NLCD_NO_FORMAT };
+enum nlcd_format { NLCD_PNG, NLCD_PNM, NLCD_PAM, NLCD_RAW, NLCD_JPEG, NLCD_NO_FORMAT };
 
 /* The format of this name, or of the ending of a file's name. */
 enum nlcd_format nlcd_format_of(const char *name);
@@ -65,5 +65,57 @@ enum nlcd_format nlcd_format_of_file(const char *name);
 /* The image file of samples as they are stored: NULL, or what is wrong with a format for this kind of image. */
 const char *nlcd_make_image(enum nlcd_format format, const nelloc_image *image, uint32_t width, uint32_t height,
                             const uint8_t *samples, const nlcd_chunks *chunks, int level, nlcd_bytes *to);
+
+/* --- options.c */
+
+#define NLCD_MOST_MODELS 256
+#define NLCD_STDIO "-"
+
+/* What the arguments say. */
+typedef struct {
+    const char *names[2];
+    char **files; /* of verify */
+    int count, force, allow_damaged, quiet, level;
+    enum nlcd_format format;
+    int has_region;
+    nelloc_region region;
+    uint64_t max_pixels, memory;
+    const char *models[NLCD_MOST_MODELS];
+    size_t model_count;
+} nlcd_settings;
+
+/* Say what is wrong with the arguments; the exit status. */
+int nlcd_fail_usage(const char *problem, const char *what);
+
+/* Read the arguments; returns the exit status if there is nothing more to do, else -1. Names are moved to the front. */
+int nlcd_read_arguments(int count, char **arguments, nlcd_settings *s);
+
+/* --- opened.c */
+
+/* Where models may be: those that were named, then those in folders. */
+typedef struct {
+    const nlcd_settings *given;
+    const char *file;       /* whose folder is looked in */
+    char *names[NLCD_MOST_MODELS]; /* in folders; found when they are first asked for */
+    size_t count;
+    int searched;
+    nlcd_bytes model; /* the one that was last given */
+} nlcd_search;
+
+/* A file that is open: its bytes and its decoder. */
+typedef struct {
+    const char *name;
+    nlcd_bytes bytes;
+    nlcd_search models;
+    nelloc_decoder *decoder;
+} nlcd_opened;
+
+/* Open a file, or say why that cannot be. */
+int nlcd_open(const nlcd_settings *s, const char *name, nlcd_opened *file);
+void nlcd_close(nlcd_opened *file);
+
+/* Whether something is damaged, in a region or elsewhere than in tiles, and to name it. */
+int nlcd_is_damaged(const nelloc_decoder *decoder, const nelloc_region *region);
+void nlcd_name_damage(const nlcd_opened *file, const nelloc_region *region);
 
 #endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import shutil
 import struct
@@ -9,12 +10,17 @@ import subprocess
 import zlib
 from binascii import crc_hqx
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
 from compiling import NATIVE, SANITIZED, run
 from decoder_library import FILES, MODELS, SHIPPED, build_decoder, given, needs_libraries, sanitized
+from jpeg_samples import keep, picture, saved
 from materials import GOLDEN
+from PIL import Image
 
+import nelloc
 from nelloc.image.kinds import Kind
 from nelloc.varint import varint
 
@@ -25,8 +31,20 @@ def small_files(most: int) -> list[str]:
 
 def test_cut_and_changed_files_give_an_error_or_the_right_pixels(tmp_path):
     program = sanitized("damaged_files", tmp_path)
-    said = run([str(program), *given([GOLDEN / "model.nlm"]), *SPOILED])
-    assert said.count("changes refused") == len(SPOILED)
+    spoiled = [*SPOILED, *jpegs(tmp_path)]
+    said = run([str(program), *given([GOLDEN / "model.nlm"]), *spoiled])
+    assert said.count("changes refused") == len(spoiled)
+
+
+def jpegs(folder: Path) -> list[str]:
+    """Small files that keep a JPEG file, as coefficients and as it is, and one whose picture was a JPEG."""
+    colours, gray = saved(picture(20, 17), quality=20), saved(picture(17, 9).convert("L"), quality=90)
+    for number, (data, form) in enumerate([(colours, None), (gray, None), (gray, 0)]):
+        keep(folder / f"kept-{number}.nlc", data, form)
+    pixels = np.asarray(Image.open(io.BytesIO(saved(picture(40, 33), quality=30, subsampling=2)))).copy()
+    pixels[3, 4] += 1
+    (folder / "past.nlc").write_bytes(nelloc.encode(pixels, past=True))
+    return [str(folder / name) for name in ("kept-0.nlc", "kept-1.nlc", "kept-2.nlc", "past.nlc")]
 
 
 # Of every layout, method and kind of section, the smallest.
@@ -53,7 +71,8 @@ def test_each_allocation_of_the_decoder_may_fail_and_limits_are_kept(tmp_path):
         "short-adaptive",
         "kind-la16",
     )
-    said = run([str(program), *given(MODELS), *(str(GOLDEN / f"{name}.nlc") for name in names)])
+    files = [*(str(GOLDEN / f"{name}.nlc") for name in names), *jpegs(tmp_path)]
+    said = run([str(program), *given(MODELS), *files])
     assert int(said.split()[0]) > 300
 
 

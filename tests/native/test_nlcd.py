@@ -131,7 +131,7 @@ def test_streams_and_outputs_that_exist(nlcd, tmp_path):
         ((), 2),
         (("--nothing", "a"), 2),
         (("--level", "10", "a"), 2),
-        (("--format", "jpg", "a"), 2),
+        (("--format", "bmp", "a"), 2),
         (("a", "b", "c"), 2),
         (("info", "a", "b"), 2),
         (("verify",), 2),

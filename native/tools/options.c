@@ -1,0 +1,144 @@
+/* The arguments of nlcd. */
+#include "tools.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage_text[] =
+    "usage: nlcd [OPTIONS] FILE [OUT]     decode FILE to an image\n"
+    "       nlcd info [OPTIONS] FILE      show what FILE holds, without decoding it\n"
+    "       nlcd verify [OPTIONS] FILE... decode each FILE and check every checksum\n"
+    "\n"
+    "OUT is FILE with the ending .png if it is not given, or .jpg if FILE keeps a JPEG file; \"-\" stands for\n"
+    "standard input or output.\n"
+    "\n"
+    "  -f, --force              replace OUT if it exists\n"
+    "      --format FORMAT      png, ppm (also pgm and pbm), pam, raw or jpg; by default as OUT's ending says\n"
+    "      --region X,Y,W,H     only W x H pixels from pixel (X, Y) on\n"
+    "      --allow-damaged      write what is left of a damaged file too; exit status 1\n"
+    "      --level 0..9         how much PNG is deflated; by default 6\n"
+    "      --model FILE         a model file that FILE may need; may be given again\n"
+    "      --max-pixels N       refuse files of more pixels\n"
+    "      --memory N           refuse what needs more than N MiB of memory to decode\n"
+    "  -q, --quiet              say only what is wrong\n"
+    "      --version            show the version\n"
+    "  -h, --help               show this\n"
+    "\n"
+    "Exit status: 0 done, 1 a file failed, 2 wrong usage.\n";
+
+int nlcd_fail_usage(const char *problem, const char *what) {
+    fprintf(stderr, "nlcd: %s%s; nlcd --help shows the usage\n", problem, what);
+    return 2;
+}
+
+/* A whole number; returns 0 if the text is none, or above `most`. */
+static int read_number(const char *text, char end, const char **after, uint64_t most, uint64_t *number) {
+    uint64_t found = 0;
+    if (*text < '0' || *text > '9')
+        return 0;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        found = 10 * found + (uint64_t)(*text - '0');
+        if (found > most)
+            return 0;
+    }
+    *number = found;
+    if (after)
+        *after = text + 1;
+    return *text == end;
+}
+
+static int read_region(const char *text, nelloc_region *region) {
+    uint64_t numbers[4];
+    for (int k = 0; k < 4; k++)
+        if (!read_number(text, k < 3 ? ',' : 0, &text, UINT32_MAX, &numbers[k]))
+            return 0;
+    region->left = (uint32_t)numbers[0];
+    region->top = (uint32_t)numbers[1];
+    region->width = (uint32_t)numbers[2];
+    region->height = (uint32_t)numbers[3];
+    return region->width && region->height;
+}
+
+enum option { FORMAT, REGION, LEVEL, MODEL, MAX_PIXELS, MEMORY, NO_VALUE };
+
+static enum option option_of(const char *name, size_t length) {
+    static const char *const names[] = {"--format", "--region", "--level", "--model", "--max-pixels", "--memory"};
+    int which = 0;
+    while (which < NO_VALUE && (strlen(names[which]) != length || strncmp(name, names[which], length) != 0))
+        which++;
+    return (enum option)which;
+}
+
+/* Set an option that has a value; returns 0 if the value is none. */
+static int set_value(nlcd_settings *s, enum option option, const char *value) {
+    uint64_t number = 0;
+    switch (option) {
+    case FORMAT:
+        s->format = nlcd_format_of(value);
+        return s->format != NLCD_NO_FORMAT;
+    case REGION:
+        s->has_region = 1;
+        return read_region(value, &s->region);
+    case LEVEL:
+        s->level = read_number(value, 0, NULL, 9, &number) ? (int)number : -1;
+        return s->level >= 0;
+    case MODEL:
+        if (s->model_count == NLCD_MOST_MODELS)
+            return 0;
+        s->models[s->model_count++] = value;
+        return 1;
+    case MAX_PIXELS: return read_number(value, 0, NULL, UINT64_MAX / 16, &s->max_pixels) && s->max_pixels;
+    case MEMORY: return read_number(value, 0, NULL, UINT64_MAX / 16, &s->memory) && s->memory;
+    default: return 0;
+    }
+}
+
+static int set_flag(nlcd_settings *s, const char *name) {
+    if (!strcmp(name, "-f") || !strcmp(name, "--force"))
+        s->force = 1;
+    else if (!strcmp(name, "--allow-damaged"))
+        s->allow_damaged = 1;
+    else if (!strcmp(name, "-q") || !strcmp(name, "--quiet"))
+        s->quiet = 1;
+    else
+        return 0;
+    return 1;
+}
+
+int nlcd_read_arguments(int count, char **arguments, nlcd_settings *s) {
+    int names = 0, only_names = 0;
+    for (int k = 0; k < count; k++) {
+        const char *name = arguments[k];
+        if (only_names || name[0] != '-' || !name[1]) {
+            arguments[names++] = arguments[k];
+            continue;
+        }
+        if (!strcmp(name, "--")) {
+            only_names = 1;
+            continue;
+        }
+        if (!strcmp(name, "-h") || !strcmp(name, "--help")) {
+            fputs(usage_text, stdout);
+            return 0;
+        }
+        if (!strcmp(name, "--version")) {
+            printf("nlcd %s\n", nelloc_version());
+            return 0;
+        }
+        const char *equals = strchr(name, '=');
+        const enum option option = option_of(name, equals ? (size_t)(equals - name) : strlen(name));
+        if (option == NO_VALUE) {
+            if (!set_flag(s, name))
+                return nlcd_fail_usage("unknown option ", name);
+            continue;
+        }
+        const char *value = equals ? equals + 1 : k + 1 < count ? arguments[++k] : NULL;
+        if (!value)
+            return nlcd_fail_usage("a value is missing after ", name);
+        if (!set_value(s, option, value))
+            return nlcd_fail_usage("this value cannot be used: ", value);
+    }
+    s->files = arguments;
+    s->count = names;
+    return -1;
+}
