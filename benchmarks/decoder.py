@@ -37,7 +37,7 @@ const place = e.take(file.length);
 new Uint8Array(e.memory.buffer).set(file, place);
 const before = process.cpuUsage();
 if (e.open(place, file.length, 2 ** 27, 0, 0)) throw new Error("open");
-const numbers = e.take(17 * 8);
+const numbers = e.take(18 * 8);
 e.image(numbers);
 const [width, height] = new Float64Array(e.memory.buffer, numbers, 2);
 const pixels = e.take(4 * width * height);

@@ -74,9 +74,9 @@ function items(count) {
 }
 
 function describe() {
-    const found = numbers((place) => exports.image(place), 17);
+    const found = numbers((place) => exports.image(place), 18);
     const [width, height, kind, channels, sampleBytes, whiteBits, tileSize, tileCount, needsModel] = found;
-    const id = found.slice(13).map((byte) => byte.toString(16).padStart(2, "0"));
+    const id = found.slice(13, 17).map((byte) => byte.toString(16).padStart(2, "0"));
     return {
         width, height, kind: text(exports.name_of(NAMES.kind, kind)), channels, sampleBytes, whiteBits, tileSize, tileCount,
         modelId: needsModel ? id.join("") : null,
@@ -84,6 +84,7 @@ function describe() {
         damagedTiles: found[11],
         damagedMetadata: (found[12] & 1) > 0,
         excessBytes: (found[12] & 2) > 0,
+        jpegBytes: found[17],
         items: items(found[10]),
         tiles: tiles(tileCount),
     };
@@ -155,6 +156,13 @@ const commands = {
         }
         const pixels = new Uint8ClampedArray(memory().slice(shown, shown + size).buffer);
         return { pixels, tiles: tiles(image.tileCount), transfer: [pixels.buffer] };
+    },
+
+    jpeg({ allowDamaged }) {
+        check(exports.restore(allowDamaged ? ALLOW_DAMAGED : 0));
+        const place = exports.jpeg_data();
+        const jpeg = memory().slice(place, place + exports.jpeg_size());
+        return { jpeg, transfer: [jpeg.buffer] };
     },
 
     png({ ifQuick, allowDamaged }) {

@@ -63,9 +63,12 @@ export class NlcFile {
     readonly damagedTiles: number;
     readonly damagedMetadata: boolean;
     readonly excessBytes: boolean;
+    /** Of the JPEG file that is kept byte for byte, which `toJPEG` gives; 0 if there is none. */
+    readonly jpegBytes: number;
     decode(options?: DecodeOptions): Promise<ImageData>;
     toPNG(options?: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; ifQuick?: false }): Promise<Uint8Array>;
     toPNG(options: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; ifQuick: boolean }): Promise<Uint8Array | null>;
+    toJPEG(options?: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; allowDamaged?: boolean }): Promise<Uint8Array>;
     close(): void;
 }
 

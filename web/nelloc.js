@@ -84,6 +84,11 @@ export class NlcFile {
         return (await this.#ask("png", { ifQuick, allowDamaged: this.#allowDamaged }, { signal, onProgress })).png;
     }
 
+    /** The JPEG file that is kept byte for byte, where `jpegBytes` is not 0. */
+    async toJPEG({ signal, onProgress, allowDamaged = this.#allowDamaged } = {}) {
+        return (await this.#ask("jpeg", { allowDamaged }, { signal, onProgress })).jpeg;
+    }
+
     /** Let go of the worker and its memory. What is under way is rejected. */
     close() {
         this.#end(new DOMException("the file was closed", "AbortError"));

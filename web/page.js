@@ -41,11 +41,12 @@ async function show(number, allowDamaged = false) {
     at("problem").hidden = true;
     at("about").hidden = sheet.hidden = at("view-tools").hidden = true;
     at("invitation").hidden = true;
-    at("save").disabled = true;
+    at("save").disabled = at("save-jpeg").hidden = true;
     stage.classList.remove("holds");
     busy(true);
     try {
         const file = (mine.file = await open(source, { models, signal: own.signal }));
+        at("save-jpeg").hidden = !file.jpegBytes;
         canvas.width = file.width;
         canvas.height = file.height;
         canvas.setAttribute("aria-label", `${name}, ${file.width} by ${file.height} pixels`);
@@ -62,6 +63,7 @@ async function show(number, allowDamaged = false) {
                 context.putImageData(new ImageData(pixels, width, height), left, top),
         });
         context.putImageData(image, 0, 0);
+        mine.decoded = true;
         at("save").disabled = false;
         describe(mine);
         if (file.damagedTiles) toggleTiles(true);
@@ -106,27 +108,42 @@ function fail(mine, error) {
     }
 }
 
-async function save() {
+function download(bytes, type, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([bytes], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    tell(`${name} is saved.`);
+}
+
+// Save what `make` gives, under the file's name with another ending.
+async function save(type, ending, make) {
     const mine = current;
     const own = (abort = new AbortController());
-    at("save").disabled = true;
-    if (!mine.png) busy(true);
+    at("save").disabled = at("save-jpeg").disabled = true;
     try {
-        mine.png ??= await mine.file.toPNG({ signal: own.signal, onProgress: (done, total) => progress(done / total) });
+        const bytes = await make(mine, { signal: own.signal, onProgress: (done, total) => progress(done / total) });
         describe(mine);
-        const link = document.createElement("a");
-        link.href = URL.createObjectURL(new Blob([mine.png], { type: "image/png" }));
-        link.download = mine.name.replace(/\.nlc$/i, "") + ".png";
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-        tell(`${link.download} is saved.`);
+        download(bytes, type, mine.name.replace(/\.nlc$/i, "") + ending);
     } catch (error) {
         fail(mine, error);
     } finally {
         busy(false);
-        at("save").disabled = !mine.file || mine !== current;
+        at("save").disabled = !mine.decoded || mine !== current;
+        at("save-jpeg").disabled = false;
     }
 }
+
+const savePNG = () => save("image/png", ".png", async (mine, options) => {
+    if (!mine.png) busy(true);
+    return (mine.png ??= await mine.file.toPNG(options));
+});
+
+const saveJPEG = () => save("image/jpeg", ".jpg", (mine, options) => {
+    busy(true);
+    return mine.file.toJPEG({ ...options, allowDamaged: mine.allowDamaged });
+});
 
 // ---- What is told
 
@@ -166,12 +183,13 @@ function describe({ name, file, png }) {
     const inside = file.modelBytes ? ` (inside the file, ${count(file.modelBytes)} bytes)` : "";
     rows(at("facts"), [
         ["Image", `${file.width} × ${file.height}, ${file.kind}`],
-        ["Tiles", `${count(file.tileCount)} of at most ${file.tileSize} × ${file.tileSize}`],
-        ["Methods", Object.entries(methods).map(([method, number]) => `${count(number)} ${method}`).join(", ")],
+        file.jpegBytes ? ["Keeps", `a JPEG file of ${count(file.jpegBytes)} bytes, as it was`]
+            : ["Tiles", `${count(file.tileCount)} of at most ${file.tileSize} × ${file.tileSize}`],
+        ...(file.jpegBytes ? [] : [["Methods", Object.entries(methods).map(([method, number]) => `${count(number)} ${method}`).join(", ")]]),
         ["Model", file.modelId ? file.modelId + inside : "none needed"],
     ]);
     const raw = file.kind === "one bit" ? Math.ceil(file.width / 8) * file.height : samples * file.sampleBytes;
-    const sizes = [["This file", file.bytes], ["PNG", png ? png.length : null], ["Uncompressed", raw]];
+    const sizes = [["This file", file.bytes], ["JPEG", file.jpegBytes || null], ["PNG", png ? png.length : null], ["Uncompressed", raw]];
     const titles = document.createElement("tr");
     titles.innerHTML = '<td></td><th scope="col">bytes</th><th scope="col">bits per sample</th>';
     at("sizes").replaceChildren(titles, ...sizes.filter(([, bytes]) => bytes !== null).map(([title, bytes]) => {
@@ -329,14 +347,15 @@ stage.addEventListener("keydown", (event) => {
 addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !at("work").hidden) at("cancel").click();
     if ((event.ctrlKey || event.metaKey) && event.key === "o") { event.preventDefault(); at("files").click(); }
-    if ((event.ctrlKey || event.metaKey) && event.key === "s" && !at("save").disabled) { event.preventDefault(); save(); }
+    if ((event.ctrlKey || event.metaKey) && event.key === "s" && !at("save").disabled) { event.preventDefault(); savePNG(); }
 });
 
 // ---- Controls
 
 at("choose").onclick = () => at("files").click();
 at("files").onchange = () => { add(at("files").files); at("files").value = ""; };
-at("save").onclick = save;
+at("save").onclick = savePNG;
+at("save-jpeg").onclick = saveJPEG;
 at("cancel").onclick = () => abort?.abort(new DOMException("cancelled", "AbortError"));
 at("zoom-in").onclick = () => zoom(view.scale * 1.5);
 at("zoom-out").onclick = () => zoom(view.scale / 1.5);

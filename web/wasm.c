@@ -18,6 +18,8 @@ static struct {
 } models[MOST_MODELS];
 static unsigned model_count;
 static nlcd_bytes png;
+static const uint8_t *jpeg;
+static size_t jpeg_length;
 
 static int watch(void *context, uint64_t done, uint64_t total, int64_t tile) {
     (void)context;
@@ -75,7 +77,7 @@ EXPORT(image) int image(double *to) {
                               found->tile_size,   found->tile_count,   found->needs_model,
                               (double)found->model_bytes,  found->item_count,   found->damaged_tiles,
                               found->damage,      found->model_id[0],  found->model_id[1],
-                              found->model_id[2], found->model_id[3]};
+                              found->model_id[2], found->model_id[3],      (double)found->jpeg_bytes};
     memcpy(to, numbers, sizeof numbers);
     return (int)(sizeof numbers / sizeof *numbers);
 }
@@ -106,6 +108,11 @@ EXPORT(item) int item(uint32_t number, double *to) {
 EXPORT(decode) int decode(int format, unsigned flags, uint8_t *pixels, size_t stride) {
     return nelloc_decode(decoder, NULL, format, flags, pixels, stride);
 }
+
+/* Restore the JPEG file that is kept: its place and size are then known, until another is restored or opened. */
+EXPORT(restore) int restore(unsigned flags) { return nelloc_jpeg(decoder, flags, &jpeg, &jpeg_length); }
+EXPORT(jpeg_data) const uint8_t *jpeg_data(void) { return jpeg; }
+EXPORT(jpeg_size) size_t jpeg_size(void) { return jpeg_length; }
 
 /* The PNG file of samples as they are stored, or 0; its size is png_size. */
 EXPORT(make_png) const uint8_t *make_png(const uint8_t *samples) {
