@@ -25,6 +25,11 @@ def test_golden_files_decode_to_their_pixels_on_every_cpu_level(hash_files):
 
 
 def test_the_example_works_with_the_installed_library(installed, tmp_path):
+    check_example(installed, tmp_path)
+
+
+def check_example(installed: Path, tmp_path: Path) -> None:
+    """The example, compiled against an installed library, prints pixels."""
     if shutil.which("pkg-config") is None:
         pytest.skip("needs pkg-config")
     source = NATIVE / "tests" / "example.c"
@@ -76,3 +81,4 @@ def test_meson_builds_the_same(tmp_path):
     }
     done = run([str(tmp_path / "prefix" / "bin" / "nlcd"), "verify", str(GOLDEN / "short-default.nlc")])
     assert "whole, 13 x 11 pixels" in done
+    check_example(tmp_path / "prefix", tmp_path)

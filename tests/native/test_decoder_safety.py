@@ -76,6 +76,31 @@ def test_each_allocation_of_the_decoder_may_fail_and_limits_are_kept(tmp_path):
     assert int(said.split()[0]) > 300
 
 
+def test_decoders_of_several_threads_share_nothing(tmp_path):
+    """Under ThreadSanitizer, which tells of memory that two threads use."""
+    compiler = shutil.which("clang") or shutil.which("gcc") or "cc"
+    needs_libraries(compiler)
+    flags = ["-O1", "-g", "-fsanitize=thread"]
+    tried = subprocess.run(
+        [compiler, *flags, "-x", "c", "-", "-o", tmp_path / "empty"], input=b"int main(void) { return 0; }\n"
+    )
+    if tried.returncode or subprocess.run([tmp_path / "empty"], check=False).returncode:
+        pytest.skip("the compiler has no ThreadSanitizer that works here")
+    program = build_decoder(compiler, ["tests/two_threads.c"], tmp_path, [*flags, "-pthread"])
+    names = (
+        "embedded",
+        "kind-palette",
+        "learning-model-gray",
+        "rows-plane",
+        "short-adaptive",
+        "lattice-jfif",
+        "joined-la",
+    )
+    files = [*(str(GOLDEN / f"{name}.nlc") for name in names), *jpegs(tmp_path)]
+    said = run([str(program), *given([*MODELS, *SHIPPED]), *files])
+    assert said == f"{len(files)} files in 4 threads\n"
+
+
 def test_what_fuzzing_has_found_is_decoded_without_a_fault(tmp_path):
     compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
     needs_libraries(compiler)

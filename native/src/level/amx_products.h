@@ -91,7 +91,7 @@ NLC_INLINE void tile_part(const uint8_t *a, size_t a_stride, const int8_t *b, si
         _tile_stored(SUMS_3, c + 3 * NLC_LANES, c_stride * 4);
 }
 
-static void product8(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
+static void product_in_tiles(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
                      int32_t *c, size_t c_stride) {
     size_t shaped = 0;
     for (size_t row = 0; row < rows; row += TILE_ROWS) {

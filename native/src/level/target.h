@@ -54,10 +54,17 @@
 #else
 #define NLC_KNOWN_SINCE(gcc, clang, msvc) 0
 #endif
+/* A build may leave levels out, to be small. */
+#ifndef NLC_LEAVE_OUT_AVX_VNNI
+#define NLC_LEAVE_OUT_AVX_VNNI 0
+#endif
+#ifndef NLC_LEAVE_OUT_AVX512
+#define NLC_LEAVE_OUT_AVX512 0
+#endif
 #define NLC_HAS_AVX2 (NLC_X86_64 && NLC_KNOWN_SINCE(5, 4, 1900))
-#define NLC_HAS_AVX_VNNI (NLC_X86_64 && NLC_KNOWN_SINCE(11, 12, 1930))
-#define NLC_HAS_VNNI (NLC_X86_64 && NLC_KNOWN_SINCE(8, 7, 1920))
-#define NLC_HAS_AMX (NLC_X86_64 && NLC_KNOWN_SINCE(11, 12, 1940))
+#define NLC_HAS_AVX_VNNI (NLC_X86_64 && !NLC_LEAVE_OUT_AVX_VNNI && NLC_KNOWN_SINCE(11, 12, 1930))
+#define NLC_HAS_VNNI (NLC_X86_64 && !NLC_LEAVE_OUT_AVX512 && NLC_KNOWN_SINCE(8, 7, 1920))
+#define NLC_HAS_AMX (NLC_HAS_VNNI && NLC_KNOWN_SINCE(11, 12, 1940))
 
 /* Old versions of Clang know the dot product only where all code may use it. */
 #if NLC_ARM64 && (!defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD))
