@@ -1,11 +1,12 @@
 """Pictures that were JPEGs, as pixels: how much of each is found, and what its file takes beside the JPEG file.
 
-    python benchmarks/past.py --images ../shared/data/train-natural --every 90 --out benchmarks/results/past
+    python benchmarks/past.py --data ../shared/data --out benchmarks/results/past
     python benchmarks/past.py --jpeg ../shared/data/thesis-imagenet10 --out benchmarks/results/past_thesis
 
-With --images photographs are made into JPEG files by Pillow, of every quality and sampling, and decoded; with --jpeg
-the files are JPEG files. Every file of nelloc is decoded and compared. Writes OUT.md and OUT.csv, one row per picture.
-Seconds are of the processor, for each megapixel: `find` until coefficients are found, `encode` and `decode` all.
+With --data the held-out photographs, on which nothing was tuned, are made into JPEG files by Pillow, of every quality
+and sampling, and decoded; with --jpeg the files are JPEG files. Every file of nelloc is decoded and compared. Writes
+OUT.md and OUT.csv, one row per picture. Seconds are of the processor, for each megapixel: `find` until coefficients
+are found, `encode` and `decode` all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from images import load
 from PIL import Image
 
 import nelloc
@@ -94,16 +96,16 @@ def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "written over", np.asarray(written)
 
 
-def made(folder: Path, every: int, qualities: list[int], *, edits: bool) -> Iterator[tuple[np.ndarray, int, dict]]:
-    """Photographs through Pillow's JPEG."""
-    for path in sorted(folder.glob("*.webp"))[::every]:
-        photograph = Image.open(path).convert("RGB")
+def made(data: Path, every: int, qualities: list[int], *, edits: bool) -> Iterator[tuple[np.ndarray, int, dict]]:
+    """Held-out photographs through Pillow's JPEG."""
+    for name, pixels in list(load(data, "held-out").items())[::every]:
+        photograph = Image.fromarray(pixels)
         for sampling, number in SAMPLINGS.items():
             for quality in qualities:
                 file = io.BytesIO()
                 photograph.save(file, "JPEG", quality=quality, subsampling=number)
                 for kind, image in edited(np.asarray(Image.open(file))):
-                    labels = {"sampling": sampling, "quality": quality, "kind": kind, "image": path.stem}
+                    labels = {"sampling": sampling, "quality": quality, "kind": kind, "image": name}
                     yield image, len(file.getvalue()), labels
                     if not edits:
                         break
@@ -139,15 +141,15 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--images", type=Path, help="folder of photographs (.webp)")
+    source.add_argument("--data", type=Path, help="data folder with train-natural")
     source.add_argument("--jpeg", type=Path, help="folder of JPEG files")
-    parser.add_argument("--every", type=int, default=90, help="take one photograph in this number")
+    parser.add_argument("--every", type=int, default=1, help="take one photograph in this number")
     parser.add_argument("--quality", type=int, nargs="+", default=[60, 75, 85, 90, 95])
     parser.add_argument("--edits", action="store_true", help="also crop, brighten and write over them")
     parser.add_argument("--no-plain", dest="plain", action="store_false", help="do not code pixels as pixels")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    pictures = given(args.jpeg) if args.jpeg else made(args.images, args.every, args.quality, edits=args.edits)
+    pictures = given(args.jpeg) if args.jpeg else made(args.data, args.every, args.quality, edits=args.edits)
     rows = [measure(image, jpeg, labels, plain=args.plain) for image, jpeg, labels in pictures]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with args.out.with_suffix(".csv").open("w", newline="") as file:

@@ -176,6 +176,32 @@ static PyObject *solve(PyObject *self, PyObject *arguments) {
     return status == NLC_PAST_OK ? PyLong_FromLongLong(left) : nlc_error(status);
 }
 
+/* past_solve_cut(samples, above, below, before, after, block_rows, block_columns, table, noise, coefficients, solved) */
+static PyObject *solve_cut(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer samples, table, coefficients, solved;
+    int above, below, before, after, rows, columns;
+    float noise;
+    if (!PyArg_ParseTuple(arguments, "y*iiiiiiy*fw*y*", &samples, &above, &below, &before, &after, &rows, &columns, &table,
+                          &noise, &coefficients, &solved))
+        return NULL;
+    int status = NLC_PAST_BAD_ARGUMENT;
+    if (is_plane(&samples, rows, columns, sizeof(float)) && is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
+        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && solved.len == (Py_ssize_t)rows * columns) {
+        Py_BEGIN_ALLOW_THREADS
+        status = nlc_past_solve_cut(samples.buf, above, below, before, after, rows, columns, table.buf, noise,
+                                    coefficients.buf, solved.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&samples);
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&coefficients);
+    PyBuffer_Release(&solved);
+    if (status != NLC_PAST_OK)
+        return nlc_error(status);
+    Py_RETURN_NONE;
+}
+
 /* past_scores(samples, chosen, block_rows, block_columns, spread, scores, counts) */
 static PyObject *scores(PyObject *self, PyObject *arguments) {
     (void)self;
@@ -284,6 +310,7 @@ PyMethodDef nlc_past_methods[] = {
     {"past_separate", separate, METH_VARARGS, "Find the bounds of Y, Cb and Cr of RGB pixels."},
     {"past_narrow", narrow, METH_VARARGS, "Narrow the bounds of Y to what goes with Cb and Cr."},
     {"past_solve", solve, METH_VARARGS, "Find coefficients of blocks from bounds of samples."},
+    {"past_solve_cut", solve_cut, METH_VARARGS, "Find coefficients of blocks that the picture's edge cuts."},
     {"past_enlarge", enlarge, METH_VARARGS, "Enlarge a component to the picture's size."},
     {"past_reduce", reduce, METH_VARARGS, "Undo the enlargement of a component by least squares."},
     {"past_repair", repair, METH_VARARGS, "Search for coefficients of an enlarged component."},

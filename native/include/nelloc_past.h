@@ -85,6 +85,15 @@ int nlc_past_solve(const float *guess, const uint8_t *low, const uint8_t *high, 
                    int32_t block_columns, const uint16_t *table, int32_t limit, int64_t *budget, int16_t *coefficients,
                    uint8_t *solved);
 
+/* Coefficients of blocks at the border of which lines of samples (8 block_rows, 8 block_columns) are not known: so many
+ * of 8 `above`, `below`, `before` and `after` them. Of blocks that only one side cuts and that are not NLC_PAST_SOLVED;
+ * `solved` stays as it is. `noise` is the standard deviation of samples: if more than that of rounding, the likeliest
+ * coefficients are taken, else such as are within half a step of all samples, if there are some.
+ */
+int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32_t before, int32_t after,
+                       int32_t block_rows, int32_t block_columns, const uint16_t *table, float noise,
+                       int16_t *coefficients, const uint8_t *solved);
+
 /* How well each entry from 1 to 255 of a table explains the transformed blocks of a plane (8 block_rows, 8 block_columns).
  *
  * `chosen` has a byte for each block, other than 0 if it counts. `spread` is the variance of each frequency's noise.

@@ -189,9 +189,12 @@ int nlc_past_solve(const float *guess, const uint8_t *low, const uint8_t *high, 
                 if (is_right(&own, low + corner, high + corner, stride, own_coefficients))
                     solved[number] = NLC_PAST_SOLVED;
             }
-        } else
+        } else {
             for (int k = 0; k < NLC_PAST_BLOCK; k++)
                 own.values[k] = own_coefficients[k];
+            if (is_right(&own, low + corner, high + corner, stride, own_coefficients))
+                solved[number] = NLC_PAST_SOLVED;
+        }
         if (solved[number] == NLC_PAST_UNSOLVED && limit &&
             search(&waves, &own, low + corner, high + corner, stride, limit, budget, own_coefficients))
             solved[number] = NLC_PAST_SOLVED;

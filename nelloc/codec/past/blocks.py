@@ -252,6 +252,7 @@ class Blocks:
         """Search for the blocks that are wrong."""
         fine = int(np.count_nonzero(self.table <= 2)) > 0
         budget = BUDGET * self.rows * self.columns
+        self._solve_cut()
         if self.across * self.down == 1:
             for limit in (FINE_STEPS // 10, FINE_STEPS) if fine else (COARSE_STEPS,):
                 budget = self._solve(limit, budget)
@@ -263,6 +264,29 @@ class Blocks:
             advance()
             if self.right.all():
                 return
+
+    def _solve_cut(self) -> None:
+        """Find the blocks that the edge of the picture cuts."""
+        unknown = (self.low == 0) & (self.high == 255)
+        lost = [0, 0, 0, 0]
+        for axis, (side, blocks) in enumerate([(self.down, self.rows), (self.across, self.columns)]):
+            known = np.flatnonzero(~unknown.all(axis=1 - axis))
+            if not known.size:
+                return
+            lost[2 * axis] = int(known[0]) // side
+            lost[2 * axis + 1] = SIDE * blocks + (-int(known[-1] + 1) // side)
+        if not any(lost) or max(lost) >= SIDE or not self.smooth or self.right.all():
+            return
+        enlarged = self.across * self.down > 1
+        noise = float(np.sqrt(tables.noise(self.across, self.down).mean()))
+        native._native.past_solve_cut(
+            self.reduced, *lost, self.rows, self.columns, self.table, noise, self.coefficients, self._solved
+        )
+        if not enlarged:
+            self._solve(0)
+            return
+        self._samples = self._decoded()
+        self._repair(0)
 
     def _refine(self, advance: Advance) -> None:
         """Fill what is unknown of the enlarged samples with what the coefficients make of it, and begin again."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
 from past_pictures import SAMPLINGS
+from PIL import Image
 
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Component, JpegCoefficients, block_shapes
@@ -47,6 +51,22 @@ def test_fine_tables_need_a_search(sampling):
     found = invert(pixels)
     assert found is not None
     assert exact_blocks(pixels, found.pixels)[0] > 0.98
+
+
+@pytest.mark.parametrize(("quality", "least"), [(60, 0.995), (85, 0.995), (94, 0.98)])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_blocks_that_the_edge_cuts(quality, least, subsampling):
+    """The border of a picture whose sides are no multiples of 8, by Pillow's encoder, is found like the rest."""
+    file = io.BytesIO()
+    parrots = Image.open(Path(__file__).parents[3] / "docs/images/parrots.png").convert("RGB").crop((0, 0, 205, 171))
+    parrots.save(file, "JPEG", quality=quality, subsampling=subsampling)
+    pixels = np.ascontiguousarray(np.asarray(Image.open(file)).transpose(2, 0, 1))
+    found = invert(pixels)
+    assert found is not None
+    assert exact_blocks(pixels, found.pixels)[1] >= least
+    wrong = (found.pixels != pixels).any(axis=0)
+    assert wrong[:, 200:].mean() < 0.1
+    assert wrong[168:].mean() < 0.1
 
 
 @pytest.mark.parametrize("top", [0, 3, 9])
