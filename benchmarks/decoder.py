@@ -1,10 +1,13 @@
 """Decoding time of nlcd beside the Python package's, and of WebAssembly beside the core with AVX2, in one run.
 
-    python benchmarks/decoder.py --nlcd NLCD [--wasm web/dist/nelloc.wasm] IMAGE... --out benchmarks/results/decoder
+    python benchmarks/decoder.py --nlcd NLCD [--wasm web/dist/nelloc.wasm] [--page web/dist] IMAGE...
+        --out benchmarks/results/decoder
 
 Each image is compressed with the default model. Variants take turns, five rounds; the CPU time that is told is the
 median's. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the
-call of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd.
+call of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd. With
+--page the module of the page opens and decodes each image in a worker of headless Chromium: seconds of the clock, from
+the call until its first pixels are there, and until all are.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from in_page import Browser
 from PIL import Image
 
 import nelloc
@@ -45,6 +49,16 @@ if (e.decode(1, 0, pixels, 4 * width)) throw new Error("decode");
 const used = process.cpuUsage(before);
 console.log((used.user + used.system) / 1000);
 """
+
+
+# Milliseconds until the first pixels, and all, of a file that is not in the cache of the page.
+IN_PAGE = """import('/nelloc.js').then(async ({ open }) => {
+    const begin = performance.now();
+    let first = 0;
+    const file = await open('/image.nlc?' + begin);
+    await file.decode({ onTile: () => { first ||= performance.now() - begin; } });
+    file.close();
+    return [first, performance.now() - begin]; })"""
 
 
 def cpu_of_children(work: Callable[[], object]) -> float:
@@ -89,11 +103,13 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path)
     parser.add_argument("--nlcd", required=True)
     parser.add_argument("--wasm")
+    parser.add_argument("--page", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    command = f"`python benchmarks/decoder.py --nlcd NLCD --wasm WASM {' '.join(map(str, options.images))}`"
+    command = f"`python benchmarks/decoder.py --nlcd NLCD --wasm WASM --page DIST {' '.join(map(str, options.images))}`"
     lines = ["# Decoding time: nlcd, Python, WebAssembly", "", command, ""]
     with TemporaryDirectory() as folder:
+        browser = Browser(options.page, Path(folder)) if options.page else None
         for image in options.images:
             pixels = np.asarray(Image.open(image).convert("RGB"))
             data = nelloc.encode(pixels)
@@ -102,7 +118,10 @@ def main() -> None:
             assert np.array_equal(nelloc.decode(data), pixels)
             timed = variants(options.nlcd, options.wasm, data, path)
             times: dict[str, list[float]] = {name: [] for name in timed}
+            shown: list[list[float]] = []
             for _ in range(ROUNDS):
+                if browser:
+                    shown.append(browser.run(IN_PAGE))
                 for name, run in timed.items():
                     times[name].append(run())
             middle = {name: statistics.median(found) for name, found in times.items()}
@@ -113,6 +132,9 @@ def main() -> None:
             lines += ["", f"nlcd / Python: {middle['nlcd'] / middle['Python']:.2f}"]
             if options.wasm:
                 lines.append(f"WebAssembly / AVX2: {middle['WebAssembly'] / middle['nlcd, AVX2']:.2f}")
+            if shown:
+                first, whole = (statistics.median(column) / 1000 for column in zip(*shown, strict=True))
+                lines.append(f"Page: first pixels after {first:.2f} s, all after {whole:.2f} s")
             lines.append("")
     options.out.with_suffix(".md").write_text("\n".join(lines))
     print("\n".join(lines))
