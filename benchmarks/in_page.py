@@ -31,6 +31,6 @@ class Browser:
         self._page = chromium.Page(folder / "profile")
 
     def run(self, code: str) -> Any:
-        """What an expression of JavaScript comes to in the page, which was just opened."""
+        """The value of an expression of JavaScript in the page, which is opened for it."""
         self._page.go(f"http://127.0.0.1:{self._server.server_port}/index.html")
         return self._page.run(code)
