@@ -81,6 +81,14 @@ static void find_anything(const uint8_t *data, size_t size, int32_t height, int3
                 require(samples[place] >= least[place] && samples[place] <= most[place]);
             }
 
+    /* Blocks that the edge cuts: whatever is found can be decoded. */
+    memset(solved, 0, sizeof solved);
+    memset(coefficients, 0, sizeof coefficients);
+    const float noise = size % 2 ? 0.29f : 0.41f;
+    require(nlc_past_solve_cut(guess, height % 8, width % 8, (int32_t)(size % 8), (int32_t)(size / 8 % 8), SIDE / 8, SIDE / 8,
+                               table, noise, coefficients, solved) == NLC_PAST_OK);
+    require(nlc_past_samples(&component, samples) == NLC_PAST_OK);
+
     /* An enlarged component. */
     const int32_t columns = (width + across - 1) / across;
     if (across == 2 && columns <= 2)

@@ -16,6 +16,8 @@
 #define BRANCHES 4
 #define ROUNDS 6
 #define MIDDLE 128.0f
+/* No coefficient that makes sense is larger. */
+#define LARGEST 2040.0f
 /* The cost of a number that is not 0, and how well samples are known. */
 #define COST_OF_ONE 0.3f
 #define NOISE 0.29f
@@ -28,6 +30,7 @@ static const float looseness[] = {1.5f, 0.5f, 4.0f};
 typedef struct {
     float upper[SIDE][SIDE], turned[SIDE][SIDE]; /* of the weighted waves: turned * upper */
     float weights[SIDE];                         /* of the line's samples */
+    float largest[SIDE];                         /* what numbers may be, by frequency */
     int place[SIDE];
 } line_system;
 
@@ -49,6 +52,7 @@ static void prepare(const nlc_past_waves *waves, const uint16_t *table, int know
     float squares = 0;
     for (int k = 0; k < SIDE; k++) {
         squares += (float)table[k] * (float)table[k] / 96;
+        own->largest[k] = LARGEST / (float)table[k];
         own->place[k] = k;
     }
     const float rest = 1 / (loose * root(squares) + 0.3f);
@@ -135,7 +139,8 @@ static void find(const line_system *own, const float *line, int known, int most,
             for (int j = i + 1; j < SIDE; j++)
                 aim -= own->upper[i][j] * (float)found->values[b][j];
             const float exact = aim / own->upper[i][i];
-            if (!(exact > -2000 && exact < 2000))
+            const float largest = own->largest[own->place[i]];
+            if (!(exact >= -largest && exact <= largest))
                 continue;
             const int32_t near = nlc_past_round(exact), other = exact >= (float)near ? 1 : -1;
             const int32_t tried[BRANCHES] = {near, near + other, near - other, 0};

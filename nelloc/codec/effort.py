@@ -33,11 +33,11 @@ DEFAULT_EFFORT = Effort.MODEL
 ADDED = {
     Effort.GUESS: "a quick look at each tile: the model for photographs, else the adaptive coder in a likely form",
     Effort.LARGE_TILES: f"the adaptive coder in tiles of {LARGE_TILE}, not {DEFAULT_TILE}, unless most are photographs",
-    Effort.PROBE: "its form that is best on a part of the image",
+    Effort.PROBE: "its form that is best on a part of the image; a search for JPEG blocks that rounding has changed",
     Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
     Effort.MODEL: "the model on tiles that do not look like photographs",
     Effort.PHOTOGRAPHS: "the adaptive coder on tiles that do, and the model without learning",
-    Effort.FORMS: "all forms of the adaptive coder",
+    Effort.FORMS: "all forms of the adaptive coder; a longer search for JPEG blocks",
     Effort.ORDERS: "all orders of the channels in it",
     Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too",
 }

@@ -107,7 +107,7 @@ def _plan_past(
     """How an image that was a JPEG is coded as one: one plan, or none."""
     if not options.past or image.kind.deep or not has_colour(image):
         return []
-    found = invert(what.groups[0], partial(options.progress.advance, 0))
+    found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
     if found is None:
         return []
     section = Section(SectionType.PAST, past_pixels.pack_section(found))

@@ -20,7 +20,7 @@ ENLARGED_SHARE = 0.95
 FINE_STEPS, COARSE_STEPS = 1000, 60
 SWEEPS = (8, 40, 160)
 COARSE_SWEEPS = (6, 12)
-# Steps for each block of a component, on average.
+# Steps for each block of a component, on average, at the usual effort.
 BUDGET = 250
 
 Plane = NDArray[np.uint8]
@@ -248,18 +248,21 @@ class Blocks:
         if self.across * self.down > 1 and np.count_nonzero(self.table <= 2):
             self._repair(SWEEPS[0], BUDGET * self.rows * self.columns)
 
-    def search(self, advance: Advance) -> None:
-        """Search for the blocks that are wrong."""
+    def search(self, advance: Advance, patience: int = 1) -> None:
+        """Search for the blocks that are wrong, for a time in proportion to ``patience``; at 0, only at the edge."""
         fine = int(np.count_nonzero(self.table <= 2)) > 0
-        budget = BUDGET * self.rows * self.columns
+        budget = patience * BUDGET * self.rows * self.columns
         self._solve_cut()
+        advance()
+        if not patience:
+            return
         if self.across * self.down == 1:
-            for limit in (FINE_STEPS // 10, FINE_STEPS) if fine else (COARSE_STEPS,):
+            for limit in (FINE_STEPS // 10, patience * FINE_STEPS) if fine else (patience * COARSE_STEPS,):
                 budget = self._solve(limit, budget)
                 advance()
             return
         self._refine(advance)
-        for limit in SWEEPS if fine else COARSE_SWEEPS:
+        for limit in (*SWEEPS, *[SWEEPS[-1]] * (patience - 1)) if fine else COARSE_SWEEPS:
             budget = self._repair(limit, budget)
             advance()
             if self.right.all():

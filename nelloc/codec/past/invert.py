@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.codec.effort import DEFAULT_EFFORT, Effort
 from nelloc.codec.past import tables
 from nelloc.codec.past.blocks import (
     SIDE,
@@ -37,6 +38,8 @@ LEAST_BLOCKS = 0.03
 GRAY_BLOCKS, GRAY_CLEAR = 0.3, 7
 # Chroma is taken for sampled as tried if so many of its blocks are right, after a short search if more than half are.
 CLEARLY, PROBABLY = 0.9, 0.5
+# How many times as long high efforts search.
+LONG_PATIENCE = 4
 _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
 
 
@@ -50,11 +53,13 @@ class Inverted:
     pixels: Plane
 
 
-def invert(pixels: Plane, advance: Advance = lambda: None) -> Inverted | None:
+def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT_EFFORT) -> Inverted | None:
     """Find the JPEG that a picture (1 or 3 planes, H, W) was, or None.
 
-    ``advance`` is called now and then, and may raise to stop.
+    ``effort`` decides how long is searched for blocks that are not right at once. ``advance`` is called now and then,
+    and may raise to stop.
     """
+    patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.FORMS else LONG_PATIENCE
     if native.missing() is not None:
         return None
     pixels = np.ascontiguousarray(pixels)
@@ -77,8 +82,8 @@ def invert(pixels: Plane, advance: Advance = lambda: None) -> Inverted | None:
         return None
     if not gray:
         canvas = _best_sampling(canvas, advance)
-        canvas.finish_chroma(advance)
-    canvas.finish_luma(advance)
+        canvas.finish_chroma(advance, patience)
+    canvas.finish_luma(advance, patience)
     image = canvas.image()
     made = decode(image)[:, canvas.top : canvas.top + height, canvas.left : canvas.left + width]
     return Inverted(image, canvas.top, canvas.left, np.broadcast_to(made, pixels.shape) if gray else made)
@@ -164,12 +169,12 @@ class _Canvas:
         for component in self._chroma:
             component.improve()
 
-    def finish_chroma(self, advance: Advance) -> None:
+    def finish_chroma(self, advance: Advance, patience: int) -> None:
         """Search for what is still wrong of chroma."""
         for component in self._chroma:
-            component.search(advance)
+            component.search(advance, patience)
 
-    def finish_luma(self, advance: Advance) -> None:
+    def finish_luma(self, advance: Advance, patience: int) -> None:
         """Find luma, given chroma."""
         assert self._luma is not None
         low, high = self._low[0].copy(), self._high[0].copy()
@@ -180,7 +185,7 @@ class _Canvas:
         low, high = self._framed(low, 0), self._framed(high, 255)
         guess = guessed(low, high, self._frame())
         self._luma = Blocks.of(low, high, guess, 1, 1, self._luma.table)
-        self._luma.search(advance)
+        self._luma.search(advance, patience)
 
     def image(self) -> JpegCoefficients:
         """The JPEG, with blocks that no pixel needs like those beside them."""

@@ -106,6 +106,25 @@ def test_drawings_whose_colours_happen_to_be_such():
     assert not was_jpeg(few[:, rng.integers(0, 20, (100, 100))])
 
 
+def test_effort_decides_how_long_is_searched():
+    """Low efforts search for nothing, and find fewer blocks; high ones search longer, and find no fewer."""
+    pixels = decode(legal_picture(9, 97, (2, 2)))
+    shares, turns = [], []
+    for effort in (1, 5, 9):
+        count = 0
+
+        def turn() -> None:
+            nonlocal count
+            count += 1
+
+        found = invert(pixels, turn, effort)
+        assert found is not None
+        shares.append(exact_blocks(pixels, found.pixels)[0])
+        turns.append(count)
+    assert shares[0] < shares[1] <= shares[2]
+    assert turns[0] < turns[1] <= turns[2]
+
+
 def test_stops_when_told():
     def stop() -> None:
         raise KeyboardInterrupt
