@@ -2,8 +2,9 @@
 
     python benchmarks/lattice.py --data ../shared/data --out benchmarks/results/lattice
 
-The held-out photographs are saved as JPEGs of qualities 60 to 98, 4:4:4 and 4:2:0 in turn, and read again. Both ways of
-coding take turns, each round, in one thread; every file is decoded and compared. Writes OUT.md.
+The held-out photographs are saved as JPEGs of qualities 60 to 98, 4:4:4 and 4:2:0 in turn, and read again. They are
+coded as pixels, never as a JPEG's coefficients. Both ways of coding take turns, each round, in one thread; every file
+is decoded and compared. Writes OUT.md.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def saved_as_jpeg(image: NDArray[np.uint8], quality: int, subsampling: int) -> N
 
 def measure(name: str, saved: str, image: NDArray[np.uint8], model: str) -> Row:
     """Both ways on one image. Raises AssertionError if it comes back changed."""
-    ways = {on: {"model": model, "lattice": on, "verify": False, "threads": 1} for on in (True, False)}
+    common = {"model": model, "past": False, "verify": False, "threads": 1}
+    ways = {on: {**common, "lattice": on} for on in (True, False)}
     files = {on: nelloc.encode(image, **way) for on, way in ways.items()}
     assert all(np.array_equal(nelloc.decode(data, threads=1), image) for data in files.values()), name
     encode = medians({on: lambda on=on: nelloc.encode(image, **ways[on]) for on in ways}, ROUNDS, time.process_time)
