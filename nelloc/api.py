@@ -39,8 +39,8 @@ def encode(
     Returns
     -------
     bytes
-        What `nelloc compress` writes to a file: it depends on the pixels, the metadata, the options and the model
-        only, not on the machine.
+        A whole .nlc file, as `nelloc compress` writes it. It depends only on the pixels, the metadata, the options and
+        the model, not on the machine.
 
     Raises
     ------
@@ -148,6 +148,7 @@ def decode_many(
 
 
 def _pixels(image: Source, source: str) -> Pixels:
+    """Samples and description of an image; ``source`` names it in errors."""
     if isinstance(image, Pixels):
         return image
     return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)

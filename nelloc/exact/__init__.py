@@ -1,0 +1,1 @@
+"""Tiles to streams of digits and back, in integers alone: models, contexts, mixture, entropy coder, backends."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
 
-# What the coder's state can hold beside the words.
+# Capacity of the coder's state, which holds data beside the words.
 CODER_STATE_BITS = 64
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _AnsCoder = constriction.stream.stack.AnsCoder
@@ -52,16 +52,15 @@ def check_golden_words() -> None:
         if np.array_equal(digits, _GOLDEN_DIGITS):
             return
     raise NellocError(
-        f"constriction {version('constriction')}: codes other bytes than .nlc files are made of; "
-        "install version 0.5.0 of it"
+        f"constriction {version('constriction')}: its bytes differ from those of the .nlc format; install version 0.5.0"
     )
 
 
 def encode_digits(digits: NDArray[np.int32], frequencies: NDArray[np.float64], seed: int) -> bytes:
     """Bytes from which ``digits`` (N,) are decoded first to last.
 
-    ``frequencies`` (N, RADIX) sum to 2**24 - RADIX in each row. ``seed`` (32 bits) is what the
-    decoder's stack holds in the end.
+    ``frequencies`` (N, RADIX) sum to 2**24 - RADIX in each row. ``seed`` (32 bits) is the decoder's
+    stack after the last digit.
     """
     check_golden_words()
     coder = _AnsCoder(_words(seed))
@@ -94,7 +93,7 @@ class DigitWriter:
 
 
 class DigitSource(Protocol):
-    """Where the digits of one tile come from."""
+    """Source of the digits of one tile."""
 
     def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
         """The next digits (N,), given their frequencies (N, RADIX), C-contiguous."""
@@ -119,7 +118,7 @@ class DigitDecoder:
 
 
 def pixel_checksum(samples: NDArray[Any]) -> int:
-    """What a tile's stack starts with: the CRC-32 of its samples (planes, H, W), plane after plane in raster order.
+    """CRC-32 of a tile's samples (planes, H, W), plane after plane in raster order: the first word of its stack.
 
     Deep samples count as two bytes, little-endian.
     """
@@ -142,7 +141,7 @@ def decode_side_by_side(
 
 
 def _stack(data: bytes) -> NDArray[np.uint32]:
-    """The words of a stack that was stored: zero bytes that were left out at its end come back."""
+    """The words of a stored stack: zero bytes that were left out at its end are restored."""
     return np.frombuffer(data + b"\0" * (-len(data) % 4), "<u4").astype(np.uint32)
 
 

@@ -36,7 +36,7 @@ INPUT_SCALE_BITS = 10
 SCALE_STEPS = 32
 SCALE_ORIGIN = 5
 
-# How the neighbours' values enter the network.
+# Forms in which the neighbours' values enter the network.
 Inputs = Literal["normalised", "raw"]
 # Raw inputs: the base is the middle of 0..255 in quarters, so that an input is 2*value - 255, and the activity is what
 # keeps a mean's steps at 1/16 gray level with outputs small enough to learn.
@@ -97,7 +97,7 @@ def input_count(horizon: int, channels: int = 3, inputs: Inputs = "normalised", 
 def border_distances(
     rows: NDArray[np.int64], columns: NDArray[np.int64], width: int | NDArray[np.int64], horizon: int
 ) -> NDArray[np.float32]:
-    """How many pixels, ``horizon`` at most, a tile has above, left and right of its pixels at ``rows`` and ``columns``.
+    """Distances to a tile's borders: its pixels above, left and right of ``rows`` and ``columns``, at most ``horizon``.
 
     (3, ...) float32 for any shape of rows and columns; ``width`` is the tile's.
     """
@@ -176,7 +176,7 @@ class Normaliser:
         self.offsets = window(horizon)
         self.tables = tables
         self.first_pixel = FIRST_PIXEL
-        # What makes the base, in quarters, a gray level of 0 to 255.
+        # Factor from the base, in quarters, to a gray level of 0 to 255.
         self._brightness = np.float32(0.25)
         self._input_scale = (tables.input_scale / 2**INPUT_SCALE_BITS).astype(np.float32)
         if inputs == "raw":

@@ -1,7 +1,7 @@
 """Encoding tiles: every pixel is known, so a whole tile goes through the network at once.
 
 The same normaliser, network and mixture as in decoding give the frequencies; only the digits
-are looked up instead of decoded. Where the network learns from what was coded, the steps are walked as in decoding.
+are looked up instead of decoded. If the network learns while it codes, the steps are walked as in decoding.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PIXELS_PER_PASS = 4096
 
 @dataclass(frozen=True)
 class TileCode:
-    """A coded tile: its bytes and, if measured, the bits that the model itself asks for (-log2 p)."""
+    """A coded tile: its bytes and, if measured, the information content under the model (-log2 p) in bits."""
 
     data: bytes
     model_bits: float | None
@@ -42,10 +42,20 @@ def encode_tile(
     progress: Advance = lambda _: None,
     measure: bool = False,
 ) -> TileCode:
-    """Code one tile, ``image`` (planes, height, width), uint8 or uint16 as the
-    engine codes, with 1 or as many planes as the model has channels.
+    """Code one tile.
 
-    ``seed`` as in ``encode_digits``. With ``measure`` the model's own bits are counted too.
+    Parameters
+    ----------
+    engine : Engine
+        The prepared model.
+    image : ndarray (planes, height, width) of uint8 or uint16
+        The tile, of one plane or of as many as the model has channels.
+    seed : int
+        As in ``encode_digits``.
+    progress : callable
+        Receives the number of pixels coded since its last call.
+    measure : bool
+        Compute the information content under the model too.
     """
     planes, height, width = image.shape
     plan = _plan(height, width, engine.horizon)
@@ -76,14 +86,14 @@ def encode_tile(
 
 
 class _KnownDigits:
-    """A source of digits that are known, for a decoder that in this way encodes."""
+    """Source of known digits. A decoder that reads from it encodes."""
 
     def __init__(self, digits: NDArray[np.int32], measure: bool):
         self._digits, self._measure = digits, measure
         self._place, self._writer, self.bits = 0, DigitWriter(), 0.0
 
     def decode(self, frequencies: NDArray[np.float64]) -> NDArray[np.int32]:
-        """The next digits (N,), whose ``frequencies`` (N, RADIX) are written down."""
+        """The next digits (N,); their ``frequencies`` (N, RADIX) are recorded."""
         known = self._digits[self._place : self._place + len(frequencies)]
         self._place += len(known)
         if self._measure:
@@ -91,7 +101,7 @@ class _KnownDigits:
         return self._writer.digits(known, frequencies)
 
     def bytes(self, seed: int) -> bytes:
-        """What they are coded to; ``seed`` as in ``encode_digits``."""
+        """Stream of all digits; ``seed`` as in ``encode_digits``."""
         return self._writer.bytes(seed)
 
 
@@ -103,10 +113,10 @@ def encode_learning(
     progress: Advance = lambda _: None,
     measure: bool = False,
 ) -> list[TileCode]:
-    """Code tiles of as many planes each with an engine that learns, or on a lattice, side by side: otherwise as
-    ``encode_tile``.
+    """Code tiles of equal numbers of planes side by side, with an engine that learns or for tiles on a lattice.
 
-    What is learned changes the digits' frequencies from step to step, so that the steps are walked as in decoding.
+    Parameters and result are those of ``encode_tile``. Learning changes the digits' frequencies from step to step, so
+    the steps are walked as in decoding.
     """
     known = [_KnownDigits(_digits(engine, image), measure) for image in images]
     tiles = [EncodedTile(i.shape[1], i.shape[2], len(i), digits) for i, digits in zip(images, known, strict=True)]
@@ -122,7 +132,7 @@ def _digits(engine: Engine, image: NDArray) -> NDArray[np.int32]:
     values = image.reshape(planes, -1)[:, plan.order].astype(np.int64)
     strides = engine.mixture.strides
     known = [value // stride % RADIX for value in values for stride in strides]
-    if engine.lattice is not None:  # before green, whether a pixel is on the lattice
+    if engine.lattice is not None:  # before green: 1 if a pixel is on the lattice
         known.insert(len(strides), engine.lattice.has[numbers(values)].astype(np.int64))
     count = len(known)
     digits = np.empty(count * height * width, np.int32)
@@ -138,8 +148,10 @@ def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
 
 
 class _Plan:
-    """For one tile shape: ``order`` (N,), the raster indices of its pixels in coding order, and where the k-th of n
-    digits of each stands in the stream: ``n * step_start + k * step_size + rank``.
+    """Coding order of one tile shape.
+
+    ``order`` (N,) has the raster indices of the pixels in coding order. In the stream, digit k of n of each pixel is at
+    ``n * step_start + k * step_size + rank``.
     """
 
     def __init__(self, height: int, width: int, horizon: int):
@@ -152,17 +164,17 @@ class _Plan:
 
     @cached_property
     def sources(self) -> NDArray[np.int32]:
-        """Where each pixel finds its context, (window, N), as ``context_sources`` gives it."""
+        """Raster indices of each pixel's context, (window, N), from ``context_sources``."""
         return context_sources(*self._shape)[1].astype(np.int32)
 
     @cached_property
     def distances(self) -> NDArray[np.float32]:
-        """How far each pixel is from the tile's borders, (3, N)."""
+        """Distances of each pixel to the tile's borders, (3, N)."""
         _, width, horizon = self._shape
         return border_distances(*np.divmod(self.order, width), width, horizon)
 
     def places(self, part: slice, count: int) -> Iterator[NDArray[np.int64]]:
-        """Where the first, second, ... digits of the pixels ``part`` stand, if each pixel has ``count``."""
+        """Places in the stream of the first, second, ... digits of the pixels ``part``, if each pixel has ``count``."""
         first = count * self.step_start[part] + self.rank[part]
         return (first + k * self.step_size[part] for k in range(count))
 

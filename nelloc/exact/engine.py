@@ -1,4 +1,4 @@
-"""A model made ready to code pixels, for the encoder and every decoder."""
+"""A model prepared to code pixels, for the encoder and every decoder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
 from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser
 
-# Told how many pixels were coded since the last call.
+# Progress callback: receives the number of pixels coded since the last call.
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A model made ready: the parts that coding a step needs."""
+    """A prepared model: the parts that coding a step needs."""
 
     normaliser: Normaliser
     evaluate: Evaluator
@@ -35,8 +35,8 @@ class Engine:
     ) -> Engine:
         """The engine of ``model`` on a prepared backend, for samples of ``bits`` bits.
 
-        With ``learns`` ``learner`` gives what learns from so many tiles, at most ``most_tiles``; of samples of 8 bits
-        only. With a ``rule`` tiles of three planes are coded on its ``lattice``.
+        With ``learns``, for samples of 8 bits only, ``learner`` makes the learner of a number of tiles, at most
+        ``most_tiles``. With a ``rule``, tiles of three planes are coded on its ``lattice``.
         """
         if bits > 8:
             return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
@@ -48,7 +48,7 @@ class Engine:
         return cls(normaliser, evaluator, Mixture(model), lattice=lattice)
 
     def keeper(self, tiles: int) -> Keeper:
-        """What keeps the lattice of so many tiles, if they are on one."""
+        """Make the keeper of the lattice of ``tiles`` tiles; one that does nothing without a lattice."""
         if self.lattice is None:
             return NoKeeper()
         offsets = window(self.horizon)
@@ -61,6 +61,7 @@ class Engine:
 
     @property
     def horizon(self) -> int:
+        """Horizon of the causal window, in pixels."""
         return self.normaliser.horizon
 
     @property

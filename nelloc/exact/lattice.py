@@ -1,9 +1,9 @@
 """Colour lattices: images that were once luma and chroma in bytes have only some of all colours.
 
 A conversion from 256 lumas and 256 x 256 chromas to RGB gives at most 2^24 colours, most of them several times and out
-of range: a quarter of all colours, or less. A tile that keeps to such a *lattice* is coded knowing it. A digit says
-whether a pixel is on the lattice; green is weighted by how many blues on the lattice are likely beside it; and of the
-blues only those on the lattice are left. docs/FORMAT.md, section 16, states it in plain integers.
+of range: a quarter of all colours, or less. Tiles whose colours are on such a *lattice* are coded with this knowledge.
+A digit states whether a pixel is on the lattice; each green is weighted by the number of likely blues on the lattice
+beside it; and only blues on the lattice remain possible. docs/FORMAT.md, section 16, states it in plain integers.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ WHOLE_SHARE = 1 << SHARE_BITS
 CONTEXTS, CLASSES = 4, 33
 CELLS = CONTEXTS * CLASSES
 MOST_PIXELS = 1023  # of a cell, above which it is halved
-# Windows reach so many units of the logistic to both sides of a mean, in the steps of its table and 1/2^14.
+# Reach of windows to both sides of a mean: 5 units of the logistic, in the steps of its table and 1/2^14.
 REACH = 5 << 23
-# Of the mass of a component at a green, in 1/2^28, what is looked at closely.
+# Least mass of a component at a green, in 1/2^28, for which blues are counted.
 LEAST_MASS = 1 << 19
 # Components of less weight, in 1/2^13, are left to the uniform part.
 LEAST_WEIGHT = 16
 
 
 class Rule(enum.IntEnum):
-    """The conversions that are known, by what makes such images."""
+    """The known conversions, named after the formats or programs that use them."""
 
     JFIF = 1
     PHOTO_CD = 2
@@ -126,11 +126,11 @@ class Lattice:
         return cls(rule)
 
     def row(self, red: NDArray[Any], green: NDArray[Any]) -> NDArray[np.bool_]:
-        """Whether each blue (256, N) is on the lattice beside these reds and greens (N,)."""
+        """Mask (256, N) of the blues that are on the lattice beside these reds and greens (N,)."""
         return self.has.reshape(-1, LEVELS)[_pair(red, green)].T
 
     def count(self, red: NDArray[Any], green: NDArray[Any], first: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
-        """How many of ``size`` blues from ``first`` on are on the lattice, beside these reds and greens; all (N,)."""
+        """Number of ``size`` blues from ``first`` that are on the lattice beside these reds and greens; all (N,)."""
         pair = _pair(red, green)
         return self._below[pair, first + size].astype(np.int64) - self._below[pair, first]
 
@@ -149,8 +149,8 @@ def _pair(red: NDArray[Any], green: NDArray[Any]) -> NDArray[np.int64]:
 class Spot:
     """N pixels of a step on a lattice.
 
-    ``tile`` (N,) is each one's tile, ``context`` (N,) whether its neighbours are on the lattice. The mixture writes
-    down what was foreseen of each, and whether it is ``on`` the lattice.
+    ``tile`` (N,) is the tile of each pixel, ``context`` (N,) tells which neighbours are on the lattice. The mixture
+    fills in the predicted share ``foreseen`` of each pixel, and whether it is ``on`` the lattice.
     """
 
     lattice: Lattice
@@ -162,7 +162,7 @@ class Spot:
     on: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def foresee(self, held: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The frequencies (N, 4) less one of the digit that says whether pixels are on the lattice.
+        """The frequencies (N, 4), less one, of the digit that states whether a pixel is on the lattice.
 
         ``held`` (N,) is the part of all ``mass`` (N,) that is expected there.
         """
@@ -177,14 +177,14 @@ class Spot:
 
 
 class Memory:
-    """What several tiles have learned: ``seen`` and ``foreseen`` (2, tiles, CELLS), pixels off and on the lattice."""
+    """Statistics of several tiles: ``seen`` and ``foreseen`` (2, tiles, CELLS), pixels off and on the lattice."""
 
     def __init__(self, tiles: int):
         self.seen = np.zeros((2, tiles, CELLS), np.int64)
         self.foreseen = np.zeros((2, tiles, CELLS), np.int64)
 
     def off(self, tile: NDArray[np.int64], cell: NDArray[np.int64], foreseen: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How much of FREE the digit 0 gets."""
+        """Frequency of the digit 0, as a part of FREE."""
         shares = np.stack([WHOLE_SHARE - foreseen, foreseen])
         more = (self.seen[:, tile, cell] + 1 << 32) // (self.foreseen[:, tile, cell] + WHOLE_SHARE)
         parts = shares * more
@@ -192,7 +192,7 @@ class Memory:
         return (parts[0] >> excess) * FREE // (parts.sum(axis=0) >> excess)
 
     def learn(self, spot: Spot, columns: NDArray[np.int64]) -> None:
-        """Learn of the pixels ``columns`` of a step."""
+        """Update the statistics with the pixels ``columns`` of a step."""
         tile, cell, on = spot.tile[columns], spot.cell[columns], spot.on[columns].astype(np.int64)
         np.add.at(self.seen, (on, tile, cell), 1)
         np.add.at(self.foreseen[0], (tile, cell), WHOLE_SHARE - spot.foreseen[columns])
@@ -203,19 +203,19 @@ class Memory:
 
 
 def _digits(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many binary digits numbers below 2^53 have."""
+    """Number of binary digits of numbers below 2^53."""
     return np.frexp(numbers.astype(np.float64))[1].astype(np.int64)
 
 
 class Keeper:
-    """What a walk over several tiles keeps of their lattice, and tells the mixture of each step."""
+    """State of several tiles' lattice during a walk; gives the mixture the `Spot` of each step."""
 
     def __init__(self, lattice: Lattice, west: int, north: int, tiles: int):
         self._lattice, self._places = lattice, (west, north)
         self._memory = Memory(tiles)
 
     def begin(self, quarters: NDArray[np.float32], slices: Slices) -> Spot | None:
-        """A step whose contexts are ``quarters`` (window, channels, N)."""
+        """Begin a step whose contexts are ``quarters`` (window, channels, N)."""
         west, north = (self._lattice.has[numbers(quarters[place] / 4)] for place in self._places)
         tile = np.zeros(quarters.shape[2], np.int64)
         for number, columns in slices:
@@ -223,7 +223,7 @@ class Keeper:
         return Spot(self._lattice, self._memory, tile, west + 2 * north.astype(np.int64))
 
     def learn(self, spots: Sequence[Spot | None], slices: Slices) -> None:
-        """After a step, which was coded as one or as several that follow each other: learn of its pixels."""
+        """Update the statistics after a step, which was coded as one spot or as several in sequence."""
         known = [spot for spot in spots if spot is not None]
         joined = Spot(self._lattice, self._memory, *(_joined(known, n) for n in ("tile", "context")))
         joined.cell, joined.foreseen, joined.on = (_joined(known, name) for name in ("cell", "foreseen", "on"))
@@ -237,10 +237,10 @@ class NoKeeper(Keeper):
         pass
 
     def begin(self, quarters: NDArray[np.float32], slices: Slices) -> None:
-        return None
+        """Give no spot."""
 
     def learn(self, spots: Sequence[Spot | None], slices: Slices) -> None:
-        pass
+        """Do nothing."""
 
 
 def _joined(spots: Sequence[Spot], name: str) -> Any:

@@ -27,7 +27,7 @@ from nelloc.exact.model import (
     output_bits,
 )
 
-# What a change of a weight counts: LEARNED_BITS where it is kept, USED_BITS where the network is corrected.
+# Fractional bits of a change of a weight: LEARNED_BITS as it is stored, USED_BITS as it corrects the network.
 LEARNED_BITS, USED_BITS = 22, 10
 ROUNDED_BITS = LEARNED_BITS - USED_BITS
 LARGEST_USED = 127
@@ -35,11 +35,11 @@ LARGEST_LEARNED = LARGEST_USED << ROUNDED_BITS
 # A unit that is always 1, for the biases: activations are in steps of 1/32.
 ONE = 1 << ACTIVATION_BITS
 _CORRECTION_BITS = USED_BITS + ACTIVATION_BITS  # fractional
-# Of a step so many pixels teach, in the order of the step, so that sums stay below 2**24.
+# Most pixels of a step that are learned from, the first in its order, so that sums stay below 2**24.
 TEACHERS = 256
-# What all tiles that learn at once may keep.
+# Memory limit of all tiles that learn at once.
 MOST_BYTES = 1 << 26
-# Mean squares of the units begin as if so many pixels had been seen with this one.
+# Mean squares of the units begin as if _FIRST_PIXELS pixels had been seen with _FIRST_SQUARE.
 _FIRST_PIXELS, _FIRST_SQUARE = 64, 51
 # Limits of gradients, in steps of 1/64; and of deviations, in sixteenths of the activity.
 LEAST_SCALE, LARGEST_SCALE = -64, 192
@@ -51,11 +51,11 @@ Plane = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PlaneTrace:
-    """How one plane of N pixels was coded, in each of K components.
+    """Trace of the coding of one plane of N pixels, in each of K components.
 
     ``below`` and ``above`` (K, N) are the logistic CDFs at the edges of the values, 0 to 2**15, ``position`` (2, K, N)
-    these edges on the logistic's axis, in steps of 1/1024. ``deviation`` (N,) is what the values are above their base,
-    in quarters of a gray level.
+    these edges on the logistic's axis, in steps of 1/1024. ``deviation`` (N,) is the difference of the values to their
+    base, in quarters of a gray level.
     """
 
     below: NDArray[np.int32]
@@ -66,10 +66,10 @@ class PlaneTrace:
 
 @dataclass
 class Lesson:
-    """What can be learned from N pixels.
+    """Data of N pixels to learn from.
 
-    ``hidden`` (width + 1, N) is what the last layer saw and a unit that is always 1, ``level`` (N,) the activity. The
-    mixture writes the weights (K, N) of components down, before and after, and each plane.
+    ``hidden`` (width + 1, N) is the input of the last layer and a unit that is always 1, ``level`` (N,) the activity
+    level. The mixture fills in the weights (K, N) of components, before and after each pixel, and each plane's trace.
     """
 
     hidden: NDArray[np.float32]
@@ -80,7 +80,7 @@ class Lesson:
 
 
 def joined(lessons: Sequence[Lesson]) -> Lesson:
-    """The lesson of all pixels of several."""
+    """Join several lessons to one."""
 
     def side_by_side(name: str, objects: Sequence[Any] = lessons) -> NDArray[Any]:
         return np.concatenate([getattr(one, name) for one in objects], axis=-1)
@@ -96,16 +96,16 @@ Slices = Sequence[tuple[int, slice]]
 
 
 class Learner(Protocol):
-    """What decoders tell of each step; ``slices`` are pairs of a tile and its columns."""
+    """Interface by which decoders pass on each step; ``slices`` are pairs of a tile and its columns."""
 
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
     ) -> Lesson | None:
-        """Correct the network's ``outputs`` (outputs, N), in place; returns what the mixture is to write down."""
+        """Correct the network's ``outputs`` (outputs, N), in place; returns the lesson that the mixture fills in."""
         ...
 
     def learn(self, lesson: Lesson | None, slices: Slices) -> None:
-        """Learn from the pixels of a step."""
+        """Update the weights with the pixels of a step."""
         ...
 
 
@@ -115,10 +115,10 @@ class NoLearner:
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
     ) -> None:
-        return None
+        """Leave the outputs as they are."""
 
     def learn(self, lesson: Lesson | None, slices: Slices) -> None:
-        pass
+        """Do nothing."""
 
 
 def can_learn(model: ExactModel) -> bool:
@@ -131,13 +131,13 @@ def can_learn(model: ExactModel) -> bool:
 
 
 def most_tiles(model: ExactModel) -> int:
-    """So many tiles may learn at once that what they learn takes MOST_BYTES."""
+    """Number of tiles that may learn at once within MOST_BYTES of memory."""
     rows, width = model.layers[-1].weight.shape
     return max(1, MOST_BYTES // (8 * rows * (width + 1)))
 
 
 class LastLayer:
-    """What several tiles have learned.
+    """Learned changes of the last layer, for several tiles.
 
     ``_learned`` (tiles, outputs, width + 1) float32, the last column of biases, in units of 2**-LEARNED_BITS;
     ``_used`` the same in units of 2**-USED_BITS.
@@ -158,6 +158,7 @@ class LastLayer:
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
     ) -> Lesson:
+        """Add the learned corrections to the outputs (outputs, N), in place."""
         seen = _with_one(hidden)
         correction = np.zeros_like(outputs)
         for tiles, columns, shape in _alike(slices):
@@ -170,6 +171,7 @@ class LastLayer:
         return Lesson(seen, level)
 
     def learn(self, lesson: Lesson | None, slices: Slices) -> None:
+        """Follow the gradients of a step's pixels."""
         assert lesson is not None
         gradient = self._gradients(lesson)
         for tiles, columns, shape in _alike(slices):
@@ -177,7 +179,7 @@ class LastLayer:
             self._update(tiles, *parts)
 
     def _update(self, tiles: slice, gradient: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
-        """Follow the gradients (tiles, outputs, n), given what the last layer saw (tiles, width + 1, n)."""
+        """Follow the gradients (tiles, outputs, n), given the input of the last layer (tiles, width + 1, n)."""
         self._squares[tiles] += np.add.reduce(seen * seen, axis=2)
         self._pixels[tiles] += seen.shape[2]
         square = np.floor(self._squares[tiles] / self._pixels[tiles, None])
@@ -221,7 +223,7 @@ class LastLayer:
 
 
 def _scale_gradient(plane: PlaneTrace) -> Plane:
-    """How the logarithm of each component's probability grows with that of its scale (K, N), in steps of 1/64."""
+    """Derivative of each component's log-probability by its log-scale (K, N), in steps of 1/64."""
     below, above = plane.below.astype(np.float64), plane.above.astype(np.float64)
     numerator = plane.position[0] * (below * (_WHOLE - below)) - plane.position[1] * (above * (_WHOLE - above))
     found = np.floor(numerator / (np.maximum(above - below, 1) * (1 << 19)))

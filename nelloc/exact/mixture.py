@@ -95,8 +95,7 @@ class Mixture:
 
         ``outputs`` (outputs, N) from the network, ``base`` (channels, N) and ``level`` (N,) from the
         normaliser; ``planes`` is at most the model's channels. Returns the values (planes, N) that the digits make.
-        A ``lesson`` gets what can be learned from them. Of tiles on a colour lattice there is a ``spot``, and three
-        planes.
+        A ``lesson`` receives the data for learning. Tiles on a colour lattice have a ``spot`` and three planes.
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])
@@ -266,8 +265,9 @@ class Mixture:
         np.floor(scaled, out=out)
 
     def _edges(self, slope: Plane, start: Plane, value: Plane) -> tuple[Plane, NDArray[Any], NDArray[Any]]:
-        """The lower and the upper edge of the values just coded: whole steps of the table (2, K, N), and the logistic
-        CDFs (K, N) at the lower and at the upper one.
+        """The lower and the upper edge of the values just coded.
+
+        Returns whole steps of the table (2, K, N), and the logistic CDFs (K, N) at the lower and at the upper edge.
         """
         steps = _steps(value + _EDGES, slope, start)
         np.floor(steps, out=steps)
@@ -294,7 +294,7 @@ def _counting(weight: NDArray[np.int32]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Where blue is expected given green, in each component and pixel: section 16.
+    """Windows of likely blues given green, in each component and pixel: section 16.
 
     ``mean`` (K, N) without the planes before, what red adds and what a quarter level of green adds, in 1/16; ``base``
     (N,) of green; ``half`` and ``size`` (K, N) of the windows.

@@ -178,7 +178,7 @@ def save_model(
         "joint": joint,
         "skips": [layer.skip for layer in layers],
     }
-    # What a model without these fields has is left out, so that such a model keeps its bytes.
+    # Default values are left out, so that a model without these fields keeps its bytes.
     if channels != 3:
         about["channels"] = channels
     if inputs != "normalised":
@@ -249,7 +249,7 @@ def _build(about: dict, tensors: dict[str, NDArray], data: bytes) -> ExactModel:
 
 
 def _typed(kind: type[T], value: object) -> T:
-    """A value of the description. Raises ValueError if it is of another kind; true and false are no numbers."""
+    """A value of the description. Raises ValueError if its type is not ``kind``; true and false are not numbers."""
     if type(value) is kind:
         return value
     raise ValueError(f"its description has {value!r} instead of {'an integer' if kind is int else 'true or false'}")
@@ -322,7 +322,7 @@ def _check_mixture(tables: MixtureTables) -> None:
 
 
 def _differences(table: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Of neighbouring entries, which in 32 bits could wrap around."""
+    """Differences of neighbouring entries, which in 32 bits could wrap around."""
     wide = table.astype(np.int64)
     return wide[1:] - wide[:-1]
 

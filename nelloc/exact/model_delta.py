@@ -1,8 +1,8 @@
 """Models stored as differences to another model: the same file with other weights and biases.
 
 docs/FORMAT.md, section 8, is the specification. Differences are coded as digits on the stack of the tiles, with
-frequencies that adapt to what was coded. All of it is integer arithmetic, and what is read is not trusted: the work is
-bounded by the size of the base model, and what comes out is checked by its SHA-256 and as any model file.
+frequencies that adapt to earlier digits. All of it is integer arithmetic, and input is not trusted: the work is bounded
+by the size of the base model, and the result is checked by its SHA-256 and as any model file.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def announced_id(data: bytes) -> bytes | None:
 
 
 def parse_differences(data: bytes, source: str) -> Differences:
-    """Read the head of differences. Raises NellocError naming ``source`` for what is damaged or of another version."""
+    """Read the head of differences. Raises NellocError naming ``source`` if it is damaged or of another version."""
     if not is_differences(data) or len(data) < _HEAD.size + 4:
         raise NellocError(f"{source}: not the differences of a model; use a file made by nelloc")
     _, version, base_id, made_id = _HEAD.unpack_from(data)
@@ -78,7 +78,7 @@ def parse_differences(data: bytes, source: str) -> Differences:
 
 
 def encode_differences(base: bytes, model: bytes) -> bytes:
-    """What makes the model file ``model`` of the model file ``base``.
+    """The differences that turn the model file ``base`` into the model file ``model``.
 
     Raises NellocError if they differ in more than weights and biases.
     """
@@ -204,7 +204,7 @@ class _Reader:
 
 
 class _Counts:
-    """How often each digit was seen in each context."""
+    """Frequency counts of each digit in each context."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[int, ...], NDArray[np.int64]] = {}

@@ -1,4 +1,4 @@
-"""What is known of the installed models: what their files say, and what was measured and written beside them."""
+"""Facts about the installed models: from their files, and measured figures from the file beside them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
 
-# Beside the model files: measured facts by model id, so that a new model of an old name does not inherit them.
+# Measured facts are by model id, so that a new model of an old name does not inherit them.
 FACTS = "models.json"
 
 
@@ -36,7 +36,7 @@ class Entry:
 
 
 def entry(name: str, path: Path) -> Entry:
-    """What is known of one model. Raises NellocError if it, or the file of facts beside it, cannot be read."""
+    """Facts about one model. Raises NellocError if it, or the file of facts beside it, cannot be read."""
     model = model_store.find(path)
     facts = _facts(path.parent / FACTS).get(model.id.hex(), {})
     return Entry(

@@ -1,4 +1,4 @@
-"""Where models are found: shipped ones by name, any by path, and the one a file needs by id."""
+"""Finding models: shipped ones by name, any by path, and the one a file needs by id."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nelloc.exact.model import model_id as model_id_of
 
 DEFAULT_MODEL = "default"
 MODEL_SUFFIX = ".nlm"
-# A gray image is coded by the shipped model NAME-gray, if there is one, where NAME is asked for.
+# A gray image is coded by the shipped model NAME-gray, if there is one, when NAME is requested.
 GRAY = "-gray"
-# A model may be differences to one that is differences itself, up to so many times.
+# Longest chain of models each of which is differences to the next.
 MAX_CHAIN = 4
-# In so many bytes a model file says that it is one.
+# Bytes at the start of a model file within which its format is named.
 _HEADER_BYTES = 1 << 16
 
 
@@ -38,13 +38,13 @@ def shipped_pairs() -> dict[str, Path]:
 
 
 def _weights() -> Path:
-    """The folder of what is shipped: inside an installed package, beside it in a checkout."""
+    """The folder of shipped models: inside an installed package, beside it in a checkout."""
     here = Path(__file__).parents[1]
     return next((folder for folder in (here / "weights", here.parent / "weights") if folder.is_dir()), here)
 
 
 def user_folder() -> Path:
-    """The folder of the user's own models, which may not exist: NELLOC_MODELS, or where the system has such things."""
+    """The folder of the user's own models, which may not exist: NELLOC_MODELS, or the system's data folder."""
     given = os.environ.get("NELLOC_MODELS")
     return Path(given) if given else Path(click.get_app_dir("nelloc")) / "models"
 
@@ -71,10 +71,10 @@ def _path(model: str | Path) -> Path:
 
 
 def find_for(planes: int, model: str | Path = DEFAULT_MODEL) -> ExactModel:
-    """The model that codes an image of so many planes where ``model`` is asked for.
+    """The model that codes an image of ``planes`` planes when ``model`` is requested.
 
-    That is its gray sibling for a gray image, if one is shipped. Raises NellocError if there is no such model, or if it
-    codes gray images only and this one is RGB.
+    For a gray image it is the model's gray sibling, if one is shipped. Raises NellocError if there is no such model, or
+    if it codes gray images only and the image is RGB.
     """
     found = _siblings(model)[-1 if planes == 1 else 0]
     if found.channels < planes:
@@ -117,10 +117,10 @@ def locate(
     embedded: bytes | None = None,
     folder: Path | None = None,
 ) -> Located:
-    """The model that file ``source`` names: ``embedded`` in it, ``given``, in its ``folder``, shipped, installed, or in
-    a folder above.
+    """Find the model that file ``source`` names.
 
-    Raises NellocError naming the id of the model, or of the base of its differences, that is missing.
+    It may be ``embedded`` in the file, ``given``, in its ``folder``, shipped, installed, or in a folder above. Raises
+    NellocError naming the id of the model, or of the base of its differences, that is missing.
     """
     needed = model_id.hex()
     if embedded is not None:
@@ -164,7 +164,7 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def _places(model_id: bytes, folder: Path | None) -> Iterator[tuple[str, Path]]:
-    """Where model files of this id are: in words, and the path; those above ``folder`` come last."""
+    """Places of model files of this id: in words, and the path; those above ``folder`` come last."""
     above = () if folder is None else folder.absolute().parents
     for place, paths in (
         ("beside the file", () if folder is None else _models_in(folder)),
@@ -193,9 +193,9 @@ def _id_of(data: bytes) -> bytes | None:
 
 def _load(path: Path) -> ExactModel:
     data = _read(path)
-    # The header of a model says so; what is none has no better reason than that.
+    # The header of a model names the format; any other file gets this one reason.
     if not model_delta.is_differences(data) and MODEL_FORMAT.encode() not in data[:_HEADER_BYTES]:
-        raise NellocError(f"{path}: is no nelloc model; give a {MODEL_SUFFIX} file, made by nelloc export or train")
+        raise NellocError(f"{path}: not a nelloc model; give a {MODEL_SUFFIX} file, made by nelloc export or train")
     return _checked(_plain(data, str(path), None, path.parent), str(path))
 
 

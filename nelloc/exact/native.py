@@ -33,7 +33,7 @@ _PIXELS_AT_ONCE = 1 << 15
 
 
 def missing() -> str | None:
-    """Why the core cannot be used here, in a sentence, or None if it can."""
+    """Reason why the core cannot be used here, as a sentence, or None if it can."""
     if os.environ.get(VARIABLE) == NO_CORE:
         return f"{VARIABLE}={NO_CORE} leaves the compiled core out"
     if _native is None:
@@ -47,7 +47,7 @@ def levels() -> list[str]:
     Raises
     ------
     NellocError
-        If ``NELLOC_CPU`` names a level that there is not, or that this machine does not have.
+        If ``NELLOC_CPU`` names an unknown level, or one that this machine does not have.
     """
     if missing() is not None:
         return []
@@ -65,7 +65,7 @@ def levels() -> list[str]:
 
 
 def compiled(model: ExactModel, bits: int, level: str) -> Any:
-    """``model`` made ready in the core for samples of ``bits`` bits; read only, so that threads share it."""
+    """``model`` prepared in the core for samples of ``bits`` bits; read only, so that threads share it."""
     key = id(model), bits, level
     if key not in _compiled:
         _compiled[key] = _compile(model, bits, level)
@@ -116,7 +116,8 @@ def lattice(rule: Rule) -> Any:
 def evaluate(model: ExactModel, level: str, inputs: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Evaluate the network alone.
 
-    ``inputs`` (N, features), integers within 16 bits, to outputs (N, outputs) and what the last layer saw (N, width).
+    ``inputs`` (N, features), integers within 16 bits; returns outputs (N, outputs) and the last layer's input (N,
+    width).
     """
     outputs, width = model.layers[-1].weight.shape
     given = np.ascontiguousarray(inputs, np.int16)
@@ -141,9 +142,9 @@ class Core:
         progress: Callable[[int], None],
         measure: bool = False,
     ) -> list[tuple[bytes, float]]:
-        """Code tiles (planes, height, width) of as many planes each: their streams, and the bits that were measured.
+        """Code tiles (planes, height, width) of equal numbers of planes; returns their streams, and the bits measured.
 
-        ``seeds`` are what the decoders' stacks hold in the end.
+        ``seeds`` are the decoders' stacks after the last digit.
         """
         if not images:
             return []
@@ -160,9 +161,9 @@ class Core:
         seed_of: Callable[[NDArray[Any]], int],
         progress: Callable[[int], None],
     ) -> list[NDArray[Any] | None]:
-        """Decode tiles of shapes (planes, height, width) from their streams; None where a stream does not end well.
+        """Decode tiles of shapes (planes, height, width) from their streams; None if the final stack is wrong.
 
-        ``seed_of`` gives what the stack must hold in the end.
+        ``seed_of`` computes the stack that is expected after the last digit.
         """
         if not tiles:
             return []

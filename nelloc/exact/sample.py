@@ -18,7 +18,7 @@ from nelloc.exact.tile_coder import tile_coder
 
 
 def random_numbers(seed: int, image: int) -> Callable[[int], NDArray[np.uint32]]:
-    """Give what draws so many numbers of FREQUENCY_BITS bits for one image.
+    """Make a function that draws a given number of random numbers, of FREQUENCY_BITS bits, for one image.
 
     The raw output of NumPy's bit generators is the same in every version and on every machine.
     """
@@ -42,8 +42,8 @@ def sample(
 ) -> NDArray[np.uint8]:
     """Draw ``count`` images of the model's channels, (count, height, width, channels) uint8, each one tile.
 
-    Image k depends on the model, the size, ``seed`` and k alone. ``progress`` is told how many pixels were drawn since
-    it was last told. Raises NellocError for a backend that cannot be used.
+    Image k depends on the model, the size, ``seed`` and k alone. ``progress`` receives the number of pixels drawn since
+    its last call. Raises NellocError for a backend that cannot be used.
     """
     draws = [random_numbers(seed, image) for image in range(count)]
     images = tile_coder(model, backend=backend, decoder=decoder).draw((model.channels, height, width), draws, progress)

@@ -1,6 +1,6 @@
-"""Coding whole tiles, with whatever computes: the compiled core, or the decoders' walks in NumPy or torch.
+"""Coding whole tiles, in the compiled core or by the decoders' walks in NumPy or torch.
 
-All give the same bytes. What computes is chosen in ``backends``.
+All give the same bytes; ``backends`` chooses between them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _LEARNING_AT_ONCE = 1 << 19
 class TileCoder(Protocol):
     """A model that codes tiles (planes, height, width) of one depth, 1 or as many planes as the model has channels."""
 
-    def encode(self, images: Sequence[NDArray[Any]], progress: Advance, *, measure: bool = False) -> list[TileCode]: ...
+    def encode(self, images: Sequence[NDArray[Any]], progress: Advance, *, measure: bool = False) -> list[TileCode]:
+        """Code tiles; with ``measure`` their information content under the model too."""
+        ...
 
     def decode(self, tiles: Sequence[tuple[tuple[int, ...], bytes]], progress: Advance) -> list[NDArray[Any] | None]:
         """Samples of tiles, given by their shapes and data; None for one that does not match its checksum."""
@@ -39,7 +41,7 @@ class TileCoder(Protocol):
     def draw(
         self, shape: tuple[int, int, int], numbers: Sequence[Callable[[int], NDArray[np.uint32]]], progress: Advance
     ) -> list[NDArray[Any]]:
-        """Tiles of one shape, each drawn by numbers of FREQUENCY_BITS bits, which its function gives so many of."""
+        """Draw tiles of one shape; each function in ``numbers`` gives random numbers of FREQUENCY_BITS bits."""
         ...
 
 
@@ -52,23 +54,23 @@ def tile_coder(
     backend: str | None = None,
     decoder: str | None = None,
 ) -> TileCoder:
-    """Make a model ready to code tiles of samples of ``bits`` bits.
+    """Prepare a model to code tiles of samples of ``bits`` bits.
 
     Parameters
     ----------
     learns : bool
-        Whether the last layer learns from each tile (docs/FORMAT.md, section 14).
+        Let the last layer learn from each tile (docs/FORMAT.md, section 14).
     rule : Rule, optional
         The colour lattice that tiles are on (section 16): those of three planes of 8 bits.
     backend : str, optional
-        What computes; by default the fastest that works here.
+        Compute backend; by default the fastest that works here.
     decoder : str, optional
-        How the pixels are walked: one of the thesis's three, which are NumPy's. By default as suits the backend.
+        One of the thesis's three decoding algorithms, which run on NumPy. By default as suits the backend.
 
     Raises
     ------
     NellocError
-        If the backend cannot be used here, or the model not for samples of so many bits.
+        If the backend cannot be used here, or the model does not code samples of ``bits`` bits.
     """
     if bits > 8:
         wide_samples.check(model)

@@ -32,12 +32,12 @@ from nelloc.exact.model import COARSE_BITS, SCALE_FRACTION_BITS, ExactModel
 # The network is told an activity relative to the range of the samples, but not less than that of this level of 8-bit
 # samples: below it, 8-bit pictures are all rounding, which deep ones are not.
 LEAST_ACTIVITY_LEVEL = 16
-# The logistic CDF: COARSE_BITS of the model's table, and linear between its entries, with so many more bits.
+# The logistic CDF: COARSE_BITS of the model's table; linear interpolation between its entries adds bits.
 CDF_BITS = 24
 FRACTION_BITS = 12
 # Each unit of weight counts 2**CDF_BITS for its logistic part and 2**UNIFORM_BITS, over all values, for its uniform.
 UNIFORM_BITS = 11
-# Of differences of the CDF so many bits enter the digits' frequencies, so that products with them stay below 2**53.
+# Differences of the CDF enter the digits' frequencies with this many bits, so that products stay below 2**53.
 DIFFERENCE_BITS = 29
 
 

@@ -93,7 +93,7 @@ def test_a_folder_is_told_from_a_file(command):
         (["compress", "photo.png", "photo.png/x.nlc"], "photo.png/x.nlc: photo.png is no folder; "),
         (["decompress", "file.nlc", "photo.png/x.png"], "photo.png/x.png: photo.png is no folder; "),
         (["compress", "photo.png", "--output-dir", "photo.png"], "photo.png: is a file; --output-dir takes a folder"),
-        (["compress", "photo.png", "--model", "photo.png"], "photo.png: is no nelloc model; give a .nlm file"),
+        (["compress", "photo.png", "--model", "photo.png"], "photo.png: not a nelloc model; give a .nlm file"),
     ],
 )
 def test_what_is_mistaken_for_something_else_is_called_by_its_name(arguments, words):

@@ -56,7 +56,7 @@ def test_a_constriction_of_other_words_codes_nothing(monkeypatch, wrong):
         lambda: DigitDecoder(b""),
     )
     for use in uses:
-        with pytest.raises(NellocError, match=r"^constriction 0\.5\..*codes other bytes.*install version 0\.5\.0"):
+        with pytest.raises(NellocError, match=r"^constriction 0\.5\..*bytes differ.*install version 0\.5\.0"):
             use()
 
 

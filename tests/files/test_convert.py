@@ -450,7 +450,7 @@ def test_a_damaged_model_file_is_named(job, tmp_path):
     function = files.compress if job.source.suffix == ".png" else files.decompress
     whole = small_model_bytes()
     cut = "not a usable nelloc model"
-    other = "is no nelloc model; give a .nlm file"
+    other = "not a nelloc model; give a .nlm file"
     for data, reason in ((b"", other), (b"\0" * 8, other), (whole[:-1], cut), (whole[: len(whole) // 2], cut)):
         (tmp_path / "damaged.nlm").write_bytes(data)
         with refused(tmp_path, "damaged.nlm", reason):

@@ -42,10 +42,10 @@ BACKENDS: dict[str, Backend] = {
         TorchFloatBackend("torch-cuda", "cuda"),
     )
 }
-# What is used where none is named: the first that is here and passes the test.
+# Backends by default: the first of these that is available and passes the test is used.
 _PREFERRED = (NATIVE, "numpy", "reference")
-# Numbers of pixels that the known-answer test tries: one, odd, and wide enough for blocked kernels. What is used by
-# default must start in milliseconds, and is tried at a number that its kernels do not divide.
+# Numbers of pixels that the known-answer test tries: one, odd, and wide enough for blocked kernels. Backends by default
+# must start in milliseconds, and are tried at a number that their kernels do not divide.
 _TEST_WIDTHS = (1, 33, 512)
 _THIN_TEST_WIDTHS = (7,)
 
@@ -75,12 +75,12 @@ def chosen(model: ExactModel, name: str | None = None) -> str:
 
 
 def is_native(name: str) -> bool:
-    """Whether a backend is the compiled core."""
+    """True if a backend is the compiled core."""
     return name in (NATIVE, CHECK)
 
 
 def for_check(model: ExactModel, name: str | None) -> str:
-    """The backend that checks what backend ``name`` encoded: other code where that takes less than twice as long."""
+    """The backend that checks the output of backend ``name``: other code where that takes less than twice as long."""
     backend = chosen(model, name)
     return CHECK if backend == NATIVE else backend
 
@@ -120,7 +120,7 @@ def _require(model: ExactModel, name: str) -> None:
 
 
 def _failure(backend: Backend, model: ExactModel) -> str | None:
-    """Why ``backend`` may not evaluate ``model``, or None if it may."""
+    """Reason why ``backend`` may not evaluate ``model``, or None if it may."""
     if isinstance(backend, NativeBackend):
         return None if admitted_level(model) else f"{_WRONG} on every CPU level"
     widths = _THIN_TEST_WIDTHS if isinstance(backend, NumpyBackend) else _TEST_WIDTHS
@@ -144,12 +144,12 @@ def admitted_level(model: ExactModel) -> str:
 
 
 def _level_failure(model: ExactModel, level: str) -> str | None:
-    """Why a CPU level may not evaluate ``model``, or None if it may."""
+    """Reason why a CPU level may not evaluate ``model``, or None if it may."""
     return _tested(f"CPU level {level}", partial(NativeEvaluator, level=level), model, _THIN_TEST_WIDTHS)
 
 
 _WRONG = "gives wrong integers on this machine"
-# What was tested for which model, and why it failed; and what a warning has named.
+# Results of tests by subject and model: None, or why it failed. And the subjects of warnings already given.
 _failures: dict[tuple[str, bytes], str | None] = {}
 _left_out: set[str] = set()
 
@@ -157,7 +157,7 @@ _left_out: set[str] = set()
 def _tested(
     what: str, prepare: Callable[[ExactModel], Evaluator], model: ExactModel, widths: Sequence[int]
 ) -> str | None:
-    """Why what ``prepare`` makes may not evaluate ``model``, or None if it may; tested once in a process."""
+    """Reason why evaluators from ``prepare`` may not be used for ``model``, or None; tested once in a process."""
     key = (what, model.sha256)
     if key not in _failures:
         try:
@@ -168,7 +168,7 @@ def _tested(
 
 
 def _leave_out(what: str, failure: str) -> None:
-    """Warn of it, once in a process."""
+    """Warn that ``what`` is not used, once in a process."""
     if what not in _left_out:
         _left_out.add(what)
         warnings.warn(f"{what} {failure} and is not used", NellocWarning, stacklevel=3)
@@ -180,8 +180,8 @@ def known_answers(
     """True if the evaluators that ``prepare`` makes give the right integers for networks of the model's shape.
 
     One network has all weights at each layer's largest, with one sign and the largest inputs (where narrow
-    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers. Of a
-    pixel that is among the inputs each sum, as far as the limits allow, is one that shows if it is wrong by one.
+    accumulators saturate), one alternating signs, one random weights; each is compared with 64-bit integers. For one
+    pixel of the inputs, sums are chosen such that an error of one shows in the output, as far as the limits allow.
     """
     random = np.random.default_rng(20210902)
     for weights in ("largest", "alternating", "random"):
@@ -213,7 +213,7 @@ def integer_outputs(model: ExactModel, inputs: np.ndarray) -> np.ndarray:
 
 
 def integer_product(layer: Layer, x: np.ndarray) -> np.ndarray:
-    """What a layer makes of ``x`` (columns, N), without skip and limits."""
+    """Output (rows, N) of a layer for ``x`` (columns, N), without skip and limits."""
     return (layer.weight.astype(np.int64) @ x + layer.bias[:, None]) >> layer.shift[:, None].astype(np.int64)
 
 
@@ -238,7 +238,7 @@ def _test_network(model: ExactModel, weights: str, shown: np.ndarray, random: np
 def _test_layer(
     layer: Layer, weights: str, x: np.ndarray, before: Any, random: np.random.Generator, *, first: bool, final: bool
 ) -> Layer:
-    """A layer of the test network; ``x`` is what it sees of the shown inputs, ``before`` what its skip adds."""
+    """Make a layer of the test network; ``x`` is its input for the shown pixel, ``before`` the addend of its skip."""
     rows, columns = layer.weight.shape
     limit = int(np.abs(layer.weight).max()) or 1
     if weights == "random":

@@ -1,4 +1,4 @@
-"""What a backend is: one way to evaluate the integer network, with the same integers as every other."""
+"""Interface of backends: ways to evaluate the integer network, all with the same integers as result."""
 
 from __future__ import annotations
 
@@ -22,15 +22,19 @@ class Evaluator(Protocol):
 
     @property
     def hidden(self) -> NDArray[np.float32]:
-        """What the last layer saw in the last call: activations (width, N). Overwritten as the outputs are."""
+        """Input of the last layer in the last call: activations (width, N). Overwritten as the outputs are."""
         ...
 
 
 class Backend(Protocol):
-    """A way to evaluate networks. ``available`` says in a sentence why it cannot run here, or None."""
+    """A way to evaluate networks."""
 
     name: str
 
-    def available(self) -> str | None: ...
+    def available(self) -> str | None:
+        """Reason why the backend cannot run here, as a sentence, or None if it can."""
+        ...
 
-    def prepare(self, model: ExactModel) -> Evaluator: ...
+    def prepare(self, model: ExactModel) -> Evaluator:
+        """Make an evaluator of ``model``, without a test of its results."""
+        ...

@@ -17,6 +17,7 @@ class NativeEvaluator:
         self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Outputs (outputs, N) for ``inputs`` (features, N), integers in float32."""
         outputs, hidden = native.evaluate(self._model, self._level, inputs.T)
         self.hidden = np.ascontiguousarray(hidden.T, np.float32)
         return np.ascontiguousarray(outputs.T, np.float32)
@@ -29,7 +30,9 @@ class NativeBackend:
         self.name = name
 
     def available(self) -> str | None:
+        """Reason why the backend cannot run here, as a sentence, or None if it can."""
         return native.missing()
 
     def prepare(self, model: ExactModel) -> NativeEvaluator:
+        """Make an evaluator of ``model`` on the fastest CPU level."""
         return NativeEvaluator(model, native.levels()[0])

@@ -22,9 +22,11 @@ class NumpyBackend:
         self._dtype = dtype
 
     def available(self) -> str | None:
+        """Reason why the backend cannot run here, as a sentence, or None if it can."""
         return None
 
     def prepare(self, model: ExactModel) -> Evaluator:
+        """Make an evaluator of ``model``, without a test of its results."""
         return _NumpyEvaluator(model, self._dtype)
 
 

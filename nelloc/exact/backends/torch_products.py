@@ -25,6 +25,7 @@ class TorchFloatBackend:
         self._device = device
 
     def available(self) -> str | None:
+        """Reason why the backend cannot run here, as a sentence, or None if it can."""
         missing = _torch_missing()
         if missing is None and self._device == "cuda":
             import torch
@@ -34,6 +35,7 @@ class TorchFloatBackend:
         return missing
 
     def prepare(self, model: ExactModel) -> Evaluator:
+        """Make an evaluator of ``model``, without a test of its results."""
         return _TorchFloatEvaluator(model, self._device)
 
 
@@ -43,9 +45,11 @@ class TorchInt8Backend:
     name = "torch-int8"
 
     def available(self) -> str | None:
+        """Reason why the backend cannot run here, as a sentence, or None if it can."""
         return _torch_missing()
 
     def prepare(self, model: ExactModel) -> Evaluator:
+        """Make an evaluator of ``model``, without a test of its results."""
         return _TorchInt8Evaluator(model)
 
 

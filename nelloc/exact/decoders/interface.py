@@ -1,4 +1,4 @@
-"""What a decoder is: a way to walk the wavefront. All walk the same stream to the same pixels."""
+"""Interface of decoders: ways to walk the wavefront. All decode the same stream to the same pixels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class EncodedTile(Generic[Source]):
 class Decoder(Protocol):
     """Decodes tiles of one image or of many. Returns arrays (planes, height, width), uint8 or uint16."""
 
-    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]: ...
+    def __call__(self, engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
+        """Decode ``tiles``; ``progress`` receives the number of pixels decoded since its last call."""
+        ...
 
 
 # Pixels that a step may have over all tiles: wide products are fast, and this bounds the memory.

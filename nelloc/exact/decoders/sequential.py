@@ -81,9 +81,10 @@ def _code_pixel(
 
 
 def _decode_step(tile: EncodedTile, codings: list[Coding], digits: int) -> list[NDArray]:
-    """The values (planes,) of a step's pixels, of so many ``digits`` each.
+    """The values (planes,) of a step's pixels, each of ``digits`` digits.
 
-    The stream has the first digits of all, then the second, ..."""
+    The stream has the first digits of all pixels, then the second, and so on.
+    """
     frequencies = [next(coding) for coding in codings]
     values: list[NDArray] = []
     for _ in range(digits):
