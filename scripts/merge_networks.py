@@ -1,11 +1,10 @@
 r"""Combine two models side by side into one, from which a larger network is trained.
 
-Both must have the same kind of inputs, with borders or without, and of outputs (weights/MODEL_CARD.md, high-1):
+Both must have the same kind of inputs, with borders or without, and of outputs (weights/MODEL_CARD.md, high-gray):
 
-    python scripts/train_shipped.py --data ../shared/data --out runs/other --model width=160,depth=3 --megapixels 120
-    python scripts/merge_networks.py weights/default-1.nlm runs/other/model.nlm merged.nlm
-    python scripts/train_shipped.py --data ../shared/data --out runs/high --init merged.nlm --matrix-rate 0 \
-        --learning-rate 7e-4 --megapixels 13
+    python scripts/merge_networks.py weights/default-gray.nlm weights/fast-gray.nlm merged.nlm
+    python scripts/train_shipped.py --data ../shared/data --out runs/high-gray --init merged.nlm --thumbnails \
+        --batch 8192 --matrix-rate 0.01 --learning-rate 1.5e-3 --megapixels 250
 """
 
 from __future__ import annotations

@@ -116,15 +116,15 @@ def test_the_report_of_the_search_is_what_its_command_writes(program):
 
 
 def test_networks_that_cannot_be_merged_are_named_in_one_line(program, tmp_path, capsys):
-    """Those of different kinds: `default` sees borders, `default-1` does not."""
+    """Those of different kinds: `default` sees borders, the golden model does not."""
     merge = program("merge_networks")
-    first, second, out = str(ROOT / "weights/default-1.nlm"), str(ROOT / "weights/default.nlm"), tmp_path / "out.nlm"
+    first, second, out = str(ROOT / "tests/golden/model.nlm"), str(ROOT / "weights/default.nlm"), tmp_path / "out.nlm"
     with pytest.raises(SystemExit, match="merge_networks: these networks differ in the kind of their inputs"):
         merge.main([first, second, str(out)])
     with pytest.raises(SystemExit, match=r"merge_networks: .*no such model"):
         merge.main([first, "absent.nlm", str(out)])
     assert not out.exists()
-    merge.main([first, first, str(out)])
+    merge.main([second, second, str(out)])
     assert load_model(out.read_bytes()).components == 20
 
 

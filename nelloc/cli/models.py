@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import asdict
 
@@ -12,8 +11,6 @@ from nelloc.cli.common import Printer, fail, options, print_json, put, reporting
 from nelloc.cli.table import aligned
 from nelloc.errors import NellocError
 
-# What a shipped model was before has its name and a number.
-_RETIRED = re.compile(r"-\d+(-gray)?$")
 _MARK = "*"
 _HEADS = ("name", "id", "kodak bpd", "decodes Mpx/s", "multiply-adds/pixel", "bytes", "file")
 
@@ -24,9 +21,8 @@ def models(as_json):
     """List the installed models: those shipped with nelloc and your own.
 
     The rate is that of whole files on the 24 Kodak photographs, the speed that of one core; both are measured, and
-    "-" where nobody has. With --json also the commands that measured them. What a shipped model was before, which stays
-    so that its files decode, comes last. The line below
-    says what computes here: the compiled core with its CPU level, or NumPy.
+    "-" where nobody has. With --json also the commands that measured them. The line below says what
+    computes here: the compiled core with its CPU level, or NumPy.
 
     Exit status: 0 done, 1 a model cannot be read, 2 wrong usage.
     """
@@ -34,10 +30,7 @@ def models(as_json):
 
     with reporting():
         entries, failed = [], False
-        shipped = model_store.shipped()
-        available = model_store.available()
-        for name in sorted(available, key=lambda name: name in shipped and _RETIRED.search(name) is not None):
-            path = available[name]
+        for name, path in model_store.available().items():
             try:
                 entries.append(model_facts.entry(name, path))
             except NellocError as error:

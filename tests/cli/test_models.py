@@ -39,13 +39,6 @@ def test_shipped_and_own_models_are_listed(user_folder):
     assert mine.split()[2:4] == ["-", "-"]
 
 
-def test_what_models_were_before_comes_last(user_folder):
-    (user_folder / "mine-1.nlm").write_bytes(small_model_bytes())
-    names = [entry["name"] for entry in json.loads(invoke("--json").stdout)]
-    assert set(names[:7]) == {"fast", "default", "high", "fast-gray", "default-gray", "high-gray", "mine-1"}
-    assert names[7:] == ["default-1-gray", "default-1", "fast-1-gray", "fast-1", "high-1", "high-2"]
-
-
 def test_rates_and_speeds_without_learning_are_marked(user_folder):
     rows = {row.split()[0]: row.split() for row in invoke().stdout.splitlines()}
     facts = json.loads((ROOT / "weights" / "models.json").read_text())
@@ -56,7 +49,6 @@ def test_rates_and_speeds_without_learning_are_marked(user_folder):
             if kind in of_model:
                 assert cell.endswith("*") is ("--no-learn" in of_model[kind]["on"]), (name, kind)
     assert rows["default"][2] == "2.696"
-    assert rows["default-1"][2] == "2.818*"
 
 
 def test_json_has_the_commands_that_measured(user_folder):

@@ -379,21 +379,6 @@ def test_a_name_is_the_shape_of_the_shipped_model(name):
 
 
 @pytest.mark.parametrize(
-    ("retired", "text"),
-    [
-        ("fast-1", "fast,borders=false"),
-        ("fast-1", "width=128"),
-        ("default-1", "width=256"),
-        ("high-2", "high"),
-        ("fast-1-gray", "fast-gray,borders=false"),
-        ("default-1-gray", "width=160,depth=3,channels=1"),
-    ],
-)
-def test_the_card_s_shapes_of_retired_models_are_theirs(retired, text):
-    assert parse_shape(text) == restore(model_store.find(retired)).config
-
-
-@pytest.mark.parametrize(
     "text",
     ["", "huge", "width", "width=", "width=x", "width=-1", "width=0", "deep=3", "default,", "joint=2", "inputs=x"],
 )
