@@ -64,12 +64,12 @@ class Seed:
 
 @contextmanager
 def numbered() -> Iterator[None]:
-    """Context in which the small model has a number, like shipped ones, so that there are files of the short layout."""
-    MODEL_NUMBERS[255] = load_model(MODELS[0].read_bytes()).id
+    """Context in which the small model has a number, like shipped ones."""
+    MODEL_NUMBERS[254] = load_model(MODELS[0].read_bytes()).id
     try:
         yield
     finally:
-        del MODEL_NUMBERS[255]
+        del MODEL_NUMBERS[254]
 
 
 def options() -> nelloc.DecodeOptions:
@@ -211,10 +211,10 @@ def fitted(file: Container) -> bytes:
 
 
 def seeds() -> list[Seed]:
-    """Load the committed corpus, and its files in the short layout where that is possible."""
+    """Load the committed corpus, and its files with a number for the model where that is possible."""
     files = {path.stem: path.read_bytes() for path in sorted(CORPUS.glob("*.nlc"))}
-    repacked = {f"{name}, short": container.pack(container.parse(data)) for name, data in files.items()}
-    files |= {name: data for name, data in repacked.items() if container.parse(data).short}
+    repacked = {f"{name}, numbered": container.pack(container.parse(data)) for name, data in files.items()}
+    files |= {name: data for name, data in repacked.items() if data not in files.values()}
     return [Seed(name, data, decoded(data)) for name, data in files.items()]
 
 

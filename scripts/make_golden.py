@@ -1,10 +1,15 @@
-"""Make missing golden files. Existing ones are never changed: they must decode for ever.
+"""Make golden files of every kind and method, and their hashes: tests/golden/SHA256SUMS.
 
-python scripts/make_golden.py
+    python scripts/make_golden.py           # the missing ones; none is changed, as they must decode for ever
+    python scripts/make_golden.py --renew   # all of them: before a release, while the format may change
+
+tests/test_golden.py refuses any change of a file that SHA256SUMS names.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import io
 import sys
 from dataclasses import replace
@@ -36,12 +41,27 @@ from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, re
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 
-# Options that leave out what came later than the files made with them.
-OLD: dict[str, bool] = {"lattice": False, "past": False}
-PLAIN = OLD | {"learn": False}
+SUMS = GOLDEN / "SHA256SUMS"
+
+# Options that leave files to one method.
+NO_PAST: dict[str, bool] = {"lattice": False, "past": False}
+PLAIN = NO_PAST | {"learn": False}
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--renew", action="store_true", help="make all files again")
+    if parser.parse_args().renew:
+        for path in GOLDEN.rglob("*.nlc"):
+            path.unlink()
+    _make()
+    names = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.*"))
+    sums = [f"{hashlib.sha256((GOLDEN / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    SUMS.write_text("".join(sums))
+
+
+def _make() -> None:
+    """Make the files that are missing."""
     sys.path.insert(0, str(ROOT / "tests"))
     from materials import on_lattice, small_model_bytes
 
@@ -106,7 +126,7 @@ def main() -> None:
         records = (TileRecord(method, plain_tiles.encode(method, samples, 8, way)),)
         file = Container(pixels.kind, pixels.width, pixels.height, 64, NO_MODEL, records, joined=joined)
         _keep(GOLDEN / f"{name}.nlc", pack(file))
-    # One file of each shipped model, small enough for the independent decoder.
+    # JPEG files, and pictures that were some.
     for name, image in _pasts(photograph).items():
         _keep_png(GOLDEN / "jpeg" / f"{name}.png", image)
         _keep(GOLDEN / "jpeg" / f"{name}.nlc", nelloc.encode(image, tile=64))
@@ -114,6 +134,7 @@ def main() -> None:
         jpeg = GOLDEN / "jpeg" / f"{name}.jpg"
         _keep(jpeg, made)
         _keep(jpeg.with_suffix(".nlc"), pack(pack_file(jpeg.read_bytes(), name, EncodeOptions())))
+    # One file of each shipped model, small enough for the independent decoder.
     for name in model_store.shipped():
         image = photograph[20:27, 30:42]
         if model_store.find(name).channels == 1:
@@ -127,12 +148,12 @@ def main() -> None:
         "learning-model-gray": gray,
         "learning-model-borders": small,
         "learning-default": photograph[20:31, 30:47],
-        "learning-fast-1-gray": gray[:15, :17],
+        "learning-fast-gray": gray[:15, :17],
     }.items():
         own = name.removeprefix("learning-")
         model = GOLDEN / (f"{own}.nlm" if own.startswith("model") else "model.nlm")
         _keep_png(GOLDEN / f"{name}.png", image)
-        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32, **OLD)
+        data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32, **NO_PAST)
         _keep(GOLDEN / f"{name}.nlc", data)
     # Former luma and chroma, by each rule, of a model as it is or of one that learns: "lattice-RULE".
     for rule in Rule:
@@ -144,12 +165,12 @@ def main() -> None:
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, tile=32, learn=learn))
     # Small images whose model has a number, or that need none.
     for name, image, own in (
-        ("short-default", photograph[31:42, 40:53], "default"),
-        ("short-fast-1-gray", gray[4:18, 2:15], "fast-1-gray"),
-        ("short-adaptive", photograph[:12, :16, 0] // 128 * 90, "default"),
+        ("small-default", photograph[31:42, 40:53], "default"),
+        ("small-fast-gray", gray[4:18, 2:15], "fast-gray"),
+        ("small-adaptive", photograph[:12, :16, 0] // 128 * 90, "default"),
     ):
         _keep_png(GOLDEN / f"{name}.png", image)
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, **OLD))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, **NO_PAST))
 
 
 def _pasts(photograph: np.ndarray) -> dict[str, np.ndarray]:
@@ -249,8 +270,8 @@ def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[Way | None
     }
 
 
-def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filter]]:
-    """Make images of one tile: with colour and alpha in one group, of filtered rows, or of noise."""
+def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filter | None]]:
+    """Make images of one tile: with colour and alpha in one group, of filtered or packed rows, or of noise."""
     small = photograph[3:18, 8:28]
     rgba = np.dstack([small // 32 * 32, np.where(small[:, :, 1] > 100, 255, 90).astype(np.uint8)])
     noise = np.random.default_rng(2).normal(128, 20, (12, 11, 3)).clip(0, 255).astype(np.uint8)
@@ -260,6 +281,8 @@ def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filt
         "rows-median": (from_array(small), Method.ROWS, Filter(Predictor.MEDIAN, green=True)),
         "rows-plane": (from_array(rgba), Method.ROWS, Filter(Predictor.PLANE, planar=True, green=True)),
         "rows-north": (from_array(small[:, :, 0]), Method.ROWS, Filter(Predictor.NORTH)),
+        "deflate-gray": (from_array(small[:, :, 0] // 16), Method.DEFLATE, None),
+        "deflate-bilevel": (from_array(small[:, :, 0] > 100), Method.DEFLATE, None),
         "steady-rgb": (from_array(noise), Method.ADAPTIVE, Way(Form.STEADY)),
     }
 

@@ -25,22 +25,24 @@ from independent_jpeg import varint as varint_of
 from independent_past import corrected, made_by_jpeg
 
 SIGNATURE = b"\x8eNL\n"
-TILED, SECTIONS, SHORT = 1, 2, 4
-# The models that the short layout names by a number; with 0 there is none.
-NUMBERED = ["00000000", "b78db935", "645789db", "65eafaaf", "5b94bb3d", "d946b757", "b295b2c0", "077f88c4", "374eedf9"]
-NUMBERED += ["32190ca6", "430dd05d", "e7a6f68c", "ce8add88"]
+SMALL, TILED = 0, 1
+# The models that the small layout names by a number; with 0 there is none, with 255 the id follows.
+NUMBERED = ["00000000", "5b94bb3d", "d946b757", "32190ca6", "430dd05d", "e7a6f68c", "ce8add88"]
 WHOLE_MODEL, MODEL_DIFFERENCES, DIFFERENCES = 0x81, 0x82, b"\x8eNLD"
 # Of each kind its groups: planes and bits.
-GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 4: [(1, 8)], 5: [(1, 1)]}
-GROUPS |= {kind + 6: [(planes, 16) for planes, _ in GROUPS[kind]] for kind in range(4)}
-PALETTE, BILEVEL = 4, 5
+GROUPS = {0: [(1, 8)], 1: [(3, 8)], 2: [(1, 8), (1, 8)], 3: [(3, 8), (1, 8)], 8: [(1, 8)], 9: [(1, 1)]}
+GROUPS |= {kind + 4: [(planes, 16) for planes, _ in GROUPS[kind]] for kind in range(4)}
+PALETTE, BILEVEL = 8, 9
 # Kinds whose colour and alpha are one group, and what they are otherwise.
 JOINED = {10: 2, 11: 3}
 GROUPS |= {10: [(2, 8)], 11: [(4, 8)]}
-MIXTURE, CONSTANT, DEFLATE, ADAPTIVE, STORED, ROWS, LEARNING, COEFFICIENTS = range(8)
-LATTICE = 8
+CONSTANT, STORED, DEFLATE, ROWS, ADAPTIVE, MIXTURE, LEARNING = range(7)
+LATTICE, PAST, COEFFICIENTS = 8, 9, 10
+# Methods whose data ends with a checksum of the samples, and those that need a model.
+MODELLED = {MIXTURE, LEARNING, LATTICE}
+CHECKED = MODELLED | {ADAPTIVE}
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG = 1, 0x83, 0x84, 0x85, 0x86
-PAST, PAST_SECTION = 9, 0x87
+PAST_SECTION = 0x87
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
 ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
@@ -81,7 +83,7 @@ def decode(data: bytes, models: list[bytes]) -> Image:
     for (top, bottom, left, right), records in tiles:
         size, decoded = right - left, []
         for (planes, bits), (depth, form), (method, content) in zip(groups, forms, records, strict=True):
-            if method in (MIXTURE, LEARNING, LATTICE):
+            if method in MODELLED:
                 require(kind not in (PALETTE, BILEVEL, *JOINED), "coded by a model, as this is not")
                 if model is None:
                     found = embedded_model(*embedded, model_id, models) if embedded else find_model(model_id, models)
@@ -90,12 +92,12 @@ def decode(data: bytes, models: list[bytes]) -> Image:
                 rule = 0
                 if method == LATTICE:
                     below, rule = divmod(content[0], 32)
-                    require(kind in (1, 3, 7, 9) and planes == 3, "a lattice of other samples than RGB")
+                    require(kind in (1, 3, 5, 7) and planes == 3, "a lattice of other samples than RGB")
                     require(below < 2 and rule in CONVERSIONS, "an unknown rule of a lattice")
                     method, content = (MIXTURE, LEARNING)[below], content[1:]
                 samples = decode_tile(model, content, size, bottom - top, planes, depth, method == LEARNING, rule)
             elif method == PAST:
-                require(not decoded and kind < PALETTE and PAST_SECTION in sections, "a past where there is none")
+                require(not decoded and kind < 4 and PAST_SECTION in sections, "a past where there is none")
                 past = past or made_by_jpeg(sections[PAST_SECTION], planes, width, height)
                 made = [[row[left:right] for row in plane[top:bottom]] for plane in past]
                 found = corrected(content, made, corrections_of(planes))
@@ -142,7 +144,7 @@ def sample_forms(kind: int, section: bytes | None) -> list[tuple[int, int]]:
     """Section 11, samples: depth and form of each group."""
     if section is None:
         return [(16 if bits == 16 else 8, 0) for _, bits in GROUPS[kind]]
-    require(6 <= kind <= 9 and len(section) == 2 * len(GROUPS[kind]), "a section of samples that does not fit")
+    require(4 <= kind <= 7 and len(section) == 2 * len(GROUPS[kind]), "a section of samples that does not fit")
     forms = list(zip(section[::2], section[1::2], strict=True))
     for depth, form in forms:
         require(depth in (8, 10, 12, 14, 16) and form < 4 and (depth < 16 or form == 0), "unknown depth or form")
@@ -299,57 +301,48 @@ def read_file(data: bytes) -> tuple[int, bytes, int, int, list[Tile], Sections]:
     """Section 1: kind, model id, width, height, tiles and sections of a file, checksums verified."""
     file = Cursor(data)
     require(file.take(4) == SIGNATURE, "not a .nlc file")
-    version, flags = divmod(file.number(1), 16)
+    version, layout = divmod(file.number(1), 16)
     require(version == 1, f"unknown version {version}")
-    # Sections belong to the tiled layout, so flag 2 without flag 1 names no layout at all.
-    require(flags in (0, SHORT, TILED, TILED | SECTIONS), f"unknown flags {flags}")
-    if flags == SHORT:
-        return read_short_layout(file)
+    require(layout in (SMALL, TILED), f"unknown layout {layout}")
+    if layout == SMALL:
+        return read_small_layout(file)
     kind, model_id = file.number(1), file.take(4)
-    if flags & TILED:
-        require(kind in GROUPS, f"unknown kind {kind}")
-        return kind, model_id, *read_tiled_layout(file, len(GROUPS[kind]), bool(flags & SECTIONS))
-    method, kind = method_and_kind(kind)
     require(kind in GROUPS, f"unknown kind {kind}")
-    require(method != COEFFICIENTS, "a record that does not fit")
-    width, height, crc = file.number(1) + 1, file.number(1) + 1, file.number(2)
-    require(crc == crc_hqx(data[:12] + data[14:], 0xFFFF), "the CRC-16 differs")
+    return kind, model_id, *read_tiled_layout(file, len(GROUPS[kind]))
+
+
+def read_small_layout(file: Cursor) -> tuple[int, bytes, int, int, list[Tile], Sections]:
+    """Section 1, the small layout, from the kind on."""
+    method, kind = divmod(file.number(1), 16)
+    require(kind in GROUPS, f"unknown kind {kind}")
+    number, width, height = file.number(1), file.number(1) + 1, file.number(1) + 1
+    require(number < len(NUMBERED) or number == 255, f"unknown model number {number}")
+    model_id = file.take(4) if number == 255 else bytes.fromhex(NUMBERED[number])
     methods, lengths = [method], []
     if len(GROUPS[kind]) == 2:
         methods.append(file.number(1))
         lengths.append(file.varint())
-    lengths.append(len(data) - file.at - sum(lengths))
+    require(COEFFICIENTS not in methods, "a record that does not fit")
+    if not CHECKED.issuperset(methods):
+        crc, rest = file.number(2), file.data[file.at :]
+        require(crc == crc_hqx(file.data[: file.at - 2] + rest, 0xFFFF), "the CRC-16 differs")
+    require((model_id == bytes(4)) == MODELLED.isdisjoint(methods), "a model that no record needs, or none")
+    lengths.append(len(file.data) - file.at - sum(lengths))
     records = [record(method, file.take(length)) for method, length in zip(methods, lengths, strict=True)]
     return kind, model_id, width, height, [((0, height, 0, width), records)], {}
 
 
-def read_short_layout(file: Cursor) -> tuple[int, bytes, int, int, list[Tile], Sections]:
-    """Section 1, the short layout, from the kind on."""
-    method, kind = method_and_kind(file.number(1))
-    number, width, height = file.number(1), file.number(1) + 1, file.number(1) + 1
-    require(number < len(NUMBERED), f"unknown model number {number}")
-    require(kind in (0, 1) and method in (0, 3, 6, 8) and (number == 0) == (method == 3), "not of the short layout")
-    content = file.take(len(file.data) - file.at)
-    tile = ((0, height, 0, width), [record(method, content)])
-    return kind, bytes.fromhex(NUMBERED[number]), width, height, [tile], {}
-
-
-def method_and_kind(byte: int) -> tuple[int, int]:
-    """Section 1: what the byte of the kind says in the compact and the short layout."""
-    return (byte >> 4 & 1) * 8 + (byte >> 5), byte % 16
-
-
 def record(method: int, content: bytes) -> tuple[int, bytes]:
     """Section 1: a method and its data."""
-    require(method in range(10), f"unknown method {method}")
+    require(method in {*range(7), LATTICE, PAST, COEFFICIENTS}, f"unknown method {method}")
     require(method in (DEFLATE, ROWS, PAST) or not content.endswith(b"\0"), "data that ends in a zero byte")
     return method, content
 
 
-def read_tiled_layout(file: Cursor, groups: int, has_sections: bool) -> tuple[int, int, list[Tile], Sections]:
+def read_tiled_layout(file: Cursor, groups: int) -> tuple[int, int, list[Tile], Sections]:
     """Section 1, tiled layout: width, height, tiles and sections, from what follows the model id."""
     width, height, size = file.varint(), file.varint(), file.varint()
-    announced = [(file.number(1), file.varint()) for _ in range(file.varint())] if has_sections else []
+    announced = [(file.number(1), file.varint()) for _ in range(file.varint())]
     file.check(0, 2, "the CRC-16")
     require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
     require(16 <= size <= 4096, f"bad tile size {size}")

@@ -149,7 +149,7 @@ def corrected(data: bytes, made: list[Plane], decode) -> list[Plane]:
             numbers.append(last)
         require(last < across * -(-height // 8))
         method = data[at]
-        require(method in (2, 3, 4, 5))
+        require(method in (1, 2, 3, 4))
         size, at = varint(data, at + 1)
         columns = 1
         while columns * columns < count:

@@ -60,7 +60,7 @@ def test_the_magic_lines_tell_nelloc_files(tmp_path):
     wide = nelloc.encode(np.zeros((1, 256, 3), np.uint8), model=tmp_path / "model.nlm", verify=False)
     (tmp_path / "wide.nlc").write_bytes(wide)
     short = nelloc.encode(np.arange(9 * 256, dtype=np.uint8).reshape(9, 256) // 99 * 60, verify=False)
-    assert container.parse(short).short
+    assert container.parse(short).small
     (tmp_path / "short.nlc").write_bytes(short)
     (tmp_path / "other.nlc").write_bytes(b"something else")
 
@@ -69,7 +69,7 @@ def test_the_magic_lines_tell_nelloc_files(tmp_path):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     assert said(GOLDEN / "pixel.nlc") == "nelloc image, version 1, 1 x 1"
-    assert said(GOLDEN / "short-adaptive.nlc") == "nelloc image, version 1, 16 x 12"
+    assert said(GOLDEN / "small-adaptive.nlc") == "nelloc image, version 1, 16 x 12"
     assert said(tmp_path / "short.nlc") == "nelloc image, version 1, 256 x 9"
     assert said(GOLDEN / "photograph.nlc") == "nelloc image, version 1, in tiles"
     assert said(tmp_path / "wide.nlc") == "nelloc image, version 1, 256 x 1"

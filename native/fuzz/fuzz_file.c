@@ -16,6 +16,8 @@
 /* Types of sections: a JPEG file, and coefficients. */
 #define KEPT 0x86
 #define PAST 0x87
+/* Methods whose data checks its samples, so that small files have no checksum of their bytes: a bit for each. */
+#define CHECKED (1u << 4 | 1u << 5 | 1u << 6 | 1u << 8)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,6 +75,25 @@ static size_t mend(const nlc_crc32_tables *tables, uint8_t *file, size_t size, s
     return at + length + 4;
 }
 
+/* Whether a kind has two groups: gray or RGB and alpha apart, of 8 or 16 bits. */
+static int has_two_groups(int kind) { return kind < 8 && (kind & 2); }
+
+/* Make the checksum of a small file right, if it has one. */
+static void mend_small(uint8_t *file, size_t size) {
+    size_t at = file[6] == 255 ? 13 : 9;
+    unsigned methods = 1u << (file[5] >> 4);
+    if (has_two_groups(file[5] & 15)) {
+        methods |= at < size && file[at] < 32 ? 1u << file[at] : 0;
+        at++;
+        varint(file, size, &at);
+    }
+    if (!(methods & ~CHECKED) || size < 2 || at > size - 2)
+        return;
+    const uint16_t crc = crc16(crc16(0xffff, file, at), file + at + 2, size - at - 2);
+    file[at] = (uint8_t)crc;
+    file[at + 1] = (uint8_t)(crc >> 8);
+}
+
 /* Make the checksums of a file right, as far as its layout can be followed. */
 static void mend_all(uint8_t *file, size_t size) {
     static nlc_crc32_tables tables;
@@ -80,21 +101,18 @@ static void mend_all(uint8_t *file, size_t size) {
     if (!prepared)
         nlc_crc32_prepare(&tables);
     prepared = 1;
-    if (size < 16)
+    if (size < 11)
         return;
     file[0] = 0x8e, file[1] = 'N', file[2] = 'L', file[3] = '\n';
-    if (file[4] == 0x10) {
-        const uint16_t crc = crc16(crc16(0xffff, file, 12), file + 14, size - 14);
-        file[12] = (uint8_t)crc;
-        file[13] = (uint8_t)(crc >> 8);
-    }
-    if ((file[4] & ~2) != 0x11)
+    if (file[4] == 0x10)
+        mend_small(file, size);
+    if (file[4] != 0x11)
         return;
     size_t at = 10, lengths[MOST_SECTIONS], sections = 0, records = 1;
     uint8_t types[MOST_SECTIONS];
     int is_kept = 0;
     const uint32_t width = varint(file, size, &at), height = varint(file, size, &at), tile = varint(file, size, &at);
-    for (uint32_t count = file[4] & 2 ? varint(file, size, &at) : 0; sections < count && sections < MOST_SECTIONS; sections++) {
+    for (uint32_t count = varint(file, size, &at); sections < count && sections < MOST_SECTIONS; sections++) {
         types[sections] = at < size ? file[at] : 0;
         at++;
         lengths[sections] = varint(file, size, &at);
@@ -119,7 +137,7 @@ static void mend_all(uint8_t *file, size_t size) {
     }
     if (!at)
         return;
-    if (!is_kept && (file[5] == 2 || file[5] == 3 || file[5] == 8 || file[5] == 9))
+    if (!is_kept && has_two_groups(file[5]))
         records *= 2;
     const size_t index = at;
     for (size_t k = 0; k < records && at < size; k++) {

@@ -67,12 +67,12 @@ enum nelloc_kind {
     NELLOC_RGB = 1,
     NELLOC_GRAY_ALPHA = 2,
     NELLOC_RGBA = 3,
-    NELLOC_PALETTE = 4, /* indices of a palette */
-    NELLOC_BILEVEL = 5, /* 0 black, 1 white */
-    NELLOC_GRAY16 = 6,
-    NELLOC_RGB16 = 7,
-    NELLOC_GRAY_ALPHA16 = 8,
-    NELLOC_RGBA16 = 9
+    NELLOC_GRAY16 = 4,
+    NELLOC_RGB16 = 5,
+    NELLOC_GRAY_ALPHA16 = 6,
+    NELLOC_RGBA16 = 7,
+    NELLOC_PALETTE = 8, /* indices of a palette */
+    NELLOC_BILEVEL = 9  /* 0 black, 1 white */
 };
 
 /* Damage that nelloc_open found beside that of tiles; bits of nelloc_image.damage. */

@@ -15,7 +15,7 @@ static int fail(nelloc_decoder *d) {
 static int read_depths(nelloc_decoder *d) {
     const nlc_file *file = &d->file;
     const uint8_t *data = file->sections[NLC_SAMPLES].data;
-    if (data && (file->kind < NELLOC_GRAY16 || file->sections[NLC_SAMPLES].size != 2 * (size_t)file->group_count))
+    if (data && (file->groups[0].bits <= 8 || file->sections[NLC_SAMPLES].size != 2 * (size_t)file->group_count))
         return fail(d);
     for (int k = 0; k < file->group_count; k++) {
         nlc_depth *depth = &d->depths[k];

@@ -4,32 +4,27 @@
 #include <string.h>
 
 #define VERSION 1
+#define SMALL 0
 #define TILED 1
-#define SECTIONS 2
-#define SHORT 4
-/* A kind and a method in one byte: the kind, then the highest of four bits of the method, then the others. */
+/* A kind, and in the small layout the method of the first record above it. */
 #define KIND_BITS 4
+/* The number of a model that has none: its id follows. */
+#define OTHER_MODEL 255
 #define MIN_TILE 16
 #define DEFAULT_TILE 256
 #define DEFAULT_MOST_PIXELS (UINT64_C(1) << 28)
 
 static const uint8_t signature[4] = {0x8e, 'N', 'L', '\n'};
 
-/* The models that the short layout names by a number: the table of docs/FORMAT.md, which only grows. */
+/* The models that the small layout names by a number: the table of docs/FORMAT.md, which only grows. */
 static const uint8_t numbered_models[][NLC_ID_BYTES] = {
     {0, 0, 0, 0},
-    {0xb7, 0x8d, 0xb9, 0x35},
-    {0x64, 0x57, 0x89, 0xdb},
-    {0x65, 0xea, 0xfa, 0xaf},
-    {0x5b, 0x94, 0xbb, 0x3d},
-    {0xd9, 0x46, 0xb7, 0x57},
-    {0xb2, 0x95, 0xb2, 0xc0},
-    {0x07, 0x7f, 0x88, 0xc4},
-    {0x37, 0x4e, 0xed, 0xf9},
-    {0x32, 0x19, 0x0c, 0xa6},
-    {0x43, 0x0d, 0xd0, 0x5d},
-    {0xe7, 0xa6, 0xf6, 0x8c},
-    {0xce, 0x8a, 0xdd, 0x88},
+    {0x5b, 0x94, 0xbb, 0x3d}, /* fast */
+    {0xd9, 0x46, 0xb7, 0x57}, /* default */
+    {0x32, 0x19, 0x0c, 0xa6}, /* high */
+    {0x43, 0x0d, 0xd0, 0x5d}, /* fast-gray */
+    {0xe7, 0xa6, 0xf6, 0x8c}, /* default-gray */
+    {0xce, 0x8a, 0xdd, 0x88}, /* high-gray */
 };
 
 /* The type of each section that is known. */
@@ -48,12 +43,12 @@ static const struct {
     {NELLOC_RGB, 1, {{NLC_COLOUR, 3, 8}}},
     {NELLOC_GRAY_ALPHA, 2, {{NLC_COLOUR, 1, 8}, {NLC_ALPHA, 1, 8}}},
     {NELLOC_RGBA, 2, {{NLC_COLOUR, 3, 8}, {NLC_ALPHA, 1, 8}}},
-    {NELLOC_PALETTE, 1, {{NLC_INDEX, 1, 8}}},
-    {NELLOC_BILEVEL, 1, {{NLC_BIT, 1, 1}}},
     {NELLOC_GRAY16, 1, {{NLC_COLOUR, 1, 16}}},
     {NELLOC_RGB16, 1, {{NLC_COLOUR, 3, 16}}},
     {NELLOC_GRAY_ALPHA16, 2, {{NLC_COLOUR, 1, 16}, {NLC_ALPHA, 1, 16}}},
     {NELLOC_RGBA16, 2, {{NLC_COLOUR, 3, 16}, {NLC_ALPHA, 1, 16}}},
+    {NELLOC_PALETTE, 1, {{NLC_INDEX, 1, 8}}},
+    {NELLOC_BILEVEL, 1, {{NLC_BIT, 1, 1}}},
     {NELLOC_GRAY_ALPHA, 1, {{NLC_COLOUR_AND_ALPHA, 2, 8}}},
     {NELLOC_RGBA, 1, {{NLC_COLOUR_AND_ALPHA, 4, 8}}},
 };
@@ -116,12 +111,16 @@ static int fail_for_both(nelloc_decoder *d) {
                     "it has records or sections of a JPEG file and of pixels, which no encoder writes; " NLC_RESTORE);
 }
 
+static int fail_for_method(nelloc_decoder *d, int method) {
+    return nlc_fail(d, NELLOC_UNSUPPORTED, "a tile has method %d that this nelloc does not know; use a newer nelloc",
+                    method);
+}
+
 /* Check a record's method and data. */
 static int check_record(nelloc_decoder *d, const nlc_record *record) {
     const nlc_method *method = nlc_method_of(record->method);
     if (!method)
-        return nlc_fail(d, NELLOC_UNSUPPORTED,
-                        "a tile has method %d that this nelloc does not know; use a newer nelloc", record->method);
+        return fail_for_method(d, record->method);
     if (method->of_jpeg_file != (d->file.sections[NLC_JPEG].data != NULL))
         return fail_for_both(d);
     if (!record->damaged && method->drops_zeros && record->size && !d->file.data[record->at + record->size - 1])
@@ -139,65 +138,67 @@ static int check_records(nelloc_decoder *d) {
     return NELLOC_OK;
 }
 
-static int method_in(int number) { return (number >> KIND_BITS & 1) << 3 | number >> (KIND_BITS + 1); }
-
-static int read_short(nelloc_decoder *d, nlc_cursor *reader, int number) {
-    nlc_file *file = &d->file;
-    const int kind = number & ((1 << KIND_BITS) - 1), method = method_in(number);
-    const size_t model = nlc_take_byte(reader);
-    const uint8_t *sides = nlc_take(reader, 2);
-    if (!sides)
-        return fail_at_end(d, reader);
-    if (model >= sizeof numbered_models / sizeof *numbered_models)
-        return nlc_fail(d, NELLOC_UNSUPPORTED,
-                        "it needs model number %zu, which this nelloc does not know; use a newer nelloc", model);
-    int status = set_kind(d, kind);
-    if (status != NELLOC_OK)
-        return status;
-    const nlc_method *found = nlc_method_of(method);
-    if (!found)
-        return nlc_fail(d, NELLOC_UNSUPPORTED,
-                        "a tile has method %d that this nelloc does not know; use a newer nelloc", method);
-    if ((kind != NELLOC_GRAY && kind != NELLOC_RGB) || !found->checks_samples || found->needs_model != (model != 0))
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "its header has what does not go together, so it is damaged; " NLC_RESTORE);
-    memcpy(file->model_id, numbered_models[model], NLC_ID_BYTES);
-    set_size(file, sides[0] + 1u, sides[1] + 1u, DEFAULT_TILE);
-    status = check_size(d, file->width, file->height);
-    if (status == NELLOC_OK)
-        status = new_records(d, 1);
-    if (status != NELLOC_OK)
-        return status;
-    file->records[0].method = (uint8_t)method;
-    file->records[0].at = reader->at;
-    file->records[0].size = nlc_left(reader);
-    return check_records(d);
+static uint64_t take_size(nlc_cursor *reader) {
+    const uint64_t size = nlc_take_varint(reader);
+    return size > SIZE_MAX ? SIZE_MAX : size;
 }
 
-static int read_compact(nelloc_decoder *d, nlc_cursor *reader, int number) {
+/* Check the methods of a small file, and its checksum unless all of its methods check the samples. */
+static int check_small(nelloc_decoder *d, nlc_cursor *reader) {
+    const nlc_file *file = &d->file;
+    static const uint8_t none[NLC_ID_BYTES] = {0};
+    int checks = 1, needs_model = 0;
+    for (size_t k = 0; k < file->record_count; k++) {
+        const nlc_method *method = nlc_method_of(file->records[k].method);
+        if (!method)
+            return fail_for_method(d, file->records[k].method);
+        checks &= method->checks_samples;
+        needs_model |= method->needs_model;
+    }
+    if (!checks) {
+        const uint8_t *crc = nlc_take(reader, 2);
+        if (!crc)
+            return fail_at_end(d, reader);
+        const uint16_t head = crc16(0xffff, file->data, reader->at - 2);
+        if (crc16(head, file->data + reader->at, nlc_left(reader)) != nlc_number16(crc))
+            return nlc_fail(d, NELLOC_DAMAGED, "its checksum does not match, so it is damaged; " NLC_RESTORE);
+    }
+    if (needs_model == !memcmp(file->model_id, none, sizeof none))
+        return nlc_fail(d, NELLOC_DAMAGED,
+                        "its header has what does not go together, so it is damaged; " NLC_RESTORE);
+    return NELLOC_OK;
+}
+
+static int read_small(nelloc_decoder *d, nlc_cursor *reader, int number) {
     nlc_file *file = &d->file;
-    const uint8_t *sides = nlc_take(reader, 2), *crc = nlc_take(reader, 2);
-    if (!crc)
+    int status = set_kind(d, number & ((1 << KIND_BITS) - 1));
+    if (status != NELLOC_OK)
+        return status;
+    const size_t model = nlc_take_byte(reader);
+    const uint8_t *sides = nlc_take(reader, 2), *id = model == OTHER_MODEL ? nlc_take(reader, NLC_ID_BYTES) : NULL;
+    if (!nlc_good(reader))
         return fail_at_end(d, reader);
-    const uint16_t found = crc16(crc16(0xffff, file->data, reader->at - 2), file->data + reader->at, nlc_left(reader));
-    if (found != nlc_number16(crc))
-        return nlc_fail(d, NELLOC_DAMAGED, "its checksum does not match, so it is damaged; " NLC_RESTORE);
+    if (!id && model >= sizeof numbered_models / sizeof *numbered_models)
+        return nlc_fail(d, NELLOC_UNSUPPORTED,
+                        "it needs model number %zu, which this nelloc does not know; use a newer nelloc", model);
+    memcpy(file->model_id, id ? id : numbered_models[model], NLC_ID_BYTES);
     set_size(file, sides[0] + 1u, sides[1] + 1u, DEFAULT_TILE);
-    int status = check_size(d, file->width, file->height);
-    if (status == NELLOC_OK)
-        status = set_kind(d, number & ((1 << KIND_BITS) - 1));
+    status = check_size(d, file->width, file->height);
     if (status == NELLOC_OK)
         status = new_records(d, (size_t)file->group_count);
     if (status != NELLOC_OK)
         return status;
     nlc_record *records = file->records, *last = &records[file->group_count - 1];
-    records[0].method = (uint8_t)method_in(number);
+    records[0].method = (uint8_t)(number >> KIND_BITS);
     for (int k = 1; k < file->group_count; k++)
         records[k].method = nlc_take_byte(reader);
-    for (nlc_record *record = records; record < last; record++) {
-        const uint64_t size = nlc_take_varint(reader);
-        record->size = size > SIZE_MAX ? SIZE_MAX : (size_t)size;
-    }
+    for (nlc_record *record = records; record < last; record++)
+        record->size = (size_t)take_size(reader);
+    if (!nlc_good(reader))
+        return fail_at_end(d, reader);
+    status = check_small(d, reader);
+    if (status != NELLOC_OK)
+        return status;
     for (nlc_record *record = records; record < last; record++) {
         record->at = reader->at;
         nlc_take(reader, record->size);
@@ -263,8 +264,7 @@ static int read_index(nelloc_decoder *d, nlc_cursor *reader) {
     const size_t start = reader->at;
     for (size_t k = 0; k < count && nlc_good(reader); k++) {
         file->records[k].method = nlc_take_byte(reader);
-        const uint64_t size = nlc_take_varint(reader);
-        file->records[k].size = size > SIZE_MAX ? SIZE_MAX : (size_t)size;
+        file->records[k].size = (size_t)take_size(reader);
     }
     const size_t end = reader->at;
     const uint8_t *crc = nlc_take(reader, 4);
@@ -296,10 +296,14 @@ static int find_records(nelloc_decoder *d, nlc_cursor *reader) {
     return check_records(d);
 }
 
-static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int flags, int number) {
+static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int number) {
     nlc_file *file = &d->file;
+    const uint8_t *id = nlc_take(reader, NLC_ID_BYTES);
+    if (!id)
+        return fail_at_end(d, reader);
+    memcpy(file->model_id, id, NLC_ID_BYTES);
     const uint64_t width = nlc_take_varint(reader), height = nlc_take_varint(reader), tile = nlc_take_varint(reader);
-    const uint64_t sections = flags & SECTIONS ? nlc_take_varint(reader) : 0;
+    const uint64_t sections = nlc_take_varint(reader);
     nlc_cursor announced = *reader; /* to be read again, with the sections that are announced */
     for (uint64_t k = 0; k < sections && nlc_good(reader); k++) {
         nlc_take_byte(reader);
@@ -353,26 +357,20 @@ int nlc_file_open(nelloc_decoder *d, const uint8_t *data, size_t size) {
         return nlc_fail(d, NELLOC_DAMAGED, "it is not an nlc file; give a file made by nelloc compress");
     }
     nlc_take(&reader, sizeof signature);
-    const int versions = nlc_take_byte(&reader), flags = versions & 15;
+    const int versions = nlc_take_byte(&reader), layout = versions & 15;
     if (reader.ended)
         return fail_at_end(d, &reader);
     if (versions >> 4 != VERSION)
         return nlc_fail(d, NELLOC_UNSUPPORTED,
                         "it has format version %d and this nelloc reads version %d; use a newer nelloc", versions >> 4,
                         VERSION);
-    if (flags != 0 && flags != SHORT && flags != TILED && flags != (TILED | SECTIONS))
+    if (layout != SMALL && layout != TILED)
         return nlc_fail(d, NELLOC_UNSUPPORTED,
                         "it uses a feature that this nelloc does not know; use a newer nelloc");
     const int number = nlc_take_byte(&reader);
     if (reader.ended)
         return fail_at_end(d, &reader);
-    if (flags == SHORT)
-        return read_short(d, &reader, number);
-    const uint8_t *id = nlc_take(&reader, NLC_ID_BYTES);
-    if (!id)
-        return fail_at_end(d, &reader);
-    memcpy(file->model_id, id, NLC_ID_BYTES);
-    return flags & TILED ? read_tiled(d, &reader, flags, number) : read_compact(d, &reader, number);
+    return layout == TILED ? read_tiled(d, &reader, number) : read_small(d, &reader, number);
 }
 
 void nlc_file_close(nelloc_decoder *d) {

@@ -121,18 +121,20 @@ static int decode_adaptive(nelloc_decoder *d, const nlc_shape *shape, const uint
 }
 
 static const nlc_method methods[] = {
-    {.name = "mixture", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1},
     {.name = "constant", .drops_zeros = 1, .decode = decode_constant},
-    {.name = "deflate", .corrects = 1, .decode = decode_deflate},
-    {.name = "adaptive", .drops_zeros = 1, .checks_samples = 1, .corrects = 1, .decode = decode_adaptive},
     {.name = "stored", .drops_zeros = 1, .corrects = 1, .decode = decode_stored},
+    {.name = "deflate", .corrects = 1, .decode = decode_deflate},
     {.name = "rows", .corrects = 1, .decode = decode_rows},
+    {.name = "adaptive", .drops_zeros = 1, .checks_samples = 1, .corrects = 1, .decode = decode_adaptive},
+    {.name = "mixture", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1},
     {.name = "learning", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .learns = 1},
-    {.name = "coefficients", .drops_zeros = 1, .of_jpeg_file = 1},
+    {.name = NULL}, /* reserved */
     {.name = "lattice", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .on_lattice = 1},
     {.name = "past", .of_past = 1},
+    {.name = "coefficients", .drops_zeros = 1, .of_jpeg_file = 1},
 };
 
 const nlc_method *nlc_method_of(int number) {
-    return number >= 0 && (size_t)number < sizeof methods / sizeof *methods ? &methods[number] : NULL;
+    const int known = number >= 0 && (size_t)number < sizeof methods / sizeof *methods && methods[number].name;
+    return known ? &methods[number] : NULL;
 }

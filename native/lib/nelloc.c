@@ -95,7 +95,7 @@ static void fill_image(nelloc_decoder *d) {
     image->width = file->width;
     image->height = file->height;
     image->kind = file->kind;
-    image->sample_bytes = file->kind >= NELLOC_GRAY16 ? 2 : 1;
+    image->sample_bytes = file->groups[0].bits > 8 ? 2 : 1;
     image->white_bits = file->kind == NELLOC_BILEVEL ? 1 : 8 * image->sample_bytes;
     image->tile_size = file->tile;
     image->tile_count = file->sections[NLC_JPEG].data ? (uint32_t)file->record_count : file->rows * file->columns;
@@ -170,9 +170,9 @@ int nelloc_item_at(const nelloc_decoder *d, uint32_t number, nelloc_item *item) 
 const char *nelloc_error(const nelloc_decoder *d) { return d ? d->error : "there is no decoder"; }
 
 const char *nelloc_name(int what, int number) {
-    static const char *const kinds[] = {"gray",      "RGB",         "gray with alpha",  "RGB with alpha",
-                                        "palette",   "one bit",     "16-bit gray",      "16-bit RGB",
-                                        "16-bit gray with alpha", "16-bit RGB with alpha"};
+    static const char *const kinds[] = {"gray",        "RGB",        "gray with alpha",        "RGB with alpha",
+                                        "16-bit gray", "16-bit RGB", "16-bit gray with alpha", "16-bit RGB with alpha",
+                                        "palette",     "one bit"};
     static const char *const items[] = {NULL,    "ICC profile",    "EXIF",    "XMP",            "text",
                                         "resolution", "gamma",     "chromaticities", "sRGB",    "comment",
                                         "Photoshop data", "PNG chunk", "depth of samples"};

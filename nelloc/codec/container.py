@@ -7,28 +7,24 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from nelloc.codec.checked_bytes import DamageError, Reader, crc16, naming
 from nelloc.codec.format import (
-    COMPACT_SIZE,
     CRITICAL,
-    FLAG_SECTIONS,
-    FLAG_SHORT,
-    FLAG_TILED,
-    FLAGS,
-    FLAGS_PLACE,
     JOINED_KINDS,
     KIND_BITS,
-    KIND_PLACE,
-    METHOD_BITS,
+    LAYOUT_PLACE,
     MODEL_ID_BYTES,
     MODEL_NUMBERS,
     NO_MODEL,
+    OTHER_MODEL,
     SIGNATURE,
+    SMALL_SIZE,
     VERSION,
+    Layout,
     Method,
     SectionType,
 )
@@ -106,27 +102,17 @@ class Container:
         return self.section(SectionType.JPEG)
 
     @property
-    def _has_short_method(self) -> bool:
-        """True if the first record's method has no more bits than the layouts for small images give it."""
-        return not self.records or self.records[0].method < 1 << (8 - KIND_BITS)
-
-    @property
-    def compact(self) -> bool:
+    def small(self) -> bool:
         """True if the file has the layout for small images."""
-        one_tile = max(self.width, self.height) <= min(self.tile, COMPACT_SIZE)
-        return one_tile and not self.sections and self._has_short_method
-
-    @property
-    def short(self) -> bool:
-        """True if it has the shortest one: a number for the model, and no checksum but that of the pixels."""
-        return self.compact and _is_short(self.kind, self.records[0].method, self.model_id)
+        one_tile = max(self.width, self.height) <= min(self.tile, SMALL_SIZE)
+        methods = [record.method for record in self.records]
+        has_room = not methods or methods[0] < 1 << (8 - KIND_BITS)
+        return one_tile and not self.sections and has_room and self.needs_model == (self.model_id != NO_MODEL)
 
 
 def pack(container: Container) -> bytes:
     """The bytes of a file."""
-    if container.short:
-        return _pack_short(container)
-    return _pack_compact(container) if container.compact else _pack_tiled(container)
+    return _pack_small(container) if container.small else _pack_tiled(container)
 
 
 def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, keep_damaged: bool = False) -> Container:
@@ -137,7 +123,7 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, ke
     """
     with naming(source, data):
         reader = Reader(data)
-        head = _read_head(reader, max_pixels, whole=True, keep_damaged=keep_damaged)
+        head = _read_head(reader, max_pixels, keep_damaged=keep_damaged)
         file = replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
         excess = len(data) - reader.position
         if excess and not keep_damaged:
@@ -154,43 +140,34 @@ def parse_head(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXEL
     Raises NellocError naming ``source`` for the beginning of anything but a supported file.
     """
     with naming(source, data), suppress(EndError):
-        return _read_head(Reader(data), max_pixels, whole=False)
+        return _read_head(Reader(data), max_pixels)
     return None
 
 
-def _is_short(kind: Kind, method: Method, model_id: bytes) -> bool:
-    """True if the layout is for one record of this method. Kinds are those of which no other has samples alike."""
-    named = model_id in MODEL_NUMBERS.values() and method.needs_model == (model_id != NO_MODEL)
-    return kind in (Kind.GRAY, Kind.RGB) and method.checks_pixels and named
-
-
-def _pack_short(container: Container) -> bytes:
-    (record,) = container.records
-    kind = _kind_and_method(container, record.method)
-    number = next(number for number, model in MODEL_NUMBERS.items() if model == container.model_id)
-    sizes = [container.width - 1, container.height - 1]
-    return SIGNATURE + bytes([VERSION << 4 | FLAG_SHORT, kind, number, *sizes]) + record.data
-
-
-def _pack_compact(container: Container) -> bytes:
+def _pack_small(container: Container) -> bytes:
     first, *others = container.records
-    kind = _kind_and_method(container, first.method)
-    head = SIGNATURE + bytes([VERSION << 4, kind]) + container.model_id
-    head += bytes([container.width - 1, container.height - 1])
+    id_ = container.model_id
+    number = next((number for number, model in MODEL_NUMBERS.items() if model == id_), OTHER_MODEL)
+    head = SIGNATURE + bytes([VERSION << 4 | Layout.SMALL, _kind_number(container) | first.method << KIND_BITS, number])
+    head += bytes([container.width - 1, container.height - 1]) + (id_ if number == OTHER_MODEL else b"")
     # The last record goes to the end of the file; of each before it the length is told.
-    body = bytes(record.method for record in others)
-    body += b"".join(varint(len(record.data)) for record in container.records[:-1])
-    body += b"".join(record.data for record in container.records)
-    return head + crc16(head + body) + body
+    head += bytes(record.method for record in others)
+    head += b"".join(varint(len(record.data)) for record in container.records[:-1])
+    body = b"".join(record.data for record in container.records)
+    crc = b"" if _check_themselves(record.method for record in container.records) else crc16(head + body)
+    return head + crc + body
+
+
+def _check_themselves(methods: Iterable[Method]) -> bool:
+    """True if all methods check the samples, so that a small file needs no checksum of its bytes."""
+    return all(method.checks_pixels for method in methods)
 
 
 def _pack_tiled(container: Container) -> bytes:
-    flags = FLAG_TILED | (FLAG_SECTIONS if container.sections else 0)
-    head = SIGNATURE + bytes([VERSION << 4 | flags, _kind_number(container)]) + container.model_id
+    head = SIGNATURE + bytes([VERSION << 4 | Layout.TILED, _kind_number(container)]) + container.model_id
     head += varint(container.width) + varint(container.height) + varint(container.tile)
-    if container.sections:
-        head += varint(len(container.sections))
-        head += b"".join(bytes([s.type]) + varint(len(s.data)) for s in container.sections)
+    head += varint(len(container.sections))
+    head += b"".join(bytes([s.type]) + varint(len(s.data)) for s in container.sections)
     index = b"".join(bytes([record.method]) + varint(len(record.data)) for record in container.records)
     parts = [head, crc16(head)]
     for body in (*(s.data for s in container.sections), index, *(record.data for record in container.records)):
@@ -198,8 +175,8 @@ def _pack_tiled(container: Container) -> bytes:
     return b"".join(parts)
 
 
-def _read_head(reader: Reader, max_pixels: int, *, whole: bool, keep_damaged: bool = False) -> Container:
-    """What comes before the methods of the records. In the compact layout only a ``whole`` file can be checked."""
+def _read_head(reader: Reader, max_pixels: int, *, keep_damaged: bool = False) -> Container:
+    """What comes before the methods of the records. In the small layout its checksum, if any, comes after these."""
     data = reader.data
     if len(data) < len(SIGNATURE) and SIGNATURE.startswith(data):
         raise EndError
@@ -207,48 +184,31 @@ def _read_head(reader: Reader, max_pixels: int, *, whole: bool, keep_damaged: bo
         if data.startswith((b"\x8eNL\r\n", b"\x0eNL\n")):
             raise DamageError("it was damaged by a text-mode transfer; copy it again in binary mode")
         raise DamageError("it is not an nlc file; give a file made by nelloc compress")
-    version, flags = divmod(reader.byte(), 16)
+    version, layout = divmod(reader.byte(), 16)
     if version != VERSION:
         raise DamageError(
             f"it has format version {version} and this nelloc reads version {VERSION}; use a newer nelloc"
         )
-    if flags not in FLAGS:
+    if layout not in set(Layout):
         raise DamageError("it uses a feature that this nelloc does not know; use a newer nelloc")
     number = reader.byte()
-    if flags & FLAG_SHORT:
-        return _read_short_head(reader, number, max_pixels)
-    model_id = reader.take(MODEL_ID_BYTES)
-    if flags & FLAG_TILED:
-        return _read_tiled_head(reader, flags, number, model_id, max_pixels, keep_damaged)
-    width, height = (size + 1 for size in reader.take(2))
-    crc = reader.take(2)
-    if whole and crc != crc16(data[: reader.position - 2] + data[reader.position :]):
-        raise DamageError(f"its checksum does not match, so it is damaged; {RESTORE}")
-    _check_size(width, height, max_pixels)
+    if layout == Layout.TILED:
+        return _read_tiled_head(reader, number, max_pixels, keep_damaged)
     kind, joined = _kind(number % (1 << KIND_BITS))
+    model, width, height = reader.byte(), reader.byte() + 1, reader.byte() + 1
+    model_id = reader.take(MODEL_ID_BYTES) if model == OTHER_MODEL else MODEL_NUMBERS.get(model)
+    if model_id is None:
+        raise DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
+    _check_size(width, height, max_pixels)
     return Container(kind, width, height, DEFAULT_TILE, model_id, (), joined=joined)
 
 
-def _read_short_head(reader: Reader, number: int, max_pixels: int) -> Container:
-    model_id = MODEL_NUMBERS.get(model := reader.byte())
-    if model_id is None:
-        raise DamageError(f"it needs model number {model}, which this nelloc does not know; use a newer nelloc")
-    width, height = (size + 1 for size in reader.take(2))
-    kind, joined = _kind(number % (1 << KIND_BITS))
-    if joined or not _is_short(kind, _method(_method_number(number)), model_id):
-        raise DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
-    _check_size(width, height, max_pixels)
-    return Container(kind, width, height, DEFAULT_TILE, model_id, ())
-
-
-def _read_tiled_head(
-    reader: Reader, flags: int, number: int, model_id: bytes, max_pixels: int, keep_damaged: bool
-) -> Container:
+def _read_tiled_head(reader: Reader, number: int, max_pixels: int, keep_damaged: bool) -> Container:
+    model_id = reader.take(MODEL_ID_BYTES)
     width, height, tile = reader.varint(), reader.varint(), reader.varint()
     announced = []
-    if flags & FLAG_SECTIONS:
-        for _ in range(reader.varint()):
-            announced.append((reader.byte(), reader.varint()))
+    for _ in range(reader.varint()):
+        announced.append((reader.byte(), reader.varint()))
     head = reader.data[: reader.position]
     if reader.take(2) != crc16(head):
         raise DamageError(f"the checksum of its header does not match, so it is damaged; {RESTORE}")
@@ -282,19 +242,26 @@ def _read_tiled_head(
 
 def _read_records(reader: Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
     """The records of a file, of whose head the reader is at the end."""
-    if reader.data[FLAGS_PLACE] & FLAG_TILED:
+    if reader.data[LAYOUT_PLACE] % 16 == Layout.TILED:
         return _read_tiled_records(reader, head, keep_damaged)
-    return iter(_read_compact_records(reader, head))
+    return iter(_read_small_records(reader, head))
 
 
-def _read_compact_records(reader: Reader, head: Container) -> list[TileRecord]:
-    methods = [_method_number(reader.data[KIND_PLACE]), *reader.take(len(head.groups) - 1)]
+def _read_small_records(reader: Reader, head: Container) -> list[TileRecord]:
+    data = reader.data
+    methods = [_method(data[LAYOUT_PLACE + 1] >> KIND_BITS), *map(_method, reader.take(len(head.groups) - 1))]
     lengths = [reader.varint() for _ in methods[1:]]
-    lengths.append(len(reader.data) - reader.position - sum(lengths))
-    if lengths[-1] < 0:
-        raise EndError
+    if not _check_themselves(methods):
+        crc = reader.take(2)
+        if crc != crc16(data[: reader.position - 2] + data[reader.position :]):
+            raise DamageError(f"its checksum does not match, so it is damaged; {RESTORE}")
+    if any(method.needs_model for method in methods) != (head.model_id != NO_MODEL):
+        raise DamageError(f"its header has what does not go together, so it is damaged; {RESTORE}")
     if Method.COEFFICIENTS in methods:
         raise DamageError(f"it has records of a JPEG file and of pixels, which no encoder writes; {RESTORE}")
+    lengths.append(len(data) - reader.position - sum(lengths))
+    if lengths[-1] < 0:
+        raise EndError
     return [_record(method, reader.take(length)) for method, length in zip(methods, lengths, strict=True)]
 
 
@@ -314,7 +281,7 @@ def _read_tiled_records(reader: Reader, head: Container, keep_damaged: bool) -> 
             continue
         data = reader.take(length)
         reader.crc32(_name_of_record(place, head), data)
-        yield _record(method, data)
+        yield _record(_method(method), data)
 
 
 def _name_of_record(place: int, head: Container) -> str:
@@ -340,18 +307,6 @@ def _kind_number(container: Container) -> int:
     return JOINED_KINDS[container.kind] if container.joined else container.kind
 
 
-def _kind_and_method(container: Container, method: Method) -> int:
-    """The byte of the compact and the short layout."""
-    high, low = divmod(method, 1 << (METHOD_BITS - 1))
-    return _kind_number(container) | high << KIND_BITS | low << (KIND_BITS + 1)
-
-
-def _method_number(byte: int) -> int:
-    """The method that this byte has beside a kind."""
-    high, low = byte >> KIND_BITS & 1, byte >> (KIND_BITS + 1)
-    return high << (METHOD_BITS - 1) | low
-
-
 def _kind(number: int) -> tuple[Kind, bool]:
     """The kind of this number, and whether its colour and alpha are one group."""
     for kind, joined in JOINED_KINDS.items():
@@ -365,8 +320,7 @@ def _kind(number: int) -> tuple[Kind, bool]:
         ) from None
 
 
-def _record(number: int, data: bytes) -> TileRecord:
-    method = _method(number)
+def _record(method: Method, data: bytes) -> TileRecord:
     if method.drops_zeros and data.endswith(b"\0"):
         raise DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {RESTORE}")
     return TileRecord(method, data)
@@ -379,7 +333,7 @@ def _record_or_damaged(reader: Reader, method: int, length: int) -> TileRecord:
         reader.crc32("a tile", data)
     except (EndError, DamageError):
         return TileRecord(_method(method), b"", damaged=True)
-    return _record(method, data)
+    return _record(_method(method), data)
 
 
 def _method(number: int) -> Method:

@@ -10,34 +10,36 @@ SIGNATURE = b"\x8eNL\n"
 VERSION = 1
 MODEL_ID_BYTES = 4
 NO_MODEL = bytes(MODEL_ID_BYTES)
-# An image within this in both directions is one tile and has the compact layout.
-COMPACT_SIZE = 256
+# An image within this in both directions is one tile, and has the small layout if it has no sections.
+SMALL_SIZE = 256
 
-# The models that small files name by a number: the table of docs/FORMAT.md, which only grows.
+# The models that small files name by a number: the table of docs/FORMAT.md, which only grows. Other models are named by
+# their id, after the number OTHER_MODEL.
 MODEL_NUMBERS = {
     number: bytes.fromhex(model)
     for number, model in {
         0: "00000000",
-        1: "b78db935",  # default-1
-        2: "645789db",  # fast-1
-        3: "65eafaaf",  # high-1
-        4: "5b94bb3d",  # fast
-        5: "d946b757",  # default
-        6: "b295b2c0",  # high-2
-        7: "077f88c4",  # fast-1-gray
-        8: "374eedf9",  # default-1-gray
-        9: "32190ca6",  # high
-        10: "430dd05d",  # fast-gray
-        11: "e7a6f68c",  # default-gray
-        12: "ce8add88",  # high-gray
+        1: "5b94bb3d",  # fast
+        2: "d946b757",  # default
+        3: "32190ca6",  # high
+        4: "430dd05d",  # fast-gray
+        5: "e7a6f68c",  # default-gray
+        6: "ce8add88",  # high-gray
     }.items()
 }
+OTHER_MODEL = 255
 
-FLAG_TILED, FLAG_SECTIONS, FLAG_SHORT = 1, 2, 4
-FLAGS = (0, FLAG_SHORT, FLAG_TILED, FLAG_TILED | FLAG_SECTIONS)
-# A kind and a method in one byte: the kind in the low bits, then the highest bit of the method, then its low bits.
-KIND_BITS, METHOD_BITS = 4, 4
-FLAGS_PLACE, KIND_PLACE = 4, 5
+
+class Layout(enum.IntEnum):
+    """The low bits of the byte that has the version in its high ones."""
+
+    SMALL = 0
+    TILED = 1
+
+
+LAYOUT_PLACE = 4
+# A kind, and in the small layout the method of the first record above it.
+KIND_BITS = 4
 # The numbers of kinds whose colour and alpha are one group.
 JOINED_KINDS = {Kind.LA: 10, Kind.RGBA: 11}
 CRITICAL = 0x80
@@ -46,16 +48,16 @@ CRITICAL = 0x80
 class Method(enum.IntEnum):
     """How the planes of one group are coded in one tile. docs/FORMAT.md has each."""
 
-    MIXTURE = 0
-    CONSTANT = 1
+    CONSTANT = 0
+    STORED = 1
     DEFLATE = 2
-    ADAPTIVE = 3
-    STORED = 4
-    ROWS = 5
+    ROWS = 3
+    ADAPTIVE = 4
+    MIXTURE = 5
     LEARNING = 6
-    COEFFICIENTS = 7
     LATTICE = 8
     PAST = 9
+    COEFFICIENTS = 10
 
     @property
     def needs_model(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nelloc import image
 from nelloc.codec import container
-from nelloc.codec.format import FLAG_SECTIONS, FLAG_TILED, FLAGS_PLACE, SIGNATURE, SectionType
+from nelloc.codec.format import LAYOUT_PLACE, SIGNATURE, Layout, SectionType
 from nelloc.codec.options import DecodeOptions, EncodeOptions, Options
 from nelloc.codec.past.jpeg_file import known_frame, pack_file, unpack_file
 from nelloc.errors import NellocError
@@ -113,8 +113,7 @@ def default_suffix_of(path: Path) -> str:
 
 def _holds_jpeg(data: bytes) -> bool:
     """True if the sections at the beginning of a file are those of a JPEG file."""
-    sections = FLAG_TILED | FLAG_SECTIONS
-    if not data.startswith(SIGNATURE) or len(data) <= _SIZES_PLACE or data[FLAGS_PLACE] & 15 != sections:
+    if not data.startswith(SIGNATURE) or len(data) <= _SIZES_PLACE or data[LAYOUT_PLACE] % 16 != Layout.TILED:
         return False
     reader, types = Cursor(data[_SIZES_PLACE:]), []
     try:

@@ -36,12 +36,12 @@ class Kind(enum.IntEnum):
     RGB = 1
     LA = 2
     RGBA = 3
-    PALETTE = 4
-    BILEVEL = 5
-    GRAY16 = 6
-    RGB16 = 7
-    LA16 = 8
-    RGBA16 = 9
+    GRAY16 = 4
+    RGB16 = 5
+    LA16 = 6
+    RGBA16 = 7
+    PALETTE = 8
+    BILEVEL = 9
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -64,7 +64,7 @@ class Kind(enum.IntEnum):
     @property
     def deep(self) -> bool:
         """True if samples have up to 16 bits."""
-        return self >= Kind.GRAY16
+        return Kind.GRAY16 <= self <= Kind.RGBA16
 
     @property
     def planes(self) -> int:

@@ -6,6 +6,7 @@ import binascii
 import contextlib
 import dataclasses
 import hashlib
+import re
 import struct
 import tracemalloc
 import zlib
@@ -18,7 +19,7 @@ from materials import GOLDEN
 
 import nelloc
 from nelloc.codec.container import Container, Section, TileRecord, pack, parse
-from nelloc.codec.format import MODEL_NUMBERS, NO_MODEL, SIGNATURE, Method, SectionType
+from nelloc.codec.format import MODEL_NUMBERS, NO_MODEL, OTHER_MODEL, SIGNATURE, Layout, Method, SectionType
 from nelloc.codec.tiling import MAX_TILE, MIN_TILE, tile_count
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
@@ -26,15 +27,17 @@ from nelloc.image.kinds import Kind
 from nelloc.image.limits import MAX_PIXELS
 
 MODEL_ID = bytes.fromhex("c0ffee42")
-DEFAULT_ID = MODEL_NUMBERS[5]
+DEFAULT_ID = MODEL_NUMBERS[2]
 # Those that records of pixels may have.
 PIXEL_METHODS = [method for method in Method if method is not Method.COEFFICIENTS]
-COMPACT = Container(Kind.RGB, 7, 5, 256, MODEL_ID, (TileRecord(Method.MIXTURE, b"the data of one tile"),))
+CHECKED = {Method.ADAPTIVE, Method.MIXTURE, Method.LEARNING, Method.LATTICE}
+MODELLED = CHECKED - {Method.ADAPTIVE}
+SMALL = Container(Kind.RGB, 7, 5, 256, NO_MODEL, (TileRecord(Method.ROWS, b"the data of one tile"),))
 TILED = Container(
     Kind.GRAY, 40, 20, 16, MODEL_ID, tuple(TileRecord(Method.MIXTURE, b"data of tile %d" % n) for n in range(6))
 )
 WITH_SECTIONS = dataclasses.replace(TILED, sections=(Section(1, b"metadata"), Section(0x7F, b"")))
-FILES = pytest.mark.parametrize("file", [COMPACT, TILED, WITH_SECTIONS], ids=["compact", "tiled", "sections"])
+FILES = pytest.mark.parametrize("file", [SMALL, TILED, WITH_SECTIONS], ids=["small", "tiled", "sections"])
 
 
 def varint(value: int) -> bytes:
@@ -53,16 +56,15 @@ def tiled_file(
     tile: int = 32,
     *,
     version: int = 1,
-    flags: int = 1,
+    layout: int = Layout.TILED,
     kind: int = 1,
     sections: tuple[tuple[int, bytes], ...] = (),
-    tiles: tuple[tuple[int, bytes], ...] = ((0, b"tile"),),
+    tiles: tuple[tuple[int, bytes], ...] = ((Method.MIXTURE, b"tile"),),
 ) -> bytes:
     """A file of the tiled layout with right checksums, whatever its header announces."""
-    head = SIGNATURE + bytes([version << 4 | flags, kind]) + MODEL_ID
+    head = SIGNATURE + bytes([version << 4 | layout, kind]) + MODEL_ID
     head += b"".join(size if isinstance(size, bytes) else varint(size) for size in (width, height)) + varint(tile)
-    if flags & 2:
-        head += varint(len(sections)) + b"".join(bytes([type_]) + varint(len(data)) for type_, data in sections)
+    head += varint(len(sections)) + b"".join(bytes([type_]) + varint(len(data)) for type_, data in sections)
     parts = [head, struct.pack("<H", binascii.crc_hqx(head, 0xFFFF))]
     index = b"".join(bytes([method]) + varint(len(data)) for method, data in tiles)
     for body in (*(data for _, data in sections), index, *(data for _, data in tiles)):
@@ -70,15 +72,29 @@ def tiled_file(
     return b"".join(parts)
 
 
-def compact_file(kind: int = 1, data: bytes = b"tile", *, version: int = 1, flags: int = 0) -> bytes:
-    """A file of the compact layout, 7 x 5 pixels, with a right checksum."""
-    head = SIGNATURE + bytes([version << 4 | flags, kind]) + MODEL_ID + bytes([6, 4])
-    return head + struct.pack("<H", binascii.crc_hqx(head + data, 0xFFFF)) + data
+def small_file(
+    kind: int = 1,
+    data: bytes = b"tile",
+    *,
+    method: int = Method.MIXTURE,
+    other: int | None = None,
+    version: int = 1,
+    layout: int = Layout.SMALL,
+    number: int | None = None,
+) -> bytes:
+    """A file of the small layout, 7 x 5 pixels, with a right checksum if it has one.
 
-
-def short_file(kind: int = 1, data: bytes = b"tile", *, flags: int = 4, number: int = 5) -> bytes:
-    """A file of the short layout, 7 x 5 pixels."""
-    return SIGNATURE + bytes([16 | flags, kind, number, 6, 4]) + data
+    With ``other`` it has a second record, of this method, which begins after three bytes of ``data``. The model is the
+    one of this number, by default `default` or none.
+    """
+    methods = {method} if other is None else {method, other}
+    if number is None:
+        number = 2 if methods & MODELLED else 0
+    head = SIGNATURE + bytes([version << 4 | layout, kind | method << 4, number, 6, 4])
+    head += MODEL_ID if number == OTHER_MODEL else b""
+    head += b"" if other is None else bytes([other, 3])
+    crc = b"" if methods <= CHECKED else struct.pack("<H", binascii.crc_hqx(head + data, 0xFFFF))
+    return head + crc + data
 
 
 def refusal(data: bytes, **options) -> str:
@@ -96,7 +112,7 @@ def containers(draw) -> Container:
     width, height = draw(st.integers(1, 400)), draw(st.integers(1, 400))
     tile = draw(st.sampled_from([16, 17, 64, 255, 256, 257, 300, 4096]))
     salt = draw(st.binary(max_size=4))
-    kind, model_id = draw(st.sampled_from(Kind)), draw(st.binary(min_size=4, max_size=4))
+    kind, model_id = draw(st.sampled_from(Kind)), draw(st.binary(min_size=4, max_size=4) | st.just(DEFAULT_ID))
     count = 1 if max(width, height) <= min(tile, 256) else tile_count(height, width, tile)
     tiles = []
     for number in range(count * len(kind.groups)):
@@ -111,6 +127,7 @@ def containers(draw) -> Container:
     )
     if sum(section.type in (0x81, 0x82) for section in sections) > 1:
         sections = []
+    model_id = model_id if MODELLED & {record.method for record in tiles} else NO_MODEL
     return Container(kind, width, height, tile, model_id, tuple(tiles), tuple(sections))
 
 
@@ -118,7 +135,7 @@ def containers(draw) -> Container:
 @given(containers())
 def test_what_is_packed_is_read_back(container):
     found = parse(pack(container))
-    if container.compact:  # one tile: the tile size says nothing and is not kept
+    if container.small:  # one tile: the tile size says nothing and is not kept
         found = dataclasses.replace(found, tile=container.tile)
     assert found == container
 
@@ -131,96 +148,83 @@ def test_the_sizes_at_the_edges_of_the_layouts_are_read_back(size):
     assert parse(pack(container)) == container
 
 
-def test_the_compact_layout_is_the_one_of_the_specification():
-    assert pack(COMPACT) == compact_file(data=b"the data of one tile")
-    assert compact_file()[:12].hex() == "8e4e4c0a1001c0ffee420604"
+def test_the_small_layout_is_the_one_of_the_specification():
+    for method in set(PIXEL_METHODS) - {Method.PAST}:
+        id_ = DEFAULT_ID if method in MODELLED else NO_MODEL
+        file = dataclasses.replace(SMALL, model_id=id_, records=(TileRecord(method, b"tile"),))
+        assert file.small
+        assert pack(file) == small_file(method=method)
+        assert parse(small_file(method=method)) == dataclasses.replace(file, tile=256)
+    assert small_file().hex() == "8e4e4c0a1051020604" + b"tile".hex()
+    assert small_file(method=Method.ROWS).hex() == "8e4e4c0a1031000604" + "ba5e" + b"tile".hex()
 
 
-def test_the_short_layout_is_the_one_of_the_specification():
-    for method in (Method.MIXTURE, Method.LEARNING, Method.LATTICE):
-        file = dataclasses.replace(COMPACT, model_id=DEFAULT_ID, records=(TileRecord(method, b"tile"),))
-        number = 1 | method >> 3 << 4 | method % 8 << 5
-        assert pack(file) == short_file(number)
-        assert parse(short_file(number)) == dataclasses.replace(file, tile=256)
-    plain = dataclasses.replace(COMPACT, kind=Kind.GRAY, model_id=NO_MODEL)
-    assert pack(dataclasses.replace(plain, records=(TileRecord(Method.ADAPTIVE, b"tile"),))) == short_file(96, number=0)
-    assert short_file().hex() == "8e4e4c0a1401050604" + b"tile".hex()
+def test_a_model_without_a_number_is_named_by_its_id():
+    file = dataclasses.replace(SMALL, model_id=MODEL_ID, records=(TileRecord(Method.LEARNING, b"tile"),))
+    assert pack(file) == small_file(method=Method.LEARNING, number=OTHER_MODEL)
+    assert pack(file).hex() == "8e4e4c0a1061ff0604c0ffee42" + b"tile".hex()
+    assert parse(pack(file)) == file
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"kind": Kind.GRAY16},
-        {"kind": Kind.PALETTE},
-        {"kind": Kind.LA, "joined": True},
-        {"model_id": MODEL_ID},
-        {"model_id": NO_MODEL},
-        {"records": (TileRecord(Method.ADAPTIVE, b"tile"),)},
-        {"records": (TileRecord(Method.CONSTANT, b"tile"),), "model_id": NO_MODEL},
-        {"records": (TileRecord(Method.ROWS, b"tile"),), "model_id": NO_MODEL},
+        {"model_id": DEFAULT_ID},
+        {"records": (TileRecord(Method.MIXTURE, b"tile"),)},
         {"sections": (Section(1, b"metadata"),)},
         {"width": 257},
     ],
 )
-def test_other_files_do_not_have_the_short_layout(change):
-    file = dataclasses.replace(COMPACT, model_id=DEFAULT_ID)
-    assert file.short
-    file = dataclasses.replace(file, **change)
-    assert not file.short
-    assert pack(file)[4] & 4 == 0
+def test_other_files_do_not_have_the_small_layout(change):
+    assert SMALL.small
+    file = dataclasses.replace(SMALL, **change)
+    assert not file.small
+    assert pack(file)[4] & 15 == Layout.TILED
 
 
-def test_what_does_not_go_together_in_the_short_layout_is_refused():
-    for kind in (*range(2, 10), 10, 11):
-        assert "does not go together" in refusal(short_file(kind))
-    for method in (1, 2, 4, 5):
-        assert "does not go together" in refusal(short_file(1 | method << 5, number=0))
-    assert "does not go together" in refusal(short_file(number=0))
-    assert "does not go together" in refusal(short_file(1 | 3 << 5))
-    assert "needs model number 200" in refusal(short_file(number=200))
-    assert "ends too early" in refusal(short_file()[:8])
+def test_what_does_not_go_together_in_the_small_layout_is_refused():
+    for method in set(PIXEL_METHODS):
+        for number in (0, 2, OTHER_MODEL):
+            if (number != 0) != (method in MODELLED):
+                assert "does not go together" in refusal(small_file(method=method, number=number))
+    assert "needs model number 200" in refusal(small_file(number=200))
+    assert "ends too early" in refusal(small_file()[:8])
+    assert "of a JPEG file" in refusal(small_file(method=Method.COEFFICIENTS))
 
 
 def test_models_keep_their_numbers_and_every_shipped_one_has_one():
-    first = [
-        "00000000",
-        "b78db935",
-        "645789db",
-        "65eafaaf",
-        "5b94bb3d",
-        "d946b757",
-        "b295b2c0",
-        "077f88c4",
-        "374eedf9",
-        "32190ca6",
-        "430dd05d",
-        "e7a6f68c",
-        "ce8add88",
-    ]
+    first = ["00000000", "5b94bb3d", "d946b757", "32190ca6", "430dd05d", "e7a6f68c", "ce8add88"]
     assert [MODEL_NUMBERS[number].hex() for number in range(len(first))] == first
-    assert {model_store.find(name).id for name in model_store.shipped()} <= set(MODEL_NUMBERS.values())
-    text = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text()
+    assert {model_store.find(name).id for name in model_store.shipped()} == set(MODEL_NUMBERS.values()) - {NO_MODEL}
+    root = Path(__file__).parents[2]
+    text, core = (root / "docs" / "FORMAT.md").read_text(), (root / "native" / "lib" / "file.c").read_text()
     for number, model in MODEL_NUMBERS.items():
         assert number == 0 or f"| {number} | `{model.hex()}` |" in text
+    table = core.split("numbered_models[][NLC_ID_BYTES] = {")[1].split("};")[0]
+    listed = [bytes(int(byte, 0) for byte in row) for row in re.findall(r"\{(\w+), (\w+), (\w+), (\w+)\}", table)]
+    assert listed == [MODEL_NUMBERS[number] for number in range(len(MODEL_NUMBERS))]
 
 
 @settings(max_examples=60)
 @given(st.data())
-def test_any_change_of_a_short_file_is_noticed(data):
-    name = data.draw(st.sampled_from(["short-default", "short-fast-1-gray", "short-adaptive"]))
+def test_any_change_of_a_small_file_is_noticed(data):
+    name = data.draw(
+        st.sampled_from(["small-default", "small-fast-gray", "small-adaptive", "kind-la", "joined-la", "pixel"])
+    )
     file = bytearray((GOLDEN / f"{name}.nlc").read_bytes())
     place = data.draw(st.integers(0, len(file) - 1))
     file[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(NellocError):
-        nelloc.decode(bytes(file))
+        nelloc.decode(bytes(file), model=GOLDEN / "model.nlm")
 
 
 def test_the_tiled_layout_is_the_one_of_the_specification():
-    tiles = tuple((0, b"data of tile %d" % n) for n in range(6))
+    tiles = tuple((Method.MIXTURE, b"data of tile %d" % n) for n in range(6))
     sections = ((1, b"metadata"), (0x7F, b""))
     assert pack(TILED) == tiled_file(40, 20, 16, kind=0, tiles=tiles)
-    assert pack(WITH_SECTIONS) == tiled_file(40, 20, 16, flags=3, kind=0, sections=sections, tiles=tiles)
+    assert pack(WITH_SECTIONS) == tiled_file(40, 20, 16, kind=0, sections=sections, tiles=tiles)
     assert tiled_file(300, 20, 16)[:14].hex() == "8e4e4c0a1101c0ffee42ac021410"
+    assert tiled_file(300, 20, 16)[14:17].hex()[:2] == "00"
 
 
 @FILES
@@ -232,13 +236,14 @@ def test_every_truncation_is_refused(file):
 
 @FILES
 def test_every_change_of_one_byte_is_refused(file):
+    """By its bytes; by the samples if it becomes a small file of a method that checks these."""
     data = pack(file)
     for position in range(len(data)):
         for change in range(1, 256):
             damaged = bytearray(data)
             damaged[position] ^= change
             with pytest.raises(NellocError):
-                parse(bytes(damaged))
+                nelloc.decode(bytes(damaged))
 
 
 @FILES
@@ -258,7 +263,7 @@ def test_random_bytes_are_refused(data):
 
 
 @settings(max_examples=300)
-@given(st.sampled_from([b"\x10\x00", b"\x10\x01", b"\x11\x00", b"\x11\x01", b"\x13\x01"]), st.binary(max_size=300))
+@given(st.sampled_from([b"\x10\x00", b"\x10\x41", b"\x10\x53", b"\x11\x00", b"\x11\x01"]), st.binary(max_size=300))
 def test_random_bytes_after_a_good_signature_raise_nothing_but_nelloc_error(start, data):
     with contextlib.suppress(NellocError):
         parse(SIGNATURE + start + data)
@@ -272,7 +277,7 @@ def test_random_bytes_after_a_good_signature_raise_nothing_but_nelloc_error(star
     st.sampled_from([1, MAX_PIXELS, 2**70]),
 )
 def test_hostile_headers_with_right_checksums_raise_nothing_but_nelloc_error(sizes, sections, tiles, limit):
-    data = tiled_file(*sizes, flags=3, sections=sections, tiles=tiles)
+    data = tiled_file(*sizes, sections=sections, tiles=tiles)
     with contextlib.suppress(NellocError):
         parse(data, max_pixels=limit)
 
@@ -298,7 +303,7 @@ def test_a_header_that_announces_a_huge_image_is_refused_in_little_memory(tile, 
 
 
 def test_the_pixel_limit_is_the_last_size_that_is_read():
-    for data, area in ((pack(COMPACT), 35), (pack(TILED), 800)):
+    for data, area in ((pack(SMALL), 35), (pack(TILED), 800)):
         assert parse(data, max_pixels=area).width
         assert f"above the limit of {area - 1}" in refusal(data, max_pixels=area - 1)
 
@@ -318,7 +323,7 @@ def test_a_number_that_is_not_in_its_shortest_form_is_refused(number):
     assert "malformed number" in refusal(tiled_file(width=number))
 
 
-@pytest.mark.parametrize("make", [compact_file, tiled_file])
+@pytest.mark.parametrize("make", [small_file, tiled_file])
 def test_a_later_version_is_refused_and_named(make):
     for version in (0, 2, 15):
         sentence = refusal(make(version=version))
@@ -326,80 +331,71 @@ def test_a_later_version_is_refused_and_named(make):
         assert "newer nelloc" in sentence
 
 
-@pytest.mark.parametrize("make", [compact_file, tiled_file])
-def test_a_reserved_flag_is_refused(make):
-    for flag in (8, 12):
-        assert "feature that this nelloc does not know" in refusal(make(flags=flag | (make is tiled_file)))
-
-
-@pytest.mark.parametrize("flags", [5, 6, 7])
-def test_the_short_layout_goes_with_no_other(flags):
-    assert "feature that this nelloc does not know" in refusal(short_file(flags=flags))
-
-
-def test_sections_without_tiles_are_refused():
-    assert "feature that this nelloc does not know" in refusal(tiled_file(flags=2))
+@pytest.mark.parametrize("make", [small_file, tiled_file])
+def test_an_unknown_layout_is_refused(make):
+    for layout in range(2, 16):
+        assert "feature that this nelloc does not know" in refusal(make(layout=layout))
 
 
 def test_an_unknown_kind_is_refused_and_named():
     for kind in range(12, 16):  # beside which the other bits are a method
-        assert f"kind {kind} " in refusal(compact_file(kind))
+        assert f"kind {kind} " in refusal(small_file(kind))
     for kind in range(12, 256):
         assert f"kind {kind} " in refusal(tiled_file(kind=kind))
 
 
 def test_an_unknown_method_is_refused_and_named():
     for method in sorted(set(range(16)) - set(Method)):
-        assert f"method {method} " in refusal(compact_file(kind=1 | method >> 3 << 4 | method % 8 << 5))
+        assert f"method {method} " in refusal(small_file(method=method))
     for method in sorted(set(range(256)) - set(Method)):
         assert f"method {method} " in refusal(tiled_file(tiles=((method, b"tile"),)))
 
 
 @pytest.mark.parametrize("type_", [0x80, 0x8F, 0xFF])
 def test_an_unknown_critical_section_is_refused_and_named(type_):
-    sentence = refusal(tiled_file(flags=3, sections=((type_, b"model"),)))
+    sentence = refusal(tiled_file(sections=((type_, b"model"),)))
     assert f"section of type {type_} " in sentence
     assert "newer nelloc" in sentence
 
 
 @pytest.mark.parametrize("type_", [0x81, 0x82])
 def test_one_section_may_hold_the_model(type_):
-    file = parse(tiled_file(flags=3, sections=((1, b"other"), (type_, b"model"))))
+    file = parse(tiled_file(sections=((1, b"other"), (type_, b"model"))))
     assert file.model_section == Section(type_, b"model")
     assert parse(pack(file)) == file
-    assert parse(tiled_file(flags=3, sections=((1, b"other"),))).model_section is None
-    assert "more than one model" in refusal(tiled_file(flags=3, sections=((type_, b"model"), (0x81, b"model"))))
+    assert parse(tiled_file(sections=((1, b"other"),))).model_section is None
+    assert "more than one model" in refusal(tiled_file(sections=((type_, b"model"), (0x81, b"model"))))
 
 
 @pytest.mark.parametrize("type_", [0, 2, 0x7F])
 def test_an_unknown_section_that_is_not_critical_does_not_hinder_reading(type_):
-    found = parse(tiled_file(flags=3, sections=((type_, b"anything"), (type_, b"\0"))))
+    found = parse(tiled_file(sections=((type_, b"anything"), (type_, b"\0"))))
     assert (found.width, found.height, found.records) == (20, 20, (TileRecord(Method.MIXTURE, b"tile"),))
 
 
 @pytest.mark.parametrize("type_", [1, 0x83, 0x84, 0x85])
 def test_two_sections_of_a_known_type_are_refused(type_):
-    assert parse(tiled_file(flags=3, sections=((type_, b"one"),))).section(type_) == b"one"
-    assert "two sections" in refusal(tiled_file(flags=3, sections=((type_, b"one"), (type_, b"two"))))
+    assert parse(tiled_file(sections=((type_, b"one"),))).section(type_) == b"one"
+    assert "two sections" in refusal(tiled_file(sections=((type_, b"one"), (type_, b"two"))))
 
 
 def test_the_damaged_group_of_a_tile_is_named():
-    tiles = ((0, b"colour"), (1, b"alpha"))
-    data = tiled_file(flags=1, kind=3, tiles=tiles)
+    tiles = ((Method.MIXTURE, b"colour"), (Method.CONSTANT, b"alpha"))
+    data = tiled_file(kind=3, tiles=tiles)
     for part, name in ((b"colour", "tile 0 (colour)"), (b"alpha", "tile 0 (alpha)")):
         assert name in refusal(data.replace(part, part.upper()))
 
 
-def test_the_compact_layout_of_two_groups_is_the_one_of_the_specification():
-    file = Container(
-        Kind.RGBA, 7, 5, 256, MODEL_ID, (TileRecord(Method.MIXTURE, b"colours"), TileRecord(Method.CONSTANT, b"\xff"))
-    )
-    assert pack(file) == compact_file(3, data=b"\x01\x07colours\xff")
+@pytest.mark.parametrize("other", [Method.CONSTANT, Method.ADAPTIVE])
+def test_the_small_layout_of_two_groups_is_the_one_of_the_specification(other):
+    records = (TileRecord(Method.MIXTURE, b"RGB"), TileRecord(other, b"\xff"))
+    file = Container(Kind.RGBA, 7, 5, 256, DEFAULT_ID, records)
+    assert pack(file) == small_file(3, b"RGB\xff", other=other)
     assert parse(pack(file)) == file
-    assert "ends too early" in refusal(compact_file(3, data=b"\x01\x09colours\xff"))
+    assert "ends too early" in refusal(small_file(3, b"RG", other=other))
 
 
-@pytest.mark.parametrize("make", [compact_file, tiled_file])
+@pytest.mark.parametrize("make", [small_file, tiled_file])
 def test_damage_by_a_text_mode_transfer_is_named(make):
     data = make()
     for damaged in (data.replace(b"\n", b"\r\n"), bytes(byte & 0x7F for byte in data)):
@@ -417,13 +413,13 @@ def test_an_empty_file_ends_too_early():
 
 def test_data_that_ends_in_a_zero_byte_is_refused():
     # One tile has one form: no two files decode to the same pixels by padding.
-    for data in (compact_file(data=b"tile\0"), tiled_file(tiles=((0, b"tile\0"),))):
+    for data in (small_file(data=b"tile\0"), tiled_file(tiles=((Method.MIXTURE, b"tile\0"),))):
         assert "ends in a zero byte" in refusal(data)
 
 
 def test_the_damaged_part_is_named():
-    data = tiled_file(flags=3, sections=((1, b"section"),), tiles=((0, b"tile"),))
-    for part, name in ((b"section", "its metadata"), (b"tile", "tile 0"), (b"\0\x04", "tile index")):
+    data = tiled_file(sections=((1, b"section"),), tiles=((Method.MIXTURE, b"tile"),))
+    for part, name in ((b"section", "its metadata"), (b"tile", "tile 0"), (b"\x05\x04", "tile index")):
         place = data.rindex(part)
         damaged = data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
         assert name in refusal(damaged)

@@ -35,7 +35,7 @@ def check_example(installed: Path, tmp_path: Path) -> None:
     source = NATIVE / "tests" / "example.c"
     assert len(source.read_text().splitlines()) <= 66
     environment = os.environ | {"PKG_CONFIG_PATH": str(installed / "lib" / "pkgconfig")}
-    expected = [f"{x} {y}: {r} {g} {b} 255" for (y, x), (r, g, b) in pixels_of(GOLDEN / "short-default.png")]
+    expected = [f"{x} {y}: {r} {g} {b} 255" for (y, x), (r, g, b) in pixels_of(GOLDEN / "small-default.png")]
     for static in (False, True):
         kind = ["--static"] if static else []
         command = ["pkg-config", *kind, "--cflags", "--libs", "nelloc"]
@@ -44,7 +44,7 @@ def check_example(installed: Path, tmp_path: Path) -> None:
             flags = [str(installed / "lib" / "libnelloc.a") if flag == "-lnelloc" else flag for flag in flags]
         program = tmp_path / f"example-{static}"
         run(["cc", str(source), *flags, f"-Wl,-rpath,{installed / 'lib'}", "-o", str(program)])
-        assert run([str(program), str(GOLDEN / "short-default.nlc")]).splitlines() == ["13 x 11", *expected]
+        assert run([str(program), str(GOLDEN / "small-default.nlc")]).splitlines() == ["13 x 11", *expected]
 
 
 def pixels_of(path: Path):
@@ -79,6 +79,6 @@ def test_meson_builds_the_same(tmp_path):
         "libnelloc.so",
         "pkgconfig",
     }
-    done = run([str(tmp_path / "prefix" / "bin" / "nlcd"), "verify", str(GOLDEN / "short-default.nlc")])
+    done = run([str(tmp_path / "prefix" / "bin" / "nlcd"), "verify", str(GOLDEN / "small-default.nlc")])
     assert "whole, 13 x 11 pixels" in done
     check_example(tmp_path / "prefix", tmp_path)

@@ -21,6 +21,7 @@ from materials import GOLDEN
 from PIL import Image
 
 import nelloc
+from nelloc.codec.format import Method
 from nelloc.image.kinds import Kind
 from nelloc.varint import varint
 
@@ -50,7 +51,7 @@ def jpegs(folder: Path) -> list[str]:
 # Of every layout, method and kind of section, the smallest.
 SPOILED = [
     str(GOLDEN / f"{name}.nlc")
-    for name in ("column", "joined-la", "kind-bilevel", "kind-palette", "pixel", "short-adaptive")
+    for name in ("column", "joined-la", "kind-bilevel", "kind-palette", "pixel", "small-adaptive")
 ]
 
 
@@ -68,7 +69,7 @@ def test_each_allocation_of_the_decoder_may_fail_and_limits_are_kept(tmp_path):
         "kind-palette",
         "learning-model-gray",
         "rows-plane",
-        "short-adaptive",
+        "small-adaptive",
         "kind-la16",
     )
     files = [*(str(GOLDEN / f"{name}.nlc") for name in names), *jpegs(tmp_path)]
@@ -92,7 +93,7 @@ def test_decoders_of_several_threads_share_nothing(tmp_path):
         "kind-palette",
         "learning-model-gray",
         "rows-plane",
-        "short-adaptive",
+        "small-adaptive",
         "lattice-jfif",
         "joined-la",
     )
@@ -112,10 +113,9 @@ def test_what_fuzzing_has_found_is_decoded_without_a_fault(tmp_path):
 
 def tiled_head(width: int, height: int, tile: int, sections: Sequence[tuple[int, bytes]] = ()) -> bytes:
     """The beginning of a file of the tiled layout, with right checksums."""
-    head = b"\x8eNL\n" + bytes([0x11 | 2 * bool(sections), int(Kind.RGB)]) + bytes(4)
+    head = b"\x8eNL\n" + bytes([0x11, int(Kind.RGB)]) + bytes(4)
     head += varint(width) + varint(height) + varint(tile)
-    if sections:
-        head += varint(len(sections)) + b"".join(bytes([kind]) + varint(len(data)) for kind, data in sections)
+    head += varint(len(sections)) + b"".join(bytes([kind]) + varint(len(data)) for kind, data in sections)
     head += struct.pack("<H", crc_hqx(head, 0xFFFF))
     return head + b"".join(data + struct.pack("<I", zlib.crc32(data)) for _, data in sections)
 
@@ -135,14 +135,14 @@ def bomb(size: int) -> bytes:
 def test_hostile_files_take_no_more_memory_than_allowed(hash_files, tmp_path):
     limit = 32 << 20
     many = 1 << 23
-    index = bytes([1, 0]) * many
+    index = bytes([Method.CONSTANT, 0]) * many
     cases = {
-        "large-tile.nlc": one_tile(4096, 4096, 4, b"\1"),  # 48 MiB of samples
-        "large-adaptive.nlc": one_tile(4096, 4096, 3, b"\4" + bytes(5000) + b"\1"),
-        "unpacked.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 26))]) + bytes([1, 0]),
+        "large-tile.nlc": one_tile(4096, 4096, Method.STORED, b"\1"),  # 48 MiB of samples
+        "large-adaptive.nlc": one_tile(4096, 4096, Method.ADAPTIVE, b"\4" + bytes(5000) + b"\1"),
+        "unpacked.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 26))]) + bytes([Method.CONSTANT, 0]),
         "too-many.nlc": tiled_head(1 << 14, 1 << 14, 16),
         "index.nlc": tiled_head(16 * many, 16, 16) + index + struct.pack("<I", zlib.crc32(index)) + bytes(4 * many),
-        "items.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 22))]) + bytes([1, 0]),
+        "items.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 22))]) + bytes([Method.CONSTANT, 0]),
     }
     for name, content in cases.items():
         path = tmp_path / name

@@ -109,7 +109,7 @@ def test_formats(nlcd, tmp_path):
 
 
 def test_streams_and_outputs_that_exist(nlcd, tmp_path):
-    path, out = GOLDEN / "short-default.nlc", tmp_path / "out.png"
+    path, out = GOLDEN / "small-default.nlc", tmp_path / "out.png"
     done = nlcd("-", "-", data=path.read_bytes())
     assert done.returncode == 0
     assert read(done.stdout, "stdout").same_as(golden_image(path))
@@ -150,7 +150,7 @@ def test_exit_status(nlcd, arguments, status):
 
 
 def test_what_cannot_be_opened_is_told_in_one_sentence(nlcd, tmp_path):
-    whole = (GOLDEN / "short-default.nlc").read_bytes()
+    whole = (GOLDEN / "small-default.nlc").read_bytes()
     tiled = (GOLDEN / "photograph.nlc").read_bytes()
     cases = {
         b"": "ends too early",
@@ -170,7 +170,7 @@ def test_what_cannot_be_opened_is_told_in_one_sentence(nlcd, tmp_path):
         assert said in done.stderr
         assert done.stderr.startswith(f"nlcd: {path}: ")
         assert len(done.stderr.splitlines()) == 1
-    done = nlcd("verify", GOLDEN / "short-default.nlc", NELLOC_CPU="abacus")
+    done = nlcd("verify", GOLDEN / "small-default.nlc", NELLOC_CPU="abacus")
     assert (done.returncode, "NELLOC_CPU=abacus" in done.stderr) == (1, True)
 
 

@@ -43,7 +43,7 @@ def environment(installed, tmp_path_factory) -> dict[str, str]:
     return os.environ | {"GDK_PIXBUF_MODULE_FILE": str(cache), "XDG_DATA_HOME": str(folder / "data")}
 
 
-NAMES = ["short-default", "shipped-default-gray", "kind-palette", "joined-rgba", "jpeg/baseline-420", "jpeg/past-420"]
+NAMES = ["small-default", "shipped-default-gray", "kind-palette", "joined-rgba", "jpeg/baseline-420", "jpeg/past-420"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,7 +60,7 @@ def test_a_thumbnail_has_the_pixels(name, environment, tmp_path):
 
 
 def test_a_damaged_file_is_refused_with_the_sentence_of_the_library(environment, tmp_path):
-    data = bytearray((GOLDEN / "short-default.nlc").read_bytes())
+    data = bytearray((GOLDEN / "small-default.nlc").read_bytes())
     data[60] ^= 4
     (tmp_path / "bad.nlc").write_bytes(data)
     command = ["gdk-pixbuf-thumbnailer", str(tmp_path / "bad.nlc"), str(tmp_path / "out.png")]

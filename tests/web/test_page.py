@@ -286,7 +286,7 @@ def test_the_element_shows_an_image(browser, served):
     browser.go(f"{served}/index.html")
     browser.run("import('/nelloc.js').then(() => 0)")
     code = """new Promise((done) => {
-        document.body.innerHTML = '<nlc-img src="/golden/short-default.nlc" alt="A sample"></nlc-img>';
+        document.body.innerHTML = '<nlc-img src="/golden/small-default.nlc" alt="A sample"></nlc-img>';
         const e = document.querySelector('nlc-img');
         e.addEventListener('load', () => done([e.canvas.width, e.canvas.height, e.canvas.getAttribute('aria-label')]));
         e.addEventListener('error', (problem) => done(problem.message)); })"""
