@@ -160,7 +160,7 @@ def test_what_cannot_be_opened_is_told_in_one_sentence(nlcd, tmp_path):
         b"\x8eNL\n\x24" + whole[5:]: "format version 2",
         b"\x8eNL\n\x18" + whole[5:]: "feature",
         tiled: "needs model",
-        whole[:6] + b"\xff" + whole[7:]: "model number 255",
+        whole[:6] + b"\xc8" + whole[7:]: "model number 200",
     }
     for number, (content, said) in enumerate(cases.items()):
         path = tmp_path / f"{number}.nlc"
