@@ -18,8 +18,8 @@ python3 -m venv "$work/tools"
 "$work/tools/bin/python" -m build --sdist --outdir "$work/sdist" "$work/compiled-source" > "$work/sdist.log"
 sdist=$(ls "$work"/sdist/nelloc-*.tar.gz)
 bytes=$(wc -c < "$sdist")
-if [ "$bytes" -ge 3145728 ]; then
-    echo "the source distribution has $bytes bytes, 3 MiB or more" >&2
+if [ "$bytes" -ge 2500000 ]; then
+    echo "the source distribution has $bytes bytes, 2.5 MB or more" >&2
     exit 1
 fi
 "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work/wheel" "$sdist"
