@@ -40,7 +40,8 @@ def test_info_and_verify_read_standard_input():
     data = Path("file.nlc").read_bytes()
     assert "20 x 5" in invoke("info", "-", data=data).stdout
     assert invoke("verify", "-", *MODEL, data=data).exit_code == 0
-    assert_failed(invoke("info", "-", data=data[:-1]), "standard input: ")
+    assert_failed(invoke("info", "-", data=data[:8]), "standard input: ")
+    assert_failed(invoke("verify", "-", *MODEL, data=data[:-1]), "standard input: ")
 
 
 def test_verify_names_each_whole_file():
