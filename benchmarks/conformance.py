@@ -75,8 +75,9 @@ def main() -> None:
     made = (
         f"Made by `python benchmarks/conformance.py --model {args.model}`; Pillow {PIL.__version__}, NumPy "
         f"{np.__version__}, libtiff {features.version('libtiff')}, libwebp {features.version('webp')}.\n"
-        f"{passed} of {len(outcomes)} files came back in everything that [docs/FORMAT.md](../../docs/FORMAT.md),\n"
-        f"section 12, promises. Images are {WIDTH} x {HEIGHT} pixels where nothing else is said.\n"
+        f"{passed} of {len(outcomes)} files came back in everything that\n"
+        f"[docs/LOSSLESS.md](../../docs/LOSSLESS.md) promises. Images are {WIDTH} x {HEIGHT} pixels where nothing\n"
+        "else is said.\n"
         f"Other readers: tifffile {tifffile.__version__}, imagecodecs {imagecodecs.__version__}, "
         + ", ".join(f"{program} {found or 'not installed'}" for program, found in others.items())
         + "."
