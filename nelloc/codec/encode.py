@@ -173,6 +173,10 @@ def _encode_all(work: Sequence[_Work], options: EncodeOptions, *, measure: bool)
     return codes
 
 
+# Bytes of the checksum of a small file whose method has none.
+_CHECKSUM = 2
+
+
 def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool) -> list[_Coded]:
     """Code pieces in all ways that are tried, and keep the smallest of each."""
     found: dict[tuple[int, Trial], TileCode] = {}
@@ -209,7 +213,11 @@ def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | No
         found[place] = TileCode(data, 8.0 * len(data) if measure else None)
     results = []
     for number, (piece, _) in enumerate(work):
-        best = min(piece.trials, key=lambda trial: len(found[number, trial].data))
+        costs = {
+            trial: len(found[number, trial].data) + _CHECKSUM * (piece.alone and not trial.method.checks_pixels)
+            for trial in piece.trials
+        }
+        best = min(costs, key=costs.__getitem__)
         results.append(_Coded(best.method, found[number, best]))
     return results
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import lzma
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from nelloc.codec.process_pool import stop_if_not_wanted
 from nelloc.varint import MalformedError
 
 Samples = NDArray[np.uint8]
-_LZMA = {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}
+_DICTIONARY = 1 << 22
 # What is tried of LZMA's own ways to pack.
 _LITERAL_CONTEXT_BITS = (3, 0)
 # The last byte of every LZMA2 stream, which is not written.
@@ -74,19 +75,24 @@ def filters(planes: int) -> Iterator[Filter]:
 def likely_filters(samples: Samples) -> list[Filter]:
     """The two filters after which some rows in the middle of samples (planes, H, W) are smallest.
 
-    The rows are packed at little effort. That ranks filters as well as all of the samples do, which take seconds.
+    The rows are packed by deflate. That ranks filters as well as LZMA on all of the samples does, which takes seconds.
     """
     planes, height, width = samples.shape
     rows = min(height, max(1, _RANKED_BYTES // (planes * width)))
     top = (height - rows) // 2
     part = samples[:, top : top + rows]
-    return sorted(filters(planes), key=lambda filter_: len(_packed(_filtered(part, filter_), preset=1)))[:2]
+    residuals = {predictor: _residuals(part, predictor) for predictor in Predictor}
+
+    def size(filter_: Filter) -> int:
+        return len(zlib.compress(_ordered(residuals[filter_.predictor], filter_), 1))
+
+    return sorted(filters(planes), key=size)[:2]
 
 
 def encode(samples: Samples, filter_: Filter) -> bytes:
     """The data of a record of samples (planes, H, W)."""
     stop_if_not_wanted()  # packing may take seconds
-    data = _filtered(samples, filter_)
+    data = _ordered(_residuals(samples, filter_.predictor), filter_)
     packed = min((_packed(data, preset=9, lc=bits, lp=0, pb=0) for bits in _LITERAL_CONTEXT_BITS), key=len)
     return bytes([filter_.number]) + packed.removesuffix(_END)
 
@@ -97,7 +103,7 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> Samples:
     if not data:
         raise MalformedError("filter")
     filter_ = Filter.of(data[0], planes)
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_LZMA])
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_lzma(_DICTIONARY)])
     size = planes * height * width
     try:
         values = decoder.decompress(data[1:] + _END, size + 1)
@@ -110,25 +116,36 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> Samples:
     return _unfiltered(residuals.copy(), filter_)
 
 
+def _lzma(dictionary: int, **settings: int) -> dict[str, int]:
+    return {"id": lzma.FILTER_LZMA2, "dict_size": dictionary} | settings
+
+
 def _packed(data: bytes, **settings: int) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=[_LZMA | settings])
+    # A dictionary larger than the data changes nothing but the time that it takes to clear it.
+    dictionary = min(max(len(data), 1 << 12), _DICTIONARY)
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[_lzma(dictionary, **settings)])
 
 
-def _filtered(samples: Samples, filter_: Filter) -> bytes:
-    """The bytes of samples (planes, H, W); all arithmetic is modulo 256."""
-    padded = np.pad(samples, ((0, 0), (1, 0), (1, 0)))
+def _residuals(samples: Samples, predictor: Predictor) -> Samples:
+    """Samples (planes, H, W) less their prediction, modulo 256."""
+    if predictor is Predictor.NOTHING:
+        return samples
+    padded = np.zeros(np.add(samples.shape, (0, 1, 1)), np.uint8)
+    padded[:, 1:, 1:] = samples
     west, north, northwest = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
-    if filter_.predictor is Predictor.NOTHING:
-        residuals = samples.copy()
-    elif filter_.predictor is Predictor.WEST:
-        residuals = samples - west
-    elif filter_.predictor is Predictor.NORTH:
-        residuals = samples - north
-    elif filter_.predictor is Predictor.PLANE:
-        residuals = samples - (west + north - northwest)
-    else:
-        residuals = samples - _median(west, north, northwest)
+    if predictor is Predictor.WEST:
+        return samples - west
+    if predictor is Predictor.NORTH:
+        return samples - north
+    if predictor is Predictor.PLANE:
+        return samples - (west + north - northwest)
+    return samples - _median(west, north, northwest)
+
+
+def _ordered(residuals: Samples, filter_: Filter) -> bytes:
+    """The bytes of residuals (planes, H, W); all arithmetic is modulo 256."""
     if filter_.green:
+        residuals = residuals.copy()
         residuals[[0, 2]] -= residuals[1]
     return residuals.tobytes() if filter_.planar else residuals.transpose(1, 2, 0).tobytes()
 

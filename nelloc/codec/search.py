@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -41,11 +41,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Piece:
-    """One group of planes (planes, H, W) of one tile, of samples of at most ``bits`` bits, and what is tried on it."""
+    """One group of planes (planes, H, W) of one tile, of samples of at most ``bits`` bits, and what is tried on it.
+
+    ``alone`` if it is all of a small image, whose file has a checksum only if the method has none.
+    """
 
     samples: Samples
     bits: int
     trials: tuple[Trial, ...]
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ class _Planner:
         _, height, width = self._samples[0].shape
         for part in tiles(height, width, tile):
             pieces += (self.piece(part, number, large) for number in range(len(self._groups)))
+        if len(pieces) == 1 and max(height, width) <= DEFAULT_TILE:
+            pieces = [replace(pieces[0], alone=True)]
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
 
     def piece(self, part: Rectangle, number: int, large: bool, *first: Trial) -> Piece:
@@ -200,7 +206,8 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
                 return
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
-    if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL):
+    hopeless = effort < Effort.PHOTOGRAPHS and classify.has_few_colours(samples)
+    if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL) and not hopeless:
         yield from _modelled(samples, effort, look)
     if effort >= Effort.OTHER_WAYS:
         yield from _rows(samples, bits)

@@ -131,3 +131,16 @@ def test_photographs_that_are_learned_from_have_larger_tiles():
     captioned = whole.copy()
     captioned[:, :256, :256] = 255 * (np.indices((256, 256)).sum(0) % 7 < 3)
     assert tile(captioned) == DEFAULT_TILE
+
+
+def test_the_model_is_not_tried_at_first_where_there_are_few_colours():
+    def tried(samples, effort):
+        (plan,) = plans_for(Kind.RGB, [samples], [8], None, effort)
+        return any(trial.method.needs_model for trial in plan.pieces[0].trials)
+
+    # Noise is drawn in the eyes of the first look.
+    noise = np.random.default_rng(0).integers(0, 7, (3, 90, 90), np.uint8)
+    few = noise // np.array([2, 2, 3], np.uint8)[:, None, None] * 40  # 48 colours at most
+    many = noise * 40
+    assert [tried(few, effort) for effort in (DEFAULT_EFFORT, Effort.PHOTOGRAPHS)] == [False, True]
+    assert tried(many, DEFAULT_EFFORT)

@@ -20,6 +20,9 @@ EQUAL_SHARE, USED_LEVELS = 0.5, 0.6
 # Where more are equal, of a photograph at least this share of the others differ by no more than this; and unlike a
 # computed gradient, it is somewhere more than this away from what its neighbours let expect.
 SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
+# Of at most this number of colours for each plane, each of about this number of pixels or more, the adaptive coder has
+# always made less than a network.
+_FEW_COLOURS, _PIXELS_OF_A_COLOUR = 16, 24
 # What is looked at for colours and levels: so many pixels, evenly spread.
 _SAMPLED = 4096
 _PROBE = 64
@@ -68,6 +71,18 @@ def is_smooth(samples: NDArray) -> bool:
         return False
     expected = median(wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1])
     return bool((np.abs(wide[:, 1:, 1:] - expected) > SMALL_DIFFERENCE).any())
+
+
+def has_few_colours(samples: NDArray) -> bool:
+    """Tell whether samples (planes, H, W) have so few different colours that a network is not worth its time."""
+    most = min(_FEW_COLOURS * len(samples), samples[0].size // _PIXELS_OF_A_COLOUR)
+    for pixels in (_sampled(samples), samples.reshape(len(samples), -1)):
+        colours = np.zeros(pixels.shape[1], np.uint64)
+        for plane in pixels:
+            colours = colours << np.uint64(16) | plane
+        if len(np.unique(colours)) > most:
+            return False
+    return True
 
 
 def repeats(samples: NDArray) -> bool:
