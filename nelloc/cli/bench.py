@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from nelloc.cli.common import (
-    Name,
     Printer,
     check_core,
     fail,
@@ -20,6 +19,7 @@ from nelloc.cli.common import (
     quiet_pillow,
     reporting,
 )
+from nelloc.cli.parameters import Name
 from nelloc.errors import NellocError
 
 REPORT = "index.html"
@@ -184,7 +184,7 @@ def bench(
 
 
 def _codecs(models, wanted, threads, fields):
-    """What is measured, nelloc first; and the peers that are missing."""
+    """List the codecs to measure, nelloc first; and the peers that are missing."""
     from nelloc.bench import peers
     from nelloc.bench.own import Nelloc
     from nelloc.codec.options import EncodeOptions
@@ -209,7 +209,7 @@ def _codecs(models, wanted, threads, fields):
 
 
 def _tell_failures(results, asked: bool) -> int:
-    """Name what failed and was not told yet, and the number of all failures."""
+    """Print the failures that were not printed yet; returns the number of all failures."""
     told = 0
     if asked:
         for absent in results.missing:
@@ -244,7 +244,7 @@ def _write_page(page: Path, results, found, force: bool) -> None:
 
 @contextmanager
 def _progress(printer: Printer):
-    """A bar on standard error that counts images through codecs."""
+    """Yield a bar on standard error that counts images times codecs."""
     from nelloc.codec.progress import Progress
 
     form = "{desc}{percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}]"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Name, OutputFile, Printer, needs, options, print_json, progress_bar, reporting
+from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, reporting
+from nelloc.cli.parameters import Name, OutputFile
 from nelloc.errors import NellocError
 
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
@@ -124,7 +125,7 @@ def decompress(source: Path, target: str, model: Path, force: bool, quiet: bool)
 
 @contextmanager
 def _starting(source: Path, target: Path, force: bool, quiet: bool) -> Iterator[Printer]:
-    """Errors as lines; early ones for a target that could not be written, or without torch."""
+    """Report errors in one line; early if the target cannot be written or torch is not installed."""
     with reporting():
         needs("nelloc research bits-back", "research", "torch")
         from nelloc import storage
@@ -135,7 +136,7 @@ def _starting(source: Path, target: Path, force: bool, quiet: bool) -> Iterator[
 
 @contextmanager
 def _bar(printer: Printer, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, on a terminal only; gives what is told of the work done."""
+    """Show a bar on standard error, on a terminal only; yields the function that advances it."""
     with progress_bar(printer, total=total, unit=f" {unit}") as bar:
 
         def advance(steps: int) -> None:

@@ -1,4 +1,4 @@
-"""What the commands share: options, the progress bar, and the edge where errors become exit codes."""
+"""Parts that the commands share: options, the progress bar, and the conversion of errors to exit statuses."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from nelloc.cli.parameters import Name, OutputFile
 from nelloc.errors import NellocError, NellocWarning, install_advice
 
 if TYPE_CHECKING:
@@ -25,57 +26,12 @@ if TYPE_CHECKING:
     from nelloc.files.result import Result
 
 STDIO = "-"
-# Bars show once the work has taken so many seconds.
+# Seconds of work before a bar is shown.
 BAR_DELAY = 1
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} Mpx [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 # Written out so that --help does not import the codec; a test keeps them true.
 DECODER_NAMES = ("sequential", "parallel", "sheared")
 BACKEND_NAMES = ("native", "numpy", "reference", "torch-float32", "torch-int8", "torch-cuda")
-
-
-class Name(click.Path):
-    """The name of a file, a folder or a model. An empty one, which is what an unset variable of a shell leaves, is
-    refused: as a path it would be the current folder."""
-
-    def convert(self, value, param, ctx):
-        if not os.fspath(value):
-            self.fail("the name is empty; give one", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class OutputFile(Name):
-    """The name of a file to be written: not one that can only be a folder's, such as one with a slash at its end."""
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, str):
-            from nelloc import storage
-
-            try:
-                storage.file_path(value)
-            except NellocError as error:
-                self.fail(str(error), param, ctx)
-        return super().convert(value, param, ctx)
-
-
-def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """A callback for options that are numbers: neither nan, which no range keeps out, nor infinity."""
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no finite number", context, parameter)
-    return value
-
-
-class Size(click.ParamType):
-    """WIDTHxHEIGHT, as a pair of numbers."""
-
-    name = "WIDTHxHEIGHT"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
-        if match is None:
-            self.fail(f"{value!r} is no size; write it as 32x32", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 _PARAMETERS = {
@@ -119,7 +75,7 @@ _PARAMETERS = {
 
 
 def options(*names: str) -> Callable:
-    """A decorator that adds the named shared options, in this order."""
+    """Decorator that adds the named shared options, in this order."""
 
     def decorate(function: Callable) -> Callable:
         for name in reversed(names):
@@ -156,12 +112,12 @@ def needs(command: str, extra: str, *modules: str) -> None:
 
 
 def fail(error: NellocError) -> None:
-    """Print an error as the commands do, on one line."""
+    """Print an error on one line of standard error."""
     say(f"nelloc: {error}".replace("\n", "\\n"))
 
 
 def say(text: str) -> None:
-    """Write a line to standard error. Where that is closed or takes no more, the work goes on without."""
+    """Write a line to standard error, if that is open and can be written."""
     if sys.stderr is None:
         return
     try:
@@ -171,7 +127,7 @@ def say(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """``text`` without what a terminal obeys: names and errors may come out of a file, or be that of one."""
+    """Replace control characters, which a terminal obeys: names and errors may come from a file."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
@@ -187,16 +143,18 @@ class Printer:
     verbose: bool = False
 
     def remark(self, text: str) -> None:
+        """Print ``text``, unless ``quiet``."""
         if not self.quiet:
             say(text)
 
     def detail(self, text: str) -> None:
+        """Print ``text`` if ``verbose``."""
         if self.verbose and not self.quiet:
             say(text)
 
 
 def put(output: str | bytes) -> None:
-    """Write a line, or bytes as they are, to standard output. Raises NellocError if it takes no more."""
+    """Write a line, or bytes as they are, to standard output. Raises NellocError if it cannot be written."""
     if sys.stdout is None:
         raise NellocError("standard output: is closed; give an output file")
     try:
@@ -210,9 +168,10 @@ def put(output: str | bytes) -> None:
 
 
 class Commands(click.Group):
-    """A group of commands whose help and version end in one line where standard output takes no more."""
+    """Group of commands whose help and version report in one line that standard output cannot be written."""
 
     def main(self, *arguments, **settings):
+        """Run a command."""
         try:
             return super().main(*arguments, **settings)
         except OSError as error:
@@ -229,8 +188,10 @@ def _unwritable(error: OSError) -> NellocError:
 
 
 def _encodable(text: str) -> str | bytes:
-    """Text as standard output takes it: names that are not text as the bytes that they are, and what else its encoding
-    lacks with backslashes."""
+    """Encode text that standard output cannot take.
+
+    Names of files that are not text become their bytes; other characters that its encoding lacks get backslashes.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding, getattr(sys.stdout, "errors", None) or "strict")
@@ -243,19 +204,19 @@ def _encodable(text: str) -> str | bytes:
 
 
 def _drop(stream: TextIO) -> None:
-    """Send what a standard stream still holds nowhere: Python would write it at exit, fail again, and say so."""
+    """Discard the buffer of a standard stream: Python would write it at exit, fail again, and report that."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on one line of standard output."""
+    """Print a JSON object on one line of standard output."""
     put(json.dumps(_finite(value), allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def _finite(value: Any) -> Any:
-    """The same with null for numbers that JSON has not."""
+    """Replace numbers that JSON lacks by null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -264,18 +225,18 @@ def _finite(value: Any) -> Any:
 
 
 def target_of(source: str, target: str | None, suffix: str) -> str:
-    """Where the output goes: as asked, else beside the input, or to standard output if that is a pipe.
+    """Name of the output: ``target`` if given, else beside the input, or standard output for standard input.
 
-    Raises NellocError where a folder is the input, or the output is to be below a file; UsageError for the name of a
-    folder as the output.
+    Raises NellocError if the input is a folder, or the output would be below a file; UsageError if the output has the
+    name of a folder.
     """
     if source != STDIO and os.path.isdir(source):
-        raise NellocError(f"{source}: is a folder; give a file, or -r to take all files that are below it")
+        raise NellocError(f"{source}: is a folder; give a file, or -r to process all files below it")
     if target is not None:
         OutputFile()(target)
         parent = os.path.dirname(target)
         if os.path.exists(parent) and not os.path.isdir(parent):
-            raise NellocError(f"{target}: {parent} is no folder; give another output name")
+            raise NellocError(f"{target}: {parent} is not a folder; give another output name")
         return target
     if source == STDIO:
         return STDIO
@@ -285,12 +246,12 @@ def target_of(source: str, target: str | None, suffix: str) -> str:
 
 
 def folder_of(source: str) -> Path | None:
-    """The folder of an input file, where its model may be."""
+    """Folder of an input file, where its model may be."""
     return None if source == STDIO else Path(source).parent
 
 
 def read_input(name: str) -> tuple[bytes, str]:
-    """The bytes of a file, or of standard input for "-", and the name that errors use."""
+    """Bytes of a file, or of standard input for "-", and the name that errors use."""
     from nelloc import storage
 
     if name == STDIO:
@@ -303,7 +264,7 @@ def read_input(name: str) -> tuple[bytes, str]:
 
 
 def pipe(source: str, target: str, force: bool, function: Callable[[bytes, str], tuple[Result, bytes]]) -> Result:
-    """Where standard input or output is meant: read ``source``, let ``function`` make the output, write ``target``."""
+    """Read ``source``, make the output by ``function``, and write ``target``; either may be "-"."""
     from nelloc import storage
 
     if target != STDIO:
@@ -317,7 +278,7 @@ def pipe(source: str, target: str, force: bool, function: Callable[[bytes, str],
 
 
 def quiet_pillow(printer: Printer) -> None:
-    """Let --max-pixels alone limit the size of images, and Pillow say nothing of what it reads."""
+    """Switch off Pillow's own limit of pixels, since --max-pixels is the limit, and its warnings."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
@@ -325,7 +286,7 @@ def quiet_pillow(printer: Printer) -> None:
 
 
 def show_own_warnings(printer: Printer) -> None:
-    """Print warnings of nelloc as remarks, each once, and no others: on damaged metadata and the like."""
+    """Print warnings of nelloc as remarks, each once, and no other warnings, such as Pillow's on damaged metadata."""
 
     def show(message, category, filename, lineno, file=None, line=None) -> None:
         printer.remark(f"nelloc: {message}")
@@ -336,7 +297,7 @@ def show_own_warnings(printer: Printer) -> None:
 
 
 def check_core(printer: Printer, backend: str | None = None) -> None:
-    """Say in one line that nelloc runs on NumPy where the compiled core is not built, unless a backend was named.
+    """Print a remark if nelloc runs on NumPy because the compiled core is not built, unless a backend was named.
 
     Raises NellocError if NELLOC_CPU asks for a level that the core does not have here.
     """
@@ -350,7 +311,7 @@ def check_core(printer: Printer, backend: str | None = None) -> None:
 
 
 def what_computes(model: ExactModel) -> str:
-    """What computes here by default, in some words; with a model, for which it is tested."""
+    """Name of the default compute backend for ``model``, which tests it."""
     from nelloc.exact import backends, native
 
     name = backends.chosen(model)
@@ -361,9 +322,9 @@ def what_computes(model: ExactModel) -> str:
 
 
 def progress_bar(printer: Printer, **settings: Any) -> tqdm:
-    """A bar of tqdm on standard error, where that is a terminal, once the work has taken a second; it goes in the end.
+    """Progress bar on standard error, if that is a terminal, after a second of work; it is removed at the end.
 
-    ``settings`` are tqdm's, for another bar than that.
+    ``settings`` are tqdm's, and replace the ones here.
     """
     from tqdm import tqdm
 
@@ -373,7 +334,7 @@ def progress_bar(printer: Printer, **settings: Any) -> tqdm:
 
 @contextmanager
 def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
-    """Options to "encode" or "decode" with, whose progress is a bar on standard error."""
+    """Yield options to "encode" or "decode" with, whose progress is a bar on standard error."""
     from nelloc.codec.options import DecodeOptions, EncodeOptions
     from nelloc.codec.parallel import processes_allowed
     from nelloc.codec.progress import Progress

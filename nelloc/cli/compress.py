@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from nelloc.cli import private_model
-from nelloc.cli.common import STDIO, Printer, coding, finite, options, pipe, reporting, target_of
+from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, remark_growth, select
 from nelloc.cli.help import GroupedCommand
+from nelloc.cli.parameters import finite
 from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, Effort
 from nelloc.errors import NellocError
 
@@ -26,12 +27,12 @@ _OTHER_IMAGES = (".jpe", ".jfif", ".jp2", ".jxl", ".jls", ".avif", ".heic", ".he
 
 
 def _effort_table() -> str:
-    """The levels of --effort, as the help prints them."""
+    """Table of the levels of --effort for the help."""
     rows = "\n".join(f"{level}  + {added}" if level > 1 else f"1  {added}" for level, added in ADDED.items())
     return (
-        "\b\nLevels of --effort, each with what it tries beyond the one before it; the smallest result is kept.\n"
+        "\b\nLevels of --effort, and what each adds to the one before it; the smallest result is kept.\n"
         f"{rows}\n\n"
-        "The model is the one of --model at every level, and what is tried costs nothing to decode."
+        "The model is the one of --model at every level. Trials whose result is not kept cost nothing to decode."
     )
 
 
@@ -117,7 +118,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     """
     fields |= {"adapt": adapt or adapt_minutes is not None, "adapt_minutes": adapt_minutes}
     if selection.remove and not verify:
-        raise click.UsageError("--rm deletes only what was verified; leave out --no-verify")
+        raise click.UsageError("--rm deletes verified inputs only; leave out --no-verify")
     _check_output(selection)
     if selection.many and fields["adapt"] and (selection.output_dir is None or selection.spread):
         raise click.UsageError("--adapt makes one model for --output-dir FOLDER, in one process")
@@ -138,7 +139,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
 
 
 def _check_output(selection: Selection) -> None:
-    """Raise UsageError where OUT is an image, as the second of two that a shell found for a pattern is."""
+    """Raise UsageError if OUT is an image, such as the second of two that a shell found for a pattern."""
     from nelloc.image.formats import IMAGE_SUFFIXES
 
     if selection.many or len(selection.names) < 2:

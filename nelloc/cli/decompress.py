@@ -112,7 +112,7 @@ def _decompress_one(
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the image goes to standard output")
     if target == source != STDIO and Path(source).is_file():
-        raise NellocError(f"{source}: is no .nlc file; give a file made by nelloc compress")
+        raise NellocError(f"{source}: is not an .nlc file; give a file made by nelloc compress")
     if target != STDIO and not Path(target).suffix:
         conversion = replace(conversion, suffix=ending)
     elif target != STDIO:

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
-from nelloc.cli.common import Name, options, printable, put, reporting, say
+from nelloc.cli.common import options, printable, put, reporting, say
 from nelloc.cli.manual import manual
+from nelloc.cli.parameters import Name
 
 _EPILOG = "Exit status: 0 done, 1 a file could not be written or removed, 2 wrong usage."
 _COMPLETIONS = {
@@ -22,13 +23,15 @@ _MANUAL = "man/man1/nelloc.1"
 
 @click.group(short_help="Install thumbnails, file type, completions and manual.", epilog=_EPILOG)
 def desktop() -> None:
-    """Install what shells and desktops need to know nelloc: a thumbnailer, the file type, a desktop entry that converts
-    to PNG, completions for bash, zsh and fish, and a manual page.
+    """Install the files by which shells and desktops know nelloc.
+
+    These are a thumbnailer, the file type, a desktop entry that converts to PNG, completions for bash, zsh and fish,
+    and a manual page.
     """
 
 
 def _place(function: Callable) -> Callable:
-    """A decorator that adds the options which say where."""
+    """Decorator that adds the options of the place."""
     function = click.option(
         "--prefix",
         metavar="FOLDER",

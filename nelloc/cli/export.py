@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Name, OutputFile, Printer, needs_torch, options, print_json, reporting
+from nelloc.cli.common import Printer, needs_torch, options, print_json, reporting
+from nelloc.cli.parameters import Name, OutputFile
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Of each folder, the most held-out images that the cost is measured on, and how many pixels of them together.
+# Largest number of held-out images of a folder that the cost is measured on, and of their pixels.
 _IMAGES, _PIXELS = 8, 1 << 19
 
 
@@ -62,8 +63,8 @@ def export(run, target, data, force, as_json, quiet, verbose):
         line = f"{target}: model {model.id.hex()}, {model.size} bytes, {model.multiply_adds} multiply-adds per pixel"
         if not images:
             printer.remark(line)
-            reason = f"{missing[0]} is not there" if missing else "the run does not say what it was trained on"
-            printer.remark(f"nelloc: what rounding costs was not measured: {reason}; give --data")
+            reason = f"{missing[0]} is not there" if missing else "the run does not name its training data"
+            printer.remark(f"nelloc: the cost of rounding was not measured: {reason}; give --data")
             cost = None
         else:
             from nelloc.training.cost import measure_cost
@@ -79,7 +80,7 @@ def export(run, target, data, force, as_json, quiet, verbose):
 
 
 def _images(folders, printer: Printer) -> list[NDArray]:
-    """The middles of the first held-out images of each folder."""
+    """Crop the middles of the first held-out images of each folder."""
     from nelloc.training.folder import held_out_images, scan
 
     images: list[NDArray] = []

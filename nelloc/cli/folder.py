@@ -1,4 +1,4 @@
-"""Runs over many files: the options of `compress` and `decompress` for them, and what is printed."""
+"""Runs over many files: the options of `compress` and `decompress` for them, and their output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nelloc.cli.common import BAR_DELAY, STDIO, Name, Printer, fail, print_json, progress_bar
+from nelloc.cli.common import BAR_DELAY, STDIO, Printer, fail, print_json, progress_bar
+from nelloc.cli.parameters import Name
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ _PARAMETERS = (
 
 @dataclass(frozen=True)
 class Selection:
-    """What a command is to work on: the names that it was given, and the options of runs over many files."""
+    """Names given to a command, and the options of runs over many files."""
 
     names: tuple[str, ...]
     recursive: bool
@@ -72,11 +73,11 @@ class Selection:
 
     @property
     def spread(self) -> bool:
-        """True if the work is not for this process alone."""
+        """True if other processes do the work."""
         return self.jobs > 1 or self.dask is not None
 
     def check(self) -> None:
-        """Raise UsageError where the options fit neither one file nor many."""
+        """Raise UsageError if the options fit neither one file nor many."""
         if self.many and STDIO in self.names:
             raise click.UsageError("-r and --output-dir take files and folders, not standard input or output")
         if not self.many and self.spread:
@@ -88,7 +89,7 @@ class Selection:
 
 
 def select(function: Callable) -> Callable:
-    """A decorator that adds the names and options of runs over many files, and gives them as ``selection``."""
+    """Decorator that adds the names and options of runs over many files, and passes them as ``selection``."""
 
     @wraps(function)
     def wrapper(names, recursive, output_dir, jobs, dask, remove, **others):
@@ -103,7 +104,7 @@ def select(function: Callable) -> Callable:
 
 @dataclass(frozen=True)
 class Shown:
-    """How a command shows a result: one line of text, remarks that go before it, and a JSON object."""
+    """Result as a command prints it: one line of text, remarks before it, and a JSON object."""
 
     line: str
     row: dict[str, Any]
@@ -111,7 +112,7 @@ class Shown:
     detail: str = ""
 
     def put(self, printer: Printer, as_json: bool, **more: Any) -> None:
-        """Print it; ``more`` goes into the JSON object."""
+        """Print the result; ``more`` goes into the JSON object."""
         for remark in self.remarks:
             printer.remark(remark)
         if as_json:
@@ -124,7 +125,7 @@ class Shown:
 def convert_one(
     source: str, target: str, conversion: Conversion, printer: Printer, as_json: bool, show: Callable[[Result], Shown]
 ) -> Done | Skipped:
-    """Convert one file to another, and print what was done. Raises NellocError if that cannot be done."""
+    """Convert one file to another, and print the result. Raises NellocError if it cannot be converted."""
     from nelloc.files.batch.outcome import Done, Failed
     from nelloc.files.batch.plan import Job
     from nelloc.files.batch.work import process
@@ -139,7 +140,7 @@ def convert_one(
 
 
 def remark_growth(source: str, target: str, form: str, printer: Printer) -> None:
-    """Say that an output is larger than its input, which is in a lossy format."""
+    """Print a remark that an output is larger than its input, which is in a lossy format."""
     printer.remark(f"nelloc: {source}: {target} is larger than the {form} file; {_PIXELS_ONLY}")
 
 
@@ -152,9 +153,9 @@ def convert_many(
     show: Callable[[Result], Shown],
     prepare: Callable[[Plan], str | None] = lambda plan: None,
 ) -> None:
-    """Run over many files, print what becomes of each, and exit.
+    """Convert many files, print the outcome of each, and exit.
 
-    ``prepare`` is called with the plan before anything is written, and returns what is to be said in the end.
+    ``prepare`` is called with the plan before anything is written, and returns a remark to print at the end.
     """
     from tqdm import tqdm
 

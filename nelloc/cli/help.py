@@ -11,7 +11,7 @@ _EVERYTHING = f"{__name__}.everything"
 
 
 class GroupedCommand(click.Command):
-    """A command whose options are shown in groups.
+    """Command whose options are shown in groups.
 
     Parameters
     ----------

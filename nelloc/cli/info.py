@@ -7,7 +7,6 @@ from dataclasses import asdict
 import click
 
 from nelloc.cli.common import (
-    Name,
     Printer,
     folder_of,
     options,
@@ -18,6 +17,7 @@ from nelloc.cli.common import (
     show_own_warnings,
     what_computes,
 )
+from nelloc.cli.parameters import Name
 
 
 @click.command(short_help="Show what an .nlc file or a model holds.")

@@ -21,7 +21,7 @@ _SECTIONS = (
 
 
 def manual(command: click.Command, name: str) -> str:
-    """The manual page of a command and its subcommands, in the man macros of troff."""
+    """Manual page of a command and its subcommands, in the man macros of troff."""
     context = click.Context(command, info_name=name, **command.context_settings)
     lines = [f'.TH {name.upper()} 1 "" "{name} {__version__}" "User Commands"', ".SH NAME"]
     lines += [f"{name} \\- {_escaped(_first_sentence(command))}", ".SH SYNOPSIS", f".B {name}", "COMMAND [OPTIONS]"]
@@ -39,7 +39,7 @@ def manual(command: click.Command, name: str) -> str:
 
 
 def _subcommands(group: click.Group, context: click.Context) -> Iterator[click.Context]:
-    """The commands of a group. One that is a group itself has a help of its own for its commands."""
+    """Describe the commands of a group; a subcommand that is a group has a help of its own."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is not None and not command.hidden:
@@ -55,7 +55,7 @@ def _first_sentence(command: click.Command) -> str:
 
 
 def _prose(command: click.Command) -> list[str]:
-    """The paragraphs of a command's help; those marked with \\b keep their lines."""
+    r"""Paragraphs of a command's help; those marked with \b keep their lines."""
     lines = []
     for paragraph in inspect.cleandoc(f"{command.help or ''}\n\n{command.epilog or ''}").split("\n\n"):
         kept = paragraph.startswith("\b")
@@ -77,6 +77,6 @@ def _options(command: click.Command, context: click.Context) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text as troff prints it: no backslash, hyphen or first character means anything."""
+    """Escape backslashes, hyphens and first characters, which have a meaning in troff."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{text}" if text.startswith((".", "'")) else text

@@ -20,9 +20,9 @@ _HEADS = ("name", "id", "kodak bpd", "decodes Mpx/s", "multiply-adds/pixel", "by
 def models(as_json):
     """List the installed models: those shipped with nelloc and your own.
 
-    The rate is that of whole files on the 24 Kodak photographs, the speed that of one core; both are measured, and
-    "-" where nobody has. With --json also the commands that measured them. The line below says what
-    computes here: the compiled core with its CPU level, or NumPy.
+    The rate is that of whole files on the 24 Kodak photographs, the speed that of one core; "-" stands for a figure
+    that was not measured. --json adds the commands that measured them. The last line names the compute backend: the
+    compiled core with its CPU level, or NumPy.
 
     Exit status: 0 done, 1 a model cannot be read, 2 wrong usage.
     """
@@ -66,7 +66,7 @@ def _table(entries) -> None:
 
 
 def _number(fact, form: str) -> str:
-    """A fact's value with the mark of those that were measured with --no-learn, or the space it takes."""
+    """Format a figure, with a mark if it was measured with --no-learn, else with a space."""
     if fact is None:
         return "- "
     return format(fact.value, form) + (_MARK if "--no-learn" in fact.on else " ")

@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import (
-    Name,
-    OutputFile,
-    Printer,
-    fail,
-    finite,
-    needs_torch,
-    options,
-    print_json,
-    progress_bar,
-    put,
-    reporting,
-)
+from nelloc.cli.common import Printer, fail, needs_torch, options, print_json, progress_bar, put, reporting
+from nelloc.cli.parameters import Name, OutputFile, finite
 from nelloc.cli.table import aligned
 from nelloc.errors import NellocError
 
@@ -134,7 +123,7 @@ def _check(images, threshold, calibrate, fpr, inside, outside, as_csv, as_json) 
 
 
 def _scored(pair: Pair, inputs, resize: bool, printer: Printer) -> tuple[list[str], Scores, bool]:
-    """Names and scores of the images that can be scored, and whether some cannot: each of those is named."""
+    """Names and scores of the images, and whether some cannot be scored; an error is printed for each of those."""
     import numpy as np
 
     from nelloc.bench.pictures import find
@@ -230,7 +219,7 @@ def _as_csv(rows: list[dict]) -> str:
 
 
 def _table(rows: list[dict[str, str]]) -> None:
-    """Columns, the first to the left, the others to the right."""
+    """Print columns, the first aligned to the left, the others to the right."""
     if not rows:
         return
     heads = ["verdict" if key == "in_distribution" else key for key in rows[0]]

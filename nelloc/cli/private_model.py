@@ -42,7 +42,7 @@ def check_one(target: Path, model: str | Path | None) -> None:
 
 
 def remark(name: str, read: Callable[[], bytes], model: str | Path | None, folder: Path | None) -> str | None:
-    """What is to be said of one output, whose bytes ``read`` gives, that does not find its model from this folder."""
+    """Remark on an output, whose bytes ``read`` gives, that does not find its model from ``folder``; else None."""
     if not _not_found(model, [folder]):
         return None
     assert model is not None

@@ -48,7 +48,7 @@ def list_experiments(as_json: bool) -> None:
 
 
 def _width(experiment: Experiment) -> Callable[[Any], Any]:
-    """Its option, for the experiments that have one."""
+    """Add the option of an experiment, if it has one."""
     if not experiment.has_width:
         return lambda command: command
     return click.option(
@@ -60,7 +60,7 @@ def _width(experiment: Experiment) -> Callable[[Any], Any]:
 
 
 def command_of(experiment: Experiment) -> click.Command:
-    """The command that runs an experiment."""
+    """Make the command that runs an experiment."""
     data = f" It has {', '.join(experiment.data)}." if experiment.data else "  [not used]"
     epochs = "" if experiment.trains else "  [not used]"
 
@@ -113,7 +113,7 @@ def command_of(experiment: Experiment) -> click.Command:
 
 @contextmanager
 def showing(name: str, printer: Printer) -> Iterator[Progress]:
-    """Progress as a bar on standard error if that is a terminal; elsewhere a line for each phase."""
+    """Progress as a bar on standard error if that is a terminal, else as a line for each phase."""
     with progress_bar(printer, total=0, desc=name, bar_format=_BAR) as bar:
 
         class Bar(Progress):
@@ -134,7 +134,7 @@ def showing(name: str, printer: Printer) -> Iterator[Progress]:
 
 
 def table(report: dict[str, Any]) -> list[str]:
-    """The single numbers of a result as lines, the thesis's values beside them."""
+    """Print the single numbers of a result, the thesis's values beside them."""
     rows = [
         (name, f"{value:.4g}" if isinstance(value, float) else str(value), str(report["thesis"].get(name, "")))
         for name, value in report["numbers"].items()

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nelloc.cli.common import (
-    Name,
-    OutputFile,
     Printer,
-    Size,
     check_core,
     needs_torch,
     options,
@@ -20,6 +17,7 @@ from nelloc.cli.common import (
     reporting,
     show_own_warnings,
 )
+from nelloc.cli.parameters import Name, OutputFile, Size
 from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ _GAP, _GROUND = 2, 255  # pixels between the images of a sheet, and their value
 @click.option("--out", metavar="FILE", type=OutputFile(path_type=Path), required=True, help="The PNG file to write.")
 @options("backend", "force", "json", "quiet")
 def sample(model, size, count, columns, seed, part, out, backend, force, as_json, quiet):
-    """Draw images from a model: what it takes images to look like.
+    """Draw images from a model, as samples of its distribution.
 
     Several images become a sheet, with two white pixels between them. An integer model, which compress takes, gives
     the same images for the same seed on every machine, and needs no torch; image k of a seed does not depend on how

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from nelloc.cli.common import Name, OutputFile, Printer, coding, options, reporting
+from nelloc.cli.common import Printer, coding, options, reporting
+from nelloc.cli.parameters import Name, OutputFile
 
 
 @click.command(short_help="Write a thumbnail of an .nlc file.")

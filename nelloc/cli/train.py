@@ -11,17 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import (
-    Printer,
-    Size,
-    finite,
-    needs_torch,
-    options,
-    print_json,
-    printable,
-    progress_bar,
-    reporting,
-)
+from nelloc.cli.common import Printer, needs_torch, options, print_json, printable, progress_bar, reporting
+from nelloc.cli.parameters import Size, finite
 from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
 
@@ -49,7 +40,7 @@ DEFAULT_MEGAPIXELS = 100.0
 _VALIDATIONS, _MOST_BETWEEN = 20, 20_000_000
 
 
-# What torch takes for a seed, and a batch of which the inputs still fit into some gigabytes.
+# Largest seed that torch takes, and largest batch whose inputs fit into some gigabytes.
 _MOST_SEED, _MOST_BATCH = 2**63 - 1, 1 << 24
 
 
@@ -58,7 +49,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of `nelloc train`; None stands for what was not given."""
+    """Options of `nelloc train`; None for those that were not given."""
 
     data: tuple[str, ...]
     out: Path
@@ -76,7 +67,7 @@ class Asked:
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """``data`` as a run remembers it: it may be resumed from elsewhere."""
+        """Absolute names of ``data``, since a run may be resumed from another folder."""
         return tuple(str(Path(folder).absolute()) for folder in self.data)
 
     def check(self) -> None:
@@ -175,7 +166,7 @@ def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
     torchrun --nproc-per-node 2 -m nelloc train ...
 
     Exit status: 0 trained to the end, 1 failed or stopped, 2 wrong usage.
-    """
+    """  # noqa: D301
     asked = Asked(**fields)
     asked.check()
     asked.check_pair(ood, size)
@@ -262,7 +253,7 @@ def _trainer(asked: Asked, processes: Processes) -> Trainer:
 
 
 def _every(asked: Asked, trainer: Trainer) -> int:
-    """Pixels between validations."""
+    """Number of pixels between validations."""
     if asked.validate_every is not None:
         pixels = round(asked.validate_every * 1e6)
     else:
@@ -272,7 +263,7 @@ def _every(asked: Asked, trainer: Trainer) -> int:
 
 @contextmanager
 def _listening(trainer: Trainer, printer: Printer) -> Iterator[Listener]:
-    """A bar on a terminal, and a line for each validation; both on standard error."""
+    """Progress as a bar on a terminal, and a line for each validation; both on standard error."""
     from nelloc.training.loop import Listener
 
     total, seen = trainer.config.pixels / 1e6, trainer.seen / 1e6

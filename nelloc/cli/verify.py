@@ -6,7 +6,18 @@ import sys
 
 import click
 
-from nelloc.cli.common import Name, Printer, coding, fail, folder_of, options, print_json, put, read_input, reporting
+from nelloc.cli.common import (
+    Printer,
+    coding,
+    fail,
+    folder_of,
+    options,
+    print_json,
+    put,
+    read_input,
+    reporting,
+)
+from nelloc.cli.parameters import Name
 from nelloc.errors import NellocError
 
 

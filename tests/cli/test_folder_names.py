@@ -10,8 +10,8 @@ from PIL import Image
 
 import nelloc
 from nelloc import NellocError
-from nelloc.cli.common import Name, OutputFile
 from nelloc.cli.main import main
+from nelloc.cli.parameters import Name, OutputFile
 from nelloc.files import convert as files
 
 NAMES = ["new/", "new//", "new/.", "new/..", "old/", "old/.", ".", "..", "a.nlc/", "a.png/"]
