@@ -82,8 +82,8 @@ static int write_jpeg(const nlcd_settings *s, nlcd_opened *file, const char *tar
     const uint8_t *data;
     nlcd_bytes out = {NULL, 0, 0, 0};
     if (!nelloc_image_of(file->decoder)->jpeg_bytes || s->has_region) {
-        nlcd_say(file->name, s->has_region ? "a region of a JPEG file is no JPEG file; choose png"
-                                           : "holds pixels and no JPEG file, so jpg would lose some; choose png");
+        nlcd_say(file->name, s->has_region ? "a region cannot be a JPEG file; choose png"
+                                           : "holds pixels, not a JPEG file, and jpg would be lossy; choose png");
         return 0;
     }
     if (nelloc_jpeg(file->decoder, s->allow_damaged ? NELLOC_ALLOW_DAMAGED : 0, &data, &out.size) != NELLOC_OK) {

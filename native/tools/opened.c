@@ -74,7 +74,7 @@ int nlcd_open(const nlcd_settings *s, const char *name, nlcd_opened *file) {
         return 0;
     const int status = nelloc_new(&options, &file->decoder);
     if (status == NELLOC_BAD_ARGUMENT)
-        nlcd_say(name, "NELLOC_CPU=%s is no CPU level of this machine; leave it out", options.cpu);
+        nlcd_say(name, "NELLOC_CPU=%s is not a CPU level of this machine; leave it out", options.cpu);
     else if (status != NELLOC_OK)
         nlcd_say(name, "there is not enough memory");
     else if (nelloc_open(file->decoder, file->bytes.data, file->bytes.size) == NELLOC_OK)

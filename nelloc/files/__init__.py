@@ -1,0 +1,1 @@
+"""Files on disk: compression, decompression and inspection, of one file or many."""

@@ -1,4 +1,4 @@
-"""Compressing and decompressing files: what is read, what is written, and nothing lost."""
+"""Compression and decompression of files, each read and written whole."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def compress(
 
 
 def compress_bytes(data: bytes, source: str, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
-    """The .nlc bytes of an image file's bytes; ``source`` names them in errors."""
+    """Compress the bytes of an image file; ``source`` names them in errors."""
     return encode_images([open_image(data, source, options)], options, verify=verify)[0]
 
 
@@ -96,19 +96,22 @@ class OpenedImage:
 
     @property
     def width(self) -> int:
+        """Width of the image."""
         return self.pixels.width
 
     @property
     def height(self) -> int:
+        """Height of the image."""
         return self.pixels.height
 
     @property
     def left_out(self) -> tuple[str, ...]:
+        """Parts of the image file that are not kept."""
         return self.pixels.left_out
 
 
 def open_image(data: bytes, source: str, options: Options) -> OpenedImage | OpenedJpeg:
-    """The image in a file's bytes; ``source`` names them in errors. Raises NellocError if it cannot be read.
+    """Read the image in the bytes of a file; ``source`` names them in errors. Raises NellocError if that fails.
 
     A JPEG file that is to be encoded is not decoded, unless its pixels are to be kept.
     """
@@ -121,7 +124,7 @@ def open_image(data: bytes, source: str, options: Options) -> OpenedImage | Open
 def encode_images(
     images: Sequence[OpenedImage | OpenedJpeg], options: EncodeOptions, *, verify: bool
 ) -> list[tuple[Result, bytes]]:
-    """The .nlc bytes of each of several images, coded together; with ``adapt``, each has a model of its own."""
+    """Compress several images together; with ``adapt``, each has a model of its own."""
     pictures = [one for one in images if isinstance(one, OpenedImage)]
     with enough_memory(images[0].source):
         if options.adapt:
@@ -145,7 +148,7 @@ def _encode_adapted(opened: OpenedImage, options: EncodeOptions, *, verify: bool
 def encode_adapted_images(
     images: Sequence[image.Pixels], options: EncodeOptions, *, verify: bool, embed: bool
 ) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
-    """The coded images, what adapting brought, and the differences of the adapted models by their ids."""
+    """Adapt models and compress with them; returns also the gain, and the differences of the models by their ids."""
     from nelloc.training.adapt.encode import encode_adapted
 
     encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
@@ -155,7 +158,7 @@ def encode_adapted_images(
 
 
 def result_of(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> Result:
-    """What became of an image; the target is to be filled in."""
+    """Result for an image, without the name of its target."""
     pixels, sizes = opened.pixels, (opened.bytes, len(encoded.data))
     size = (pixels.width, pixels.height, pixels.kind.planes)
     return Result(opened.source, "-", *sizes, *size, pixels.left_out, gain)
@@ -211,16 +214,16 @@ def decompress(
 def decompress_bytes(
     data: bytes, source: str, options: DecodeOptions, suffix: str | None = None, folder: Path | None = None
 ) -> tuple[Result, bytes]:
-    """The bytes of an image file, in the format of ``suffix``, from .nlc bytes; its model may be in ``folder``.
+    """Decompress .nlc bytes to the format of ``suffix``; their model may be in ``folder``.
 
-    Without ``suffix`` it is a JPEG file if the bytes hold one, else a PNG file.
+    Without ``suffix`` the result is a JPEG file if the bytes hold one, else a PNG file.
     """
     return decode_images([open_compressed(data, source, options)], options, suffix or default_suffix(data), folder)[0]
 
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """An .nlc file that was read: its name, its size in bytes, and what it holds."""
+    """An .nlc file that was read: its name, its size in bytes, and its contents."""
 
     source: str
     bytes: int
@@ -228,17 +231,17 @@ class OpenedFile:
 
 
 def open_compressed(data: bytes, source: str, options: DecodeOptions) -> OpenedFile:
-    """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file."""
+    """Parse .nlc bytes; ``source`` names them in errors. Raises NellocError if they are not a whole file."""
     return OpenedFile(source, len(data), open_file(data, source, options))
 
 
 def decode_images(
     opened: Sequence[OpenedFile], options: DecodeOptions, suffix: str, folder: Path | None, *, verify: bool = False
 ) -> list[tuple[Result, bytes]]:
-    """The bytes of an image file, in the format of ``suffix``, for each of several .nlc files, decoded together.
+    """Decompress several .nlc files together, to the format of ``suffix``.
 
-    What is written is read again and compared. Raises NellocError for a file that is damaged, whose model is missing,
-    or that the format cannot hold: with ``verify``, not even its metadata.
+    Outputs are read again and compared. Raises NellocError for a file that is damaged, whose model is missing, or
+    that the format cannot hold; with ``verify``, also if it cannot hold the metadata.
     """
     with enough_memory(opened[0].source):
         if suffix.lower() in JPEG_SUFFIXES:
@@ -258,7 +261,7 @@ def decode_images(
 def _decode_in_slices(
     one: OpenedFile, options: DecodeOptions, suffix: str, folder: Path | None, verify: bool
 ) -> tuple[Result, bytes]:
-    """The bytes of an image file whose samples are never in memory all at once."""
+    """Decompress a file in slices, so that its samples are never in memory all at once."""
     found: list[image.Pixels] = []  # all but the samples
 
     def parts() -> Iterator[image.Pixels]:
@@ -282,13 +285,12 @@ def _result(
     suffix: str,
     verify: bool,
 ) -> Result:
-    """What became of an .nlc file. Raises NellocError, with ``verify``, if the format has not all of its metadata."""
+    """Result for an .nlc file. Raises NellocError, with ``verify``, if the format cannot hold all of its metadata."""
     if verify:
         _refuse_loss(written, one.source, suffix)
     left_out = (*left_out, *written.left_out)
-    planes = one.file.kind.planes
-    damaged = (*damaged, *one.file.damage)
-    return Result(one.source, "-", one.bytes, len(written.data), *size, planes, left_out, damaged=damaged)
+    sizes = one.bytes, len(written.data), *size, one.file.kind.planes
+    return Result(one.source, "-", *sizes, left_out, damaged=(*damaged, *one.file.damage))
 
 
 def _refuse_loss(written: image.Written, source: str, suffix: str) -> None:
@@ -314,11 +316,10 @@ def check_same(
     That is, its samples and all of its metadata; an image file with the extension ``made``, which was made of the .nlc
     file, has them as its format says them.
     """
-    if isinstance(opened, OpenedJpeg):
-        with enough_memory(compressed.source):
-            check_same_file(compressed.file, compressed.source, opened.data, options)
-        return
     with enough_memory(compressed.source):
+        if isinstance(opened, OpenedJpeg):
+            check_same_file(compressed.file, compressed.source, opened.data, options)
+            return
         slices = decode_slices(compressed.file, compressed.source, options, folder=folder)
         if not opened.pixels.same_in_slices(slices, image.same_picture):
             raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
@@ -384,7 +385,7 @@ def verify_bytes(data: bytes, source: str, options: DecodeOptions, folder: Path 
 
 
 def default_target(source: Path, suffix: str) -> Path:
-    """The file beside ``source`` with another extension. Raises NellocError if ``source`` names no file."""
+    """Name beside ``source`` with another extension. Raises NellocError if ``source`` is not the name of a file."""
     if not source.name:
         raise NellocError(f"{source}: is a folder; give a file name")
     return source.with_suffix(suffix)

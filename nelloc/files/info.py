@@ -1,4 +1,4 @@
-"""What .nlc files hold, read without decoding them."""
+"""Contents of .nlc files, read without decoding them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from nelloc.varint import MalformedError
 
 @dataclass(frozen=True)
 class Info:
-    """What a file says of itself, without decoding it.
+    """Contents of a file, read without decoding it.
 
-    ``bits`` are those that a sample of the first group is coded with, ``methods`` how many records each method has;
+    ``bits`` is the number of bits of a sample of the first group, ``methods`` the number of records of each method;
     ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
-    model has the id 00000000. ``jpeg`` tells of a JPEG file that is kept instead of pixels, whose parts are ``tiles``.
-    ``past`` is what the picture was before, in words.
+    model has the id 00000000. ``jpeg`` describes a JPEG file that is kept instead of pixels, whose parts are ``tiles``.
+    ``past`` describes the picture before it was decoded to pixels.
     """
 
     file: str
@@ -52,7 +52,7 @@ class Info:
 
 
 def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
-    """Read what an .nlc file holds, without decoding it.
+    """Read the contents of an .nlc file, without decoding it.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
 
 
 def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, folder: Path | None = None) -> Info:
-    """Read what .nlc bytes hold, and where their model is found, ``folder`` included.
+    """Read the contents of .nlc bytes, and find their model, ``folder`` included.
 
     Raises NellocError if they are not a whole file.
     """
@@ -115,7 +115,7 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, fol
 
 
 def _method_of(record: container.TileRecord) -> str:
-    """The method of a record, in words; on a lattice with the rule, and how the model codes it."""
+    """Name of the method of a record; on a lattice with the rule, and the method below it."""
     if record.method is not Method.LATTICE:
         return record.method.name.lower()
     with contextlib.suppress(MalformedError):

@@ -1,4 +1,4 @@
-"""JPEG files that are kept byte for byte: into .nlc files, and out of them."""
+"""Compression and restoration of JPEG files that are kept byte for byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nelloc.varint import Cursor, MalformedError
 JPEG_SUFFIX = ".jpg"
 JPEG_SUFFIXES = (JPEG_SUFFIX, ".jpeg", ".jpe", ".jfif")
 PIXEL_SUFFIX = ".png"
-# Enough of a file to know its sections by.
+# Bytes of a file that contain the types of its sections.
 _HEAD_BYTES = 256
 _SIZES_PLACE = 10
 
@@ -46,7 +46,7 @@ def is_kept(data: bytes, options: Options) -> bool:
 
 
 def open_jpeg(data: bytes, source: str, options: Options) -> OpenedJpeg:
-    """A JPEG file; with ``strip`` without its metadata."""
+    """Read a JPEG file; with ``strip`` without its metadata."""
     kept = jpeg.stripped(data) if options.strip else data
     frame = known_frame(data)
     width, height, planes = (1, 1, 1) if frame is None else (frame.width, frame.height, frame.channels)
@@ -54,14 +54,14 @@ def open_jpeg(data: bytes, source: str, options: Options) -> OpenedJpeg:
 
 
 def encode_jpeg(opened: OpenedJpeg, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
-    """The .nlc bytes of a JPEG file. Raises NellocError if ``verify`` finds that it does not come back."""
+    """Compress a JPEG file. Raises NellocError if ``verify`` finds that it does not come back."""
     file = pack_file(opened.data, opened.source, options)
     data = container.pack(file)
     if verify:
         decoding = options.for_decoding(options.backend)
         parsed = container.parse(data, "encoded data", max_pixels=options.max_pixels)
         if unpack_file(parsed, "encoded data", decoding).data != opened.data:
-            raise NellocError(f"{opened.source}: does not come back from what was encoded; please report this file")
+            raise NellocError(f"{opened.source}: does not come back from the encoded data; please report this file")
     size = opened.width, opened.height, opened.planes
     return Result(opened.source, "-", opened.bytes, len(data), *size, keeps="bytes"), data
 
@@ -69,13 +69,13 @@ def encode_jpeg(opened: OpenedJpeg, options: EncodeOptions, *, verify: bool) -> 
 def restore_jpeg(
     file: container.Container, source: str, size: int, options: DecodeOptions, suffix: str
 ) -> tuple[Result, bytes]:
-    """The JPEG file that an .nlc file of ``size`` bytes holds. Raises NellocError if it holds none, or is damaged."""
+    """Restore the JPEG file in an .nlc file of ``size`` bytes. Raises NellocError if there is none or it is damaged."""
     if file.jpeg is None:
         raise NellocError(
-            f"{source}: holds pixels and no JPEG file, so {suffix} would lose some; choose {PIXEL_SUFFIX}"
+            f"{source}: holds pixels, not a JPEG file, and {suffix} would be lossy; choose {PIXEL_SUFFIX}"
         )
     if options.region is not None:
-        raise NellocError(f"{source}: a region of a JPEG file is no JPEG file; choose {PIXEL_SUFFIX}")
+        raise NellocError(f"{source}: a region cannot be a JPEG file; choose {PIXEL_SUFFIX}")
     restored = unpack_file(file, source, options, allow_damaged=options.allow_damaged)
     data = jpeg.stripped(restored.data) if options.strip else restored.data
     damaged = (*restored.damaged, *file.damage)
@@ -98,12 +98,12 @@ def check_output(path: Path) -> None:
 
 
 def default_suffix(data: bytes) -> str:
-    """The extension of what .nlc bytes, or their beginning, are decompressed to: .jpg for JPEG files, else .png."""
+    """Extension of the output for .nlc bytes, or their beginning: .jpg if they hold a JPEG file, else .png."""
     return JPEG_SUFFIX if _holds_jpeg(data) else PIXEL_SUFFIX
 
 
 def default_suffix_of(path: Path) -> str:
-    """The same of a file; .png if it cannot be read."""
+    """Extension of the output for an .nlc file; .png if it cannot be read."""
     try:
         with path.open("rb") as file:
             return default_suffix(file.read(_HEAD_BYTES))

@@ -1,4 +1,4 @@
-"""What became of a file that was converted."""
+"""Results of a conversion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gain:
-    """What adapting the model brought.
+    """Sizes with the adapted models and without.
 
     ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
     none if they saved too little, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
@@ -23,10 +23,10 @@ class Gain:
 
 @dataclass(frozen=True)
 class Result:
-    """What was done: the files, their sizes in bytes, and the image.
+    """Result of a conversion: the files, their sizes in bytes, and the image.
 
-    ``left_out`` as ``Pixels`` has it; ``damaged`` has its tiles, and what else of the file is not as it was. ``keeps``
-    says what the .nlc file has of the image file: its ``pixels``, or its ``bytes``.
+    ``left_out`` as in ``Pixels``; ``damaged`` names the damaged tiles and other damaged parts of the file. ``keeps`` is
+    ``pixels`` or ``bytes``: the part of the image file that the .nlc file keeps.
     """
 
     source: str
@@ -43,4 +43,5 @@ class Result:
 
     @property
     def samples(self) -> int:
+        """Number of samples of the image."""
         return self.width * self.height * self.planes

@@ -259,7 +259,7 @@ def test_an_output_that_is_not_the_inputs_is_kept_and_named(change):
     before = target.read_bytes()
     result = invoke("compress", "-r", "photos", "--output-dir", "out", *MODEL)
     assert result.exit_code == 1
-    assert "nelloc: out/a.nlc: exists already" in result.stderr
+    assert "nelloc: out/a.nlc: exists, but " in result.stderr
     assert "3 skipped; 1 failed" in result.stderr
     assert target.read_bytes() == before
     assert invoke("compress", "-r", "photos", "--output-dir", "out", "-f", *MODEL).exit_code == 0

@@ -95,7 +95,7 @@ def test_a_folder_with_a_damaged_file(folder):
     assert rows["whole.nlc"]["damaged"] == []
     assert (folder / "out" / "damaged.png").exists()
     again = invoke("decompress", ".", "--output-dir", "out", "--allow-damaged")
-    assert (again.exit_code, "damaged.png: exists already, not as the output" in again.stderr) == (1, True)
+    assert (again.exit_code, "damaged.png: exists, but was not made from" in again.stderr) == (1, True)
 
 
 def with_damage(folder, damage: str) -> bytes:

@@ -127,10 +127,10 @@ def test_nlcd_tells_of_kept_files_and_of_what_is_none(nlcd, tmp_path):
     assert f"{len(data)} bytes, kept as they are, in 1 part" in nlcd("info", tmp_path / "made.nlc").stdout
     done = nlcd(GOLDEN / "photograph.nlc", tmp_path / "out.jpg", "--model", GOLDEN / "model.nlm")
     assert done.returncode == 1
-    assert "holds pixels and no JPEG file" in done.stderr
+    assert "holds pixels, not a JPEG file" in done.stderr
     done = nlcd("--region", "0,0,2,2", tmp_path / "made.nlc", tmp_path / "out.jpg")
     assert done.returncode == 1
-    assert "a region of a JPEG file is no JPEG file" in done.stderr
+    assert "a region cannot be a JPEG file" in done.stderr
     assert not (tmp_path / "out.jpg").exists()
 
 

@@ -1,4 +1,4 @@
-"""Compressing many images with one model that is adapted to all of them."""
+"""Compression of many images with one model that is adapted to all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nelloc.image import Pixels
 
 
 def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression) -> Iterator[Outcome]:
-    """Compress files with one model, adapted to all that can be read and are not done, and written into ``folder``.
+    """Compress files with one model, adapted to those that can be read and are not done, and write it to ``folder``.
 
     Images are read again whenever they are needed; only the compressed ones are all kept in memory.
     """
@@ -34,7 +34,7 @@ def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression)
         )
     for name, data in models.items():
         path = folder / f"{name}{model_store.MODEL_SUFFIX}"
-        # The same model may be there from the time before; files that need it may be too.
+        # An earlier run may have left the same model, and files that need it.
         if not (path.is_file() and storage.read(path) == data):
             storage.write(path, data, conversion.force)
     for number, file in enumerate(encoded):
@@ -47,7 +47,7 @@ def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression)
 
 @dataclass(frozen=True)
 class _Inputs(Sequence[Pixels]):
-    """The images of jobs, read anew each time that one is asked for."""
+    """Images of jobs, read from disk at each access."""
 
     found: Sequence[tuple[Job, tuple[int, ...]]]
     conversion: Compression
@@ -59,7 +59,7 @@ class _Inputs(Sequence[Pixels]):
         return self.ready(number).opened.pixels
 
     def ready(self, number: int) -> Ready:
-        """The input of a job. Raises NellocError if it is not what it was at first."""
+        """Read the input of a job. Raises NellocError if it changed since the first reading."""
         job, version = self.found[number]
         ready = read_job(job, self.conversion)
         if ready.file.version != version:

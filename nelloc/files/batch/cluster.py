@@ -1,4 +1,4 @@
-"""Work spread over the workers of a Dask cluster, which see the same files under the same names."""
+"""Distribution of work to a Dask cluster, whose workers have the same files under the same names."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nelloc.errors import NellocError, install_advice
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# How long to wait for the scheduler, and for its first worker.
+# Time limit for the scheduler, and for its first worker.
 SECONDS = 10
 
 
 def on_cluster(
     function: Callable[[Item], Answer], items: Sequence[Item], address: str
 ) -> Iterator[tuple[Item, Answer | None]]:
-    """``function`` of the items, on the cluster whose scheduler is at ``address``, each answer as it comes.
+    """Apply ``function`` to the items on the cluster whose scheduler is at ``address``; yields answers as they arrive.
 
-    The answer is None for an item that workers died of. Raises NellocError without ``distributed``, without a cluster
+    The answer is None for an item at which workers died. Raises NellocError without ``distributed``, without a cluster
     at the address, and if its workers cannot run ``function``.
     """
     try:
@@ -57,7 +57,7 @@ def on_cluster(
             except KilledWorker:
                 answer = None
             except Exception as error:
-                reason = f"{address}: cannot do this ({_first_line(error.__cause__ or error)})"
+                reason = f"{address}: cannot run the work ({_first_line(error.__cause__ or error)})"
                 raise NellocError(f"{reason}; install this version of nelloc on its scheduler and workers") from error
             yield item, answer
             if waiting:
@@ -65,5 +65,5 @@ def on_cluster(
 
 
 def _first_line(error: BaseException) -> str:
-    """What kind of error it is, and the first line of what it says."""
+    """Type of an error, and the first line of its message."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

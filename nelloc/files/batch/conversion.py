@@ -20,7 +20,7 @@ from nelloc.files.result import Result
 
 @dataclass(frozen=True)
 class Ready:
-    """A job whose input was read: the file as it was, and what it holds."""
+    """A job whose input was read: the file at that time, and its contents."""
 
     job: Job
     file: storage.Input
@@ -29,10 +29,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Conversion(ABC):
-    """How files are converted.
+    """Settings and steps of the conversion of files.
 
-    With ``remove`` an input is deleted once its output was verified and synced. With ``resume`` missing folders are
-    made, what is done already is skipped, and an error that nobody foresaw fails one file only.
+    With ``remove`` an input is deleted after its output was verified and synced. With ``resume`` missing folders are
+    made, files that are done already are skipped, and an internal error fails one file only.
     """
 
     options: Options
@@ -47,15 +47,15 @@ class Conversion(ABC):
 
     @abstractmethod
     def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg | OpenedFile:
-        """The input, parsed. Raises NellocError if it cannot be read."""
+        """Parse an input. Raises NellocError if that fails."""
 
     @abstractmethod
     def area(self, ready: Ready) -> int:
-        """The number of pixels of an input."""
+        """Number of pixels of an input."""
 
     @abstractmethod
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
-        """The outputs of several jobs. Raises NellocError if one of them cannot be converted."""
+        """Convert several inputs. Raises NellocError if one of them cannot be converted."""
 
     @abstractmethod
     def check_done(self, job: Job) -> None:
@@ -63,28 +63,33 @@ class Conversion(ABC):
 
     @abstractmethod
     def confirm(self, ready: Ready) -> tuple[str, ...]:
-        """Compare an input with its output; returns what that lacks. Raises NellocError if their pixels differ."""
+        """Compare an input with its output; returns the metadata it lacks. Raises NellocError if pixels differ."""
 
 
 @dataclass(frozen=True)
 class Compression(Conversion):
-    """Image files to .nlc files."""
+    """Conversion of image files to .nlc files."""
 
     options: EncodeOptions
 
     def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg:
+        """Read an image."""
         return files.open_image(data, str(job.source), self.options)
 
     def area(self, ready: Ready) -> int:
+        """Number of pixels of the image."""
         return ready.opened.width * ready.opened.height
 
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
+        """Compress images together."""
         return files.encode_images([ready.opened for ready in group], self.options, verify=self.verify)
 
     def check_done(self, job: Job) -> None:
+        """Raise NellocError unless the .nlc file of a job is there, and whole."""
         self._target(job)
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
+        """Decode the .nlc file and compare it; returns the metadata it lacks. Raises NellocError if pixels differ."""
         files.check_same(ready.opened, self._target(ready.job), self._decoding, ready.job.target.parent)
         return ready.opened.left_out
 
@@ -98,20 +103,23 @@ class Compression(Conversion):
 
 @dataclass(frozen=True)
 class Decompression(Conversion):
-    """.nlc files to image files, in the format of the output's extension, or of ``suffix`` if there is one."""
+    """Conversion of .nlc files to image files, in the format of ``suffix``, or else of the output's extension."""
 
     options: DecodeOptions
     suffix: str | None = None
 
     def open(self, data: bytes, job: Job) -> OpenedFile:
+        """Parse an .nlc file."""
         if self.suffix is None:
             check_output(job.target)
         return files.open_compressed(data, str(job.source), self.options)
 
     def area(self, ready: Ready) -> int:
+        """Number of pixels of the image."""
         return ready.opened.file.width * ready.opened.file.height
 
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
+        """Decompress files together."""
         done = []
         # Files beside each other share the models beside them.
         for (folder, suffix), found in groupby(
@@ -122,9 +130,11 @@ class Decompression(Conversion):
         return done
 
     def check_done(self, job: Job) -> None:
+        """Raise NellocError unless the image file of a job is there, and whole."""
         self._target(job)
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
+        """Compare the image file with the .nlc file; it lacks nothing. Raises NellocError if they differ."""
         job = ready.job
         files.check_same(self._target(job), ready.opened, self.options, job.source.parent, made=self._suffix(job))
         return ()

@@ -1,4 +1,4 @@
-"""What became of each file of a run, and of all of them."""
+"""Outcomes of the files of a run, and their summary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from nelloc.files.result import Result
 
 @dataclass(frozen=True)
 class Done:
-    """A file was written. ``removed``: its input was then deleted; ``kept`` says why not, where that was asked for.
+    """A file that was written.
+
+    ``removed`` is True if its input was then deleted; ``kept`` is the reason if it was to be deleted and was not.
 
     ``grown`` names the lossy format of an input that is smaller than its output.
     """
@@ -22,12 +24,13 @@ class Done:
 
     @property
     def source(self) -> str:
+        """Name of the input."""
         return self.result.source
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A file, or a folder, that could not be done."""
+    """A file or a folder that failed."""
 
     source: str
     error: NellocError
@@ -35,7 +38,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Nothing was to be done: ``target`` holds ``source`` already, or ``reason`` says what else.
+    """A file that needs no work: ``target`` holds ``source`` already, or ``reason`` is another reason.
 
     ``removed`` and ``kept`` as in ``Done``.
     """
@@ -52,10 +55,10 @@ Outcome = Done | Failed | Skipped
 
 @dataclass
 class Summary:
-    """The counts of a run, as its outcomes come; sizes are in bytes, of the files that were done.
+    """Counts of a run, as its outcomes arrive; sizes are in bytes, of the files that were done.
 
-    Of those that were done, ``damaged`` were done in part; ``saved`` are bytes that outputs take less than the inputs
-    that were removed.
+    ``damaged`` of the files ``done`` were done in part; ``saved`` is the size of the inputs that were removed, less
+    that of their outputs.
     """
 
     done: int = 0
@@ -69,6 +72,7 @@ class Summary:
     saved: int = 0
 
     def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
         match outcome:
             case Done(result=result):
                 self.done += 1
@@ -85,6 +89,7 @@ class Summary:
 
     @property
     def count(self) -> int:
+        """Number of outcomes."""
         return self.done + self.failed + self.skipped
 
     @property

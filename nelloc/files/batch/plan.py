@@ -1,4 +1,4 @@
-"""What a run will do: the files that it finds, where each goes, and how they are dealt out."""
+"""Plan of a run: the files that it finds, their outputs, and the batches in which they are handed to processes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nelloc.files.convert import SUFFIX, default_target
 from nelloc.files.jpeg import JPEG_SUFFIXES, PIXEL_SUFFIX, default_suffix_of
 from nelloc.image.formats import IMAGE_SUFFIXES
 
-# Files of at most so many bytes are dealt out together, at most so many and so many bytes at a time.
+# Largest file that shares a batch with others; the most files and bytes of a batch.
 SMALL_BYTES = 1 << 16
 BATCH_FILES, BATCH_BYTES = 256, 1 << 21
 
 
 @dataclass(frozen=True)
 class Direction:
-    """What is taken of a folder, by extension, what outputs get for one, and what a folder is said to lack."""
+    """Extensions of the inputs and of the outputs, and the message for a folder without inputs."""
 
     inputs: tuple[str, ...]
     suffix: str
@@ -29,7 +29,7 @@ class Direction:
     suffix_of: Callable[[Path], str] | None = None
 
     def output_suffix(self, source: Path) -> str:
-        """The extension of the output of a file: ``suffix``, or what ``suffix_of`` says of the file."""
+        """Extension of the output of a file: ``suffix``, or the result of ``suffix_of``."""
         return self.suffix if self.suffix_of is None else self.suffix_of(source)
 
     def is_output(self, path: Path) -> bool:
@@ -42,7 +42,7 @@ COMPRESS = Direction(IMAGE_SUFFIXES, SUFFIX, "no images there; give a folder of 
 
 
 def decompress_to(suffix: str | None = None) -> Direction:
-    """Decompressing to the image format of an extension; by default to JPEG files what holds one, else to PNG."""
+    """Direction to the image format of an extension; by default JPEG for files that hold one, else PNG."""
     suffix_of = default_suffix_of if suffix is None else None
     missing = f"no {SUFFIX} files there; give a folder of files made by nelloc compress"
     return Direction((SUFFIX,), suffix or PIXEL_SUFFIX, missing, suffix_of)
@@ -59,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a run, what is known of other files before, and how many files of other kinds there are."""
+    """Jobs of a run, outcomes that are known beforehand, and the number of files of other kinds."""
 
     jobs: tuple[Job, ...]
     outcomes: tuple[Outcome, ...] = ()
@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def count(self) -> int:
-        """How many outcomes the run will have."""
+        """Number of outcomes of the run."""
         return len(self.jobs) + len(self.outcomes)
 
 
@@ -126,7 +126,7 @@ class _Search:
             self.outcomes.append(Skipped(str(source), None, self.direction.missing.split(";")[0]))
 
     def plan(self) -> Plan:
-        """All that was taken; inputs with one output between them fail."""
+        """Plan of all files that were taken; inputs that have the same output fail."""
         jobs = []
         for rivals in self.jobs.values():
             if len(rivals) == 1:
@@ -161,7 +161,7 @@ class _Search:
         return folders
 
     def _is_output(self, folder: Path) -> bool:
-        """True for the output folder, where it lies among the inputs."""
+        """True for the output folder, if it lies in an input folder."""
         return self.output is not None and self.output.is_dir() and folder.samefile(self.output)
 
     def _take(self, source: Path, root: Path) -> None:
@@ -186,7 +186,7 @@ class _Search:
             rivals.append(Job(source, target, status.st_size))
 
     def _real(self, path: Path) -> Path:
-        """The one spelling of a path: that of its folder without links, which may not be there yet."""
+        """Normalise a path: resolve the links of its folder, which need not exist yet."""
         if path.parent not in self.real:
             self.real[path.parent] = Path(os.path.realpath(path.parent))
         return self.real[path.parent] / path.name
@@ -199,7 +199,7 @@ class _Search:
 
 
 def batches(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ...]]:
-    """The jobs in the parts that are dealt out: small files together, yet so that every process has several parts."""
+    """Divide jobs into batches: small files together, but several batches for every process."""
     small = sum(job.bytes <= SMALL_BYTES for job in jobs)
     most = min(BATCH_FILES, max(1, -(-small // (4 * processes)))) if processes > 1 else BATCH_FILES
     batch: list[Job] = []

@@ -1,4 +1,4 @@
-"""Runs: a plan carried out here, on several processes, or on a cluster."""
+"""Execution of a plan in this process, on several processes, or on a cluster."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Spread = Generator[tuple[Batch, list[Outcome] | None], None, None]
 
 @dataclass(frozen=True)
 class Where:
-    """Where work is done: on so many processes of this machine, or on the Dask cluster at an address."""
+    """Place of the work: ``jobs`` processes of this machine, or the Dask cluster at an address."""
 
     jobs: int = 1
     dask: str | None = None
@@ -87,7 +87,7 @@ def compress_folder(
     Yields
     ------
     Outcome
-        What became of each file, as it is done: ``Done``, ``Skipped`` or ``Failed``.
+        Outcome of each file, as it is done: ``Done``, ``Skipped`` or ``Failed``.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def decompress_folder(
 
 
 def run(plan: Plan, conversion: Conversion, where: Where, output: Path | None = None) -> Generator[Outcome, None, None]:
-    """Carry out a plan; yields what became of each file, as it comes. ``output`` is needed to ``adapt`` only."""
+    """Carry out a plan; yields the outcome of each file, as it is done. ``output`` is needed to ``adapt`` only."""
     yield from plan.outcomes
     for folder in dict.fromkeys(job.target.parent for job in plan.jobs):
         storage.remove_leftovers(folder)
@@ -168,7 +168,7 @@ def run(plan: Plan, conversion: Conversion, where: Where, output: Path | None = 
 
 
 def _spread(parts: Sequence[Batch], conversion: Conversion, where: Where) -> Spread:
-    """The outcomes of each part, as they come; None for one whose process died."""
+    """Outcomes of each part, as they arrive; None for a part whose process died."""
     options = conversion.options
     if where.dask is not None:
         from nelloc.files.batch.cluster import on_cluster
@@ -186,7 +186,7 @@ def _spread(parts: Sequence[Batch], conversion: Conversion, where: Where) -> Spr
 
 
 def _elsewhere(conversion: Conversion, threads: int, model: str | Path | None) -> Callable[[Batch], list[Outcome]]:
-    """The work on a part, for another process."""
+    """Make the function that converts a part in another process."""
     options = replace(conversion.options, threads=threads, model=model, progress=Progress())
     return partial(_process_elsewhere, replace(conversion, options=options))
 
@@ -213,7 +213,7 @@ _pillow = SharedByThreads()
 
 
 class _Stopping(Progress):
-    """Ends the work when it is not wanted any more."""
+    """Progress that stops the work once it is no longer wanted."""
 
     def advance(self, steps: int = 1, remark: str = "") -> None:
         from nelloc.codec.process_pool import stop_if_not_wanted
@@ -230,5 +230,5 @@ def _absolute_model(model: str | Path | None) -> str | Path | None:
 
 
 def _died(job: Job) -> Failed:
-    reason = "the process that worked on it died, perhaps for want of memory; try it with fewer jobs"
+    reason = "its process died, perhaps for lack of memory; try again with fewer jobs"
     return Failed(str(job.source), NellocError(f"{job.source}: {reason}"))

@@ -18,7 +18,7 @@ from nelloc.files.jpeg import OpenedJpeg
 from nelloc.files.result import Result
 from nelloc.image.formats.lossy import grown
 
-# Images are coded together, in one wavefront, up to so many pixels.
+# The most pixels of images that are coded together, in one wavefront.
 GROUP_PIXELS = 1 << 18
 # File systems that do not keep nanoseconds cut times to tenths of microseconds, to seconds, or to even ones.
 _MICROSECOND, _SECOND = 1_000, 1_000_000_000
@@ -40,7 +40,7 @@ def process(jobs: Sequence[Job], conversion: Conversion) -> list[Outcome]:
 
 
 def open_jobs(jobs: Sequence[Job], conversion: Conversion, outcomes: dict[Job, Outcome]) -> Iterator[Ready]:
-    """The inputs that are to be converted, read one by one; the others' outcomes go into ``outcomes``."""
+    """Read the inputs that need conversion, one by one; the outcomes of the others go into ``outcomes``."""
     for job in jobs:
         found: Ready | Skipped | None = None
         with _failing(job, conversion, outcomes):
@@ -61,13 +61,14 @@ def _failing(job: Job, conversion: Conversion, outcomes: dict[Job, Outcome]) -> 
     except Exception as error:
         if not conversion.resume:
             raise
-        unforeseen = NellocError(f"{job.source}: unforeseen {type(error).__name__} ({error}); please report this file")
-        unforeseen.add_note(traceback.format_exc())
-        outcomes[job] = Failed(str(job.source), unforeseen)
+        cause = f"{type(error).__name__}: {error}"
+        internal = NellocError(f"{job.source}: internal error ({cause}); please report it with this file")
+        internal.add_note(traceback.format_exc())
+        outcomes[job] = Failed(str(job.source), internal)
 
 
 def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
-    """The input, read and parsed, or the reason why nothing is to be done."""
+    """Read and parse the input of a job, or give the reason why it needs no work."""
     if conversion.remove and conversion.resume and job.source.is_symlink():
         return Skipped(str(job.source), None, "a symbolic link, and not the file to be removed")
     if conversion.resume:
@@ -79,21 +80,21 @@ def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
 
 
 def read_job(job: Job, conversion: Conversion) -> Ready:
-    """The input of a job, read and parsed. Raises NellocError if it cannot be."""
+    """Read and parse the input of a job. Raises NellocError if that fails."""
     file = storage.read_input(job.source)
     return Ready(job, file, conversion.open(file.data, job))
 
 
 def _done_already(job: Job, conversion: Conversion) -> Skipped:
-    """That an earlier run made the output from the input as it is now. Raises NellocError if it did not."""
+    """Check that an earlier run made the output from the input as it is now. Raises NellocError if it did not."""
     storage.check_target(job.source, job.target, force=True)
     source, target = str(job.source), str(job.target)
     if not _same_time(job):
-        raise NellocError(f"{target}: exists already, not as the output of {source}; use --force to replace it")
+        raise NellocError(f"{target}: exists, but was not made from {source}; use --force to replace it")
     try:
         conversion.check_done(job)
     except NellocError as error:
-        raise NellocError(f"{target}: exists already, but is damaged; use --force to make it anew") from error
+        raise NellocError(f"{target}: exists, but is damaged; use --force to replace it") from error
     if not conversion.remove:
         return Skipped(source, target, "done already")
     ready = read_job(job, conversion)
@@ -129,15 +130,15 @@ def _same_time(job: Job) -> bool:
 def finish(
     converted: Iterable[tuple[Ready, tuple[Result, bytes]]], conversion: Conversion, outcomes: dict[Job, Outcome]
 ) -> None:
-    """Write outputs, then sync their folders, then remove inputs, where that is asked for."""
+    """Write outputs, then sync their folders, then remove inputs if that is asked for."""
     written: list[tuple[Ready, Result]] = []
     for ready, (result, data) in converted:
         with _failing(ready.job, conversion, outcomes):
-            # What is not the whole image does not get the time that would make it count as done.
+            # A partial image does not get the time of its input, which would make it count as done.
             modified = None if result.damaged else ready.file.modified
             storage.write(ready.job.target, data, conversion.force, modified, sync=False)
             if conversion.remove and storage.read(ready.job.target) != data:
-                raise NellocError(f"{ready.job.target}: was not written as it should be; check the disk")
+                raise NellocError(f"{ready.job.target}: does not have the bytes that were written; check the disk")
             written.append((ready, replace(result, target=str(ready.job.target))))
     synced = set()
     for ready, result in written:
@@ -156,7 +157,7 @@ def finish(
 def _converted(
     group: Sequence[Ready], conversion: Conversion, outcomes: dict[Job, Outcome]
 ) -> Iterator[tuple[Ready, tuple[Result, bytes]]]:
-    """The outputs of a group; if they cannot be made together, each by itself."""
+    """Convert a group; if that fails, each of its jobs by itself."""
     if len(group) > 1:
         try:
             yield from zip(group, conversion.convert(group), strict=True)
@@ -170,7 +171,7 @@ def _converted(
 
 
 def _remove(ready: Ready, lacking: Sequence[str], larger: str | None) -> tuple[bool, str | None]:
-    """Delete an input; returns whether, and why not. Raises NellocError if it cannot be deleted.
+    """Delete an input; returns True, or False and the reason. Raises NellocError if it cannot be deleted.
 
     Its output lacks what ``lacking`` names, and is larger than the input, in the lossy format ``larger``.
     """

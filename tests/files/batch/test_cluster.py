@@ -172,7 +172,7 @@ def test_an_address_where_nothing_is_gives_one_line(photos, monkeypatch):
 
 
 def test_workers_that_cannot_do_it_give_one_sentence(cluster):
-    with pytest.raises(NellocError, match=r"cannot do this .*no module"):
+    with pytest.raises(NellocError, match=r"cannot run the work .*no module"):
         list(on_cluster(fail, range(3), cluster))
 
 

@@ -107,7 +107,8 @@ def test_an_error_that_nobody_foresaw_fails_one_file_and_says_where_it_was(monke
     monkeypatch.setattr(files, "open_image", open_image)
     outcomes = compress()
     assert kinds(outcomes) == {"a": Done, "b": Failed, "c": Done}
-    assert str(outcomes["b"].error) == "in/b.png: unforeseen ZeroDivisionError (a mistake); please report this file"
+    message = "in/b.png: internal error (ZeroDivisionError: a mistake); please report it with this file"
+    assert str(outcomes["b"].error) == message
     assert "Traceback" in outcomes["b"].error.__notes__[0]
 
 
