@@ -15,7 +15,7 @@ objects=$dist/objects
 "$web/fetch.sh" "$sources"
 mkdir -p "$objects"
 
-compile=(clang --target=wasm32-wasi -O3 -std=c11 -msimd128 -fvisibility=hidden -ffunction-sections -fdata-sections -DNDEBUG)
+compile=(clang --target=wasm32-wasi -O3 -std=c11 -msimd128 -mnontrapping-fptoint -fvisibility=hidden -ffunction-sections -fdata-sections -DNDEBUG)
 . "$web/libraries.sh"
 # It asks for signals, which there are none of.
 LZMA_FLAGS=(-D_WASI_EMULATED_SIGNAL -Dsigset_t=int "-Dsigprocmask(how,set,old)=0")

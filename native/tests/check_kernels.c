@@ -108,17 +108,18 @@ static void prepare_product(sample *s, int narrow, const size_t given[3]) {
     const size_t group = nlc_group(s->kernels, narrow ? NLC_NARROW : NLC_WIDE), groups = (columns + group - 1) / group;
     const size_t stride = nlc_round_up(columns, NLC_ROW) + (given ? 0 : pick(s, 0, 17));
     const size_t out_stride = outputs + (given ? 0 : pick(s, 0, 3));
-    const int extremes = draw(s->from, 0, 2) == 0;
+    const int extremes = draw(s->from, 0, 2) == 0, mostly_zero = draw(s->from, 0, 2) == 0;
     int16_t *a16 = new_input(s, narrow ? 0 : rows * stride * sizeof *a16);
     uint8_t *a8 = new_input(s, narrow ? rows * stride : 0);
     int16_t *b16 = new_input(s, narrow ? 0 : outputs * groups * group * sizeof *b16);
     int8_t *b8 = new_input(s, narrow ? outputs * groups * group : 0);
     /* What stands beyond the columns is anything, and its weights are 0. */
     for (size_t k = 0; k < rows * stride; k++) {
+        const int is_zero = mostly_zero && draw(s->from, 0, 7);
         if (narrow)
-            a8[k] = (uint8_t)(extremes ? 255 * draw(s->from, 0, 1) : draw(s->from, 0, 255));
+            a8[k] = (uint8_t)(is_zero ? 0 : extremes ? 255 * draw(s->from, 0, 1) : draw(s->from, 0, 255));
         else
-            a16[k] = (int16_t)(extremes ? draw(s->from, -1, 1) * 384 : draw(s->from, -384, 384));
+            a16[k] = (int16_t)(is_zero ? 0 : extremes ? draw(s->from, -1, 1) * 384 : draw(s->from, -384, 384));
     }
     memset(narrow ? (void *)b8 : (void *)b16, 0, outputs * groups * group * (narrow ? 1 : 2));
     for (size_t output = 0; output < outputs; output++) {

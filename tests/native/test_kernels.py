@@ -34,3 +34,27 @@ def test_the_corpus_of_fuzzing_is_coded_without_a_fault(harness, tmp_path):
     assert corpus
     program = sanitized("gcc", ["fuzz/replay.c", f"fuzz/{harness}.c"], tmp_path / harness)
     assert run([program, *corpus]) == f"{len(corpus)} files\n"
+
+
+# Run a program for WASI, which Node.js calls a preview.
+NODE = """const { WASI } = require("wasi"), fs = require("fs"), [, ...args] = process.argv;
+const wasi = new WASI({ version: "preview1", args, returnOnExit: true });
+const made = new WebAssembly.Instance(new WebAssembly.Module(fs.readFileSync(args[0])), wasi.getImportObject());
+process.exitCode = wasi.start(made);"""
+
+
+def test_kernels_of_webassembly_equal_their_plain_twins(tmp_path):
+    for needed in ("clang", "wasm-ld", "node"):
+        if shutil.which(needed) is None:
+            pytest.skip(f"needs {needed}")
+    flags = ["--target=wasm32-wasi", "-O3", "-msimd128", "-mnontrapping-fptoint", "-D_WASI_EMULATED_PROCESS_CLOCKS"]
+    flags += ["-Wno-unused-command-line-argument", "-lwasi-emulated-process-clocks", "-Wl,-z,stack-size=1048576"]
+    try:
+        made = build("clang", ["tests/check_kernels.c"], tmp_path / "check_kernels.wasm", flags)
+    except AssertionError as error:
+        if "wasm32.a" in str(error) or "'stdio.h' file not found" in str(error):
+            pytest.skip("needs wasi-libc and libclang-rt-dev-wasm32")
+        raise
+    said = run(["node", "--no-warnings", "-e", NODE, str(made), "60"])
+    assert "wasm     product16       60 rounds, 0 differ" in said
+    assert "wasm     activate        60 rounds, 0 differ" in said

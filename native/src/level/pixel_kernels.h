@@ -5,7 +5,7 @@
  *   NLC_WIDE_GROUP     inputs of a group of wide products: 1, 2 or NLC_ROW
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
  *   NLC_POPCOUNT       1 if the level has an instruction that counts bits, else 0
- *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_AVX512_PART
+ *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct), NLC_AVX512_PART
  *                      if the level has these of its own
  * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
  */
@@ -39,6 +39,7 @@ static void widen(const uint8_t *restrict in, size_t count, int16_t *restrict ou
         out[k] = in[k];
 }
 
+#ifndef NLC_OWN_SHIFTS
 static void activate(const nlc_layer *layer, const int32_t *restrict sums, size_t rows, const uint8_t *restrict skip,
                      uint8_t *restrict out, size_t stride) {
     const size_t width = (size_t)layer->vectors * NLC_LANES;
@@ -63,6 +64,7 @@ static void finish(const nlc_layer *layer, const int32_t *restrict sums, size_t 
         for (size_t k = 0; k < width; k++)
             outputs[k] = (sums[k] + layer->bias[k]) >> layer->shift[k];
 }
+#endif
 
 /* The largest level whose threshold is at most `sum`. */
 static inline int32_t level_of(const int32_t *thresholds, int32_t count, int32_t sum) {
@@ -423,11 +425,13 @@ static void pack_wide(nlc_lanes *gradients, size_t outputs, size_t first, size_t
     }
 }
 
+#ifndef NLC_OWN_SHIFTS
 static void correct(const int32_t *restrict sums, const int32_t *restrict shifts, size_t count,
                     int32_t *restrict outputs) {
     for (size_t k = 0; k < count; k++)
         outputs[k] += (sums[k] + (1 << shifts[k] >> 1)) >> shifts[k];
 }
+#endif
 
 /* Follow the sums of one unit. */
 static void follow(const int32_t *restrict sums, int32_t reduction, int32_t *restrict learned, size_t outputs) {

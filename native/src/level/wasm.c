@@ -9,21 +9,11 @@
 
 #include <wasm_simd128.h>
 
-static inline v128_t load_weights(const int16_t *from) { return wasm_v128_load(from); }
-static inline v128_t spread_group(const int16_t *from) { return wasm_v128_load32_splat(from); }
+#include "wasm_products.h"
+
 static inline v128_t add_products(v128_t sums, v128_t a, v128_t b) {
     return wasm_i32x4_add(sums, wasm_i32x4_dot_i16x8(a, b));
 }
-
-#define NLC_VECTOR v128_t
-#define NLC_VECTOR_LANES 4
-#define NLC_ZERO() wasm_i32x4_const(0, 0, 0, 0)
-#define NLC_STORE(to, sums) wasm_v128_store(to, sums)
-#define NLC_ROWS_AT_ONCE 2
-#define NLC_VECTORS_AT_ONCE 1
-#include "products.h"
-
-NLC_DEFINE_PRODUCT(product16, int16_t, int16_t, 2, v128_t, load_weights, v128_t, spread_group, add_products)
 
 /* Interleave the low, or high, halves of two vectors of bytes. */
 static inline v128_t low_bytes(v128_t a, v128_t b) {
@@ -76,10 +66,91 @@ static inline v128_t entries(const int16_t *table, v128_t index) {
                            table[wasm_i32x4_extract_lane(index, 2)], table[wasm_i32x4_extract_lane(index, 3)]);
 }
 
+/* floor(numbers / 2^shift), numbers within 2^29, given 2^(30 - shift): there is no shift of each lane by its own count. */
+static inline v128_t shifted(v128_t numbers, v128_t factors) {
+    const v128_t four = wasm_i32x4_shl(numbers, 2);
+    return wasm_i32x4_shuffle(wasm_i64x2_extmul_low_i32x4(four, factors), wasm_i64x2_extmul_high_i32x4(four, factors), 1, 3,
+                              5, 7);
+}
+
+/* What `shifted` takes of NLC_LANES shifts. */
+static inline void factors_of(const int32_t *shift, v128_t *factors) {
+    nlc_lanes found;
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = (int32_t)1 << (30 - shift[l]);
+    for (int part = 0; part < 4; part++)
+        factors[part] = wasm_v128_load(found + 4 * part);
+}
+
+/* Four bytes as four integers. */
+static inline v128_t four_bytes(const uint8_t *from) {
+    return wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(from)));
+}
+
+static void activate(const nlc_layer *layer, const int32_t *sums, size_t rows, const uint8_t *skip, uint8_t *out,
+                     size_t stride) {
+    const size_t width = (size_t)layer->vectors * NLC_LANES;
+    for (size_t k = 0; k < width; k += NLC_LANES) {
+        v128_t factors[4], bias[4], found[4];
+        factors_of(layer->shift + k, factors);
+        for (int part = 0; part < 4; part++)
+            bias[part] = wasm_v128_load(layer->bias + k + 4 * part);
+        for (size_t row = 0; row < rows; row++) {
+            for (int part = 0; part < 4; part++) {
+                const v128_t sum = wasm_v128_load(sums + row * width + k + 4 * part);
+                found[part] = shifted(wasm_i32x4_add(sum, bias[part]), factors[part]);
+                if (skip)
+                    found[part] = wasm_i32x4_add(found[part], four_bytes(skip + row * stride + k + 4 * part));
+            }
+            wasm_v128_store(out + row * stride + k, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(found[0], found[1]),
+                                                                          wasm_i16x8_narrow_i32x4(found[2], found[3])));
+        }
+    }
+}
+
+static void finish(const nlc_layer *layer, const int32_t *sums, size_t rows, int32_t *outputs) {
+    const size_t width = (size_t)layer->vectors * NLC_LANES;
+    for (size_t k = 0; k < width; k += NLC_LANES) {
+        v128_t factors[4];
+        factors_of(layer->shift + k, factors);
+        for (int part = 0; part < 4; part++) {
+            const size_t at = k + 4 * (size_t)part;
+            const v128_t bias = wasm_v128_load(layer->bias + at);
+            for (size_t row = 0; row < rows; row++) {
+                const v128_t sum = wasm_v128_load(sums + row * width + at);
+                wasm_v128_store(outputs + row * width + at, shifted(wasm_i32x4_add(sum, bias), factors[part]));
+            }
+        }
+    }
+}
+
+static inline int32_t corrected(int32_t output, int32_t sum, int32_t shift) {
+    return output + ((sum + (1 << shift >> 1)) >> shift);
+}
+
+/* Outputs of a kind, which stand together, have one shift. */
+static void correct(const int32_t *sums, const int32_t *shifts, size_t count, int32_t *outputs) {
+    size_t k = 0;
+    for (; k + 4 <= count; k += 4) {
+        const int32_t shift = shifts[k];
+        if (shifts[k + 1] == shift && shifts[k + 2] == shift && shifts[k + 3] == shift) {
+            const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + k), wasm_i32x4_splat(1 << shift >> 1));
+            wasm_v128_store(outputs + k,
+                            wasm_i32x4_add(wasm_v128_load(outputs + k), wasm_i32x4_shr(sum, (uint32_t)shift)));
+            continue;
+        }
+        for (size_t l = k; l < k + 4; l++)
+            outputs[l] = corrected(outputs[l], sums[l], shifts[l]);
+    }
+    for (; k < count; k++)
+        outputs[k] = corrected(outputs[k], sums[k], shifts[k]);
+}
+
 #define NLC_NARROW 0
 #define NLC_WIDE_GROUP 2
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
+#define NLC_OWN_SHIFTS
 #include "pixel_kernels.h"
 
 /* A component's part in the sums of a quarter of a block at the inner boundaries, as in avx2_kernels.h: products of
@@ -109,7 +180,7 @@ static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
     for (int quarter = 0; quarter < 4; quarter++) {
         const v128_t first = wasm_i32x4_add(wasm_i32x4_shl(quarter_of(block->value, quarter), 6),
                                             wasm_i32x4_splat(64 * stride - 32));
-        v128_t sums[NLC_RADIX - 1] = {NLC_ZERO(), NLC_ZERO(), NLC_ZERO()};
+        v128_t sums[NLC_RADIX - 1] = {wasm_i32x4_const(0, 0, 0, 0), wasm_i32x4_const(0, 0, 0, 0), wasm_i32x4_const(0, 0, 0, 0)};
         for (int i = 0; i < model->components; i++)
             add_component(model, block, i, quarter, first, apart, sums);
         for (int k = 0; k < NLC_RADIX - 1; k++)
