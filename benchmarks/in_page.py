@@ -20,7 +20,7 @@ class Browser:
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def translate_path(self, path: str) -> str:
-                name = Path(path).name
+                name = Path(path.partition("?")[0]).name
                 return str(next((place / name for place in places if (place / name).exists()), places[0] / name))
 
             def log_message(self, *_: object) -> None:
