@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+
+import safetensors  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from nelloc.exact.model import load_model  # noqa: E402
 
@@ -154,3 +158,29 @@ def test_networks_of_the_thesis_can_be_asked_for(program, tmp_path, monkeypatch)
     written = out.with_suffix(".csv").read_text()
     generalise.main()  # what is there is not measured again
     assert out.with_suffix(".csv").read_text() == written
+
+
+def test_the_thesis_s_recipe_is_followed_and_goes_on(program, monkeypatch, tmp_path):
+    train_thesis = program("train_thesis")
+    sheet = np.random.default_rng(1).integers(0, 256, (train_thesis.HELD_OUT + 8, 32 * 32, 3), np.uint8)
+    (tmp_path / "cifar10").mkdir()
+    Image.fromarray(sheet).save(tmp_path / "cifar10" / "train_0.png")
+    run = tmp_path / "run"
+
+    def call(*options: str) -> dict:
+        monkeypatch.setattr(sys, "argv", ["train_thesis.py", "--data", str(tmp_path), "--out", str(run), *options])
+        train_thesis.main()
+        return json.loads((run / "checkpoint.json").read_text())
+
+    first = call("--model", "thesis-r1", "--width", "8", "--images", "2", "--epochs", "0.5")
+    config = first["config"]
+    assert config["batch"] == 2 * 32 * 32
+    assert first["seen"] == 4 * 32 * 32
+    assert [row["learning_rate"] for row in first["history"]] == [3e-4]
+    assert call("--resume", "--epochs", "1")["seen"] == 8 * 32 * 32
+    with safetensors.safe_open(run / "checkpoint.safetensors", "pt") as file:
+        names = [name.removeprefix("network.") for name in file.keys() if name.startswith("network.")]  # noqa: SIM118
+        assert all(
+            torch.equal(file.get_tensor(f"network.{name}"), file.get_tensor(f"averaged.{name}")) for name in names
+        )
+    assert len(load_model((run / "model.nlm").read_bytes(), "run").layers) == 6

@@ -1,0 +1,147 @@
+"""Table 5.7 of the thesis with networks of the thesis's shapes: seconds to decode by decoder, network and side.
+
+    python benchmarks/table_5_7_networks.py --data ../shared/data --out benchmarks/results/table_5_7_networks
+
+(a) r = 0, 1, 3 residual blocks at 32 x 32; (b) r = 0 at sides of 32, 64, 128 and 1024. The three decoders walk in
+Python, with the network's products by NumPy, then by the compiled core; beside them the core that walks too. Weights
+are random: a decoder does the same work whatever they are. Images are crops from the middles of the thesis's ten
+photographs (the mean of ten at 32 x 32, else the first) and its first of 1024 x 1024. The seconds are CPU time of one
+thread; every stream is first decoded and compared. --sequential-1024 also decodes 1024 x 1024 pixel by pixel, which
+takes a quarter of an hour. Writes OUT.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import report
+import torch
+from images import load
+from numpy.typing import NDArray
+from speed import Stream
+from threadpoolctl import threadpool_limits
+
+from nelloc.bench.timing import medians
+from nelloc.exact import backends
+from nelloc.exact.decoders import DECODERS
+from nelloc.exact.engine import Engine
+from nelloc.exact.model import ExactModel, load_model
+from nelloc.exact.tile_coder import tile_coder
+from nelloc.training.networks.export import export
+from nelloc.training.networks.local import THESIS, LocalNetwork
+
+# Of the thesis, by residual blocks and side: seconds of its decoders, sequential, parallel and sheared.
+PRINTED = {
+    (0, 32): (0.460, 0.223, 0.218),
+    (1, 32): (0.578, 0.277, 0.222),
+    (3, 32): (0.774, 0.335, 0.245),
+    (0, 64): (1.879, 0.757, 0.612),
+    (0, 128): (7.574, 2.217, 1.683),
+    (0, 1024): (475.9, 100.0, 73.00),
+}
+EVALUATORS = ("numpy", "native")
+NOTES = """
+"NumPy" and "core's products": the walks in Python with one or the other for the network; "core": the compiled core
+alone, which is what `nelloc decompress` uses. "thesis": a MacBook Air with an M1. Machines and engines are others, so
+that only ratios compare: ours of the sequential decoder over the sheared one are larger, as its walk has a fixed cost
+for each call, and those of the parallel one over the sheared are near 1, as both compute the same products and the
+store of known pixels is small here. "-": not measured; the sequential decoder with the shipped network takes 531 s for
+1024 x 1024 ([decoders.md](decoders.md)).
+"""
+
+
+def model_of(blocks: int) -> ExactModel:
+    """Make a model of the thesis's shape with random weights, the same in every run."""
+    torch.manual_seed(blocks)
+    return load_model(export(LocalNetwork(THESIS[f"thesis-r{blocks}"])), f"r = {blocks}")
+
+
+def images_of(data: Path, side: int) -> list[NDArray[np.uint8]]:
+    """Load the images of a side, (side, side, 3)."""
+    if side == 1024:
+        return [next(iter(load(data, "thesis-1024").values()))]
+    found = []
+    for image in load(data, "thesis-imagenet10").values():
+        colour = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+        row, column = ((length - side) // 2 for length in colour.shape[:2])
+        found.append(np.ascontiguousarray(colour[row : row + side, column : column + side]))
+    return found if side == 32 else found[:1]
+
+
+def measure(model: ExactModel, images: list[NDArray[np.uint8]], walks: tuple[str, ...]) -> dict[str, float]:
+    """Time decoding, in seconds of an image: by evaluator and walk, and by the core alone."""
+    core = tile_coder(model)
+    variants = {}
+    for evaluator in EVALUATORS:
+        engine = Engine.of(model, backends.prepare(model, evaluator))
+        streams = [Stream(engine, image) for image in images]
+        for walk in walks:
+            variants[f"{evaluator} {walk}"] = partial(decode_all, streams, walk)
+    tiles = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
+    coded = [(tile.shape, code.data) for tile, code in zip(tiles, core.encode(tiles, ignore), strict=True)]
+    assert all(np.array_equal(a, b) for a, b in zip(tiles, core.decode(coded, ignore), strict=True))
+    variants["core"] = partial(core.decode, coded, ignore)
+    seconds = medians(variants, 1, time.process_time)
+    return {name: value / len(images) for name, value in seconds.items()}
+
+
+def decode_all(streams: list[Stream], walk: str) -> None:
+    for stream in streams:
+        stream.decode(walk)
+
+
+def ignore(_: int) -> None:
+    """Take no notice of progress."""
+
+
+def cells(blocks: int, side: int, found: dict[str, float]) -> list[str]:
+    """Format a row: the thesis's seconds and its ratios, then for each evaluator ours, then the core's."""
+    row = [str(blocks), str(side)]
+    for source in ("thesis", *EVALUATORS):
+        values = (
+            PRINTED[blocks, side]
+            if source == "thesis"
+            else [found.get(f"{source} {walk}", np.nan) for walk in DECODERS]
+        )
+        sequential, parallel, sheared = values
+        row.append("; ".join(f"{value:.3f}" for value in values))
+        row.append(f"{sequential / parallel:.2f}; {sequential / sheared:.2f}; {parallel / sheared:.2f}")
+    row.append(f"{found['core']:.4f}")
+    return [cell.replace("nan", "-") for cell in row]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sequential-1024", action="store_true")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = []
+    with threadpool_limits(limits=1):
+        for blocks, side in PRINTED:
+            walks = tuple(walk for walk in DECODERS if walk != "sequential" or side < 1024 or args.sequential_1024)
+            found = measure(model_of(blocks), images_of(args.data, side), walks)
+            lines.append(cells(blocks, side, found))
+            print(*lines[-1], sep=" | ", flush=True)
+    seconds = "sequential; parallel; sheared, s"
+    ratios = "seq. / par.; seq. / sheared; par. / sheared"
+    heads = ["r", "side"]
+    for source in ("thesis", "NumPy", "core's products"):
+        heads += [f"{source}: {seconds}", ratios]
+    made = "`python benchmarks/table_5_7_networks.py --data ../shared/data --out benchmarks/results/table_5_7_networks`"
+    text = report.document(
+        "Table 5.7, with networks of the thesis's shapes",
+        f"Made by {made} on {report.machine()}, in seconds of the processor, one thread.",
+        report.table([*heads, "core, s"], lines),
+        NOTES.strip("\n"),
+    )
+    report.write_report(args.out.with_suffix(".md"), text)
+
+
+if __name__ == "__main__":
+    main()
