@@ -35,8 +35,8 @@ COLOURS = {
     "qoi": "#8c6bb1",
     "flif:60": "#937860",
 }
-# As the thesis prints them, in bits per dimension: its local models by the set that they were trained on and r, the
-# number of residual blocks, and other formats. Of its sets these are the ones that have a counterpart here.
+# Printed values of the thesis, in bits per dimension: its local models by the set that they were trained on and r, the
+# number of residual blocks, and other formats, on those of its sets that have a counterpart here.
 COUNTERPARTS = ("cifar10", "svhn", "celeba32", "imagenet32-like")
 PRINTED: dict[str, tuple[float, float, float, float]] = {
     "ImageNet32, r = 0": (3.64, 2.38, 3.54, 3.93),
@@ -50,7 +50,7 @@ PRINTED: dict[str, tuple[float, float, float, float]] = {
     "JPEG 2000": (5.56, 4.10, 5.70, 5.60),
     "FLIF": (4.19, 2.93, 4.44, 4.52),
 }
-# What stands beside them here, of the main table.
+# Columns of the main table that stand beside them.
 OURS_BESIDE = {"PNG": PNG, "WebP": "webp:9", "JPEG 2000": "jpeg2000", "FLIF": "flif:60"}
 # In the plot: those trained on ImageNet32, of the two sets whose images are the thesis's or made like them; and rates
 # of Kodak, which the thesis does not have, measured with the author's published weights.

@@ -34,7 +34,7 @@ from nelloc.exact.tile_coder import tile_coder
 from nelloc.training.networks.export import export
 from nelloc.training.networks.local import THESIS, LocalNetwork
 
-# Of the thesis, by residual blocks and side: seconds of its decoders, sequential, parallel and sheared.
+# Seconds of the thesis's decoders, sequential, parallel and sheared, by residual blocks and side.
 PRINTED = {
     (0, 32): (0.460, 0.223, 0.218),
     (1, 32): (0.578, 0.277, 0.222),

@@ -24,7 +24,7 @@ from nelloc.research.vae.setup import pictures, trained_vae
 SAMPLES = 10
 # Images whose weights are computed at once, which bounds memory.
 AT_ONCE = 500
-# Of the posterior that is fitted to each image, from the encoder of optimal inference on.
+# Gradient steps on each image's posterior, from the encoder of optimal inference on.
 STEPS = 400
 
 
