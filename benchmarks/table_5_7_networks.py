@@ -5,7 +5,7 @@
 (a) r = 0, 1, 3 residual blocks at 32 x 32; (b) r = 0 at sides of 32, 64, 128 and 1024. The three decoders walk in
 Python, with the network's products by NumPy, then by the compiled core; beside them the core that walks too. Weights
 are random: a decoder does the same work whatever they are. Images are crops from the middles of the thesis's ten
-photographs (the mean of ten at 32 x 32, else the first) and its first of 1024 x 1024. The seconds are CPU time of one
+photographs (the mean of three at 32 x 32, else the first) and its first of 1024 x 1024. The seconds are CPU time of one
 thread; every stream is first decoded and compared. --sequential-1024 also decodes 1024 x 1024 pixel by pixel, which
 takes a quarter of an hour. Writes OUT.md.
 """
@@ -44,6 +44,8 @@ PRINTED = {
     (0, 1024): (475.9, 100.0, 73.00),
 }
 EVALUATORS = ("numpy", "native")
+# Images of 32 x 32 that are timed.
+SMALL = 3
 NOTES = """
 "NumPy" and "core's products": the walks in Python with one or the other for the network; "core": the compiled core
 alone, which is what `nelloc decompress` uses. "thesis": a MacBook Air with an M1. Machines and engines are others, so
@@ -65,11 +67,11 @@ def images_of(data: Path, side: int) -> list[NDArray[np.uint8]]:
     if side == 1024:
         return [next(iter(load(data, "thesis-1024").values()))]
     found = []
-    for image in load(data, "thesis-imagenet10").values():
+    for image in list(load(data, "thesis-imagenet10").values())[: SMALL if side == 32 else 1]:
         colour = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
         row, column = ((length - side) // 2 for length in colour.shape[:2])
         found.append(np.ascontiguousarray(colour[row : row + side, column : column + side]))
-    return found if side == 32 else found[:1]
+    return found
 
 
 def measure(model: ExactModel, images: list[NDArray[np.uint8]], walks: tuple[str, ...]) -> dict[str, float]:
