@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,20 @@ def test_every_result_is_that_of_an_experiment_and_cited():
         assert report["experiment"] in names
         assert path.stem == f"{report['experiment']}-{run}-seed{report['settings']['seed']}"
         assert f"research/{path.name})" in RESULTS, path.name
+
+
+def test_every_row_of_results_has_all_its_cells():
+    """Thesis's value, ours, run and seeds, what differs and why."""
+    found = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in RESULTS.splitlines()]
+    six = [cells for cells in found if len(cells) == 6]
+    assert len(six) > 60
+    assert [cells for cells in six if not all(cells)] == []
+
+
+def test_the_table_of_orders_is_what_the_committed_results_say(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.delitem(sys.modules, "thesis_orders", raising=False)
+    import thesis_orders
+
+    assert "\n".join(thesis_orders.rows()) in RESULTS
+    assert all(thesis_orders.results(order) for order in thesis_orders.ORDERS)
