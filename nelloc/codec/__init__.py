@@ -1,0 +1,1 @@
+"""Files of tiles: encoding, decoding, the container, and the search for the smallest file."""

@@ -1,4 +1,4 @@
-"""Canvases: the images that are being decoded, the records that they need, and what is damaged of them."""
+"""Canvases: images that are being decoded, the records that they need, and their damaged tiles."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mark(group: Group, samples: Samples, bits: int) -> None:
 
 
 class Past:
-    """The pixels of the JPEG that a file's image was, decoded when they are first asked for."""
+    """Pixels of the JPEG that a file's image was, decoded at their first use."""
 
     def __init__(self, file: Container, source: str):
         self._file, self._source = file, source
@@ -61,12 +61,12 @@ class Past:
 
     @property
     def summary(self) -> str | None:
-        """What the picture was, in words, if it was something. Raises NellocError if the coefficients are damaged."""
+        """Description of the former JPEG, if there was one. Raises NellocError if the coefficients are damaged."""
         return None if self._found is None else self._found.summary
 
     @cached_property
     def pixels(self) -> Samples:
-        """What the coefficients make of the first group (planes, H, W). Raises NellocError if they are damaged."""
+        """Pixels of the first group (planes, H, W) from the coefficients. Raises NellocError if they are damaged."""
         assert self._found is not None
         try:
             return self._found.pixels(*self._shape)
@@ -75,7 +75,7 @@ class Past:
 
 
 def past_of(file: Container, source: str) -> str | None:
-    """What a file's picture was before, in words, or None. Raises NellocError if what says it is damaged."""
+    """Describe the JPEG that a file's picture was, or None. Raises NellocError if its section is damaged."""
     if file.section(SectionType.PAST) is not None and not core.available():
         return "pixels of a JPEG"
     return Past(file, source).summary
@@ -96,6 +96,7 @@ class Canvas:
 
     @classmethod
     def of(cls, file: Container, source: str, what: Description, wanted: Rectangle, past: Past | None = None) -> Canvas:
+        """Make a canvas for the part ``wanted`` of a file."""
         area = whole_tiles(file, wanted)
         groups = tuple(
             np.empty((group.planes, area.height, area.width), samples_type(depth))
@@ -121,7 +122,7 @@ class Canvas:
                 yield Stream(self, number, tile, index, record, depth.bits, target)
 
     def image(self) -> Pixels:
-        """What was decoded, cut to the region."""
+        """Decoded image, cut to the region."""
         place = self.region.within(self.area)
         found = self.what.pixels([group[:, place.rows, place.columns] for group in self.groups])
         holes = sorted(self.damaged.items())
@@ -149,16 +150,17 @@ class Stream:
 
     @property
     def group(self) -> Group:
+        """Group of planes of the record."""
         return self.canvas.file.groups[self.index]
 
     @property
     def head(self) -> bytes:
-        """What the record's data has before the entropy coder's."""
+        """Bytes of the record's data before those of the entropy coder."""
         return self.record.data[:1] if self.record.method is Method.LATTICE else b""
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the record, as far as that shows before it is decoded."""
+        """Description of a fault of the record that shows before it is decoded, or None."""
         if self.record.damaged:
             return "does not match its checksum, so it is damaged"
         if self.record.method is Method.PAST:
@@ -184,7 +186,7 @@ class Stream:
         return None
 
     def give_up(self, problem: str, options: DecodeOptions) -> None:
-        """Mark the place, or raise NellocError."""
+        """Mark the place as damaged, or raise NellocError."""
         if not options.allow_damaged:
             several = f" ({self.group.role.value})" if len(self.canvas.groups) > 1 else ""
             raise NellocError(f"{self.canvas.source}: tile {self.number}{several} {problem}; {RESTORE}")

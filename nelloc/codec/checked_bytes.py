@@ -26,7 +26,7 @@ def naming(source: str, data: bytes) -> Iterator[None]:
 
 
 class DamageError(Exception):
-    """What is wrong with the bytes, and what to do."""
+    """Damage of the bytes, and the remedy."""
 
 
 class Reader(Cursor):

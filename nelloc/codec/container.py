@@ -1,4 +1,4 @@
-"""The .nlc container: bytes to header, sections and tiles, with their checksums, and back.
+"""Container of .nlc files: header, sections and tiles, with their checksums, from bytes and back.
 
 docs/FORMAT.md is the specification. This module knows nothing of pixels and networks.
 """
@@ -47,6 +47,7 @@ class Section:
 
     @property
     def critical(self) -> bool:
+        """True if a reader that does not know the type must refuse the file."""
         return bool(self.type & CRITICAL)
 
 
@@ -61,7 +62,7 @@ class TileRecord:
 
 @dataclass(frozen=True)
 class Container:
-    """Everything that a file holds.
+    """Contents of a file.
 
     ``records`` has one for each of the ``groups`` of planes, tile by tile. ``model_id`` is NO_MODEL if none needs one.
     With ``joined`` colour and alpha are one group. ``damage`` names what is not as it was, besides records.
@@ -93,12 +94,12 @@ class Container:
         return any(record.method.needs_model for record in self.records)
 
     def section(self, type_: SectionType) -> bytes | None:
-        """What the first section of a type holds, or None if there is none."""
+        """Data of the first section of a type, or None if there is none."""
         return next((section.data for section in self.sections if section.type == type_), None)
 
     @property
     def jpeg(self) -> bytes | None:
-        """What the section of a JPEG file holds, in files that keep one instead of pixels."""
+        """Data of the section of a JPEG file, in files that keep one instead of pixels; else None."""
         return self.section(SectionType.JPEG)
 
     @property
@@ -111,15 +112,15 @@ class Container:
 
 
 def pack(container: Container) -> bytes:
-    """The bytes of a file."""
+    """Write a file to bytes."""
     return _pack_small(container) if container.small else _pack_tiled(container)
 
 
 def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, keep_damaged: bool = False) -> Container:
     """Read a file. Raises NellocError naming ``source`` for anything that is not a whole, supported file.
 
-    With ``keep_damaged``, damage of what no pixel needs, and from the first tile on, is no error: sections that do not
-    match their checksum are left out, records that do not, or are missing, are ``damaged`` ones.
+    With ``keep_damaged``, damage outside of the parts that every pixel needs is not an error: sections that do not
+    match their checksum are left out, and records that do not match or are missing are marked ``damaged``.
     """
     with naming(source, data):
         reader = Reader(data)
@@ -128,14 +129,14 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, ke
         excess = len(data) - reader.position
         if excess and not keep_damaged:
             raise DamageError(f"{excess} bytes follow its end; {RESTORE}")
-        # With a record missing, what is left is no excess.
+        # The bytes may belong to a record that is missing.
         if excess and not any(record.damaged for record in file.records):
             return replace(file, damage=(*file.damage, f"{excess} bytes after its end"))
         return file
 
 
 def parse_head(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS) -> Container | None:
-    """What the beginning of a file says: all but the records; None if it does not go as far as these.
+    """Read the beginning of a file: all but the records; None if the bytes end before these.
 
     Raises NellocError naming ``source`` for the beginning of anything but a supported file.
     """
@@ -176,7 +177,7 @@ def _pack_tiled(container: Container) -> bytes:
 
 
 def _read_head(reader: Reader, max_pixels: int, *, keep_damaged: bool = False) -> Container:
-    """What comes before the methods of the records. In the small layout its checksum, if any, comes after these."""
+    """Read the part before the methods of the records. In the small layout its checksum, if any, follows these."""
     data = reader.data
     if len(data) < len(SIGNATURE) and SIGNATURE.startswith(data):
         raise EndError
@@ -241,7 +242,7 @@ def _read_tiled_head(reader: Reader, number: int, max_pixels: int, keep_damaged:
 
 
 def _read_records(reader: Reader, head: Container, keep_damaged: bool) -> Iterator[TileRecord]:
-    """The records of a file, of whose head the reader is at the end."""
+    """Read the records of a file; the reader is at the end of the head."""
     if reader.data[LAYOUT_PLACE] % 16 == Layout.TILED:
         return _read_tiled_records(reader, head, keep_damaged)
     return iter(_read_small_records(reader, head))
@@ -285,7 +286,7 @@ def _read_tiled_records(reader: Reader, head: Container, keep_damaged: bool) -> 
 
 
 def _name_of_record(place: int, head: Container) -> str:
-    """What errors call a record."""
+    """Name of a record in errors."""
     if head.jpeg is not None:
         return f"part {place}"
     number, group = divmod(place, len(head.groups))
@@ -303,12 +304,12 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def _kind_number(container: Container) -> int:
-    """What a file says of its kind."""
+    """Number of the kind in a file."""
     return JOINED_KINDS[container.kind] if container.joined else container.kind
 
 
 def _kind(number: int) -> tuple[Kind, bool]:
-    """The kind of this number, and whether its colour and alpha are one group."""
+    """Kind of this number, and True if its colour and alpha are one group."""
     for kind, joined in JOINED_KINDS.items():
         if number == joined:
             return kind, True
@@ -327,7 +328,7 @@ def _record(method: Method, data: bytes) -> TileRecord:
 
 
 def _record_or_damaged(reader: Reader, method: int, length: int) -> TileRecord:
-    """The next record and its checksum, damaged if they do not match or the file ends before."""
+    """Read a record and its checksum; it is damaged if they do not match or the file ends before."""
     try:
         data = reader.take(length)
         reader.crc32("a tile", data)

@@ -1,4 +1,4 @@
-"""From parsed files to images: whole ones, regions of them, and what is left of damaged ones."""
+"""Decoding of parsed files: whole images, regions, and the rest of damaged images."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ PIXELS_AT_ONCE = 1 << 22
 
 
 def open_file(data: bytes, source: str, options: DecodeOptions) -> Container:
-    """What .nlc bytes hold; ``source`` names them in errors. Raises NellocError if they are not a whole file.
+    """Parse .nlc bytes; ``source`` names them in errors. Raises NellocError if they are not a whole file.
 
-    With ``options.allow_damaged`` damaged tiles are no error, nor are they if only a region is wanted: it may not meet
-    them. With the former, other damage that costs no pixels is none either, and ``Container.damage`` names it.
+    With ``options.allow_damaged`` damaged tiles are not an error, nor if only a region is wanted, which may not contain
+    them. The former option also permits other damage that costs no pixels; ``Container.damage`` names it.
     """
     keep_damaged = options.allow_damaged or options.region is not None
     file = parse(data, source, max_pixels=options.max_pixels, keep_damaged=keep_damaged)
@@ -114,7 +114,7 @@ def decode_slices(
 
 
 def _slices(file: Container, wanted: Rectangle, pixels: int) -> list[Rectangle]:
-    """A part of an image in slices of at least so many pixels, cut where rows of tiles end."""
+    """Cut a part of an image into slices of at least ``pixels`` pixels, at the ends of rows of tiles."""
     parts, top = [], wanted.top
     for end in cuts(file.height, file.tile)[1:]:
         bottom = min(end, wanted.bottom)
@@ -125,7 +125,7 @@ def _slices(file: Container, wanted: Rectangle, pixels: int) -> list[Rectangle]:
 
 
 def _wanted(file: Container, source: str, options: DecodeOptions) -> Rectangle:
-    """The part of an image that is to be decoded. Raises NellocError if the image does not have it."""
+    """Part of an image to decode. Raises NellocError if it is not inside the image."""
     whole = Rectangle(0, 0, file.height, file.width)
     wanted = options.region or whole
     if not whole.holds(wanted):
@@ -164,7 +164,7 @@ def _model_key(file: Container) -> _ModelKey:
 
 
 def _finder(options: DecodeOptions, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
-    """What gives the model of a file: of ``models``, or looked for once."""
+    """Make the function that finds the model of a file, in ``models`` or by one search."""
     given = models or {}
     found: dict[_ModelKey, ExactModel] = {}
 
@@ -213,7 +213,7 @@ def _decode_without_model(streams: Sequence[Stream], options: DecodeOptions) -> 
 
 
 def _correct(stream: Stream, options: DecodeOptions) -> None:
-    """Decode a stream that says what a JPEG gets wrong into its place."""
+    """Decode a stream of corrections to a JPEG into its place."""
     made = stream.canvas.past.pixels[:, stream.tile.rows, stream.tile.columns]
     try:
         stream.target[:] = past_pixels.decode_corrections(stream.record.data, made)
@@ -223,7 +223,7 @@ def _correct(stream: Stream, options: DecodeOptions) -> None:
 
 
 def _without_problems(streams: Sequence[Stream], options: DecodeOptions) -> list[Stream]:
-    """Those of the streams that can be decoded, as far as that shows before."""
+    """Streams without a fault that shows before they are decoded."""
     whole = []
     for stream in streams:
         problem = stream.problem

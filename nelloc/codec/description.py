@@ -1,6 +1,6 @@
-"""What a file says of its image beside the records: palette, transparency, depth of samples and metadata.
+"""Description of an image in a file: palette, transparency, depth of samples and metadata.
 
-From an image to its sections and the groups as they are coded, and back.
+Conversion of an image to its sections and the groups as they are coded, and back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nelloc.image.pixels import Palette, Pixels, Samples
 from nelloc.image.sample_depth import Depth, find
 from nelloc.varint import Cursor, MalformedError, varint
 
-# What a palette or metadata may take when unpacked: a few bytes must not cost memory.
+# Largest palette or metadata when unpacked: a few bytes must not take much memory.
 MAX_UNPACKED = 1 << 26
 _MAX_COLOURS = 256  # of a palette
 _LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 20}]
@@ -69,7 +69,7 @@ def describe(pixels: Pixels) -> Described:
 
 @dataclass(frozen=True)
 class Description:
-    """What the sections of a file say."""
+    """Contents of the sections of a file."""
 
     kind: Kind
     depths: tuple[Depth, ...]
@@ -87,7 +87,7 @@ class Description:
 
 
 def read_description(file: Container, source: str) -> Description:
-    """What a file's sections say. Raises NellocError naming ``source`` for sections that make no sense."""
+    """Read the sections of a file. Raises NellocError naming ``source`` for invalid sections."""
     if file.jpeg is not None:
         from nelloc.codec.past.jpeg_file import metadata
 

@@ -1,4 +1,4 @@
-"""Levels of effort: how much is tried to make a file smaller. ``nelloc.codec.search`` does what they say.
+"""Levels of effort of the search for a smaller file, which ``nelloc.codec.search`` carries out.
 
 Each level tries what the one below it tries, and more, and the smallest result is kept: so a file is never larger than
 at a lower level. The network is always the one that ``--model`` names, since it decides what decoding costs.

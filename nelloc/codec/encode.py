@@ -1,4 +1,4 @@
-"""The whole path from images to the bytes of files."""
+"""Encoding of images to the bytes of files."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ def _job(
     return _Job(image, what, plans, model, other)
 
 
-# Where a JPEG gets so many of the blocks right, in so few bits a sample, pixels are not tried.
+# Pixels are not tried if a JPEG has at least this share of the blocks right, in at most this number of bits a sample.
 _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 
 
 def _plan_past(
     image: Pixels, what: Described, bits: Sequence[int], options: EncodeOptions, *, learns: bool
 ) -> list[Plan]:
-    """How an image that was a JPEG is coded as one: one plan, or none."""
+    """Plan of an image that was a JPEG, coded as one; none if it was not."""
     if not options.past or image.kind.deep or not has_colour(image):
         return []
     found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
@@ -178,7 +178,7 @@ _CHECKSUM = 2
 
 
 def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool) -> list[_Coded]:
-    """Code pieces in all ways that are tried, and keep the smallest of each."""
+    """Code pieces in all ways of their trials, and keep the smallest result of each."""
     found: dict[tuple[int, Trial], TileCode] = {}
     modelled: dict[tuple[bytes, int, int, Trial], list[tuple[int, Trial]]] = {}
     without_model = []
@@ -228,7 +228,7 @@ def verify_encoded(
     options: EncodeOptions,
     models: Mapping[bytes, ExactModel],
 ) -> None:
-    """Decode with ``models``, by id, what was encoded of ``pixels``. Raises NellocError if they do not come back.
+    """Decode ``data`` with ``models``, by id. Raises NellocError if ``pixels`` do not come back.
 
     It is decoded by other code than encoded it, where that takes less than twice as long.
     """

@@ -1,4 +1,4 @@
-"""The numbers of the .nlc format, as docs/FORMAT.md has them: the one place for each."""
+"""Numbers of the .nlc format, as docs/FORMAT.md has them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CRITICAL = 0x80
 
 
 class Method(enum.IntEnum):
-    """How the planes of one group are coded in one tile. docs/FORMAT.md has each."""
+    """Method to code the planes of one group in one tile; docs/FORMAT.md describes each."""
 
     CONSTANT = 0
     STORED = 1
@@ -79,7 +79,7 @@ _MODELLED = (Method.MIXTURE, Method.LEARNING, Method.LATTICE)
 
 
 class SectionType(enum.IntEnum):
-    """The sections that this version knows. Numbers beyond these are reserved in docs/FORMAT.md."""
+    """Types of sections that this version knows. docs/FORMAT.md reserves the others."""
 
     METADATA = 1
     MODEL = 0x81

@@ -1,4 +1,4 @@
-"""Tiles on a colour lattice, as files hold them: by which rule, and how the model codes them.
+"""Tiles on a colour lattice, as files hold them: the rule, and the method of the model.
 
 docs/FORMAT.md, section 16. This is also where the encoder finds out whether a tile is on one.
 """
@@ -18,17 +18,17 @@ from nelloc.exact.lattice import CHANNELS, LEVELS, Rule, conversion
 from nelloc.image.pixels import Samples
 from nelloc.varint import MalformedError
 
-# Of the first byte of a record, so many low bits are the rule; the others say how the model codes.
+# Number of low bits of the first byte of a record that are the rule; the others are the method of the model.
 _RULE_BITS = 5
 _BELOW = (Method.MIXTURE, Method.LEARNING)
-# What is looked at of a tile: so many pixels, evenly spread, and of their different colours so many.
+# Number of evenly spread pixels of a tile that are tested, and of their different colours at least and at most.
 _SAMPLED, _LEAST_COLOURS, _MOST_COLOURS = 4096, 24, 256
-# Colours so near to them tell what share is on a lattice by chance, which is more where they are nearly gray.
+# Distances of other colours, which show the share that is on a lattice by chance; it is larger for nearly gray colours.
 _NEAR = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-# Colours nearer to 0 or 255 say little: what was out of range became them.
+# Colours nearer to 0 or 255 are not counted, since values out of range were clipped to them.
 _EDGE = 3
 _STEPS = np.array(list(itertools.product((-1, 0, 1), repeat=CHANNELS))).T
-# A rule is worth its time if it foretells the colours so much better than chance, in bits a pixel.
+# Least gain of a rule over chance, in bits a pixel, that is worth its time.
 LEAST_GAIN = 0.5
 
 
@@ -46,7 +46,7 @@ class OnLattice:
 
     @classmethod
     def of(cls, data: bytes) -> OnLattice:
-        """What a record says. Raises MalformedError if it is not known."""
+        """Read the first byte of a record. Raises MalformedError if it is not known."""
         try:
             below, rule = divmod(data[0], 1 << _RULE_BITS)
             return cls(Rule(rule), _BELOW[below])
@@ -97,7 +97,7 @@ def share_on(rule: Rule, colours: NDArray[np.int64]) -> float:
 
 
 def _gain(share: float, chance: float) -> float:
-    """Bits a pixel that a lattice foretells, if this share of colours is on it, and of others the share ``chance``."""
+    """Bits a pixel that a lattice saves if this share of colours is on it, and the share ``chance`` of others."""
     if share <= chance:
         return 0.0
     least = 1 / _MOST_COLOURS

@@ -1,4 +1,4 @@
-"""Filtered rows packed by LZMA: repeats over long distances, and what a predictor makes exactly regular.
+"""Filtered rows packed by LZMA, for repeats over long distances and exactly regular patterns.
 
 The samples of a tile less their prediction, in one of several orders, as PNG filters rows before it deflates them.
 docs/FORMAT.md, section 10, is the specification.
@@ -21,7 +21,7 @@ from nelloc.varint import MalformedError
 
 Samples = NDArray[np.uint8]
 _DICTIONARY = 1 << 22
-# What is tried of LZMA's own ways to pack.
+# Parameters of LZMA that are tried.
 _LITERAL_CONTEXT_BITS = (3, 0)
 # The last byte of every LZMA2 stream, which is not written.
 _END = b"\0"
@@ -30,7 +30,7 @@ _RANKED_BYTES = 1 << 15
 
 
 class Predictor(enum.IntEnum):
-    """What a sample is less, of those to its west, north and northwest; 0 outside the tile."""
+    """Prediction that is subtracted from a sample, of its west, north and northwest neighbours; 0 outside the tile."""
 
     NOTHING = 0
     WEST = 1
@@ -41,7 +41,7 @@ class Predictor(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Filter:
-    """How samples become bytes: ``planar`` plane after plane, else pixel after pixel.
+    """Filter that turns samples into bytes: ``planar`` plane after plane, else pixel after pixel.
 
     With ``green`` the planes 0 and 2 of three or more are less plane 1 too.
     """
@@ -52,12 +52,12 @@ class Filter:
 
     @property
     def number(self) -> int:
-        """As in the file."""
+        """Number of the filter in the file."""
         return self.predictor | self.planar << 3 | self.green << 4
 
     @classmethod
     def of(cls, number: int, planes: int) -> Filter:
-        """The filter of this number, for so many planes. Raises MalformedError if there is none."""
+        """Filter of this number, for a number of planes. Raises MalformedError if there is none."""
         for filter_ in filters(planes):
             if filter_.number == number:
                 return filter_
@@ -65,7 +65,7 @@ class Filter:
 
 
 def filters(planes: int) -> Iterator[Filter]:
-    """All filters of so many planes."""
+    """Yield all filters for a number of planes."""
     for predictor in Predictor:
         for planar in (False, True) if planes > 1 else (False,):
             for green in (False, True) if planes > 2 else (False,):

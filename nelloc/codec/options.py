@@ -25,7 +25,7 @@ def available_cores() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What encoding and decoding have in common: `EncodeOptions` and `DecodeOptions` add to it.
+    """Options that encoding and decoding have in common; `EncodeOptions` and `DecodeOptions` add to them.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class EncodeOptions(Options):
     tile : int, optional
         Side of the tiles in pixels; by default chosen by ``effort``.
     effort : int
-        How much is tried to make the file smaller, 1 to 9 (``nelloc.codec.effort``).
+        Level of the search for a smaller file, 1 to 9 (``nelloc.codec.effort``).
     adapt : bool
         Fine-tune the model on the images first, which needs torch, and keep the result in the file if that makes it
         smaller.

@@ -1,4 +1,4 @@
-"""Spreading work over threads and processes: tiles, not rows of a matrix product, which scales better.
+"""Distribution of work to threads and processes: by tiles, which scales better than by rows of a matrix product.
 
 The compiled core lets go of the interpreter's lock, so that its work goes to threads. The walks in Python soon wait for
 each other in threads; large work of theirs goes to processes where the program that runs says that it may start some.
@@ -26,7 +26,7 @@ Out = TypeVar("Out")
 
 
 class Pool(Enum):
-    """Where work goes: threads of the core; processes, or threads that wait for each other; processes or nothing."""
+    """Workers: threads of the core; processes, or threads that wait for each other; processes or nothing."""
 
     CORE_THREADS = "core threads"
     PROCESSES_OR_THREADS = "processes or threads"
@@ -41,7 +41,7 @@ LEAST_FOR_CORE_THREADS = 1 << 15
 
 
 def pool_for(backend: str | None, decoder: str | None = None) -> Pool:
-    """Where the work of a backend goes, and of a walk in Python if ``decoder`` names one."""
+    """Choose the workers for a backend, or for a walk in Python if ``decoder`` names one."""
     if backend is not None and backend.startswith("torch"):
         return Pool.THREADS  # processes of torch take long to begin
     core = backend in ("native", "native-check") or (backend is None and native.missing() is None)
@@ -69,7 +69,7 @@ _processes: ContextVar[_Processes | None] = ContextVar("processes", default=None
 
 @contextmanager
 def processes_allowed() -> Iterator[None]:
-    """Large work inside goes to processes, each of which imports the main module of the program again."""
+    """Let large work inside use processes, each of which imports the main module of the program again."""
     processes = _Processes()
     token = _processes.set(processes)
     try:
@@ -80,7 +80,7 @@ def processes_allowed() -> Iterator[None]:
 
 
 class _StoppedError(Exception):
-    """Ends a thread whose work is not wanted any more."""
+    """Exception that ends a thread whose work is no longer wanted."""
 
 
 def spread(
@@ -91,11 +91,11 @@ def spread(
     advance: Advance,
     pool: Pool = Pool.THREADS,
 ) -> list[Out]:
-    """``function`` of the items, side by side on ``workers`` threads or processes, as the ``pool`` says; the results
-    in order.
+    """Apply ``function`` to the items on ``workers`` threads or processes of ``pool``; returns the results in order.
 
-    ``costs`` say how long items take, for one that is coded once its samples. Little work is done at once.
-    ``function`` tells its second argument of the pixels done. An error in one part, or Ctrl-C, stops the others there.
+    ``costs`` are the times that items take, in samples that are coded. Little work is done in this thread.
+    ``function`` calls its second argument with the number of pixels done. An error in one part, or Ctrl-C, stops the
+    others.
     """
     hands = _dealt(costs, min(workers, len(items)))
     if len(hands) < 2:
@@ -131,7 +131,7 @@ def spread(
 
 
 def _dealt(costs: Sequence[int], players: int) -> list[list[int]]:
-    """The places of items, dealt out so that all have about as much to do."""
+    """Distribute the places of items so that all workers have about the same work."""
     hands: list[list[int]] = [[] for _ in range(players)]
     load = [0] * players
     for place in sorted(range(len(costs)), key=lambda k: -costs[k]):
@@ -142,7 +142,7 @@ def _dealt(costs: Sequence[int], players: int) -> list[list[int]]:
 
 
 def _gathered(answers: Sequence[list[Out]], hands: Sequence[Sequence[int]]) -> list[Out]:
-    """The results of items that were dealt out, in order."""
+    """Put the results of distributed items in order."""
     found = {
         k: result for hand, answer in zip(hands, answers, strict=True) for k, result in zip(hand, answer, strict=True)
     }
@@ -150,7 +150,7 @@ def _gathered(answers: Sequence[list[Out]], hands: Sequence[Sequence[int]]) -> l
 
 
 def _alone(function: Callable[[Sequence[In], Advance], list[Out]], items: Sequence[In], advance: Advance) -> list[Out]:
-    """``function`` of the items in a process of its own."""
+    """Apply ``function`` to the items in a process of its own."""
     with single_threaded_products():
         return function(items, advance)
 
@@ -170,7 +170,7 @@ def in_parts(items: Iterable[In], size: Callable[[In], int], most: int) -> Itera
 
 
 class SharedByThreads:
-    """A change to the whole process while any thread is inside: the first one in makes it, the last one out undoes it.
+    """A change to the whole process, made by the first thread that enters and undone by the last one that leaves.
 
     What is changed and restored by each thread alone stays changed for ever where one enters before another leaves.
     """
@@ -181,7 +181,7 @@ class SharedByThreads:
 
     @contextmanager
     def made(self, change: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-        """Inside, the change is made: by ``change`` of the first thread in."""
+        """Make the change by ``change``, if this is the first thread, while inside."""
         with self._lock:
             if not self._inside:
                 self._undo.enter_context(change())
@@ -197,7 +197,7 @@ class SharedByThreads:
 
 @contextmanager
 def single_threaded_products() -> Iterator[None]:
-    """Keep the matrix products inside to one thread; also where several threads are inside."""
+    """Limit the matrix products inside to one thread, even if several threads are inside."""
     libraries = ThreadpoolController()
     # The number of OpenMP is each thread's own, and that of BLAS the process's.
     with libraries.select(user_api="openmp").limit(limits=1), _blas.made(partial(_blas_limited, libraries)):

@@ -28,9 +28,9 @@ def encode_many(
     *,
     core: bool = True,
 ) -> list[bytes]:
-    """The data of each of several records, given as in ``encode``: the same bytes, sooner.
+    """Encode several records, given as in ``encode``, together, which is faster and gives the same bytes.
 
-    ``done`` is told of the number of pixels of those that are done. Without ``core`` all is done in NumPy.
+    ``done`` is called with the number of pixels that were coded. Without ``core`` all is done in NumPy.
     """
     found: dict[int, bytes] = {}
     adaptive: dict[int, tuple[NDArray[Any], int, Way]] = {}
@@ -51,7 +51,7 @@ def decode_many(
     *,
     core: bool = True,
 ) -> list[NDArray[Any] | None]:
-    """The samples of each of several records, given as in ``decode``, sooner; None for damaged ones."""
+    """Decode several records, given as in ``decode``, together, which is faster; None for damaged ones."""
     found: dict[int, NDArray[Any] | None] = {}
     adaptive: dict[int, tuple[bytes, Shape]] = {}
     for n, (method, data, shape, bits) in enumerate(tiles):

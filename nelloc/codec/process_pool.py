@@ -1,4 +1,4 @@
-"""Work spread over processes of this machine."""
+"""Distribution of work to processes of this machine."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _CONTEXT = multiprocessing.get_context("spawn")  # others would copy the state o
 
 
 class StoppedError(BaseException):
-    """Ends work that is not wanted any more; like KeyboardInterrupt, nothing is to catch it."""
+    """Exception that ends work that is no longer wanted; like KeyboardInterrupt, it must not be caught."""
 
 
 def stop_if_not_wanted() -> None:
-    """To be called now and then by work in a pool: raises StoppedError once the pool is given up."""
+    """Raise StoppedError if the pool is closed; work in a pool calls this now and then."""
     if _stopped is not None and _stopped.is_set():
         raise StoppedError
 
@@ -54,10 +54,10 @@ class Workers:
         items: Sequence[Item],
         advance: Callable[[int], None],
     ) -> list[Answer] | None:
-        """``function`` of the items, side by side, in order; None where the system gives no processes.
+        """Apply ``function`` to the items side by side; returns the results in order, or None without processes.
 
-        Of the numbers that ``function`` tells its second argument the sums are told to ``advance``. What it raises is
-        raised here, and ends the processes, as Ctrl-C does. Raises NellocError if a process dies.
+        ``function`` calls its second argument with numbers, and ``advance`` is called with their sums. Its errors are
+        raised here, and end the processes, as Ctrl-C does. Raises NellocError if a process dies.
         """
         pool, done = self._started()
         if pool is None or done is None:
@@ -101,7 +101,7 @@ class Workers:
 
 
 def _counted(function: Callable[[Item, Callable[[int], None]], Answer], item: Item) -> Answer:
-    """``function`` of an item in a process of a pool."""
+    """Apply ``function`` to an item in a process of a pool."""
 
     def advance(number: int) -> None:
         stop_if_not_wanted()
@@ -115,16 +115,16 @@ def _counted(function: Callable[[Item, Callable[[int], None]], Answer], item: It
 def in_processes(
     function: Callable[[Item], Answer], items: Sequence[Item], processes: int
 ) -> Generator[tuple[Item, Answer | None], None, None]:
-    """``function`` of the items, on so many processes, each answer as it comes.
+    """Apply ``function`` to the items on a number of processes; yields answers as they arrive.
 
-    The answer is None for an item whose process died, for want of memory as a rule; the others are not lost. What
-    ``function`` raises is raised here. Where the system gives no processes, all is done in this one. Closing the
-    iterator, and Ctrl-C, stop the work.
+    The answer is None for an item whose process died, usually for lack of memory; the others are not lost. An error of
+    ``function`` is raised here. If the system gives no processes, all is done in this one. Closing the iterator, and
+    Ctrl-C, stop the work.
     """
     waiting = deque(items)
     suspects: deque[Item] = deque()
     while waiting or suspects:
-        # When a process dies the pool is lost, and nobody knows whose work it was: those in flight go one by one.
+        # If a process dies the pool is lost, and the item is not known: those in flight are tried one by one.
         alone = not waiting
         queue, count = (deque([suspects.popleft()]), 1) if alone else (waiting, processes)
         with _pool(min(count, len(queue))) as pool:
@@ -184,7 +184,7 @@ def _pool(processes: int, done: Synchronized[int] | None = None) -> Iterator[Pro
 
 
 def _starts(pool: ProcessPoolExecutor) -> bool:
-    """Whether the system gives a process to the pool."""
+    """True if the system gives a process to the pool."""
     try:
         with _interrupts_held():
             first = pool.submit(os.getpid)
@@ -195,7 +195,7 @@ def _starts(pool: ProcessPoolExecutor) -> bool:
 
 
 def _begin(stopped: Event, done: Synchronized[int] | None) -> None:
-    """What a process of the pool does first."""
+    """Prepare a process of the pool."""
     global _stopped, _done
     _stopped, _done = stopped, done
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the first one stops the others
@@ -203,7 +203,7 @@ def _begin(stopped: Event, done: Synchronized[int] | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """Do not work on when the process that wanted it was killed."""
+    """End this process if its parent was killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -212,7 +212,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until a process was started, which inherits that it does not get it."""
+    """Hold Ctrl-C back while a process is started, which then ignores it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

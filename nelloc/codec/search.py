@@ -1,4 +1,4 @@
-"""What is tried to make an image's file smaller: tiles, and ways to code them, by level of effort."""
+"""Search for the smallest file of an image: tiles, and ways to code them, by level of effort."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Piece:
-    """One group of planes (planes, H, W) of one tile, of samples of at most ``bits`` bits, and what is tried on it.
+    """One group of planes (planes, H, W) of one tile, of samples of at most ``bits`` bits, and its trials.
 
     ``alone`` if it is all of a small image, whose file has a checksum only if the method has none.
     """
@@ -75,7 +75,7 @@ def plans_for(
     learns: bool = False,
     lattices: bool = False,
 ) -> list[Plan]:
-    """What is tried for an image; with ``tile`` only tiles of this size.
+    """Plan the trials for an image; with ``tile`` only tiles of this size.
 
     ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. The model ``learns``, or
     it stays as it is; with ``lattices`` it may know which colours can occur.
@@ -109,9 +109,9 @@ def plan_for_past(
     learns: bool = False,
     lattices: bool = False,
 ) -> Plan:
-    """What is tried for an image whose colours are those that the JPEG in ``section`` ``made``, or most of them are.
+    """Plan the trials for an image whose colours are mostly those that the JPEG in ``section`` ``made``.
 
-    A tile that is mostly wrong is tried as it is, too. Otherwise as ``plans_for``.
+    A tile that is mostly wrong is also tried without it. Otherwise as ``plans_for``.
     """
     tile = tile or LARGE_TILE
     planner = _Planner(kind.groups, samples, bits, effort, learns, lattices)
@@ -147,7 +147,7 @@ class _Planner:
         self._probed = cache(lambda number: classify.best_on_probe(samples[number], bits[number]))
 
     def plan(self, tile: int, large: bool = False) -> Plan:
-        """The pieces in tiles of this size, which are ``large`` if they are those of a second try."""
+        """Plan tiles of this size, which are ``large`` in a second try."""
         pieces: list[Piece] = []
         _, height, width = self._samples[0].shape
         for part in tiles(height, width, tile):
@@ -157,7 +157,7 @@ class _Planner:
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
 
     def piece(self, part: Rectangle, number: int, large: bool, *first: Trial) -> Piece:
-        """A group of a tile, and what is tried on it, ``first`` before all else."""
+        """Plan a group of a tile; the trials ``first`` come before all others."""
         view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
         method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
         group = self._groups[number]
@@ -168,7 +168,7 @@ class _Planner:
 
 
 def _repeats(samples: Samples) -> bool:
-    """True if most tiles of an image repeat themselves; large ones, since no tile knows what is outside of it."""
+    """True if most tiles of an image repeat themselves; large ones, since a tile is coded without those around it."""
     _, height, width = samples.shape
     parts = tiles(height, width, LARGE_TILE)
     return 2 * sum(classify.repeats(samples[:, part.rows, part.columns]) for part in parts) > len(parts)
@@ -176,10 +176,10 @@ def _repeats(samples: Samples) -> bool:
 
 @dataclass(frozen=True)
 class _Look:
-    """What is known beforehand: that a test is ``needless``, since this is no photograph; if this is a ``large`` tile.
+    """Facts about a tile: a test is ``needless`` if it cannot be a photograph; it may be a ``large`` tile.
 
-    ``modelled`` is how the model codes a photograph, which may be on one of the ``lattices``; ``probed`` gives the way,
-    or ways, that are best on a part of the image.
+    ``modelled`` is the method of the model for photographs, which may be on one of the ``lattices``; ``probed`` returns
+    the way, or ways, that are best on a part of the image.
     """
 
     needless: bool
@@ -190,7 +190,7 @@ class _Look:
 
 
 def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Trial]:
-    """What is tried on a piece; the first is what the cheap test says."""
+    """Yield the trials of a piece, the likeliest first."""
     if (samples == samples[:, :1, :1]).all():
         yield Trial(Method.CONSTANT)
         return
@@ -217,8 +217,9 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
 
 
 def _modelled(samples: Samples, effort: int, look: _Look) -> Iterator[Trial]:
-    """The model, on a lattice if the colours seem to be on one; at some effort also without, and also as it is where it
-    learns.
+    """Yield the trials of the model, on a lattice if the colours seem to be on one.
+
+    From some effort on, also without the lattice, and without learning.
     """
     rule = likely_rule(samples) if look.lattices else None
     if rule is not None:
@@ -231,7 +232,7 @@ def _modelled(samples: Samples, effort: int, look: _Look) -> Iterator[Trial]:
 
 
 def _rows(samples: Samples, bits: int) -> Iterator[Trial]:
-    """Filtered rows, which are of bytes only."""
+    """Yield the trials of filtered rows, for samples of one byte."""
     if bits <= 8:
         yield from (Trial(Method.ROWS, filter_) for filter_ in likely_filters(samples))
 

@@ -1,4 +1,4 @@
-"""Cutting an image into independent tiles of nearly equal size."""
+"""Division of an image into independent tiles of nearly equal size."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ class Rectangle:
 
     @property
     def bottom(self) -> int:
+        """First row below the rectangle."""
         return self.top + self.height
 
     @property
     def right(self) -> int:
+        """First column to the right of the rectangle."""
         return self.left + self.width
 
     @property
     def rows(self) -> slice:
+        """Slice of the rows."""
         return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
+        """Slice of the columns."""
         return slice(self.left, self.left + self.width)
 
     def within(self, other: Rectangle) -> Rectangle:
@@ -49,7 +53,7 @@ class Rectangle:
         return rows and self.left <= other.left and other.right <= self.right
 
     def __str__(self) -> str:
-        """As --region takes it: x, y, width and height."""
+        """Format x, y, width and height, as --region takes them."""
         return f"{self.left},{self.top},{self.width},{self.height}"
 
 
@@ -68,11 +72,11 @@ def tiles(height: int, width: int, tile: int = DEFAULT_TILE) -> list[Rectangle]:
 
 
 def tile_count(height: int, width: int, tile: int) -> int:
-    """How many tiles ``tiles`` makes, without making them."""
+    """Number of tiles that ``tiles`` makes."""
     return -(-height // tile) * -(-width // tile)
 
 
 def cuts(size: int, tile: int) -> list[int]:
-    """Where the tiles along an axis begin, and where the last one ends."""
+    """Places along an axis at which tiles begin, and the end of the last one."""
     parts = -(-size // tile)
     return [part * size // parts for part in range(parts + 1)]

@@ -1,4 +1,4 @@
-"""A cheap look at samples: are they a photograph's, and if not, which way of coding is likely to suit them?"""
+"""Fast classification of samples: photographs, and the way to code other images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nelloc.codec.tiling import tiles
 # A photograph has fewer equal neighbours than this share, uses more of the levels between its extremes than this
 # share, and its neighbours differ no more than its pixels differ from their mean.
 EQUAL_SHARE, USED_LEVELS = 0.5, 0.6
-# Where more are equal, of a photograph at least this share of the others differ by no more than this; and unlike a
-# computed gradient, it is somewhere more than this away from what its neighbours let expect.
+# If more neighbours of a photograph are equal, at least SMOOTH_SHARE of the others differ by SMALL_DIFFERENCE at most;
+# and unlike a computed gradient, it is somewhere further than this from the prediction of its neighbours.
 SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
-# Of at most this number of colours for each plane, each of about this number of pixels or more, the adaptive coder has
-# always made less than a network.
+# Most colours for each plane, and least mean number of pixels of a colour, for which the adaptive coder was always
+# smaller than a network.
 _FEW_COLOURS, _PIXELS_OF_A_COLOUR = 16, 24
-# What is looked at for colours and levels: so many pixels, evenly spread.
+# Number of evenly spread pixels whose colours and levels are counted.
 _SAMPLED = 4096
 _PROBE = 64
 # Strips of pixels of more than one colour that are the same elsewhere are rare in photographs.
@@ -74,7 +74,7 @@ def is_smooth(samples: NDArray) -> bool:
 
 
 def has_few_colours(samples: NDArray) -> bool:
-    """Tell whether samples (planes, H, W) have so few different colours that a network is not worth its time."""
+    """True if samples (planes, H, W) have too few different colours for a network to be worth its time."""
     most = min(_FEW_COLOURS * len(samples), samples[0].size // _PIXELS_OF_A_COLOUR)
     for pixels in (_sampled(samples), samples.reshape(len(samples), -1)):
         colours = np.zeros(pixels.shape[1], np.uint64)

@@ -1,4 +1,4 @@
-"""The adaptive coder: tiles that repeat themselves, or have few colours, or are no photographs.
+"""Adaptive coder of tiles that repeat themselves, have few colours, or are not photographs.
 
 Each pixel is first compared with up to three *candidates*: colours that followed the same neighbourhood before, and
 its neighbours. One digit says which it is, or that it is none; then its samples, or its place in the palette, are
@@ -6,7 +6,7 @@ coded. All probabilities are learned on the way. Encoding and decoding are one c
 digits by the encoder and returns them in the decoder. docs/FORMAT.md, section 13, is the specification.
 
 Tiles of one shape that are coded in one way go side by side, since NumPy takes about as long for a step of several as
-for that of one. Each learns by itself, so what is written does not depend on it.
+for that of one. Each learns by itself, so the bytes do not depend on it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PALETTE_BITS = 10
 
 
 class Form(enum.IntEnum):
-    """How a tile's pixels are coded."""
+    """Form in which the pixels of a tile are coded."""
 
     PALETTE = 1  # candidates, or the place in the palette
     CANDIDATES_PREDICTED = 2  # candidates, or samples less their prediction
@@ -52,20 +52,24 @@ class Form(enum.IntEnum):
 
     @property
     def has_candidates(self) -> bool:
+        """True if pixels are compared with candidates first."""
         return self <= Form.CANDIDATES_PLAIN
 
     @property
     def predicts(self) -> bool:
+        """True if samples are coded less their prediction."""
         return self in (Form.CANDIDATES_PREDICTED, Form.PREDICTED)
 
 
 class Coder(Protocol):
-    """Digits (N,) of frequencies (N, RADIX): ``known`` when encoding, read when decoding.
+    """Entropy coder of digits, for encoding or for decoding."""
 
-    ``tiles`` (N,), in ascending order, are the tiles that they belong to.
-    """
+    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
+        """Code digits (N,) of frequencies (N, RADIX): ``known`` when encoding, read when decoding.
 
-    def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers: ...
+        ``tiles`` (N,), in ascending order, are the tiles that they belong to.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,12 @@ def code(
 
 
 def palette_digits(colours: int) -> int:
-    """How many digits a place in a palette has."""
+    """Number of digits of a place in a palette."""
     return max(1, -(-(colours - 1).bit_length() // 2))
 
 
 def table_bytes(form: Form, shape: Shape) -> int:
-    """About how many bytes of memory are needed for each tile."""
+    """Approximate number of bytes of memory for each tile."""
     area_bits, hash_bits, sample_bits, memory_bits = _table_bits(shape)
     counts = (_SAMPLE_CONTEXTS << sample_bits) + (_CHOICE_CONTEXTS << hash_bits if form.has_candidates else 0)
     memories = 32 * len(_SIZES) << memory_bits if form.has_candidates else 0

@@ -17,14 +17,14 @@ from nelloc.codec.adaptive.logistic import LIMIT, PROBABILITY_BITS, STRETCH_BITS
 from nelloc.exact.mixture import FREE_FREQUENCY, RADIX
 
 DECISIONS = RADIX - 1
-# What a digit adds to its count; the sum above which counts are halved; what is added to each side of a decision.
+# Increment of the count of a digit; sum above which counts are halved; addition to each side of a decision.
 COUNT_STEP, COUNT_LIMIT, COUNT_PRIOR = 32, 1 << 14, 12
 STEADY_COUNT_LIMIT = 1 << 20
 WEIGHT_BITS, WEIGHT_LIMIT = 16, 1 << 19
 # The sum of a set's weights at first, in 1/10; the shift from gradient to weight.
 FIRST_WEIGHTS, STEADY_FIRST_WEIGHTS, GRADIENT_SHIFT = 16, 10, 14
 _ERROR_BITS = 12
-# Of each digit: which decisions are taken, and how they turn out.
+# Decisions that are taken for each digit, and their outcomes.
 _TAKEN = (np.arange(RADIX)[:, None] >= np.arange(DECISIONS)).astype(np.int64)
 _TARGETS = np.eye(RADIX, DECISIONS, dtype=np.int64) << PROBABILITY_BITS
 

@@ -1,4 +1,4 @@
-"""What followed the same neighbourhood before: hashed memories of colours. docs/FORMAT.md, section 13."""
+"""Hashed memories of the colours that followed a neighbourhood before. docs/FORMAT.md, section 13."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def mixed(numbers: Sequence[Numbers], bits: int) -> Numbers:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What a memory knows of N neighbourhoods: two colours each, and how often the first was right in a row.
+    """Contents of a memory for N neighbourhoods: two colours each, and how often the first was right in a row.
 
-    ``at`` is their hash, ``place`` where it knows that.
+    ``at`` is their hash, ``place`` their index in the memory.
     """
 
     at: Numbers
@@ -52,7 +52,7 @@ class Memory:
         self._writes = 0
 
     def recall(self, neighbours: Sequence[Numbers], tiles: Numbers | int = 0) -> Recalled:
-        """What is known of these neighbourhoods of ``tiles``: ``neighbours`` are the arrays (N,) of their colours."""
+        """Look up neighbourhoods of ``tiles``: ``neighbours`` are the arrays (N,) of their colours."""
         at = mixed(neighbours, self._bits)
         place = at + (tiles << self._bits)
         return Recalled(at, place, self._colours[0, place], self._colours[1, place], self._confidence[place])

@@ -72,7 +72,7 @@ class Steps:
                 yield self.count
 
     def pixels(self, down: int, right: int) -> slice:
-        """Where a field has the pixels of the present step, moved so far."""
+        """Places of the pixels of the present step in a field, moved ``down`` and ``right``."""
         start = self._first + down * self.stride + right
         pace = self.stride - (HORIZON + 1)
         return slice(start, start + pace * (self.count - 1) + 1, pace)

@@ -39,7 +39,7 @@ Done = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Way:
-    """How a tile is coded: the form, and the order of its planes by its number among all orders."""
+    """Way to code a tile: the form, and the order of its planes by its number among all orders."""
 
     form: Form
     order: int = 0
@@ -50,7 +50,7 @@ class Way:
 
 
 def orders(planes: int) -> list[tuple[int, ...]]:
-    """All orders of so many planes; green comes first in the first of three."""
+    """List all orders of planes; in the first order of three planes, green is first."""
     return sorted(permutations(range(planes)), key=lambda order: (order[0] != planes // 2, order))
 
 
@@ -70,9 +70,9 @@ def decode(data: bytes, shape: Shape) -> NDArray:
 def encode_many(
     tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _: None, *, core: bool = True
 ) -> list[bytes]:
-    """The record of each of several tiles, given as in ``encode``: the same bytes, sooner.
+    """Encode several tiles, given as in ``encode``, together, which is faster and gives the same bytes.
 
-    ``done`` is told of the number of pixels of those that are done, and often of none, so that it may raise to stop.
+    ``done`` is called with the number of pixels that were coded, often with 0, so that it may raise to stop.
     Without ``core`` all is done in NumPy.
     """
     heads: dict[int, _Head] = {}
@@ -133,7 +133,7 @@ def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes], done: Done) -> 
 
 @dataclass(frozen=True)
 class _Head:
-    """What a record says of itself, with the shape of its tile; ``colours`` is the size of its palette, or 0."""
+    """Head of a record, and the shape of its tile; ``colours`` is the size of its palette, or 0."""
 
     shape: Shape
     way: Way
@@ -168,7 +168,7 @@ class _Head:
 
 
 def _batches(heads: Mapping[int, _Head]) -> Iterator[list[int]]:
-    """The numbers of tiles that can be coded side by side, so many at once as memory allows."""
+    """Divide tiles into batches that can be coded side by side, as large as memory allows; yields their numbers."""
     alike: dict[tuple[Shape, Way, int], list[int]] = {}
     for n, head in heads.items():
         key = (head.shape, head.way, palette_digits(head.colours) if head.colours else 0)

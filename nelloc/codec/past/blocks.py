@@ -1,4 +1,4 @@
-"""Blocks of one component of a JPEG, found from bounds of its samples: what rounding leaves wrong is searched for."""
+"""Blocks of one component of a JPEG, found from bounds of its samples, with a search where rounding left errors."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ Advance = Callable[[], object]
 
 
 def round_up(size: int, unit: int) -> int:
+    """Round ``size`` up to a multiple of ``unit``."""
     return -(-size // unit) * unit
 
 
 def block_shape(height: int, width: int, across: int, down: int) -> tuple[int, int]:
+    """Rows and columns of blocks of a component whose samples are enlarged ``across`` and ``down``."""
     return round_up(height, SIDE * down) // (SIDE * down), round_up(width, SIDE * across) // (SIDE * across)
 
 
 def guessed(
     low: Plane, high: Plane, frame: tuple[int, int, int, int], likely: int | None = None
 ) -> NDArray[np.float32]:
-    """What samples are likely to be, from their bounds: near ``likely``, and outside of the picture as at its edge."""
+    """Estimate samples from their bounds: near ``likely``, and outside of the picture as at its edge."""
     guess = (low.astype(np.float32) + high) * np.float32(0.5)
     if likely is not None:
         guess = np.clip(np.full_like(guess, likely), low, high)
@@ -60,7 +62,7 @@ def comes_back(low: Plane, high: Plane, across: int, down: int, top: int, left: 
     back = enlarge(_whole(reduce(guessed(low, high, (0, 0, 0, 0), 128), across, down)), across, down, height, width)
     near = (back.astype(np.int16) >= low.astype(np.int16) - 1) & (back.astype(np.int16) <= high.astype(np.int16) + 1)
     known = low == high
-    # What is clipped spoils what is near.
+    # Clipped samples make their neighbours uncertain.
     known[1:] &= known[:-1]
     known[:-1] &= known[1:]
     known[:, 1:] &= known[:, :-1]
@@ -70,11 +72,12 @@ def comes_back(low: Plane, high: Plane, across: int, down: int, top: int, left: 
 
 
 def reduce(enlarged: NDArray[np.float32], across: int, down: int) -> NDArray[np.float32]:
+    """Average samples that were enlarged ``across`` and ``down``."""
     height, width = enlarged.shape
     if across == down == 1:
         return enlarged
     biased = enlarged.copy()
-    # What rounding adds on average, in the two halves of a sample.
+    # Mean error of rounding, in the two halves of a sample.
     step = np.float32(0.03125 if across == down == 2 else -0.125)
     if across == 2:
         biased[:, ::2] -= step
@@ -92,6 +95,7 @@ def _whole(samples: NDArray[np.float32]) -> Plane:
 
 
 def enlarge(samples: Plane, across: int, down: int, height: int, width: int) -> Plane:
+    """Enlarge samples ``across`` and ``down`` to ``height`` x ``width``, as a JPEG decoder does."""
     out = np.empty((height, width), np.uint8)
     samples = np.ascontiguousarray(samples)
     native._native.past_enlarge(samples, samples.shape[1], across, down, height, width, out)
@@ -157,7 +161,7 @@ class Blocks:
         return made
 
     def known(self) -> NDArray[np.bool_]:
-        """Which blocks (rows, columns) have only samples that are known and not clipped."""
+        """Mask (rows, columns) of blocks whose samples are all known and not clipped."""
         known = (self.low == self.high) & (self.low > 0) & (self.high < 255)
         height, width = self.rows * SIDE * self.down, self.columns * SIDE * self.across
         padded = np.pad(known, ((0, height - self.height), (0, width - self.width)))
@@ -173,6 +177,7 @@ class Blocks:
 
     @property
     def right(self) -> NDArray[np.bool_]:
+        """Mask (rows, columns) of blocks whose coefficients give the samples."""
         right: NDArray[np.bool_] = np.equal(self._solved, 1)
         return right
 

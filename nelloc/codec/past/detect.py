@@ -9,7 +9,7 @@ from nelloc.codec.past import tables
 from nelloc.exact import native
 
 SIDE = 8
-# Of this number of coloured pixels that are looked at, at least this share must be ones that a JPEG decoder makes.
+# Number of coloured pixels that are tested, and the least share of them that a JPEG decoder can make.
 LOOKED_AT = 4096
 LEAST_SHARE = 0.6
 FEW = 64  # coloured pixels that are no proof
@@ -38,15 +38,15 @@ def was_jpeg(pixels: Plane) -> bool:
 
 
 def find_grid(low: Plane, high: Plane) -> tuple[int, int, float]:
-    """Where the grid of 8 x 8 blocks of a luma plane lies: how many rows and columns of its first block are missing.
+    """Find the grid of 8 x 8 blocks of a luma plane: the numbers of missing rows and columns of its first block.
 
-    The third number tells how many more coefficients are 0 there than elsewhere, in standard deviations.
+    The third number is the excess of coefficients that are 0 over other grids, in standard deviations.
     """
     span = 2 * SIDE - 1
     rows, columns = low.shape[0] // SIDE - 1, low.shape[1] // SIDE - 1
     if rows < 2 or columns < 2:
         return 0, 0, 0.0
-    # Of blocks that are spread evenly, those that differ most from one column to the next, and are not clipped.
+    # Take blocks that are spread evenly, and of these the ones that vary most by column and are not clipped.
     count = rows * columns
     y, x = np.divmod(np.arange(0, count, max(1, count // _SPREAD)), columns)
     lines = np.arange(span)

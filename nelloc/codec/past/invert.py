@@ -1,4 +1,4 @@
-"""From the pixels of a decoded JPEG back to its coefficients.
+"""Inversion of a JPEG decoder: coefficients from pixels.
 
 A JPEG decoder rounds three times: samples of blocks, smaller components that it enlarges, and colours. Each rounding is
 undone where it can be: colours exactly, enlarged components by least squares, blocks by the cosine transform and the
@@ -36,9 +36,9 @@ from nelloc.exact import native
 LEAST_BLOCKS = 0.03
 # The same of gray pictures, whose colours tell nothing, and how clear their grid must be.
 GRAY_BLOCKS, GRAY_CLEAR = 0.3, 7
-# Chroma is taken for sampled as tried if so many of its blocks are right, after a short search if more than half are.
+# Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
 CLEARLY, PROBABLY = 0.9, 0.5
-# How many times as long high efforts search.
+# Factor of the length of the search at high efforts.
 LONG_PATIENCE = 4
 _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
 

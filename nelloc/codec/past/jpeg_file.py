@@ -24,13 +24,13 @@ from nelloc.image.kinds import Kind
 from nelloc.image.metadata import Metadata
 from nelloc.varint import Cursor, MalformedError, varint
 
-# How a section holds a file.
+# Forms in which a section holds a file.
 _STORED, _LZMA, _PACKED, _COEFFICIENTS = range(4)
 # Larger files are not packed by the core, which takes a second for each megabyte.
 _MOST_PACKED = 1 << 22
 _MOST_BYTES = 1 << 30
 _DICTIONARY = 1 << 24
-# What a byte of a packed stream stands for at most, and for how many blocks a byte of coefficients.
+# Most bytes that a byte of a packed stream stands for, and most blocks that a byte of coefficients stands for.
 _BYTES_OF_A_BYTE, _BLOCKS_OF_A_BYTE = 1536, 1024
 _CODER_BYTES = 16
 _BLOCK_PIXELS = 64
@@ -40,7 +40,7 @@ _PIXELS_OF_A_BYTE = 8 * _BLOCK_PIXELS * 16
 
 @dataclass(frozen=True)
 class Content:
-    """What the section of a JPEG file says: how it is held, its size and CRC-32, and the data."""
+    """Contents of the section of a JPEG file: its form, size and CRC-32, and the data."""
 
     form: int
     size: int
@@ -128,7 +128,7 @@ def _pixels(image: core.Image) -> int:
 
 
 def content(file: Container, source: str) -> Content:
-    """What the section of a JPEG file says. Raises NellocError naming ``source`` if it makes no sense."""
+    """Read the section of a JPEG file. Raises NellocError naming ``source`` if it is invalid."""
     assert file.jpeg is not None, "the file holds pixels"
     reader = Cursor(file.jpeg)
     try:
@@ -252,8 +252,11 @@ def _decode_parts(image: core.Image, file: Container, options: Options) -> list[
 
 @dataclass(frozen=True)
 class About:
-    """A JPEG file in an .nlc file: its size in bytes, its coding in a word, the quality that its tables fit best, or
-    None, and how its colours are sampled, or None; and whether it is held as coefficients."""
+    """Facts about a JPEG file in an .nlc file.
+
+    ``bytes`` is its size and ``coding`` a word; ``quality`` is the one that fits its tables best, and ``sampling`` that
+    of its colours, if known. ``coefficients`` is True if it is held as coefficients.
+    """
 
     bytes: int
     coding: str
@@ -269,7 +272,7 @@ class About:
 
 
 def about(file: Container, source: str) -> About:
-    """What is to be said of the JPEG file in an .nlc file. Raises NellocError naming ``source`` if it is damaged."""
+    """Read the facts about the JPEG file in an .nlc file. Raises NellocError naming ``source`` if it is damaged."""
     found = content(file, source)
     if not is_readable(found):
         return About(found.size, "of a coding that the compiled core reads", None, None, found.form == _COEFFICIENTS)

@@ -26,9 +26,9 @@ from nelloc.varint import Cursor, MalformedError, varint
 SIDE = 8
 # The picture is at most this far from the first lines of its JPEG, and these at most as far from the last.
 MAX_MARGIN = 63
-# How corrections of blocks may be coded.
+# Methods that may code corrections of blocks.
 _METHODS = (Method.DEFLATE, Method.ADAPTIVE, Method.STORED, Method.ROWS)
-# Where a block is more than this off on average, its pixels are coded instead of what is added to them.
+# Mean error of a block above which its pixels are coded instead of corrections.
 _FAR_OFF = 12
 
 Plane = NDArray[np.uint8]
@@ -48,7 +48,7 @@ class Past:
     left: int
 
     def pixels(self, planes: int, height: int, width: int) -> Plane:
-        """What the JPEG makes of a picture (planes, height, width). Raises MalformedError if it cannot."""
+        """Decode the JPEG to the pixels of a picture (planes, height, width). Raises MalformedError if that fails."""
         try:
             made = decode(self.image)[:, self.top : self.top + height, self.left : self.left + width]
         except ValueError:
@@ -57,7 +57,7 @@ class Past:
 
     @property
     def summary(self) -> str:
-        """What the picture was, in words."""
+        """Description of the JPEG that the picture was."""
         luma, *chroma = self.image.components
         quality = tables.quality_of(luma.quantisation, tables.LUMA)
         kind = _SAMPLING[luma.h // chroma[0].h, luma.v // chroma[0].v] if chroma else "gray"
@@ -69,7 +69,7 @@ _SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0",
 
 
 def parse_section(data: bytes, planes: int, height: int, width: int) -> Past:
-    """What a section says of a picture (planes, height, width).
+    """Read the section of a picture (planes, height, width).
 
     Raises MalformedError if it is damaged, and NellocError without the core.
     """
@@ -94,7 +94,7 @@ def parse_section(data: bytes, planes: int, height: int, width: int) -> Past:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What a JPEG makes of a piece (planes, H, W): how a piece with method PAST is to be coded."""
+    """Pixels of a piece (planes, H, W) as a JPEG decodes to, for the method PAST."""
 
     pixels: Plane
 
@@ -125,7 +125,7 @@ def decode_corrections(data: bytes, made: Plane) -> Plane:
 
 
 def _wrong_blocks(samples: Plane, made: Plane) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which blocks (rows, columns) of a tile are wrong, and which are so far off that they have nothing in common."""
+    """Masks (rows, columns) of the blocks of a tile that are wrong, and of those that are far off."""
     off = np.abs(samples.astype(np.int16) - made).sum(axis=0)
     _, height, width = samples.shape
     padded = np.pad(off, ((0, -height % SIDE), (0, -width % SIDE)))
@@ -195,7 +195,7 @@ def _corner(n: int, sheet: tuple[int, ...], size: tuple[int, ...]) -> tuple[slic
 
 
 def _place(number: int, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
-    """Where a block of a tile is."""
+    """Place of a block in a tile."""
     y, x = divmod(number, -(-shape[2] // SIDE))
     rows = slice(SIDE * y, min(SIDE * (y + 1), shape[1]))
     return slice(None), rows, slice(SIDE * x, min(SIDE * (x + 1), shape[2]))

@@ -26,7 +26,7 @@ LUMA = np.array(
 CHROMA = np.full(64, 99)
 CHROMA.reshape(8, 8)[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 QUALITIES = range(1, 101)
-# What is better by so much, in a logarithm of likelihoods, is believed to be another entry than the standard one.
+# Least gain in log-likelihood for which an entry other than the standard one is chosen.
 _GAIN = 8.0
 _BLOCKS = 600
 
