@@ -199,7 +199,8 @@ function describe({ name, file, png }) {
         head.textContent = title;
         const number = row.insertCell();
         number.textContent = count(bytes);
-        row.insertCell().textContent = ((8 * bytes) / samples).toFixed(2);
+        const bits = (8 * bytes) / samples;
+        row.insertCell().textContent = bits.toFixed(bits < 0.1 ? 4 : 2);
         row.prepend(head);
         return row;
     }));

@@ -112,9 +112,11 @@ def files(tmp_path_factory) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir()}
 
 
-def shot(page: chromium.Page, name: str) -> None:
+def shot(page: chromium.Page, name: str, when: str = "true") -> None:
+    """Save what is to be seen, once a condition is met, if the environment says where."""
     folder = os.environ.get("NELLOC_SCREENSHOTS")
     if folder:
+        page.wait(when)
         page.screenshot(Path(folder) / f"page-{name}.png")
 
 
@@ -164,6 +166,7 @@ def test_it_shows_screens_at_a_phones_width_and_in_the_dark(page, files):
     page.drop(files["screen.nlc"])
     page.wait(DECODED)
     assert canvas_hash(page) == image_hash(files["screen.png"])
+    page.wait("document.getElementById('sizes').rows.length === 4")
     shot(page, "screen")
     page.resize(390, 800, mobile=True)
     page.wait("innerWidth === 390")
@@ -249,6 +252,7 @@ def test_what_cannot_be_opened_is_told(page, files):
 def test_decoding_is_cancelled(page, files):
     page.drop(files["parrots.nlc"])
     page.wait("document.getElementById('progress').value > 0")
+    shot(page, "progress", "document.getElementById('progress').position > 0.4")
     page.press("Escape")
     page.wait(FAILED)
     assert "cancelled" in page.run("document.getElementById('problem').textContent")
