@@ -130,9 +130,9 @@ def rate_table() -> str:
         "that set is not new to them; they have seen no photograph of Kodak."
     )
     lattice = wrapped(
-        "The table is without what nelloc knows of colours (`--no-lattice`). Kodak's images come from PhotoCDs, which "
-        f"use one colour in nine; with that rule `default` takes {found['kodak', 'default']:.3f}. What was a lossy "
-        f"image shrinks like that too: decoded JPEGs, the thesis's ten ImageNet photographs, take "
+        "The table is without nelloc's rules of colours (`--no-lattice`). Kodak's images come from PhotoCDs, which use "
+        f"one colour in nine; with that rule `default` takes {found['kodak', 'default']:.3f}. Images that were lossy "
+        "files gain as well: ten ImageNet photographs, which are decoded JPEGs, take "
         f"{found['thesis-imagenet10', 'default']:.3f} bits per sample, and "
         f"{found['thesis-imagenet10', 'jpegxl:9']:.3f} with JPEG XL -e 9."
     )

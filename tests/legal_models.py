@@ -119,7 +119,7 @@ def _context(draw: st.DrawFn, random: np.random.Generator, channels: int, inputs
 
 
 def _mixture(draw: st.DrawFn, random: np.random.Generator, deep: bool) -> MixtureTables:
-    from nelloc.training.networks.export import mixture_tables
+    from nelloc.training.networks.tables import mixture_tables
 
     if draw(st.booleans()):
         return mixture_tables()

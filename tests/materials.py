@@ -25,7 +25,7 @@ def small_model_bytes(
     borders: bool = False,
 ) -> bytes:
     """A model file with random weights and one residual block, for tests that need speed, not a good rate."""
-    from nelloc.training.networks.export import mixture_tables
+    from nelloc.training.networks.tables import mixture_tables
 
     random = np.random.default_rng(seed)
     first = (input_count(horizon, channels, inputs, borders), width)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.exact.context import SCALE_ORIGIN, SCALE_STEPS, ContextTables
+from nelloc.exact.context import ContextTables
 from nelloc.exact.model import (
     ACTIVATION_BITS,
-    COARSE_BITS,
-    COARSE_STEPS,
-    LOGISTIC_STEPS,
-    LOGIT_STEPS,
-    SCALE_FRACTION_BITS,
     ExactModel,
     Layer,
     MixtureTables,
@@ -25,12 +18,9 @@ from nelloc.exact.model import (
     save_model,
 )
 from nelloc.training.networks.local import LocalConfig, LocalNetwork, weight_fraction_bits, weight_limit
-from nelloc.training.networks.mixture import MAX_LOG2_SCALE
+from nelloc.training.networks.tables import mixture_tables
 
 _INPUT_BITS = 6  # inputs are in steps of 1/64
-# Beyond this the logistic CDF rounds to 0 or 1 at 15 bits.
-_LOGISTIC_END = 11.0
-_LOGIT_END = 10.0
 
 
 def export(network: LocalNetwork) -> bytes:
@@ -128,15 +118,3 @@ def _same(tables: ContextTables | MixtureTables, others: ContextTables | Mixture
     return all(
         np.array_equal(getattr(tables, name), getattr(others, name)) for name in type(tables).__dataclass_fields__
     )
-
-
-def mixture_tables() -> MixtureTables:
-    """Standard tables of the logistic CDF, the exponential and the inverse scales."""
-    positions = np.arange(round(_LOGISTIC_END * COARSE_STEPS) + 1) / COARSE_STEPS
-    logistic = [round(2**COARSE_BITS / (1 + math.exp(-x))) for x in positions]
-    exponential = [round(2**16 * math.exp(-n / LOGIT_STEPS)) for n in range(round(_LOGIT_END * LOGIT_STEPS) + 1)]
-    count = round((SCALE_ORIGIN + MAX_LOG2_SCALE) * SCALE_STEPS) + 1
-    scales = [2 ** (index / SCALE_STEPS - SCALE_ORIGIN) for index in range(count)]
-    per_step = 2**SCALE_FRACTION_BITS * LOGISTIC_STEPS / 64
-    inverse = [round(per_step / scale) for scale in scales]
-    return MixtureTables(*(np.array(table, np.int32) for table in (logistic, exponential, inverse)))

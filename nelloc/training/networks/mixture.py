@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from nelloc.exact.model import output_count
+from nelloc.training.networks.tables import MAX_LOG2_SCALE, MIN_LOG2_SCALE
 
 # The uniform part of the mixture, as the integer CDF has it: 256 / (2**21 + 256).
 UNIFORM_WEIGHT = 256 / (2**21 + 256)
-MIN_LOG2_SCALE, MAX_LOG2_SCALE = -5.0, 7.0
 
 
 def log_likelihood(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor, *, joint: bool = True) -> Tensor:
