@@ -213,10 +213,10 @@ def _tell_failures(results, asked: bool) -> int:
     told = 0
     if asked:
         for absent in results.missing:
-            fail(NellocError(f"peer {absent.name}: is missing ({absent.reason})"))
+            fail(NellocError(f"peer {absent.name}: is missing ({absent.reason}); install it, or leave out its --peer"))
             told += 1
     for trial in results.failed:
-        fail(NellocError(f"{trial.image}: {trial.codec} failed ({trial.reason})"))
+        fail(NellocError(f"{trial.image}: {trial.codec} failed ({trial.reason}); it is not ranked"))
         told += 1
     failures = told + len(results.errors)
     if failures:

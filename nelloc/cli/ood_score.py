@@ -183,7 +183,7 @@ def _compare(pair, inside, outside, resize, as_csv, as_json, printer) -> tuple[d
         names, sets[folder], bad = _scored(pair, [folder], resize, printer)
         failed |= bad
         if not names:
-            raise NellocError(f"{folder}: none of its images can be scored")
+            raise NellocError(f"{folder}: none of its images can be scored; choose another folder, or --resize")
     a, b = (sets[folder].all() for folder in (inside, outside))
     rows = [
         {

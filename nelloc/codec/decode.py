@@ -80,7 +80,7 @@ def _of_jpeg(file: Container, source: str, options: DecodeOptions, wanted: Recta
     restored = unpack_file(file, source, options, allow_damaged=options.allow_damaged)
     pixels = read(restored.data, source, max_pixels=options.max_pixels)
     if not Rectangle(0, 0, pixels.height, pixels.width).holds(wanted):
-        raise NellocError(f"{source}: the JPEG file in it says no size, so no region of it can be taken")
+        raise NellocError(f"{source}: its JPEG file has no size, so it has no regions; decode the whole file")
     if wanted != Rectangle(0, 0, file.height, file.width):
         groups = tuple(group[:, wanted.rows, wanted.columns] for group in pixels.groups)
         pixels = replace(pixels, groups=groups)

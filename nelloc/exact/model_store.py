@@ -136,7 +136,8 @@ def locate(
     for place, path in _places(model_id, folder):
         return Located(_load(path), place, path)
     if given is not None:
-        raise NellocError(f"{source}: was made with model {needed}, but {given} is model {models[0].id.hex()}")
+        other = f"{given} is model {models[0].id.hex()}"
+        raise NellocError(f"{source}: was made with model {needed}, but {other}; give the file of the former")
     raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
 
 

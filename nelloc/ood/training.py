@@ -112,7 +112,7 @@ def load_settings(folder: Path) -> PairConfig:
             **found | {"folders": tuple(found["folders"]), "full": FullConfig(**found["full"])},
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NellocError(f"{path}: no run of a pair to resume there ({error})") from error
+        raise NellocError(f"{path}: no run of a pair to resume there ({error}); leave out --resume") from error
 
 
 def load_images(
@@ -152,7 +152,7 @@ def load_images(
                 images.append(read(path, *shape, resize=config.resized))
     training, held_out = parts
     if not training or not held_out:
-        raise NellocError(f"{config.folders[0]}: too few images can be read to train on some and hold out others")
+        raise NellocError(f"{config.folders[0]}: too few images can be read to train and to hold some out; give more")
     return np.stack(training), np.stack(held_out[:MOST_HELD_OUT])
 
 

@@ -229,7 +229,7 @@ class Trainer:
             trainer._load(tensors)
             trainer.saved = True
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise NellocError(f"{path}: no checkpoint to resume there ({error})") from error
+            raise NellocError(f"{path}: no checkpoint to resume there ({error}); leave out --resume") from error
         return trainer
 
     def _load(self, tensors: dict[str, Tensor]) -> None:

@@ -62,7 +62,8 @@ class Processes:
         try:
             distributed.all_reduce(tensor)
         except RuntimeError as error:
-            raise NellocError(f"another training process has ended ({str(error).splitlines()[0]})") from error
+            reason = str(error).splitlines()[0]
+            raise NellocError(f"another training process has ended ({reason}); read what it printed") from error
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def pack_file(data: bytes, source: str, options: Options) -> Container:
             "--max-pixels to read it"
         )
     if len(data) > _MOST_BYTES:
-        raise NellocError(f"{source}: has {len(data)} bytes, above the limit of {_MOST_BYTES} for JPEG files")
+        raise NellocError(f"{source}: has {len(data)} bytes, above the limit of {_MOST_BYTES}; keep the JPEG file")
     read = core.read(data, options.max_pixels) if core.available() else None
     form, body = _STORED, data
     records: tuple[TileRecord, ...] = ()
