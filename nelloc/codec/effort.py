@@ -1,5 +1,7 @@
 """Levels of effort of the search for a smaller file, which ``nelloc.codec.search`` carries out.
 
+``benchmarks/efforts.py`` measures them; a level that makes no kind of image smaller is merged with the next one.
+
 Each level tries what the one below it tries, and more, and the smallest result is kept: so a file is never larger than
 at a lower level. The network is always the one that ``--model`` names, since it decides what decoding costs.
 """
@@ -22,10 +24,8 @@ class Effort(IntEnum):
     PROBE = 3
     OTHER_WAYS = 4
     MODEL = 5
-    PHOTOGRAPHS = 6
-    FORMS = 7
-    ORDERS = 8
-    LARGE_PHOTOGRAPHS = 9
+    LARGE_PHOTOGRAPHS = 6
+    EVERYTHING = 7
 
 
 DEFAULT_EFFORT = Effort.MODEL
@@ -36,10 +36,8 @@ ADDED = {
     Effort.PROBE: "its form that is best on a part of the image; a search for JPEG blocks that rounding has changed",
     Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
     Effort.MODEL: "the model on tiles that do not look like photographs, but have more than a few colours",
-    Effort.PHOTOGRAPHS: "the adaptive coder on photographs, the model on all other tiles, and without learning",
-    Effort.FORMS: "all forms of the adaptive coder; a longer search for JPEG blocks",
-    Effort.ORDERS: "all orders of the channels in it",
-    Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too",
+    Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too; a longer search for JPEG blocks",
+    Effort.EVERYTHING: "on every tile the model, also without learning, and all forms and orders of the adaptive coder",
 }
 
 

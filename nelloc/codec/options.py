@@ -88,7 +88,7 @@ class EncodeOptions(Options):
     tile : int, optional
         Side of the tiles in pixels; by default chosen by ``effort``.
     effort : int
-        Level of the search for a smaller file, 1 to 9 (``nelloc.codec.effort``).
+        Level of the search for a smaller file, 1 to 7 (``nelloc.codec.effort``).
     adapt : bool
         Fine-tune the model on the images first, which needs torch, and keep the result in the file if that makes it
         smaller.

@@ -199,14 +199,14 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
         photograph = classify.is_photograph(samples)
         if photograph or classify.is_smooth(samples):
             yield from _modelled(samples, effort, look)
-            if effort < Effort.PHOTOGRAPHS:
+            if effort < Effort.EVERYTHING:
                 if not photograph and effort >= Effort.OTHER_WAYS:
                     yield Trial(Method.ADAPTIVE, classify.likely_way(samples, bits))
                     yield from _rows(samples, bits)
                 return
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
-    hopeless = effort < Effort.PHOTOGRAPHS and classify.has_few_colours(samples)
+    hopeless = effort < Effort.EVERYTHING and classify.has_few_colours(samples)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL) and not hopeless:
         yield from _modelled(samples, effort, look)
     if effort >= Effort.OTHER_WAYS:
@@ -219,15 +219,15 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
 def _modelled(samples: Samples, effort: int, look: _Look) -> Iterator[Trial]:
     """Yield the trials of the model, on a lattice if the colours seem to be on one.
 
-    From some effort on, also without the lattice, and without learning.
+    With the highest effort, also without the lattice, and without learning.
     """
     rule = likely_rule(samples) if look.lattices else None
     if rule is not None:
         yield Trial(Method.LATTICE, OnLattice(rule, look.modelled))
-        if effort < Effort.PHOTOGRAPHS:
+        if effort < Effort.EVERYTHING:
             return
     yield Trial(look.modelled)
-    if effort >= Effort.PHOTOGRAPHS:
+    if effort >= Effort.EVERYTHING:
         yield Trial(Method.MIXTURE)
 
 
@@ -243,5 +243,5 @@ def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way
         yield from look.probed()
     if effort >= Effort.OTHER_WAYS:
         yield Way(Form.CANDIDATES_PLAIN)
-    if effort >= Effort.FORMS:
-        yield from (way for way in ways(samples, bits) if effort >= Effort.ORDERS or not way.order)
+    if effort >= Effort.EVERYTHING:
+        yield from ways(samples, bits)

@@ -40,7 +40,7 @@ IMAGES = {
 def test_a_higher_effort_is_never_larger(name, small_model_path):
     image = IMAGES[name]
     sizes = []
-    for effort in (Effort.GUESS, Effort.MODEL, Effort.FORMS):
+    for effort in (Effort.GUESS, Effort.MODEL, Effort.EVERYTHING):
         data = nelloc.encode(image, model=small_model_path, effort=effort, verify=False)
         assert np.array_equal(nelloc.decode(data, model=small_model_path), image)
         sizes.append(len(data))
@@ -110,12 +110,12 @@ def test_noise_is_stored(small_model_path):
 
 def test_every_level_is_described():
     assert set(ADDED) == set(Effort)
-    assert list(Effort) == list(range(1, 10))
+    assert list(Effort) == list(range(1, 8))
 
 
 def test_an_effort_out_of_range_is_refused():
-    with pytest.raises(NellocError, match="effort 10"):
-        nelloc.encode(IMAGES["bits"], effort=10)
+    with pytest.raises(NellocError, match="effort 8"):
+        nelloc.encode(IMAGES["bits"], effort=8)
 
 
 def test_photographs_that_are_learned_from_have_larger_tiles():
@@ -142,5 +142,5 @@ def test_the_model_is_not_tried_at_first_where_there_are_few_colours():
     noise = np.random.default_rng(0).integers(0, 7, (3, 90, 90), np.uint8)
     few = noise // np.array([2, 2, 3], np.uint8)[:, None, None] * 40  # 48 colours at most
     many = noise * 40
-    assert [tried(few, effort) for effort in (DEFAULT_EFFORT, Effort.PHOTOGRAPHS)] == [False, True]
+    assert [tried(few, effort) for effort in (DEFAULT_EFFORT, Effort.EVERYTHING)] == [False, True]
     assert tried(many, DEFAULT_EFFORT)

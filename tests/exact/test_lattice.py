@@ -214,7 +214,7 @@ def test_at_a_high_effort_the_model_is_also_tried_without(monkeypatch):
     original = search._trials
     monkeypatch.setattr(search, "_trials", trials)
     image = on_lattice(photograph(), Rule.JFIF)
-    nelloc.encode(image, effort=6)
+    nelloc.encode(image, effort=7)
     assert Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.LEARNING)) in tried
     assert Trial(Method.LEARNING) in tried
 

@@ -56,7 +56,7 @@ def test_big_images_make_the_same_files_and_come_back(kind, tmp_path, small_mode
     array, path = picture(kind), tmp_path / "photo.png"
     pixels = from_array(array)
     path.write_bytes(image.write(pixels, ".png").data)
-    options = EncodeOptions(model=small_model_path, tile=16, threads=2, effort=8)
+    options = EncodeOptions(model=small_model_path, tile=16, threads=2, effort=7)
     decoding = DecodeOptions(model=small_model_path, threads=2)
     files.compress(path, tmp_path / "whole.nlc", options=options)
     big()

@@ -59,7 +59,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     ``effort`` decides how long is searched for blocks that are not right at once. ``advance`` is called now and then,
     and may raise to stop.
     """
-    patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.FORMS else LONG_PATIENCE
+    patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.LARGE_PHOTOGRAPHS else LONG_PATIENCE
     if native.missing() is not None:
         return None
     pixels = np.ascontiguousarray(pixels)
