@@ -19,13 +19,24 @@ ZIGZAG = [
     47, 55, 62, 63,
 ]  # fmt: skip
 INNER = [k for k in ZIGZAG if k % 8 and k // 8]
-NEAR = [0, 11363, 10703, 9633, 8192, 6436, 4433, 2260]
+NEAR = [2048, 2841, 2676, 2408, 2048, 1609, 1108, 565]
 HALF_ROWS = [
     (2896, 2896, 2896, 2896), (4017, 3406, 2276, 799), (3784, 1567, -1567, -3784), (3406, -799, -4017, -2276),
     (2896, -2896, -2896, 2896), (2276, -4017, 799, 3406), (1567, -3784, 3784, -1567), (799, -2276, 3406, -4017),
 ]  # fmt: skip
 M = [[*row, *((-x if k % 2 else x) for x in reversed(row))] for k, row in enumerate(HALF_ROWS)]
 NOTHING = [0] * 64
+# First weights of values, of inner coefficients, those of the first row and column, and DC; by node.
+OF_VALUES = [
+    [[4000, 1250, 3700, 0, -100], [300, 150, 5500, 0, -500], [1900, 1650, 5900, 0, -800], [1300, 700, 5900, 0, -300]],
+    [
+        [6000, -400, 1400, 2200, -800],
+        [900, 2400, 3400, 2300, -350],
+        [2500, 100, 2800, 3600, -3800],
+        [1100, 1650, 4300, 3500, -600],
+    ],
+    [[300, 150, 6000, 0, -500], [350, -300, 8500, 0, -1000], [1300, 1300, 4600, 0, -800], [500, 1000, 5600, 0, -300]],
+]
 WORD, LONG = 1 << 32, 1 << 64
 LZMA_24 = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 24}]
 USUAL = bytes.fromhex(
@@ -66,28 +77,37 @@ def c(x: int) -> int:
     return x if x < 4 else 2 * bits - 2 + (x >> (bits - 2)) % 2
 
 
+def logarithm(m: int) -> int:
+    """``L(m)`` of section 13."""
+    return (m**256).bit_length() - 1
+
+
 @cache
-def tables() -> tuple[list[int], dict[int, int]]:
-    """Of section 13, st and sq."""
+def tables() -> tuple[list[int], list[int], list[int], list[int]]:
+    """Stretched chances, squashed ones in 1/65536 of -2048 and up, and g and h of section 15."""
     squash = squash_table()
-    return stretch_table(), {x: squash[x + 4095] for x in range(-4095, 4096)}
+    sq = {x: squash[x + 4095] for x in range(-4095, 4096)}
+    stretched = [clamp(x, -2047, 2047) for x in stretch_table()]
+    squashed = [clamp(sq[x] >> 6, 32, 65504) for x in range(-2048, 2048)]
+    g = [4352 - logarithm(sq[2 * x] >> 5) for x in range(2048)]
+    h = [logarithm(2 * sq[max(x, 1)] - (1 << 22) >> 5) - logarithm(sq[max(x, 1)] >> 5) for x in range(2048)]
+    return stretched, squashed, g, h
 
 
 class Mixer:
     """Decisions of one stream, with all that is learned."""
 
     def __init__(self, stream: bytes):
-        self.st, self.sq = tables()
-        self.slots: dict[tuple[int, int], list[int]] = {}
+        self.st, self.sq, self.g, self.h = tables()
+        self.slots: dict[tuple[int, int], int] = {}
         self.sets: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-        self.refined: dict[int, list[int]] = {}
         self.known: list[int] | None = None  # decisions that are taken for coded
         self.start(stream)
 
     def start(self, stream: bytes) -> None:
-        self.stream, self.low, self.high = stream, 0, WORD - 1
-        self.value = int.from_bytes(stream[:4].ljust(4, b"\0"), "big")
-        self.taken = 4
+        self.stream, self.range = stream, LONG - 1
+        self.value = int.from_bytes(stream[:8].ljust(8, b"\0"), "big")
+        self.taken = 8
 
     def line(self, a: int, b: int, third: int) -> int:
         a, b, third = a % WORD, b % WORD, third % WORD
@@ -95,53 +115,46 @@ class Mixer:
         g %= LONG
         return (g ^ g >> 29) * 0xBF58476D1CE4E5B9 % LONG >> 48
 
-    def decide(self, n: int, lines: list[int], expected: list[int], s: int, t: int) -> int:
-        slots = [self.slots.setdefault((line, n), [32768, 0]) for line in lines]
-        x = [self.st[p >> 4] for p, _ in slots] + expected + [256]
-        first = self.sets[0].setdefault(s, [1200, 1200, 1200, 1200, 1500, 2200, 1500, 0])
-        second = self.sets[1].setdefault(t, [1200, 1200, 1200, 1200, 1500, 2200, 1500, 0])
-        if s not in self.refined:
-            self.refined[s] = [self.sq[clamp(128 * j - 2048, -2047, 2047)] >> 6 for j in range(33)]
-        r = self.refined[s]
-        z = clamp(sum((u + v) * i for u, v, i in zip(first, second, x, strict=True)) >> 14, -2047, 2047)
-        mixed = self.sq[z] >> 6
-        j, f = (z + 2048) >> 7, (z + 2048) % 128
-        chance = clamp((mixed + ((r[j] * (128 - f) + r[j + 1] * f) >> 7)) >> 1, 32, 65504)
+    def decide(self, places: list[tuple[int, int]], further: list[int], s: int, t: int, begin: list[int]) -> int:
+        """A decision with slots at places, each a line and a node, and inputs after theirs; sets begin as ``begin``."""
+        slots = [self.slots.get(place, 1 << 31) for place in places]
+        x = [self.st[slot >> 20] for slot in slots] + further
+        sets = [kept.setdefault(k, list(begin)) for kept, k in zip(self.sets, (s, t), strict=True)]
+        total = sum(w * i for own in sets for w, i in zip(own, x, strict=True))
+        chance = self.sq[clamp(total >> 14, -2047, 2047) + 2048]
         bit = self.take(chance)
-        target = 65535 if bit else 0
-        e = (target - mixed) * 3 >> 4
-        for w in (first, second):
-            for k in range(8):
-                w[k] = clamp(w[k] + ((x[k] * e + 32768) >> 16), -32767, 32767)
-        for slot in slots:
-            slot[0] += (target - slot[0]) * (65536 // (slot[1] + 3)) >> 16
-            slot[1] = min(slot[1] + 1, 255)
-        j += f >= 64
-        r[j] += (target - r[j]) >> 6
+        e = (65535 * bit - chance) >> 2
+        for w in sets:
+            w[:] = [clamp(old + (i * e >> 16), -32768, 32767) for old, i in zip(w, x, strict=True)]
+        for place, slot in zip(places, slots, strict=True):
+            m = slot % 1024
+            change = ((bit << 22) - (slot >> 10) >> 3) * ((1 << 14) // (2 * m + 5))
+            self.slots[place] = slot + (change >> 10 << 10) + (m < 127)
         return bit
 
     def take(self, chance: int) -> int:
         if self.known is not None:
             return self.known.pop(0)
-        middle = self.low + ((self.high - self.low) * chance >> 16)
-        bit = int(self.value <= middle)
+        part = (self.range >> 16) * chance
+        bit = int(self.value < part)
         if bit:
-            self.high = middle
+            self.range = part
         else:
-            self.low = middle + 1
-        while self.low >> 24 == self.high >> 24:
-            following = self.stream[self.taken] if self.taken < len(self.stream) else 0
-            self.taken += 1
-            self.low = self.low << 8 & WORD - 1
-            self.high = (self.high << 8 & WORD - 1) | 255
-            self.value = (self.value << 8 & WORD - 1) | following
+            self.range -= part
+            self.value -= part
+        if self.range < WORD:
+            following = self.stream[self.taken : self.taken + 4].ljust(4, b"\0")
+            self.taken += 4
+            self.range <<= 32
+            self.value = self.value << 32 | int.from_bytes(following, "big")
         return bit
 
-    def number(self, bits: int, lines: list[int], s: int, t: int) -> int:
+    def number(self, lines: list[int], s: int, t: int) -> int:
         node = 1
-        for before in range(bits):
-            node = node * 2 + self.decide(node, lines, [], s + node, t + before)
-        return node - (1 << bits)
+        for before in range(3):
+            places = [(line, node) for line in lines]
+            node = node * 2 + self.decide(places, [256], s + node, t + before, [4000] * 4 + [0])
+        return node - 8
 
     def end(self) -> None:
         if self.taken < len(self.stream):
@@ -149,41 +162,59 @@ class Mixer:
 
     # --- values ---
 
-    def above(self, expectation: tuple[int, int], y: int) -> int:
+    def below(self, expectation: tuple[int, int], y: int) -> int:
+        """How far ``y`` lies below the mean."""
         mean, inverse = expectation
-        return self.sq[clamp((mean - y) * inverse >> 8, -4095, 4095)]
+        return (mean - y) * inverse >> 8
 
-    def share(self, part: int, whole: int) -> int:
-        return self.st[min((part << 9) // ((whole >> 3) + 1), 4095)]
+    def plus(self, x: int) -> int:
+        return max(x, 0) + self.g[min(abs(x), 4095) // 2]
 
-    def decided(self, n: int, lines: list[int], s: int, t: int, shares: list[tuple[int, int]]) -> int:
-        return self.decide(n, lines, [self.share(*one) for one in shares], s + n, t + n)
+    def sum_of(self, x: int, y: int) -> int:
+        return max(x, y) + self.g[min(abs(x - y), 4095) // 2]
 
-    def coded_value(self, lines: list[int], s: int, t: int, expectations: list[tuple[int, int]]) -> int:
-        plus = [self.above(one, 8) for one in expectations]
-        minus = [(1 << 22) - self.above(one, -8) for one in expectations]
-        most = (1 << 22) - 1
-        other_than_0 = [(min(p + m, most), most) for p, m in zip(plus, minus, strict=True)]
-        if not self.decided(0, lines, s, t, other_than_0):
+    def gap(self, x: int) -> int:
+        return self.h[min(x, 2047)]
+
+    def decided(self, n: int, lines: list[int], s: int, t: int, odds: list[int], kind: int) -> int:
+        inputs = [clamp(one, -2047, 2047) for one in odds] + [0] * (2 - len(odds)) + [256]
+        begin = OF_VALUES[kind][min(n, 1) if n < 2 else 2 if n < 9 else 3]
+        return self.decide([(line, n) for line in lines], inputs, s + n, t + n, begin)
+
+    def coded_value(self, lines: list[int], s: int, t: int, expectations: list[tuple[int, int]], kind: int) -> int:
+        widths = [inverse >> 4 for _, inverse in expectations]
+        minus = [self.below(one, -8) for one in expectations]
+        plus = [m - width for m, width in zip(minus, widths, strict=True)]
+        odds = [
+            self.sum_of(self.sum_of(p, -m), 256 - width) - self.gap(width)
+            for p, m, width in zip(plus, minus, widths, strict=True)
+        ]
+        if not self.decided(0, lines, s, t, odds, kind):
             return 0
-        negative = self.decided(1, lines, s, t, [(m, p + m) for p, m in zip(plus, minus, strict=True)])
+        odds = [self.plus(-p) - self.plus(m) for p, m in zip(plus, minus, strict=True)]
+        negative = self.decided(1, lines, s, t, odds, kind)
         sided = [(-mean if negative else mean, inverse) for mean, inverse in expectations]
-        low = minus if negative else plus
-        high = [0, 0, 0]
+        low = [-m for m in minus] if negative else plus
         length = 1
         while length < 16:
-            high = [self.above(one, 16 * 2**length - 8) for one in sided]
-            if not self.decided(1 + min(length, 8), lines, s, t, list(zip(high, low, strict=True))):
+            high = [self.below(one, 16 * 2**length - 8) for one in sided]
+            odds = [top + self.plus(-bottom) - self.gap(bottom - top) for top, bottom in zip(high, low, strict=True)]
+            if not self.decided(1 + min(length, 8), lines, s, t, odds, kind):
                 break
             low = high
             length += 1
         a = 1
         for place in range(length - 1):
+            if place > 1:
+                a = 2 * a + self.take(32768)
+                continue
             g = length - 2 - place
-            node = 8 + min(length, 5) if place == 0 else 14 + a % 2 if place == 1 else 9
-            middle = [self.above(one, 16 * (2 * a + 1) * 2**g - 8) for one in sided]
-            shares = [(max(q - h, 0), w - h if w > h else 1) for q, h, w in zip(middle, high, low, strict=True)]
-            if self.decided(node, lines, s, t, shares):
+            node = 8 + min(length, 5) if place == 0 else 14 + a % 2
+            middle = [self.below(one, 16 * (2 * a + 1) * 2**g - 8) for one in sided]
+            odds = [
+                half - self.plus(top) + self.plus(-bottom) for half, top, bottom in zip(middle, high, low, strict=True)
+            ]
+            if self.decided(node, lines, s, t, odds, kind):
                 a, low = 2 * a + 1, middle
             else:
                 a, high = 2 * a, middle
@@ -229,7 +260,8 @@ def coded_byte(mixer: Mixer, before: bytearray) -> int:
         lines = [mixer.line(*one) for one in contexts]
         node = 1
         for _ in range(4):
-            node = node * 2 + mixer.decide(node, lines, [], 16 * half + node, b[0])
+            places = [(line, node) for line in lines]
+            node = node * 2 + mixer.decide(places, [256], 16 * half + node, b[0], [1200] * 7 + [0])
         found = found * 16 + node - 16
     return found
 
@@ -559,11 +591,18 @@ class Regression:
         self.w = [0] * 8
 
     def mean(self, x: list[int]) -> int:
-        return clamp(sum(w * term for w, term in zip(self.w, x, strict=True)) >> 16, -32767, 32767)
+        total = sum(min(w >> 3, 32767) * term for w, term in zip(self.w, x, strict=True))
+        return clamp(((total + WORD // 2) % WORD - WORD // 2) >> 13, -32767, 32767)
 
     def learn(self, x: list[int], error: int) -> None:
-        step = cut(error << 24, (1 << 14) + sum(term * term for term in x))
-        self.w = [clamp(w + (step * term >> 12), -(1 << 18), 1 << 18) for w, term in zip(self.w, x, strict=True)]
+        norm = 1024 + sum((term >> 2) ** 2 for term in x)
+        shift = norm.bit_length() - 11
+        step = clamp(error, -2047, 2047) * ((1 << 25) // (norm >> shift)) >> 11
+        half = 1 << (shift + 5)
+        limit = 1 << 18
+        self.w = [
+            clamp(w + (step * term + half >> shift + 6), -limit, limit) for w, term in zip(self.w, x, strict=True)
+        ]
 
 
 class Spreads:
@@ -572,19 +611,46 @@ class Spreads:
     def __init__(self) -> None:
         self.d, self.m = [4096] * 64, [0] * 64
 
-    def inverse(self, place: int) -> int:
+    def deviation(self, place: int) -> int:
         place = min(place, 63)
         if not self.m[place]:
             if place and self.m[place - 1]:
                 self.d[place] = self.d[place - 1]
             elif place < 63 and self.m[place + 1]:
                 self.d[place] = self.d[place + 1]
-        return (1 << 17) // ((self.d[place] >> 8) + 1)
+        return self.d[place]
 
     def learn(self, place: int, error: int) -> None:
-        place = min(place, 63)
-        self.d[place] += cut(((abs(error) << 8) - self.d[place]) * 2, 2 * self.m[place] + 3)
-        self.m[place] = min(self.m[place] + 1, 60)
+        place, error = min(place, 63), clamp(error, -32767, 32767)
+        rate = 131072 // (2 * self.m[place] + 3)
+        self.d[place] += ((abs(error) << 8) - self.d[place]) * rate >> 16
+        self.m[place] = min(self.m[place] + 1, 30)
+
+
+def inverse(deviation: int) -> int:
+    return (1 << 17) // ((deviation >> 8) + 1)
+
+
+def size(x: int) -> int:
+    return min(abs(x), 2047)
+
+
+def small(x: int) -> int:
+    return c(min(x, 255))
+
+
+def sixteenths(x: int) -> int:
+    return clamp(16 * x, -32768, 32767)
+
+
+def transformed(rows: list[list[int]]) -> list[list[int]]:
+    """Samples in quarters: columns first."""
+    half = [
+        [clamp(sum(rows[v][u] * M[v][y] for v in range(8)) >> 12, -32768, 32767) for u in range(8)] for y in range(8)
+    ]
+    return [
+        [clamp(sum(half[y][u] * M[u][x] for u in range(8)) >> 12, -32768, 32767) for x in range(8)] for y in range(8)
+    ]
 
 
 class Part:
@@ -604,7 +670,7 @@ class Part:
     def begin(self, number: int) -> None:
         if number == 0:
             self.regressions = [Regression() for _ in range(64)]
-            self.spreads = [[Spreads() for _ in range(3)] for _ in range(64)]
+            self.spreads = [[Spreads() for _ in range(2)] for _ in range(64)]
             for k in range(1, 64):
                 w = self.regressions[k].w
                 if k < 8 or k % 8 == 0:
@@ -664,81 +730,70 @@ class Part:
         n_a, n_l, n_al, n_ar = counts
         mean = (n_a + n_l + 1) // 2 if self.is_there[0] and self.is_there[1] else n_a + n_l
         h = 4 * self.number + 2 * self.is_there[0] + self.is_there[1]
-        pairs = [
-            (mean, 0), (n_a, n_l), (2 * (n_a + n_l) + n_al + n_ar, 0), (n_y, n_b),
-            (mean // 3, n_b if self.other else n_y), (n_a, n_ar), (n_l, n_al),
+        numbers = [
+            mean, 2 * (n_a + n_l) + n_al + n_ar, 64 * n_y + n_b, 64 * (mean // 3) + (n_b if self.other else n_y),
         ]  # fmt: skip
         found = 0
         for half in range(2):
             g = 1 + found if half else 0
-            lines = self.lines(*((i, h * 4096 + 64 * x + y, g) for i, (x, y) in enumerate(pairs)))
-            found = found * 8 + self.mixer.number(3, lines, 832 + 64 * self.coloured + 8 * half, 800 + 3 * half)
+            lines = self.lines(*((i, h * 4096 + x, g) for i, x in enumerate(numbers)))
+            found = found * 8 + self.mixer.number(lines, 832 + 64 * self.coloured + 8 * half, 800 + 3 * half)
         return found
 
     def D(self, block: list[int], k: int) -> int:  # noqa: N802
-        return clamp(block[k] * self.own.q[k], -(1 << 20), 1 << 20)
+        return clamp(block[k] * min(self.own.q[k], 32767), -32768, 32767)
 
-    def value(self, k: int, lines: list[int], s: int, t: int, means: list[int], places: list[int]) -> int:
-        spreads = self.spreads[k]
-        expectations = [(mean, spreads[e].inverse(places[e])) for e, mean in enumerate(means)]
-        return clamp(self.mixer.coded_value(lines, s, t, expectations), -32768, 32767)
+    def guessed(self, total: int, k: int) -> int:
+        return clamp(total * ((1 << 20) // min(self.own.q[k], 32767)) >> 16, -32767, 32767)
 
     def inner(self, n: int) -> None:
         a, l, F = self.a, self.l, self.F  # noqa: E741, N806
-        q = self.own.q
         top = [0] * 8
         side = [0] * 8
         for u in range(1, 8):
-            if self.is_there[0]:
-                top[u] = cut(self.D(a, u) * 181, 256) + sum((-1) ** j * self.D(a, u + 8 * j) for j in range(1, 8))
-            if self.is_there[1]:
-                side[u] = cut(self.D(l, 8 * u) * 181, 256) + sum((-1) ** j * self.D(l, 8 * u + j) for j in range(1, 8))
+            for sums, f, along, across in ((top, a, 1, 8), (side, l, 8, 1)):
+                further = sum((-1) ** j * self.D(f, along * u + across * j) for j in range(1, 8))
+                sums[u] = 181 * self.D(f, along * u) + 256 * further >> 8
         for z, k in enumerate(INNER):
             if not n:
                 return
             v, u = divmod(k, 8)
-            near = abs(a[k]) + abs(l[k])
-            weighted = 13 * near + 6 * abs(self.al[k])
-            local = sum(abs(F[j]) for j in (k - 1, k - 8, k - 9) if j % 8 and j // 8)
-            beside = [k - 1, k - 8, *([k + 1] if u < 7 else []), *([k + 8] if v < 7 else [])]
-            blurred = 2 * near + sum(abs(a[j]) + abs(l[j]) for j in beside)
+            local = small(sum(size(F[j]) for j in (k - 1, k - 8, k - 9) if j % 8 and j // 8))
+            beside = [k, k, k - 1, k - 8, *([k + 1] if u < 7 else []), *([k + 8] if v < 7 else [])]
+            blurred = small(sum(size(a[j]) + size(l[j]) for j in beside))
             x = [
-                16 * a[k], 16 * l[k], 16 * self.y[k], 16 * self.b[k],
-                clamp(rounded(16 * top[u], q[k]), -32767, 32767) if self.is_there[0] else 0,
-                clamp(rounded(16 * side[v], q[k]), -32767, 32767) if self.is_there[1] else 0,
-                16 * self.al[k], 16 * self.ar[k],
+                sixteenths(a[k]), sixteenths(l[k]), sixteenths(self.y[k]), sixteenths(self.b[k]),
+                self.guessed(top[u], k) if self.is_there[0] else 0,
+                self.guessed(side[v], k) if self.is_there[1] else 0,
+                sixteenths(self.al[k]), sixteenths(self.ar[k]),
             ]  # fmt: skip
             mean = self.regressions[k].mean(x)
-            colours = abs(self.y[k]) + abs(self.b[k])
-            places = [
-                c(weighted),
-                8 * min(c(local), 7) + min(n.bit_length(), 7),
-                4 * min(c(blurred), 15) + min(colours.bit_length(), 3),
-            ]
-            h = 64 * self.number + k
-            lines = self.lines(
-                (16, h, 16 * min(abs(self.y[k]).bit_length(), 7) + min(abs(self.b[k]).bit_length(), 7)),
-                (17, h, n),
-                (18, self.number, 65536 * c(blurred) + 256 * c(n) + c(local)),
-                (19, h, c(blurred)),
-            )
-            s, t = 16 * (17 * self.coloured + z // 3), 16 * (min(c(n), 11) + 12 * self.coloured)
-            F[k] = self.value(k, lines, s, t, [mean] * 3, places)
+            colours = small(size(self.y[k]) + size(self.b[k]))
+            left = small(n)
+            places = [8 * min(local, 7) + (left + 1) // 2, 4 * blurred + min(colours, 3)]
+            lines = self.lines((8, 64 * self.number + k, left), (9, self.number, 65536 * blurred + 256 * left + local))
+            s, t = 16 * (17 * self.coloured + z // 3), 16 * (left + 12 * self.coloured)
+            F[k] = clamp(self.mixer.coded_value(lines, s, t, self.expected(k, mean, places), 0), -32768, 32767)
             n -= F[k] != 0
             top[u] -= self.D(F, k)
             side[v] -= self.D(F, k)
-            error = 16 * F[k] - mean
+            error = clamp(16 * F[k] - mean, -32767, 32767)
             self.regressions[k].learn(x, error)
-            for e in range(3):
+            for e in range(2):
                 self.spreads[k][e].learn(places[e], error)
+
+    def expected(self, k: int, mean: int, places: list[int]) -> list[tuple[int, int]]:
+        """One expectation with the mean of two spreads."""
+        deviations = [spreads.deviation(place) for spreads, place in zip(self.spreads[k], places, strict=True)]
+        return [(mean, inverse(sum(deviations) >> 1))]
 
     def guesses(self, f: list[int], k: int, across: int) -> list[int]:
         found = []
-        for weights in (NEAR, [0] + [11585] * 7):
-            total = 8192 * self.D(f, k)
+        for weights in (NEAR, [2048] + [2896] * 7):
+            total = 2048 * self.D(f, k)
             for i in range(1, 8):
                 total += ((-1) ** i * self.D(f, k + across * i) - self.D(self.F, k + across * i)) * weights[i]
-            found.append(clamp(rounded((total >> 13) * 16, self.own.q[k]), -32767, 32767))
+            found.append(self.guessed(total >> 11, k))
         return found
 
     def edge(self, *, column: bool) -> None:
@@ -751,55 +806,46 @@ class Part:
         of_f, of_o, of_b = (sum(block[along * j] != 0 for j in range(1, 8)) for block in (f, o, colour))
         of_r = sum(F[j] != 0 for j in range(1, 8)) if column else 0
         likely = sum(abs(guesses[j][0]) >= 8 for j in range(1, 8))
-        side, inside = 2 * self.number + column, c(self.N)
+        side, inside = 2 * self.number + column, small(self.N)
         lines = self.lines(
-            (8, side, self.N),
-            (9, side, 256 * (8 * of_f + of_o) + inside),
-            (10, side, 256 * of_b + inside),
-            (11, side, 256 * likely + inside),
-            (12, side, 8 * of_r + of_f),
-            (13, side, 8 * of_o + likely),
-            (14, side, 256 * of_r + self.N),
+            (4, side, 256 * of_b + inside),
+            (5, side, 256 * likely + inside),
+            (6, side, 8 * of_r + of_f),
+            (7, side, 8 * of_o + likely),
         )
-        left = self.mixer.number(3, lines, 960 + 16 * self.coloured + 8 * column, 806)
+        left = self.mixer.number(lines, 960 + 16 * self.coloured + 8 * column, 806)
         for j in range(1, 8):
             if not left:
                 return
             k = along * j
-            weighted = 13 * (abs(self.a[k]) + abs(self.l[k])) + 6 * abs(self.al[k])
-            beside = sum(abs(F[k + across * i]) for i in (1, 2, 3))
-            x = [*guesses[j], *(16 * block[k] for block in (self.a, self.l, self.y, self.b, self.al, self.ar))]
+            beside = small(sum(size(F[k + across * i]) for i in (1, 2, 3)))
+            x = [*guesses[j], *(sixteenths(block[k]) for block in (self.a, self.l, self.y, self.b, self.al, self.ar))]
             mean = self.regressions[k].mean(x)
-            means = [mean, guesses[j][1], mean]
-            places = [c(weighted), inside, 4 * min(c(beside), 15) + left // 2]
-            nearest = rounded(mean, 16)
-            size = c(abs(nearest))
+            means = [guesses[j][1], mean]
+            places = [inside, 4 * beside + left // 2]
             h = 64 * self.number + k
             lines = self.lines(
-                (24, h, 256 * c(weighted) + left),
-                (25, h, 256 * inside + left),
-                (26, h, 256 * (clamp(self.y[k], -7, 7) + 8) + clamp(self.b[k], -7, 7) + 8),
-                (27, h, 256 * c(beside) + 32 + (size if nearest > 0 else -size)),
+                (10, h, 256 * inside + left),
+                (11, h, 256 * (clamp(self.y[k], -7, 7) + 8) + clamp(self.b[k], -7, 7) + 8),
             )
-            s, t = 544 + 16 * (8 * self.coloured + j), 384 + 16 * min(size, 9)
-            F[k] = self.value(k, lines, s, t, means, places)
+            s = 544 + 16 * (8 * self.coloured + j)
+            t = 384 + 16 * min(small((abs(mean) + 8) >> 4), 9)
+            spreads = self.spreads[k]
+            expectations = [(means[e], inverse(spreads[e].deviation(places[e]))) for e in range(2)]
+            F[k] = clamp(self.mixer.coded_value(lines, s, t, expectations, 1), -32768, 32767)
             left -= F[k] != 0
             self.regressions[k].learn(x, 16 * F[k] - mean)
-            for e in range(3):
-                self.spreads[k][e].learn(places[e], 16 * F[k] - means[e])
+            for e in range(2):
+                spreads[e].learn(places[e], 16 * F[k] - means[e])
 
     def samples(self) -> list[list[int]]:
-        q, F = self.own.q, self.F  # noqa: N806
-        scaled = [clamp(F[k] * q[k], -16383, 16383) if k else 0 for k in range(64)]
-        rows = [
-            [clamp(sum(scaled[8 * v + u] * M[u][x] for u in range(8)) >> 11, -65535, 65535) for x in range(8)]
-            for v in range(8)
-        ]
-        return [[sum(rows[v][x] * M[v][y] for v in range(8)) >> 13 for x in range(8)] for y in range(8)]
+        scaled = [self.D(self.F, k) if k else 0 for k in range(64)]
+        return transformed([scaled[8 * v : 8 * v + 8] for v in range(8)])
 
     def dc(self, row: int, column: int, residuals: list[int]) -> int:
-        q, p = self.own.q[0], self.samples()
-        turned = [list(line) for line in zip(*p, strict=True)]
+        q, p = min(self.own.q[0], 32767), self.samples()
+        scaled = [self.D(self.F, k) if k else 0 for k in range(64)]
+        turned = transformed([scaled[v::8] for v in range(8)])
         found: list[list[int]] = [[], []]
         for way, (place, lines) in enumerate((((row - 1, column), p), ((row, column - 1), turned))):
             if self.is_there[way]:
@@ -816,33 +862,27 @@ class Part:
         from_a = guess(sum(found[0]), 1) if self.is_there[0] else both
         from_l = guess(sum(found[1]), 1) if self.is_there[1] else both
         e_a, e_l, e_y, e_b = residuals
-        x = [from_a - both, from_l - both, e_a, e_l, e_y, e_b, 0, 0]
+        x = [clamp(from_a - both, -32767, 32767), clamp(from_l - both, -32767, 32767), e_a, e_l, e_y, e_b, 0, 0]
         mean = both + self.regressions[0].mean(x)
-        whole = clamp(rounded(mean, 16), -32768, 32767)
+        whole = clamp(mean + 8 >> 4, -32767, 32767)
         rest = clamp(mean - 16 * whole, -32767, 32767)
         together = found[0] + found[1]
         span = c(clamp((max(together) - min(together)) // q * 4, 0, 65535)) if ways else 40
         apart = c(clamp(abs(from_a - from_l) >> 3, 0, 65535))
         colour = c((abs(e_y) + abs(e_b)) >> 3)
-        places = [span, c((abs(e_a) + abs(e_l)) >> 3), 4 * min(apart, 15) + min(colour // 2, 3)]
-        lines = self.lines(
-            (32, self.number, span),
-            (33, self.number, 256 * c(abs(e_a) >> 4) + c(abs(e_l) >> 4)),
-            (34, self.number, 256 * c(self.N) + span),
-            (35, self.number, 256 * colour + span),
-        )
-        spreads = self.spreads[0]
-        expectations = [(rest, spreads[e].inverse(places[e])) for e in range(3)]
+        places = [c((abs(e_a) + abs(e_l)) >> 3), 4 * min(apart, 15) + min(colour // 2, 3)]
+        lines = self.lines((12, self.number, 256 * c(self.N) + span), (13, self.number, 256 * colour + span))
         s, t = 800 + 16 * self.coloured, 544 + 16 * min(span, 15)
-        value = self.mixer.coded_value(lines, s, t, expectations)
+        value = self.mixer.coded_value(lines, s, t, self.expected(0, rest, places), 2)
         self.F[0] = clamp(whole + value, -32768, 32767)
         error = clamp(16 * value - rest, -32767, 32767)
         self.regressions[0].learn(x, error)
-        for e in range(3):
-            spreads[e].learn(places[e], error)
+        for e in range(2):
+            self.spreads[0][e].learn(places[e], error)
         level = cut(self.F[0] * q, 2)
-        full = [[clamp(sample + level, -32768, 32767) for sample in line] for line in p]
-        across = [list(line) for line in zip(*full, strict=True)]
+        full, across = (
+            [[clamp(sample + level, -32767, 32767) for sample in line] for line in lines] for lines in (p, turned)
+        )
         self.borders[row, column] = [full[6], full[7], across[6], across[7]]
         return error
 

@@ -28,6 +28,9 @@ struct nlc_adaptive_tables {
     nlc_crc32_tables crc32;
 };
 
+/* 256 times the logarithm of m (1 to 131071) to base 2, rounded down. */
+int nlc_logarithm(uint32_t m);
+
 /* The coder of digits: of a record that is read, or of one that is written.
  *
  * A stack is written last to first, so that a writer collects its digits before: in pairs of `left` and `frequency`.

@@ -33,11 +33,11 @@ static const uint32_t roots[STEPS] = {
     129660, 130011, 130364, 130717,
 };
 
-/* The number of binary digits of m^256, less 1, for m = 1 to 8191: the largest L with 2^L <= m^256.
+/* The number of binary digits of m^256, less 1, for m = 1 to 131071: the largest L with 2^L <= m^256.
  *
  * With m * 2^s between 2^16 and 2^17, L is 256 * (16 - s) + k, k being the largest with 2^(4096 + k) <= (m * 2^s)^256.
  */
-static int logarithm(uint32_t m) {
+int nlc_logarithm(uint32_t m) {
     const int shift = ROOT_BITS + 1 - nlc_bit_length(m);
     const uint32_t scaled = m << shift;
     int low = 0, high = STEPS;
@@ -57,7 +57,7 @@ nlc_adaptive_tables *nlc_adaptive_tables_new(void) {
     if (!tables)
         return NULL;
     for (uint32_t n = 0; n < NLC_STRETCHED; n++)
-        tables->stretch[n] = (int16_t)(logarithm(2 * n + 1) - logarithm(2 * NLC_STRETCHED - 1 - 2 * n));
+        tables->stretch[n] = (int16_t)(nlc_logarithm(2 * n + 1) - nlc_logarithm(2 * NLC_STRETCHED - 1 - 2 * n));
     for (int x = 0; x <= NLC_SQUASH_LIMIT; x++) {
         const uint64_t odds = (uint64_t)roots[x % STEPS] << x / STEPS; /* below 2^32 */
         const int32_t chance = (int32_t)((odds << NLC_CHANCE_BITS) / (odds + (1 << ROOT_BITS)));

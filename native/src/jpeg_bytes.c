@@ -7,6 +7,8 @@
 #define FIRST_SETS (2 * 16)
 #define SECOND_SETS 256
 
+static const nlc_mix_set first_weights = {{1200, 1200, 1200, 1200, 1200, 1200, 1200, 0}};
+
 /* What is taken for coded before: a JPEG file as most begin, with the tables of the standard's annex K. */
 static const uint8_t usual[623] = {
     0xFF, 0xD8, 0xFF, 0xE0, 0x00, 0x10, 0x4A, 0x46, 0x49, 0x46, 0x00, 0x01, 0x01, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00,
@@ -67,17 +69,17 @@ static void list_contexts(nlc_mix *mix, const uint8_t *before, size_t there, uin
     for (size_t k = 0; k < 6 && k < there; k++)
         last[k] = before[there - 1 - k];
     const uint32_t pair = last[0] << 8 | last[1];
-    nlc_mix_clear(mix);
-    nlc_mix_context(mix, high, 1, last[0]);
-    nlc_mix_context(mix, high, 2, pair);
-    nlc_mix_context(mix, high, 3, pair << 8 | last[2]);
-    nlc_mix_context(mix, high, pair << 8 | last[2], last[3] + 4);
-    nlc_mix_context(mix, high, pair << 16 | last[2] << 8 | last[3], (last[4] << 8 | last[5]) + 260);
+    nlc_mix_context(mix, 0, high, 1, last[0]);
+    nlc_mix_context(mix, 1, high, 2, pair);
+    nlc_mix_context(mix, 2, high, 3, pair << 8 | last[2]);
+    nlc_mix_context(mix, 3, high, pair << 8 | last[2], last[3] + 4);
+    nlc_mix_context(mix, 4, high, pair << 16 | last[2] << 8 | last[3], (last[4] << 8 | last[5]) + 260);
     for (size_t odd = 0; odd < 2; odd++) {
         uint32_t error;
         const uint32_t likely = in_line(before, there, odd, &error);
         const uint32_t fits = half && found == likely >> 4;
-        nlc_mix_context(mix, 32 + (uint32_t)odd, half << 1 | fits, (half ? likely & 15 : likely >> 4) << 2 | error);
+        nlc_mix_context(mix, 5 + (int)odd, 32 + (uint32_t)odd, half << 1 | fits,
+                        (half ? likely & 15 : likely >> 4) << 2 | error);
     }
 }
 
@@ -90,7 +92,7 @@ static uint8_t code_byte(nlc_mix *mix, const uint8_t *before, size_t there, uint
         list_contexts(mix, before, there, half, found);
         for (int bit = 3; bit >= 0; bit--)
             node = node * 2 +
-                   (uint32_t)nlc_mix_code(mix, node, half * 16 + node, last, known >> (bit + (half ? 0 : 4)) & 1);
+                   (uint32_t)nlc_mix_by_seven(mix, node, half * 16 + node, last, known >> (bit + (half ? 0 : 4)) & 1);
         found = found << 4 | (node & 15);
     }
     return (uint8_t)found;
@@ -103,6 +105,10 @@ static int code_bytes(uint8_t *data, size_t size, nlc_jpeg_bytes *out, const uin
     nlc_jpeg_bytes scratch = {0};
     int status = NLC_JPEG_NO_MEMORY;
     if (mix && tables && nlc_mix_begin(mix, tables, FIRST_SETS, SECOND_SETS, &scratch, NULL, 0)) {
+        for (size_t k = 0; k < FIRST_SETS; k++)
+            mix->first_sets[k] = first_weights;
+        for (size_t k = 0; k < SECOND_SETS; k++)
+            mix->second_sets[k] = first_weights;
         for (size_t k = 0; k < sizeof usual; k++)
             code_byte(mix, usual, k, usual[k]);
         nlc_mix_start(mix, out, stream, stream_size);

@@ -11,6 +11,7 @@
 #define INNER_WEIGHT 6000
 #define EDGE_COLOUR_WEIGHT (-12000)
 #define INNER_COLOUR_WEIGHT (-6000)
+#define STEP_LIMIT 32767
 #define KEPT_COUNT 2   /* of spreads, for the next component */
 #define ROWS_AT_ONCE 4 /* of blocks, between two questions whether to stop */
 
@@ -39,15 +40,44 @@ static uint64_t blocks_of_part(const nlc_jpeg_image *image, int32_t number) {
     return blocks * (uint64_t)(left < step ? left : step);
 }
 
+/* The first weights of sets, what they mostly come to: of values, by the kinds of coefficient and of decision, and of
+ * counts.
+ */
+static void begin_sets(nlc_mix *mix) {
+    static const nlc_mix_set of_values[3][4] = {{{{4000, 1250, 3700, 0, -100}},
+                                                 {{300, 150, 5500, 0, -500}},
+                                                 {{1900, 1650, 5900, 0, -800}},
+                                                 {{1300, 700, 5900, 0, -300}}},
+                                                {{{6000, -400, 1400, 2200, -800}},
+                                                 {{900, 2400, 3400, 2300, -350}},
+                                                 {{2500, 100, 2800, 3600, -3800}},
+                                                 {{1100, 1650, 4300, 3500, -600}}},
+                                                {{{300, 150, 6000, 0, -500}},
+                                                 {{350, -300, 8500, 0, -1000}},
+                                                 {{1300, 1300, 4600, 0, -800}},
+                                                 {{500, 1000, 5600, 0, -300}}}};
+    static const nlc_mix_set of_counts = {{4000, 4000, 4000, 4000}};
+    for (int k = 0; k < NLC_JPEG_FIRST_SETS; k++) {
+        const int node = k % 16, decision = node < 2 ? node : node < 9 ? 2 : 3;
+        const int kind = k < NLC_JPEG_EDGE_1 ? 0 : k < NLC_JPEG_DC_1 ? 1 : 2;
+        mix->first_sets[k] = k < NLC_JPEG_COUNTS_1 ? of_values[kind][decision] : of_counts;
+    }
+    for (int k = 0; k < NLC_JPEG_SECOND_SETS; k++) {
+        const int node = k % 16, decision = node < 2 ? node : node < 9 ? 2 : 3;
+        const int kind = k < NLC_JPEG_EDGE_2 ? 0 : k < NLC_JPEG_DC_2 ? 1 : 2;
+        mix->second_sets[k] = k < NLC_JPEG_COUNTS_2 ? of_values[kind][decision] : of_counts;
+    }
+}
+
 /* The first weights of regressions: what they mostly come to. */
-static void begin_regressions(int32_t regressions[64][NLC_MIX_TERMS]) {
+static void begin_regressions(nlc_mix_regression regressions[64]) {
     for (int k = 1; k < 64; k++) {
         const int is_row = k < 8, is_column = k % 8 == 0;
         if (is_row || is_column) {
-            regressions[k][0] = BORDER_WEIGHT;
-            regressions[k][is_row ? 2 : 3] = NEIGHBOUR_WEIGHT;
+            regressions[k].weights[0] = BORDER_WEIGHT;
+            regressions[k].weights[is_row ? 2 : 3] = NEIGHBOUR_WEIGHT;
         } else {
-            regressions[k][4] = regressions[k][5] = INNER_WEIGHT;
+            regressions[k].weights[4] = regressions[k].weights[5] = INNER_WEIGHT;
         }
     }
 }
@@ -57,13 +87,13 @@ static void learn_from_before(nlc_jpeg_part *part, int c) {
     memcpy(part->regressions[c], part->regressions[c - 1], sizeof part->regressions[c]);
     for (int k = 1; c == 2 && k < 64; k++) {
         const int is_edge = k < 8 || k % 8 == 0;
-        part->regressions[c][k][is_edge ? 5 : 3] = is_edge ? EDGE_COLOUR_WEIGHT : INNER_COLOUR_WEIGHT;
+        part->regressions[c][k].weights[is_edge ? 5 : 3] = is_edge ? EDGE_COLOUR_WEIGHT : INNER_COLOUR_WEIGHT;
     }
     memcpy(part->spreads[c], part->spreads[c - 1], sizeof part->spreads[c]);
     nlc_mix_spread *spread = &part->spreads[c][0][0][0];
     for (size_t k = 0; k < sizeof part->spreads[c] / sizeof *spread; k++)
-        if (spread[k].count > KEPT_COUNT)
-            spread[k].count = KEPT_COUNT;
+        if ((spread[k] & NLC_MIX_SPREAD_COUNTS) > KEPT_COUNT)
+            spread[k] = (spread[k] & ~(nlc_mix_spread)NLC_MIX_SPREAD_COUNTS) | KEPT_COUNT;
 }
 
 static int begin_component(nlc_jpeg_part *part, int c, int32_t first, int32_t end) {
@@ -75,6 +105,11 @@ static int begin_component(nlc_jpeg_part *part, int c, int32_t first, int32_t en
     part->bottoms = calloc((size_t)own->columns, sizeof *part->bottoms);
     part->notes[c] =
         calloc((size_t)(part->end_row[c] - part->first_row[c]) * (size_t)own->columns, sizeof *part->notes[c]);
+    for (int k = 0; k < 64; k++) {
+        const int step = own->quantisation[k] < STEP_LIMIT ? own->quantisation[k] : STEP_LIMIT;
+        part->steps[k] = (int16_t)step;
+        part->inverses[k] = (1 << 20) / step;
+    }
     if (c)
         learn_from_before(part, c);
     return part->bottoms && part->notes[c];
@@ -108,9 +143,12 @@ static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg
         nlc_mix_begin(&part->mix, tables, NLC_JPEG_FIRST_SETS, NLC_JPEG_SECOND_SETS, out, data, size)) {
         status = NLC_JPEG_OK;
         part->image = image;
+        begin_sets(&part->mix);
+        for (int x = 0; x < 256; x++)
+            part->classes[x] = (uint8_t)nlc_jpeg_class(x);
         nlc_mix_spread *spread = &part->spreads[0][0][0][0];
         for (size_t k = 0; k < sizeof part->spreads / sizeof *spread; k++)
-            spread[k].deviation = NLC_MIX_FINE << 8;
+            spread[k] = NLC_MIX_FINE << 14;
         for (int c = 0; c < image->components; c++)
             begin_regressions(part->regressions[c]);
         for (int c = 0; c < image->components && status == NLC_JPEG_OK; c++)

@@ -5,258 +5,313 @@
 #include <string.h>
 
 #define HALF 32768
-#define COUNT_LIMIT 255 /* that counts of contexts go to */
-#define SPREAD_LIMIT 60 /* that counts of spreads go to */
-#define WEIGHT_BITS 14
-#define WEIGHT_LIMIT 32767
-#define LEARNING 3 /* sixteenths of the error */
-#define STRETCH_LIMIT 2047
-#define REFINED 33 /* places of refined chances, one every 128 */
-#define CERTAIN (1u << NLC_CHANCE_BITS)
+#define COUNT_LIMIT 127 /* that counts of contexts go to */
+#define LINE_BYTES 64
+#define STRETCH_LIMIT NLC_VECTOR_ODDS
+#define CONSTANT UINT32_C(256) /* an input of all decisions */
 #define LEAST_CHANCE 32
 
-/* Weights at first: of contexts, of expectations, and of the constant. */
-static const int16_t first_weights[NLC_MIX_INPUTS] = {1200, 1200, 1200, 1200, 1500, 2200, 1500, 0};
+static inline int32_t limited(int32_t x) { return nlc_clamp(x, -STRETCH_LIMIT, STRETCH_LIMIT); }
+
+static void make_tables(nlc_mix *mix, const nlc_adaptive_tables *tables) {
+    const int32_t *squash = tables->squash + NLC_SQUASH_LIMIT;
+    for (int k = 0; k < NLC_STRETCHED; k++)
+        mix->stretch[k] = (int16_t)limited(tables->stretch[k]);
+    for (int32_t x = -2048; x < 2048; x++)
+        mix->squash[x + 2048] = (uint16_t)nlc_clamp(squash[x] >> 6, LEAST_CHANCE, 65536 - LEAST_CHANCE);
+    for (int32_t x = 0; x < NLC_MIX_SOFT; x += 2)
+        mix->soft[x / 2] = (uint16_t)(17 * 256 - nlc_logarithm((uint32_t)squash[x] >> 5));
+    for (int32_t x = 1; x < NLC_MIX_GAPS; x++)
+        mix->gaps[x] = (int16_t)(nlc_logarithm((uint32_t)(2 * squash[x] - (1 << NLC_CHANCE_BITS)) >> 5) -
+                                 nlc_logarithm((uint32_t)squash[x] >> 5));
+    mix->gaps[0] = mix->gaps[1];
+    for (int n = 0; n < 256; n++)
+        mix->rates[n] = (1 << 14) / (2 * n + 5);
+    for (int n = 0; n < 64; n++)
+        mix->spread_rates[n] = 2 * 65536 / (2 * n + 3);
+}
 
 int nlc_mix_begin(nlc_mix *mix, const nlc_adaptive_tables *tables, uint32_t first_sets, uint32_t second_sets,
                   nlc_jpeg_bytes *out, const uint8_t *data, size_t size) {
     const size_t slots = (size_t)1 << NLC_MIX_SLOT_BITS;
-    mix->tables = tables;
-    mix->slots = malloc(slots * sizeof *mix->slots);
-    mix->first_weights = malloc(first_sets * NLC_MIX_INPUTS * sizeof *mix->first_weights);
-    mix->second_weights = malloc(second_sets * NLC_MIX_INPUTS * sizeof *mix->second_weights);
-    mix->refined = malloc(first_sets * REFINED * sizeof *mix->refined);
-    if (!mix->slots || !mix->first_weights || !mix->second_weights || !mix->refined)
+    mix->memory = calloc(slots * sizeof *mix->slots + LINE_BYTES, 1);
+    if (mix->memory)
+        mix->slots = (nlc_mix_slot *)(mix->memory + (0 - (uintptr_t)mix->memory) % LINE_BYTES);
+    mix->first_sets = malloc(first_sets * sizeof *mix->first_sets);
+    mix->second_sets = malloc(second_sets * sizeof *mix->second_sets);
+    if (!mix->memory || !mix->first_sets || !mix->second_sets)
         return 0;
-    for (size_t k = 0; k < slots; k++)
-        mix->slots[k] = (nlc_mix_slot){HALF, 0};
-    for (size_t k = 0; k < first_sets * NLC_MIX_INPUTS; k++)
-        mix->first_weights[k] = first_weights[k % NLC_MIX_INPUTS];
-    for (size_t k = 0; k < second_sets * NLC_MIX_INPUTS; k++)
-        mix->second_weights[k] = first_weights[k % NLC_MIX_INPUTS];
-    for (uint32_t k = 0; k < first_sets * REFINED; k++) {
-        const int32_t at = nlc_clamp((int32_t)(k % REFINED) * 128 - 2048, -STRETCH_LIMIT, STRETCH_LIMIT);
-        mix->refined[k] = (uint16_t)(tables->squash[at + NLC_SQUASH_LIMIT] >> 6);
-    }
-    for (int n = 0; n < 256; n++)
-        mix->rates[n] = (uint16_t)(65536 / (n + 3));
+    make_tables(mix, tables);
     nlc_mix_start(mix, out, data, size);
     return 1;
 }
 
+static inline uint8_t next_byte(nlc_mix_coder *coder) {
+    const uint8_t byte = coder->at < coder->size ? coder->data[coder->at] : 0;
+    coder->at++;
+    return byte;
+}
+
 void nlc_mix_start(nlc_mix *mix, nlc_jpeg_bytes *out, const uint8_t *data, size_t size) {
-    mix->coder = (nlc_mix_coder){0, UINT32_MAX, 0, data, size, 0, out};
-    for (int k = 0; !out && k < 4; k++) {
-        mix->coder.value = mix->coder.value << 8 | (mix->coder.at < size ? data[mix->coder.at] : 0);
-        mix->coder.at++;
-    }
+    mix->coder = (nlc_mix_coder){0, UINT64_MAX, data, size, 0, out};
+    for (int k = 0; !out && k < 8; k++)
+        mix->coder.low = mix->coder.low << 8 | next_byte(&mix->coder);
 }
 
 void nlc_mix_free(nlc_mix *mix) {
-    free(mix->slots);
-    free(mix->first_weights);
-    free(mix->second_weights);
-    free(mix->refined);
+    free(mix->memory);
+    free(mix->first_sets);
+    free(mix->second_sets);
 }
 
+/* Add 1 to the bytes that were written. */
+static void carry(nlc_jpeg_bytes *out) {
+    for (size_t at = out->size; at-- > 0 && !++out->data[at];)
+        continue;
+}
+
+static void write_word(nlc_mix_coder *coder) {
+    if (nlc_jpeg_bytes_room(coder->out, 4))
+        for (int k = 0; k < 4; k++)
+            coder->out->data[coder->out->size++] = (uint8_t)(coder->low >> (56 - 8 * k));
+}
+
+/* The number of the interval with most zeros at its end is written, without these. */
 void nlc_mix_end(nlc_mix *mix) {
     nlc_mix_coder *coder = &mix->coder;
-    for (int k = 0; k < 4; k++) {
-        const uint8_t byte = (uint8_t)(coder->high >> 24);
-        nlc_jpeg_bytes_append(coder->out, &byte, 1);
-        coder->high <<= 8;
-    }
+    uint64_t below = 0; /* bits that may be zero */
+    while (below <= UINT64_MAX / 2 && ((coder->low + (below << 1 | 1)) & ~(below << 1 | 1)) - coder->low < coder->range)
+        below = below << 1 | 1;
+    const uint64_t last = (coder->low + below) & ~below;
+    if (last < coder->low)
+        carry(coder->out);
+    coder->low = last;
+    write_word(coder);
+    coder->low <<= 32;
+    write_word(coder);
     while (coder->out->size && !coder->out->data[coder->out->size - 1])
         coder->out->size--;
 }
 
 int nlc_mix_is_whole(const nlc_mix *mix) { return mix->coder.at >= mix->coder.size; }
 
+static void next_word(nlc_mix_coder *coder) {
+    if (coder->out) {
+        write_word(coder);
+        coder->low <<= 32;
+    } else {
+        for (int k = 0; k < 4; k++)
+            coder->low = coder->low << 8 | next_byte(coder);
+    }
+    coder->range <<= 32;
+}
+
 /* Code a bit whose chance to be 1 is told in 1/65536. */
 static inline int code_bit(nlc_mix_coder *coder, uint32_t chance, int bit) {
-    const uint32_t middle = coder->low + (uint32_t)((uint64_t)(coder->high - coder->low) * chance >> 16);
-    if (!coder->out)
-        bit = coder->value <= middle;
-    if (bit)
-        coder->high = middle;
-    else
-        coder->low = middle + 1;
-    while ((coder->low ^ coder->high) >> 24 == 0) {
-        if (coder->out) {
-            if (nlc_jpeg_bytes_room(coder->out, 1))
-                coder->out->data[coder->out->size++] = (uint8_t)(coder->high >> 24);
-        } else {
-            coder->value = coder->value << 8 | (coder->at < coder->size ? coder->data[coder->at] : 0);
-            coder->at++;
-        }
-        coder->low <<= 8;
-        coder->high = coder->high << 8 | 255;
+    const uint64_t part = (coder->range >> 16) * chance, rest = coder->range - part;
+    if (coder->out) {
+        const uint64_t low = coder->low + (part & ((uint64_t)bit - 1));
+        if (low < coder->low)
+            carry(coder->out);
+        coder->low = low;
+    } else {
+        bit = coder->low < part;
+        coder->low -= part & ((uint64_t)bit - 1);
     }
+    coder->range = rest ^ ((rest ^ part) & (0 - (uint64_t)bit));
+    if (coder->range >> 32 == 0)
+        next_word(coder);
     return bit;
 }
 
-static inline int16_t limited(int32_t weight) { return (int16_t)nlc_clamp(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT); }
+/* The one if a bit is 1, else the other, without a branch: bits are hard to guess. */
+static inline int32_t chosen(int bit, int32_t one, int32_t other) { return other ^ ((one ^ other) & -bit); }
 
-/* The number of contexts is told apart, so that compilers keep the inputs in registers. */
-static inline int code(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int bit,
-                       const int contexts) {
-    nlc_mix_slot *slots[NLC_MIX_CONTEXTS];
-    int16_t inputs[NLC_MIX_INPUTS];
-    for (int k = 0; k < contexts; k++) {
-        slots[k] = &mix->slots[mix->at[k] + node];
-        inputs[k] = mix->tables->stretch[slots[k]->chance >> 4];
-    }
-    for (int k = contexts; k < NLC_MIX_INPUTS - 1; k++)
-        inputs[k] = mix->expected[k - 4];
-    inputs[NLC_MIX_INPUTS - 1] = 256;
-    int16_t *first = mix->first_weights + NLC_MIX_INPUTS * (size_t)first_set;
-    int16_t *second = mix->second_weights + NLC_MIX_INPUTS * (size_t)second_set;
-    int32_t sum = 0, other_sum = 0;
-    for (int k = 0; k < NLC_MIX_INPUTS; k++) {
-        sum += (int32_t)first[k] * inputs[k];
-        other_sum += (int32_t)second[k] * inputs[k];
-    }
-    const int32_t stretched =
-        nlc_clamp((int32_t)(((int64_t)sum + other_sum) >> WEIGHT_BITS), -STRETCH_LIMIT, STRETCH_LIMIT);
-    const int32_t mixed = mix->tables->squash[stretched + NLC_SQUASH_LIMIT] >> 6;
-    const int32_t place = (stretched + 2048) >> 7, part = (stretched + 2048) & 127;
-    uint16_t *refined = &mix->refined[REFINED * (size_t)first_set + (size_t)place];
-    const int32_t other = (refined[0] * (128 - part) + refined[1] * part) >> 7;
-    const int32_t chance = nlc_clamp((mixed + other) >> 1, LEAST_CHANCE, 65536 - LEAST_CHANCE);
+/* What a slot knows. They are kept so that those that were never asked are 0, and need no memory. */
+#define EVEN (UINT32_C(1) << 31)
+
+static inline nlc_mix_slot *slot_of(const nlc_mix *mix, int place, uint32_t node) { return mix->at[place] + node; }
+
+static inline uint32_t stretched(const nlc_mix *mix, nlc_mix_slot asked) {
+    return (uint16_t)mix->stretch[(asked ^ EVEN) >> 20];
+}
+
+static inline void learn(const nlc_mix *mix, nlc_mix_slot *slot, nlc_mix_slot asked, int bit) {
+    const uint32_t count = asked & 1023;
+    const int32_t change = (((bit << 22) - (int32_t)((asked ^ EVEN) >> 10)) >> 3) * mix->rates[count];
+    *slot = asked + ((uint32_t)change & ~UINT32_C(1023)) + (count < COUNT_LIMIT);
+}
+
+/* Code a decision by its inputs and sets of weights, which learn. */
+static inline int mixed(nlc_mix *mix, nlc_vector inputs, uint32_t first_set, uint32_t second_set, int bit) {
+    int16_t *first = mix->first_sets[first_set].weights, *second = mix->second_sets[second_set].weights;
+    const nlc_vector of_first = nlc_vector_load(first), of_second = nlc_vector_load(second);
+    const int32_t at = limited(nlc_vector_dot(of_first, of_second, inputs) >> 14) + 2048;
+    const int32_t chance = mix->squash[at];
     bit = code_bit(&mix->coder, (uint32_t)chance, bit);
-    const int32_t target = bit ? 65535 : 0;
-    const int32_t error = (target - mixed) * LEARNING >> 4;
-    for (int k = 0; k < NLC_MIX_INPUTS; k++) {
-        const int32_t change = (inputs[k] * error + HALF) >> 16;
-        first[k] = limited(first[k] + change);
-        second[k] = limited(second[k] + change);
-    }
-    for (int k = 0; k < contexts; k++) {
-        nlc_mix_slot *slot = slots[k];
-        slot->chance = (uint16_t)(slot->chance + ((target - slot->chance) * mix->rates[slot->count] >> 16));
-        slot->count = (uint16_t)(slot->count + (slot->count < COUNT_LIMIT));
-    }
-    refined += part >= 64;
-    *refined = (uint16_t)(*refined + ((target - *refined) >> 6));
+    const nlc_vector change = nlc_vector_scaled(inputs, ((bit << 16) - bit - chance) >> 2);
+    nlc_vector_store(first, nlc_vector_add(of_first, change));
+    nlc_vector_store(second, nlc_vector_add(of_second, change));
     return bit;
 }
 
-int nlc_mix_code(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int bit) {
-    return code(mix, node, first_set, second_set, bit, NLC_MIX_CONTEXTS);
+int nlc_mix_by_four(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int bit) {
+    nlc_mix_slot *slots[4], asked[4];
+    for (int k = 0; k < 4; k++) {
+        slots[k] = slot_of(mix, k, node);
+        asked[k] = *slots[k];
+    }
+    const uint32_t one = stretched(mix, asked[0]) | stretched(mix, asked[1]) << 16;
+    const uint32_t other = stretched(mix, asked[2]) | stretched(mix, asked[3]) << 16;
+    bit = mixed(mix, nlc_vector_of(one, other, CONSTANT, 0), first_set, second_set, bit);
+    for (int k = 0; k < 4; k++)
+        learn(mix, slots[k], asked[k], bit);
+    return bit;
 }
 
-/* The chance, of 2^22, that what is expected lies above a place in sixteenths. */
-static inline uint32_t above(const nlc_adaptive_tables *tables, nlc_mix_expectation expected, int32_t place) {
-    const int64_t distance = ((int64_t)(expected.mean - place) * expected.inverse) >> 8;
-    const int32_t limited_distance = distance < -NLC_SQUASH_LIMIT  ? -NLC_SQUASH_LIMIT
-                                     : distance > NLC_SQUASH_LIMIT ? NLC_SQUASH_LIMIT
-                                                                   : (int32_t)distance;
-    return (uint32_t)tables->squash[NLC_SQUASH_LIMIT + limited_distance];
+int nlc_mix_by_seven(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int bit) {
+    nlc_mix_slot *slots[7], asked[7];
+    uint32_t pairs[4] = {0, 0, 0, CONSTANT << 16};
+    for (int k = 0; k < 7; k++) {
+        slots[k] = slot_of(mix, k, node);
+        asked[k] = *slots[k];
+        pairs[k / 2] |= stretched(mix, asked[k]) << k % 2 * 16;
+    }
+    bit = mixed(mix, nlc_vector_of(pairs[0], pairs[1], pairs[2], pairs[3]), first_set, second_set, bit);
+    for (int k = 0; k < 7; k++)
+        learn(mix, slots[k], asked[k], bit);
+    return bit;
 }
 
-/* The stretched chance of a part of what is left. */
-static inline int16_t share(const nlc_adaptive_tables *tables, uint32_t part, uint32_t whole) {
-    const uint32_t chance = (part << 9) / ((whole >> 3) + 1);
-    return tables->stretch[chance < NLC_STRETCHED ? chance : NLC_STRETCHED - 1];
+/* A decision of a value, of two contexts and at most two expectations, which are told as odds. */
+static NLC_ALONE int decide(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int32_t odds,
+                            int32_t other_odds, int bit) {
+    nlc_mix_slot *slot = slot_of(mix, 0, node), *other_slot = slot_of(mix, 1, node);
+    const nlc_mix_slot asked = *slot, other_asked = *other_slot;
+    const uint32_t said = stretched(mix, asked) | stretched(mix, other_asked) << 16;
+    bit = mixed(mix, nlc_vector_of_odds(said, odds, other_odds, CONSTANT), first_set + node, second_set + node, bit);
+    learn(mix, slot, asked, bit);
+    learn(mix, other_slot, other_asked, bit);
+    return bit;
 }
 
 enum { NODE_SIGN = 1, NODE_LENGTH = 2, NODE_REST = 9, NODE_SECOND = 10, NODE_THIRD = 14, LONGEST = 16 };
 
-/* What a number that is expected in several ways still may be: its chance to lie above, and not above, so far. */
+/* What follows is in logarithms to base 2, 256 times: x is one of odds, and 1/(1 + 2^-x) the chance of it. */
+
+/* log(1 + 2^-x) of a magnitude, log(1 + 2^x) of any number, and log(2^x + 2^y). */
+static inline int32_t soft_of(const nlc_mix *mix, int32_t x) {
+    return mix->soft[(x < NLC_MIX_SOFT ? x : NLC_MIX_SOFT - 1) >> 1];
+}
+
+static inline int32_t soft(const nlc_mix *mix, int32_t x) {
+    return (x > 0 ? x : 0) + soft_of(mix, nlc_magnitude(x));
+}
+
+static inline int32_t log_sum(const nlc_mix *mix, int32_t x, int32_t y) {
+    return (x > y ? x : y) + soft_of(mix, nlc_magnitude(x - y));
+}
+
+/* log(1 - 2^-x) of a magnitude. */
+static inline int32_t gap(const nlc_mix *mix, int32_t x) { return mix->gaps[x < NLC_MIX_GAPS ? x : NLC_MIX_GAPS - 1]; }
+
+/* How far a place, in sixteenths, lies below the mean. */
+static inline int32_t below(nlc_mix_expectation expected, int32_t place) {
+    return (int32_t)(((int64_t)expected.mean - place) * expected.inverse >> 8); /* at most 2^29 */
+}
+
+/* What a magnitude that is expected in several ways still may be: above a place, and not above another one. */
 typedef struct {
     nlc_mix_expectation side[NLC_MIX_EXPECTATIONS];
-    uint32_t low[NLC_MIX_EXPECTATIONS], high[NLC_MIX_EXPECTATIONS], middle[NLC_MIX_EXPECTATIONS];
+    int32_t low[NLC_MIX_EXPECTATIONS], high[NLC_MIX_EXPECTATIONS];
 } expected_range;
 
 /* The length in bits of a magnitude of at least 1: one decision for each length but the last. */
-static int code_length(nlc_mix *mix, uint32_t first_set, uint32_t second_set, expected_range *range, int known) {
+static inline int code_length(nlc_mix *mix, uint32_t first_set, uint32_t second_set, expected_range *range, int ways,
+                              int known) {
+    int32_t odds[NLC_MIX_EXPECTATIONS] = {0};
     int length = 1;
     for (; length < LONGEST; length++) {
         const uint32_t node = NODE_LENGTH + (uint32_t)(length < 8 ? length - 1 : 7);
-        for (int k = 0; k < NLC_MIX_EXPECTATIONS; k++) {
-            range->high[k] = above(mix->tables, range->side[k], (NLC_MIX_FINE << length) - NLC_MIX_FINE / 2);
-            mix->expected[k] = share(mix->tables, range->high[k], range->low[k]);
+        for (int k = 0; k < ways; k++) {
+            range->high[k] = below(range->side[k], (NLC_MIX_FINE << length) - NLC_MIX_FINE / 2);
+            odds[k] = range->high[k] + soft(mix, -range->low[k]) - gap(mix, range->low[k] - range->high[k]);
         }
-        if (!code(mix, node, first_set + node, second_set + node, known > length, 4))
+        if (!decide(mix, node, first_set, second_set, odds[0], odds[1], known > length))
             break;
         memcpy(range->low, range->high, sizeof range->low);
     }
     return length;
 }
 
-/* The bits of a magnitude after the first. */
-static int32_t code_rest(nlc_mix *mix, uint32_t first_set, uint32_t second_set, expected_range *range, int length,
-                         int32_t known) {
-    int32_t found = 1;
-    for (int left = length - 2; left >= 0; left--) {
-        uint32_t node = NODE_REST;
-        if (left == length - 2)
-            node = NODE_SECOND + (uint32_t)(length < 5 ? length - 2 : 3);
-        else if (left == length - 3)
-            node = NODE_THIRD + (uint32_t)(found & 1);
-        for (int k = 0; k < NLC_MIX_EXPECTATIONS; k++) {
-            const uint32_t middle = range->middle[k] =
-                above(mix->tables, range->side[k], ((found * 2 + 1) << left) * NLC_MIX_FINE - NLC_MIX_FINE / 2);
-            const uint32_t low = range->low[k], high = range->high[k];
-            mix->expected[k] = share(mix->tables, middle > high ? middle - high : 0, low > high ? low - high : 1);
+/* The bits of a magnitude after the first: two by what is expected, the others as they are. */
+static inline int32_t code_rest(nlc_mix *mix, uint32_t first_set, uint32_t second_set, expected_range *range, int ways,
+                                int length, int32_t known) {
+    int32_t found = 1, odds[NLC_MIX_EXPECTATIONS] = {0}, middle[NLC_MIX_EXPECTATIONS];
+    int left = length - 2;
+    for (; left >= 0 && left >= length - 3; left--) {
+        const uint32_t node = left == length - 2 ? NODE_SECOND + (uint32_t)(length < 5 ? length - 2 : 3)
+                                                 : NODE_THIRD + (uint32_t)(found & 1);
+        for (int k = 0; k < ways; k++) {
+            middle[k] = below(range->side[k], ((found * 2 + 1) << left) * NLC_MIX_FINE - NLC_MIX_FINE / 2);
+            odds[k] = middle[k] - soft(mix, range->high[k]) + soft(mix, -range->low[k]);
         }
-        const int bit = code(mix, node, first_set + node, second_set + node, known >> left & 1, 4);
-        memcpy(bit ? range->low : range->high, range->middle, sizeof range->middle);
+        const int bit = decide(mix, node, first_set, second_set, odds[0], odds[1], known >> left & 1);
+        for (int k = 0; k < ways; k++) {
+            range->low[k] = chosen(bit, middle[k], range->low[k]);
+            range->high[k] = chosen(bit, range->high[k], middle[k]);
+        }
         found = found * 2 + bit;
     }
+    for (; left >= 0; left--)
+        found = found * 2 + code_bit(&mix->coder, HALF, known >> left & 1);
     return found;
 }
 
-int32_t nlc_mix_value(nlc_mix *mix, uint32_t first_set, uint32_t second_set,
-                      const nlc_mix_expectation expected[NLC_MIX_EXPECTATIONS], int32_t value) {
-    const nlc_adaptive_tables *tables = mix->tables;
+/* The number of expectations is told apart, so that compilers repeat no loop. */
+static inline int32_t code_value(nlc_mix *mix, uint32_t first_set, uint32_t second_set,
+                                 const nlc_mix_expectation *expected, const int ways, int32_t value) {
     const int32_t magnitude = nlc_magnitude(value);
-    uint32_t positive[NLC_MIX_EXPECTATIONS], negative[NLC_MIX_EXPECTATIONS], either[NLC_MIX_EXPECTATIONS];
+    int32_t minus[NLC_MIX_EXPECTATIONS], plus[NLC_MIX_EXPECTATIONS], odds[NLC_MIX_EXPECTATIONS] = {0};
     expected_range range;
-    for (int k = 0; k < NLC_MIX_EXPECTATIONS; k++) {
-        positive[k] = above(tables, expected[k], NLC_MIX_FINE / 2);
-        negative[k] = CERTAIN - above(tables, expected[k], -NLC_MIX_FINE / 2);
-        either[k] = positive[k] + negative[k];
-        mix->expected[k] = share(tables, either[k] < CERTAIN ? either[k] : CERTAIN - 1, CERTAIN - 1);
+    for (int k = 0; k < ways; k++) {
+        const int32_t width = expected[k].inverse >> 4;
+        minus[k] = below(expected[k], -NLC_MIX_FINE / 2);
+        plus[k] = minus[k] - width;
+        odds[k] = log_sum(mix, log_sum(mix, plus[k], -minus[k]), 256 - width) - gap(mix, width);
     }
-    if (!code(mix, 0, first_set, second_set, magnitude != 0, 4))
+    if (!decide(mix, 0, first_set, second_set, odds[0], odds[1], magnitude != 0))
         return 0;
-    for (int k = 0; k < NLC_MIX_EXPECTATIONS; k++)
-        mix->expected[k] = share(tables, negative[k], either[k]);
-    const int is_negative = code(mix, NODE_SIGN, first_set + NODE_SIGN, second_set + NODE_SIGN, value < 0, 4);
-    for (int k = 0; k < NLC_MIX_EXPECTATIONS; k++) {
-        range.side[k] = expected[k];
-        range.side[k].mean = is_negative ? -expected[k].mean : expected[k].mean;
-        range.low[k] = is_negative ? negative[k] : positive[k];
-        range.high[k] = 0;
+    for (int k = 0; k < ways; k++)
+        odds[k] = soft(mix, -plus[k]) - soft(mix, minus[k]);
+    const int is_negative = decide(mix, NODE_SIGN, first_set, second_set, odds[0], odds[1], value < 0);
+    for (int k = 0; k < ways; k++) {
+        range.side[k] =
+            (nlc_mix_expectation){chosen(is_negative, -expected[k].mean, expected[k].mean), expected[k].inverse};
+        range.low[k] = chosen(is_negative, -minus[k], plus[k]);
     }
-    const int length = code_length(mix, first_set, second_set, &range, nlc_jpeg_bits((uint32_t)magnitude));
-    const int32_t found = code_rest(mix, first_set, second_set, &range, length, magnitude);
-    return is_negative ? -found : found;
+    const int length = code_length(mix, first_set, second_set, &range, ways, nlc_jpeg_bits((uint32_t)magnitude));
+    const int32_t found = code_rest(mix, first_set, second_set, &range, ways, length, magnitude);
+    return chosen(is_negative, -found, found);
 }
 
-void nlc_mix_spread_learn(nlc_mix_spread *spread, int32_t error) {
-    const int32_t deviation = nlc_magnitude(error) << 8, before = (int32_t)spread->deviation;
-    spread->deviation =
-        (uint32_t)(before + (int32_t)((int64_t)(deviation - before) * 2 / (int64_t)(2 * spread->count + 3)));
-    spread->count += spread->count < SPREAD_LIMIT;
+int32_t nlc_mix_value(nlc_mix *mix, uint32_t first_set, uint32_t second_set, nlc_mix_expectation expected,
+                      int32_t value) {
+    return code_value(mix, first_set, second_set, &expected, 1, value);
 }
 
-int32_t nlc_mix_regress(const int32_t weights[NLC_MIX_TERMS], const int32_t terms[NLC_MIX_TERMS]) {
-    int64_t sum = 0;
-    for (int k = 0; k < NLC_MIX_TERMS; k++)
-        sum += (int64_t)weights[k] * terms[k];
-    sum >>= 16;
-    return (int32_t)(sum < -32767 ? -32767 : sum > 32767 ? 32767 : sum);
+int32_t nlc_mix_value_of_two(nlc_mix *mix, uint32_t first_set, uint32_t second_set,
+                             const nlc_mix_expectation expected[NLC_MIX_EXPECTATIONS], int32_t value) {
+    return code_value(mix, first_set, second_set, expected, NLC_MIX_EXPECTATIONS, value);
 }
 
-void nlc_mix_regress_learn(int32_t weights[NLC_MIX_TERMS], const int32_t terms[NLC_MIX_TERMS], int32_t error) {
-    int64_t norm = 1 << 14;
-    for (int k = 0; k < NLC_MIX_TERMS; k++)
-        norm += (int64_t)terms[k] * terms[k];
-    const int64_t step = (int64_t)error * (1 << 24) / norm;
-    for (int k = 0; k < NLC_MIX_TERMS; k++) {
-        const int64_t weight = weights[k] + (step * terms[k] >> 12);
-        weights[k] = (int32_t)(weight < -(1 << 18) ? -(1 << 18) : weight > 1 << 18 ? 1 << 18 : weight);
-    }
+int32_t nlc_mix_regress(const nlc_mix_regression *regression, nlc_vector terms) {
+    return nlc_clamp(nlc_vector_weighted(regression->weights, terms) >> 13, -32767, 32767);
+}
+
+void nlc_mix_regress_learn(nlc_mix_regression *regression, nlc_vector terms, int32_t error) {
+    const uint32_t norm = (1 << 10) + nlc_vector_norm(terms); /* less than 2^30 */
+    const int shift = nlc_jpeg_bits(norm) - 11;
+    const int32_t step = nlc_clamp(error, -2047, 2047) * (int32_t)((UINT32_C(1) << 25) / (norm >> shift)) >> 11;
+    nlc_vector_learn(regression->weights, terms, step, shift + 6);
 }
