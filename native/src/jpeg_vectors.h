@@ -153,7 +153,9 @@ static inline int16_t nlc_vector_saturated(int32_t x) {
     return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
 }
 
-static inline int32_t nlc_vector_limited(int32_t x, int32_t limit) { return x < -limit ? -limit : x > limit ? limit : x; }
+static inline int32_t nlc_vector_limited(int32_t x, int32_t limit) {
+    return x < -limit ? -limit : x > limit ? limit : x;
+}
 
 static inline nlc_vector nlc_vector_load(const int16_t from[8]) {
     nlc_vector x;
