@@ -890,10 +890,10 @@ class Part:
 def decode_jpeg(section: bytes, records: list[bytes], width: int, height: int) -> bytes:
     """The JPEG file of a file's section of type 0x86 and its records."""
     count, at = varint(section, 0)
-    form = section[at]
+    extension, form = divmod(section[at], 4)
     size, at = varint(section, at + 1)
     checksum, body = int.from_bytes(section[at : at + 4], "little"), section[at + 4 :]
-    if count != len(records) or (form == 3) != (count > 0) or form > 3:
+    if count != len(records) or (form == 3) != (count > 0) or extension > 7:
         raise ValueError("a malformed section")
     if form == 3:
         data = from_coefficients(body, records, width, height)

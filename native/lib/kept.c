@@ -18,7 +18,8 @@
 /* Lines that smooth enlargement of colours looks beyond a region, at most. */
 #define LINES_BEYOND 8
 
-enum form { STORED, LZMA, PACKED, COEFFICIENTS };
+enum form { STORED, LZMA, PACKED, COEFFICIENTS, FORMS };
+#define EXTENSIONS 8 /* of names of JPEG files */
 
 static int fail(nelloc_decoder *d) {
     return nlc_fail(d, NELLOC_DAMAGED, "the JPEG file in it is damaged; " NLC_RESTORE);
@@ -125,10 +126,11 @@ int nlc_kept_open(nelloc_decoder *d) {
     nlc_kept *kept = &d->kept;
     nlc_cursor reader = nlc_cursor_of(d->file.sections[NLC_JPEG].data, d->file.sections[NLC_JPEG].size);
     nlc_take_varint(&reader); /* the number of records */
-    kept->form = nlc_take_byte(&reader);
+    const int said = nlc_take_byte(&reader);
+    kept->form = said % FORMS;
     const uint64_t size = nlc_take_varint(&reader);
     const uint8_t *checksum = nlc_take(&reader, 4);
-    if (!nlc_good(&reader) || kept->form > COEFFICIENTS || !size || size > MOST_BYTES || d->file.kind > NELLOC_RGB ||
+    if (!nlc_good(&reader) || said >= FORMS * EXTENSIONS || !size || size > MOST_BYTES || d->file.kind > NELLOC_RGB ||
         (d->file.record_count != 0) != (kept->form == COEFFICIENTS))
         return fail(d);
     kept->size = (size_t)size;

@@ -9,7 +9,7 @@ from nelloc import image
 from nelloc.codec import container
 from nelloc.codec.format import LAYOUT_PLACE, SIGNATURE, Layout, SectionType
 from nelloc.codec.options import DecodeOptions, EncodeOptions, Options
-from nelloc.codec.past.jpeg_file import known_frame, pack_file, unpack_file
+from nelloc.codec.past.jpeg_file import extension, known_frame, pack_file, unpack_file
 from nelloc.errors import NellocError
 from nelloc.files.result import Result
 from nelloc.image.formats import jpeg
@@ -19,9 +19,10 @@ from nelloc.varint import Cursor, MalformedError
 JPEG_SUFFIX = ".jpg"
 JPEG_SUFFIXES = (JPEG_SUFFIX, ".jpeg", ".jpe", ".jfif")
 PIXEL_SUFFIX = ".png"
-# Bytes of a file that contain the types of its sections.
+# Bytes of a file that contain the types of its sections, and the beginning of the first one.
 _HEAD_BYTES = 256
 _SIZES_PLACE = 10
+_CHECKSUM_BYTES = 2
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def check_output(path: Path) -> None:
 
 
 def default_suffix(data: bytes) -> str:
-    """Extension of the output for .nlc bytes, or their beginning: .jpg if they hold a JPEG file, else .png."""
-    return JPEG_SUFFIX if _holds_jpeg(data) else PIXEL_SUFFIX
+    """Extension of the output for .nlc bytes, or their beginning: that of the JPEG file that they hold, else .png."""
+    return _extension_of_jpeg(data) or PIXEL_SUFFIX
 
 
 def default_suffix_of(path: Path) -> str:
@@ -111,17 +112,21 @@ def default_suffix_of(path: Path) -> str:
         return PIXEL_SUFFIX
 
 
-def _holds_jpeg(data: bytes) -> bool:
-    """True if the sections at the beginning of a file are those of a JPEG file."""
+def _extension_of_jpeg(data: bytes) -> str | None:
+    """The extension of the JPEG file that the sections at the beginning of a file tell; None if they do not."""
     if not data.startswith(SIGNATURE) or len(data) <= _SIZES_PLACE or data[LAYOUT_PLACE] % 16 != Layout.TILED:
-        return False
-    reader, types = Cursor(data[_SIZES_PLACE:]), []
+        return None
+    reader = Cursor(data[_SIZES_PLACE:])
     try:
         for _ in range(3):
             reader.varint()
+        types = []
         for _ in range(reader.varint()):
             types.append(reader.byte())
             reader.varint()
+        if SectionType.JPEG not in types:
+            return None
+        reader.take(_CHECKSUM_BYTES)
+        return extension(reader.rest()) if types[0] == SectionType.JPEG else JPEG_SUFFIX
     except MalformedError:
-        return False
-    return SectionType.JPEG in types
+        return None

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nelloc.codec.container import Container, Section, TileRecord
@@ -25,7 +26,9 @@ from nelloc.image.metadata import Metadata
 from nelloc.varint import Cursor, MalformedError, varint
 
 # Forms in which a section holds a file.
-_STORED, _LZMA, _PACKED, _COEFFICIENTS = range(4)
+_STORED, _LZMA, _PACKED, _COEFFICIENTS = _FORMS = range(4)
+# Extensions of JPEG files that are kept, by number; of another name the first.
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".JPG", ".JPEG", ".JPE", ".JFIF")
 # Larger files are not packed by the core, which takes a second for each megabyte.
 _MOST_PACKED = 1 << 22
 _MOST_BYTES = 1 << 30
@@ -40,9 +43,10 @@ _PIXELS_OF_A_BYTE = 8 * _BLOCK_PIXELS * 16
 
 @dataclass(frozen=True)
 class Content:
-    """Contents of the section of a JPEG file: its form, size and CRC-32, and the data."""
+    """Contents of the section of a JPEG file: its form, the file's extension, size and CRC-32, and the data."""
 
     form: int
+    extension: str
     size: int
     checksum: int
     data: bytes
@@ -57,7 +61,10 @@ class Restored:
 
 
 def pack_file(data: bytes, source: str, options: Options) -> Container:
-    """The .nlc file that holds a JPEG file. Raises NellocError naming ``source`` if it has too many pixels or bytes."""
+    """The .nlc file that holds a JPEG file, and the extension of its name.
+
+    Raises NellocError naming ``source`` if it has too many pixels or bytes.
+    """
     frame = known_frame(data)
     if frame is not None and frame.width * frame.height > options.max_pixels:
         raise NellocError(
@@ -77,11 +84,28 @@ def pack_file(data: bytes, source: str, options: Options) -> Container:
     if read is None or sum(len(record.data) for record in records) + len(body) >= len(data):
         form, body = min(_forms(data), key=lambda one: len(one[1]))
         records = ()
-    section = varint(len(records)) + bytes([form]) + varint(len(data)) + struct.pack("<I", zlib.crc32(data)) + body
+    kept = len(_FORMS) * _number_of(source) + form
+    section = varint(len(records)) + bytes([kept]) + varint(len(data)) + struct.pack("<I", zlib.crc32(data)) + body
     width, height = (1, 1) if frame is None else (frame.width, frame.height)
     kind = Kind.GRAY if frame is not None and frame.channels == 1 else Kind.RGB
     sections = (Section(SectionType.JPEG, section),)
     return Container(kind, width, height, DEFAULT_TILE, NO_MODEL, records, sections)
+
+
+def _number_of(source: str) -> int:
+    """The number of the extension of a name."""
+    suffix = Path(source).suffix
+    return EXTENSIONS.index(suffix) if suffix in EXTENSIONS else 0
+
+
+def extension(section: bytes) -> str:
+    """The extension that a section says, of which there may be only the beginning. Raises MalformedError."""
+    reader = Cursor(section)
+    reader.varint()
+    number = reader.byte() // len(_FORMS)
+    if number >= len(EXTENSIONS):
+        raise MalformedError("extension")
+    return EXTENSIONS[number]
 
 
 def known_frame(data: bytes) -> jpeg.Frame | None:
@@ -132,11 +156,12 @@ def content(file: Container, source: str) -> Content:
     assert file.jpeg is not None, "the file holds pixels"
     reader = Cursor(file.jpeg)
     try:
-        count, form, size = reader.varint(), reader.byte(), reader.varint()
+        suffix = extension(file.jpeg)
+        count, form, size = reader.varint(), reader.byte() % len(_FORMS), reader.varint()
         (checksum,) = struct.unpack("<I", reader.take(4))
-        if form > _COEFFICIENTS or size > _MOST_BYTES or bool(count) != (form == _COEFFICIENTS):
+        if size > _MOST_BYTES or bool(count) != (form == _COEFFICIENTS):
             raise MalformedError("form")
-        return Content(form, size, checksum, reader.rest())
+        return Content(form, suffix, size, checksum, reader.rest())
     except MalformedError:
         raise _damaged(source) from None
 
