@@ -104,19 +104,31 @@ _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 def _plan_past(
     image: Pixels, what: Described, bits: Sequence[int], options: EncodeOptions, *, learns: bool
 ) -> list[Plan]:
-    """Plan of an image that was a JPEG, coded as one; none if it was not."""
+    """Plans of an image that was a JPEG, coded as one; none if it was not."""
     if not options.past or image.kind.deep or not has_colour(image):
         return []
     found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
     if found is None:
         return []
-    section = Section(SectionType.PAST, past_pixels.pack_section(found))
     tile, effort = options.tile, options.effort
-    return [
-        plan_for_past(
-            image.kind, what.groups, bits, tile, effort, found.pixels, section, learns=learns, lattices=options.lattice
-        )
-    ]
+    plans = []
+    for one in (found, found.uncut):
+        if one is not None:
+            section = Section(SectionType.PAST, past_pixels.pack_section(one))
+            plans.append(
+                plan_for_past(
+                    image.kind,
+                    what.groups,
+                    bits,
+                    tile,
+                    effort,
+                    one.pixels,
+                    section,
+                    learns=learns,
+                    lattices=options.lattice,
+                )
+            )
+    return plans
 
 
 def _is_enough(plan: Plan, image: Pixels) -> bool:

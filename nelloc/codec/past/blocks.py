@@ -128,6 +128,7 @@ class Blocks:
     """The blocks of a component on its canvas: bounds of its enlarged samples, coefficients, and which are right."""
 
     table: NDArray[np.uint16]
+    has_cut = False
 
     def __init__(self, low: Plane, high: Plane, across: int, down: int, reduced: NDArray[np.float32]):
         self.low, self.high, self.across, self.down = low, high, across, down
@@ -253,11 +254,18 @@ class Blocks:
         if self.across * self.down > 1 and np.count_nonzero(self.table <= 2):
             self._repair(SWEEPS[0], BUDGET * self.rows * self.columns)
 
-    def search(self, advance: Advance, patience: int = 1) -> None:
-        """Search for the blocks that are wrong, for a time in proportion to ``patience``; at 0, only at the edge."""
+    def search(self, advance: Advance, patience: int = 1, *, cut: bool = True) -> None:
+        """Search for the blocks that are wrong, for a time in proportion to ``patience``; at 0, only at the edge.
+
+        Without ``cut`` blocks that the edge cuts are searched for like all others. ``has_cut`` tells whether some were
+        found otherwise.
+        """
         fine = int(np.count_nonzero(self.table <= 2)) > 0
         budget = patience * BUDGET * self.rows * self.columns
-        self._solve_cut()
+        if cut:
+            before = self.coefficients.copy()
+            self._solve_cut()
+            self.has_cut = not np.array_equal(before, self.coefficients)
         advance()
         if not patience:
             return

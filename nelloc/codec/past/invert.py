@@ -9,7 +9,8 @@ compiled core. Nothing is believed but what the decoder of docs/FORMAT.md, secti
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +46,17 @@ _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
 
 @dataclass(frozen=True)
 class Inverted:
-    """A JPEG whose ``pixels`` (planes, H, W) from (``top``, ``left``) on are a picture's, or nearly."""
+    """A JPEG whose ``pixels`` (planes, H, W) from (``top``, ``left``) on are a picture's, or nearly.
+
+    ``uncut`` is another where blocks that the picture's edge cuts were found: coefficients that explain the pixels of
+    these may take more bits than what is wrong without them.
+    """
 
     image: JpegCoefficients
     top: int
     left: int
     pixels: Plane
+    uncut: Inverted | None = None
 
 
 def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT_EFFORT) -> Inverted | None:
@@ -63,8 +69,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     if native.missing() is not None:
         return None
     pixels = np.ascontiguousarray(pixels)
-    planes, height, width = pixels.shape
-    gray = planes == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
+    gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     if gray:
         low = high = np.ascontiguousarray(pixels[:1])
     else:
@@ -82,11 +87,9 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
         return None
     if not gray:
         canvas = _best_sampling(canvas, advance)
-        canvas.finish_chroma(advance, patience)
-    canvas.finish_luma(advance, patience)
-    image = canvas.image()
-    made = decode(image)[:, canvas.top : canvas.top + height, canvas.left : canvas.left + width]
-    return Inverted(image, canvas.top, canvas.left, np.broadcast_to(made, pixels.shape) if gray else made)
+    begun = deepcopy(canvas)
+    found = canvas.finish(advance, patience)
+    return replace(found, uncut=begun.finish(advance, patience, cut=False)) if canvas.has_cut and patience else found
 
 
 def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
@@ -169,12 +172,21 @@ class _Canvas:
         for component in self._chroma:
             component.improve()
 
-    def finish_chroma(self, advance: Advance, patience: int) -> None:
-        """Search for what is still wrong of chroma."""
-        for component in self._chroma:
-            component.search(advance, patience)
+    @property
+    def has_cut(self) -> bool:
+        """True if blocks were found that the picture's edge cuts."""
+        return any(blocks is not None and blocks.has_cut for blocks in (self._luma, *self._chroma))
 
-    def finish_luma(self, advance: Advance, patience: int) -> None:
+    def finish(self, advance: Advance, patience: int, *, cut: bool = True) -> Inverted:
+        """Search for what is still wrong; without ``cut`` not otherwise for blocks that the picture's edge cuts."""
+        for component in self._chroma:
+            component.search(advance, patience, cut=cut)
+        self._finish_luma(advance, patience, cut=cut)
+        image, shape = self._image(), self._pixels.shape
+        made = decode(image)[:, self.top : self.top + shape[1], self.left : self.left + shape[2]]
+        return Inverted(image, self.top, self.left, np.broadcast_to(made, shape))
+
+    def _finish_luma(self, advance: Advance, patience: int, *, cut: bool) -> None:
         """Find luma, given chroma."""
         assert self._luma is not None
         low, high = self._low[0].copy(), self._high[0].copy()
@@ -185,9 +197,9 @@ class _Canvas:
         low, high = self._framed(low, 0), self._framed(high, 255)
         guess = guessed(low, high, self._frame())
         self._luma = Blocks.of(low, high, guess, 1, 1, self._luma.table)
-        self._luma.search(advance, patience)
+        self._luma.search(advance, patience, cut=cut)
 
-    def image(self) -> JpegCoefficients:
+    def _image(self) -> JpegCoefficients:
         """The JPEG, with blocks that no pixel needs like those beside them."""
         height, width = self.size()
         assert self._luma is not None
