@@ -93,7 +93,7 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
                 target / f"{key}.nlc",
                 Path(folder, "back.png"),
                 force=True,
-                model=options["model"],
+                model=target,
                 threads=options["threads"],
             )
             assert np.array_equal(np.asarray(Image.open(Path(folder, "back.png"))), array), f"{key} came back changed"

@@ -104,6 +104,7 @@ def main() -> None:
         arrays = dict(list(load(args.data, name).items())[: args.limit])
         for model in args.model or [model_store.DEFAULT_MODEL]:
             options = EncodeOptions(
+                embed=False,
                 model=model,
                 backend=args.backend,
                 learn=not args.no_learn,

@@ -138,7 +138,7 @@ def check_model(data: bytes) -> str:
             file.write(data)
             file.flush()
             path = Path(file.name)
-            back = nelloc.decode(nelloc.encode(image, model=path, verify=False), model=path)
+            back = nelloc.decode(nelloc.encode(image, model=path, embed=False, verify=False), model=path)
         if not np.array_equal(image, back):
             raise BrokenPromiseError("a model was taken that does not give pixels back")
     if time.process_time() - start > SECONDS:
@@ -332,7 +332,7 @@ def make_corpus() -> None:
         path = CORPUS / f"{name}.nlc"
         if not path.exists():
             learn = name.startswith("learning-")
-            path.write_bytes(nelloc.encode(image, model=MODELS[0], tile=16, learn=learn))
+            path.write_bytes(nelloc.encode(image, model=MODELS[0], embed=False, tile=16, learn=learn))
             print(path.name, path.stat().st_size)
 
 

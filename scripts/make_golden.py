@@ -2,6 +2,7 @@
 
     python scripts/make_golden.py           # the missing ones; none is changed, as they must decode for ever
     python scripts/make_golden.py --renew   # all of them: before a release, while the format may change
+    python scripts/make_golden.py --release 1.0.0  # freeze those that are there, for ever
 
 tests/test_golden.py refuses any change of a file that SHA256SUMS names.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -41,23 +43,40 @@ from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, re
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 
-SUMS = GOLDEN / "SHA256SUMS"
-
 # Options that leave files to one method.
-NO_PAST: dict[str, bool] = {"lattice": False, "past": False}
+NO_PAST: dict[str, bool] = {"lattice": False, "past": False, "embed": False}
 PLAIN = NO_PAST | {"learn": False}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--renew", action="store_true", help="make all files again")
-    if parser.parse_args().renew:
+    parser.add_argument("--release", metavar="VERSION", help="keep the list of files as that of a version")
+    args = parser.parse_args()
+    if args.renew:
         for path in GOLDEN.rglob("*.nlc"):
             path.unlink()
+    os.environ["NELLOC_MODELS"] = str(GOLDEN)  # the base of differences is found there
     _make()
-    names = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.*"))
-    sums = [f"{hashlib.sha256((GOLDEN / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    SUMS.write_text("".join(sums))
+    list_files(GOLDEN)
+    if args.release:
+        release(GOLDEN, args.release)
+
+
+def list_files(folder: Path) -> None:
+    """Write SHA256SUMS of a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("SHA256SUMS")]
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
+    sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (folder / "SHA256SUMS").write_text("".join(sums))
+
+
+def release(folder: Path, version: str) -> Path:
+    """Keep SHA256SUMS as that of a version. Raises FileExistsError if there is one."""
+    path = folder / f"SHA256SUMS-{version}"
+    with path.open("x") as file:
+        file.write((folder / "SHA256SUMS").read_text())
+    return path
 
 
 def _make() -> None:
@@ -92,7 +111,8 @@ def _make() -> None:
                 GOLDEN / f"{name}-{kind}.nlc",
                 nelloc.encode(image, model=model, tile=32, **PLAIN),
             )
-    # A model as differences to the first, and files that need it: one beside it, one with the differences inside.
+    # A model as differences to the first, and files that need it: one without it, one with the differences inside.
+    # And a file with a whole model inside.
     adapted = small_model_bytes(seed=2)
     differences = encode_differences((GOLDEN / "model.nlm").read_bytes(), adapted)
     _keep(GOLDEN / "differences.nlm", differences)
@@ -108,6 +128,9 @@ def _make() -> None:
     )
     _keep_png(GOLDEN / "embedded.png", small)
     _keep(GOLDEN / "embedded.nlc", tiled.data)
+    _keep_png(GOLDEN / "whole-model.png", gray)
+    options = PLAIN | {"embed": True}
+    _keep(GOLDEN / "whole-model.nlc", nelloc.encode(gray, model=GOLDEN / "model-gray.nlm", tile=32, **options))
     for name, pixels in _kinds(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         (encoded,) = encode_pixels(
@@ -162,7 +185,7 @@ def _make() -> None:
         image = on_lattice(photograph[7 : 7 + height, 20 : 20 + width], rule)
         _keep_png(GOLDEN / f"{name}.png", image)
         own = "default" if rule is Rule.PHOTO_CD else GOLDEN / "model.nlm"
-        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, tile=32, learn=learn))
+        _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, tile=32, learn=learn, embed=False))
     # Small images whose model has a number, or that need none.
     for name, image, own in (
         ("small-default", photograph[31:42, 40:53], "default"),

@@ -55,7 +55,7 @@ def shipped(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[Exac
 def differences(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:
     """Adapt as nelloc does."""
     adapted = adapt([planes], base, TILE, plan)
-    return adapted.model, len(adapted.differences)
+    return adapted.model, len(adapted.stored)
 
 
 def without_last_layer(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, float]:

@@ -26,6 +26,19 @@ def same_start(monkeypatch) -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+# Tests of files that hold their models, as files do by default; others give the model to the decoder.
+_WITH_MODELS_INSIDE = ("cli", "files", "test_embedded.py")
+
+
+@pytest.fixture(autouse=True)
+def models_stay_outside(request, monkeypatch) -> None:
+    """Files that tests make do not hold the small models, as if these came with nelloc."""
+    from nelloc.exact import model_store
+
+    if not set(_WITH_MODELS_INSIDE) & set(request.path.relative_to(Path(__file__).parent).parts):
+        monkeypatch.setattr(model_store, "to_embed", lambda model: None)
+
+
 def data_folder() -> Path | None:
     """The folder of test images: NELLOC_DATA, or ../shared/data beside the checkout; None if absent."""
     folder = Path(os.environ.get("NELLOC_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -90,16 +90,20 @@ def test_a_hostile_section_ends_in_one_sentence(data):
         nelloc.decode(container.pack(dataclasses.replace(file, sections=(section,))))
 
 
-def test_a_model_is_found_beside_the_file_shipped_and_installed(tmp_path, base_path):
-    model_id = load_model(MODEL).id
-    with pytest.raises(NellocError, match=model_id.hex()):
-        model_store.locate(model_id, "x.nlc", folder=tmp_path)
-    (tmp_path / "any name.nlm").write_bytes(DIFFERENCES)
-    found = model_store.locate(model_id, "x.nlc", folder=tmp_path)
-    assert (found.model.id, found.place, found.path) == (model_id, "beside the file", tmp_path / "any name.nlm")
+def test_a_model_is_found_given_shipped_and_installed_and_nowhere_else(tmp_path, base_path, monkeypatch):
+    model_id, own = load_model(MODEL).id, tmp_path / "own"
+    own.mkdir()
+    monkeypatch.chdir(own)
+    (own / "any name.nlm").write_bytes(DIFFERENCES)
+    with pytest.raises(NellocError, match=rf"needs model {model_id.hex()}, which is not installed; .* into .*user$"):
+        model_store.locate(model_id, "x.nlc")
+    for named in (own / "any name.nlm", own):
+        found = model_store.locate(model_id, "x.nlc", named)
+        assert (found.model.id, found.place) == (model_id, "given")
+    with pytest.raises(NellocError, match="which is not in the folder"):
+        model_store.locate(load_model(BASE).id[::-1], "x.nlc", own)
     (base_path.parent / "mine.nlm").write_bytes(MODEL)
-    (tmp_path / "any name.nlm").unlink()
-    assert model_store.locate(model_id, "x.nlc", folder=tmp_path).place == "installed"
+    assert model_store.locate(model_id, "x.nlc").place == "installed"
     assert model_store.name_of(model_id) == "mine"
     assert model_store.find("mine").id == model_id
     assert model_store.installed() == {"base": base_path, "mine": base_path.parent / "mine.nlm"}
@@ -134,7 +138,9 @@ def test_a_missing_base_and_a_damaged_file_are_named(base_path):
 
 def test_a_file_does_not_decode_by_the_model_that_another_brings(tmp_path):
     (tmp_path / "other.nlm").write_bytes(MODEL)
-    named = nelloc.encode(PIXELS // 64 + np.arange(30, dtype=np.uint8)[:, None], model=tmp_path / "other.nlm")
+    named = nelloc.encode(
+        PIXELS // 64 + np.arange(30, dtype=np.uint8)[:, None], model=tmp_path / "other.nlm", embed=False
+    )
     file = container.parse(named)
     brings = container.pack(dataclasses.replace(file, sections=(Section(SectionType.MODEL, MODEL),)))
     assert len(nelloc.decode_many([brings, brings])) == 2

@@ -1,6 +1,8 @@
 """Golden files decode for ever, by nelloc and by a decoder written from docs/FORMAT.md alone."""
 
 import hashlib
+import importlib
+import shutil
 
 import independent_decoder
 import numpy as np
@@ -13,7 +15,7 @@ from nelloc.codec.adaptive import stream as record
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.decode import decode_files
 from nelloc.codec.encode import encode_pixels
-from nelloc.codec.format import Method
+from nelloc.codec.format import JOINED_KINDS, Method, SectionType
 from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
@@ -27,9 +29,15 @@ from nelloc.image.kinds import Kind
 FILES = sorted(path.stem for path in GOLDEN.glob("*.nlc"))
 
 
-# A file that holds what ``encode`` alone does not make: differences of models.
-OTHERWISE_CODED = ("embedded",)
+# Files that hold models.
+OTHERWISE_CODED = ("embedded", "whole-model")
 MODELS = sorted(GOLDEN.glob("*.nlm"))
+
+
+@pytest.fixture(autouse=True)
+def golden_models_are_installed(monkeypatch):
+    """The base of differences.nlm is found."""
+    monkeypatch.setenv("NELLOC_MODELS", str(GOLDEN))
 
 
 def model_of(name):
@@ -39,6 +47,8 @@ def model_of(name):
         return name.removeprefix("shipped-")
     if name.startswith("small-"):
         return name.removeprefix("small-").replace("adaptive", "default")
+    if name == "whole-model":
+        return GOLDEN / "model-gray.nlm"
     if name.startswith("lattice-"):
         return "default" if name == "lattice-photo-cd" else GOLDEN / "model.nlm"
     if name.startswith("learning-"):
@@ -69,12 +79,55 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert layouts == {16, 17}
 
 
+def changes(folder):
+    """Names of files in a folder that are changed, missing, or not listed in its SHA256SUMS.
+
+    A release keeps its list as SHA256SUMS-VERSION (`scripts/make_golden.py --release`): what is in it never changes.
+    """
+    current = (folder / "SHA256SUMS").read_text().splitlines()
+    released = [line for path in folder.glob("SHA256SUMS-*") for line in path.read_text().splitlines()]
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    found = {
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}"
+        for name, path in files.items()
+        if not name.startswith("SHA256SUMS")
+    }
+    return sorted({line.split("  ")[1] for line in found.symmetric_difference(current) | (set(released) - found)})
+
+
 def test_no_golden_file_changes():
-    """SHA256SUMS is committed: it names every file, and changes only when files are added."""
-    sums = dict(line.split("  ")[::-1] for line in (GOLDEN / "SHA256SUMS").read_text().splitlines())
-    names = {path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*") if path.is_file()}
-    assert names == {*sums, "SHA256SUMS"}
-    assert sums == {name: hashlib.sha256((GOLDEN / name).read_bytes()).hexdigest() for name in sums}
+    assert changes(GOLDEN) == []
+
+
+@pytest.mark.parametrize("change", ["changed", "missing", "not listed"])
+def test_a_golden_file_that_is_changed_missing_or_not_listed_is_found(tmp_path, change):
+    folder = tmp_path / "golden"
+    shutil.copytree(GOLDEN, folder)
+    assert changes(folder) == []
+    if change == "changed":
+        data = bytearray((folder / "jpeg" / "past-420.nlc").read_bytes())
+        data[-1] ^= 1
+        (folder / "jpeg" / "past-420.nlc").write_bytes(data)
+    elif change == "missing":
+        (folder / "jpeg" / "past-420.nlc").unlink()
+    else:
+        (folder / "jpeg" / "another.nlc").write_bytes(b"")
+    assert changes(folder) == ["jpeg/another.nlc" if change == "not listed" else "jpeg/past-420.nlc"]
+
+
+def test_what_was_released_does_not_change_with_its_list(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(GOLDEN.parents[1] / "scripts")
+    make_golden = importlib.import_module("make_golden")
+    folder = tmp_path / "golden"
+    shutil.copytree(GOLDEN, folder)
+    released = make_golden.release(folder, "1.0.0")
+    assert (released.name, changes(folder)) == ("SHA256SUMS-1.0.0", [])
+    (folder / "pixel.nlc").write_bytes(b"")
+    (folder / "added.nlc").write_bytes(b"")
+    make_golden.list_files(folder)
+    assert changes(folder) == ["pixel.nlc"]
+    with pytest.raises(FileExistsError):
+        make_golden.release(folder, "1.0.0")
 
 
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
@@ -83,14 +136,14 @@ LEARNING = [name for name in FILES if name.startswith(("learning-", "lattice-"))
 WHOLE = [name for name in FILES if name.startswith(("deflate-", "joined-", "rows-", "steady-"))]
 
 
-def test_there_are_golden_files_of_every_kind_and_method():
-    files = [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in KINDS]
-    assert {file.kind for file in files} | {Kind.GRAY} == set(Kind)
-    files += [container.parse((GOLDEN / f"{name}.nlc").read_bytes(), name) for name in (*ADAPTIVE, *WHOLE, *LEARNING)]
-    assert {record.method for file in files for record in file.records} == set(Method) - {
-        Method.COEFFICIENTS,
-        Method.PAST,
-    }
+def test_there_are_golden_files_of_every_kind_method_and_section():
+    every = list(GOLDEN.rglob("*.nlc"))
+    files = [container.parse(path.read_bytes(), path.name) for path in every]
+    assert {file.kind for file in files} == set(Kind)
+    assert {file.kind for file in files if file.joined} == set(JOINED_KINDS)
+    assert {one.method for file in files for one in file.records} == set(Method)
+    sections = {section.type for file in files for section in file.sections}
+    assert sections == set(SectionType)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -103,7 +156,7 @@ def test_a_golden_file_of_a_kind_decodes_to_all_that_was_in_the_image(name):
 @pytest.mark.parametrize("name", ["kind-la", "kind-gray16", "kind-rgb16", "kind-rgba16"])
 def test_encoding_a_kind_gives_the_golden_bytes(name):
     # Not those with sections or deflated records: the bytes of these are zlib's.
-    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False, past=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False, past=False, embed=False)
     (encoded,) = encode_pixels([image_of(name)], options, verify=False)
     assert encoded.data == (GOLDEN / f"{name}.nlc").read_bytes()
 
@@ -120,7 +173,7 @@ def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
     learns = name.startswith(("learning-", "small-", "lattice-")) and name not in ("lattice-webp", "lattice-avif")
     lattice = name.startswith("lattice-")
-    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile, learn=learns, lattice=lattice)
+    data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile, learn=learns, lattice=lattice, embed=False)
     assert data == (GOLDEN / f"{name}.nlc").read_bytes()
 
 
@@ -153,10 +206,20 @@ def test_differences_give_the_golden_bytes():
     assert encode_differences(base, model) == data
     assert model_store.find(GOLDEN / "differences.nlm").sha256 == load_model(model).sha256
     adapted = {load_model(base).id: Adapted(load_model(model), data)}
-    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False, past=False)
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, learn=False, lattice=False, past=False, embed=False)
     pixels = from_array(pixels_of("embedded"), "embedded")
     (encoded,) = encode_pixels([pixels], options, verify=True, adapted=adapted, embed=True)
     assert encoded.data == (GOLDEN / "embedded.nlc").read_bytes()
+
+
+def test_a_file_with_a_whole_model_gives_the_golden_bytes_and_needs_no_other(monkeypatch):
+    monkeypatch.undo()  # files of other tests do not hold their models, and find them
+    model, data = GOLDEN / "model-gray.nlm", (GOLDEN / "whole-model.nlc").read_bytes()
+    pixels = pixels_of("whole-model")
+    assert nelloc.encode(pixels, model=model, tile=32, learn=False, lattice=False, past=False) == data
+    (section,) = container.parse(data).sections
+    assert (section.type, section.data) == (SectionType.MODEL, model.read_bytes())
+    assert np.array_equal(nelloc.decode(data), pixels)
 
 
 @pytest.mark.parametrize("name", FILES)

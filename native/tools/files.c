@@ -178,18 +178,3 @@ size_t nlcd_models_in(const char *folder, char **names, size_t room) {
 #endif
     return count;
 }
-
-char *nlcd_folder_of(const char *name) {
-    const char *end = strrchr(name, '/');
-#if defined(_WIN32)
-    const char *other = strrchr(name, '\\');
-    end = other && (!end || other > end) ? other : end;
-#endif
-    const size_t length = end == name ? 1 : end ? (size_t)(end - name) : 0;
-    char *made = malloc(length + 2);
-    if (!made)
-        return NULL;
-    memcpy(made, length ? name : ".", length ? length : 1);
-    made[length ? length : 1] = 0;
-    return made;
-}

@@ -8,16 +8,12 @@
 
 static void search_folders(nlcd_search *s) {
     const char *own = getenv("NELLOC_MODELS");
-    char *folder = strcmp(s->file, NLCD_STDIO) ? nlcd_folder_of(s->file) : NULL;
     s->searched = 1;
-    if (folder)
-        s->count += nlcd_models_in(folder, s->names, NLCD_MOST_MODELS);
     if (own && *own)
         s->count += nlcd_models_in(own, s->names + s->count, NLCD_MOST_MODELS - s->count);
 #if defined(NLCD_MODELS)
     s->count += nlcd_models_in(NLCD_MODELS, s->names + s->count, NLCD_MOST_MODELS - s->count);
 #endif
-    free(folder);
 }
 
 static int give_model(void *context, const uint8_t id[4], unsigned attempt, const uint8_t **data, size_t *size) {
@@ -61,7 +57,6 @@ int nlcd_open(const nlcd_settings *s, const char *name, nlcd_opened *file) {
     memset(file, 0, sizeof *file);
     file->name = name;
     file->models.given = s;
-    file->models.file = name;
     nelloc_options options;
     memset(&options, 0, sizeof options);
     options.struct_size = sizeof options;

@@ -36,9 +36,6 @@ int nlcd_is_taken(const char *name, int force);
 /* Names of the model files in a folder, into `names`, which has room for `room`; returns how many there are of these. */
 size_t nlcd_models_in(const char *folder, char **names, size_t room);
 
-/* The folder of a file, to be freed; "." if its name has none. */
-char *nlcd_folder_of(const char *name);
-
 /* --- metadata.c */
 
 /* What an item of metadata becomes in a PNG file. */
@@ -95,7 +92,6 @@ int nlcd_read_arguments(int count, char **arguments, nlcd_settings *s);
 /* Where models may be: those that were named, then those in folders. */
 typedef struct {
     const nlcd_settings *given;
-    const char *file;       /* whose folder is looked in */
     char *names[NLCD_MOST_MODELS]; /* in folders; found when they are first asked for */
     size_t count;
     int searched;

@@ -20,7 +20,7 @@ _PREFIX = "nelloc "
 
 @dataclass(frozen=True)
 class Nelloc:
-    """nelloc with one model; ``encode`` makes the file that `nelloc compress` writes."""
+    """nelloc with one model; ``encode`` makes the file that `nelloc compress` writes, without a model."""
 
     options: EncodeOptions
 
@@ -45,7 +45,8 @@ class Nelloc:
 
     def encode(self, picture: Picture) -> bytes:
         """Encode a picture to an .nlc file."""
-        return codec.encode_pixels([picture.pixels], self.options, verify=False)[0].data
+        options = replace(self.options, embed=False)  # a model's bytes are told apart from rates
+        return codec.encode_pixels([picture.pixels], options, verify=False)[0].data
 
     def decode(self, data: bytes) -> Pixels:
         """Decode an .nlc file."""

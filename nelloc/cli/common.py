@@ -45,7 +45,7 @@ _PARAMETERS = {
         "--model",
         metavar="NAME|PATH",
         type=Name(),
-        help="Model file to use, if the one the file needs is not installed.",
+        help="Model file to use, or folder of models, if the one the file needs is not installed.",
     ),
     "backend": click.option(
         "--backend",
@@ -243,11 +243,6 @@ def target_of(source: str, target: str | None, suffix: str) -> str:
     from nelloc.files import convert as files
 
     return str(files.default_target(Path(source), suffix))
-
-
-def folder_of(source: str) -> Path | None:
-    """Folder of an input file, where its model may be."""
-    return None if source == STDIO else Path(source).parent
 
 
 def read_input(name: str) -> tuple[bytes, str]:

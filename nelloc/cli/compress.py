@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli import private_model
 from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
 from nelloc.cli.folder import Selection, Shown, convert_many, convert_one, remark_growth, select
 from nelloc.cli.help import GroupedCommand
@@ -38,7 +37,7 @@ def _effort_table() -> str:
 
 _GROUPS = {
     "Output": ("output_dir", "recursive", "force", "remove", "pixels", "strip"),
-    "Model": ("model", "adapt", "adapt_minutes"),
+    "Model": ("model", "embed", "adapt", "adapt_minutes"),
     "Effort": ("effort", "learn", "lattice", "tile", "jobs", "threads", "dask", "backend", "decoder"),
     "Safety": ("verify", "max_pixels"),
     "Messages": ("as_json", "quiet", "verbose", "help", "help_all"),
@@ -56,10 +55,18 @@ _RARE = ("adapt_minutes", "lattice", "tile", "dask", "backend", "decoder", "max_
 @select
 @options("model")
 @click.option(
+    "--embed/--no-embed",
+    default=True,
+    show_default=True,
+    help="Put a model that does not come with nelloc into each file, which then decodes everywhere; without it, "
+    "decoding needs --model, or the model in your model folder.",
+)
+@click.option(
     "--adapt",
     is_flag=True,
     help="First fine-tune the model on the images, which takes minutes and needs the extra [train]. The result goes "
-    "into the file, or once into FOLDER as ID.nlm, if that makes the whole at least 0.1 % smaller.",
+    "into the file, or once into FOLDER as ID.nlm, which decompress then needs as --model, if that makes the whole at "
+    "least 0.1 % smaller.",
 )
 @click.option(
     "--adapt-minutes",
@@ -110,9 +117,7 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     everything went well. With -r or --output-dir every IN is an image or a folder of images; what is done already is
     skipped.
 
-    A model of your own is needed to decode as well; files find it beside themselves, in a folder above, or in your
-    model folder. Where outputs in --output-dir FOLDER would not find it, it is copied there as ID.nlm; elsewhere that
-    is said, and with --rm refused.
+    A model of your own goes into each file that needs it, unless --no-embed is given.
 
     Exit status: 0 done, 1 a file failed, 2 wrong usage.
     """
@@ -126,16 +131,37 @@ def compress(selection, adapt, adapt_minutes, force, verify, as_json, quiet, ver
     with reporting(), coding(printer, "encode", **fields) as coding_options:
         from nelloc.files.batch.conversion import Compression
 
-        conversion = Compression(coding_options, force, verify, selection.remove, resume=selection.many)
+        models = Path(selection.output_dir) if selection.many and fields["adapt"] else None
+        conversion = Compression(coding_options, force, verify, selection.remove, selection.many, models=models)
+        last = _left_out(conversion)
         if selection.many:
             from nelloc.files.batch.plan import COMPRESS
 
             show = partial(_shown, folder=selection.output_dir)
-            output = None if selection.output_dir is None else Path(selection.output_dir)
-            prepare = partial(private_model.prepare, model=fields["model"], output=output, remove=selection.remove)
-            convert_many(selection, COMPRESS, conversion, printer, as_json, show, prepare)
+            convert_many(selection, COMPRESS, conversion, printer, as_json, show, last)
         else:
             _compress_one(*selection.names, conversion=conversion, printer=printer, as_json=as_json)
+            if last is not None:
+                printer.remark(last)
+
+
+def _left_out(conversion: Compression) -> str | None:
+    """Return the remark on a model that outputs need, do not hold and do not find; None if there is none.
+
+    Raises NellocError if inputs are to be removed, and files that others cannot decode are all that would be left.
+    """
+    from nelloc.exact import model_store
+
+    model = conversion.options.model
+    if conversion.options.embed or model is None:
+        return None
+    found = model_store.find(model)
+    if model_store.is_found(found.id):
+        return None
+    folder = model_store.user_folder()
+    if conversion.remove:
+        raise NellocError(f"{model}: is not in {folder}, and outputs need it; copy it there, or leave out --no-embed")
+    return f"nelloc: outputs need model {found.id.hex()}; decode them with --model {model}, or copy it into {folder}"
 
 
 def _check_output(selection: Selection) -> None:
@@ -151,11 +177,9 @@ def _check_output(selection: Selection) -> None:
 
 
 def _compress_one(source, target=None, *, conversion: Compression, printer: Printer, as_json: bool) -> None:
-    from nelloc import storage
     from nelloc.files import convert as files
     from nelloc.image.formats.lossy import grown
 
-    model = conversion.options.model
     if target is None and Path(source).suffix.lower() == files.SUFFIX and Path(source).is_file():
         raise NellocError(f"{source}: is an {files.SUFFIX} file already; give an image")
 
@@ -163,26 +187,17 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the compressed data goes to standard output")
     if STDIO not in (source, target):
-        if conversion.remove:
-            private_model.check_one(Path(target), model)
         convert_one(source, target, conversion, printer, as_json, _shown)
-        remark = private_model.remark(target, lambda: storage.read(Path(target)), model, Path(target).parent)
     else:
-        remark = None
 
         def compressed(data: bytes, name: str) -> tuple[Result, bytes]:
-            nonlocal remark
             result, output = files.compress_bytes(data, name, conversion.options, verify=conversion.verify)
             form = None if result.keeps == "bytes" else grown(data, len(output))
             if form is not None:
                 remark_growth(name, target, form, printer)
-            name, folder = ("standard output", None) if target == STDIO else (target, Path(target).parent)
-            remark = private_model.remark(name, lambda: output, model, folder)
             return result, output
 
         _shown(pipe(source, target, conversion.force, compressed)).put(printer, as_json)
-    if remark is not None:
-        printer.remark(remark)
 
 
 def _shown(result: Result, folder: str | None = None) -> Shown:
@@ -207,7 +222,7 @@ def _shown(result: Result, folder: str | None = None) -> Shown:
 def _gain(gain: Gain, folder: str | None) -> str:
     if not gain.models:
         return "the model was used as it is: adapted to the images, it would not have made the whole 0.1 % smaller"
-    place = "in the file" if folder is None else f"in {folder}"
+    place = "in the file" if folder is None else f"in {folder} (decompress with --model {folder})"
     return (
         f"adapted model {' and '.join(gain.models)}: {gain.model_bytes} bytes {place}; all in all "
         f"{gain.adapted_bytes} instead of {gain.shipped_bytes} bytes, {gain.gain:.1%} less"

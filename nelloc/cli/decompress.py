@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import STDIO, Printer, coding, folder_of, options, pipe, reporting, target_of
+from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
 from nelloc.cli.folder import Shown, convert_many, convert_one, select
 from nelloc.cli.help import GroupedCommand
 from nelloc.errors import NellocError
@@ -123,7 +123,7 @@ def _decompress_one(
         sys.exit(1 if isinstance(outcome, Done) and outcome.result.damaged else 0)
 
     def decompressed(data: bytes, name: str) -> tuple[Result, bytes]:
-        return files.decompress_bytes(data, name, conversion.options, ending, folder_of(source))
+        return files.decompress_bytes(data, name, conversion.options, ending)
 
     result = pipe(source, target, conversion.force, decompressed)
     _shown(result).put(printer, as_json)

@@ -20,7 +20,7 @@ from nelloc.errors import NellocError
 if TYPE_CHECKING:
     from nelloc.files.batch.conversion import Conversion
     from nelloc.files.batch.outcome import Done, Failed, Skipped
-    from nelloc.files.batch.plan import Direction, Plan
+    from nelloc.files.batch.plan import Direction
     from nelloc.files.result import Result
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} files [{elapsed}<{remaining}]"
@@ -151,12 +151,9 @@ def convert_many(
     printer: Printer,
     as_json: bool,
     show: Callable[[Result], Shown],
-    prepare: Callable[[Plan], str | None] = lambda plan: None,
+    last: str | None = None,
 ) -> None:
-    """Convert many files, print the outcome of each, and exit.
-
-    ``prepare`` is called with the plan before anything is written, and returns a remark to print at the end.
-    """
+    """Convert many files, print the outcome of each and the remark ``last``, and exit."""
     from tqdm import tqdm
 
     from nelloc.files.batch.outcome import Done, Failed, Summary
@@ -168,7 +165,6 @@ def convert_many(
     if output is not None and output.exists() and not output.is_dir():
         raise NellocError(f"{output}: is a file; --output-dir takes a folder, or the name of one to be made")
     plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
-    last = prepare(plan)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
     summary, began = Summary(), time.monotonic()
     # Work in this process shows its pixels instead.

@@ -8,7 +8,6 @@ import click
 
 from nelloc.cli.common import (
     Printer,
-    folder_of,
     options,
     print_json,
     put,
@@ -34,7 +33,7 @@ def info(file, max_pixels, as_json, verbose):
 
     with reporting():
         data, name = read_input(file)
-        found = info_of_bytes(data, name, max_pixels=max_pixels, folder=folder_of(file))
+        found = info_of_bytes(data, name, max_pixels=max_pixels)
         if as_json:
             print_json(asdict(found))
             return

@@ -6,17 +6,7 @@ import sys
 
 import click
 
-from nelloc.cli.common import (
-    Printer,
-    coding,
-    fail,
-    folder_of,
-    options,
-    print_json,
-    put,
-    read_input,
-    reporting,
-)
+from nelloc.cli.common import Printer, coding, fail, options, print_json, put, read_input, reporting
 from nelloc.cli.parameters import Name
 from nelloc.errors import NellocError
 
@@ -37,7 +27,7 @@ def verify(names, as_json, quiet, verbose, **fields):
         for name in names:
             try:
                 data, source = read_input(name)
-                result = files.verify_bytes(data, source, coding_options, folder_of(name))
+                result = files.verify_bytes(data, source, coding_options)
             except NellocError as error:
                 failed += 1
                 if as_json:

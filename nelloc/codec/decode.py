@@ -53,13 +53,11 @@ def decode_files(
     options: DecodeOptions,
     *,
     models: Mapping[bytes, ExactModel] | None = None,
-    folder: Path | None = None,
 ) -> list[Pixels]:
     """Decode parsed files together where they share a model; ``sources`` name them in errors.
 
-    Models are also looked for in ``folder``. Of each file ``options.region`` is decoded, if there is one. With
-    ``options.allow_damaged`` tiles that are damaged are marked (``mark``) and named in ``Pixels.damaged``; without it
-    they raise NellocError.
+    Of each file ``options.region`` is decoded, if there is one. With ``options.allow_damaged`` tiles that are damaged
+    are marked (``mark``) and named in ``Pixels.damaged``; without it they raise NellocError.
     """
     canvases: list[Canvas] = []
     found: list[Callable[[], Pixels]] = []
@@ -71,7 +69,7 @@ def decode_files(
         canvases.append(Canvas.of(file, source, read_description(file, source), wanted))
         found.append(canvases[-1].image)
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
-    _decode(canvases, options, _finder(options, models, folder))
+    _decode(canvases, options, _finder(options, models))
     return [image() for image in found]
 
 
@@ -93,7 +91,6 @@ def decode_slices(
     options: DecodeOptions,
     *,
     models: Mapping[bytes, ExactModel] | None = None,
-    folder: Path | None = None,
 ) -> Iterator[Pixels]:
     """Decode one file by rows of tiles: the image, or ``options.region``, in slices from top to bottom.
 
@@ -102,7 +99,7 @@ def decode_slices(
     if file.jpeg is not None:
         yield _of_jpeg(file, source, options, _wanted(file, source, options))
         return
-    what, find = read_description(file, source), _finder(options, models, folder)
+    what, find = read_description(file, source), _finder(options, models)
     made = Past(file, source)
     parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
     areas = [whole_tiles(file, part) for part in parts]
@@ -163,7 +160,7 @@ def _model_key(file: Container) -> _ModelKey:
     return file.model_id, None if section is None else section.data
 
 
-def _finder(options: DecodeOptions, models: Mapping[bytes, ExactModel] | None, folder: Path | None) -> _Find:
+def _finder(options: DecodeOptions, models: Mapping[bytes, ExactModel] | None) -> _Find:
     """Make the function that finds the model of a file, in ``models`` or by one search."""
     given = models or {}
     found: dict[_ModelKey, ExactModel] = {}
@@ -173,19 +170,19 @@ def _finder(options: DecodeOptions, models: Mapping[bytes, ExactModel] | None, f
             return given[file.model_id]
         key = _model_key(file)
         if key not in found:
-            found[key] = locate_model(file, source, options.model, folder).model
+            found[key] = locate_model(file, source, options.model).model
         return found[key]
 
     return find
 
 
-def locate_model(file: Container, source: str, given: str | Path | None, folder: Path | None) -> model_store.Located:
+def locate_model(file: Container, source: str, given: str | Path | None) -> model_store.Located:
     """The model that a file needs, and where it was found. Raises NellocError if it is missing or damaged."""
     section = file.model_section
     embedded = None if section is None else section.data
     if section is not None and is_differences(section.data) != (section.type == SectionType.DIFFERENCES):
         raise NellocError(f"{source}: the model inside it is not of the kind that it announces; {RESTORE}")
-    return model_store.locate(file.model_id, source, given, embedded=embedded, folder=folder)
+    return model_store.locate(file.model_id, source, given, embedded=embedded)
 
 
 def _decode_without_model(streams: Sequence[Stream], options: DecodeOptions) -> None:

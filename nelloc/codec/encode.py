@@ -26,7 +26,7 @@ from nelloc.exact.encode_tile import TileCode
 from nelloc.exact.engine import Advance
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
-from nelloc.exact.model_delta import Adapted
+from nelloc.exact.model_delta import Adapted, is_differences
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.image import Pixels
 from nelloc.image.kinds import Role
@@ -51,17 +51,19 @@ def encode_pixels(
 ) -> list[Encoded]:
     """Code images with one model, or its gray sibling (``library.find_for``); with ``measure`` count its own bits too.
 
-    ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them. Raises
-    NellocError if the model cannot code an image, and if ``verify`` finds that one does not decode to itself.
+    ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them, as with
+    ``options.embed`` all that do not come with nelloc. Raises NellocError if the model cannot code an image, and if
+    ``verify`` finds that one does not decode to itself.
     """
     find = cache(partial(_model_for, options=options))
-    jobs = [_job(image, options, adapted or {}, find) for image in pixels]
+    own = {id_: (other.model, other.stored if embed else None) for id_, other in (adapted or {}).items()}
+    jobs = [_job(image, options, own, find) for image in pixels]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
     for model in models.values():
         backends.chosen(model, options.backend)  # fails early, and loads the library that is then limited
     work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]
     coded = iter(_encode_all(work, options, measure=measure))
-    encoded = [_smallest_file(job, coded, embed=embed, measure=measure) for job in jobs]
+    encoded = [_smallest_file(job, coded, measure=measure) for job in jobs]
     if verify:
         verify_encoded(encoded, pixels, options, models)
     return encoded
@@ -69,23 +71,28 @@ def encode_pixels(
 
 @dataclass(frozen=True)
 class _Job:
-    """An image, the ways to code it, and the model if it has colour: that of ``adapted`` if there is one."""
+    """An image, the ways to code it, and the model if it has colour: that of ``adapted`` if there is one.
+
+    ``held`` is what files that need the model hold of it.
+    """
 
     image: Pixels
     described: Described
     plans: list[Plan]
     model: ExactModel | None
-    adapted: Adapted | None
+    held: Section | None
 
 
-def _job(
-    image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, Adapted], find: Callable[[int], ExactModel]
-) -> _Job:
+# A model, and its bytes if files are to hold them.
+_Found = tuple[ExactModel, bytes | None]
+
+
+def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found], find: Callable[[int], _Found]) -> _Job:
     if image.area > options.max_pixels:
         raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
-    model = find(len(image.planes)) if has_colour(image) else None
-    other = None if model is None else adapted.get(model.id)
-    model = model if other is None else other.model
+    model, data = find(len(image.planes)) if has_colour(image) else (None, None)
+    model, data = (model, data) if model is None else adapted.get(model.id, (model, data))
+    held = None if data is None else Section(_MODEL_SECTIONS[is_differences(data)], data)
     what = describe(image)
     bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
     learns = options.learn and model is not None and can_learn(model)
@@ -94,7 +101,10 @@ def _job(
         plans += plans_for(
             image.kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice
         )
-    return _Job(image, what, plans, model, other)
+    return _Job(image, what, plans, model, held)
+
+
+_MODEL_SECTIONS = {False: SectionType.MODEL, True: SectionType.DIFFERENCES}
 
 
 # Pixels are not tried if a JPEG has at least this share of the blocks right, in at most this number of bits a sample.
@@ -155,7 +165,7 @@ class _Coded:
     code: TileCode
 
 
-def _smallest_file(job: _Job, coded: Iterator[_Coded], *, embed: bool, measure: bool) -> Encoded:
+def _smallest_file(job: _Job, coded: Iterator[_Coded], *, measure: bool) -> Encoded:
     """The smallest of the files that the plans of a job make; ``coded`` has their pieces next, in order."""
     image, results = job.image, []
     for plan in job.plans:
@@ -164,9 +174,8 @@ def _smallest_file(job: _Job, coded: Iterator[_Coded], *, embed: bool, measure: 
         sections = (*plan.sections, *job.described.sections)
         file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, sections, plan.joined)
         if job.model is not None and file.needs_model:
-            file = replace(file, model_id=job.model.id)
-            if embed and job.adapted is not None:
-                file = replace(file, sections=(Section(SectionType.DIFFERENCES, job.adapted.differences), *sections))
+            held = () if job.held is None else (job.held,)
+            file = replace(file, model_id=job.model.id, sections=(*held, *sections))
         bits = sum(piece.code.model_bits or 0.0 for piece in pieces) if measure else None
         results.append(Encoded(nlc.pack(file), bits))
     return min(results, key=lambda result: len(result.data))
@@ -263,11 +272,12 @@ def verify_encoded(
 
 def model_for(image: Pixels, options: EncodeOptions) -> ExactModel:
     """The model that codes an image, its alpha too, if none is adapted to it."""
-    return _model_for(len(image.planes), options)
+    return _model_for(len(image.planes), options)[0]
 
 
-def _model_for(planes: int, options: EncodeOptions) -> ExactModel:
-    return model_store.find_for(planes, options.model or model_store.DEFAULT_MODEL)
+def _model_for(planes: int, options: EncodeOptions) -> _Found:
+    name = options.model or model_store.DEFAULT_MODEL
+    return model_store.find_for(planes, name), model_store.to_embed(name) if options.embed else None
 
 
 def has_colour(image: Pixels) -> bool:

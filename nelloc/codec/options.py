@@ -94,6 +94,9 @@ class EncodeOptions(Options):
         smaller.
     adapt_minutes : float, optional
         Duration of the fine-tuning; by default it follows from the number of pixels.
+    embed : bool
+        Put a model that does not come with nelloc into each file that needs it, so that the file decodes everywhere.
+        Otherwise decoding needs the model to be given or installed.
     pixels : bool
         Keep what JPEG files decode to, as of other images, and not their bytes. ``adapt`` does so too.
     learn : bool
@@ -111,6 +114,7 @@ class EncodeOptions(Options):
     effort: int = DEFAULT_EFFORT
     adapt: bool = False
     adapt_minutes: float | None = None
+    embed: bool = True
     learn: bool = True
     lattice: bool = True
     pixels: bool = False
@@ -180,6 +184,7 @@ class EncodeKeywords(_Keywords, total=False):
     effort: int
     adapt: bool
     adapt_minutes: float | None
+    embed: bool
     learn: bool
     lattice: bool
     past: bool
@@ -220,7 +225,7 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
 
 
 _INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "learn", "lattice", "pixels", "past", "allow_damaged")
+_SWITCHES = ("strip", "adapt", "embed", "learn", "lattice", "pixels", "past", "allow_damaged")
 _NAMES = ("backend", "decoder")
 _NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {

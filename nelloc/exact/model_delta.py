@@ -49,10 +49,10 @@ class Differences:
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model and the bytes that make it of its base."""
+    """A model that was made of another, and the bytes to store of it: its differences, or its whole file."""
 
     model: ExactModel
-    differences: bytes
+    stored: bytes
 
 
 def is_differences(data: bytes) -> bool:

@@ -1,13 +1,15 @@
-"""Finding models: shipped ones by name, any by path, and the one a file needs by id."""
+"""Finding models: shipped ones by name, any by path, and the one a file needs by id.
+
+A file's model is inside it, among those that come with nelloc, in the user's folder of models, or given.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
 import click
@@ -98,86 +100,103 @@ class Located:
 
 
 def find_by_id(
-    model_id: bytes,
-    source: str,
-    given: str | Path | None = None,
-    *,
-    embedded: bytes | None = None,
-    folder: Path | None = None,
+    model_id: bytes, source: str, given: str | Path | None = None, *, embedded: bytes | None = None
 ) -> ExactModel:
     """The model that file ``source`` names; see ``locate``."""
-    return locate(model_id, source, given, embedded=embedded, folder=folder).model
+    return locate(model_id, source, given, embedded=embedded).model
 
 
-def locate(
-    model_id: bytes,
-    source: str,
-    given: str | Path | None = None,
-    *,
-    embedded: bytes | None = None,
-    folder: Path | None = None,
-) -> Located:
+def locate(model_id: bytes, source: str, given: str | Path | None = None, *, embedded: bytes | None = None) -> Located:
     """Find the model that file ``source`` names.
 
-    It may be ``embedded`` in the file, ``given``, in its ``folder``, shipped, installed, or in a folder above. Raises
-    NellocError naming the id of the model, or of the base of its differences, that is missing.
+    It may be ``embedded`` in the file, ``given`` by name, file or folder, shipped, or installed. Raises NellocError
+    naming the id of the model, or of the base of its differences, that is missing.
     """
     needed = model_id.hex()
     if embedded is not None:
-        model = _checked(_plain(embedded, source, given, folder), source)
+        model = _checked(_plain(embedded, source, given), source)
         if model.id != model_id:
             raise NellocError(f"{source}: the model inside it is not model {needed} that it names; get the file again")
         return Located(model, "inside the file")
-    if given is not None:
+    if given is not None and _is_folder(given):
+        for path in _with_id(model_id, _models_in(Path(given))):
+            return Located(_load(path, given), "given", path)
+    elif given is not None:
         models = _siblings(given)
         for model in models:
             if model.id == model_id:
                 return Located(model, "given", Path(given))
-    for place, path in _places(model_id, folder):
+    for place, path in _places(model_id):
         return Located(_load(path), place, path)
-    if given is not None:
-        other = f"{given} is model {models[0].id.hex()}"
-        raise NellocError(f"{source}: was made with model {needed}, but {other}; give the file of the former")
-    raise NellocError(f"{source}: needs model {needed}, which is not installed; give its file with --model")
+    if given is None:
+        raise _missing(source, model_id)
+    if _is_folder(given):
+        raise NellocError(f"{source}: needs model {needed}, which is not in the folder {given}; get its file")
+    other = f"{given} is model {models[0].id.hex()}"
+    raise NellocError(f"{source}: was made with model {needed}, but {other}; give the file of the former")
 
 
-def is_found(model_id: bytes, folder: Path | None) -> bool:
-    """True if files in ``folder`` find this model, and the base that it may need, without being told where."""
-    try:
-        locate(model_id, "", folder=folder)
-    except NellocError:
-        return False
-    return True
+def _missing(source: str, model_id: bytes) -> NellocError:
+    return NellocError(
+        f"{source}: needs model {model_id.hex()}, which is not installed; give its file with --model, or copy it "
+        f"into {user_folder()}"
+    )
 
 
-def whole_file(model: str | Path) -> tuple[bytes, int]:
-    """A model by name or path as the bytes of a model file that needs no other; when it was modified, in nanoseconds.
+def comes_along(model_id: bytes) -> bool:
+    """True if a model comes with nelloc."""
+    return model_id in _shipped_ids(tuple(shipped().values()))
 
-    Raises NellocError if there is none.
+
+def is_found(model_id: bytes) -> bool:
+    """True if a model comes with nelloc or is installed."""
+    return next(_places(model_id), None) is not None
+
+
+def to_embed(model: str | Path) -> bytes | None:
+    """Return what a file must hold of a model to decode everywhere: None if the model comes with nelloc.
+
+    It is a whole model file, or differences to a shipped model. Raises NellocError if there is no such model.
     """
-    path = _path(model)
-    return _plain(_read(path), str(path), None, path.parent), path.stat().st_mtime_ns
+    if str(model) in shipped():
+        return None
+    data, source = _read(_path(model)), str(model)
+    if not model_delta.is_differences(data):
+        return None if comes_along(model_id_of(data)) else data
+    parsed = model_delta.parse_differences(data, source)
+    if comes_along(parsed.model_id):
+        return None
+    return data if comes_along(parsed.base_id) else _plain(data, source, None)
+
+
+def whole_file(model: str | Path) -> bytes:
+    """A model by name or path as the bytes of a model file that needs no other. Raises NellocError if there is none."""
+    return _plain(_read(_path(model)), str(model), None)
 
 
 def name_of(model_id: bytes) -> str | None:
     """The name of a model id, shipped or installed, or None."""
-    return next((path.stem for _, path in _places(model_id, None)), None)
+    return next((path.stem for _, path in _places(model_id)), None)
 
 
-def _places(model_id: bytes, folder: Path | None) -> Iterator[tuple[str, Path]]:
-    """Places of model files of this id: in words, and the path; those above ``folder`` come last."""
-    above = () if folder is None else folder.absolute().parents
-    for place, paths in (
-        ("beside the file", () if folder is None else _models_in(folder)),
-        ("shipped", shipped().values()),
-        ("installed", installed().values()),
-        ("in a folder above", chain.from_iterable(map(_models_in, above))),
-    ):
-        for path in paths:
-            with contextlib.suppress(OSError):
-                small = path.is_file() and path.stat().st_size <= MAX_FILE_BYTES
-                if small and _id_of(path.read_bytes()) == model_id:
-                    yield place, path
+def _is_folder(given: str | Path) -> bool:
+    return str(given) not in available() and Path(given).is_dir()
+
+
+def _places(model_id: bytes) -> Iterator[tuple[str, Path]]:
+    """Model files of this id that are found without being given: the place in words, and the path."""
+    for place, paths in (("shipped", shipped()), ("installed", installed())):
+        for path in _with_id(model_id, paths.values()):
+            yield place, path
+
+
+def _with_id(model_id: bytes, paths: Iterable[Path]) -> Iterator[Path]:
+    """Paths of the files that are models of this id."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            small = path.is_file() and path.stat().st_size <= MAX_FILE_BYTES
+            if small and _id_of(path.read_bytes()) == model_id:
+                yield path
 
 
 def _models_in(folder: Path) -> list[Path]:
@@ -187,17 +206,22 @@ def _models_in(folder: Path) -> list[Path]:
     return []
 
 
+@lru_cache(maxsize=2)
+def _shipped_ids(paths: tuple[Path, ...]) -> frozenset[bytes | None]:
+    return frozenset(_id_of(path.read_bytes()) for path in paths)
+
+
 def _id_of(data: bytes) -> bytes | None:
     """The id of a model file's bytes: for differences, the one that they claim to make."""
     return model_delta.announced_id(data) if model_delta.is_differences(data) else model_id_of(data)
 
 
-def _load(path: Path) -> ExactModel:
+def _load(path: Path, given: str | Path | None = None) -> ExactModel:
     data = _read(path)
     # The header of a model names the format; any other file gets this one reason.
     if not model_delta.is_differences(data) and MODEL_FORMAT.encode() not in data[:_HEADER_BYTES]:
         raise NellocError(f"{path}: not a nelloc model; give a {MODEL_SUFFIX} file, made by nelloc export or train")
-    return _checked(_plain(data, str(path), None, path.parent), str(path))
+    return _checked(_plain(data, str(path), given), str(path))
 
 
 def _read(path: Path) -> bytes:
@@ -209,29 +233,28 @@ def _read(path: Path) -> bytes:
         raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error
 
 
-def _plain(data: bytes, source: str, given: str | Path | None, folder: Path | None, depth: int = 0) -> bytes:
+def _plain(data: bytes, source: str, given: str | Path | None, depth: int = 0) -> bytes:
     """A whole model file's bytes, from these or, if they are differences, from those of their base too."""
     if not model_delta.is_differences(data):
         return data
     parsed = model_delta.parse_differences(data, source)
     if depth == MAX_CHAIN:
         raise NellocError(f"{source}: its model is differences of differences, more than {MAX_CHAIN}; get it again")
-    for base, name, beside in _bases(parsed.base_id, given, folder):
-        whole = _plain(base, name, given, beside, depth + 1)
-        _checked(whole, name)
+    for path in _bases(parsed.base_id, given):
+        whole = _plain(_read(path), str(path), given, depth + 1)
+        _checked(whole, str(path))
         return _made(parsed, whole, source)
-    missing = parsed.base_id.hex()
-    raise NellocError(f"{source}: needs model {missing}, which is not installed; give its file with --model")
+    raise _missing(source, parsed.base_id)
 
 
-def _bases(model_id: bytes, given: str | Path | None, folder: Path | None) -> Iterator[tuple[bytes, str, Path]]:
-    """Model files of this id: their bytes, names and folders; the one ``given``, and its gray sibling, first."""
+def _bases(model_id: bytes, given: str | Path | None) -> Iterator[Path]:
+    """Model files of this id; those ``given``, with a gray sibling, first."""
     if given is not None:
-        for path in (_path(given), shipped().get(f"{given}{GRAY}")):
-            if path is not None and _id_of(_read(path)) == model_id:
-                yield _read(path), str(path), path.parent
-    for _, path in _places(model_id, folder):
-        yield _read(path), str(path), path.parent
+        siblings = (_path(given), shipped().get(f"{given}{GRAY}"))
+        paths = _models_in(Path(given)) if _is_folder(given) else [path for path in siblings if path is not None]
+        yield from _with_id(model_id, paths)
+    for _, path in _places(model_id):
+        yield path
 
 
 # By content, not by path: a file that was replaced is another model.

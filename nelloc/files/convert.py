@@ -148,11 +148,11 @@ def _encode_adapted(opened: OpenedImage, options: EncodeOptions, *, verify: bool
 def encode_adapted_images(
     images: Sequence[image.Pixels], options: EncodeOptions, *, verify: bool, embed: bool
 ) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
-    """Adapt models and compress with them; returns also the gain, and the differences of the models by their ids."""
+    """Adapt models and compress with them; returns also the gain, and the files of the models by their ids."""
     from nelloc.training.adapt.encode import encode_adapted
 
     encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
-    models = {adapted.model.id.hex(): adapted.differences for adapted in found.models}
+    models = {adapted.model.id.hex(): adapted.stored for adapted in found.models}
     size = sum(len(data) for data in models.values())
     return encoded, Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain), models
 
@@ -206,19 +206,19 @@ def decompress(
     check_output(target)
     storage.check_target(source, target, force)
     file = storage.read_input(source)
-    result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix, source.parent)
+    result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix)
     storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
 
 
 def decompress_bytes(
-    data: bytes, source: str, options: DecodeOptions, suffix: str | None = None, folder: Path | None = None
+    data: bytes, source: str, options: DecodeOptions, suffix: str | None = None
 ) -> tuple[Result, bytes]:
-    """Decompress .nlc bytes to the format of ``suffix``; their model may be in ``folder``.
+    """Decompress .nlc bytes to the format of ``suffix``.
 
     Without ``suffix`` the result is a JPEG file if the bytes hold one, else a PNG file.
     """
-    return decode_images([open_compressed(data, source, options)], options, suffix or default_suffix(data), folder)[0]
+    return decode_images([open_compressed(data, source, options)], options, suffix or default_suffix(data))[0]
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def open_compressed(data: bytes, source: str, options: DecodeOptions) -> OpenedF
 
 
 def decode_images(
-    opened: Sequence[OpenedFile], options: DecodeOptions, suffix: str, folder: Path | None, *, verify: bool = False
+    opened: Sequence[OpenedFile], options: DecodeOptions, suffix: str, *, verify: bool = False
 ) -> list[tuple[Result, bytes]]:
     """Decompress several .nlc files together, to the format of ``suffix``.
 
@@ -247,8 +247,8 @@ def decode_images(
         if suffix.lower() in JPEG_SUFFIXES:
             return [restore_jpeg(one.file, one.source, one.bytes, options, suffix) for one in opened]
         if len(opened) == 1 and image.in_slices(opened[0].file.kind, _area(opened[0].file, options), suffix):
-            return [_decode_in_slices(opened[0], options, suffix, folder, verify)]
-        decoded = decode_files([one.file for one in opened], [one.source for one in opened], options, folder=folder)
+            return [_decode_in_slices(opened[0], options, suffix, verify)]
+        decoded = decode_files([one.file for one in opened], [one.source for one in opened], options)
         done = []
         for one, pixels in zip(opened, decoded, strict=True):
             pixels = pixels.stripped() if options.strip else pixels
@@ -258,14 +258,12 @@ def decode_images(
     return done
 
 
-def _decode_in_slices(
-    one: OpenedFile, options: DecodeOptions, suffix: str, folder: Path | None, verify: bool
-) -> tuple[Result, bytes]:
+def _decode_in_slices(one: OpenedFile, options: DecodeOptions, suffix: str, verify: bool) -> tuple[Result, bytes]:
     """Decompress a file in slices, so that its samples are never in memory all at once."""
     found: list[image.Pixels] = []  # all but the samples
 
     def parts() -> Iterator[image.Pixels]:
-        for part in decode_slices(one.file, one.source, options, folder=folder):
+        for part in decode_slices(one.file, one.source, options):
             part = part.stripped() if options.strip else part
             found.append(replace(part, groups=()))
             yield part
@@ -307,11 +305,10 @@ def check_same(
     opened: OpenedImage | OpenedJpeg,
     compressed: OpenedFile,
     options: DecodeOptions,
-    folder: Path | None,
     *,
     made: str | None = None,
 ) -> None:
-    """Decode an .nlc file, whose model may be in ``folder``. Raises NellocError if it does not hold the image.
+    """Decode an .nlc file. Raises NellocError if it does not hold the image.
 
     That is, its samples and all of its metadata; an image file with the extension ``made``, which was made of the .nlc
     file, has them as its format says them.
@@ -320,7 +317,7 @@ def check_same(
         if isinstance(opened, OpenedJpeg):
             check_same_file(compressed.file, compressed.source, opened.data, options)
             return
-        slices = decode_slices(compressed.file, compressed.source, options, folder=folder)
+        slices = decode_slices(compressed.file, compressed.source, options)
         if not opened.pixels.same_in_slices(slices, image.same_picture):
             raise NellocError(f"{compressed.source}: its pixels and those of the image file differ; keep both files")
     kept = image.Metadata() if options.strip else read_description(compressed.file, compressed.source).metadata
@@ -357,18 +354,15 @@ def verify(source: str | Path, *, options: DecodeOptions | None = None, **keywor
         As `compress`.
     """
     chosen = chosen_options(DecodeOptions, options, keywords)
-    return verify_bytes(storage.read(Path(source)), str(source), chosen, Path(source).parent)
+    return verify_bytes(storage.read(Path(source)), str(source), chosen)
 
 
-def verify_bytes(data: bytes, source: str, options: DecodeOptions, folder: Path | None = None) -> Result:
-    """Decode ``data`` completely and check every checksum; its model may be in ``folder``.
-
-    Raises NellocError if anything is wrong.
-    """
+def verify_bytes(data: bytes, source: str, options: DecodeOptions) -> Result:
+    """Decode ``data`` completely and check every checksum. Raises NellocError if anything is wrong."""
     options = replace(options, region=None, allow_damaged=True)
     file = open_file(data, source, options)
     with enough_memory(source):
-        slices = decode_slices(file, source, options, folder=folder)
+        slices = decode_slices(file, source, options)
         damaged = [name for part in slices for name in part.damaged]
     if damaged:
         count = tile_count(file.height, file.width, file.tile)

@@ -71,11 +71,11 @@ def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
     NellocError
         If it is not a whole .nlc file.
     """
-    return info_of_bytes(storage.read(Path(source)), str(source), max_pixels=max_pixels, folder=Path(source).parent)
+    return info_of_bytes(storage.read(Path(source)), str(source), max_pixels=max_pixels)
 
 
-def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, folder: Path | None = None) -> Info:
-    """Read the contents of .nlc bytes, and find their model, ``folder`` included.
+def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Info:
+    """Read the contents of .nlc bytes, and find their model.
 
     Raises NellocError if they are not a whole file.
     """
@@ -90,7 +90,7 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, fol
     if not file.needs_model:
         place = "none needed"
     with contextlib.suppress(NellocError):  # a model that is missing or damaged
-        located = locate_model(file, source, None, folder)
+        located = locate_model(file, source, None)
         place, name = located.place, None if located.path is None else located.path.stem
     return Info(
         file=source,

@@ -83,7 +83,7 @@ def encode_array(chunk: NDArray[Any], layout: Layout, *, model: str | None, tile
     """Compress a chunk as ``encode_chunk`` does, and name this layout."""
     shape = image_shape(chunk.shape)
     pixels = images.from_array(np.ascontiguousarray(chunk).reshape(shape), "chunk")
-    return api.encode(replace(pixels, metadata=layout.metadata), model=model, tile=tile, verify=verify)
+    return api.encode(replace(pixels, metadata=layout.metadata), model=model, embed=False, tile=tile, verify=verify)
 
 
 def decode_chunk(data: bytes, *, model: str | None) -> NDArray[Any]:

@@ -29,7 +29,7 @@ class Nelloc(Codec):
     Parameters
     ----------
     model : str, optional
-        Name or file of the model.
+        Name or file of the model. Chunks name it and do not hold it.
     tile : int, optional
         Largest side of a tile, in pixels.
     verify : bool

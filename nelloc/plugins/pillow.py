@@ -15,7 +15,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image, ImageFile, ImagePalette
@@ -26,7 +25,7 @@ FORMAT = "NLC"
 EXTENSION = ".nlc"
 MIME = "image/x-nelloc"
 # Advice in the error of nelloc.exact.model_store for a missing model.
-_ADVICE_OF_COMMAND = "give its file with --model"
+_ADVICE_OF_COMMAND = "give its file with --model, or copy it into"
 _SIGNATURE = b"\x8eNL\n"
 # Bytes read to parse a file's header; more only if it holds much metadata, or a model.
 _HEAD_BYTES = 1 << 16
@@ -154,9 +153,8 @@ class NellocImageFile(ImageFile.ImageFile):
             self.fp.seek(0)
             options = DecodeOptions(max_pixels=self.width * self.height)
             file = decoding.open_file(self.fp.read(), self._source, options)
-            folder = Path(self._source).parent if self.filename else None
-            with _advice_for_python(folder):
-                (pixels,) = decoding.decode_files([file], [self._source], options, folder=folder)
+            with _advice_for_python():
+                (pixels,) = decoding.decode_files([file], [self._source], options)
             loaded = to_image(pixels, self._source)
             self.im, self.palette = loaded.im, loaded.palette
             self._is_decoded = True
@@ -169,16 +167,12 @@ class NellocImageFile(ImageFile.ImageFile):
 
 
 @contextmanager
-def _advice_for_python(folder: Path | None) -> Iterator[None]:
+def _advice_for_python() -> Iterator[None]:
     """Replace command-line advice in errors by advice for Python."""
     try:
         yield
     except NellocError as error:
-        from nelloc.exact.model_store import user_folder
-
-        beside = "beside the image" if folder is not None else "where the image is, and open that by its name"
-        advice = f"put its file {beside}, or into the folder {user_folder()}"
-        raise NellocError(str(error).replace(_ADVICE_OF_COMMAND, advice)) from error
+        raise NellocError(str(error).replace(_ADVICE_OF_COMMAND, "copy its file into")) from error
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:

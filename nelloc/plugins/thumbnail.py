@@ -66,7 +66,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
     storage.check_target(source, target, force)
     file = storage.read_input(source)
     opened = open_file(file.data, str(source), options)
-    (pixels,) = decode_files([opened], [str(source)], options, folder=source.parent)
+    (pixels,) = decode_files([opened], [str(source)], options)
     small = _reduced(pixels, size)
     keys = {
         "Thumb::URI": source.absolute().as_uri(),

@@ -46,7 +46,7 @@ def measure_cost(network: LocalNetwork, model: Path, images: Iterable[NDArray[np
     channels = network.config.channels
     coded = [image if channels == 3 else luma(image, axis=2)[:, :, 0] for image in images]
     pixels = [pictures.from_array(image, "training image") for image in coded]
-    encoded = encode_pixels(pixels, EncodeOptions(model=model, learn=False), verify=False, measure=True)
+    encoded = encode_pixels(pixels, EncodeOptions(model=model, embed=False, learn=False), verify=False, measure=True)
     samples = sum(image.size for image in coded)
     return Cost(
         parent_bpd=sum(parent_bits(network, image) for image in images) / samples,

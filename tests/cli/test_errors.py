@@ -105,6 +105,7 @@ def test_what_is_mistaken_for_something_else_is_called_by_its_name(arguments, wo
 @pytest.mark.parametrize("command", ["compress", "decompress", "verify"])
 def test_a_missing_or_wrong_model_gives_one_line(command):
     name = "photo.png" if command == "compress" else "file.nlc"
+    assert invoke("compress", "photo.png", "file.nlc", "--force", "--no-embed", *MODEL).exit_code == 0
     assert_failed(invoke(command, name, "--model", "absent.nlm"), "absent.nlm", "no such model")
     if command != "compress":
         needed = container.parse(Path("file.nlc").read_bytes()).model_id.hex()

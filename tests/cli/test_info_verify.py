@@ -15,7 +15,9 @@ pytestmark = pytest.mark.usefixtures("photo_folder")
 
 
 def test_info_shows_what_the_header_says():
-    assert "(model, beside the file)" in invoke("info", "file.nlc").stdout
+    size = Path("model.nlm").stat().st_size
+    assert f"(inside the file, {size} bytes)" in invoke("info", "file.nlc").stdout
+    assert invoke("compress", "photo.png", "file.nlc", "--force", "--no-embed", *MODEL).exit_code == 0
     Path("model.nlm").write_bytes(small_model_bytes(seed=1))
     result = invoke("info", "file.nlc")
     assert (result.exit_code, result.stderr) == (0, "")

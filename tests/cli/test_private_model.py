@@ -13,6 +13,8 @@ from PIL import Image
 from running import invoke, run
 
 from nelloc.codec import container
+from nelloc.codec.format import SectionType
+from nelloc.exact import model_store
 from nelloc.exact.model import load_model
 from nelloc.exact.model_delta import encode_differences
 
@@ -35,70 +37,78 @@ def model_id() -> str:
     return load_model(Path("runs/model.nlm").read_bytes()).id.hex()
 
 
+def held(name: str) -> tuple[int, bytes] | None:
+    """Type and bytes of the model that a file holds."""
+    section = container.parse(Path(name).read_bytes()).model_section
+    return None if section is None else (section.type, section.data)
+
+
 @pytest.mark.parametrize("options", [["-r"], ["-r", "--rm"], ["-r", "--rm", "--jobs", "2"], []])
-def test_the_model_goes_along_into_the_output_folder(options, pixels):
-    result = invoke("compress", "photos", *options, "--output-dir", "out", *MODEL)
-    assert result.exit_code == 0
-    copy = Path("out", f"{model_id()}.nlm")
-    assert f"nelloc: {copy}: is a copy of runs/model.nlm" in result.stderr
-    assert copy.read_bytes() == Path("runs/model.nlm").read_bytes()
-    assert copy.stat().st_mtime_ns == Path("runs/model.nlm").stat().st_mtime_ns
+def test_files_hold_the_model_and_decode_without_it(options, pixels):
+    result = invoke("compress", "photos", *options, "--output-dir", "out", "--embed", *MODEL)
+    assert (result.exit_code, "nelloc: " in result.stderr) == (0, False)
+    assert held("out/a.nlc") == (SectionType.MODEL, Path("runs/model.nlm").read_bytes())
     shutil.rmtree("runs")
     os.rename("out", "elsewhere")
     assert invoke("decompress", "-r", "elsewhere").exit_code == 0
     np.testing.assert_array_equal(np.asarray(Image.open("elsewhere/a.png")), pixels)
+    assert "inside the file, " in invoke("info", "elsewhere/a.nlc").stdout
 
 
-def test_the_model_is_copied_once_and_never_over_another_file():
-    assert invoke("compress", "photos", "--output-dir", "out", *MODEL).exit_code == 0
-    copy = Path("out", f"{model_id()}.nlm")
-    again = invoke("compress", "photos", "--output-dir", "out", *MODEL)
-    assert (again.exit_code, "copy of" in again.stderr) == (0, False)
-    copy.write_bytes(b"something else")
-    result = invoke("compress", "photos", "--output-dir", "out", "--force", *MODEL)
-    assert (result.exit_code, copy.read_bytes()) == (0, b"something else")
-    assert f"model {model_id()} is not found from the outputs in out" in result.stderr
-    result = invoke("compress", "photos", "--output-dir", "out", "--force", "--rm", *MODEL)
-    assert (result.exit_code, copy.read_bytes()) == (1, b"something else")
-    assert Path("photos/a.png").exists()
+def test_a_file_holds_no_model_that_comes_with_nelloc_or_that_it_does_not_need():
+    Image.new("1", (30, 30)).save("black.png")
+    shutil.copy(model_store.shipped()["fast"], "copy.nlm")
+    for name, model in (("black", "runs/model.nlm"), ("photos/a", "fast"), ("photos/sub/b", "copy.nlm")):
+        assert invoke("compress", f"{name}.png", "--model", model).exit_code == 0
+        assert held(f"{name}.nlc") is None
 
 
 @pytest.mark.parametrize("arguments", [["photos/a.png"], ["-r", "photos"], ["photos/a.png", "a.nlc"]])
-def test_outputs_that_do_not_find_the_model_are_told_of_it_and_their_inputs_kept(arguments):
-    result = invoke("compress", *arguments, "--rm", *MODEL)
+def test_a_model_that_is_left_out_is_named_and_inputs_are_kept(arguments):
+    result = invoke("compress", *arguments, "--no-embed", "--rm", *MODEL)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    assert result.stderr.startswith("nelloc: runs/model.nlm: is not found from outputs in ")
+    assert result.stderr.startswith(f"nelloc: runs/model.nlm: is not in {model_store.user_folder()}")
     assert sorted(map(str, Path().rglob("*.nlc"))) == ["file.nlc"]
     assert (Path("photos/a.png").exists(), Path("photos/sub/b.png").exists()) == (True, True)
-    result = invoke("compress", *arguments, *MODEL)
+    result = invoke("compress", *arguments, "--no-embed", *MODEL)
     assert result.exit_code == 0
     (last,) = [line for line in result.stderr.splitlines() if line.startswith("nelloc: ")]
-    assert f"model {model_id()}" in last
-    assert "copy runs/model.nlm there or into" in last
+    assert f"model {model_id()}; decode them with --model runs/model.nlm, or copy it into" in last
 
 
-def test_a_pipe_is_told_of_the_model():
-    done = run("compress", "-", *MODEL, data=Path("photos/a.png").read_bytes())
-    assert done.returncode == 0
-    assert f"nelloc: standard output: needs model {model_id()}" in done.stderr.decode()
-
-
-def test_nothing_is_said_where_the_model_is_found_or_not_needed():
-    Image.new("1", (30, 30)).save("black.png")
-    result = invoke("compress", "black.png", *MODEL)
-    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
-    assert not container.parse(Path("black.nlc").read_bytes()).needs_model
-    os.mkdir("mine")
-    shutil.copy("runs/model.nlm", "mine/some.nlm")
+def test_a_file_without_its_model_says_how_to_get_it_and_finds_it_where_it_says(pixels):
+    done = run("compress", "-", "--no-embed", *MODEL, data=Path("photos/a.png").read_bytes())
+    Path("x.nlc").write_bytes(done.stdout)
+    assert b"nelloc: outputs need model" in done.stderr
+    assert held("x.nlc") is None
+    shutil.copy("runs/model.nlm", "beside.nlm")  # not a place where it is looked for
+    failed = invoke("decompress", "x.nlc")
+    assert failed.exit_code == 1
+    words = f"x.nlc: needs model {model_id()}, which is not installed; give its file with --model, or copy it into"
+    assert f"{words} {model_store.user_folder()}" in failed.stderr
+    for given in ("runs/model.nlm", "runs"):
+        assert invoke("decompress", "x.nlc", "--force", "--model", given).exit_code == 0
+        np.testing.assert_array_equal(np.asarray(Image.open("x.png")), pixels)
+    failed = invoke("verify", "x.nlc", "--model", "photos")
+    assert f"needs model {model_id()}, which is not in the folder photos" in failed.stderr
+    model_store.user_folder().mkdir()
+    shutil.copy("runs/model.nlm", model_store.user_folder() / "some.nlm")
+    assert invoke("verify", "x.nlc").exit_code == 0
     for arguments in (["photos/a.png"], ["-r", "photos", "--output-dir", "out"]):
-        result = invoke("compress", *arguments, "--rm", *MODEL)
+        result = invoke("compress", *arguments, "--no-embed", "--rm", *MODEL)
         assert (result.exit_code, "nelloc: " in result.stderr) == (0, False)
-    assert not list(Path("out").glob("*.nlm"))
 
 
-def test_a_model_of_differences_is_copied_whole():
+def test_a_model_of_differences_goes_into_files_whole_or_as_they_are(monkeypatch):
     base, model = small_model_bytes(), small_model_bytes(1)
-    Path("runs/base.nlm").write_bytes(base)
-    Path("runs/model.nlm").write_bytes(encode_differences(base, model))
-    assert invoke("compress", "photos", "--output-dir", "out", *MODEL).exit_code == 0
-    assert Path("out", f"{load_model(model).id.hex()}.nlm").read_bytes() == model
+    differences = encode_differences(base, model)
+    model_store.user_folder().mkdir()
+    (model_store.user_folder() / "base.nlm").write_bytes(base)
+    Path("runs/model.nlm").write_bytes(differences)
+    assert invoke("compress", "photos/a.png", *MODEL).exit_code == 0
+    assert held("photos/a.nlc") == (SectionType.MODEL, model)
+    shipped = model_store.shipped() | {"base": model_store.user_folder() / "base.nlm"}
+    monkeypatch.setattr(model_store, "shipped", lambda: shipped)
+    assert invoke("compress", "photos/sub/b.png", *MODEL).exit_code == 0
+    assert held("photos/sub/b.nlc") == (SectionType.DIFFERENCES, differences)
+    assert invoke("verify", "photos/sub/b.nlc").exit_code == 0

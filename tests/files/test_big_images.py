@@ -103,7 +103,7 @@ def test_the_output_of_a_big_image_is_compared_by_slices(tmp_path, small_model_p
     for other, same in ((array, True), (changed, False), (array[:-1], False), (array[:, :-1], False)):
         opened = files.OpenedImage("photo", 0, from_array(other))
         with contextlib.nullcontext() if same else pytest.raises(NellocError, match="differ; keep both"):
-            files.check_same(opened, compressed, options, None)
+            files.check_same(opened, compressed, options)
 
 
 def test_a_big_file_that_does_not_decode_to_its_image_is_not_written(tmp_path, small_model_path, big, monkeypatch):
@@ -131,11 +131,11 @@ def test_metadata_that_a_big_output_cannot_hold_is_named_and_keeps_the_input(tmp
     options = DecodeOptions(model=small_model_path)
     big()
     opened = files.open_compressed((tmp_path / "file.nlc").read_bytes(), "file", options)
-    ((result, _),) = files.decode_images([opened], options, ".ppm", None)
+    ((result, _),) = files.decode_images([opened], options, ".ppm")
     assert result.left_out == ("resolution",)
     with pytest.raises(NellocError, match=r"resolution would be lost in \.ppm"):
-        files.decode_images([opened], options, ".ppm", None, verify=True)
-    ((result, data),) = files.decode_images([opened], dataclasses.replace(options, strip=True), ".png", None)
+        files.decode_images([opened], options, ".ppm", verify=True)
+    ((result, data),) = files.decode_images([opened], dataclasses.replace(options, strip=True), ".png")
     assert result.left_out == ("resolution",)
     assert not image.read(data, "back").metadata
 

@@ -62,7 +62,7 @@ def photo(tmp_path, pixels) -> Path:
 @pytest.fixture
 def compressed(tmp_path, pixels, small_model_path) -> Path:
     path = tmp_path / "file.nlc"
-    path.write_bytes(nelloc.encode(pixels, model=small_model_path))
+    path.write_bytes(nelloc.encode(pixels, model=small_model_path, embed=False))
     return path
 
 

@@ -161,18 +161,17 @@ def test_an_image_that_cannot_be_kept_is_not_saved(tmp_path):
     assert not (tmp_path / "a.nlc").exists()
 
 
-def test_the_model_beside_a_file_is_found(tmp_path, small_model_path, monkeypatch):
+def test_a_model_that_is_left_out_is_found_in_the_users_folder(tmp_path, small_model_path, monkeypatch):
+    monkeypatch.setenv("NELLOC_MODELS", str(tmp_path / "mine"))
     monkeypatch.setattr(search, "_trials", lambda *_: iter([search.Trial(Method.MIXTURE)]))
     image = picture("RGB")
     path = tmp_path / "a.nlc"
-    image.save(path, model=small_model_path)
-    needed = r"needs model \w+, which is not installed; put its file "
-    with pytest.raises(NellocError, match=needed + "beside the image, or into the folder /"):
+    image.save(path, model=small_model_path, embed=False)
+    with pytest.raises(NellocError, match=r"needs model \w+, which is not installed; copy its file into /.*/mine$"):
         Image.open(path).load()
-    with pytest.raises(NellocError, match=needed + "where the image is, and open that by its name, or into the"):
-        Image.open(io.BytesIO(path.read_bytes())).load()
-    (tmp_path / "model.nlm").write_bytes(small_model_path.read_bytes())
-    for name in (path, str(path), str(path).encode()):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.nlm").write_bytes(small_model_path.read_bytes())
+    for name in (path, str(path), str(path).encode(), io.BytesIO(path.read_bytes())):
         assert Image.open(name).tobytes() == image.tobytes()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -63,7 +64,8 @@ def test_a_thumbnail_has_the_keys_of_the_standard(tmp_path):
     ],
 )
 def test_every_kind_of_image_has_a_thumbnail_of_8_bits(tmp_path, name, mode):
-    write_thumbnail(GOLDEN / f"kind-{name}.nlc", tmp_path / "t.png", 8, OPTIONS)
+    options = dataclasses.replace(OPTIONS, model=GOLDEN / "model.nlm")
+    write_thumbnail(GOLDEN / f"kind-{name}.nlc", tmp_path / "t.png", 8, options)
     image = opened(tmp_path / "t.png")
     assert max(image.size) <= 8
     assert image.mode in ("L", "LA", "RGB", "RGBA") if mode is None else image.mode == mode

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from nelloc import storage
@@ -68,9 +69,10 @@ class Conversion(ABC):
 
 @dataclass(frozen=True)
 class Compression(Conversion):
-    """Conversion of image files to .nlc files."""
+    """Conversion of image files to .nlc files. Those from before may need models of the folder ``models``."""
 
     options: EncodeOptions
+    models: Path | None = None
 
     def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg:
         """Read an image."""
@@ -90,7 +92,7 @@ class Compression(Conversion):
 
     def confirm(self, ready: Ready) -> tuple[str, ...]:
         """Decode the .nlc file and compare it; returns the metadata it lacks. Raises NellocError if pixels differ."""
-        files.check_same(ready.opened, self._target(ready.job), self._decoding, ready.job.target.parent)
+        files.check_same(ready.opened, self._target(ready.job), self._decoding)
         return ready.opened.left_out
 
     def _target(self, job: Job) -> OpenedFile:
@@ -98,7 +100,8 @@ class Compression(Conversion):
 
     @property
     def _decoding(self) -> DecodeOptions:
-        return self.options.for_decoding(self.options.backend)
+        options = self.options.for_decoding(self.options.backend)
+        return options if self.models is None else replace(options, model=self.models)
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,9 @@ class Decompression(Conversion):
     def convert(self, group: Sequence[Ready]) -> list[tuple[Result, bytes]]:
         """Decompress files together."""
         done = []
-        # Files beside each other share the models beside them.
-        for (folder, suffix), found in groupby(
-            group, key=lambda ready: (ready.job.source.parent, self._suffix(ready.job))
-        ):
+        for suffix, found in groupby(group, key=lambda ready: self._suffix(ready.job)):
             opened = [ready.opened for ready in found]
-            done += files.decode_images(opened, self.options, suffix, folder, verify=self.remove)
+            done += files.decode_images(opened, self.options, suffix, verify=self.remove)
         return done
 
     def check_done(self, job: Job) -> None:
@@ -136,7 +136,7 @@ class Decompression(Conversion):
     def confirm(self, ready: Ready) -> tuple[str, ...]:
         """Compare the image file with the .nlc file; it lacks nothing. Raises NellocError if they differ."""
         job = ready.job
-        files.check_same(self._target(job), ready.opened, self.options, job.source.parent, made=self._suffix(job))
+        files.check_same(self._target(job), ready.opened, self.options, made=self._suffix(job))
         return ()
 
     def _suffix(self, job: Job) -> str:

@@ -80,7 +80,7 @@ def compress_folder(
         Address of a Dask scheduler whose workers do the work; they need the same paths.
     options : EncodeOptions, optional
         How to encode. With ``adapt`` the model is adapted to all images together and written once, as ID.nlm in
-        ``output``.
+        ``output``, and decoding needs that folder as its model.
     **keywords
         The fields of `EncodeOptions`, instead of ``options``.
 
@@ -96,9 +96,10 @@ def compress_folder(
     TypeError
         If a keyword is unknown, of the wrong type, or given beside ``options``.
     """
-    conversion = Compression(chosen_options(EncodeOptions, options, keywords), force, verify, remove)
+    chosen, folder = chosen_options(EncodeOptions, options, keywords), None if output is None else Path(output)
+    conversion = Compression(chosen, force, verify, remove, models=folder if chosen.adapt else None)
     plan = make_plan(sources, output, COMPRESS, recursive=recursive)
-    yield from run(plan, conversion, Where(jobs, dask), None if output is None else Path(output))
+    yield from run(plan, conversion, Where(jobs, dask), folder)
 
 
 def decompress_folder(

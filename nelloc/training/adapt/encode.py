@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -13,9 +13,10 @@ from nelloc.codec.effort import photograph_tile
 from nelloc.codec.encode import Encoded, encode_pixels, has_colour, model_for, verify_encoded
 from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError, install_advice
+from nelloc.exact import model_store
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
-from nelloc.exact.model_delta import Adapted
+from nelloc.exact.model_delta import Adapted, apply_differences, parse_differences
 from nelloc.image import Pixels
 
 # Pixels trained on in a "minute" of adaptation, so that the result does not depend on the machine's speed. One
@@ -70,8 +71,7 @@ def encode_adapted(
     verify : bool
         Check that every file decodes to its image.
     embed : bool
-        Put the model into each file. Otherwise files name it by id, and its difference to the original model must be
-        stored beside them.
+        Put the adapted model into each file. Otherwise files name it by id, and it must be kept with them.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def encode_adapted(
         before = images.coded(members)
         after = images.coded(members, adapted={base.id: adapted}, embed=embed)
         size_before = _size(before)
-        size_after = _size(after) + (0 if embed else len(adapted.differences))
+        size_after = _size(after) + (0 if embed else len(adapted.stored))
         shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
         worth_it = size_after <= (1 - LEAST_GAIN) * size_before
         kept_bytes += size_after if worth_it else size_before
@@ -176,6 +176,9 @@ def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple
         threads=min(8, max(1, options.workers - 1)),
         advance=options.progress.advance,
     )
+    if not model_store.comes_along(base.id):  # differences to it would be of no use elsewhere
+        whole = model_store.whole_file(options.model or model_store.DEFAULT_MODEL)
+        adapted = replace(adapted, stored=apply_differences(parse_differences(adapted.stored, "model"), whole, "model"))
     return adapted, plan.steps * plan.batch
 
 

@@ -22,9 +22,7 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
 from nelloc.files.batch.outcome import Done, Failed, Outcome, Skipped, Summary
-from nelloc.files.batch.plan import COMPRESS, Job, make_plan
 from nelloc.files.batch.run import compress_folder, decompress_folder
-from nelloc.files.info import info_of_bytes
 
 PACKAGE = Path(nelloc.__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE)}
@@ -467,23 +465,7 @@ def test_five_killed_runs_lose_nothing():
     script = PACKAGE / "scripts" / "kill_folder_runs.py"
     (Path("model.nlm")).rename("small.nlm")
     line = [sys.executable, str(script), "--kills", "5", "--images", "8", "--model", str(Path("small.nlm").absolute())]
-    environment = ENVIRONMENT | {"NELLOC_MODELS": os.getcwd()}  # it is found there, and does not go along
+    environment = ENVIRONMENT | {"NELLOC_MODELS": os.getcwd()}  # decoders find it there
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "5 kills, nothing lost" in done.stdout
-
-
-# One model for a tree
-
-
-@pytest.mark.usefixtures("model_only")
-def test_a_model_in_a_folder_above_is_found():
-    plan = make_plan(["in"], "out/deep/er", COMPRESS, recursive=True)
-    assert isinstance(plan.jobs[0], Job)
-    list(compress_folder(["in"], "out/deep/er", model="model.nlm"))
-    Path("model.nlm").rename("out/model.nlm")
-    back = by_stem(decompress_folder(["out"], "back", recursive=True))
-    assert kinds(back) == dict.fromkeys(NAMES, Done)
-    assert Path("back/deep/er/a.png").exists()
-    found = info_of_bytes(Path("out/deep/er/a.nlc").read_bytes(), "a.nlc", folder=Path("out/deep/er"))
-    assert found.model_place == "in a folder above"

@@ -15,6 +15,8 @@ from nelloc.codec.format import NO_MODEL
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.progress import Progress
 from nelloc.exact import model_store
+from nelloc.exact.model import model_id
+from nelloc.exact.model_delta import is_differences
 from nelloc.training.adapt import encode
 from nelloc.training.adapt.encode import encode_adapted
 
@@ -52,7 +54,7 @@ def test_rgb_and_gray_images_have_models_of_their_own(tmp_path, monkeypatch):
     (model,) = found.models
     ids = [container.parse(file.data).model_id for file in encoded]
     assert ids == [model_store.find("default-gray").id, model.model.id, model.model.id]
-    assert found.adapted_bytes == sum(len(file.data) for file in encoded) + len(model.differences)
+    assert found.adapted_bytes == sum(len(file.data) for file in encoded) + len(model.stored)
     assert found.gain == 1 - found.adapted_bytes / found.shipped_bytes > 0
     silent = dataclasses.replace(options, adapt_minutes=0.001)
     (encoded,), found = encode_adapted(pixels[:1], silent, verify=True, embed=True)
@@ -64,7 +66,7 @@ def test_rgb_and_gray_images_have_models_of_their_own(tmp_path, monkeypatch):
 def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, kept):
     """Its own 1000 bytes counted."""
     assert encode.LEAST_GAIN == 0.001
-    adapted = SimpleNamespace(differences=bytes(1000))
+    adapted = SimpleNamespace(stored=bytes(1000))
 
     def coded(pixels, options, *, verify, adapted=None, **_):
         return [SimpleNamespace(data=bytes(1_000_000 if adapted is None else after)) for _ in pixels]
@@ -81,9 +83,14 @@ def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, ke
     assert (found.shipped_bytes, found.adapted_bytes) == (1_000_000, after + 1000)
 
 
-def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_path):
+@pytest.mark.parametrize("own", [False, True])
+def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_path, monkeypatch, own):
     path = tmp_path / "small.nlm"
     path.write_bytes(small_model_bytes())
+    if own:
+        monkeypatch.setattr(encode, "LEAST_GAIN", -10.0)  # a whole small model is more than it saves here
+    else:
+        monkeypatch.setattr(model_store, "shipped", lambda: {"small": path})
     colour = smooth(60, 70) // 2 + np.random.default_rng(0).integers(0, 9, (60, 70, 3), np.uint8)
     alpha = np.dstack([colour, colour[:, :, :1]])
     kinds = [alpha, alpha[:, :, 2:], colour.astype(np.uint16) * 250 + 7, colour[:, :, 0] > 128]
@@ -92,6 +99,9 @@ def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_
     encoded, found = encode_adapted(pixels, options, verify=True, embed=False)
     ids = [container.parse(file.data).model_id for file in encoded]
     assert ids == [*[found.models[0].model.id] * 2, model_store.find(path).id, NO_MODEL]
-    assert found.adapted_bytes == sum(len(file.data) for file in encoded) + len(found.models[0].differences)
+    assert found.adapted_bytes == sum(len(file.data) for file in encoded) + len(found.models[0].stored)
+    # Differences to a model of one's own would be of no use to others.
+    assert is_differences(found.models[0].stored) == (not own)
+    assert model_id(found.models[0].stored) == found.models[0].model.id or not own
     (_,), found = encode_adapted(pixels[3:], options, verify=True, embed=True)
     assert (found.models, found.pixels, found.gain) == ((), 0, 0)

@@ -50,12 +50,12 @@ def test_the_adapted_model_has_the_steps_of_the_base_and_comes_back_from_its_dif
     seen = []
     adapted = adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000), advance=seen.append)
     assert sum(seen) == AdaptSettings(20_000).steps * AdaptSettings(20_000).batch
-    again = apply_differences(parse_differences(adapted.differences, "x"), BASE, "x")
+    again = apply_differences(parse_differences(adapted.stored, "x"), BASE, "x")
     assert load_model(again).sha256 == adapted.model.sha256
     assert adapted.model.sha256 != base.sha256
     for new, old in zip(adapted.model.layers, base.layers, strict=True):
         np.testing.assert_array_equal(new.shift, old.shift)
-    assert adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000)).differences == adapted.differences
+    assert adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000)).stored == adapted.stored
 
 
 @pytest.mark.parametrize("kind", OTHER_KINDS)
@@ -63,15 +63,13 @@ def test_models_of_every_kind_are_adapted(kind):
     base = small_model_bytes(**OTHER_KINDS[kind])
     model = load_model(base)
     adapted = adapt([smooth(1, 30, 20), smooth(model.channels, 25, 30)], model, 16, AdaptSettings(4000))
-    again = apply_differences(parse_differences(adapted.differences, "x"), base, "x")
+    again = apply_differences(parse_differences(adapted.stored, "x"), base, "x")
     assert load_model(again).sha256 == adapted.model.sha256
 
 
 def test_few_pixels_move_few_weights():
     base = load_model(BASE)
-    sizes = [
-        len(adapt([smooth(3, *size)], base, 32, AdaptSettings(30_000)).differences) for size in ((8, 8), (100, 100))
-    ]
+    sizes = [len(adapt([smooth(3, *size)], base, 32, AdaptSettings(30_000)).stored) for size in ((8, 8), (100, 100))]
     assert sizes[0] < 0.7 * sizes[1]
 
 
