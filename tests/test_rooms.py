@@ -66,8 +66,8 @@ def test_every_file_is_in_a_room_and_every_room_has_files():
     assert found == set(LEVEL)
 
 
-def test_no_import_goes_upwards():
-    upwards = [
+def upward_imports() -> list[str]:
+    return [
         f"{name} imports {target}"
         for name, targets in imports().items()
         if name != "nelloc"
@@ -75,7 +75,10 @@ def test_no_import_goes_upwards():
         if LEVEL[room(target)] < LEVEL[room(name)]
         or (LEVEL[room(target)] == LEVEL[room(name)] and room(target) != room(name))
     ]
-    assert not upwards, "\n".join(upwards)
+
+
+def test_no_import_goes_upwards():
+    assert not upward_imports(), "\n".join(upward_imports())
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
@@ -111,11 +114,32 @@ def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
 
 
+def circles_of_modules() -> list[list[str]]:
+    return circles({name: targets for name, targets in imports().items() if name != "nelloc"})
+
+
 def test_no_modules_import_each_other():
-    graph = {name: targets for name, targets in imports().items() if name != "nelloc"}
-    assert not circles(graph)
+    assert not circles_of_modules()
+
+
+def lengths() -> dict[str, int]:
+    return {name: len(path.read_text().splitlines()) for name, path in modules().items()}
 
 
 def test_no_file_is_long():
-    long = {str(path): lines for path in modules().values() if (lines := len(path.read_text().splitlines())) > LARGEST}
-    assert not long
+    assert not {name: lines for name, lines in lengths().items() if lines > LARGEST}
+
+
+def test_the_house_is_printed(capsys):
+    """Print the rooms with their files and lines, the circles and the upward imports."""
+    lines: dict[str, list[int]] = {}
+    for name, count in lengths().items():
+        if name != "nelloc":
+            lines.setdefault(room(name), []).append(count)
+    with capsys.disabled():
+        print()
+        for rooms in LEVELS:
+            print(", ".join(f"{one} ({len(lines[one])} files, {sum(lines[one])} lines)" for one in rooms))
+        print(f"{len(circles_of_modules())} circles, {len(upward_imports())} upward imports,", end=" ")
+        print(f"{max(lengths().values())} lines in the largest file")
+    assert set(lines) == set(LEVEL)
