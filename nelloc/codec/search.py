@@ -89,11 +89,12 @@ def plans_for(
     if cut and (likely[Method.LEARNING] or likely[Method.LATTICE]) and drawn <= MOST_DRAWN * likely.total():
         plans = [apart.plan(photograph_tile(learns))]
     large = cut and effort >= Effort.LARGE_TILES
-    if large and (2 * drawn >= likely.total() or effort >= Effort.LARGE_PHOTOGRAPHS):
-        plans.append(apart.plan(LARGE_TILE, large=True))
+    mostly_drawn = 2 * drawn >= likely.total()
+    if large and (mostly_drawn or effort >= Effort.LARGE_PHOTOGRAPHS):
+        plans.append(apart.plan(LARGE_TILE, large=True, needless=mostly_drawn))
     if kind.joined_groups is not None and drawn and effort >= Effort.OTHER_WAYS:
         together = _Planner(kind.joined_groups, [mapped_array.joined(samples)], [max(bits)], effort, learns, lattices)
-        plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large))
+        plans.append(together.plan(tile or (LARGE_TILE if large else DEFAULT_TILE), large=large, needless=large))
     return plans
 
 
@@ -122,10 +123,10 @@ def plan_for_past(
         view = samples[0][:, part.rows, part.columns]
         trial = Trial(Method.PAST, Made(own))
         if 2 * np.count_nonzero((view != own).any(axis=0)) > own[0].size:
-            pieces.append(planner.piece(part, 0, False, trial))
+            pieces.append(planner.piece(part, 0, False, False, trial))
         else:
             pieces.append(Piece(view, bits[0], (trial,)))
-        pieces += (planner.piece(part, number, False) for number in range(1, len(kind.groups)))
+        pieces += (planner.piece(part, number, False, False) for number in range(1, len(kind.groups)))
     return Plan(tile, tuple(pieces), sections=(section,))
 
 
@@ -146,23 +147,23 @@ class _Planner:
         self._repeats = [_repeats(whole) for whole in samples]
         self._probed = cache(lambda number: classify.best_on_probe(samples[number], bits[number]))
 
-    def plan(self, tile: int, large: bool = False) -> Plan:
-        """Plan tiles of this size, which are ``large`` in a second try."""
+    def plan(self, tile: int, large: bool = False, needless: bool = False) -> Plan:
+        """Plan tiles of this size, which are ``large`` in a second try; ``needless`` if no photographs are expected."""
         pieces: list[Piece] = []
         _, height, width = self._samples[0].shape
         for part in tiles(height, width, tile):
-            pieces += (self.piece(part, number, large) for number in range(len(self._groups)))
+            pieces += (self.piece(part, number, large, needless) for number in range(len(self._groups)))
         if len(pieces) == 1 and max(height, width) <= DEFAULT_TILE:
             pieces = [replace(pieces[0], alone=True)]
         return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
 
-    def piece(self, part: Rectangle, number: int, large: bool, *first: Trial) -> Piece:
+    def piece(self, part: Rectangle, number: int, large: bool, needless: bool, *first: Trial) -> Piece:
         """Plan a group of a tile; the trials ``first`` come before all others."""
         view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
         method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
         group = self._groups[number]
         lattices = self._lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
-        look = _Look(large or self._repeats[number], large, method, lattices, partial(self._probed, number))
+        look = _Look(needless or self._repeats[number], large, method, lattices, partial(self._probed, number))
         trials = _trials(group, view, bits, self._effort, look)
         return Piece(view, bits, tuple(dict.fromkeys((*first, *trials))))
 

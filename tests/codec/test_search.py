@@ -10,9 +10,9 @@ from PIL import Image
 
 import nelloc
 from nelloc.codec.container import parse
-from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, Effort, photograph_tile
+from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, LARGE_TILE, Effort, photograph_tile
 from nelloc.codec.format import Method
-from nelloc.codec.search import plans_for
+from nelloc.codec.search import Trial, plans_for
 from nelloc.codec.tiling import DEFAULT_TILE
 from nelloc.errors import NellocError
 from nelloc.image.kinds import Kind
@@ -131,6 +131,13 @@ def test_photographs_that_are_learned_from_have_larger_tiles():
     captioned = whole.copy()
     captioned[:, :256, :256] = 255 * (np.indices((256, 256)).sum(0) % 7 < 3)
     assert tile(captioned) == DEFAULT_TILE
+
+
+def test_large_tiles_of_a_photograph_are_tried_with_the_model_alone():
+    whole = np.asarray(Image.open(PARROTS)).transpose(2, 0, 1)
+    plans = plans_for(Kind.RGB, [whole], [8], None, Effort.LARGE_PHOTOGRAPHS, learns=True)
+    assert [plan.tile for plan in plans] == [photograph_tile(True), LARGE_TILE]
+    assert [piece.trials for piece in plans[1].pieces] == [(Trial(Method.LEARNING),)]
 
 
 def test_the_model_is_not_tried_at_first_where_there_are_few_colours():
