@@ -14,6 +14,7 @@ input is then written to --out.
 from __future__ import annotations
 
 import argparse
+import io
 import resource
 import sys
 import tempfile
@@ -36,6 +37,8 @@ from nelloc.codec import container
 from nelloc.codec import decode as decoding
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.format import MODEL_NUMBERS, Method, SectionType
+from nelloc.codec.options import EncodeOptions
+from nelloc.codec.past.jpeg_file import pack_file
 from nelloc.exact.model import load_model
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
@@ -333,6 +336,19 @@ def make_corpus() -> None:
         if not path.exists():
             learn = name.startswith("learning-")
             path.write_bytes(nelloc.encode(image, model=MODELS[0], embed=False, tile=16, learn=learn))
+            print(path.name, path.stat().st_size)
+    # A JPEG file, and a picture that was one, with a part written over.
+    made, waves = io.BytesIO(), np.sin(np.add.outer(np.arange(56) ** 2 / 150, np.arange(64) / 9))
+    Image.fromarray((128 + 90 * waves[..., None] * (1, 0.8, -0.5)).astype(np.uint8)).save(made, "JPEG", quality=80)
+    picture = np.array(Image.open(made))
+    picture[20:29, 5:17] = 77
+    for name, data in {
+        "jpeg": container.pack(pack_file(made.getvalue(), "made.jpeg", EncodeOptions())),
+        "past": nelloc.encode(picture, model=MODELS[0], tile=64),
+    }.items():
+        path = CORPUS / f"{name}.nlc"
+        if not path.exists():
+            path.write_bytes(data)
             print(path.name, path.stat().st_size)
 
 
