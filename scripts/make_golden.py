@@ -82,7 +82,7 @@ def release(folder: Path, version: str) -> Path:
 def _make() -> None:
     """Make the files that are missing."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from materials import on_lattice, small_model_bytes
+    from materials import TWO_LAYERS, encode_by, on_lattice, small_model_bytes
 
     GOLDEN.mkdir(exist_ok=True)
     model = GOLDEN / "model.nlm"
@@ -178,6 +178,17 @@ def _make() -> None:
         _keep_png(GOLDEN / f"{name}.png", image)
         data = nelloc.encode(image, model=own if own in model_store.shipped() else model, tile=32, **NO_PAST)
         _keep(GOLDEN / f"{name}.nlc", data)
+    # The same of two layers.
+    for name, image in {
+        "two-layers-photograph": photograph[3:39, :37],
+        "two-layers-gray": gray[:19, :23],
+        "two-layers-shipped": photograph[24:33, 30:42],
+        "two-layers-lattice": on_lattice(photograph[7:21, 20:35], Rule.JFIF),
+    }.items():
+        own, way = TWO_LAYERS[name]
+        _keep_png(GOLDEN / f"{name}.png", image)
+        model = own if own in model_store.shipped() else GOLDEN / f"{own}.nlm"
+        _keep(GOLDEN / f"{name}.nlc", encode_by(way, image, model=model, tile=32))
     # Former luma and chroma, by each rule, of a model as it is or of one that learns: "lattice-RULE".
     for rule in Rule:
         height, width = {Rule.JFIF: (37, 41), Rule.PHOTO_CD: (11, 14), Rule.HEIF: (17, 23)}.get(rule, (9, 11))

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
+import nelloc
+from nelloc.codec import search
+from nelloc.codec.format import Method
+from nelloc.codec.lattice import OnLattice
+from nelloc.codec.search import Trial
 from nelloc.exact.context import ContextTables, Inputs, input_count
 from nelloc.exact.lattice import Rule, conversion
 from nelloc.exact.model import Layer, output_count, save_model
@@ -50,6 +57,21 @@ def small_model_bytes(
         inputs=inputs,
         borders=borders,
     )
+
+
+def encode_by(trial: Trial, image: NDArray[np.uint8], **options: Any) -> bytes:
+    """Encode an image of one group with one way of coding for every tile."""
+    with patch.object(search, "_trials", lambda *_: iter([trial])):
+        return nelloc.encode(image, past=False, **options)
+
+
+# How the golden files were coded whose two layers learn: the model, and the way.
+TWO_LAYERS = {
+    "two-layers-photograph": ("model", Trial(Method.TWO_LAYERS)),
+    "two-layers-gray": ("model-gray", Trial(Method.TWO_LAYERS)),
+    "two-layers-shipped": ("fast", Trial(Method.TWO_LAYERS)),
+    "two-layers-lattice": ("model", Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.TWO_LAYERS))),
+}
 
 
 def on_lattice(image: NDArray[np.uint8], rule: Rule) -> NDArray[np.uint8]:

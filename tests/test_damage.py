@@ -30,6 +30,7 @@ TRIALS = {
     "mixture": Trial(Method.MIXTURE),
     "mixture, deep": Trial(Method.MIXTURE),
     "learning": Trial(Method.LEARNING),
+    "two layers": Trial(Method.TWO_LAYERS),
     "lattice": Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.LEARNING)),
     **{f"adaptive, {form.name.lower()}": Trial(Method.ADAPTIVE, Way(form)) for form in Form},
     **{f"rows, {predictor.name.lower()}": Trial(Method.ROWS, Filter(predictor)) for predictor in Predictor},
@@ -65,7 +66,9 @@ def small_file(name, layout, model):
     image = image_for(name, trial, layout)
     options = {"tile": 16} if layout == "tiled" else {}
     with coded_by(trial):
-        data = nelloc.encode(image, model=model, learn=trial.method is Method.LEARNING, verify=False, **options)
+        data = nelloc.encode(
+            image, model=model, learn=trial.method in (Method.LEARNING, Method.TWO_LAYERS), verify=False, **options
+        )
     methods = {record.method for record in container.parse(data).records}
     assert trial.method in methods
     assert len(data) <= MOST_BYTES

@@ -19,11 +19,11 @@ from nelloc.image.limits import MAX_PIXELS
 from nelloc.image.metadata import ItemType
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "FORMAT.md").read_text()
-WIDEST, MOST_WORDS = 100, 6850
+WIDEST, MOST_WORDS = 100, 7250
 TITLES = (
     "File", "Model file", "Order of coding", "Context", "Network", "Mixture", "Entropy coder", "Models as differences",
     "Samples of more than 8 bits", "Methods without a model", "Sections", "What lossless means", "The adaptive coder",
-    "Learning", "JPEG files", "Colour lattices", "Pixels of a JPEG", "What may change",
+    "Learning", "JPEG files", "Colour lattices", "Pixels of a JPEG", "What may change", "Learning of two layers",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import shutil
 import independent_decoder
 import numpy as np
 import pytest
-from materials import GOLDEN, small_model_bytes
+from materials import GOLDEN, TWO_LAYERS, encode_by, small_model_bytes
 
 import nelloc
 from nelloc.codec import container, plain_tiles
@@ -42,7 +42,9 @@ def golden_models_are_installed(monkeypatch):
 
 def model_of(name):
     """The model of a golden file: "NAME-photograph" is one of the golden model NAME, "shipped-NAME" of that shipped,
-    "learning-NAME" of either, "small-NAME" of a shipped one, "lattice-RULE" of the first or a shipped one."""
+    "learning-NAME" of either, "small-NAME" of a shipped one, "lattice-RULE" of the first or a shipped one,
+    "two-layers-NAME" as TWO_LAYERS has it.
+    """
     if name.startswith("shipped-"):
         return name.removeprefix("shipped-")
     if name.startswith("small-"):
@@ -56,6 +58,9 @@ def model_of(name):
         if name in model_store.shipped():
             return name
         return GOLDEN / (f"{name}.nlm" if name.startswith("model-") else "model.nlm")
+    if name in TWO_LAYERS:
+        own = TWO_LAYERS[name][0]
+        return own if own in model_store.shipped() else GOLDEN / f"{own}.nlm"
     own = GOLDEN / f"{name.rpartition('-')[0]}.nlm"
     return own if own in MODELS else GOLDEN / "model.nlm"
 
@@ -132,7 +137,7 @@ def test_what_was_released_does_not_change_with_its_list(tmp_path, monkeypatch):
 
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
 KINDS = [name for name in FILES if name.startswith("kind-")]
-LEARNING = [name for name in FILES if name.startswith(("learning-", "lattice-"))]
+LEARNING = [name for name in FILES if name.startswith(("learning-", "lattice-", "two-layers-"))]
 WHOLE = [name for name in FILES if name.startswith(("deflate-", "joined-", "rows-", "steady-"))]
 
 
@@ -168,12 +173,20 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
     assert np.array_equal(nelloc.decode(data, model=model_of(name), decoder=decoder), pixels_of(name))
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE)])
+@pytest.mark.parametrize(
+    "name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE, *TWO_LAYERS)]
+)
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32
     learns = name.startswith(("learning-", "small-", "lattice-")) and name not in ("lattice-webp", "lattice-avif")
     lattice = name.startswith("lattice-")
     data = nelloc.encode(pixels_of(name), model=model_of(name), tile=tile, learn=learns, lattice=lattice, embed=False)
+    assert data == (GOLDEN / f"{name}.nlc").read_bytes()
+
+
+@pytest.mark.parametrize("name", TWO_LAYERS)
+def test_learning_in_two_layers_gives_the_golden_bytes(name):
+    data = encode_by(TWO_LAYERS[name][1], pixels_of(name), model=model_of(name), tile=32)
     assert data == (GOLDEN / f"{name}.nlc").read_bytes()
 
 

@@ -17,9 +17,9 @@ from PIL import Image
 
 import nelloc
 from nelloc.codec import container, search
-from nelloc.codec.format import Method
+from nelloc.codec.format import LAYERS
 from nelloc.exact import model_store, native
-from nelloc.exact.learning import can_learn
+from nelloc.exact.two_layers import layers_that_learn
 
 # SHA-256 of what every way of running must write.
 HASHES = {
@@ -105,8 +105,8 @@ def test_every_way_of_running_gives_one_hash(kernel):
     assert done.stdout.split("\n")[:-1] == sorted(f"{name} {digest}" for name, digest in HASHES.items())
 
 
-# Of the files of two small images, coded with each shipped model as it is, and learning.
-SHIPPED = "4009fa5178b3a9db3e16e54dd87a975f3532086d7039f062f03cec1a623f6954"
+# Of the files of two small images, coded with each shipped model as it is, and learning in one layer and in two.
+SHIPPED = "e7277fdc574975bb4166d86b7eb867babc02de8a0d559f5b90a45a3ebd88a66d"
 
 
 def test_shipped_models_give_one_hash_on_every_level_and_with_numpy(monkeypatch):
@@ -118,10 +118,10 @@ def test_shipped_models_give_one_hash_on_every_level_and_with_numpy(monkeypatch)
         files[level] = []
         for name in sorted(model_store.shipped()):
             own = images[model_store.find(name).channels]
-            for learn in (True, False):
-                method = Method.LEARNING if learn and can_learn(model_store.find(name)) else Method.MIXTURE
+            for method, layers in LAYERS.items():
+                assert layers_that_learn(model_store.find(name)) == 2
                 monkeypatch.setattr(search, "_trials", lambda *_, method=method: iter([search.Trial(method)]))
-                coded = nelloc.encode_many(own, model=name, learn=learn, verify=False)
+                coded = nelloc.encode_many(own, model=name, learn=layers > 0, verify=False)
                 assert {record.method for data in coded for record in container.parse(data).records} == {method}
                 files[level] += coded
                 if level != "numpy":

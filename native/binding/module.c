@@ -284,7 +284,7 @@ static PyObject *new_walk(PyObject *self, PyObject *arguments) {
     (void)self;
     PyObject *capsule, *rule, *tile_list;
     int mode, planes, learns, measure;
-    if (!PyArg_ParseTuple(arguments, "OiippOO!", &capsule, &mode, &planes, &learns, &measure, &rule, &PyList_Type,
+    if (!PyArg_ParseTuple(arguments, "OiiipOO!", &capsule, &mode, &planes, &learns, &measure, &rule, &PyList_Type,
                           &tile_list))
         return NULL;
     const nlc_model *model = PyCapsule_GetPointer(capsule, MODEL);

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         tiles[k].width = (tiles[k].width + 3) / 4;
     nlc_model *model = new_model(&made, level);
     const int channels = made.source.channels, planes = what & 4 ? 1 : channels;
-    const int learns = (what & 8) && nlc_model_can_learn(model), bytes = made.bits > 8 ? 2 : 1;
+    const int learns = what & 8 ? nlc_model_can_learn(model) : 0, bytes = made.bits > 8 ? 2 : 1;
     if (!lattice)
         require(nlc_lattice_new(1, &lattice) == NLC_OK, "there is no lattice");
     on_lattice = (what & 128) && planes == 3 && made.bits == 8 ? lattice : NULL;

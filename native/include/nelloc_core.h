@@ -112,7 +112,7 @@ int nlc_lattice_has(const nlc_lattice *lattice, int red, int green, int blue);
 
 typedef struct nlc_walk nlc_walk;
 
-/* Prepare to code tiles of `planes` (1 or the model's channels) side by side; `learns` is 0 or 1.
+/* Prepare to code tiles of `planes` (1 or the model's channels) side by side; `learns` is how many layers learn.
  *
  * With a `lattice`, which must stay until the walk is freed, tiles are coded as section 16 says: those of three planes of
  * 8 bits, in NLC_DECODE and NLC_ENCODE. Without one it is NULL.

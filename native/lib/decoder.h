@@ -158,7 +158,7 @@ typedef struct {
     int drops_zeros;    /* 1: zero bytes at the end of the data are not written */
     int checks_samples; /* 1: the data ends with a checksum of the samples */
     /* Of a method with a model: what the core's walk is told of learning. */
-    int needs_model, learns;
+    int needs_model, learns; /* layers that learn */
     int on_lattice; /* 1: the data begins with a byte for a colour lattice, which also says whether the model learns */
     int of_jpeg_file; /* 1: records are parts of a JPEG file that is kept */
     int of_past;      /* 1: records say what a JPEG gets wrong */

@@ -128,7 +128,7 @@ static const nlc_method methods[] = {
     {.name = "adaptive", .drops_zeros = 1, .checks_samples = 1, .corrects = 1, .decode = decode_adaptive},
     {.name = "mixture", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1},
     {.name = "learning", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .learns = 1},
-    {.name = NULL}, /* reserved */
+    {.name = "two layers", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .learns = 2},
     {.name = "lattice", .drops_zeros = 1, .checks_samples = 1, .needs_model = 1, .on_lattice = 1},
     {.name = "past", .of_past = 1},
     {.name = "coefficients", .drops_zeros = 1, .of_jpeg_file = 1},

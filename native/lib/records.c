@@ -63,7 +63,7 @@ static const char *problem_of(const nlc_request *r, const nlc_job *work) {
         const int head = head_of(r, work), rule = head & ((1 << RULE_BITS) - 1);
         if (work->shape.planes != 3 || work->shape.bits > 8)
             return "is on a colour lattice, but has no RGB samples of 8 bits, so it is damaged";
-        if (!rule || rule > nlc_lattice_rules() || head >> RULE_BITS > 1)
+        if (!rule || rule > nlc_lattice_rules() || head >> RULE_BITS > 2)
             return "is on a colour lattice that this nelloc does not know, use a newer one";
     }
     /* On a lattice green and blue may cost nothing. */
@@ -166,7 +166,7 @@ static int decode_with_model(nlc_request *r, nlc_job **works, size_t count, cons
         return status;
     if (planes > channels)
         return nlc_fail(d, NELLOC_DAMAGED, "it is an RGB image, but its model codes gray images only; " NLC_RESTORE);
-    if (learns && !nlc_model_can_learn(model))
+    if (learns > nlc_model_can_learn(model))
         return nlc_fail(d, NELLOC_DAMAGED, "it learns while it is decoded, but its model cannot; " NLC_RESTORE);
     if (method->on_lattice) {
         status = find_lattice(d, head & ((1 << RULE_BITS) - 1), &lattice);

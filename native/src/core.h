@@ -57,6 +57,16 @@ typedef int32_t nlc_lanes[NLC_LANES];
 #define NLC_FIRST_PIXELS 64
 #define NLC_FIRST_SQUARE 51
 
+/* Learning of two layers (section 19): fractional bits of what is used, and of weights that errors go back through. */
+#define NLC_PAIR_BITS 9
+#define NLC_PAIR_ROUNDED (22 - NLC_PAIR_BITS)
+#define NLC_PAIR_LARGEST (127 << NLC_PAIR_ROUNDED)
+#define NLC_BACK_BITS 8
+#define NLC_LARGEST_GRADIENT 511 /* that goes back */
+#define NLC_ERROR_BITS 5
+#define NLC_LARGEST_ERROR 4095
+#define NLC_FIRST_ERROR (1 << 14)
+
 /* How a layer's products are computed. */
 enum nlc_products {
     NLC_NARROW, /* uint8_t activations by int8_t weights, four at a time */
@@ -91,7 +101,7 @@ struct nlc_model {
     int outputs;      /* of the last layer */
     int digits;       /* of a sample */
     int first_sample; /* the value of every neighbour of a tile's first pixel */
-    int can_learn;
+    int can_learn; /* layers: 0, 1 or 2 */
     int layer_count;
     nlc_layer *layers;
     size_t wide_stride;   /* int16_t from one pixel's inputs, or widened activations, to the next's */
@@ -204,6 +214,20 @@ struct nlc_kernels {
     void (*follow)(const int32_t *sums, int32_t reduction, int32_t *learned, size_t outputs);
     /* What is used of what four units have learned, packed as the level packs layers (narrow ones if it has them). */
     void (*use)(const int32_t *learned, size_t vectors, size_t groups, void *used);
+    /* The sums of the hidden layer that learns to its activations, with the sums by what it learned (section 19). */
+    void (*activate_learned)(const nlc_layer *layer, const int32_t *sums, const int32_t *learned, size_t rows,
+                             uint8_t *out, size_t stride);
+    /* The gradients of a block's outputs that go back, from those of section 14, packed for wide products. */
+    void (*true_gradients)(const nlc_model *model, nlc_lanes *outputs, nlc_lanes *gradient, size_t groups,
+                           int16_t *packed);
+    /* Of one unit in the lanes of a block that `mask` has: the errors to by how much it should move, after `shift`;
+     * returns the sum of the errors' squares. */
+    int32_t (*settle)(int32_t *errors, const uint8_t *activation, const int32_t *mask, int32_t shift);
+    /* Move four units of a layer by their sums, and averages at this pace; what is used of both, packed. */
+    void (*move_units)(const int32_t *const *sums, const int32_t *reduction, int32_t gain, int32_t pace, size_t vectors,
+                       size_t groups, int32_t *learned, int32_t *average, void *used, void *used_average);
+    /* The weights of a unit of the last layer, as errors go back through them. */
+    void (*lead_back)(const int32_t *learned, const int16_t *own, size_t outputs, int16_t *back);
     /* Of one pixel of a block, on a lattice, the mass of each green, given the rows of its red, and how much of it is
      * expected on the lattice; returns the share of all, in 1/2^16. */
     int32_t (*weigh_green)(const nlc_model *model, const nlc_block *block, int lane, const uint64_t *rows,
@@ -243,6 +267,9 @@ void nlc_network_space_free(nlc_network_space *space);
 /* `inputs` has wide_stride between pixels, `outputs` output_stride; `last`, if not NULL, gets what the last layer saw. */
 void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
                      int32_t *outputs, uint8_t *last);
+
+/* Activations alone, of the first `count` layers, which are not the last: in space->activations. */
+void nlc_network_layers(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels, int count);
 
 static inline size_t nlc_round_up(size_t number, size_t multiple) { return (number + multiple - 1) / multiple * multiple; }
 

@@ -2,20 +2,16 @@
 #ifndef NLC_LEARNER_H
 #define NLC_LEARNER_H
 
-#include "core.h"
+#include "outer.h"
 
 /* Working storage that the tiles of a walk share. */
 typedef struct {
-    uint8_t *units;      /* activations, unit by unit: UNITS_STRIDE bytes each */
-    int16_t *wide_units; /* those of NLC_LANES units, widened */
-    void *gradient;      /* packed as a layer whose inputs are pixels */
-    int8_t *excess;      /* what gradients of a vector have above 127, packed likewise, for narrow products */
-    uint8_t *exceeds;    /* of each vector whether any has */
-    int32_t *reduction;  /* of each unit */
-    size_t *active;      /* the units that are not 0 in all pixels */
-    int32_t *sums, *more;
-    int16_t *wide;   /* activations of NLC_CHUNK pixels, widened */
-    int32_t *shifts; /* of the correction, for each output */
+    nlc_outer outer;
+    uint8_t *units;     /* activations, unit by unit: NLC_UNITS_STRIDE bytes each */
+    int32_t *reduction; /* of each unit */
+    size_t *active;     /* the units that are not 0 in all pixels */
+    int16_t *wide;      /* activations of NLC_CHUNK pixels, widened */
+    int32_t *shifts;    /* of the correction, for each output */
 } nlc_learner_space;
 
 int nlc_learner_space_new(const nlc_model *model, nlc_learner_space *space);

@@ -1,5 +1,6 @@
 /* A model made ready for a CPU level: checked, packed, its tables completed. */
 #include "core.h"
+#include "pair.h"
 
 #include <stdlib.h>
 
@@ -312,7 +313,7 @@ int nlc_model_new(const nlc_model_source *source, int bits, int level, nlc_model
     m->outputs = source->layers[source->layer_count - 1].rows;
     m->digits = bits / 2;
     m->first_sample = 1 << (bits - 1);
-    m->can_learn = bits == 8 && learning_is_bounded(source);
+    m->can_learn = bits == 8 && learning_is_bounded(source) ? 1 + nlc_pair_is_bounded(source) : 0;
     int status = make_layers(source, m);
     if (status == NLC_OK)
         status = make_levels(source, m);

@@ -33,39 +33,49 @@ static void product_long(const int16_t *a, size_t stride, size_t rows, const nlc
         }
 }
 
+/* The sums of a layer, given the network's inputs and what the layers before it made of them. */
+static void sum_layer(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels, int index) {
+    const nlc_kernels *kernels = model->kernels;
+    const nlc_layer *layer = &model->layers[index];
+    const size_t narrow = model->narrow_stride, groups = (size_t)layer->groups, vectors = (size_t)layer->vectors;
+    const uint8_t *seen = index ? space->activations + (size_t)(index - 1) * NLC_CHUNK * narrow : NULL;
+    if (layer->products == NLC_NARROW) {
+        kernels->product8(seen, narrow, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
+        return;
+    }
+    const int16_t *wide = inputs;
+    size_t stride = model->wide_stride;
+    if (index) {
+        kernels->widen(seen, pixels * narrow, space->wide);
+        wide = space->wide;
+        stride = narrow;
+    }
+    if (layer->products == NLC_WIDE)
+        kernels->product16(wide, stride, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
+    else
+        product_long(wide, stride, pixels, layer, space->sums);
+}
+
+void nlc_network_layers(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
+                        int count) {
+    const size_t narrow = model->narrow_stride, each = NLC_CHUNK * narrow;
+    for (int index = 0; index < count; index++) {
+        const nlc_layer *layer = &model->layers[index];
+        const uint8_t *skip = layer->skip < 0 ? NULL : space->activations + (size_t)layer->skip * each;
+        sum_layer(model, space, inputs, pixels, index);
+        model->kernels->activate(layer, space->sums, pixels, skip, space->activations + (size_t)index * each, narrow);
+    }
+}
+
 void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
                      int32_t *outputs, uint8_t *last) {
-    const nlc_kernels *kernels = model->kernels;
-    const size_t narrow = model->narrow_stride, each = NLC_CHUNK * narrow;
-    for (int index = 0; index < model->layer_count; index++) {
-        const nlc_layer *layer = &model->layers[index];
-        const uint8_t *seen = index ? space->activations + (size_t)(index - 1) * each : NULL;
-        const size_t groups = (size_t)layer->groups, vectors = (size_t)layer->vectors;
-        if (layer->products == NLC_NARROW) {
-            kernels->product8(seen, narrow, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
-        } else {
-            const int16_t *wide = inputs;
-            size_t stride = model->wide_stride;
-            if (index) {
-                kernels->widen(seen, pixels * narrow, space->wide);
-                wide = space->wide;
-                stride = narrow;
-            }
-            if (layer->products == NLC_WIDE)
-                kernels->product16(wide, stride, pixels, layer->packed, groups, vectors, space->sums,
-                                   vectors * NLC_LANES);
-            else
-                product_long(wide, stride, pixels, layer, space->sums);
-        }
-        if (index + 1 == model->layer_count) {
-            kernels->finish(layer, space->sums, pixels, outputs);
-            if (last)
-                memcpy(last, seen, pixels * narrow);
-        } else {
-            const uint8_t *skip = layer->skip < 0 ? NULL : space->activations + (size_t)layer->skip * each;
-            kernels->activate(layer, space->sums, pixels, skip, space->activations + (size_t)index * each, narrow);
-        }
-    }
+    const size_t narrow = model->narrow_stride;
+    const int final = model->layer_count - 1;
+    nlc_network_layers(model, space, inputs, pixels, final);
+    sum_layer(model, space, inputs, pixels, final);
+    model->kernels->finish(&model->layers[final], space->sums, pixels, outputs);
+    if (last)
+        memcpy(last, space->activations + (size_t)(final - 1) * NLC_CHUNK * narrow, pixels * narrow);
 }
 
 int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs, uint8_t *hidden) {

@@ -6,6 +6,7 @@
 #include "deep.h"
 #include "lattice.h"
 #include "learner.h"
+#include "pair.h"
 #include "rans.h"
 
 #include <math.h>
@@ -29,6 +30,7 @@ typedef struct {
     size_t stream_size;
     double bits;
     nlc_learner learner;
+    nlc_pair pair;
     nlc_lattice_map *map; /* with a lattice */
 } nlc_state;
 
@@ -61,6 +63,10 @@ struct nlc_walk {
     int16_t *inputs;
     int32_t *outputs;
     uint8_t *seen; /* what the last layer saw */
+    nlc_pair_space pair;
+    uint8_t *given; /* what the hidden layer was given, that learns */
+    int32_t *raw_outputs;
+    nlc_lanes *values; /* of blocks, plane by plane */
     nlc_block *blocks;
     nlc_lanes *block_storage;
     nlc_lanes *gradients;
@@ -117,6 +123,13 @@ static int new_storage(nlc_walk *walk) {
         if (!walk->seen || !walk->gradients || nlc_learner_space_new(model, &walk->learning) != NLC_OK)
             return NLC_NO_MEMORY;
     }
+    if (walk->learns == 2) {
+        walk->given = nlc_allocate(lanes + NLC_LANES, model->narrow_stride);
+        walk->raw_outputs = nlc_allocate(lanes, model->output_stride * sizeof *walk->raw_outputs);
+        walk->values = nlc_allocate(blocks, NLC_MAX_CHANNELS * sizeof *walk->values);
+        if (!walk->given || !walk->raw_outputs || !walk->values || nlc_pair_space_new(model, lanes, &walk->pair) != NLC_OK)
+            return NLC_NO_MEMORY;
+    }
     return nlc_network_space_new(model, &walk->network);
 }
 
@@ -133,7 +146,7 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
                  const nlc_tile *tiles, size_t count, nlc_walk **made) {
     *made = NULL;
     if (mode < NLC_DECODE || mode > NLC_DRAW || (planes != 1 && planes != model->channels) ||
-        (learns && !model->can_learn) || (lattice && (planes != 3 || model->bits > 8 || mode == NLC_DRAW)))
+        learns < 0 || learns > model->can_learn || (lattice && (planes != 3 || model->bits > 8 || mode == NLC_DRAW)))
         return NLC_BAD_ARGUMENT;
     nlc_walk *walk = nlc_allocate(1, sizeof *walk);
     if (!walk)
@@ -141,7 +154,7 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
     walk->model = model;
     walk->mode = mode;
     walk->planes = planes;
-    walk->learns = learns != 0;
+    walk->learns = learns;
     walk->measure = measure;
     walk->lattice = lattice;
     walk->count = count;
@@ -156,7 +169,8 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
     }
     if (status == NLC_OK) {
         const size_t wanted = walk->learns ? WANTED_LEARNING_LANES : WANTED_LANES;
-        const size_t fit = walk->learns ? LEARNED_BYTES / nlc_learner_size(model) : wanted;
+        const size_t size = walk->learns == 2 ? nlc_pair_size(model) : nlc_learner_size(model);
+        const size_t fit = walk->learns ? LEARNED_BYTES / size : wanted;
         walk->most_tiles = least(count ? count : 1, fit ? fit : 1);
         walk->most_lanes = nlc_round_up(widest + wanted + 3 * walk->most_tiles, NLC_LANES);
         status = new_storage(walk);
@@ -179,6 +193,7 @@ static void end_state(nlc_state *state) {
     state->store = NULL;
     state->left = state->frequency = NULL;
     nlc_learner_free(&state->learner);
+    nlc_pair_free(&state->pair);
 }
 
 void nlc_walk_free(nlc_walk *walk) {
@@ -190,11 +205,12 @@ void nlc_walk_free(nlc_walk *walk) {
     }
     void *const owned[] = {walk->states, walk->segments, walk->inputs,        walk->outputs,
                            walk->seen,   walk->blocks,   walk->block_storage, walk->gradients,
-                           walk->spots};
+                           walk->spots,  walk->given,    walk->raw_outputs,   walk->values};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_network_space_free(&walk->network);
     nlc_learner_space_free(&walk->learning);
+    nlc_pair_space_free(&walk->pair);
     nlc_release(walk);
 }
 
@@ -227,6 +243,8 @@ static int begin_state(nlc_walk *walk, nlc_state *state) {
         if (!state->map)
             return NLC_NO_MEMORY;
     }
+    if (walk->learns == 2)
+        return nlc_pair_new(model, &walk->pair, &state->pair);
     return walk->learns ? nlc_learner_new(model, &state->learner) : NLC_OK;
 }
 
@@ -344,10 +362,10 @@ static void gather(nlc_walk *walk) {
     }
 }
 
-/* The network's outputs of all lanes, corrected by what their tiles have learned, turned into blocks. */
-static void evaluate(nlc_walk *walk, size_t lanes) {
+/* The network's outputs of all lanes, corrected by what their tiles have learned of the last layer. */
+static void evaluate_rest(nlc_walk *walk, size_t lanes) {
     const nlc_model *model = walk->model;
-    const size_t width = model->output_stride, outputs = (size_t)model->outputs;
+    const size_t width = model->output_stride;
     for (size_t first = 0; first < lanes; first += NLC_CHUNK) {
         uint8_t *seen = walk->learns ? walk->seen + first * model->narrow_stride : NULL;
         nlc_network_run(model, &walk->network, walk->inputs + first * model->wide_stride, least(NLC_CHUNK, lanes - first),
@@ -364,6 +382,22 @@ static void evaluate(nlc_walk *walk, size_t lanes) {
                                 walk->outputs + segment->first * width);
         }
     }
+}
+
+/* The network's outputs of all lanes, corrected by what their tiles have learned, turned into blocks. */
+static void evaluate(nlc_walk *walk, size_t lanes) {
+    const nlc_model *model = walk->model;
+    const size_t width = model->output_stride, outputs = (size_t)model->outputs;
+    if (walk->learns == 2)
+        for (size_t k = 0; k < walk->under_way; k++) {
+            const nlc_segment *segment = &walk->segments[k];
+            const size_t first = segment->first, narrow = model->narrow_stride;
+            nlc_pair_evaluate(model, &walk->pair, &segment->state->pair, walk->inputs + first * model->wide_stride,
+                              segment->count, walk->outputs + first * width, walk->given + first * narrow,
+                              walk->raw_outputs + first * width, walk->seen + first * narrow);
+        }
+    else
+        evaluate_rest(walk, lanes);
     /* Lanes of the last block that stand for no pixel are 0. */
     const size_t rounded = nlc_round_up(lanes, NLC_LANES);
     memset(walk->outputs + lanes * width, 0, (rounded - lanes) * width * sizeof *walk->outputs);
@@ -551,16 +585,44 @@ static void extend(nlc_walk *walk, const nlc_segment *segment) {
     }
 }
 
+/* The gradients of a block by the outputs of the weights that learn, and those that go back. */
+static void teach_block(nlc_walk *walk, size_t number) {
+    const nlc_model *model = walk->model;
+    const nlc_block *coded = &walk->blocks[number];
+    nlc_block *block = &walk->pair.block;
+    nlc_lanes *gradients = walk->gradients + number * (size_t)model->outputs;
+    memcpy(block->base, coded->base, sizeof block->base);
+    memcpy(block->level, coded->level, sizeof block->level);
+    model->kernels->turn(walk->raw_outputs + number * NLC_LANES * model->output_stride, model->output_stride,
+                         (size_t)model->outputs, block->outputs);
+    model->kernels->start_block(model, block);
+    for (int plane = 0; plane < walk->planes; plane++) {
+        model->kernels->start_plane(model, block, plane);
+        memcpy(block->value, walk->values[number * NLC_MAX_CHANNELS + (size_t)plane], sizeof block->value);
+        model->kernels->end_plane(model, block, plane, 1);
+    }
+    model->kernels->gradients(model, block, walk->planes, gradients);
+    nlc_pair_take(model, &walk->pair, number, gradients);
+}
+
 static void learn(nlc_walk *walk, size_t lanes) {
     const nlc_model *model = walk->model;
-    const size_t outputs = (size_t)model->outputs;
-    for (size_t k = 0; k * NLC_LANES < lanes; k++)
-        model->kernels->gradients(model, &walk->blocks[k], walk->planes, walk->gradients + k * outputs);
+    const size_t outputs = (size_t)model->outputs, narrow = model->narrow_stride;
+    for (size_t k = 0; k * NLC_LANES < lanes; k++) {
+        if (walk->learns == 2)
+            teach_block(walk, k);
+        else
+            model->kernels->gradients(model, &walk->blocks[k], walk->planes, walk->gradients + k * outputs);
+    }
     for (size_t k = 0; k < walk->under_way; k++) {
         const nlc_segment *segment = &walk->segments[k];
-        nlc_learner_learn(model, &walk->learning, &segment->state->learner,
-                          walk->seen + segment->first * model->narrow_stride, segment->count, walk->gradients,
-                          segment->first);
+        const size_t first = segment->first;
+        if (walk->learns == 2)
+            nlc_pair_learn(model, &walk->pair, &segment->state->pair, walk->given + first * narrow,
+                           walk->seen + first * narrow, segment->count, walk->gradients, first);
+        else
+            nlc_learner_learn(model, &walk->learning, &segment->state->learner, walk->seen + first * narrow,
+                              segment->count, walk->gradients, first);
     }
 }
 
@@ -654,13 +716,15 @@ static void code_lanes(nlc_walk *walk, size_t lanes) {
         for (int32_t stride = 1 << (model->bits - 2); stride; stride /= NLC_RADIX)
             code_digit(walk, lanes, plane, stride);
         keep(walk, plane);
-        if (plane + 1 == walk->planes && !walk->learns)
+        for (size_t k = 0; walk->learns == 2 && k < blocks; k++)
+            memcpy(walk->values[k * NLC_MAX_CHANNELS + (size_t)plane], walk->blocks[k].value, sizeof *walk->values);
+        if (plane + 1 == walk->planes && walk->learns != 1)
             break;
         for (size_t k = 0; k < blocks; k++) {
             if (deep)
                 nlc_deep_end_plane(model, &walk->blocks[k], plane);
             else
-                model->kernels->end_plane(model, &walk->blocks[k], plane, walk->learns);
+                model->kernels->end_plane(model, &walk->blocks[k], plane, walk->learns == 1);
         }
     }
 }

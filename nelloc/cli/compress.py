@@ -92,7 +92,7 @@ _RARE = ("adapt_minutes", "lattice", "tile", "dask", "backend", "decoder", "max_
     "--learn/--no-learn",
     default=True,
     show_default=True,
-    help="Let the model's last layer learn from each tile as it is coded: smaller, and slower to encode and decode.",
+    help="Let the model's last layers learn from each tile as it is coded: smaller, and slower to encode and decode.",
 )
 @click.option(
     "--lattice/--no-lattice",

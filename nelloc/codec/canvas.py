@@ -11,7 +11,7 @@ import numpy as np
 
 from nelloc.codec.container import Container, TileRecord
 from nelloc.codec.description import Description, samples_type
-from nelloc.codec.format import Method, SectionType
+from nelloc.codec.format import LAYERS, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.past import core
@@ -170,7 +170,7 @@ class Stream:
         if self.record.method.needs_model:
             if self.group.role not in (Role.COLOUR, Role.ALPHA):
                 return f"is coded as no {self.group.role.value} is"
-            if self.record.method is Method.LEARNING and self.bits > 8:
+            if LAYERS.get(self.record.method) and self.bits > 8:
                 return "learns from samples of more than 8 bits, which no encoder does"
             samples = self.target.size
             if self.record.method is Method.LATTICE:

@@ -11,7 +11,7 @@ from nelloc.codec import plain_tiles
 from nelloc.codec.canvas import Canvas, Past, Stream, whole_tiles
 from nelloc.codec.container import Container, parse
 from nelloc.codec.description import read_description
-from nelloc.codec.format import Method, SectionType
+from nelloc.codec.format import LAYERS, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
@@ -22,10 +22,10 @@ from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends, model_store, native
 from nelloc.exact.engine import Advance
 from nelloc.exact.lattice import Rule
-from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import is_differences
 from nelloc.exact.tile_coder import tile_coder
+from nelloc.exact.two_layers import layers_that_learn
 from nelloc.image.pixels import Pixels, Samples
 from nelloc.image.reading import read
 from nelloc.varint import MalformedError
@@ -245,8 +245,8 @@ def _decode_streams(model: ExactModel, streams: Sequence[Stream], options: Decod
     if method is Method.LATTICE:
         way = OnLattice.of(streams[0].head)
         method, rule = way.below, way.rule
-    learns = method is Method.LEARNING
-    if learns and not can_learn(model):
+    learns = LAYERS[method]
+    if learns > layers_that_learn(model):
         raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {RESTORE}")
     decode_part = partial(
         _decode_tiles,
@@ -277,7 +277,7 @@ def _decode_tiles(
     *,
     model: ExactModel,
     bits: int,
-    learns: bool,
+    learns: int,
     rule: Rule | None,
     backend: str | None,
     decoder: str | None,

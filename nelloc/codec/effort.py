@@ -34,10 +34,11 @@ ADDED = {
     Effort.GUESS: "a quick look at each tile: the model for photographs, else the adaptive coder in a likely form",
     Effort.LARGE_TILES: f"the adaptive coder in tiles of {LARGE_TILE}, not {DEFAULT_TILE}, unless most are photographs",
     Effort.PROBE: "its form that is best on a part of the image; a search for JPEG blocks that rounding has changed",
-    Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together",
+    Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together; "
+    "one layer learns in flat tiles",
     Effort.MODEL: "the model on tiles that do not look like photographs, but have more than a few colours",
     Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too; a longer search for JPEG blocks",
-    Effort.EVERYTHING: "on every tile the model, also without learning, and all forms and orders of the adaptive coder",
+    Effort.EVERYTHING: "on every tile the model, also with less learning or none, and all of the adaptive coder's forms",
 }
 
 

@@ -13,7 +13,7 @@ from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.codec.description import Described, describe
-from nelloc.codec.format import NO_MODEL, Method, SectionType
+from nelloc.codec.format import LAYERS, NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, spread
@@ -24,10 +24,10 @@ from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store
 from nelloc.exact.encode_tile import TileCode
 from nelloc.exact.engine import Advance
-from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted, is_differences
 from nelloc.exact.tile_coder import tile_coder
+from nelloc.exact.two_layers import layers_that_learn
 from nelloc.image import Pixels
 from nelloc.image.kinds import Role
 
@@ -95,7 +95,7 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
     held = None if data is None else Section(_MODEL_SECTIONS[is_differences(data)], data)
     what = describe(image)
     bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
-    learns = options.learn and model is not None and can_learn(model)
+    learns = layers_that_learn(model) if options.learn and model is not None else 0
     plans = _plan_past(image, what, bits, options, learns=learns)
     if not plans or not _is_enough(plans[0], image):
         plans += plans_for(
@@ -112,7 +112,7 @@ _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 
 
 def _plan_past(
-    image: Pixels, what: Described, bits: Sequence[int], options: EncodeOptions, *, learns: bool
+    image: Pixels, what: Described, bits: Sequence[int], options: EncodeOptions, *, learns: int
 ) -> list[Plan]:
     """Plans of an image that was a JPEG, coded as one; none if it was not."""
     if not options.past or image.kind.deep or not has_colour(image):
@@ -221,7 +221,7 @@ def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | No
         assert model is not None
         way = trial.way if isinstance(trial.way, OnLattice) else None
         method, rule, head = (trial.method, None, b"") if way is None else (way.below, way.rule, way.byte)
-        coder = tile_coder(model, bits, learns=method is Method.LEARNING, rule=rule, backend=backend)
+        coder = tile_coder(model, bits, learns=LAYERS[method], rule=rule, backend=backend)
         coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
         found |= zip(places, (replace(code, data=head + code.data) for code in coded), strict=True)
     tiles: list[Any] = [

@@ -55,6 +55,7 @@ class Method(enum.IntEnum):
     ADAPTIVE = 4
     MIXTURE = 5
     LEARNING = 6
+    TWO_LAYERS = 7
     LATTICE = 8
     PAST = 9
     COEFFICIENTS = 10
@@ -75,7 +76,9 @@ class Method(enum.IntEnum):
         return self not in (Method.DEFLATE, Method.ROWS, Method.PAST)
 
 
-_MODELLED = (Method.MIXTURE, Method.LEARNING, Method.LATTICE)
+# Number of layers of the network that learn, for each method of the model alone.
+LAYERS = {Method.MIXTURE: 0, Method.LEARNING: 1, Method.TWO_LAYERS: 2}
+_MODELLED = (*LAYERS, Method.LATTICE)
 
 
 class SectionType(enum.IntEnum):

@@ -13,14 +13,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.format import Method
+from nelloc.codec.format import LAYERS, Method
 from nelloc.exact.lattice import CHANNELS, LEVELS, Rule, conversion
 from nelloc.image.pixels import Samples
 from nelloc.varint import MalformedError
 
 # Number of low bits of the first byte of a record that are the rule; the others are the method of the model.
 _RULE_BITS = 5
-_BELOW = (Method.MIXTURE, Method.LEARNING)
+_BELOW = tuple(LAYERS)
 # Number of evenly spread pixels of a tile that are tested, and of their different colours at least and at most.
 _SAMPLED, _LEAST_COLOURS, _MOST_COLOURS = 4096, 24, 256
 # Distances of other colours, which show the share that is on a lattice by chance; it is larger for nearly gray colours.

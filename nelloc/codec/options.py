@@ -100,8 +100,8 @@ class EncodeOptions(Options):
     pixels : bool
         Keep what JPEG files decode to, as of other images, and not their bytes. ``adapt`` does so too.
     learn : bool
-        Let the model's last layer learn from each tile while it is coded (docs/FORMAT.md, section 14): smaller files,
-        slower in both directions. A model that cannot learn is used as it is.
+        Let the model's last layers learn from each tile while it is coded (docs/FORMAT.md, sections 14 and 19):
+        smaller files, slower in both directions. A model that cannot learn is used as it is.
     lattice : bool
         Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, and code them
         knowing it (docs/FORMAT.md, section 16).

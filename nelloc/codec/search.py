@@ -26,6 +26,8 @@ from nelloc.image.pixels import Samples
 
 # The share of a photograph's pieces that may look like none.
 MOST_DRAWN = 1 / 16
+# Pixels of a tile from which a second layer learns enough to pay for what it spoils at first.
+LEAST_FOR_TWO = 96 * 96
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,13 @@ def plans_for(
     tile: int | None,
     effort: int,
     *,
-    learns: bool = False,
+    learns: int = 0,
     lattices: bool = False,
 ) -> list[Plan]:
     """Plan the trials for an image; with ``tile`` only tiles of this size.
 
-    ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. The model ``learns``, or
-    it stays as it is; with ``lattices`` it may know which colours can occur.
+    ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. At most
+    ``learns`` layers of the model learn; with ``lattices`` it may know which colours can occur.
     """
     apart = _Planner(kind.groups, samples, bits, effort, learns, lattices)
     size = max(samples[0].shape[1:])
@@ -86,8 +88,9 @@ def plans_for(
     likely = Counter(piece.trials[0].method for piece in plans[0].pieces)
     drawn = sum(number for method, number in likely.items() if not (method.needs_model or method is Method.CONSTANT))
     cut = tile is None and size > DEFAULT_TILE
-    if cut and (likely[Method.LEARNING] or likely[Method.LATTICE]) and drawn <= MOST_DRAWN * likely.total():
-        plans = [apart.plan(photograph_tile(learns))]
+    of_model = likely[Method.LEARNING] or likely[Method.TWO_LAYERS] or likely[Method.LATTICE]
+    if cut and of_model and drawn <= MOST_DRAWN * likely.total():
+        plans = [apart.plan(photograph_tile(learns > 0))]
     large = cut and effort >= Effort.LARGE_TILES
     mostly_drawn = 2 * drawn >= likely.total()
     if large and (mostly_drawn or effort >= Effort.LARGE_PHOTOGRAPHS):
@@ -107,7 +110,7 @@ def plan_for_past(
     made: Samples,
     section: Section,
     *,
-    learns: bool = False,
+    learns: int = 0,
     lattices: bool = False,
 ) -> Plan:
     """Plan the trials for an image whose colours are mostly those that the JPEG in ``section`` ``made``.
@@ -139,7 +142,7 @@ class _Planner:
         samples: Sequence[Samples],
         bits: Sequence[int],
         effort: int,
-        learns: bool,
+        learns: int,
         lattices: bool,
     ):
         self._groups, self._samples, self._bits, self._effort = groups, samples, bits, effort
@@ -160,10 +163,10 @@ class _Planner:
     def piece(self, part: Rectangle, number: int, large: bool, needless: bool, *first: Trial) -> Piece:
         """Plan a group of a tile; the trials ``first`` come before all others."""
         view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
-        method = Method.LEARNING if self._learns and bits <= 8 else Method.MIXTURE
+        methods = _methods(view, self._learns if bits <= 8 else 0)
         group = self._groups[number]
         lattices = self._lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
-        look = _Look(needless or self._repeats[number], large, method, lattices, partial(self._probed, number))
+        look = _Look(needless or self._repeats[number], large, methods, lattices, partial(self._probed, number))
         trials = _trials(group, view, bits, self._effort, look)
         return Piece(view, bits, tuple(dict.fromkeys((*first, *trials))))
 
@@ -179,13 +182,13 @@ def _repeats(samples: Samples) -> bool:
 class _Look:
     """Facts about a tile: a test is ``needless`` if it cannot be a photograph; it may be a ``large`` tile.
 
-    ``modelled`` is the method of the model for photographs, which may be on one of the ``lattices``; ``probed`` returns
-    the way, or ways, that are best on a part of the image.
+    ``modelled`` are the methods of the model for photographs, the likeliest first; the tile may be on one of the
+    ``lattices``. ``probed`` returns the way, or ways, that are best on a part of the image.
     """
 
     needless: bool
     large: bool
-    modelled: Method
+    modelled: Sequence[Method]
     lattices: bool
     probed: Callable[[], Sequence[Way]]
 
@@ -199,7 +202,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     if modelled and not look.needless:
         photograph = classify.is_photograph(samples)
         if photograph or classify.is_smooth(samples):
-            yield from _modelled(samples, effort, look)
+            yield from _modelled(samples, effort, look, sure=photograph)
             if effort < Effort.EVERYTHING:
                 if not photograph and effort >= Effort.OTHER_WAYS:
                     yield Trial(Method.ADAPTIVE, classify.likely_way(samples, bits))
@@ -209,7 +212,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
         yield Trial(Method.ADAPTIVE, way)
     hopeless = effort < Effort.EVERYTHING and classify.has_few_colours(samples)
     if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL) and not hopeless:
-        yield from _modelled(samples, effort, look)
+        yield from _modelled(samples, effort, look, sure=True)
     if effort >= Effort.OTHER_WAYS:
         yield from _rows(samples, bits)
     if group.planes == 1 and not modelled:
@@ -217,19 +220,34 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     yield Trial(Method.STORED)
 
 
-def _modelled(samples: Samples, effort: int, look: _Look) -> Iterator[Trial]:
+def _modelled(samples: Samples, effort: int, look: _Look, *, sure: bool) -> Iterator[Trial]:
     """Yield the trials of the model, on a lattice if the colours seem to be on one.
 
-    With the highest effort, also without the lattice, and without learning.
+    The first method is tried alone if it is ``sure`` to be the best. With the highest effort all of them, also without
+    the lattice, and without learning.
     """
+    learning, *others = look.modelled
+    enough = Effort.EVERYTHING if sure else Effort.OTHER_WAYS
     rule = likely_rule(samples) if look.lattices else None
     if rule is not None:
-        yield Trial(Method.LATTICE, OnLattice(rule, look.modelled))
+        yield Trial(Method.LATTICE, OnLattice(rule, learning))
         if effort < Effort.EVERYTHING:
             return
-    yield Trial(look.modelled)
+    yield Trial(learning)
+    if effort >= enough:
+        yield from (Trial(method) for method in others)
     if effort >= Effort.EVERYTHING:
         yield Trial(Method.MIXTURE)
+
+
+def _methods(samples: Samples, learns: int) -> list[Method]:
+    """List the methods of a model of which ``learns`` layers can learn, the likeliest for a tile first."""
+    if not learns:
+        return [Method.MIXTURE]
+    if learns == 1:
+        return [Method.LEARNING]
+    both = [Method.TWO_LAYERS, Method.LEARNING]
+    return both if samples[0].size >= LEAST_FOR_TWO else both[::-1]
 
 
 def _rows(samples: Samples, bits: int) -> Iterator[Trial]:

@@ -12,6 +12,7 @@ from nelloc.exact.lattice import Keeper, Lattice, NoKeeper, Rule
 from nelloc.exact.learning import LastLayer, Learner, NoLearner, most_tiles
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
+from nelloc.exact.two_layers import TwoLayers, without_last
 from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser
 
 # Progress callback: receives the number of pixels coded since the last call.
@@ -31,21 +32,27 @@ class Engine:
 
     @classmethod
     def of(
-        cls, model: ExactModel, evaluator: Evaluator, bits: int = 8, *, learns: bool = False, rule: Rule | None = None
+        cls, model: ExactModel, evaluator: Evaluator, bits: int = 8, *, learns: int = 0, rule: Rule | None = None
     ) -> Engine:
         """The engine of ``model`` on a prepared backend, for samples of ``bits`` bits.
 
-        With ``learns``, for samples of 8 bits only, ``learner`` makes the learner of a number of tiles, at most
-        ``most_tiles``. With a ``rule``, tiles of three planes are coded on its ``lattice``.
+        ``learns`` is the number of layers that learn, 0 to 2, from samples of 8 bits only: ``learner`` makes the
+        learner of a number of tiles, at most ``most_tiles``. Where two do, the evaluator is that of ``evaluated``. With
+        a ``rule``, tiles of three planes are coded on its ``lattice``.
         """
         if bits > 8:
             return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
         lattice = None if rule is None else Lattice.of(rule)
         if learns:
-            learner = partial(LastLayer, model)
+            learner = partial(TwoLayers if learns > 1 else LastLayer, model)
             return cls(normaliser, evaluator, Mixture(model), learner, most_tiles(model), lattice)
         return cls(normaliser, evaluator, Mixture(model), lattice=lattice)
+
+    @staticmethod
+    def evaluated(model: ExactModel, learns: int) -> ExactModel:
+        """The model that a backend evaluates, where ``learns`` layers learn."""
+        return without_last(model) if learns > 1 else model
 
     def keeper(self, tiles: int) -> Keeper:
         """Make the keeper of the lattice of ``tiles`` tiles; one that does nothing without a lattice."""

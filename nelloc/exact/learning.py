@@ -69,7 +69,9 @@ class Lesson:
     """Data of N pixels to learn from.
 
     ``hidden`` (width + 1, N) is the input of the last layer and a unit that is always 1, ``level`` (N,) the activity
-    level. The mixture fills in the weights (K, N) of components, before and after each pixel, and each plane's trace.
+    level. The mixture fills in the weights (K, N) of components, before and after each pixel, and each plane's trace:
+    of the outputs that the pixels are coded with. Where two layers learn, these and ``hidden`` are those of the weights
+    that learn: ``outputs`` (outputs, N), and ``given`` (width + 1, N) is the input of the layer before.
     """
 
     hidden: NDArray[np.float32]
@@ -77,6 +79,8 @@ class Lesson:
     prior: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     posterior: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     planes: list[PlaneTrace] = field(default_factory=list)
+    outputs: NDArray[np.float32] | None = None
+    given: NDArray[np.float32] | None = None
 
 
 def joined(lessons: Sequence[Lesson]) -> Lesson:
@@ -89,7 +93,9 @@ def joined(lessons: Sequence[Lesson]) -> Lesson:
     for traces in zip(*(lesson.planes for lesson in lessons), strict=True):
         planes.append(PlaneTrace(*(side_by_side(name, traces) for name in PlaneTrace.__dataclass_fields__)))
     hidden, level, prior, posterior = map(side_by_side, ("hidden", "level", "prior", "posterior"))
-    return Lesson(hidden, level, prior, posterior, planes)
+    if lessons[0].given is None:
+        return Lesson(hidden, level, prior, posterior, planes)
+    return Lesson(hidden, level, prior, posterior, planes, side_by_side("outputs"), side_by_side("given"))
 
 
 Slices = Sequence[tuple[int, slice]]
@@ -100,8 +106,8 @@ class Learner(Protocol):
 
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
-    ) -> Lesson | None:
-        """Correct the network's ``outputs`` (outputs, N), in place; returns the lesson that the mixture fills in."""
+    ) -> tuple[NDArray[np.float32], Lesson | None]:
+        """Correct the network's ``outputs`` (outputs, N); returns them, and the lesson that the mixture fills in."""
         ...
 
     def learn(self, lesson: Lesson | None, slices: Slices) -> None:
@@ -114,8 +120,9 @@ class NoLearner:
 
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
-    ) -> None:
+    ) -> tuple[NDArray[np.float32], None]:
         """Leave the outputs as they are."""
+        return outputs, None
 
     def learn(self, lesson: Lesson | None, slices: Slices) -> None:
         """Do nothing."""
@@ -146,20 +153,19 @@ class LastLayer:
     def __init__(self, model: ExactModel, tiles: int):
         last = model.layers[-1]
         rows, width = last.weight.shape
-        self._components, self._channels = model.components, model.channels
-        self._mean_scale = model.context.mean_scale.astype(np.float64)
+        self._gradients = Gradients(model)
         self._learned = np.zeros((tiles, rows, width + 1), np.float32)
         self._used = np.zeros_like(self._learned)
-        self._squares = np.full((tiles, width + 1), _FIRST_PIXELS * _FIRST_SQUARE, np.float64)
+        self._squares = np.full((tiles, width + 1), first_squares(), np.float64)
         self._pixels = np.full(tiles, _FIRST_PIXELS, np.float64)
         bits = np.array(output_bits(model.components, model.channels))
         self._step = np.ldexp(np.float32(1), bits - _CORRECTION_BITS)[:, None]
 
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
-    ) -> Lesson:
+    ) -> tuple[NDArray[np.float32], Lesson]:
         """Add the learned corrections to the outputs (outputs, N), in place."""
-        seen = _with_one(hidden)
+        seen = with_one(hidden)
         correction = np.zeros_like(outputs)
         for tiles, columns, shape in _alike(slices):
             found = np.matmul(self._used[tiles], _by_tile(seen[:, columns], shape))
@@ -168,7 +174,7 @@ class LastLayer:
         correction += np.float32(0.5)
         np.floor(correction, out=correction)
         outputs += correction
-        return Lesson(seen, level)
+        return outputs, Lesson(seen, level)
 
     def learn(self, lesson: Lesson | None, slices: Slices) -> None:
         """Follow the gradients of a step's pixels."""
@@ -182,9 +188,7 @@ class LastLayer:
         """Follow the gradients (tiles, outputs, n), given the input of the last layer (tiles, width + 1, n)."""
         self._squares[tiles] += np.add.reduce(seen * seen, axis=2)
         self._pixels[tiles] += seen.shape[2]
-        square = np.floor(self._squares[tiles] / self._pixels[tiles, None])
-        _, length = np.frexp(square)
-        reduction = (np.maximum(length, 2) - 10) // 2 + 4
+        reduction = reductions(self._squares[tiles] / self._pixels[tiles, None])
         change = np.matmul(gradient, seen.transpose(0, 2, 1))
         change *= np.ldexp(np.float32(1), 2 - reduction)[:, None, :]
         change += np.float32(0.5)
@@ -197,11 +201,31 @@ class LastLayer:
         used += np.float32(0.5)
         np.floor(used, out=used)
 
-    def _gradients(self, lesson: Lesson) -> NDArray[np.float32]:
-        """The gradients (outputs, N) of the pixels' likelihoods, in the steps of section 14."""
+
+def first_squares(square: int = _FIRST_SQUARE) -> int:
+    """First values of sums over pixels, as if some pixels had been seen with this ``square``."""
+    return _FIRST_PIXELS * square
+
+
+def reductions(squares: Plane) -> NDArray[np.int32]:
+    """Numbers of bits by which changes are reduced, for units of these mean squares."""
+    _, length = np.frexp(np.floor(squares))
+    return (np.maximum(length, 2) - 10) // 2 + 4
+
+
+class Gradients:
+    """The gradients of pixels' likelihoods by a model's outputs, in the steps of section 14."""
+
+    def __init__(self, model: ExactModel):
+        self._components, self._channels = model.components, model.channels
+        self._outputs = len(model.layers[-1].weight)
+        self._mean_scale = model.context.mean_scale.astype(np.float64)
+
+    def __call__(self, lesson: Lesson) -> NDArray[np.float32]:
+        """The gradients (outputs, N) of the pixels of a lesson."""
         k, c = self._components, self._channels
         n = lesson.prior.shape[1]
-        gradient = np.zeros((len(self._step), n), np.float32)
+        gradient = np.zeros((self._outputs, n), np.float32)
         posterior = lesson.posterior.astype(np.float64)
         gradient[:k] = _rounded(posterior - lesson.prior, WEIGHT_BITS - 7)
         means = gradient[k : (1 + c) * k].reshape(c, k, n)
@@ -235,7 +259,8 @@ def _rounded(numbers: Plane, bits: int) -> Plane:
     return np.floor(numbers * 2.0**-bits + 0.5)
 
 
-def _with_one(hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_one(hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Activations (width, N), and a unit that is always 1."""
     return np.concatenate([hidden, np.full((1, hidden.shape[1]), ONE, np.float32)])
 
 

@@ -13,7 +13,7 @@ times quotient stays below 2**53. docs/FORMAT.md states every step in plain inte
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,9 @@ class Mixture:
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])
-        if lesson is not None:
-            lesson.prior = weight
+        traced = lesson if lesson is not None and lesson.outputs is None else None
+        if traced is not None:
+            traced.prior = weight
         # Means and log-scales of each channel; for RGB the three coefficients too.
         means, log_scales, *rest = outputs[k:].reshape(-1, self.channels, k, n)
         coefficients = rest[0] if rest else means[:0]
@@ -120,17 +121,29 @@ class Mixture:
             else:
                 value = yield from self._code_blue(weight, slope[2], start, spot, values)
             values[plane] = value
-            if plane + 1 == planes and lesson is None:
+            if plane + 1 == planes and traced is None:
                 break
             deviations.append(4 * value - base[plane])
             if self.joint:
                 position, below, above = self._edges(slope[plane], start, value)
                 weight = self._posterior(weight, below, above)
-                if lesson is not None:
-                    lesson.planes.append(PlaneTrace(below, above, position - self._centre, deviations[-1]))
-        if lesson is not None:
-            lesson.posterior = weight
+                if traced is not None:
+                    traced.planes.append(PlaneTrace(below, above, position - self._centre, deviations[-1]))
+        if traced is not None:
+            traced.posterior = weight
+        elif lesson is not None:
+            self._trace(lesson, base, level, values)
         return values
+
+    def _trace(self, lesson: Lesson, base: NDArray[np.float32], level: NDArray[np.int16], values: NDArray[Any]) -> None:
+        """Fill in a lesson of the values (planes, N) of pixels that are coded, by its own outputs."""
+        outputs = lesson.outputs
+        assert outputs is not None
+        own = replace(lesson, outputs=None)
+        coding = self.code(outputs, base, level, len(values), own)
+        known = (value.astype(np.int64) // stride % RADIX for value in values for stride in self.strides)
+        run(coding, lambda frequencies: next(known))
+        lesson.prior, lesson.posterior, lesson.planes = own.prior, own.posterior, own.planes
 
     def _weights(self, logits: NDArray[np.float32]) -> NDArray[np.int32]:
         """Weights (K, N) that sum to at most 2**13, from logits in 1/64 nat."""

@@ -127,9 +127,9 @@ def evaluate(model: ExactModel, level: str, inputs: NDArray[Any]) -> tuple[NDArr
 
 
 class Core:
-    """A model on a CPU level, for tiles of ``bits`` bits; ``learns`` as in section 14, on the lattice of ``rule``."""
+    """A model on a CPU level, for tiles of ``bits`` bits; ``learns`` layers learn, on the lattice of ``rule``."""
 
-    def __init__(self, model: ExactModel, bits: int, level: str, *, learns: bool, rule: Rule | None = None):
+    def __init__(self, model: ExactModel, bits: int, level: str, *, learns: int, rule: Rule | None = None):
         self._model, self._learns = compiled(model, bits, level), learns
         self._lattice = None if rule is None else lattice(rule)
         self._type = np.dtype(np.uint16 if bits > 8 else np.uint8)

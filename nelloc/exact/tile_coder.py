@@ -49,7 +49,7 @@ def tile_coder(
     model: ExactModel,
     bits: int = 8,
     *,
-    learns: bool = False,
+    learns: int = 0,
     rule: Rule | None = None,
     backend: str | None = None,
     decoder: str | None = None,
@@ -58,8 +58,8 @@ def tile_coder(
 
     Parameters
     ----------
-    learns : bool
-        Let the last layer learn from each tile (docs/FORMAT.md, section 14).
+    learns : int
+        How many layers learn from each tile: 0, 1 or 2 (docs/FORMAT.md, sections 14 and 19).
     rule : Rule, optional
         The colour lattice that tiles are on (section 16): those of three planes of 8 bits.
     backend : str, optional
@@ -77,9 +77,11 @@ def tile_coder(
     name = backends.chosen(model, backend)
     if backends.is_native(name) and decoder is None:
         return _CoreCoder(Core(model, bits, backends.level_of(model, name), learns=learns, rule=rule), bits)
-    evaluator = backends.prepare(model, name)
+    if learns > 1 and backends.is_native(name):
+        name = "numpy"  # the core evaluates whole networks
+    evaluator = backends.prepare(Engine.evaluated(model, learns), name)
     engine = Engine.of(model, evaluator, bits, learns=learns, rule=rule)
-    return _SteppedCoder(engine, learns or rule is not None, decoder or DEFAULT_DECODER)
+    return _SteppedCoder(engine, learns > 0 or rule is not None, decoder or DEFAULT_DECODER)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from materials import GOLDEN
 
 import nelloc
 from nelloc.codec.container import Container, Section, TileRecord, pack, parse
-from nelloc.codec.format import MODEL_NUMBERS, NO_MODEL, OTHER_MODEL, SIGNATURE, Layout, Method, SectionType
+from nelloc.codec.format import LAYERS, MODEL_NUMBERS, NO_MODEL, OTHER_MODEL, SIGNATURE, Layout, Method, SectionType
 from nelloc.codec.tiling import MAX_TILE, MIN_TILE, tile_count
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
@@ -30,7 +30,7 @@ MODEL_ID = bytes.fromhex("c0ffee42")
 DEFAULT_ID = MODEL_NUMBERS[2]
 # Those that records of pixels may have.
 PIXEL_METHODS = [method for method in Method if method is not Method.COEFFICIENTS]
-CHECKED = {Method.ADAPTIVE, Method.MIXTURE, Method.LEARNING, Method.LATTICE}
+CHECKED = {Method.ADAPTIVE, *LAYERS, Method.LATTICE}
 MODELLED = CHECKED - {Method.ADAPTIVE}
 SMALL = Container(Kind.RGB, 7, 5, 256, NO_MODEL, (TileRecord(Method.ROWS, b"the data of one tile"),))
 TILED = Container(

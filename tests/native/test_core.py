@@ -13,11 +13,11 @@ from nelloc.exact import backends, model_store
 from nelloc.exact.coder import pixel_checksum
 from nelloc.exact.context import INPUT_CLIP
 from nelloc.exact.lattice import Rule
-from nelloc.exact.learning import can_learn
 from nelloc.exact.model import load_model
 from nelloc.exact.native import Core, _native, compiled, evaluate, lattice, levels
 from nelloc.exact.sample import random_numbers
 from nelloc.exact.tile_coder import tile_coder
+from nelloc.exact.two_layers import layers_that_learn
 
 pytestmark = pytest.mark.skipif(_native is None, reason="the core is not built")
 
@@ -31,9 +31,9 @@ def no_progress(pixels):
 
 @st.composite
 def cases(draw, bits):
-    """A model, whether it learns, the lattice of its tiles if they are on one, and some tiles for it."""
+    """A model, how many layers learn, the lattice of its tiles if they are on one, and some tiles for it."""
     model = draw(legal_models(deep=bits > 8))
-    learns = bits == 8 and can_learn(model) and draw(st.booleans())
+    learns = draw(st.integers(0, layers_that_learn(model))) if bits == 8 else 0
     planes = draw(st.sampled_from(sorted({1, model.channels})))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     shapes = draw(st.lists(st.tuples(st.sampled_from(SIDES), st.sampled_from(SIDES)), min_size=1, max_size=4))
@@ -112,7 +112,7 @@ def test_every_level_evaluates_networks_in_integers(model, pixels, seed):
         assert np.array_equal(backends.integer_product(model.layers[-1], hidden.T.astype(np.int64)), expected), level
 
 
-@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("learns", [0, 1, 2])
 @settings(max_examples=25)
 @given(
     legal_models(joint=True),
@@ -120,7 +120,7 @@ def test_every_level_evaluates_networks_in_integers(model, pixels, seed):
     st.lists(st.tuples(*[st.sampled_from(SIDES[:4])] * 2, st.binary(max_size=60)), min_size=1, max_size=3),
 )
 def test_any_bytes_are_refused_alike(learns, model, rule, streams):
-    learns, rule = learns and can_learn(model), rule if model.channels == 3 else None
+    learns, rule = min(learns, layers_that_learn(model)), rule if model.channels == 3 else None
     work = [((model.channels, height, width), data.rstrip(b"\0")) for height, width, data in streams]
     expected = tile_coder(model, learns=learns, rule=rule, backend="numpy").decode(work, no_progress)
     for level in levels():
@@ -130,7 +130,7 @@ def test_any_bytes_are_refused_alike(learns, model, rule, streams):
             assert own is None or np.array_equal(own, other), level
 
 
-@pytest.mark.parametrize(("bits", "learns"), [(8, False), (8, True), (12, False), (16, False)])
+@pytest.mark.parametrize(("bits", "learns"), [(8, 0), (8, 1), (8, 2), (12, 0), (16, 0)])
 def test_no_flipped_bit_and_no_part_is_taken_for_the_whole(bits, learns):
     model = load_model(small_model_bytes(channels=1))
     tile = tile_of(np.random.default_rng(bits), (1, 4, 6), bits)
@@ -160,7 +160,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("name", LONG)
-@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("learns", [0, 1, 2])
 def test_long_tiles(name, learns):
     shape, fields = LONG[name]
     model = load_model(small_model_bytes(width=4, **fields))

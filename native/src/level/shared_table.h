@@ -1,5 +1,6 @@
 /* The table of a level's kernels; included after pixel_kernels.h and the level's products. */
 #include "lattice_kernels.h"
+#include "pair_kernels.h"
 
 #if NLC_NARROW
 #define NLC_PRODUCT8 product8
@@ -16,5 +17,7 @@
         .pack_gradients = NLC_PACK_GRADIENTS, .pack_wide = pack_wide, .widen = widen, .normalise = normalise, \
         .start_block = start_block, .start_plane = start_plane, .digit = digit, .end_plane = end_plane, \
         .gradients = gradients, .correct = correct, .follow = follow, .use = use, .weigh_green = weigh_green, \
-        .weigh_blue = weigh_blue, .choose_green = choose_green \
+        .weigh_blue = weigh_blue, .choose_green = choose_green, \
+        .activate_learned = activate_learned, .true_gradients = true_gradients, .settle = settle, \
+        .move_units = move_units, .lead_back = lead_back \
     }

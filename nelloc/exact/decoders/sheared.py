@@ -109,7 +109,7 @@ class _LockStep:
         normalised = self.engine.normaliser(self._window_of(inputs), distances, out=inputs)
         outputs, hidden = self.engine.evaluate(inputs), self.engine.evaluate.hidden
         decoders = [tile.digits for tile in self.tiles]
-        lesson = self.learner.correct(outputs, hidden, normalised.level, slices)
+        outputs, lesson = self.learner.correct(outputs, hidden, normalised.level, slices)
         coding = self.engine.mixture.code(outputs, normalised.base, normalised.level, self.planes, lesson, spot)
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))
         self.learner.learn(lesson, slices)

@@ -1,0 +1,119 @@
+/* Kernels of learning in two layers (section 19): one source for every CPU level; included after pixel_kernels.h. */
+
+/* Activations, of sums by the model's weights and by what was learned, in 1/2^NLC_PAIR_BITS. */
+static void activate_learned(const nlc_layer *layer, const int32_t *restrict sums, const int32_t *restrict learned,
+                             size_t rows, uint8_t *restrict out, size_t stride) {
+    const size_t width = (size_t)layer->vectors * NLC_LANES;
+    const int32_t *restrict bias = layer->bias, *restrict shift = layer->shift;
+    for (size_t row = 0; row < rows; row++, sums += width, learned += width, out += stride) {
+        for (size_t k = 0; k < width; k++) {
+            const int32_t own = (int32_t)((uint32_t)(sums[k] + bias[k]) << (NLC_PAIR_BITS - shift[k]));
+            out[k] = (uint8_t)clamped((own + learned[k]) >> NLC_PAIR_BITS, 0, NLC_ACTIVATION_MAX);
+        }
+    }
+}
+
+/* 2^(-n/32) in 1/4096, for n an output that is a logarithm of a scale: its mantissa is a line. */
+static inline int32_t inverse_of(int32_t log_scale) {
+    const int32_t octave = clamped(log_scale >> 5, -6, 6);
+    return (64 - (log_scale & 31)) << (6 - octave);
+}
+
+static void true_gradients(const nlc_model *model, nlc_lanes *restrict outputs, nlc_lanes *restrict gradient,
+                           size_t groups, int16_t *restrict packed) {
+    const int k = model->components, c = model->channels, means = k * (1 + c), scales = k * (1 + 2 * c);
+    for (int output = 0; output < model->outputs; output++) {
+        nlc_lanes found;
+        if (output < k) {
+            for (int l = 0; l < NLC_LANES; l++)
+                found[l] = gradient[output][l];
+        } else if (output >= means && output < scales) {
+            for (int l = 0; l < NLC_LANES; l++)
+                found[l] = (355 * gradient[output][l] + 128) >> 8;
+        } else {
+            /* The plane whose mean it is: its own, or that which the coefficient leads to. */
+            const int of = output < means ? output - k : (output - scales < k ? k : 2 * k) + (output - scales) % k;
+            const int more = output < means ? 1 : 2;
+            const int32_t *restrict log_scale = outputs[means + of];
+            for (int l = 0; l < NLC_LANES; l++)
+                found[l] = ((gradient[output][l] << more) * inverse_of(log_scale[l]) + 2048) >> 12;
+        }
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int16_t value = (int16_t)clamped(found[l], -NLC_LARGEST_GRADIENT, NLC_LARGEST_GRADIENT);
+#if NLC_WIDE_GROUP == NLC_ROW
+            packed[(size_t)l * groups * NLC_ROW + (size_t)output] = value;
+#else
+            packed[((size_t)output / NLC_WIDE_GROUP * NLC_LANES + (size_t)l) * NLC_WIDE_GROUP +
+                   (size_t)output % NLC_WIDE_GROUP] = value;
+#endif
+        }
+    }
+    (void)groups;
+}
+
+/* Errors of a unit in the lanes of a block that `mask` has, where its activation can move; returns their squares' sum. */
+static int32_t settle(int32_t *restrict errors, const uint8_t *restrict activation, const int32_t *restrict mask,
+                      int32_t shift) {
+    int32_t squares = 0;
+    const int32_t half = 1 << shift >> 1;
+    for (int l = 0; l < NLC_LANES; l++) {
+        const int32_t moves = -(activation[l] > 0 && activation[l] < NLC_ACTIVATION_MAX) & mask[l];
+        const int32_t error = clamped((errors[l] + (1 << (NLC_ERROR_BITS - 1))) >> NLC_ERROR_BITS, -NLC_LARGEST_ERROR,
+                                      NLC_LARGEST_ERROR) & moves;
+        squares += error * error;
+        errors[l] = clamped((error + half) >> shift, -INT8_MAX, INT8_MAX);
+    }
+    return squares;
+}
+
+static inline int32_t small_of(int32_t number, int32_t bits) { return (number + (1 << bits >> 1)) >> bits; }
+
+/* Move four units: what is learned by their sums, and its average; and what of both is used. */
+static void move_units(const int32_t *const *sums, const int32_t *restrict reduction, int32_t gain, int32_t pace,
+                       size_t vectors, size_t groups, int32_t *restrict learned, int32_t *restrict average,
+                       void *restrict used, void *restrict used_average) {
+    const size_t outputs = vectors * NLC_LANES;
+    for (size_t vector = 0; vector < vectors; vector++) {
+        nlc_lanes now[4], mean[4];
+        for (size_t unit = 0; unit < 4; unit++) {
+            const int32_t *restrict sum = sums[unit] + vector * NLC_LANES;
+            int32_t *restrict own = learned + unit * outputs + vector * NLC_LANES;
+            int32_t *restrict before = average + unit * outputs + vector * NLC_LANES;
+            const int32_t half = 1 << reduction[unit] >> 1, by = reduction[unit], some = 1 << pace >> 1;
+            for (size_t l = 0; l < NLC_LANES; l++) {
+                const int32_t next = clamped(own[l] + (((sum[l] << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
+                const int32_t middle = before[l] + (((next << 4) - before[l] + some) >> pace);
+                own[l] = next;
+                before[l] = middle;
+                now[unit][l] = small_of(next, NLC_PAIR_ROUNDED);
+                mean[unit][l] = small_of(middle, NLC_PAIR_ROUNDED + 4);
+            }
+        }
+#if NLC_NARROW
+        int32_t *restrict to = (int32_t *)used + vector * groups * NLC_LANES;
+        int32_t *restrict too = (int32_t *)used_average + vector * groups * NLC_LANES;
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            to[l] = (now[0][l] & 255) | (now[1][l] & 255) << 8 | (now[2][l] & 255) << 16 |
+                    (int32_t)((uint32_t)now[3][l] << 24);
+            too[l] = (mean[0][l] & 255) | (mean[1][l] & 255) << 8 | (mean[2][l] & 255) << 16 |
+                     (int32_t)((uint32_t)mean[3][l] << 24);
+        }
+#else
+        for (size_t unit = 0; unit < 4; unit++)
+            for (size_t l = 0; l < NLC_LANES; l++) {
+                const size_t place = vector * groups * NLC_LANES * NLC_USED_GROUP +
+                    l * (NLC_USED_GROUP == NLC_ROW ? groups * NLC_ROW : NLC_USED_GROUP) +
+                    unit / NLC_USED_GROUP * NLC_LANES * NLC_USED_GROUP + unit % NLC_USED_GROUP;
+                ((int16_t *)used)[place] = (int16_t)now[unit][l];
+                ((int16_t *)used_average)[place] = (int16_t)mean[unit][l];
+            }
+#endif
+    }
+}
+
+/* The weights of a unit of the last layer, as errors go back through them: the model's, and what was learned. */
+static void lead_back(const int32_t *restrict learned, const int16_t *restrict own, size_t outputs,
+                      int16_t *restrict back) {
+    for (size_t k = 0; k < outputs; k++)
+        back[k] = (int16_t)clamped(own[k] + small_of(learned[k], 22 - NLC_BACK_BITS), INT16_MIN, INT16_MAX);
+}

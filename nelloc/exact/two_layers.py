@@ -1,0 +1,213 @@
+"""Learning while coding in two layers: the last one, and the hidden one before it.
+
+Differences to ``learning``: pixels are coded with averages of the weights that learn, and each unit of the hidden
+layer follows the true gradient, divided by its root mean square. docs/FORMAT.md, section 19, states it in plain
+integers, which are carried here in int64 and in float64 below 2**53.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelloc.exact.learning import (
+    LEARNED_BITS,
+    TEACHERS,
+    Gradients,
+    Lesson,
+    Slices,
+    can_learn,
+    first_squares,
+    reductions,
+    with_one,
+)
+from nelloc.exact.model import ACTIVATION_BITS, ACTIVATION_MAX, SUM_LIMIT, ExactModel, Layer, output_bits
+
+# Fractional bits of changes as they are used, and of an average beyond those of what it is of.
+USED_BITS, MORE_BITS = 9, 4
+ROUNDED_BITS = LEARNED_BITS - USED_BITS
+LARGEST_USED = 127
+LARGEST_LEARNED = LARGEST_USED << ROUNDED_BITS
+# Rates of the last layer and of the hidden one, in powers of two, by which sums over pixels are multiplied.
+LAST_GAIN, HIDDEN_GAIN = 2, 4
+# Averages move by 1/16 of the distance, in a tile's first steps by 1, 1/2, 1/2, 1/4, ...
+PACE = 4
+# Gradients that go back, in 1/128 of a nat; fractional bits of the weights that they go through.
+LARGEST_GRADIENT, BACK_BITS = 511, 8
+# Errors of hidden units: the bits that they lose, how large they are, and what their mean squares begin with.
+ERROR_BITS, LARGEST_ERROR, FIRST_ERROR = 5, 4095, 1 << 14
+LARGEST_STEP = 127
+# Largest number of octaves from a scale of 1, by which gradients are divided.
+_OCTAVES = 6
+_WEIGHTS_16 = 1 << 15
+
+Integers = NDArray[np.int64]
+
+
+def can_learn_two(model: ExactModel) -> bool:
+    """True if both layers can learn: no sum can leave its range, whatever is learned."""
+    if not can_learn(model) or len(model.layers) < 3:
+        return False
+    *_, hidden, last = model.layers
+    widest = max(len(hidden.weight), hidden.weight.shape[1]) + 1
+    correction = LARGEST_USED * ACTIVATION_MAX * widest
+    largest = max(int(np.abs(layer.weight).max()) for layer in (hidden, last))
+    if hidden.skip is not None or int(hidden.shift.max()) > USED_BITS:
+        return False
+    if largest >= _WEIGHTS_16 or correction >= SUM_LIMIT:
+        return False
+    outputs = int((_largest_sums(last) >> last.shift).max()) + (correction >> USED_BITS + ACTIVATION_BITS - 8)
+    units = int((_largest_sums(hidden) << USED_BITS - hidden.shift).max()) + correction
+    back = np.minimum(np.abs(_back(model)) + (LARGEST_USED >> USED_BITS - BACK_BITS) + 1, _WEIGHTS_16).sum(axis=1)
+    return outputs + 2 < SUM_LIMIT and units < 1 << 31 and int(back.max()) * LARGEST_GRADIENT < 1 << 31
+
+
+def layers_that_learn(model: ExactModel) -> int:
+    """Largest number of the model's layers that can learn: 0, 1 or 2."""
+    return can_learn(model) + can_learn_two(model)
+
+
+def _largest_sums(layer: Layer) -> Integers:
+    """The largest magnitude of each row's sum."""
+    return ACTIVATION_MAX * np.abs(layer.weight.astype(np.int64)).sum(axis=1) + np.abs(layer.bias.astype(np.int64))
+
+
+def _rounded(numbers: Integers, bits: Integers | int) -> Integers:
+    """Numbers without their last bits, rounded."""
+    return numbers + (1 << np.asarray(bits) >> 1) >> bits
+
+
+def _back(model: ExactModel) -> Integers:
+    """The last layer's own weights (units, outputs), in steps of 2**-BACK_BITS of what they are."""
+    last = model.layers[-1]
+    by = BACK_BITS + ACTIVATION_BITS - np.array(output_bits(model.components, model.channels)) - last.shift
+    weight = last.weight.T.astype(np.int64)
+    found = np.where(by < 0, _rounded(weight, np.maximum(-by, 0)), weight << np.maximum(by, 0))
+    return np.clip(found, -_WEIGHTS_16, _WEIGHTS_16 - 1)
+
+
+def without_last(model: ExactModel) -> ExactModel:
+    """A model whose last layer is the hidden one that learns."""
+    return replace(model, layers=model.layers[:-1])
+
+
+class _Learned:
+    """Changes of one layer's weights (tiles, rows, units) in several tiles, and their averages."""
+
+    def __init__(self, layer: Layer, tiles: int, gain: int):
+        rows, units = len(layer.weight), layer.weight.shape[1] + 1
+        self._gain = gain
+        self.changes: Integers = np.zeros((tiles, rows, units), np.int64)
+        self._averages = np.zeros_like(self.changes)
+        self._squares = np.full((tiles, units), first_squares(), np.float64)
+
+    def sums(self, tile: int, seen: NDArray[np.float32], *, averaged: bool) -> NDArray[np.float64]:
+        """Sums (rows, n) of units (units, n) by the changes or their averages, in 2**-USED_BITS."""
+        learned, bits = (self._averages, ROUNDED_BITS + MORE_BITS) if averaged else (self.changes, ROUNDED_BITS)
+        return _rounded(learned[tile], bits).astype(np.float64) @ seen.astype(np.float64)
+
+    def follow(self, tile: int, gradient: NDArray[Any], seen: NDArray[np.float32], pixels: float, pace: int) -> None:
+        """Follow the gradients (rows, n) of n pixels, given the units (units, n)."""
+        self._squares[tile] += np.add.reduce(seen.astype(np.float64) ** 2, axis=1)
+        sums = (gradient.astype(np.float64) @ seen.T.astype(np.float64)).astype(np.int64)
+        change = _rounded(sums << self._gain, reductions(self._squares[tile] / pixels))
+        learned, average = self.changes[tile], self._averages[tile]
+        np.clip(learned + change, -LARGEST_LEARNED, LARGEST_LEARNED, out=learned)
+        average += _rounded((learned << MORE_BITS) - average, pace)
+
+
+class TwoLayers:
+    """Learner of two layers, for several tiles. Its network is evaluated ``without_last``."""
+
+    def __init__(self, model: ExactModel, tiles: int):
+        *_, self._hidden, self._last = model.layers
+        self._model, self._gradients = model, Gradients(model)
+        self._of_hidden = _Learned(self._hidden, tiles, HIDDEN_GAIN)
+        self._of_last = _Learned(self._last, tiles, LAST_GAIN)
+        self._errors = np.full((tiles, len(self._hidden.weight)), first_squares(FIRST_ERROR), np.int64)
+        self._pixels = np.full(tiles, first_squares(1), np.int64)
+        self._steps = [0] * tiles
+        self._bits = (USED_BITS + ACTIVATION_BITS - np.array(output_bits(model.components, model.channels)))[:, None]
+        self._own_back = _back(model)
+
+    def correct(
+        self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
+    ) -> tuple[NDArray[np.float32], Lesson]:
+        """The outputs by averaged weights; in the lesson those by the weights that learn."""
+        given = with_one(hidden)
+        own = self._hidden.weight.astype(np.float64) @ hidden + self._hidden.bias[:, None]
+        own *= 2.0 ** (USED_BITS - self._hidden.shift[:, None])
+        found = []
+        for averaged in (True, False):
+            sums = np.zeros_like(own)
+            for tile, columns in slices:
+                sums[:, columns] = self._of_hidden.sums(tile, given[:, columns], averaged=averaged)
+            units = np.clip(np.floor((own + sums) * 2.0**-USED_BITS), 0, ACTIVATION_MAX)
+            seen = with_one(units.astype(np.float32))
+            found.append((self._outputs(seen, slices, averaged), seen))
+        (coded, _), (learning, seen) = found
+        return coded, Lesson(seen, level, outputs=learning, given=given)
+
+    def _outputs(self, seen: NDArray[np.float32], slices: Slices, averaged: bool) -> NDArray[np.float32]:
+        last = self._last
+        own = (last.weight.astype(np.float64) @ seen[:-1] + last.bias[:, None]).astype(np.int64) >> last.shift[:, None]
+        sums = np.zeros(own.shape)
+        for tile, columns in slices:
+            sums[:, columns] = self._of_last.sums(tile, seen[:, columns], averaged=averaged)
+        return (own + _rounded(sums.astype(np.int64), self._bits)).astype(np.float32)
+
+    def learn(self, lesson: Lesson | None, slices: Slices) -> None:
+        """Update the weights with the pixels of a step."""
+        assert lesson is not None
+        assert lesson.outputs is not None
+        gradient = self._gradients(lesson)
+        true = true_gradients(self._model, gradient, lesson.outputs)
+        for tile, columns in slices:
+            first = slice(columns.start, min(columns.stop, columns.start + TEACHERS))
+            self._learn(tile, *(array[:, first] for array in (gradient, true, lesson.hidden, lesson.given)))
+
+    def _learn(
+        self,
+        tile: int,
+        gradient: NDArray[np.float32],
+        true: Integers,
+        seen: NDArray[np.float32],
+        given: NDArray[np.float32],
+    ) -> None:
+        steps = self._steps_of_hidden(tile, true, seen[:-1])
+        self._pixels[tile] += seen.shape[1]
+        self._steps[tile] += 1
+        pace = min(PACE, self._steps[tile].bit_length() - 1)
+        self._of_last.follow(tile, gradient, seen, self._pixels[tile], pace)
+        self._of_hidden.follow(tile, steps, given, self._pixels[tile], pace)
+
+    def _steps_of_hidden(self, tile: int, true: Integers, units: NDArray[np.float32]) -> Integers:
+        """By how much each unit (units, n) should move, in about quarters of what is usual for it."""
+        more = _rounded(self._of_last.changes[tile].T[:-1], LEARNED_BITS - BACK_BITS)
+        back = np.clip(self._own_back + more, -_WEIGHTS_16, _WEIGHTS_16 - 1)
+        found = (back.astype(np.float64) @ true.astype(np.float64)).astype(np.int64)
+        error = np.clip(_rounded(found, ERROR_BITS), -LARGEST_ERROR, LARGEST_ERROR)
+        error *= (units > 0) & (units < ACTIVATION_MAX)
+        _, digits = np.frexp(np.floor(self._errors[tile] / self._pixels[tile]))
+        self._errors[tile] += (error**2).sum(axis=1)
+        by = np.maximum(digits // 2 - 2, 0)[:, None]
+        return np.clip(_rounded(error, by), -LARGEST_STEP, LARGEST_STEP)
+
+
+def true_gradients(model: ExactModel, gradient: NDArray[np.float32], outputs: NDArray[np.float32]) -> Integers:
+    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 14."""
+    k, c = model.components, model.channels
+    known = gradient.astype(np.int64)
+    log_scale = outputs[(1 + c) * k : (1 + 2 * c) * k].astype(np.int64)
+    octave = np.clip(log_scale >> 5, -_OCTAVES, _OCTAVES)
+    inverse = 64 - (log_scale & 31) << _OCTAVES - octave
+    found = known.copy()
+    found[k : (1 + c) * k] = _rounded(2 * known[k : (1 + c) * k] * inverse, 12)
+    found[(1 + c) * k : (1 + 2 * c) * k] = _rounded(355 * known[(1 + c) * k : (1 + 2 * c) * k], 8)
+    if c == 3:  # of green by red, and of blue by both
+        of_plane = np.concatenate([inverse[k : 2 * k], inverse[2 * k :], inverse[2 * k :]])
+        found[(1 + 2 * c) * k :] = _rounded(4 * known[(1 + 2 * c) * k :] * of_plane, 12)
+    return np.clip(found, -LARGEST_GRADIENT, LARGEST_GRADIENT)
