@@ -220,9 +220,14 @@ struct nlc_kernels {
     /* The gradients of a block's outputs that go back, from those of section 14, packed for wide products. */
     void (*true_gradients)(const nlc_model *model, nlc_lanes *outputs, nlc_lanes *gradient, size_t groups,
                            int16_t *packed);
-    /* Of one unit in the lanes of a block that `mask` has: the errors to by how much it should move, after `shift`;
-     * returns the sum of the errors' squares. */
-    int32_t (*settle)(int32_t *errors, const uint8_t *activation, const int32_t *mask, int32_t shift);
+    /* The units (units x stride bytes) whose activations can move in lanes of a block where
+     * `mask` is 255, not 0; returns how many. */
+    size_t (*find_moving)(const uint8_t *activation, size_t stride, size_t units, const uint8_t *mask, uint16_t *moving);
+    /* By how many bits errors of units with these sums of squares, over `seen` pixels, are reduced. */
+    void (*reduce_errors)(const double *squares, size_t count, double seen, int32_t *shifts);
+    /* Of one unit in the lanes where `mask` is -1, not 0: its errors to by how much it should move, after `shift`; returns the sum of
+     * the errors' squares. */
+    int32_t (*settle)(const int32_t *errors, const uint8_t *activation, const int32_t *mask, int32_t shift, int32_t *moves);
     /* Move four units of a layer by their sums, and averages at this pace; what is used of both, packed. */
     void (*move_units)(const int32_t *const *sums, const int32_t *reduction, int32_t gain, int32_t pace, size_t vectors,
                        size_t groups, int32_t *learned, int32_t *average, void *used, void *used_average);

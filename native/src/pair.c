@@ -1,6 +1,5 @@
 #include "pair.h"
 
-#include <math.h>
 
 /* Learning's rates, in powers of two; averages move by 1/2^NLC_PACE of the distance. */
 #define NLC_LAST_GAIN 2
@@ -98,11 +97,15 @@ static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *
     space->nothing = nlc_allocate(widest, sizeof(int32_t));
     space->back = nlc_allocate(rounded_units(last) * model->output_stride, sizeof(int16_t));
     space->gradients = nlc_allocate(lanes / NLC_LANES * back_size(model), sizeof(int16_t));
-    space->errors = nlc_allocate((NLC_TEACHERS / NLC_LANES + 1) * width_of(hidden), sizeof(nlc_lanes));
+    space->errors = nlc_allocate(width_of(hidden), sizeof(nlc_lanes));
+    space->moves = nlc_allocate((NLC_TEACHERS / NLC_LANES + 1) * width_of(hidden), sizeof(nlc_lanes));
+    space->some_back = nlc_allocate(width_of(hidden) * model->output_stride, sizeof(int16_t));
+    space->moving = nlc_allocate(width_of(hidden), sizeof(uint16_t));
     space->block_storage = nlc_allocate(rows, sizeof(nlc_lanes));
     if (!space->given || !space->raw || !space->some || !space->averaged || !space->base || !space->corrections ||
         !space->wide || !space->shifts || !space->reduction || !space->reduction_last || !space->nothing ||
-        !space->back || !space->gradients || !space->errors || !space->block_storage)
+        !space->back || !space->gradients || !space->errors || !space->moves ||
+        !space->some_back || !space->moving || !space->block_storage)
         return NLC_NO_MEMORY;
     const int status = nlc_network_space_new(model, &space->network);
     return status == NLC_OK ? nlc_outer_new(widest, &space->outer) : status;
@@ -147,7 +150,8 @@ int nlc_pair_space_new(const nlc_model *model, size_t lanes, nlc_pair_space *spa
 void nlc_pair_space_free(nlc_pair_space *space) {
     void *const owned[] = {space->given, space->raw, space->some, space->averaged, space->base, space->corrections,
                            space->wide, space->shifts, space->reduction, space->reduction_last, space->nothing,
-                           space->back, space->gradients, space->errors, space->block_storage};
+                           space->back, space->gradients, space->errors, space->moves, space->some_back,
+                           space->moving, space->block_storage};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_network_space_free(&space->network);
@@ -277,20 +281,33 @@ void nlc_pair_take(const nlc_model *model, nlc_pair_space *space, size_t block, 
                                    space->gradients + block * back_size(model));
 }
 
-/* The errors of the hidden layer's units, in blocks of lanes: by how much they should move, in parts of what is usual. */
-static void find_errors(const nlc_model *model, nlc_pair_space *space, nlc_pair *pair, size_t pixels, size_t first) {
+/* By how much the hidden layer's units should move, in blocks of lanes. */
+static void find_moves(const nlc_model *model, nlc_pair_space *space, nlc_pair *pair, size_t pixels, size_t first) {
+    const nlc_kernels *kernels = model->kernels;
     const size_t units = (size_t)hidden_layer(model)->rows, size = back_size(model), groups = back_groups(model);
     const size_t begin = first / NLC_LANES, end = (first + pixels + NLC_LANES - 1) / NLC_LANES;
+    const size_t stride = model->output_stride;
+    kernels->reduce_errors(pair->errors, units, (double)pair->pixels, space->reduction);
     for (size_t block = begin; block < end; block++) {
-        nlc_lanes *errors = space->errors + (block - begin) * units, mask;
-        for (size_t l = 0; l < NLC_LANES; l++)
-            mask[l] = -(block * NLC_LANES + l >= first && block * NLC_LANES + l < first + pixels);
-        model->kernels->product16(pair->back, model->output_stride, units, space->gradients + block * size, groups, 1,
-                                  errors[0], NLC_LANES);
+        nlc_lanes *moves = space->moves + (block - begin) * units;
         const uint8_t *activations = space->raw + (block - begin) * NLC_LANES;
-        for (size_t unit = 0; unit < units; unit++)
-            pair->errors[unit] += model->kernels->settle(errors[unit], activations + unit * NLC_UNITS_STRIDE, mask,
-                                                         space->reduction[unit]);
+        uint8_t bytes[NLC_LANES];
+        int32_t mask[NLC_LANES];
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            mask[l] = -(block * NLC_LANES + l >= first && block * NLC_LANES + l < first + pixels);
+            bytes[l] = (uint8_t)mask[l];
+        }
+        const size_t count = kernels->find_moving(activations, NLC_UNITS_STRIDE, units, bytes, space->moving);
+        for (size_t k = 0; k < count; k++)
+            memcpy(space->some_back + k * stride, pair->back + space->moving[k] * stride, stride * sizeof *pair->back);
+        kernels->product16(space->some_back, stride, count, space->gradients + block * size, groups, 1,
+                           space->errors[0], NLC_LANES);
+        memset(moves, 0, units * sizeof *moves);
+        for (size_t k = 0; k < count; k++) {
+            const size_t unit = space->moving[k];
+            pair->errors[unit] += kernels->settle(space->errors[k], activations + unit * NLC_UNITS_STRIDE, mask,
+                                                  space->reduction[unit], moves[unit]);
+        }
     }
 }
 
@@ -332,16 +349,6 @@ static void move_layer(const nlc_model *model, nlc_pair_space *space, const nlc_
     }
 }
 
-/* By how much errors of each unit are reduced: 4 times their root mean square becomes about 16. */
-static void error_shifts(const nlc_pair *pair, size_t units, int32_t *shifts) {
-    for (size_t unit = 0; unit < units; unit++) {
-        int digits;
-        frexp(floor(pair->errors[unit] / (double)pair->pixels), &digits);
-        const int shift = digits / 2 - 2;
-        shifts[unit] = shift < 0 ? 0 : shift;
-    }
-}
-
 void nlc_pair_learn(const nlc_model *model, nlc_pair_space *space, nlc_pair *pair, const uint8_t *given,
                     const uint8_t *raw, size_t pixels, nlc_lanes *gradients, size_t first) {
     const nlc_kernels *kernels = model->kernels;
@@ -351,8 +358,7 @@ void nlc_pair_learn(const nlc_model *model, nlc_pair_space *space, nlc_pair *pai
     /* Units of the hidden layer begin at their block's first lane, whose pixel may be another tile's. */
     kernels->transpose8(raw - within * stride, stride, within + pixels, units_of(last), space->raw, NLC_UNITS_STRIDE);
     kernels->transpose8(given, stride, pixels, units_of(hidden), space->given, NLC_UNITS_STRIDE);
-    error_shifts(pair, (size_t)hidden->rows, space->reduction);
-    find_errors(model, space, pair, pixels, first);
+    find_moves(model, space, pair, pixels, first);
     pair->pixels += (int64_t)pixels;
     int pace = 0;
     for (pair->steps++; pace < NLC_PACE && pair->steps >> (pace + 1); pace++)
@@ -364,5 +370,5 @@ void nlc_pair_learn(const nlc_model *model, nlc_pair_space *space, nlc_pair *pai
     kernels->reduce(space->given, NLC_UNITS_STRIDE, units_of(hidden), pixels, pair->hidden.squares,
                     (double)pair->pixels, space->reduction);
     move_layer(model, space, hidden, &pair->hidden, space->reduction, space->given, pixels, NLC_HIDDEN_GAIN, pace,
-               space->errors, within, NULL);
+               space->moves, within, NULL);
 }

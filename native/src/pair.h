@@ -30,7 +30,10 @@ typedef struct {
     int32_t *shifts, *reduction, *reduction_last, *nothing;
     int16_t *back;       /* what `back` is at first, of the model alone */
     int16_t *gradients;  /* of all blocks, packed */
-    nlc_lanes *errors;   /* of a tile's blocks */
+    nlc_lanes *errors;   /* of a block's units that can move */
+    nlc_lanes *moves;    /* by how much units should move, in a tile's blocks */
+    uint16_t *moving;    /* the units of a block that can, and their rows of `back` */
+    int16_t *some_back;
     nlc_block block;     /* one that is coded again, to learn from it */
     nlc_lanes *block_storage;
 } nlc_pair_space;

@@ -19,49 +19,92 @@ static inline int32_t inverse_of(int32_t log_scale) {
     return (64 - (log_scale & 31)) << (6 - octave);
 }
 
+/* Pack gradients of one block, of `outputs` numbers, for wide products in `groups`. */
+static inline void pack_block(const int16_t (*found)[NLC_LANES], size_t outputs, size_t groups, int16_t *restrict packed) {
+#if NLC_WIDE_GROUP == 2
+    (void)outputs;
+    for (size_t group = 0; group < groups; group++)
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            packed[(group * NLC_LANES + l) * 2] = found[2 * group][l];
+            packed[(group * NLC_LANES + l) * 2 + 1] = found[2 * group + 1][l];
+        }
+#elif NLC_WIDE_GROUP == 1
+    (void)groups;
+    memcpy(packed, found, outputs * sizeof *found);
+#else
+    for (size_t output = 0; output < outputs; output++)
+        for (size_t l = 0; l < NLC_LANES; l++)
+            packed[l * groups * NLC_ROW + output] = found[output][l];
+#endif
+}
+
 static void true_gradients(const nlc_model *model, nlc_lanes *restrict outputs, nlc_lanes *restrict gradient,
                            size_t groups, int16_t *restrict packed) {
     const int k = model->components, c = model->channels, means = k * (1 + c), scales = k * (1 + 2 * c);
+    int16_t found[NLC_MAX_COMPONENTS * (1 + 2 * NLC_MAX_CHANNELS + 3) + 1][NLC_LANES];
+    memset(found[model->outputs], 0, sizeof *found);
     for (int output = 0; output < model->outputs; output++) {
-        nlc_lanes found;
+        nlc_lanes own;
         if (output < k) {
-            for (int l = 0; l < NLC_LANES; l++)
-                found[l] = gradient[output][l];
+            memcpy(own, gradient[output], sizeof own);
         } else if (output >= means && output < scales) {
             for (int l = 0; l < NLC_LANES; l++)
-                found[l] = (355 * gradient[output][l] + 128) >> 8;
+                own[l] = (355 * gradient[output][l] + 128) >> 8;
         } else {
             /* The plane whose mean it is: its own, or that which the coefficient leads to. */
             const int of = output < means ? output - k : (output - scales < k ? k : 2 * k) + (output - scales) % k;
             const int more = output < means ? 1 : 2;
             const int32_t *restrict log_scale = outputs[means + of];
             for (int l = 0; l < NLC_LANES; l++)
-                found[l] = ((gradient[output][l] << more) * inverse_of(log_scale[l]) + 2048) >> 12;
+                own[l] = (gradient[output][l] * (1 << more) * inverse_of(log_scale[l]) + 2048) >> 12;
         }
-        for (int l = 0; l < NLC_LANES; l++) {
-            const int16_t value = (int16_t)clamped(found[l], -NLC_LARGEST_GRADIENT, NLC_LARGEST_GRADIENT);
-#if NLC_WIDE_GROUP == NLC_ROW
-            packed[(size_t)l * groups * NLC_ROW + (size_t)output] = value;
-#else
-            packed[((size_t)output / NLC_WIDE_GROUP * NLC_LANES + (size_t)l) * NLC_WIDE_GROUP +
-                   (size_t)output % NLC_WIDE_GROUP] = value;
-#endif
-        }
+        for (int l = 0; l < NLC_LANES; l++)
+            found[output][l] = (int16_t)clamped(own[l], -NLC_LARGEST_GRADIENT, NLC_LARGEST_GRADIENT);
     }
-    (void)groups;
+    pack_block((const int16_t (*)[NLC_LANES])found, (size_t)model->outputs, groups, packed);
 }
 
-/* Errors of a unit in the lanes of a block that `mask` has, where its activation can move; returns their squares' sum. */
-static int32_t settle(int32_t *restrict errors, const uint8_t *restrict activation, const int32_t *restrict mask,
-                      int32_t shift) {
+/* The units whose activations can move in one of the lanes that `mask` has, in order; returns how many. */
+static size_t find_moving(const uint8_t *restrict activation, size_t stride, size_t units, const uint8_t *restrict mask,
+                          uint16_t *restrict moving) {
+    size_t count = 0;
+    for (size_t unit = 0; unit < units; unit++, activation += stride) {
+        uint8_t moves[NLC_LANES];
+        uint64_t halves[2];
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            const uint8_t inside = (uint8_t)((activation[l] != 0) & (activation[l] != NLC_ACTIVATION_MAX));
+            moves[l] = inside & mask[l];
+        }
+        memcpy(halves, moves, sizeof halves);
+        moving[count] = (uint16_t)unit;
+        count += (halves[0] | halves[1]) != 0;
+    }
+    return count;
+}
+
+/* By how much errors of mean squares `squares` / `seen` are reduced: usual ones become about 4. */
+static void reduce_errors(const double *restrict squares, size_t count, double seen, int32_t *restrict shifts) {
+    for (size_t unit = 0; unit < count; unit++) {
+        const double mean = squares[unit] / seen;
+        uint64_t bits;
+        memcpy(&bits, &mean, sizeof bits);
+        const int32_t digits = (int32_t)(bits >> 52) - 1022; /* of the whole part, if that is not 0 */
+        shifts[unit] = digits < 4 ? 0 : digits / 2 - 2;
+    }
+}
+
+/* Errors of a unit in the lanes of a block that `mask` has, where its activation can move, to by how much it should; returns
+ * the sum of their squares. */
+static int32_t settle(const int32_t *restrict errors, const uint8_t *restrict activation, const int32_t *restrict mask,
+                      int32_t shift, int32_t *restrict moves) {
     int32_t squares = 0;
     const int32_t half = 1 << shift >> 1;
     for (int l = 0; l < NLC_LANES; l++) {
-        const int32_t moves = -(activation[l] > 0 && activation[l] < NLC_ACTIVATION_MAX) & mask[l];
+        const int32_t kept = -(activation[l] > 0 && activation[l] < NLC_ACTIVATION_MAX) & mask[l];
         const int32_t error = clamped((errors[l] + (1 << (NLC_ERROR_BITS - 1))) >> NLC_ERROR_BITS, -NLC_LARGEST_ERROR,
-                                      NLC_LARGEST_ERROR) & moves;
+                                      NLC_LARGEST_ERROR) & kept;
         squares += error * error;
-        errors[l] = clamped((error + half) >> shift, -INT8_MAX, INT8_MAX);
+        moves[l] = clamped((error + half) >> shift, -INT8_MAX, INT8_MAX);
     }
     return squares;
 }

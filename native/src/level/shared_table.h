@@ -18,6 +18,6 @@
         .start_block = start_block, .start_plane = start_plane, .digit = digit, .end_plane = end_plane, \
         .gradients = gradients, .correct = correct, .follow = follow, .use = use, .weigh_green = weigh_green, \
         .weigh_blue = weigh_blue, .choose_green = choose_green, \
-        .activate_learned = activate_learned, .true_gradients = true_gradients, .settle = settle, \
+        .activate_learned = activate_learned, .true_gradients = true_gradients, .settle = settle, .find_moving = find_moving, .reduce_errors = reduce_errors, \
         .move_units = move_units, .lead_back = lead_back \
     }
