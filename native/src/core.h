@@ -172,6 +172,9 @@ struct nlc_kernels {
      * has no narrow products. */
     void (*product8)(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
                      int32_t *c, size_t c_stride);
+    /* The same, for activations that are mostly 0. */
+    void (*sparse8)(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
+                    int32_t *c, size_t c_stride);
     /* The same for 16-bit integers, in groups of `wide_group`. */
     void (*product16)(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
                       int32_t *c, size_t c_stride);

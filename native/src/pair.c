@@ -216,7 +216,7 @@ static void learned_product(const nlc_model *model, nlc_pair_space *space, const
                             size_t pixels, const void *used, int32_t *sums) {
     const size_t vectors = (size_t)layer->vectors, stride = model->narrow_stride, groups = groups_of(model, layer);
     if (model->kernels->narrow) {
-        model->kernels->product8(units, stride, pixels, used, groups, vectors, sums, width_of(layer));
+        (layer == last_layer(model) ? model->kernels->sparse8 : model->kernels->product8)(units, stride, pixels, used, groups, vectors, sums, width_of(layer));
         return;
     }
     model->kernels->widen(units, pixels * stride, space->wide);
@@ -228,7 +228,7 @@ static void own_product(const nlc_model *model, nlc_pair_space *space, const nlc
                         size_t pixels, int32_t *sums) {
     const size_t vectors = (size_t)layer->vectors, stride = model->narrow_stride, groups = (size_t)layer->groups;
     if (layer->products == NLC_NARROW) {
-        model->kernels->product8(units, stride, pixels, layer->packed, groups, vectors, sums, width_of(layer));
+        (layer == last_layer(model) ? model->kernels->sparse8 : model->kernels->product8)(units, stride, pixels, layer->packed, groups, vectors, sums, width_of(layer));
         return;
     }
     model->kernels->widen(units, pixels * stride, space->wide);

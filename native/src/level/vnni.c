@@ -17,6 +17,7 @@ NLC_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,popcnt")
 NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m512i, load_weights, __m512i, spread_group, _mm512_dpbusd_epi32)
 
 #define NLC_NARROW 1
+#define NLC_SPARSE8(narrow_product) sparse8
 #define NLC_WIDE_GROUP 2
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
