@@ -146,6 +146,13 @@ static void prepare_product16(sample *s) { prepare_product(s, 0, NULL); }
 static void run_product8(sample *s) {
     s->kernels->product8(s->at[1], s->size[0], s->size[1], s->at[3], s->size[2], s->size[3], s->at[4], s->size[4]);
 }
+static void prepare_sparse8(sample *s) {
+    const size_t shape[3] = {pick(s, 1, 5), pick(s, 1, 300), pick(s, 1, 18)};
+    prepare_product(s, 1, shape);
+}
+static void run_sparse8(sample *s) {
+    s->kernels->sparse8(s->at[1], s->size[0], s->size[1], s->at[3], s->size[2], s->size[3], s->at[4], s->size[4]);
+}
 static void run_product16(sample *s) {
     s->kernels->product16(s->at[0], s->size[0], s->size[1], s->at[2], s->size[2], s->size[3], s->at[4], s->size[4]);
 }
@@ -379,6 +386,88 @@ static void prepare_follow(sample *s) {
 }
 static void run_follow(sample *s) { s->kernels->follow(s->at[0], s->number[0], s->at[1], s->size[0]); }
 
+/* --- learning of two layers --------------------------------------------------------------------------------------- */
+
+static void prepare_activate_learned(sample *s) {
+    prepare_layer(s, 0);
+    const size_t width = (size_t)s->layer.vectors * NLC_LANES, count = s->size[0] * width;
+    int32_t *sums = s->at[0], *bias = s->at[1], *shift = s->at[2], *learned = new_input(s, count * sizeof *learned);
+    for (size_t k = 0; k < count; k++) {
+        sums[k] >>= 4; /* a model's sums stay in their range */
+        learned[k] = extreme(s->from, -(1 << 24) + 1, (1 << 24) - 1);
+    }
+    for (size_t k = 0; k < width; k++) {
+        bias[k] >>= 4;
+        shift[k] = draw(s->from, 0, NLC_PAIR_BITS);
+    }
+}
+static void run_activate_learned(sample *s) {
+    s->kernels->activate_learned(&s->layer, s->at[0], s->at[5], s->size[0], s->at[4], s->size[1]);
+}
+
+/* Activations of units in 16 lanes, and which lanes count. */
+static void prepare_moving(sample *s) {
+    const size_t units = pick(s, 1, 40), stride = NLC_LANES + pick(s, 0, 5);
+    uint8_t *activations = new_input(s, units * stride), *mask = new_input(s, NLC_LANES);
+    for (size_t k = 0; k < units * stride; k++)
+        activations[k] = (uint8_t)(draw(s->from, 0, 9) ? 255 * draw(s->from, 0, 1) : draw(s->from, 0, 255));
+    for (size_t l = 0; l < NLC_LANES; l++)
+        mask[l] = (uint8_t)(255 * draw(s->from, 0, 1));
+    new_output(s, (units + 1) * sizeof(uint16_t));
+    new_output(s, sizeof(size_t));
+    s->size[0] = units;
+    s->size[1] = stride;
+}
+static void run_find_moving(sample *s) {
+    uint16_t *moving = s->at[2];
+    const size_t count = s->kernels->find_moving(s->at[0], s->size[1], s->size[0], s->at[1], moving);
+    memset(moving + count, 0, (s->size[0] + 1 - count) * sizeof *moving); /* what stands there then is anything */
+    memcpy(s->at[3], &count, sizeof count);
+}
+
+static void prepare_settle(sample *s) {
+    int32_t *errors = new_input(s, sizeof(nlc_lanes)), *mask = new_input(s, sizeof(nlc_lanes));
+    uint8_t *activations = new_input(s, NLC_LANES);
+    for (size_t l = 0; l < NLC_LANES; l++) {
+        errors[l] = extreme(s->from, -(1 << 30), 1 << 30) >> draw(s->from, 0, 25);
+        mask[l] = -draw(s->from, 0, 1);
+        activations[l] = (uint8_t)extreme(s->from, 0, 255);
+    }
+    new_output(s, sizeof(nlc_lanes));
+    new_output(s, sizeof(int32_t));
+    s->number[0] = draw(s->from, 0, 12);
+}
+static void run_settle(sample *s) {
+    const int32_t squares = s->kernels->settle(s->at[0], s->at[2], s->at[1], s->number[0], s->at[3]);
+    memcpy(s->at[4], &squares, sizeof squares);
+}
+
+static void prepare_reduce_errors(sample *s) {
+    const size_t count = pick(s, 1, 70);
+    double *squares = new_input(s, count * sizeof *squares);
+    for (size_t k = 0; k < count; k++)
+        squares[k] = (double)(((int64_t)draw(s->from, 0, INT32_MAX) << 21) >> draw(s->from, 0, 52));
+    new_output(s, count * sizeof(int32_t));
+    s->size[0] = count;
+    s->number[0] = draw(s->from, 64, 1 << 28);
+}
+static void run_reduce_errors(sample *s) {
+    s->kernels->reduce_errors(s->at[0], s->size[0], s->number[0], s->at[1]);
+}
+
+static void prepare_lead_back(sample *s) {
+    const size_t count = pick(s, 1, 100);
+    int32_t *learned = new_input(s, count * sizeof *learned);
+    int16_t *own = new_input(s, count * sizeof *own);
+    for (size_t k = 0; k < count; k++) {
+        learned[k] = extreme(s->from, -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
+        own[k] = (int16_t)extreme(s->from, INT16_MIN, INT16_MAX);
+    }
+    new_output(s, count * sizeof *own);
+    s->size[0] = count;
+}
+static void run_lead_back(sample *s) { s->kernels->lead_back(s->at[0], s->at[1], s->size[0], s->at[2]); }
+
 /* --- pixels ------------------------------------------------------------------------------------------------------ */
 
 static void prepare_normalise(sample *s) {
@@ -458,6 +547,7 @@ static void after_block(sample *s) {
 
 static const kernel_test tests[] = {
     {"product8", prepare_product8, run_product8, 1},
+    {"sparse8", prepare_sparse8, run_sparse8, 1},
     {"product16", prepare_product16, run_product16, 0},
     {"transpose8", prepare_transpose8, run_transpose8, 0},
     {"turn", prepare_turn, run_turn, 0},
@@ -470,6 +560,11 @@ static const kernel_test tests[] = {
     {"use", prepare_use, run_use, 0},
     {"correct", prepare_correct, run_correct, 0},
     {"follow", prepare_follow, run_follow, 0},
+    {"activate_learned", prepare_activate_learned, run_activate_learned, 0},
+    {"settle", prepare_settle, run_settle, 0},
+    {"find_moving", prepare_moving, run_find_moving, 0},
+    {"reduce_errors", prepare_reduce_errors, run_reduce_errors, 0},
+    {"lead_back", prepare_lead_back, run_lead_back, 0},
     {"normalise", prepare_normalise, run_normalise, 0},
     /* start_block, start_plane, digit, end_plane and gradients: each works on what the ones before it left. */
     {"block", prepare_block, run_block, 0},
@@ -622,7 +717,7 @@ int main(int count, char **arguments) {
     const long rounds = argument < count ? strtol(arguments[argument++], NULL, 10) : 300;
     const uint64_t seed = argument < count ? strtoull(arguments[argument], NULL, 10) : 1;
     nlc_kernels twin = *nlc_kernels_of(NLC_PLAIN);
-    twin.product8 = twin_product8;
+    twin.product8 = twin.sparse8 = twin_product8;
     twin.product16 = twin_product16;
     twin.pack_gradients = twin_pack_gradients;
     int failures = check_level(nlc_kernels_of(NLC_PLAIN), &twin, rounds, seed, 0);
