@@ -38,7 +38,7 @@ ADDED = {
     "one layer learns in flat tiles",
     Effort.MODEL: "the model on tiles that do not look like photographs, but have more than a few colours",
     Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too; a longer search for JPEG blocks",
-    Effort.EVERYTHING: "on every tile the model, also with less learning or none, and all of the adaptive coder's forms",
+    Effort.EVERYTHING: "on every tile the model, also with less learning or none, and all forms of the adaptive coder",
 }
 
 
