@@ -106,7 +106,7 @@ def test_no_damaged_tile_gives_pixels_under_right_checksums(name, small_model_pa
     file = container.parse(data)
     (record,) = file.records
     for other in damaged(record.data):
-        forged = replace(file, records=(replace(record, data=other),))
+        forged = replace(file, records=(replace(record, view=other),))
         assert_refused(container.pack(forged), small_model_path)
 
 
@@ -117,7 +117,7 @@ def test_what_does_not_check_its_pixels_refuses_what_it_cannot_be(name, small_mo
     file = container.parse(data)
     (record,) = file.records
     for other in damaged(record.data):
-        forged = container.pack(replace(file, records=(replace(record, data=other),)))
+        forged = container.pack(replace(file, records=(replace(record, view=other),)))
         start = time.process_time()
         with suppress(nelloc.NellocError):
             assert nelloc.decode(forged, model=small_model_path).shape == image.shape

@@ -156,7 +156,7 @@ class Stream:
     @property
     def head(self) -> bytes:
         """Bytes of the record's data before those of the entropy coder."""
-        return self.record.data[:1] if self.record.method is Method.LATTICE else b""
+        return bytes(self.record.view[:1]) if self.record.method is Method.LATTICE else b""
 
     @property
     def problem(self) -> str | None:
@@ -181,7 +181,7 @@ class Stream:
                 except MalformedError:
                     return f"is on a colour lattice that this nelloc does not know ({self.head.hex()}), use a newer one"
                 samples //= CHANNELS  # green and blue may cost nothing
-            if 8 * len(self.record.data) + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
+            if 8 * self.record.size + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
                 return f"has too few bytes for its {self.target.size} samples"
         return None
 

@@ -53,11 +53,24 @@ class Section:
 
 @dataclass(frozen=True)
 class TileRecord:
-    """The coded bytes of one group of planes of one tile; ``damaged`` if they do not match their checksum."""
+    """The coded bytes of one group of planes of one tile; ``damaged`` if they do not match their checksum.
+
+    Of a file that was read they are a ``view``, so that a large file is in memory once.
+    """
 
     method: Method
-    data: bytes
+    view: bytes | memoryview
     damaged: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """The coded bytes, copied if they are a part of a file."""
+        return bytes(self.view)
+
+    @property
+    def size(self) -> int:
+        """Number of coded bytes."""
+        return len(self.view)
 
 
 @dataclass(frozen=True)
@@ -153,8 +166,8 @@ def _pack_small(container: Container) -> bytes:
     head += bytes([container.width - 1, container.height - 1]) + (id_ if number == OTHER_MODEL else b"")
     # The last record goes to the end of the file; of each before it the length is told.
     head += bytes(record.method for record in others)
-    head += b"".join(varint(len(record.data)) for record in container.records[:-1])
-    body = b"".join(record.data for record in container.records)
+    head += b"".join(varint(record.size) for record in container.records[:-1])
+    body = b"".join(record.view for record in container.records)
     crc = b"" if _check_themselves(record.method for record in container.records) else crc16(head + body)
     return head + crc + body
 
@@ -169,9 +182,9 @@ def _pack_tiled(container: Container) -> bytes:
     head += varint(container.width) + varint(container.height) + varint(container.tile)
     head += varint(len(container.sections))
     head += b"".join(bytes([s.type]) + varint(len(s.data)) for s in container.sections)
-    index = b"".join(bytes([record.method]) + varint(len(record.data)) for record in container.records)
-    parts = [head, crc16(head)]
-    for body in (*(s.data for s in container.sections), index, *(record.data for record in container.records)):
+    index = b"".join(bytes([record.method]) + varint(record.size) for record in container.records)
+    parts: list[bytes | memoryview] = [head, crc16(head)]
+    for body in (*(s.data for s in container.sections), index, *(record.view for record in container.records)):
         parts += [body, struct.pack("<I", zlib.crc32(body))]
     return b"".join(parts)
 
@@ -280,7 +293,7 @@ def _read_tiled_records(reader: Reader, head: Container, keep_damaged: bool) -> 
         if keep_damaged:
             yield _record_or_damaged(reader, method, length)
             continue
-        data = reader.take(length)
+        data = reader.view(length)
         reader.crc32(_name_of_record(place, head), data)
         yield _record(_method(method), data)
 
@@ -321,8 +334,8 @@ def _kind(number: int) -> tuple[Kind, bool]:
         ) from None
 
 
-def _record(method: Method, data: bytes) -> TileRecord:
-    if method.drops_zeros and data.endswith(b"\0"):
+def _record(method: Method, data: bytes | memoryview) -> TileRecord:
+    if method.drops_zeros and data[-1:] == b"\0":
         raise DamageError(f"a tile's data ends in a zero byte, which no encoder writes; {RESTORE}")
     return TileRecord(method, data)
 
@@ -330,7 +343,7 @@ def _record(method: Method, data: bytes) -> TileRecord:
 def _record_or_damaged(reader: Reader, method: int, length: int) -> TileRecord:
     """Read a record and its checksum; it is damaged if they do not match or the file ends before."""
     try:
-        data = reader.take(length)
+        data = reader.view(length)
         reader.crc32("a tile", data)
     except (EndError, DamageError):
         return TileRecord(_method(method), b"", damaged=True)

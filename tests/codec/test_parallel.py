@@ -188,7 +188,7 @@ def test_a_damaged_tile_is_named_in_processes_too(processes, small_model_path):
     noise = np.random.default_rng(1).normal(size=(40, 40)) * 3
     image = (120 + 50 * np.sin(rows / 9 + columns / 7) + noise).astype(np.uint8)
     file = container.parse(nelloc.encode(image, model=small_model_path, tile=16, threads=2), "file")
-    damaged = replace(file.records[4], data=b"\1\2\3\4" * 60)
+    damaged = replace(file.records[4], view=b"\1\2\3\4" * 60)
     assert damaged.method.needs_model
     data = container.pack(replace(file, records=(*file.records[:4], damaged, *file.records[5:])))
     with pytest.raises(NellocError, match="tile 4 has pixels that do not match their checksum"):

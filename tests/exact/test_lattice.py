@@ -171,7 +171,7 @@ def test_a_region_and_what_is_left_of_a_damaged_file():
     region = Rectangle(20, 10, 25, 30)
     assert np.array_equal(nelloc.decode(data, region=region), image[20:45, 10:40])
     record = file.records[0]
-    forged = replace(file, records=(replace(record, data=record.data[:-1] + b"\1"), *file.records[1:]))
+    forged = replace(file, records=(replace(record, view=record.data[:-1] + b"\1"), *file.records[1:]))
     with pytest.raises(NellocError, match="checksum"):
         nelloc.decode(container.pack(forged))
     left = nelloc.decode(container.pack(forged), allow_damaged=True)
@@ -184,7 +184,7 @@ def test_a_rule_that_is_not_known_is_refused(byte):
     image = on_lattice(photograph(20, 30), Rule.JFIF)
     file = container.parse(nelloc.encode(image))
     (record,) = file.records
-    forged = container.pack(replace(file, records=(replace(record, data=bytes([byte]) + record.data[1:]),)))
+    forged = container.pack(replace(file, records=(replace(record, view=bytes([byte]) + record.data[1:]),)))
     with pytest.raises(NellocError, match="lattice"):
         nelloc.decode(forged)
 

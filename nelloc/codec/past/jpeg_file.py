@@ -81,7 +81,7 @@ def pack_file(data: bytes, source: str, options: Options) -> Container:
         rest = varint(len(skeleton)) + skeleton + corrections
         form, body = _COEFFICIENTS, varint(len(rest)) + core.pack_bytes(rest)
         records = tuple(TileRecord(Method.COEFFICIENTS, part) for part in _encode_parts(image, data, options))
-    if read is None or sum(len(record.data) for record in records) + len(body) >= len(data):
+    if read is None or sum(record.size for record in records) + len(body) >= len(data):
         form, body = min(_forms(data), key=lambda one: len(one[1]))
         records = ()
     kept = len(_FORMS) * _number_of(source) + form
@@ -239,7 +239,7 @@ def _rest(found: Content, source: str) -> tuple[bytes, bytes]:
 
 
 def _from_coefficients(file: Container, found: Content, source: str, options: Options, allow_damaged: bool) -> Restored:
-    bytes_of_parts = sum(len(record.data) for record in file.records)
+    bytes_of_parts = sum(record.size for record in file.records)
     whole = not any(record.damaged for record in file.records)
     most = _BLOCKS_OF_A_BYTE * _BLOCK_PIXELS * (bytes_of_parts + _CODER_BYTES * len(file.records))
     if whole and file.width * file.height > most:
