@@ -178,10 +178,13 @@ class _Canvas:
         return any(blocks is not None and blocks.has_cut for blocks in (self._luma, *self._chroma))
 
     def finish(self, advance: Advance, patience: int, *, cut: bool = True) -> Inverted:
-        """Search for what is still wrong; without ``cut`` not otherwise for blocks that the picture's edge cuts."""
+        """Search for what is still wrong; without ``cut`` not for blocks that the picture's edge cuts.
+
+        In colour that is chroma's blocks only: those of luma have pixels enough of their own to be worth it.
+        """
         for component in self._chroma:
             component.search(advance, patience, cut=cut)
-        self._finish_luma(advance, patience, cut=cut)
+        self._finish_luma(advance, patience, cut=cut or bool(self._chroma))
         image, shape = self._image(), self._pixels.shape
         made = decode(image)[:, self.top : self.top + shape[1], self.left : self.left + shape[2]]
         return Inverted(image, self.top, self.left, np.broadcast_to(made, shape))
@@ -191,8 +194,8 @@ class _Canvas:
         assert self._luma is not None
         low, high = self._low[0].copy(), self._high[0].copy()
         if self._chroma:
-            cut = np.s_[self.top : self.top + low.shape[0], self.left : self.left + low.shape[1]]
-            cb, cr = (np.ascontiguousarray(component.enlarged()[cut]) for component in self._chroma)
+            shown = np.s_[self.top : self.top + low.shape[0], self.left : self.left + low.shape[1]]
+            cb, cr = (np.ascontiguousarray(component.enlarged()[shown]) for component in self._chroma)
             native._native.past_narrow(np.ascontiguousarray(self._pixels), cb, cr, low, high)
         low, high = self._framed(low, 0), self._framed(high, 255)
         guess = guessed(low, high, self._frame())
