@@ -43,7 +43,7 @@ int nlc_pair_is_bounded(const nlc_model_source *s) {
         fits &= (largest_sum(last, row, &fits) >> last->shift[row]) + (correction >> (NLC_PAIR_BITS - 3)) + 2 < NLC_SUM_LIMIT;
     for (int32_t row = 0; row < hidden->rows; row++) {
         fits &= hidden->shift[row] <= NLC_PAIR_BITS;
-        fits = fits && (largest_sum(hidden, row, &fits) << (NLC_PAIR_BITS - hidden->shift[row])) + correction < INT32_MAX;
+        fits = fits && (largest_sum(hidden, row, &fits) << (NLC_PAIR_BITS - hidden->shift[row])) + correction <= INT32_MAX;
     }
     for (int32_t unit = 0; fits && unit < last->columns; unit++) {
         int64_t sum = 0;
@@ -52,7 +52,7 @@ int nlc_pair_is_bounded(const nlc_model_source *s) {
             const int64_t most = magnitude(weight_back(weight, bits_of(s->components, s->channels, row), last->shift[row]));
             sum += most + 64 < 1 << 15 ? most + 64 : 1 << 15;
         }
-        fits = sum * NLC_LARGEST_GRADIENT < INT32_MAX;
+        fits = sum * NLC_LARGEST_GRADIENT <= INT32_MAX;
     }
     return fits;
 }

@@ -101,8 +101,9 @@ static int32_t settle(const int32_t *restrict errors, const uint8_t *restrict ac
     const int32_t half = 1 << shift >> 1;
     for (int l = 0; l < NLC_LANES; l++) {
         const int32_t kept = -(activation[l] > 0 && activation[l] < NLC_ACTIVATION_MAX) & mask[l];
-        const int32_t error = clamped((errors[l] + (1 << (NLC_ERROR_BITS - 1))) >> NLC_ERROR_BITS, -NLC_LARGEST_ERROR,
-                                      NLC_LARGEST_ERROR) & kept;
+        /* Rounded without a sum that could leave 32 bits. */
+        const int32_t rounded = (errors[l] >> NLC_ERROR_BITS) + (errors[l] >> (NLC_ERROR_BITS - 1) & 1);
+        const int32_t error = clamped(rounded, -NLC_LARGEST_ERROR, NLC_LARGEST_ERROR) & kept;
         squares += error * error;
         moves[l] = clamped((error + half) >> shift, -INT8_MAX, INT8_MAX);
     }
@@ -124,8 +125,8 @@ static void move_units(const int32_t *const *sums, const int32_t *restrict reduc
             int32_t *restrict before = average + unit * outputs + vector * NLC_LANES;
             const int32_t half = 1 << reduction[unit] >> 1, by = reduction[unit], some = 1 << pace >> 1;
             for (size_t l = 0; l < NLC_LANES; l++) {
-                const int32_t next = clamped(own[l] + (((sum[l] << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
-                const int32_t middle = before[l] + (((next << 4) - before[l] + some) >> pace);
+                const int32_t next = clamped(own[l] + ((sum[l] * (1 << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
+                const int32_t middle = before[l] + ((next * 16 - before[l] + some) >> pace);
                 own[l] = next;
                 before[l] = middle;
                 now[unit][l] = small_of(next, NLC_PAIR_ROUNDED);
