@@ -75,7 +75,7 @@ def _largest_sums(layer: Layer) -> Integers:
     return ACTIVATION_MAX * np.abs(layer.weight.astype(np.int64)).sum(axis=1) + np.abs(layer.bias.astype(np.int64))
 
 
-def _rounded(numbers: Integers, bits: Integers | int) -> Integers:
+def _rounded(numbers: Integers, bits: NDArray[Any] | int) -> Integers:
     """Numbers without their last bits, rounded."""
     return numbers + (1 << np.asarray(bits) >> 1) >> bits
 
@@ -163,11 +163,12 @@ class TwoLayers:
         """Update the weights with the pixels of a step."""
         assert lesson is not None
         assert lesson.outputs is not None
+        assert lesson.given is not None
         gradient = self._gradients(lesson)
         true = true_gradients(self._model, gradient, lesson.outputs)
         for tile, columns in slices:
             first = slice(columns.start, min(columns.stop, columns.start + TEACHERS))
-            self._learn(tile, *(array[:, first] for array in (gradient, true, lesson.hidden, lesson.given)))
+            self._learn(tile, gradient[:, first], true[:, first], lesson.hidden[:, first], lesson.given[:, first])
 
     def _learn(
         self,
