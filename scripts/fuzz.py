@@ -40,6 +40,7 @@ from nelloc.codec.format import MODEL_NUMBERS, Method, SectionType
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.past.jpeg_file import pack_file
 from nelloc.exact.model import load_model
+from nelloc.exact.tile_coder import tile_coder
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
 
@@ -342,7 +343,14 @@ def make_corpus() -> None:
     Image.fromarray((128 + 90 * waves[..., None] * (1, 0.8, -0.5)).astype(np.uint8)).save(made, "JPEG", quality=80)
     picture = np.array(Image.open(made))
     picture[20:29, 5:17] = 77
+    # Two layers learn in larger tiles only, which take too long here.
+    learning = container.parse((CORPUS / "learning-rgb.nlc").read_bytes())
+    model = load_model(MODELS[0].read_bytes())
+    codes = tile_coder(model, learns=2).encode([images["learning-rgb"].transpose(2, 0, 1)[:, :16, :16]], lambda _: None)
+    records = (TileRecord(Method.TWO_LAYERS, codes[0].data),)
+    two = replace(learning, width=16, height=16, model_id=model.id, records=records)
     for name, data in {
+        "two-layers": container.pack(two),
         "jpeg": container.pack(pack_file(made.getvalue(), "made.jpeg", EncodeOptions())),
         "past": nelloc.encode(picture, model=MODELS[0], tile=64),
     }.items():

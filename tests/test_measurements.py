@@ -48,7 +48,7 @@ def test_the_search_for_adaptation_uses_the_program_s_tiles(program, monkeypatch
     tiles = []
 
     class Done:
-        model, differences = None, b""
+        model, stored = None, b""
 
     monkeypatch.setattr(search, "adapt", lambda images, base, tile, plan: tiles.append(tile) or Done)
     search.differences(None, None, search.AdaptSettings(1000))

@@ -64,7 +64,7 @@ for backend, threads, (step, pixels), learn in all_ways:
     if level:
         os.environ["NELLOC_CPU"] = level
     decoding = dict(model=model, backend=backend, threads=threads)
-    options = decoding | dict(tile=32, learn=learn, lattice=False, past=False)
+    options = decoding | dict(tile=32, learn=learn, lattice=False, past=False, embed=False)
     interface.STEP_PIXELS, nelloc.exact.encode_tile.PIXELS_PER_PASS = step, pixels
     alone = [nelloc.encode(image, verify=False, **options) for image in images.values()]
     several = [small, *images.values(), images["gray"][:, :5]]

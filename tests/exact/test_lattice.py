@@ -179,7 +179,7 @@ def test_a_region_and_what_is_left_of_a_damaged_file():
     assert np.array_equal(left[40:, 40:], image[40:, 40:])
 
 
-@pytest.mark.parametrize("byte", [0, len(Rule) + 1, 1 + (2 << 5), 255])
+@pytest.mark.parametrize("byte", [0, len(Rule) + 1, 1 + (3 << 5), 255])
 def test_a_rule_that_is_not_known_is_refused(byte):
     image = on_lattice(photograph(20, 30), Rule.JFIF)
     file = container.parse(nelloc.encode(image))

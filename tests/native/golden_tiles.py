@@ -68,16 +68,15 @@ class _Recorder:
 def golden_tiles() -> list[Tile]:
     """Every tile of the golden files that is coded with a model."""
     tiles: list[Tile] = []
-    own = sorted(GOLDEN.glob("*.nlm"))
     with patch.object(decoding, "tile_coder", _Recorder(tiles)):
         for path in sorted(GOLDEN.glob("*.nlc")):
-            _decode(path.read_bytes(), own)
+            _decode(path.read_bytes())
     return tiles
 
 
-def _decode(data: bytes, models: list[Path]) -> None:
-    # A golden file does not say where its model is: it is one that is shipped, or one beside it.
-    for model in [None, *models]:
+def _decode(data: bytes) -> None:
+    # A golden file's model is one that is shipped, or one beside it.
+    for model in (None, GOLDEN):
         try:
             nelloc.decode(data, model=model)
             return
