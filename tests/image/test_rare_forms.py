@@ -15,6 +15,7 @@ from PIL import Image
 
 from nelloc import image
 from nelloc.errors import NellocError
+from nelloc.image.formats import jpeg
 from nelloc.image.formats.lossy import lossy_format
 from nelloc.image.formats.png import pack_chunk
 from nelloc.image.kinds import Kind
@@ -91,6 +92,16 @@ def test_lossless_and_deep_jpeg_files_are_read(name, monkeypatch):
         sentence = refusal(data)
         assert f"is a JPEG file of {data[data.index(bytes([0xFF, _marker(name)])) + 4]} bits per sample" in sentence
         assert "imagecodecs is needed; pip install 'PATH[deep]'" in sentence
+
+
+def test_segments_of_lossless_jpeg_files_are_walked_before_another_library_does():
+    data = next(data for name, (data, *_) in jpeg_files().items() if name.startswith("lossless, 12"))
+    start = data.index(b"\xff\xda")
+    assert jpeg.has_tables(data)
+    assert jpeg.has_tables(data[:2] + b"\xff" + data[2:])  # fill bytes
+    # Neither is a file that any decoder begins to decode.
+    assert not any(jpeg.has_tables(data[:end]) for end in range(start + 4))
+    assert not jpeg.has_tables(data[:2] + b"\0" + data[2:start])
 
 
 def _marker(name: str) -> int:

@@ -22,7 +22,9 @@ _APPLICATION = range(0xE0, 0xF0)
 _APP8, _SPIFF, _SPIFF_END = 0xE8, b"SPIFF\0", b"\0\0\0\1\xff\xd8"
 _SPIFF_COLOURS, _SPIFF_RESOLUTION = 18, 21
 _PLAIN_COLOURS = (b"\2", b"\x08", b"\x0a")
-_SOS, _LOSSLESS, _JPEG_LS = 0xDA, 0xC3, 0xF7
+_SOS, _DHT, _LOSSLESS, _JPEG_LS = 0xDA, 0xC4, 0xC3, 0xF7
+# In a segment of Huffman tables, the end of a table's number and its counts of codes of each length.
+_COUNTS_END = 17
 # Markers of frames, and the coding that each stands for.
 _CODINGS = {
     0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC5: "hierarchical",
@@ -251,3 +253,30 @@ def stripped(data: bytes) -> bytes:
             kept.append(data[start:end])
         start = end
     return b"".join([*kept, data[start:]])
+
+
+def has_tables(data: bytes) -> bool:
+    """Tell whether the segments of a file follow each other up to its first scan, whose Huffman tables come before it.
+
+    Decoders of lossless JPEG do not all check that.
+    """
+    position, tables = 2, set()
+    while True:
+        start = position
+        while data[position : position + 1] == b"\xff":
+            position += 1
+        if position == start or position + 3 > len(data):
+            return False
+        marker, length = data[position], int.from_bytes(data[position + 1 : position + 3], "big")
+        body = data[position + 3 : position + 1 + length]
+        position += 1 + length
+        if marker in _WITHOUT_BODY or length < 2 or position > len(data):
+            return False
+        if marker == _SOS:
+            used = body[2 : 1 + 2 * body[0] : 2] if body else b""
+            return bool(used) and all(selector >> 4 in tables for selector in used)
+        while marker == _DHT and body:
+            tables.add(body[0] & 15)
+            if len(body) < _COUNTS_END or len(body) < _COUNTS_END + sum(body[1:_COUNTS_END]):
+                return False
+            body = body[_COUNTS_END + sum(body[1:_COUNTS_END]) :]

@@ -62,6 +62,8 @@ def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:
     data = data[:end]
     if frame.coding == "JPEG-LS":
         array = codecs.jpegls_decode(data)
+    elif frame.exact and not jpeg.has_tables(data):
+        raise ValueError("its Huffman tables are missing")
     else:
         array = codecs.ljpeg_decode(data) if frame.exact else codecs.jpeg_decode(data)
     if array.shape[:2] != (frame.height, frame.width) or array.dtype != (np.uint16 if frame.bits > 8 else np.uint8):
