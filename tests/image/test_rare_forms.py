@@ -357,3 +357,17 @@ def test_vips_reads_the_same_samples_of_what_is_written(tmp_path):
             path = tmp_path / f"a{suffix}"
             path.write_bytes(image.write(image.from_array(samples), suffix).data)
             np.testing.assert_array_equal(vips_samples(path, tmp_path), samples)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_tables_of_lossless_jpeg_inside_tiff_are_looked_for_too(bits, monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("imagecodecs")
+    samples = np.random.default_rng(0).integers(0, 1 << bits, (16, 16, 3)).astype(np.uint16)
+    made, ways = io.BytesIO(), {"compression": "jpeg", "photometric": "rgb"}
+    options = {"lossless": True, "bitspersample": bits}
+    tifffile.imwrite(made, samples, bitspersample=bits if bits < 16 else None, compressionargs=options, **ways)
+    np.testing.assert_array_equal(image.to_array(image.read(made.getvalue(), "photo")), samples)
+    monkeypatch.setattr(jpeg, "has_tables", lambda _: False)
+    with pytest.raises(NellocError, match="Huffman tables"):
+        image.read(made.getvalue(), "photo")

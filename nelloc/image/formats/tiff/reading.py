@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from nelloc.errors import NellocError
+from nelloc.image.formats import jpeg
 from nelloc.image.formats.sixteen_bit import need
 from nelloc.image.formats.tiff import structure
 from nelloc.image.formats.tiff.metadata import COLOUR_MAP, ORIENTATION, STORAGE, items
@@ -38,6 +39,7 @@ _MULTIPLIED = 1
 # Compressions that Pillow supports; tifffile reads the others as far as imagecodecs does.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _RAW, _JPEG = 1, (6, 7)
+_JPEG_IN_STRIPS, _JPEG_TABLES = (7, 34892), 347
 _COMPRESSIONS = {
     7: "JPEG", 22610: "JPEG XR", 32809: "ThunderScan", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000",
     34661: "JBIG", 34676: "SGI Log", 34677: "SGI Log 24", 34712: "JPEG 2000", 34887: "LERC", 34892: "JPEG",
@@ -279,6 +281,13 @@ def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> Non
         sizes = tuple(stride * (last if n % strips == strips - 1 else rows) for n in range(len(places)))
     if any(place + size > len(data) for place, size in zip(places, sizes, strict=True)):
         raise structure.MalformedTiffError("its samples are cut off")
+    if layout.compression in _JPEG_IN_STRIPS:
+        shared = entries[_JPEG_TABLES].data[:-2] if _JPEG_TABLES in entries else jpeg.START
+        for place, size in zip(places, sizes, strict=True):
+            strip = data[place : place + size]
+            frame = jpeg.frame(strip)
+            if frame is not None and frame.exact and not jpeg.has_tables(shared + strip[2:]):
+                raise structure.MalformedTiffError("its Huffman tables are missing")
 
 
 def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
