@@ -19,7 +19,7 @@ from nelloc.image.limits import MAX_PIXELS
 from nelloc.image.metadata import ItemType
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "FORMAT.md").read_text()
-WIDEST, MOST_WORDS = 100, 7300
+WIDEST, MOST_WORDS = 100, 7250
 TITLES = (
     "File", "Model file", "Order of coding", "Context", "Network", "Mixture", "Entropy coder", "Models as differences",
     "Samples of more than 8 bits", "Methods without a model", "Sections", "What lossless means", "The adaptive coder",
