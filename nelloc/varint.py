@@ -24,10 +24,19 @@ class Cursor:
 
     def take(self, count: int) -> bytes:
         """Read the next ``count`` bytes. Raises EndError if there are fewer."""
-        if count > len(self.data) - self.position:
+        return self.data[self._advance(count) : self.position]
+
+    def view(self, count: int) -> memoryview:
+        """Read the next ``count`` bytes without copying them. Raises EndError if there are fewer."""
+        return memoryview(self.data)[self._advance(count) : self.position]
+
+    def _advance(self, count: int) -> int:
+        """Go on by ``count`` bytes, and return where they start."""
+        start = self.position
+        if count > len(self.data) - start:
             raise EndError(f"ends at byte {len(self.data)}")
         self.position += count
-        return self.data[self.position - count : self.position]
+        return start
 
     def rest(self) -> bytes:
         """Read all bytes that are left."""

@@ -3,7 +3,7 @@
 #
 #     bash scripts/test_sanitized.sh [TESTS...]
 #
-# Without TESTS all that use the core, an hour of one processor core. The tree is copied, so that the core of this one
+# Without TESTS all that use the core, many times as long as without the sanitizers. The tree is copied, so that the core of this one
 # stays. Needs GCC; Python with what pyproject.toml names under "test".
 set -euo pipefail
 cd "$(dirname "$0")/.."

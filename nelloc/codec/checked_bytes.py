@@ -32,13 +32,6 @@ class DamageError(Exception):
 class Reader(Cursor):
     """Cursor that checks checksums."""
 
-    def view(self, count: int) -> memoryview:
-        """Read the next ``count`` bytes without copying them. Raises EndError if there are fewer."""
-        if count > len(self.data) - self.position:
-            raise EndError(f"ends at byte {len(self.data)}")
-        self.position += count
-        return memoryview(self.data)[self.position - count : self.position]
-
     def crc32(self, what: str, data: bytes | memoryview) -> None:
         """Raise DamageError unless the CRC-32 that follows is that of ``data``, which ``what`` names."""
         if struct.unpack("<I", self.take(4))[0] != zlib.crc32(data):

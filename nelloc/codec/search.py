@@ -210,8 +210,8 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
                 return
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
-    hopeless = effort < Effort.EVERYTHING and classify.has_few_colours(samples)
-    if modelled and effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL) and not hopeless:
+    worth_it = effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL)
+    if modelled and worth_it and (effort >= Effort.EVERYTHING or not classify.has_few_colours(samples)):
         yield from _modelled(samples, effort, look, sure=True)
     if effort >= Effort.OTHER_WAYS:
         yield from _rows(samples, bits)

@@ -46,7 +46,7 @@ class Engine:
         lattice = None if rule is None else Lattice.of(rule)
         if learns:
             learner = partial(TwoLayers if learns > 1 else LastLayer, model)
-            return cls(normaliser, evaluator, Mixture(model), learner, most_tiles(model), lattice)
+            return cls(normaliser, evaluator, Mixture(model), learner, most_tiles(model, learns), lattice)
         return cls(normaliser, evaluator, Mixture(model), lattice=lattice)
 
     @staticmethod

@@ -137,10 +137,13 @@ def can_learn(model: ExactModel) -> bool:
     return model.joint and correction < SUM_LIMIT and outputs + 2 < SUM_LIMIT
 
 
-def most_tiles(model: ExactModel) -> int:
-    """Number of tiles that may learn at once within MOST_BYTES of memory."""
-    rows, width = model.layers[-1].weight.shape
-    return max(1, MOST_BYTES // (8 * rows * (width + 1)))
+def most_tiles(model: ExactModel, layers: int = 1) -> int:
+    """Number of tiles whose last ``layers`` may learn at once within MOST_BYTES of memory.
+
+    Where two learn, each weight has an average beside its change.
+    """
+    shapes = [layer.weight.shape for layer in model.layers[-layers:]]
+    return max(1, MOST_BYTES // (8 * layers * sum(rows * (width + 1) for rows, width in shapes)))
 
 
 class LastLayer:
