@@ -23,6 +23,7 @@ from nelloc.bench.timing import medians
 BACKENDS = ("native", "numpy")
 ICONS = 300
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
 
 
 def nelloc(*arguments: object) -> None:

@@ -21,8 +21,9 @@ from nelloc.varint import MalformedError
 
 Samples = NDArray[np.uint8]
 _DICTIONARY = 1 << 22
-# Parameters of LZMA that are tried.
+# Parameters of LZMA that are tried: few bytes teach one context of literals at most.
 _LITERAL_CONTEXT_BITS = (3, 0)
+_FEW_BYTES = 1 << 13
 # The last byte of every LZMA2 stream, which is not written.
 _END = b"\0"
 # Filters are ranked on about this number of bytes.
@@ -93,7 +94,8 @@ def encode(samples: Samples, filter_: Filter) -> bytes:
     """The data of a record of samples (planes, H, W)."""
     stop_if_not_wanted()  # packing may take seconds
     data = _ordered(_residuals(samples, filter_.predictor), filter_)
-    packed = min((_packed(data, preset=9, lc=bits, lp=0, pb=0) for bits in _LITERAL_CONTEXT_BITS), key=len)
+    contexts = (0,) if len(data) < _FEW_BYTES else _LITERAL_CONTEXT_BITS
+    packed = min((_packed(data, preset=9, lc=bits, lp=0, pb=0) for bits in contexts), key=len)
     return bytes([filter_.number]) + packed.removesuffix(_END)
 
 

@@ -100,9 +100,12 @@ def output_bits(components: int, channels: int = 3) -> list[int]:
     return [LOGIT_BITS] * k + [MEAN_BITS] * c * k + [SCALE_BITS] * c * k + coefficients
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExactModel:
-    """A checked integer model. ``channels`` is 3 (RGB, and gray as RGB of equal channels) or 1 (gray only)."""
+    """A checked integer model. ``channels`` is 3 (RGB, and gray as RGB of equal channels) or 1 (gray only).
+
+    Models are told apart by ``sha256``; as keys of a cache they are equal only to themselves.
+    """
 
     horizon: int
     components: int

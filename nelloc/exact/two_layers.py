@@ -8,6 +8,7 @@ integers, which are carried here in int64 and in float64 below 2**53.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def can_learn_two(model: ExactModel) -> bool:
     return outputs + 2 < SUM_LIMIT and units < 1 << 31 and int(back.max()) * LARGEST_GRADIENT < 1 << 31
 
 
+@lru_cache(maxsize=16)
 def layers_that_learn(model: ExactModel) -> int:
     """Largest number of the model's layers that can learn: 0, 1 or 2."""
     return can_learn(model) + can_learn_two(model)
