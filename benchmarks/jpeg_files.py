@@ -5,13 +5,15 @@
 
 The files are those of thesis-imagenet10, which are JPEG files, and JPEG files made of the Kodak images by Pillow, each
 in three of twelve settings. Every file of every codec is decoded and compared. Times are CPU seconds of one thread, of
-nelloc with the check before writing; the files take turns. A codec that is not installed is left out and named.
+nelloc with the check before writing; the files take turns. A codec that is not installed is left out and named. With
+--numpy N one file in N is also decoded without nelloc's compiled core, which takes two minutes a megabyte.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -51,6 +53,18 @@ def nelloc_encode(data: bytes) -> bytes:
 
 def nelloc_decode(data: bytes) -> bytes:
     return unpack_file(container.parse(data), "file", DecodeOptions(threads=1)).data
+
+
+def nelloc_decode_in_python(data: bytes) -> bytes:
+    """The same without the compiled core."""
+    before = os.environ.pop("NELLOC_CPU", None)
+    os.environ["NELLOC_CPU"] = "numpy"
+    try:
+        return nelloc_decode(data)
+    finally:
+        os.environ.pop("NELLOC_CPU")
+        if before is not None:
+            os.environ["NELLOC_CPU"] = before
 
 
 def made_file() -> bytes:
@@ -107,13 +121,21 @@ def timed(function: Callable[[bytes], bytes], data: bytes) -> tuple[bytes, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--numpy", type=int, metavar="N", help="decode one file in N without the core")
     parser.add_argument("--out", type=Path, required=True, help="report, without its extension")
     arguments = parser.parse_args()
     chosen, missing = codecs()
     sizes: dict[tuple[str, str], int] = defaultdict(int)
     counts: dict[str, int] = defaultdict(int)
     seconds: dict[tuple[str, str], float] = defaultdict(float)
-    for name, data in files(arguments.data):
+    in_python, in_python_bytes = 0.0, 0
+    for number, (name, data) in enumerate(files(arguments.data)):
+        if arguments.numpy and number % arguments.numpy == 0:
+            back, taken = timed(nelloc_decode_in_python, nelloc_encode(data))
+            if back != data:
+                raise SystemExit(f"without the core a file of {name} did not come back")
+            in_python += taken
+            in_python_bytes += len(data)
         for part in (name, "all"):
             counts[part] += 1
             sizes[part, "JPEG"] += len(data)
@@ -133,6 +155,8 @@ def main() -> None:
     ]
     total = sizes["all", "JPEG"] / 1e6
     speeds = [[one, *(f"{total / seconds[one, way]:.2f}" for way in ("encode", "decode"))] for one in names]
+    if in_python:
+        speeds.append(["nelloc without the core", "-", f"{in_python_bytes / 1e6 / in_python:.4f}"])
     made = f"Made by `{report.command_line('benchmarks/jpeg_files.py')}` on {report.machine()}."
     absent = f"Not installed: {', '.join(missing)}." if missing else "All were installed."
     text = report.document(

@@ -291,8 +291,10 @@ def show_own_warnings(printer: Printer) -> None:
     warnings.showwarning = show
 
 
-def check_core(printer: Printer, backend: str | None = None) -> None:
+def check_core(printer: Printer, backend: str | None = None, *, encodes: bool = False) -> None:
     """Print a remark if nelloc runs on NumPy because the compiled core is not built, unless a backend was named.
+
+    Where it ``encodes``, that tells what becomes of JPEG files.
 
     Raises NellocError if NELLOC_CPU asks for a level that the core does not have here.
     """
@@ -302,7 +304,8 @@ def check_core(printer: Printer, backend: str | None = None) -> None:
     if reason is None:
         native.levels()
     elif backend is None:
-        printer.remark(f"nelloc: runs on NumPy, 10 to 30 times slower: {reason}")
+        more = ", and packs JPEG files as plain bytes" if encodes else ""
+        printer.remark(f"nelloc: runs on NumPy, 10 to 30 times slower{more}: {reason}")
 
 
 def what_computes(model: ExactModel) -> str:
@@ -335,7 +338,7 @@ def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
     from nelloc.codec.progress import Progress
 
     quiet_pillow(printer)
-    check_core(printer, fields.get("backend"))
+    check_core(printer, fields.get("backend"), encodes=direction == "encode")
     with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):

@@ -14,8 +14,8 @@ from nelloc.codec.description import Description, samples_type
 from nelloc.codec.format import LAYERS, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
-from nelloc.codec.past import core
 from nelloc.codec.past import pixels as past_pixels
+from nelloc.codec.progress import Progress
 from nelloc.codec.tiling import Rectangle, tiles
 from nelloc.errors import RESTORE, NellocError
 from nelloc.exact.coder import CODER_STATE_BITS
@@ -37,15 +37,14 @@ def mark(group: Group, samples: Samples, bits: int) -> None:
 class Past:
     """Pixels of the JPEG that a file's image was, decoded at their first use."""
 
-    def __init__(self, file: Container, source: str):
-        self._file, self._source = file, source
+    def __init__(self, file: Container, source: str, progress: Progress | None = None):
+        self._file, self._source, self._progress = file, source, progress or Progress()
 
     @cached_property
     def _found(self) -> past_pixels.Past | None:
         data = self._file.section(SectionType.PAST)
         if data is None:
             return None
-        core.need(self._source)
         try:
             return past_pixels.parse_section(data, *self._shape)
         except MalformedError:
@@ -61,23 +60,22 @@ class Past:
 
     @property
     def summary(self) -> str | None:
-        """Description of the former JPEG, if there was one. Raises NellocError if the coefficients are damaged."""
+        """Description of the former JPEG, if there was one. Raises NellocError if what tells it is damaged."""
         return None if self._found is None else self._found.summary
 
     @cached_property
     def pixels(self) -> Samples:
         """Pixels of the first group (planes, H, W) from the coefficients. Raises NellocError if they are damaged."""
         assert self._found is not None
+        self._progress.expect(self._found.head.width * self._found.head.height)
         try:
-            return self._found.pixels(*self._shape)
+            return self._found.pixels(*self._shape, self._progress.advance)
         except MalformedError:
             raise self._damage from None
 
 
 def past_of(file: Container, source: str) -> str | None:
-    """Describe the JPEG that a file's picture was, or None. Raises NellocError if its section is damaged."""
-    if file.section(SectionType.PAST) is not None and not core.available():
-        return "pixels of a JPEG"
+    """Describe the JPEG that a file's picture was, or None. Raises NellocError if what tells it is damaged."""
     return Past(file, source).summary
 
 
@@ -95,14 +93,14 @@ class Canvas:
     damaged: dict[int, Rectangle] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle, past: Past | None = None) -> Canvas:
+    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle, past: Past) -> Canvas:
         """Make a canvas for the part ``wanted`` of a file."""
         area = whole_tiles(file, wanted)
         groups = tuple(
             np.empty((group.planes, area.height, area.width), samples_type(depth))
             for group, depth in zip(file.groups, what.depths, strict=True)
         )
-        return cls(file, source, what, wanted, area, groups, past or Past(file, source))
+        return cls(file, source, what, wanted, area, groups, past)
 
     @property
     def pixels(self) -> int:

@@ -66,7 +66,8 @@ def decode_files(
         if file.jpeg is not None:
             found.append(partial(_of_jpeg, file, source, options, wanted))
             continue
-        canvases.append(Canvas.of(file, source, read_description(file, source), wanted))
+        past = Past(file, source, options.progress)
+        canvases.append(Canvas.of(file, source, read_description(file, source), wanted, past))
         found.append(canvases[-1].image)
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
     _decode(canvases, options, _finder(options, models))
@@ -100,7 +101,7 @@ def decode_slices(
         yield _of_jpeg(file, source, options, _wanted(file, source, options))
         return
     what, find = read_description(file, source), _finder(options, models)
-    made = Past(file, source)
+    made = Past(file, source, options.progress)
     parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
     areas = [whole_tiles(file, part) for part in parts]
     options.progress.expect(len(file.groups) * sum(area.height * area.width for area in areas))

@@ -21,6 +21,7 @@ from nelloc.files.jpeg import (
     OpenedJpeg,
     check_output,
     check_same_file,
+    check_whole,
     default_suffix,
     default_suffix_of,
     encode_jpeg,
@@ -362,7 +363,8 @@ def verify_bytes(data: bytes, source: str, options: DecodeOptions) -> Result:
     options = replace(options, region=None, allow_damaged=True)
     file = open_file(data, source, options)
     with enough_memory(source):
-        slices = decode_slices(file, source, options)
+        check_whole(file, source, options)
+        slices = () if file.jpeg is not None else decode_slices(file, source, options)
         damaged = [name for part in slices for name in part.damaged]
     if damaged:
         count = tile_count(file.height, file.width, file.tile)

@@ -92,6 +92,18 @@ def check_same_file(file: container.Container, source: str, data: bytes, options
         raise NellocError(f"{source}: holds another JPEG file; keep both files")
 
 
+def check_whole(file: container.Container, source: str, options: DecodeOptions) -> None:
+    """Raise NellocError if an .nlc file holds a JPEG file of which something is damaged."""
+    if file.jpeg is None:
+        return
+    damaged = unpack_file(file, source, options, allow_damaged=True).damaged
+    if damaged:
+        raise NellocError(
+            f"{source}: {'; '.join(damaged)} of its JPEG file is damaged; get the file again from a backup, or restore "
+            "what is left with decompress --allow-damaged"
+        )
+
+
 def check_output(path: Path) -> None:
     """Raise NellocError unless the extension of ``path`` is that of a lossless format, or of JPEG files."""
     if path.suffix.lower() not in JPEG_SUFFIXES:

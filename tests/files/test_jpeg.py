@@ -52,6 +52,24 @@ def test_a_jpeg_file_comes_back_and_its_pixels_on_request(photo):
     assert "whole, 90 x 70" in run("verify", packed).stdout
 
 
+def test_a_jpeg_file_that_was_cut_off_is_kept_whole(photo):
+    photo.write_bytes(PHOTO[:-300])
+    packed = photo.with_suffix(".nlc")
+    run("compress", photo)
+    assert "whole, 90 x 70" in run("verify", packed).stdout
+    run("decompress", packed, "--force")
+    assert photo.read_bytes() == PHOTO[:-300]
+
+
+def test_verify_names_the_part_that_is_damaged(photo):
+    run("compress", photo)
+    packed = photo.with_suffix(".nlc")
+    data = bytearray(packed.read_bytes())
+    data[-30] ^= 1
+    packed.write_bytes(data)
+    assert "part 0 of 1 of its JPEG file is damaged" in run("verify", packed, status=1).stderr
+
+
 def test_info_says_that_a_jpeg_file_is_kept(photo):
     run("compress", photo)
     text = run("info", photo.with_suffix(".nlc")).stdout

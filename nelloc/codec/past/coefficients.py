@@ -109,33 +109,58 @@ def encode_coefficients(image: JpegCoefficients) -> bytes:
     return head + body + struct.pack("<I", zlib.crc32(head + body))
 
 
-def decode_coefficients(data: bytes, source: str = "data") -> JpegCoefficients:
-    """The image of coefficients that ``encode_coefficients`` coded.
+def decode_coefficients(data: bytes, source: str = "data", advance: core.Advance = lambda _: None) -> JpegCoefficients:
+    """The image of coefficients that ``encode_coefficients`` coded; ``advance`` counts its pixels.
 
-    Raises NellocError naming ``source`` for other bytes, and where the compiled core is not built.
+    Raises NellocError naming ``source`` for other bytes.
     """
-    core.need(source)
     try:
-        return _decode(data)
+        return decode_after_head(*read_head(data), advance)
     except (MalformedError, ValueError, struct.error):
         raise NellocError(f"{source}: its coefficients are damaged; {RESTORE}") from None
 
 
-def _decode(data: bytes) -> JpegCoefficients:
+@dataclass(frozen=True)
+class Head:
+    """Beginning of coded coefficients: the size of the image, and each component's factors (h, v) and table."""
+
+    width: int
+    height: int
+    factors: tuple[tuple[int, int], ...]
+    tables: tuple[bytes, ...]
+
+    @property
+    def quantisation(self) -> NDArray[np.uint16]:
+        """The table of the first component."""
+        return np.frombuffer(self.tables[0], "<u2").astype(np.uint16)
+
+
+def read_head(data: bytes) -> tuple[Head, Cursor]:
+    """Read the beginning of coded coefficients; the cursor has the rest. Raises MalformedError or ``struct.error``."""
     reader = Cursor(data[:-4])
     if struct.unpack("<I", data[-4:])[0] != zlib.crc32(reader.data):
         raise MalformedError("checksum")
     width, height, count = reader.varint(), reader.varint(), reader.byte()
     if count not in _COUNTS or not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise MalformedError("size")
-    factors = [divmod(reader.byte(), 16) for _ in range(count)]
+    factors = tuple(divmod(reader.byte(), 16) for _ in range(count))
+    if not all(1 <= factor <= _MAX_SAMPLING for pair in factors for factor in pair):
+        raise MalformedError("factors")
     tables = core.unpack_bytes(reader.take(reader.varint()), 2 * BLOCK * count)
     if tables is None:
         raise MalformedError("tables")
-    own = [tables[at : at + 2 * BLOCK] for at in range(0, len(tables), 2 * BLOCK)]
-    handle = core.make(width, height, [(h, v, table, b"") for (h, v), table in zip(factors, own, strict=True)])
-    for part in range(core.parts(handle)):
-        if not core.decode(handle, part, reader.take(reader.varint())):
+    own = tuple(tables[at : at + 2 * BLOCK] for at in range(0, len(tables), 2 * BLOCK))
+    return Head(width, height, factors, own), reader
+
+
+def decode_after_head(head: Head, reader: Cursor, advance: core.Advance) -> JpegCoefficients:
+    """Decode the rest. Raises MalformedError or ValueError if it is damaged."""
+    given = [(h, v, table, b"") for (h, v), table in zip(head.factors, head.tables, strict=True)]
+    handle = core.make(head.width, head.height, given)
+    parts, pixels = core.parts(handle), head.width * head.height
+    for part in range(parts):
+        cost = pixels * (part + 1) // parts - pixels * part // parts
+        if not core.decode(handle, part, reader.take(reader.varint()), advance, cost):
             raise MalformedError("part")
     if not reader.ended:
         raise MalformedError("end")

@@ -198,21 +198,15 @@ def _unpacked(found: Content, source: str) -> bytes:
         except (lzma.LZMAError, EOFError):
             raise _damaged(source) from None
     elif found.size <= _BYTES_OF_A_BYTE * (len(found.data) + _CODER_BYTES):
-        core.need(source)
         data = core.unpack_bytes(found.data, found.size)
     if data is None or len(data) != found.size:
         raise _damaged(source)
     return data
 
 
-def is_readable(found: Content) -> bool:
-    """True if a JPEG file can be read here: of most forms only where the core is."""
-    return core.available() or found.form in (_STORED, _LZMA)
-
-
 def metadata(file: Container, source: str) -> Metadata:
-    """Metadata of the JPEG file; none where it cannot be read, so that no pixels of it are written either."""
-    return jpeg.metadata(skeleton(file, source)) if is_readable(content(file, source)) else Metadata()
+    """Metadata of the JPEG file."""
+    return jpeg.metadata(skeleton(file, source))
 
 
 def skeleton(file: Container, source: str) -> bytes:
@@ -222,8 +216,7 @@ def skeleton(file: Container, source: str) -> bytes:
 
 
 def _rest(found: Content, source: str) -> tuple[bytes, bytes]:
-    """The skeleton and the corrections. Raises NellocError without the core, or if they are damaged."""
-    core.need(source)
+    """The skeleton and the corrections. Raises NellocError if they are damaged."""
     reader = Cursor(found.data)
     try:
         size, stream = reader.varint(), reader.rest()
@@ -267,12 +260,16 @@ def _decode_parts(image: core.Image, file: Container, options: Options) -> list[
         good = []
         for number in numbers:
             record = file.records[number]
-            good.append(not record.damaged and core.decode(image, number, record.data, lambda: advance(0)))
-            advance(pixels)
+            if record.damaged:
+                good.append(False)
+                advance(pixels)
+            else:
+                good.append(core.decode(image, number, record.data, advance, pixels))
         return good
 
     count = len(file.records)
-    return spread(decode, range(count), [pixels] * count, options.workers, options.progress.advance, Pool.CORE_THREADS)
+    workers = options.workers if core.available() else 1  # threads of Python would wait for each other
+    return spread(decode, range(count), [pixels] * count, workers, options.progress.advance, Pool.CORE_THREADS)
 
 
 @dataclass(frozen=True)
@@ -299,8 +296,6 @@ class About:
 def about(file: Container, source: str) -> About:
     """Read the facts about the JPEG file in an .nlc file. Raises NellocError naming ``source`` if it is damaged."""
     found = content(file, source)
-    if not is_readable(found):
-        return About(found.size, "of a coding that the compiled core reads", None, None, found.form == _COEFFICIENTS)
     segments = skeleton(file, source)
     frame = jpeg.frame(segments)
     coding = "without a frame" if frame is None else frame.coding

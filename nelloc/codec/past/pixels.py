@@ -5,6 +5,7 @@ docs/FORMAT.md, section 17.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isqrt
@@ -18,7 +19,8 @@ from nelloc.codec.adaptive.stream import Way
 from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter, likely_filters
 from nelloc.codec.past import tables
-from nelloc.codec.past.coefficients import JpegCoefficients, decode_coefficients, encode_coefficients
+from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
+from nelloc.codec.past.core import Advance
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.invert import Inverted
 from nelloc.varint import Cursor, MalformedError, varint
@@ -39,18 +41,26 @@ def pack_section(found: Inverted) -> bytes:
     return varint(found.top) + varint(found.left) + encode_coefficients(found.image)
 
 
+_SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
+
+
 @dataclass(frozen=True)
 class Past:
-    """A JPEG, and the pixel of it that is the picture's first."""
+    """A JPEG, coded, and the pixel of it that is the picture's first."""
 
-    image: JpegCoefficients
+    head: Head
     top: int
     left: int
+    body: bytes
 
-    def pixels(self, planes: int, height: int, width: int) -> Plane:
-        """Decode the JPEG to the pixels of a picture (planes, height, width). Raises MalformedError if that fails."""
+    def pixels(self, planes: int, height: int, width: int, advance: Advance) -> Plane:
+        """Decode the JPEG to the pixels of a picture (planes, height, width); ``advance`` counts its pixels.
+
+        Raises MalformedError if it is damaged.
+        """
         try:
-            made = decode(self.image)[:, self.top : self.top + height, self.left : self.left + width]
+            image = decode_after_head(*read_head(self.body), advance)
+            made = decode(image)[:, self.top : self.top + height, self.left : self.left + width]
         except ValueError:
             raise MalformedError("coefficients") from None
         return np.broadcast_to(made, (planes, height, width))
@@ -58,38 +68,35 @@ class Past:
     @property
     def summary(self) -> str:
         """Description of the JPEG that the picture was."""
-        luma, *chroma = self.image.components
-        quality = tables.quality_of(luma.quantisation, tables.LUMA)
-        kind = _SAMPLING[luma.h // chroma[0].h, luma.v // chroma[0].v] if chroma else "gray"
+        quality = tables.quality_of(self.head.quantisation, tables.LUMA)
+        (h, v), *chroma = self.head.factors
+        kind = _SAMPLING[h // chroma[0][0], v // chroma[0][1]] if chroma else "gray"
         cropped = ", cropped" if self.top or self.left else ""
         return f"pixels of a JPEG, quality about {quality}, {kind}{cropped}"
 
 
-_SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
-
-
 def parse_section(data: bytes, planes: int, height: int, width: int) -> Past:
-    """Read the section of a picture (planes, height, width).
+    """Read the section of a picture (planes, height, width), all but its coefficients.
 
-    Raises MalformedError if it is damaged, and NellocError without the core.
+    Raises MalformedError if it is damaged.
     """
     reader = Cursor(data)
     top, left = reader.varint(), reader.varint()
     body = reader.rest()
-    # Looked at before anything is made of it: a few bytes must not cost memory.
-    size = Cursor(body)
-    whole_width, whole_height = size.varint(), size.varint()
-    if not (max(top, left) <= MAX_MARGIN and 0 <= whole_height - top - height <= MAX_MARGIN):
+    try:
+        head, _ = read_head(body)
+    except struct.error:
+        raise MalformedError("end") from None
+    if not (max(top, left) <= MAX_MARGIN and 0 <= head.height - top - height <= MAX_MARGIN):
         raise MalformedError("place")
-    if not 0 <= whole_width - left - width <= MAX_MARGIN:
+    if not 0 <= head.width - left - width <= MAX_MARGIN:
         raise MalformedError("place")
-    image = decode_coefficients(body)
-    if len(image.components) > 1:
-        luma, *chroma = image.components
-        ratios = {(luma.h / one.h, luma.v / one.v) for one in chroma}
+    if len(head.factors) > 1:
+        (h, v), *chroma = head.factors
+        ratios = {(h / own_h, v / own_v) for own_h, own_v in chroma}
         if planes != 3 or len(ratios) > 1 or not ratios <= set(_SAMPLING):
             raise MalformedError("components")
-    return Past(image, top, left)
+    return Past(head, top, left, body)
 
 
 @dataclass(frozen=True, eq=False)
