@@ -79,8 +79,28 @@ class ContractiveConvolution(nn.Module):
         return F.conv2d(x, weight, self.bias, padding=1)
 
 
-class InvertibleResidual(nn.Module):
-    """Map f(x) = x + h(x) of images, with h of Lipschitz constant at most ``bound`` < 1, so that f has an inverse."""
+class ContractiveResidual(nn.Module):
+    """Map f(x) = x + h(x) of images: h, the ``residual``, has a Lipschitz constant below 1, so f has an inverse."""
+
+    def residual(self, x: Tensor) -> Tensor:
+        """Compute h(x) of images (N, channels, size, size), of the same shape."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute f(x)."""
+        return x + self.residual(x)
+
+    @torch.no_grad()
+    def invert(self, y: Tensor, steps: int = 100) -> Tensor:
+        """Solve f(x) = y by the fixed-point iteration x <- y - h(x); a step shrinks the error by h's constant."""
+        x = y
+        for _ in range(steps):
+            x = y - self.residual(x)
+        return x
+
+
+class InvertibleResidual(ContractiveResidual):
+    """Map with two convolutions as h, of Lipschitz constant at most ``bound`` < 1."""
 
     def __init__(self, channels: int, width: int, size: int, bound: float) -> None:
         super().__init__()
@@ -91,45 +111,25 @@ class InvertibleResidual(nn.Module):
             self.second.weight.mul_(0.1)  # start near the identity
 
     def residual(self, x: Tensor) -> Tensor:
-        """Compute h(x) of images (N, channels, size, size), of the same shape."""
+        """Compute h(x)."""
         return self.second(F.elu(self.first(x)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute f(x)."""
-        return x + self.residual(x)
 
-    @torch.no_grad()
-    def invert(self, y: Tensor, steps: int = 100) -> Tensor:
-        """Solve f(x) = y by the fixed-point iteration x <- y - h(x); the error shrinks by ``bound`` at each step."""
-        x = y
-        for _ in range(steps):
-            x = y - self.residual(x)
-        return x
-
-
-class LinearResidual(nn.Module):
-    """Map f(x) = x + h(x) of images with one 3 x 3 convolution h of operator norm at most ``bound`` < 1 (A.7).
+class LinearResidual(ContractiveResidual):
+    """Map with one 3 x 3 convolution as h, of operator norm at most ``bound`` < 1 (A.7).
 
     The thesis divides the kernel by the spectral norm of its matrix, which does not bound that of the convolution.
     """
 
     def __init__(self, channels: int, size: int, bound: float) -> None:
         super().__init__()
-        self.residual = ContractiveConvolution(channels, channels, size, bound)
+        self.convolution = ContractiveConvolution(channels, channels, size, bound)
         with torch.no_grad():
-            self.residual.weight.mul_(0.1)  # start near the identity, with which the model was trained
+            self.convolution.weight.mul_(0.1)  # start near the identity, with which the model was trained
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute f(x)."""
-        return x + self.residual(x)
-
-    @torch.no_grad()
-    def invert(self, y: Tensor, steps: int = 100) -> Tensor:
-        """Solve f(x) = y by the fixed-point iteration x <- y - h(x)."""
-        x = y
-        for _ in range(steps):
-            x = y - self.residual(x)
-        return x
+    def residual(self, x: Tensor) -> Tensor:
+        """Compute h(x)."""
+        return self.convolution(x)  # type: ignore[no-any-return]
 
 
 class TransformedNoise(nn.Module):
