@@ -22,7 +22,12 @@ typedef struct {
 /* Call the function of `context`, an nlc_watcher; returns 1 if it raised, else 0. */
 int nlc_ask(void *context);
 
+/* Names of the capsules that more than one file takes. */
+#define NLC_MODEL_CAPSULE "nelloc._native.model"
+#define NLC_LATTICE_CAPSULE "nelloc._native.lattice"
+
 /* Functions of the other files, which the module has too. */
+extern PyMethodDef nlc_model_methods[], nlc_lattice_methods[], nlc_walk_methods[];
 extern PyMethodDef nlc_adaptive_methods[], nlc_jpeg_methods[], nlc_past_methods[];
 
 #endif
