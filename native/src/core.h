@@ -102,6 +102,7 @@ struct nlc_model {
     int digits;       /* of a sample */
     int first_sample; /* the value of every neighbour of a tile's first pixel */
     int can_learn; /* layers: 0, 1 or 2 */
+    int joined;    /* whether the hidden layer that learns adds what it learned to its weights: both fit 16 bits then */
     int layer_count;
     nlc_layer *layers;
     size_t wide_stride;   /* int16_t from one pixel's inputs, or widened activations, to the next's */
@@ -178,10 +179,14 @@ struct nlc_kernels {
     /* The same for 16-bit integers, in groups of `wide_group`. */
     void (*product16)(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
                       int32_t *c, size_t c_stride);
+    /* The same, for activations that are mostly 0. */
+    void (*sparse16)(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
+                     int32_t *c, size_t c_stride);
     /* out (columns x rows) = in (rows x columns), bytes; strides are multiples of 16 and rows and columns rounded up. */
     void (*transpose8)(const uint8_t *in, size_t in_stride, size_t rows, size_t columns, uint8_t *out,
                        size_t out_stride);
-    /* The sums of a layer to its activations: (sum + bias) >> shift, clamped to 0..255, after `skip` if not NULL. */
+    /* The sums of a layer to its activations: (sum + bias) >> shift, clamped to 0..255, after `skip` if not NULL. What is
+     * shifted is within 2^29. */
     void (*activate)(const nlc_layer *layer, const int32_t *sums, size_t rows, const uint8_t *skip, uint8_t *out,
                      size_t stride);
     /* The sums of the last layer to the network's outputs: (sum + bias) >> shift. */
@@ -231,9 +236,11 @@ struct nlc_kernels {
     /* Of one unit in the lanes where `mask` is -1, not 0: its errors to by how much it should move, after `shift`; returns the sum of
      * the errors' squares. */
     int32_t (*settle)(const int32_t *errors, const uint8_t *activation, const int32_t *mask, int32_t shift, int32_t *moves);
-    /* Move four units of a layer by their sums, and averages at this pace; what is used of both, packed. */
+    /* Move four units of a layer by their sums, and averages at this pace; what is used of both, packed. To wide ones
+     * `own`, if not NULL, is added, packed likewise. */
     void (*move_units)(const int32_t *const *sums, const int32_t *reduction, int32_t gain, int32_t pace, size_t vectors,
-                       size_t groups, int32_t *learned, int32_t *average, void *used, void *used_average);
+                       size_t groups, int32_t *learned, int32_t *average, const int16_t *own, void *used,
+                       void *used_average);
     /* The weights of a unit of the last layer, as errors go back through them. */
     void (*lead_back)(const int32_t *learned, const int16_t *own, size_t outputs, int16_t *back);
     /* Of one pixel of a block, on a lattice, the mass of each green, given the rows of its red, and how much of it is

@@ -66,10 +66,10 @@ void nlc_learner_correct(const nlc_model *model, nlc_learner_space *space, const
     for (size_t first = 0; first < pixels; first += NLC_CHUNK) {
         const size_t count = pixels - first < NLC_CHUNK ? pixels - first : NLC_CHUNK;
         if (kernels->narrow) {
-            kernels->product8(seen + first * stride, stride, count, learner->used, groups, vectors, space->outer.sums, width);
+            kernels->sparse8(seen + first * stride, stride, count, learner->used, groups, vectors, space->outer.sums, width);
         } else {
             kernels->widen(seen + first * stride, count * stride, space->wide);
-            kernels->product16(space->wide, stride, count, learner->used, groups, vectors, space->outer.sums, width);
+            kernels->sparse16(space->wide, stride, count, learner->used, groups, vectors, space->outer.sums, width);
         }
         for (size_t pixel = 0; pixel < count; pixel++)
             kernels->correct(space->outer.sums + pixel * width, space->shifts, width, outputs + (first + pixel) * width);
@@ -100,7 +100,7 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
     }
     for (size_t begin = 0; begin < active; begin += NLC_LANES) {
         const size_t count = active - begin < NLC_LANES ? active - begin : NLC_LANES;
-        nlc_outer_sum(model, &space->outer, outputs, space->units + begin * NLC_UNITS_STRIDE, count, pixels);
+        nlc_outer_sum(model, &space->outer, outputs, space->units + begin * NLC_UNITS_STRIDE, count, pixels, 1);
         for (size_t k = 0; k < count; k++) {
             const size_t unit = space->active[begin + k];
             const int last_of_group = begin + k + 1 == active || space->active[begin + k + 1] / 4 > unit / 4;

@@ -314,6 +314,7 @@ int nlc_model_new(const nlc_model_source *source, int bits, int level, nlc_model
     m->digits = bits / 2;
     m->first_sample = 1 << (bits - 1);
     m->can_learn = bits == 8 && learning_is_bounded(source) ? 1 + nlc_pair_is_bounded(source) : 0;
+    m->joined = !kernels->narrow && m->can_learn == 2 && nlc_pair_is_joined(source);
     int status = make_layers(source, m);
     if (status == NLC_OK)
         status = make_levels(source, m);

@@ -57,7 +57,7 @@ void nlc_outer_take(const nlc_model *model, nlc_outer *outer, size_t outputs, si
 }
 
 void nlc_outer_sum(const nlc_model *model, nlc_outer *outer, size_t outputs, const uint8_t *units, size_t count,
-                   size_t pixels) {
+                   size_t pixels, int sparse) {
     const nlc_kernels *kernels = model->kernels;
     const size_t vectors = (outputs + NLC_LANES - 1) / NLC_LANES, width = vectors * NLC_LANES;
     const size_t groups = nlc_learned_groups(model, pixels);
@@ -65,11 +65,12 @@ void nlc_outer_sum(const nlc_model *model, nlc_outer *outer, size_t outputs, con
         for (size_t unit = 0; unit < count; unit++)
             kernels->widen(units + unit * NLC_UNITS_STRIDE, nlc_round_up(pixels, NLC_ROW),
                            outer->wide_units + unit * NLC_UNITS_STRIDE);
-        kernels->product16(outer->wide_units, NLC_UNITS_STRIDE, count, outer->gradient, groups, vectors, outer->sums,
-                           width);
+        (sparse ? kernels->sparse16 : kernels->product16)(outer->wide_units, NLC_UNITS_STRIDE, count, outer->gradient,
+                                                          groups, vectors, outer->sums, width);
         return;
     }
-    kernels->product8(units, NLC_UNITS_STRIDE, count, outer->gradient, groups, vectors, outer->sums, width);
+    (sparse ? kernels->sparse8 : kernels->product8)(units, NLC_UNITS_STRIDE, count, outer->gradient, groups, vectors,
+                                                    outer->sums, width);
     for (size_t vector = 0; vector < vectors; vector++) {
         if (!outer->exceeds[vector])
             continue;

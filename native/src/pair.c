@@ -6,41 +6,45 @@
 #define NLC_HIDDEN_GAIN 4
 #define NLC_PACE 4
 
-/* Sums of pixels' units by weights as learned layers have them packed. */
-static void learned_product(const nlc_model *model, nlc_pair_space *space, const nlc_layer *layer, const uint8_t *units,
-                            size_t pixels, const void *used, int32_t *sums) {
-    const size_t vectors = (size_t)layer->vectors, stride = model->narrow_stride, groups = groups_of(model, layer);
-    if (model->kernels->narrow) {
-        (layer == last_layer(model) ? model->kernels->sparse8 : model->kernels->product8)(units, stride, pixels, used, groups, vectors, sums, width_of(layer));
-        return;
-    }
-    model->kernels->widen(units, pixels * stride, space->wide);
-    model->kernels->product16(space->wide, stride, pixels, used, groups, vectors, sums, width_of(layer));
+/* Sums of pixels' units, which are widened in `space->wide`, by packed weights of a layer. The last one is given much that
+ * is 0. */
+static void product_of(const nlc_model *model, const nlc_pair_space *space, const nlc_layer *layer,
+                       enum nlc_products products, const uint8_t *units, size_t pixels, const void *packed,
+                       size_t groups, int32_t *sums) {
+    const nlc_kernels *kernels = model->kernels;
+    const size_t vectors = (size_t)layer->vectors, width = width_of(layer), stride = model->narrow_stride;
+    const int is_sparse = layer == last_layer(model);
+    if (products == NLC_NARROW)
+        (is_sparse ? kernels->sparse8 : kernels->product8)(units, stride, pixels, packed, groups, vectors, sums, width);
+    else
+        (is_sparse ? kernels->sparse16 : kernels->product16)(space->wide, stride, pixels, packed, groups, vectors, sums,
+                                                            width);
 }
 
-/* Sums by the model's own weights. */
-static void own_product(const nlc_model *model, nlc_pair_space *space, const nlc_layer *layer, const uint8_t *units,
-                        size_t pixels, int32_t *sums) {
-    const size_t vectors = (size_t)layer->vectors, stride = model->narrow_stride, groups = (size_t)layer->groups;
-    if (layer->products == NLC_NARROW) {
-        (layer == last_layer(model) ? model->kernels->sparse8 : model->kernels->product8)(units, stride, pixels, layer->packed, groups, vectors, sums, width_of(layer));
-        return;
-    }
-    model->kernels->widen(units, pixels * stride, space->wide);
-    model->kernels->product16(space->wide, stride, pixels, layer->packed, groups, vectors, sums, width_of(layer));
+/* Sums by weights as learned layers have them packed, and by the model's own. */
+static void learned_product(const nlc_model *model, const nlc_pair_space *space, const nlc_layer *layer,
+                            const uint8_t *units, size_t pixels, const void *used, int32_t *sums) {
+    product_of(model, space, layer, nlc_learned_products(model), units, pixels, used, groups_of(model, layer), sums);
+}
+static void own_product(const nlc_model *model, const nlc_pair_space *space, const nlc_layer *layer,
+                        const uint8_t *units, size_t pixels, int32_t *sums) {
+    product_of(model, space, layer, layer->products, units, pixels, layer->packed, (size_t)layer->groups, sums);
 }
 
-/* The constant unit of pixels' activations. */
-static void set_constant(const nlc_model *model, const nlc_layer *layer, uint8_t *units, size_t pixels) {
+/* Complete what a layer is given by the constant unit, and widen it if a product takes it so. */
+static void complete(const nlc_model *model, nlc_pair_space *space, const nlc_layer *layer, uint8_t *units,
+                     size_t pixels) {
     for (size_t pixel = 0; pixel < pixels; pixel++)
         units[pixel * model->narrow_stride + (size_t)layer->columns] = NLC_ONE;
+    if (!model->kernels->narrow || layer->products == NLC_WIDE)
+        model->kernels->widen(units, pixels * model->narrow_stride, space->wide);
 }
 
 static void evaluate_last(const nlc_model *model, nlc_pair_space *space, uint8_t *units, size_t pixels,
                           const void *used, int32_t *outputs) {
     const nlc_layer *last = last_layer(model);
     const size_t width = model->output_stride;
-    set_constant(model, last, units, pixels);
+    complete(model, space, last, units, pixels);
     own_product(model, space, last, units, pixels, space->base);
     model->kernels->finish(last, space->base, pixels, outputs);
     learned_product(model, space, last, units, pixels, used, space->corrections);
@@ -48,10 +52,30 @@ static void evaluate_last(const nlc_model *model, nlc_pair_space *space, uint8_t
         model->kernels->correct(space->corrections + pixel * width, space->shifts, width, outputs + pixel * width);
 }
 
-void nlc_pair_evaluate(const nlc_model *model, nlc_pair_space *space, const nlc_pair *pair, const int16_t *inputs,
-                       size_t pixels, int32_t *outputs, uint8_t *given, int32_t *raw_outputs, uint8_t *raw) {
+/* Activations of the hidden layer: `space->averaged`, and `raw` by the weights that learn. */
+static void evaluate_hidden(const nlc_model *model, nlc_pair_space *space, const nlc_learned_layer *learned,
+                            uint8_t *units, size_t pixels, uint8_t *raw) {
     const nlc_layer *hidden = hidden_layer(model);
     const nlc_kernels *kernels = model->kernels;
+    const size_t stride = model->narrow_stride, groups = groups_of(model, hidden), width = width_of(hidden);
+    const void *const used[2] = {learned->used_average, learned->used};
+    uint8_t *const to[2] = {space->averaged, raw};
+    complete(model, space, hidden, units, pixels);
+    if (!model->joined)
+        own_product(model, space, hidden, units, pixels, space->base);
+    for (int k = 0; k < 2; k++) {
+        if (model->joined) {
+            kernels->product16(space->wide, stride, pixels, used[k], groups, (size_t)hidden->vectors, space->base, width);
+            kernels->activate(&space->joined, space->base, pixels, NULL, to[k], stride);
+        } else {
+            learned_product(model, space, hidden, units, pixels, used[k], space->corrections);
+            kernels->activate_learned(hidden, space->base, space->corrections, pixels, to[k], stride);
+        }
+    }
+}
+
+void nlc_pair_evaluate(const nlc_model *model, nlc_pair_space *space, const nlc_pair *pair, const int16_t *inputs,
+                       size_t pixels, int32_t *outputs, uint8_t *given, int32_t *raw_outputs, uint8_t *raw) {
     const size_t stride = model->narrow_stride, each = NLC_CHUNK * stride;
     for (size_t first = 0; first < pixels; first += NLC_CHUNK) {
         const size_t count = pixels - first < NLC_CHUNK ? pixels - first : NLC_CHUNK;
@@ -59,12 +83,7 @@ void nlc_pair_evaluate(const nlc_model *model, nlc_pair_space *space, const nlc_
         nlc_network_layers(model, &space->network, inputs + first * model->wide_stride, count,
                            model->layer_count - 2);
         memcpy(units, space->network.activations + (size_t)(model->layer_count - 3) * each, count * stride);
-        set_constant(model, hidden, units, count);
-        own_product(model, space, hidden, units, count, space->base);
-        learned_product(model, space, hidden, units, count, pair->hidden.used_average, space->corrections);
-        kernels->activate_learned(hidden, space->base, space->corrections, count, space->averaged, stride);
-        learned_product(model, space, hidden, units, count, pair->hidden.used, space->corrections);
-        kernels->activate_learned(hidden, space->base, space->corrections, count, own, stride);
+        evaluate_hidden(model, space, &pair->hidden, units, count, own);
         evaluate_last(model, space, space->averaged, count, pair->last.used_average,
                       outputs + first * model->output_stride);
         evaluate_last(model, space, own, count, pair->last.used, raw_outputs + first * model->output_stride);
@@ -113,6 +132,7 @@ static void move_layer(const nlc_model *model, nlc_pair_space *space, const nlc_
     const nlc_kernels *kernels = model->kernels;
     const size_t width = width_of(layer), count = units_of(layer), rows = (size_t)layer->rows;
     const size_t group = nlc_group(kernels, nlc_learned_products(model)), groups = groups_of(model, layer);
+    const int16_t *own = model->joined && layer == hidden_layer(model) ? space->joined.packed : NULL;
     nlc_outer_take(model, &space->outer, rows, pixels, gradients, first);
     for (size_t begin = 0; begin < count; begin += NLC_LANES) {
         const int32_t *sums[NLC_LANES];
@@ -130,12 +150,12 @@ static void move_layer(const nlc_model *model, nlc_pair_space *space, const nlc_
                    nlc_round_up(pixels, NLC_ROW));
         }
         if (found)
-            nlc_outer_sum(model, &space->outer, rows, space->some, found, pixels);
+            nlc_outer_sum(model, &space->outer, rows, space->some, found, pixels, layer == last_layer(model));
         for (size_t k = 0; k < NLC_LANES && begin + k < count; k += 4) {
-            const size_t place = nlc_place(group, groups, 0, begin + k) * (kernels->narrow ? 1 : 2);
+            const size_t at = nlc_place(group, groups, 0, begin + k), place = at * (kernels->narrow ? 1 : 2);
             kernels->move_units(sums + k, by + k, gain, pace, (size_t)layer->vectors, groups,
                                 learned->learned + (begin + k) * width, learned->average + (begin + k) * width,
-                                (char *)learned->used + place, (char *)learned->used_average + place);
+                                own ? own + at : NULL, (char *)learned->used + place, (char *)learned->used_average + place);
             for (size_t unit = begin + k; back && unit < begin + k + 4 && unit < (size_t)layer->columns; unit++)
                 if (reduction[unit] >= 0)
                     kernels->lead_back(learned->learned + unit * width, space->back + unit * width, width,

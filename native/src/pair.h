@@ -7,7 +7,7 @@
 /* What a tile has learned of one layer: rows of its outputs, one for each unit that it is given. */
 typedef struct {
     int32_t *learned, *average;
-    void *used, *used_average; /* packed as a layer of the same shape */
+    void *used, *used_average; /* packed as a layer of the same shape; with the layer's own weights if they are joined */
     double *squares;           /* sums of squares of what each unit is, integers below 2^53 */
 } nlc_learned_layer;
 
@@ -21,6 +21,7 @@ typedef struct {
 /* Working storage that the tiles of a walk share. */
 typedef struct {
     nlc_outer outer;
+    nlc_layer joined; /* the hidden layer with room for the constant unit, in 1/2^NLC_PAIR_BITS, if the model is `joined` */
     nlc_network_space network;
     uint8_t *given, *raw;  /* what units are, unit by unit */
     uint8_t *some;         /* units that are not 0 in all pixels */
@@ -40,6 +41,8 @@ typedef struct {
 
 /* Whether both layers of a model may learn: no sum can leave its range, whatever is learned. */
 int nlc_pair_is_bounded(const nlc_model_source *source);
+/* Whether what the hidden layer learns fits 16 bits together with its weights, in 1/2^NLC_PAIR_BITS, and its sums 2^29. */
+int nlc_pair_is_joined(const nlc_model_source *source);
 
 int nlc_pair_space_new(const nlc_model *model, size_t lanes, nlc_pair_space *space);
 void nlc_pair_space_free(nlc_pair_space *space);

@@ -52,6 +52,45 @@ int nlc_pair_is_bounded(const nlc_model_source *s) {
     return fits;
 }
 
+int nlc_pair_is_joined(const nlc_model_source *s) {
+    const nlc_layer_source *hidden = &s->layers[s->layer_count - 2];
+    const int64_t correction = NLC_LARGEST_USED * NLC_ACTIVATION_MAX * ((int64_t)hidden->columns + 1);
+    int fits = 1;
+    for (int32_t row = 0; row < hidden->rows; row++) {
+        const int more = NLC_PAIR_BITS - hidden->shift[row];
+        fits &= (largest_sum(hidden, row, &fits) << more) + correction < 1 << 29;
+        for (int32_t unit = 0; unit < hidden->columns; unit++) {
+            const int32_t weight = hidden->weight[(size_t)row * (size_t)hidden->columns + (size_t)unit];
+            fits &= (magnitude(weight) << more) + NLC_LARGEST_USED <= INT16_MAX;
+        }
+    }
+    return fits;
+}
+
+/* The hidden layer as what it learns is added to its weights. */
+static int join_layer(const nlc_model *model, nlc_layer *joined) {
+    const nlc_layer *hidden = hidden_layer(model);
+    const size_t group = (size_t)model->kernels->wide_group, groups = groups_of(model, hidden);
+    *joined = *hidden;
+    joined->groups = (int)groups;
+    joined->packed = nlc_allocate(used_bytes(model, hidden), 1);
+    joined->bias = nlc_allocate(width_of(hidden), sizeof(int32_t));
+    joined->shift = nlc_allocate(width_of(hidden), sizeof(int32_t));
+    if (!joined->packed || !joined->bias || !joined->shift)
+        return NLC_NO_MEMORY;
+    for (size_t row = 0; row < (size_t)hidden->rows; row++) {
+        const int32_t more = 1 << (NLC_PAIR_BITS - hidden->shift[row]);
+        joined->bias[row] = hidden->bias[row] * more;
+        for (size_t unit = 0; unit < (size_t)hidden->columns; unit++) {
+            const int32_t weight = ((const int16_t *)hidden->packed)[nlc_place(group, (size_t)hidden->groups, row, unit)];
+            ((int16_t *)joined->packed)[nlc_place(group, groups, row, unit)] = (int16_t)(weight * more);
+        }
+    }
+    for (size_t row = 0; row < width_of(hidden); row++)
+        joined->shift[row] = NLC_PAIR_BITS;
+    return NLC_OK;
+}
+
 static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *space) {
     const nlc_layer *last = last_layer(model), *hidden = hidden_layer(model);
     const size_t widest = width_of(hidden) > width_of(last) ? width_of(hidden) : width_of(last);
@@ -79,6 +118,8 @@ static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *
         !space->wide || !space->shifts || !space->reduction || !space->reduction_last || !space->nothing ||
         !space->back || !space->gradients || !space->errors || !space->moves ||
         !space->some_back || !space->moving || !space->block_storage)
+        return NLC_NO_MEMORY;
+    if (model->joined && join_layer(model, &space->joined) != NLC_OK)
         return NLC_NO_MEMORY;
     const int status = nlc_network_space_new(model, &space->network);
     return status == NLC_OK ? nlc_outer_new(widest, &space->outer) : status;
@@ -124,7 +165,8 @@ void nlc_pair_space_free(nlc_pair_space *space) {
     void *const owned[] = {space->given, space->raw, space->some, space->averaged, space->base, space->corrections,
                            space->wide, space->shifts, space->reduction, space->reduction_last, space->nothing,
                            space->back, space->gradients, space->errors, space->moves, space->some_back,
-                           space->moving, space->block_storage};
+                           space->moving, space->block_storage, space->joined.packed, space->joined.bias,
+                           space->joined.shift};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_network_space_free(&space->network);
@@ -169,6 +211,10 @@ int nlc_pair_new(const nlc_model *model, const nlc_pair_space *space, nlc_pair *
     if (new_layer(model, hidden, &pair->hidden) != NLC_OK || new_layer(model, last, &pair->last) != NLC_OK ||
         !pair->back || !pair->errors)
         return NLC_NO_MEMORY;
+    if (model->joined) {
+        memcpy(pair->hidden.used, space->joined.packed, used_bytes(model, hidden));
+        memcpy(pair->hidden.used_average, space->joined.packed, used_bytes(model, hidden));
+    }
     memcpy(pair->back, space->back, units * model->output_stride * sizeof(int16_t));
     for (size_t unit = 0; unit < width_of(hidden); unit++)
         pair->errors[unit] = NLC_FIRST_PIXELS * (double)NLC_FIRST_ERROR;

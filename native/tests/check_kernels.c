@@ -8,6 +8,7 @@
  */
 #include "../src/cpu.h"
 #include "../src/level/target.h"
+#include "kernels/lattice.h"
 #include "kernels/layers.h"
 #include "kernels/learning.h"
 #include "kernels/pixels.h"
@@ -22,31 +23,37 @@ typedef struct {
     void (*prepare)(sample *s);
     void (*run)(sample *s);
     int narrow; /* 1 if only levels with narrow products have it */
+    int own_twin; /* 1 if its twin is not the plain level's, which is then compared too */
 } kernel_test;
 
 static const kernel_test tests[] = {
-    {"product8", prepare_product8, run_product8, 1},
-    {"sparse8", prepare_sparse8, run_sparse8, 1},
-    {"product16", prepare_product16, run_product16, 0},
-    {"transpose8", prepare_transpose8, run_transpose8, 0},
-    {"turn", prepare_turn, run_turn, 0},
-    {"widen", prepare_widen, run_widen, 0},
-    {"activate", prepare_activate, run_activate, 0},
-    {"finish", prepare_finish, run_finish, 0},
-    {"reduce", prepare_reduce, run_reduce, 0},
-    {"pack_gradients", prepare_pack_gradients, run_pack_gradients, 1},
-    {"pack_wide", prepare_pack_wide, run_pack_wide, 0},
-    {"use", prepare_use, run_use, 0},
-    {"correct", prepare_correct, run_correct, 0},
-    {"follow", prepare_follow, run_follow, 0},
-    {"activate_learned", prepare_activate_learned, run_activate_learned, 0},
-    {"settle", prepare_settle, run_settle, 0},
-    {"find_moving", prepare_moving, run_find_moving, 0},
-    {"reduce_errors", prepare_reduce_errors, run_reduce_errors, 0},
-    {"lead_back", prepare_lead_back, run_lead_back, 0},
-    {"normalise", prepare_normalise, run_normalise, 0},
+    {"product8", prepare_product8, run_product8, 1, 0},
+    {"sparse8", prepare_sparse8, run_sparse8, 1, 0},
+    {"product16", prepare_product16, run_product16, 0, 1},
+    {"sparse16", prepare_sparse16, run_sparse16, 0, 1},
+    {"transpose8", prepare_transpose8, run_transpose8, 0, 0},
+    {"turn", prepare_turn, run_turn, 0, 0},
+    {"widen", prepare_widen, run_widen, 0, 0},
+    {"activate", prepare_activate, run_activate, 0, 0},
+    {"finish", prepare_finish, run_finish, 0, 0},
+    {"reduce", prepare_reduce, run_reduce, 0, 0},
+    {"pack_gradients", prepare_pack_gradients, run_pack_gradients, 1, 0},
+    {"pack_wide", prepare_pack_wide, run_pack_wide, 0, 0},
+    {"use", prepare_use, run_use, 0, 0},
+    {"correct", prepare_correct, run_correct, 0, 0},
+    {"follow", prepare_follow, run_follow, 0, 0},
+    {"activate_learned", prepare_activate_learned, run_activate_learned, 0, 0},
+    {"settle", prepare_settle, run_settle, 0, 0},
+    {"find_moving", prepare_moving, run_find_moving, 0, 0},
+    {"reduce_errors", prepare_reduce_errors, run_reduce_errors, 0, 0},
+    {"move_units", prepare_move_units, run_move_units, 0, 1},
+    {"true_gradients", prepare_true_gradients, run_true_gradients, 0, 1},
+    {"lead_back", prepare_lead_back, run_lead_back, 0, 0},
+    {"normalise", prepare_normalise, run_normalise, 0, 0},
     /* start_block, start_plane, digit, end_plane and gradients: each works on what the ones before it left. */
-    {"block", prepare_block, run_block, 0},
+    {"block", prepare_block, run_block, 0, 0},
+    /* weigh_green, choose_green and weigh_blue. */
+    {"lattice", prepare_lattice, run_lattice, 0, 1},
 };
 #define TESTS (sizeof tests / sizeof *tests)
 
@@ -56,6 +63,10 @@ static void finish_sample(const kernel_test *test, sample *s) {
         after_pack_wide(s);
     if (test->run == run_use)
         after_use(s);
+    if (test->run == run_move_units)
+        after_move_units(s);
+    if (test->run == run_true_gradients)
+        after_true_gradients(s);
     if (test->run == run_block)
         after_block(s);
 }
@@ -91,11 +102,12 @@ static int same(const kernel_test *test, const nlc_kernels *level, const nlc_ker
     return good;
 }
 
-static nlc_model *new_model(random_model *made, choices *from, int for_blocks) {
+static nlc_model *new_model(random_model *made, choices *from, const kernel_test *test) {
+    const int is_lattice = test->run == run_lattice, is_block = is_lattice || test->run == run_block;
     nlc_model *model = NULL;
     for (;;) {
         make_random_model(made, from, 40);
-        if (!for_blocks || made->bits == 8)
+        if ((!is_block || made->bits == 8) && (!is_lattice || made->source.channels == 3))
             break;
         free_random_model(made);
     }
@@ -143,7 +155,7 @@ static double time_of(const kernel_test *test, const nlc_kernels *kernels, nlc_m
 static int check_level(const nlc_kernels *level, const nlc_kernels *twin, long rounds, uint64_t seed, int timed) {
     int failures = 0;
     for (size_t t = 0; t < TESTS; t++) {
-        const int twin_is_other = level != nlc_kernels_of(NLC_PLAIN) || tests[t].run == run_product16;
+        const int twin_is_other = level != nlc_kernels_of(NLC_PLAIN) || tests[t].own_twin;
         if ((tests[t].narrow && !level->narrow) || !twin_is_other)
             continue;
         long failed = 0;
@@ -151,7 +163,7 @@ static int check_level(const nlc_kernels *level, const nlc_kernels *twin, long r
         for (long round = 0; round < rounds; round++) {
             choices from = {NULL, 0, seed + (uint64_t)round * 7919 + t + 1};
             random_model made;
-            nlc_model *model = new_model(&made, &from, tests[t].run == run_block);
+            nlc_model *model = new_model(&made, &from, &tests[t]);
             const uint64_t chosen = any_number(&from) | 1;
             if (!same(&tests[t], level, twin, model, chosen) && !failed++)
                 first_failed = seed + (uint64_t)round;
@@ -165,11 +177,12 @@ static int check_level(const nlc_kernels *level, const nlc_kernels *twin, long r
         if (timed) { /* with a mixture like that of the shipped models */
             choices from = {NULL, 0, 12345};
             random_model made;
-            nlc_model *model = new_model(&made, &from, 1);
+            static const kernel_test block_test = {.run = run_block};
+            nlc_model *model = new_model(&made, &from, &block_test);
             while (model->components < 10 || model->channels < 3 || !model->can_learn) {
                 nlc_model_free(model);
                 free_random_model(&made);
-                model = new_model(&made, &from, 1);
+                model = new_model(&made, &from, &block_test);
             }
             const nlc_kernels *plain = tests[t].narrow ? twin : nlc_kernels_of(NLC_PLAIN);
             const double plain_time = time_of(&tests[t], plain, model, 4321);
@@ -197,8 +210,13 @@ int main(int count, char **arguments) {
     const uint64_t seed = argument < count ? strtoull(arguments[argument], NULL, 10) : 1;
     nlc_kernels twin = *nlc_kernels_of(NLC_PLAIN);
     twin.product8 = twin.sparse8 = twin_product8;
-    twin.product16 = twin_product16;
+    twin.product16 = twin.sparse16 = twin_product16;
     twin.pack_gradients = twin_pack_gradients;
+    twin.move_units = twin_move_units;
+    twin.true_gradients = twin_true_gradients;
+    twin.weigh_green = twin_weigh_green;
+    twin.choose_green = twin_choose_green;
+    twin.weigh_blue = twin_weigh_blue;
     int failures = check_level(nlc_kernels_of(NLC_PLAIN), &twin, rounds, seed, 0);
     for (int level = NLC_PLAIN + 1; level < NLC_LEVELS; level++)
         if (nlc_kernels_of(level))

@@ -11,7 +11,10 @@ static inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {
 
 NLC_DEFINE_PRODUCT(product16, int16_t, int16_t, 2, __m256i, load_weights, __m256i, spread_group, add_products)
 
+#include "avx2_sparse.h"
+
 #define NLC_NARROW 0
+#define NLC_SPARSE16 sparse16
 #define NLC_WIDE_GROUP 2
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT

@@ -112,46 +112,60 @@ static int32_t settle(const int32_t *restrict errors, const uint8_t *restrict ac
 
 static inline int32_t small_of(int32_t number, int32_t bits) { return (number + (1 << bits >> 1)) >> bits; }
 
+/* Pack what is used of four units, of one vector of outputs; `own`, if not NULL, is added to wide ones. */
+static inline void pack_used(const nlc_lanes *restrict number, const int16_t *restrict own, size_t vector, size_t groups,
+                             void *restrict used) {
+#if NLC_NARROW
+    int32_t *restrict to = (int32_t *)used + vector * groups * NLC_LANES;
+    (void)own;
+    for (size_t l = 0; l < NLC_LANES; l++)
+        to[l] = (number[0][l] & 255) | (number[1][l] & 255) << 8 | (number[2][l] & 255) << 16 |
+                (int32_t)((uint32_t)number[3][l] << 24);
+#elif NLC_WIDE_GROUP == 2
+    const size_t place = vector * groups * 2 * NLC_LANES;
+    int16_t *restrict to = (int16_t *)used + place;
+    for (size_t pair = 0; pair < 2; pair++, to += 2 * NLC_LANES) {
+        nlc_lanes both;
+        for (size_t l = 0; l < NLC_LANES; l++)
+            both[l] = (number[2 * pair][l] & 0xffff) | (int32_t)((uint32_t)number[2 * pair + 1][l] << 16);
+        memcpy(to, both, sizeof both);
+        for (size_t k = 0; own && k < 2 * NLC_LANES; k++)
+            to[k] = (int16_t)(to[k] + own[place + 2 * NLC_LANES * pair + k]);
+    }
+#else
+    const size_t apart = NLC_WIDE_GROUP == 1 ? NLC_LANES : 1, after = NLC_WIDE_GROUP == 1 ? 1 : groups * NLC_ROW;
+    const size_t place = vector * groups * NLC_LANES * NLC_WIDE_GROUP;
+    for (size_t unit = 0; unit < 4; unit++)
+        for (size_t l = 0; l < NLC_LANES; l++) {
+            const size_t at = place + unit * apart + l * after;
+            ((int16_t *)used)[at] = (int16_t)(number[unit][l] + (own ? own[at] : 0));
+        }
+#endif
+}
+
 /* Move four units: what is learned by their sums, and its average; and what of both is used. */
 static void move_units(const int32_t *const *sums, const int32_t *restrict reduction, int32_t gain, int32_t pace,
                        size_t vectors, size_t groups, int32_t *restrict learned, int32_t *restrict average,
-                       void *restrict used, void *restrict used_average) {
+                       const int16_t *restrict own, void *restrict used, void *restrict used_average) {
     const size_t outputs = vectors * NLC_LANES;
     for (size_t vector = 0; vector < vectors; vector++) {
         nlc_lanes now[4], mean[4];
         for (size_t unit = 0; unit < 4; unit++) {
             const int32_t *restrict sum = sums[unit] + vector * NLC_LANES;
-            int32_t *restrict own = learned + unit * outputs + vector * NLC_LANES;
+            int32_t *restrict present = learned + unit * outputs + vector * NLC_LANES;
             int32_t *restrict before = average + unit * outputs + vector * NLC_LANES;
             const int32_t half = 1 << reduction[unit] >> 1, by = reduction[unit], some = 1 << pace >> 1;
             for (size_t l = 0; l < NLC_LANES; l++) {
-                const int32_t next = clamped(own[l] + ((sum[l] * (1 << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
+                const int32_t next = clamped(present[l] + ((sum[l] * (1 << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
                 const int32_t middle = before[l] + ((next * 16 - before[l] + some) >> pace);
-                own[l] = next;
+                present[l] = next;
                 before[l] = middle;
                 now[unit][l] = small_of(next, NLC_PAIR_ROUNDED);
                 mean[unit][l] = small_of(middle, NLC_PAIR_ROUNDED + 4);
             }
         }
-#if NLC_NARROW
-        int32_t *restrict to = (int32_t *)used + vector * groups * NLC_LANES;
-        int32_t *restrict too = (int32_t *)used_average + vector * groups * NLC_LANES;
-        for (size_t l = 0; l < NLC_LANES; l++) {
-            to[l] = (now[0][l] & 255) | (now[1][l] & 255) << 8 | (now[2][l] & 255) << 16 |
-                    (int32_t)((uint32_t)now[3][l] << 24);
-            too[l] = (mean[0][l] & 255) | (mean[1][l] & 255) << 8 | (mean[2][l] & 255) << 16 |
-                     (int32_t)((uint32_t)mean[3][l] << 24);
-        }
-#else
-        for (size_t unit = 0; unit < 4; unit++)
-            for (size_t l = 0; l < NLC_LANES; l++) {
-                const size_t place = vector * groups * NLC_LANES * NLC_USED_GROUP +
-                    l * (NLC_USED_GROUP == NLC_ROW ? groups * NLC_ROW : NLC_USED_GROUP) +
-                    unit / NLC_USED_GROUP * NLC_LANES * NLC_USED_GROUP + unit % NLC_USED_GROUP;
-                ((int16_t *)used)[place] = (int16_t)now[unit][l];
-                ((int16_t *)used_average)[place] = (int16_t)mean[unit][l];
-            }
-#endif
+        pack_used((const nlc_lanes *)now, own, vector, groups, used);
+        pack_used((const nlc_lanes *)mean, own, vector, groups, used_average);
     }
 }
 

@@ -3,6 +3,8 @@
  * Of two rows the pairs of 16-bit integers that are not 0 in both are gathered first, with the places of their weights;
  * the sums of their outputs stay in registers while they are gone through.
  */
+#include "first_of_four.h"
+
 #define ROWS_TOGETHER 2
 #define ROWS_GATHERED 16 /* whose pairs, and the weights that they meet, the nearest cache holds */
 #define MOST_PAIRS 2052  /* of a row: (NLC_MAX_WIDTH + 1) / 2, rounded up to 4 */
@@ -13,18 +15,6 @@ typedef struct {
     uint32_t *place; /* bytes from the first group's weights */
     size_t count;
 } gathered_rows;
-
-/* Four numbers of 32 bits, those first whose bit of the index is 1. */
-#define PUT(a) 4 * (a), 4 * (a) + 1, 4 * (a) + 2, 4 * (a) + 3
-static const uint8_t first_of_four[16][16] = {
-    {PUT(0), PUT(0), PUT(0), PUT(0)}, {PUT(0), PUT(0), PUT(0), PUT(0)}, {PUT(1), PUT(0), PUT(0), PUT(0)},
-    {PUT(0), PUT(1), PUT(0), PUT(0)}, {PUT(2), PUT(0), PUT(0), PUT(0)}, {PUT(0), PUT(2), PUT(0), PUT(0)},
-    {PUT(1), PUT(2), PUT(0), PUT(0)}, {PUT(0), PUT(1), PUT(2), PUT(0)}, {PUT(3), PUT(0), PUT(0), PUT(0)},
-    {PUT(0), PUT(3), PUT(0), PUT(0)}, {PUT(1), PUT(3), PUT(0), PUT(0)}, {PUT(0), PUT(1), PUT(3), PUT(0)},
-    {PUT(2), PUT(3), PUT(0), PUT(0)}, {PUT(0), PUT(2), PUT(3), PUT(0)}, {PUT(1), PUT(2), PUT(3), PUT(0)},
-    {PUT(0), PUT(1), PUT(2), PUT(3)},
-};
-#undef PUT
 
 /* Gather the pairs of one row or two. */
 NLC_INLINE void gather_pairs(const int16_t *a, size_t a_stride, size_t groups, gathered_rows *found, const int rows) {

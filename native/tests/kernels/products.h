@@ -50,15 +50,21 @@ static void prepare_product16(sample *s) { prepare_product(s, 0, NULL); }
 static void run_product8(sample *s) {
     s->kernels->product8(s->at[1], s->size[0], s->size[1], s->at[3], s->size[2], s->size[3], s->at[4], s->size[4]);
 }
-static void prepare_sparse8(sample *s) {
-    const size_t shape[3] = {pick(s, 1, 5), pick(s, 1, 300), pick(s, 1, 18)};
-    prepare_product(s, 1, shape);
+static void prepare_sparse(sample *s, int narrow) {
+    const size_t shape[3] = {pick(s, 1, 40), pick(s, 0, 3) ? pick(s, 1, 300) : pick(s, 1, 1200), pick(s, 1, 18)};
+    prepare_product(s, narrow, shape);
 }
+static void prepare_sparse8(sample *s) { prepare_sparse(s, 1); }
+static void prepare_sparse16(sample *s) { prepare_sparse(s, 0); }
 static void run_sparse8(sample *s) {
     s->kernels->sparse8(s->at[1], s->size[0], s->size[1], s->at[3], s->size[2], s->size[3], s->at[4], s->size[4]);
 }
 static void run_product16(sample *s) {
     s->kernels->product16(s->at[0], s->size[0], s->size[1], s->at[2], s->size[2], s->size[3], s->at[4], s->size[4]);
+}
+
+static void run_sparse16(sample *s) {
+    s->kernels->sparse16(s->at[0], s->size[0], s->size[1], s->at[2], s->size[2], s->size[3], s->at[4], s->size[4]);
 }
 
 /* The twins of products: they go by where weights stand, and so serve as the plain level's twins too. */
