@@ -4,6 +4,7 @@
     python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
     python benchmarks/speed.py --part processes --out benchmarks/results/speed_processes
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
+    python benchmarks/speed.py --part layers --out benchmarks/results/speed_two_layers
     python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
     python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
     python benchmarks/speed.py --part workers --out benchmarks/results/speed_workers
@@ -11,10 +12,10 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first four measure the compiled core (core_speed.py, process_speed.py), the others the NumPy backend, on one thread
-except for the parts threads and workers. Every stream is decoded and compared before anything is timed. Times are
-medians of rounds in which all variants take turns, so that a slow phase of the machine affects all alike. NumPy's parts
-are without learning while coding, except for learning and workers.
+The first five measure the compiled core (core_speed.py, layers_speed.py, process_speed.py), the others the NumPy
+backend, on one thread except for the parts threads and workers. Every stream is decoded and compared before anything is
+timed. Times are medians of rounds in which all variants take turns, so that a slow phase of the machine affects all
+alike. NumPy's parts are without learning while coding, except for learning and workers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from functools import partial
 from pathlib import Path
 
 import core_speed
+import layers_speed
 import numpy as np
 import process_speed
 import report
@@ -53,7 +55,7 @@ WITHOUT = "Without learning while coding (speed_learning.md)."
 WITH = "The networks learn while they code, but for rows with --no-learn."
 SIZES = (32, 64, 128, 1024)
 ROUNDS = 3
-CORE_PARTS = ("core", "models", "sets", "shapes", "threads", "processes")
+CORE_PARTS = ("core", "models", "sets", "shapes", "threads", "processes", "layers")
 NUMPY_PARTS = ("large", "learning", "workers", "decoders", "small", "memory")
 PHOTOGRAPH = Path(__file__).parent.parent / "docs" / "images" / "parrots.png"
 
@@ -304,6 +306,7 @@ def main() -> None:
             "shapes": lambda: core_speed.shapes(photograph(1024)),
             "threads": lambda: core_speed.threads(parrots()),
             "processes": lambda: process_speed.processes("parrots", parrots(), args.rounds),
+            "layers": lambda: layers_speed.layers("parrots", photograph(512), args.rounds),
             "large": lambda: large(engine),
             "models": lambda: core_speed.models(photograph(1024)),
             "learning": learning,
