@@ -33,7 +33,7 @@ from PIL import Image
 
 import nelloc
 from nelloc import NellocError
-from nelloc.codec import container
+from nelloc.codec import container, level_lists
 from nelloc.codec import decode as decoding
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.format import MODEL_NUMBERS, Method, SectionType
@@ -43,6 +43,7 @@ from nelloc.exact.model import load_model
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
+from nelloc.image.levels import Levels
 
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "fuzz_corpus"
@@ -353,11 +354,18 @@ def make_corpus() -> None:
         "two-layers": container.pack(two),
         "jpeg": container.pack(pack_file(made.getvalue(), "made.jpeg", EncodeOptions())),
         "past": nelloc.encode(picture, model=MODELS[0], tile=64),
+        "levels": container.pack(stretched(container.parse((CORPUS / "rgb.nlc").read_bytes()))),
     }.items():
         path = CORPUS / f"{name}.nlc"
         if not path.exists():
             path.write_bytes(data)
             print(path.name, path.stat().st_size)
+
+
+def stretched(file: Container) -> Container:
+    """A file whose coded samples become numbers of levels: of red all, of green and blue fewer from some number on."""
+    lists = [None, Levels(np.arange(0, 255, 2, np.uint16), 60), Levels(np.arange(210, dtype=np.uint16) * 6 // 5, 41)]
+    return replace(file, sections=(*file.sections, Section(SectionType.LEVELS, b"\0" + level_lists.pack(lists))))
 
 
 def main() -> None:

@@ -22,14 +22,15 @@ import numpy as np
 from PIL import Image
 
 import nelloc
-from nelloc.codec import plain_tiles
+from nelloc.codec import level_lists, plain_tiles
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way
-from nelloc.codec.container import Container, TileRecord, pack
+from nelloc.codec.container import Container, Section, TileRecord, pack, parse
+from nelloc.codec.decode import decode_files
 from nelloc.codec.encode import encode_pixels
-from nelloc.codec.format import NO_MODEL, Method
+from nelloc.codec.format import NO_MODEL, Method, SectionType
 from nelloc.codec.lzma_rows import Filter, Predictor
-from nelloc.codec.options import EncodeOptions
+from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.past.jpeg_file import pack_file
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
@@ -38,6 +39,7 @@ from nelloc.exact.model import load_model, model_id
 from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import Palette, Pixels, from_array, read, write
 from nelloc.image.kinds import Kind
+from nelloc.image.levels import Levels
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, resolution_item, text_item
 
 ROOT = Path(__file__).parent.parent
@@ -197,6 +199,7 @@ def _make() -> None:
         _keep_png(GOLDEN / f"{name}.png", image)
         own = "default" if rule is Rule.PHOTO_CD else GOLDEN / "model.nlm"
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, tile=32, learn=learn, embed=False))
+    _make_levels(photograph)
     # Small images whose model has a number, or that need none.
     for name, image, own in (
         ("small-default", photograph[31:42, 40:53], "default"),
@@ -205,6 +208,35 @@ def _make() -> None:
     ):
         _keep_png(GOLDEN / f"{name}.png", image)
         _keep(GOLDEN / f"{name}.nlc", nelloc.encode(image, model=own, **NO_PAST))
+
+
+def _make_levels(photograph: np.ndarray) -> None:
+    """Make files of stretched images: those of other golden files, whose samples are then numbers of levels."""
+    gray = np.asarray(Image.fromarray(photograph).convert("L"))
+    deep = gray[:24, :19].astype(np.uint16) * 16 + photograph[:24, :19, 0] // 16
+    options = EncodeOptions(model=GOLDEN / "model.nlm", tile=32, **PLAIN)
+    images = [from_array(photograph[3:21, 8:36]), from_array(deep)]
+    eight, twelve = (encoded.data for encoded in encode_pixels(images, options, verify=True))
+    others = {
+        "levels-rgb": (eight, [_stretched(40, 255), None, _stretched(17, 255)]),
+        "levels-gray16": (twelve, [_stretched(0, 4095, 61425)]),
+        "levels-joined": ("joined-rgba", [None, None, None, _stretched(90, 255)]),
+        "levels-lattice": ("lattice-jfif", [_stretched(138, 255), _stretched(150, 255), None]),
+        "jpeg/levels-past": ("jpeg/past-420", [_stretched(10, 255)] * 3),
+    }
+    for name, (other, lists) in others.items():
+        file = parse(other if isinstance(other, bytes) else (GOLDEN / f"{other}.nlc").read_bytes())
+        section = Section(SectionType.LEVELS, b"\0" + level_lists.pack(lists))
+        file = replace(file, sections=(*file.sections, section))
+        _keep(GOLDEN / f"{name}.nlc", pack(file))
+        (pixels,) = decode_files([file], [name], DecodeOptions(model=GOLDEN / "model.nlm"))
+        _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
+
+
+def _stretched(low: int, high: int, most: int = 255) -> Levels:
+    """Levels from 0 to ``most``, evenly spread, of the numbers from ``low`` to ``high``."""
+    numbers = np.arange(high - low + 1)
+    return Levels((numbers * most // numbers[-1]).astype(np.uint16), low)
 
 
 def _pasts(photograph: np.ndarray) -> dict[str, np.ndarray]:

@@ -43,7 +43,7 @@ LATTICE, PAST, COEFFICIENTS = 8, 9, 10
 MODELLED = {MIXTURE, LEARNING, TWO_LAYERS, LATTICE}
 CHECKED = MODELLED | {ADAPTIVE}
 METADATA, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG = 1, 0x83, 0x84, 0x85, 0x86
-PAST_SECTION = 0x87
+PAST_SECTION, LEVELS = 0x87, 0x89
 MAX_UNPACKED = 1 << 26
 MAX_PIXELS = 1 << 28
 ELEMENT = {"I8": "b", "U8": "B", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "I64": "q", "U64": "Q"}
@@ -76,6 +76,7 @@ def decode(data: bytes, models: list[bytes]) -> Image:
         return Image(kind, width, height, [], {JPEG: decode_jpeg(sections[JPEG], streams, width, height)})
     groups = GROUPS[kind]
     forms = sample_forms(kind, sections.get(SAMPLES))
+    lists = level_lists(kind, forms, sections.get(LEVELS))
     require((kind == PALETTE) == (PALETTE_SECTION in sections), "a palette where there is none, or none")
     embedded = next(((t, sections[t]) for t in (WHOLE_MODEL, MODEL_DIFFERENCES) if t in sections), None)
     model = None
@@ -114,7 +115,13 @@ def decode(data: bytes, models: list[bytes]) -> Image:
             else:
                 samples = inflate(content, size, bottom - top, planes)
             require(max(map(max, samples)) < 1 << min(bits, depth), "a sample out of range")
-            decoded += [[restored(s, depth, form) for s in plane] if bits == 16 else plane for plane in samples]
+            for plane in samples:
+                own = lists[len(decoded)]
+                if own is not None:
+                    require(own[0] <= min(plane) and max(plane) < own[0] + len(own[1]), "a number of no level")
+                    decoded.append([own[1][s - own[0]] for s in plane])
+                else:
+                    decoded.append([restored(s, depth, form) for s in plane] if bits == 16 else plane)
         for target, source in zip(image, decoded, strict=True):
             for row in range(top, bottom):
                 target[row * width + left : row * width + right] = source[(row - top) * size : (row - top + 1) * size]
@@ -150,6 +157,28 @@ def sample_forms(kind: int, section: bytes | None) -> list[tuple[int, int]]:
     for depth, form in forms:
         require(depth in (8, 10, 12, 14, 16) and form < 4 and (depth < 16 or form == 0), "unknown depth or form")
     return forms
+
+
+def level_lists(kind: int, forms: list[tuple[int, int]], section: bytes | None) -> list[tuple[int, list[int]] | None]:
+    """Section 11, levels: of each plane the number of the first, and the levels; or None."""
+    planes = [(bits, form) for (count, bits), form in zip(GROUPS[kind], forms, strict=True) for _ in range(count)]
+    if section is None:
+        return [None] * len(planes)
+    require(kind not in (PALETTE, BILEVEL), "levels of indices or bits")
+    reader, lists = Cursor(unpacked(section)), []
+    for bits, (depth, form) in planes:
+        count, levels = reader.varint(), []
+        if count == 0:
+            lists.append(None)
+            continue
+        first = reader.varint()
+        require(first + count <= 1 << depth and form == 0, "levels that do not fit their numbers")
+        for k in range(count):
+            levels.append(reader.varint() + (levels[-1] + 1 if k else 0))
+        require(levels[-1] < 1 << bits, "a level out of range")
+        lists.append((first, levels))
+    require(reader.at == len(reader.data), "bytes after the levels")
+    return lists
 
 
 def restored(s: int, d: int, form: int) -> int:
@@ -347,7 +376,8 @@ def read_tiled_layout(file: Cursor, groups: int) -> tuple[int, int, list[Tile], 
     file.check(0, 2, "the CRC-16")
     require(0 < width * height <= MAX_PIXELS, "no pixels, or too many")
     require(16 <= size <= 4096, f"bad tile size {size}")
-    known = (METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT, PAST_SECTION, JPEG)
+    known = {METADATA, WHOLE_MODEL, MODEL_DIFFERENCES, SAMPLES, PALETTE_SECTION, TRANSPARENT, JPEG, PAST_SECTION}
+    known.add(LEVELS)
     sections: Sections = {}
     for section_type, length in announced:
         require(section_type < 128 or section_type in known, f"section {section_type}")

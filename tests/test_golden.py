@@ -138,6 +138,7 @@ def test_what_was_released_does_not_change_with_its_list(tmp_path, monkeypatch):
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
 KINDS = [name for name in FILES if name.startswith("kind-")]
 LEARNING = [name for name in FILES if name.startswith(("learning-", "lattice-", "two-layers-"))]
+LEVELS = [name for name in FILES if name.startswith("levels-")]
 WHOLE = [name for name in FILES if name.startswith(("deflate-", "joined-", "rows-", "steady-"))]
 
 
@@ -174,7 +175,7 @@ def test_a_golden_file_decodes_to_its_pixels(name, decoder):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE, *TWO_LAYERS)]
+    "name", [name for name in FILES if name not in (*OTHERWISE_CODED, *KINDS, *ADAPTIVE, *WHOLE, *TWO_LAYERS, *LEVELS)]
 )
 def test_encoding_gives_the_golden_bytes(name):
     tile = 256 if name.startswith("shipped-") else 32

@@ -13,6 +13,7 @@
 
 #define NLC_RESTORE "get the file again from its source or a backup"
 #define NLC_MOST_GROUPS 2
+#define NLC_MOST_PLANES 4
 #define NLC_MOST_UNPACKED ((size_t)1 << 26)
 #define NLC_MAX_SIDE_OF_TILE 4096
 
@@ -48,6 +49,7 @@ enum nlc_section {
     NLC_TRANSPARENT,
     NLC_JPEG,
     NLC_PAST,
+    NLC_LEVEL_LISTS,
     NLC_SECTIONS
 };
 
@@ -72,6 +74,12 @@ typedef struct {
 typedef struct {
     int bits, form;
 } nlc_depth;
+
+/* The samples of a plane by the numbers that they are coded as, `first` to `end` - 1; NULL if it has no list of levels. */
+typedef struct {
+    uint16_t *samples;
+    uint32_t first, end;
+} nlc_levels;
 
 /* --- the decoder */
 
@@ -110,6 +118,7 @@ struct nelloc_decoder {
     nlc_crc32_tables checksums;
     nlc_file file;
     nlc_depth depths[NLC_MOST_GROUPS];
+    nlc_levels levels[NLC_MOST_PLANES];
     nelloc_image image;
     uint8_t *palette, *metadata; /* unpacked */
     nelloc_item *items;
@@ -132,6 +141,9 @@ int nlc_is_stopped(nelloc_decoder *decoder, int64_t tile);
 /* Parse a file; what it allocates is freed by nlc_file_close, also after a failure. */
 int nlc_file_open(nelloc_decoder *decoder, const uint8_t *data, size_t size);
 void nlc_file_close(nelloc_decoder *decoder);
+
+/* Planes of the groups before one. */
+static inline int nlc_first_channel(const nlc_file *file, int group) { return group ? file->groups[0].planes : 0; }
 
 /* Where a tile lies in the image. */
 nelloc_region nlc_tile_region(const nlc_file *file, size_t tile);
@@ -169,6 +181,15 @@ typedef struct {
 
 /* The method of this number, or NULL. */
 const nlc_method *nlc_method_of(int number);
+
+/* --- levels: levels.c */
+
+/* What the open file says of them; NELLOC_DAMAGED has no sentence. */
+int nlc_read_levels(nelloc_decoder *decoder);
+void nlc_forget_levels(nelloc_decoder *decoder);
+
+/* Whether all samples of a tile are numbers of its planes' levels. */
+int nlc_are_numbers(const nlc_levels *levels, const nlc_shape *shape, const void *samples);
 
 /* --- unpacking: unpack.c; each returns NELLOC_DAMAGED, without a sentence, for data that is malformed or too long */
 

@@ -28,6 +28,11 @@ static int read_depths(nelloc_decoder *d) {
     return NELLOC_OK;
 }
 
+static int read_levels(nelloc_decoder *d) {
+    const int status = nlc_read_levels(d);
+    return status == NELLOC_DAMAGED ? fail(d) : status;
+}
+
 static int read_palette(nelloc_decoder *d) {
     const nlc_file *file = &d->file;
     nelloc_image *image = &d->image;
@@ -179,6 +184,8 @@ static int read_items(nelloc_decoder *d) {
 int nlc_describe(nelloc_decoder *d) {
     int status = read_depths(d);
     if (status == NELLOC_OK)
+        status = read_levels(d);
+    if (status == NELLOC_OK)
         status = read_palette(d);
     if (status == NELLOC_OK)
         status = read_transparent(d);
@@ -186,6 +193,7 @@ int nlc_describe(nelloc_decoder *d) {
 }
 
 void nlc_forget_description(nelloc_decoder *d) {
+    nlc_forget_levels(d);
     nlc_put(d->palette);
     nlc_put(d->metadata);
     nlc_put(d->items);

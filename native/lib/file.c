@@ -31,7 +31,7 @@ static const uint8_t numbered_models[][NLC_ID_BYTES] = {
 static const uint8_t section_types[NLC_SECTIONS] = {
     [NLC_METADATA] = 1,      [NLC_WHOLE_MODEL] = 0x81, [NLC_DIFFERENCES] = 0x82,
     [NLC_SAMPLES] = 0x83,    [NLC_COLOURS] = 0x84,     [NLC_TRANSPARENT] = 0x85,
-    [NLC_JPEG] = 0x86,       [NLC_PAST] = 0x87,
+    [NLC_JPEG] = 0x86,       [NLC_PAST] = 0x87,        [NLC_LEVEL_LISTS] = 0x89,
 };
 
 /* The kinds of files by their numbers: kinds of images, and those whose colour and alpha are one group. */

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-/* The sample of the image, of 16 bits. */
-static uint16_t restored(uint32_t sample, const nlc_depth *depth) {
+/* The sample of the image, of 16 bits, in a plane of these levels. */
+static uint16_t restored(uint32_t sample, const nlc_depth *depth, const nlc_levels *levels) {
+    if (levels->samples)
+        return levels->samples[sample];
     const uint32_t bits = (uint32_t)depth->bits, most = (1u << bits) - 1;
     switch (depth->form) {
     case 1: return (uint16_t)(sample << (16 - bits));
@@ -20,23 +22,21 @@ static inline uint32_t sample_at(const nlc_job *work, int plane, size_t at) {
                                               : ((const uint8_t *)work->samples)[place];
 }
 
-/* Planes of the groups before. */
-static int first_channel(const nlc_file *file, int group) { return group ? file->groups[0].planes : 0; }
-
 static void place_row(const nlc_request *r, const nlc_job *work, size_t from, size_t count, uint8_t *to) {
     const nlc_file *file = &r->d->file;
     const size_t channels = (size_t)r->d->image.channels;
     const nlc_depth *depth = &r->d->depths[work->group];
     for (int p = 0; p < work->shape.planes; p++) {
-        const size_t channel = (size_t)(first_channel(file, work->group) + p);
+        const size_t channel = (size_t)(nlc_first_channel(file, work->group) + p);
+        const nlc_levels *levels = &r->d->levels[channel];
         if (r->d->image.sample_bytes == 1) {
             const uint8_t *samples = (const uint8_t *)work->samples + (size_t)p * nlc_area(&work->shape) + from;
             for (size_t k = 0; k < count; k++)
-                to[k * channels + channel] = samples[k];
+                to[k * channels + channel] = levels->samples ? (uint8_t)levels->samples[samples[k]] : samples[k];
         } else {
             uint16_t *wide = (uint16_t *)(void *)to;
             for (size_t k = 0; k < count; k++)
-                wide[k * channels + channel] = restored(sample_at(work, p, from + k), depth);
+                wide[k * channels + channel] = restored(sample_at(work, p, from + k), depth, levels);
         }
     }
 }
@@ -60,6 +60,7 @@ static void show_row(const nlc_request *r, const nlc_job *work, size_t from, siz
     const nelloc_image *image = &r->d->image;
     const enum nlc_role role = r->d->file.groups[work->group].role;
     const nlc_depth *depth = &r->d->depths[work->group];
+    const nlc_levels *levels = &r->d->levels[nlc_first_channel(&r->d->file, work->group)];
     const int planes = work->shape.planes, wide = image->sample_bytes > 1;
     const uint32_t white = (1u << image->white_bits) - 1;
     for (size_t k = 0; k < count; k++, to += 4) {
@@ -67,7 +68,7 @@ static void show_row(const nlc_request *r, const nlc_job *work, size_t from, siz
         uint8_t shown[4];
         for (int p = 0; p < planes; p++) {
             const uint32_t sample = sample_at(work, p, from + k);
-            samples[p] = wide ? restored(sample, depth) : sample;
+            samples[p] = wide || levels[p].samples ? restored(sample, depth, &levels[p]) : sample;
             const uint32_t limited = samples[p] < white ? samples[p] : white;
             shown[p] = (uint8_t)(white == 255 ? limited : (limited * 255 + white / 2) / white);
         }

@@ -94,6 +94,14 @@ static int in_range(const nlc_shape *shape, const void *samples, int bits) {
     return all >> bits == 0;
 }
 
+/* Give up a job whose samples are numbers of levels that its planes do not have. */
+static int check_levels(const nlc_request *r, const nlc_job *work) {
+    const nlc_levels *levels = &r->d->levels[nlc_first_channel(&r->d->file, work->group)];
+    if (nlc_are_numbers(levels, &work->shape, work->samples))
+        return NELLOC_OK;
+    return give_up(r, work, "has samples beyond the levels of its plane, so it is damaged");
+}
+
 static int decode_without_model(nlc_request *r, nlc_job *work, const nlc_method *method) {
     nelloc_decoder *d = r->d;
     const int own = d->file.groups[work->group].bits;
@@ -107,6 +115,8 @@ static int decode_without_model(nlc_request *r, nlc_job *work, const nlc_method 
         status = NELLOC_DAMAGED;
     if (status == NELLOC_DAMAGED)
         status = give_up(r, work, "is damaged");
+    else if (status == NELLOC_OK)
+        status = check_levels(r, work);
     d->done += nlc_area(&shape);
     return status == NELLOC_OK ? finish(r, work) : status;
 }
@@ -125,6 +135,8 @@ static int finish_walked(nlc_request *r, const nlc_walk *walk, nlc_job **works, 
             continue;
         if (!nlc_walk_ends_with(walk, k, checksum(r->d, works[k])))
             status = give_up(r, works[k], "has pixels that do not match their checksum, so it is damaged");
+        else
+            status = check_levels(r, works[k]);
         if (status == NELLOC_OK)
             status = finish(r, works[k]);
     }

@@ -25,7 +25,8 @@ from nelloc.cli.parameters import Name
 def info(file, max_pixels, as_json, verbose):
     """Show what FILE holds, from its header, without decoding it.
 
-    With -v also what would decode it here: the compiled core with its CPU level, or NumPy.
+    With -v also the levels of a stretched image's samples, and what would decode it here: the compiled core with its
+    CPU level, or NumPy.
 
     Exit status: 0 done, 1 not a whole nlc file, 2 wrong usage.
     """
@@ -65,6 +66,8 @@ def info(file, max_pixels, as_json, verbose):
             from nelloc.exact import model_store
 
             show_own_warnings(Printer())
+            if found.levels:
+                rows.append(("levels", ", ".join(f"{count} of {most}" for count, most in found.levels)))
             rows.append(("here", f"decodes with {what_computes(model_store.find())}"))
         for name, value in rows:
             put(f"{name:6} {value}")

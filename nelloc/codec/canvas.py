@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 
 from nelloc.codec.container import Container, TileRecord
-from nelloc.codec.description import Description, samples_type
+from nelloc.codec.description import Description, samples_type, split_levels
 from nelloc.codec.format import LAYERS, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
@@ -182,6 +182,22 @@ class Stream:
             if 8 * self.record.size + CODER_STATE_BITS < MIN_BITS_PER_SAMPLE * samples:
                 return f"has too few bytes for its {self.target.size} samples"
         return None
+
+    def fill(self, samples: Samples | None, options: DecodeOptions, problem: str) -> None:
+        """Put decoded samples in their place; None is ``problem``, and so are numbers of levels that there are not."""
+        if samples is None:
+            self.give_up(problem, options)
+        elif not self._on_levels(samples):
+            self.give_up("has samples beyond the levels of its plane, so it is damaged", options)
+        else:
+            self.target[:] = samples
+
+    def _on_levels(self, samples: Samples) -> bool:
+        levels = self.canvas.what.levels
+        if not levels:
+            return True
+        own = split_levels(self.canvas.file.groups, levels)[self.index]
+        return all(one is None or one.hold(plane) for plane, one in zip(samples, own, strict=True))
 
     def give_up(self, problem: str, options: DecodeOptions) -> None:
         """Mark the place as damaged, or raise NellocError."""

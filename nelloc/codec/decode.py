@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -204,19 +205,16 @@ def _decode_without_model(streams: Sequence[Stream], options: DecodeOptions) -> 
             partial(plain_tiles.decode_many, core=core), work, costs, options.workers, options.progress.advance, pool
         )
         for stream, samples in zip(part, decoded, strict=True):
-            if samples is None:
-                stream.give_up("is damaged", options)
-            else:
-                stream.target[:] = samples
+            stream.fill(samples, options, "is damaged")
 
 
 def _correct(stream: Stream, options: DecodeOptions) -> None:
     """Decode a stream of corrections to a JPEG into its place."""
     made = stream.canvas.past.pixels[:, stream.tile.rows, stream.tile.columns]
-    try:
-        stream.target[:] = past_pixels.decode_corrections(stream.record.data, made)
-    except MalformedError:
-        stream.give_up("is damaged", options)
+    samples = None
+    with suppress(MalformedError):
+        samples = past_pixels.decode_corrections(stream.record.data, made)
+    stream.fill(samples, options, "is damaged")
     options.progress.advance(made[0].size)
 
 
@@ -266,10 +264,7 @@ def _decode_streams(model: ExactModel, streams: Sequence[Stream], options: Decod
             pool = pool_for(options.backend, options.decoder)
             decoded = spread(decode_part, work, costs, options.workers, options.progress.advance, pool)
         for stream, samples in zip(part, decoded, strict=True):
-            if samples is not None:
-                stream.target[:] = samples
-            else:
-                stream.give_up("has pixels that do not match their checksum, so it is damaged", options)
+            stream.fill(samples, options, "has pixels that do not match their checksum, so it is damaged")
 
 
 def _decode_tiles(

@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from nelloc.codec import level_lists
 from nelloc.codec.container import Container, Section
 from nelloc.codec.format import SectionType
 from nelloc.errors import RESTORE, NellocError
-from nelloc.image import metadata
-from nelloc.image.kinds import Kind
+from nelloc.image import levels, metadata
+from nelloc.image.kinds import Group, Kind
+from nelloc.image.levels import Levels
 from nelloc.image.pixels import Palette, Pixels, Samples
-from nelloc.image.sample_depth import Depth, find
+from nelloc.image.sample_depth import Depth, find, smallest
 from nelloc.varint import Cursor, MalformedError, varint
 
 # Largest palette or metadata when unpacked: a few bytes must not take much memory.
@@ -29,6 +31,7 @@ _MAX_COLOURS = 256  # of a palette
 _LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 20}]
 _PLAIN, _ZLIB, _LZMA_RAW = range(3)
 _NOTHING, _INDEX, _TABLE = range(3)
+_WITH_LEVELS = frozenset(Kind) - {Kind.PALETTE, Kind.BILEVEL}
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,6 @@ def describe(pixels: Pixels) -> Described:
     depths = tuple(find(samples) if group.bits > 8 else Depth(8) for group, samples in specified)
     groups = tuple(depth.reduce(group) for depth, group in zip(depths, pixels.groups, strict=True))
     sections = []
-    if pixels.kind.deep and any(depth != Depth(16) for depth in depths):
-        sections.append(Section(SectionType.SAMPLES, bytes(n for depth in depths for n in (depth.bits, depth.form))))
     if pixels.palette is not None:
         sections.append(Section(SectionType.PALETTE, _squeeze(_pack_palette(pixels.palette))))
     if pixels.transparent is not None:
@@ -64,18 +65,49 @@ def describe(pixels: Pixels) -> Described:
         if len(packed) > MAX_UNPACKED:
             raise NellocError(f"image: has more than {MAX_UNPACKED} bytes of metadata; use --strip to leave it out")
         sections.append(Section(SectionType.METADATA, _squeeze(packed)))
-    return Described(tuple(sections), groups, depths)
+    return Described((*_depths_section(pixels.kind, depths), *sections), groups, depths)
+
+
+def by_levels(kind: Kind, what: Described) -> Described | None:
+    """The same image with samples numbered among the levels of their planes; None if no plane seems to lack levels."""
+    if kind not in _WITH_LEVELS:
+        return None
+    groups, depths, lists = [], [], []
+    for samples, depth in zip(what.groups, what.depths, strict=True):
+        found = [levels.find(plane) for plane in samples]
+        if any(found) and kind.deep:
+            found = [levels.occurring(plane) if own is None else own for plane, own in zip(samples, found, strict=True)]
+            depths.append(smallest(max(len(own.values) for own in found if own is not None)))
+        else:
+            depths.append(depth)
+        if levels.is_bright(samples, found):
+            found = [own and own.numbered((1 << depths[-1].bits) - len(own.values)) for own in found]
+        groups.append(levels.reduce_planes(samples, found, samples_type(depths[-1])) if any(found) else samples)
+        lists += [own and Levels(depth.restore(own.values), own.offset) for own in found]
+    if not any(lists):
+        return None
+    section = Section(SectionType.LEVELS, _squeeze(level_lists.pack(lists)))
+    others = tuple(one for one in what.sections if one.type != SectionType.SAMPLES)
+    return Described((*_depths_section(kind, depths), section, *others), tuple(groups), tuple(depths))
+
+
+def _depths_section(kind: Kind, depths: Sequence[Depth]) -> Sequence[Section]:
+    """The section of samples, if the image needs it."""
+    if not kind.deep or all(depth == Depth(16) for depth in depths):
+        return ()
+    return [Section(SectionType.SAMPLES, bytes(n for depth in depths for n in (depth.bits, depth.form)))]
 
 
 @dataclass(frozen=True)
 class Description:
-    """Contents of the sections of a file."""
+    """Contents of the sections of a file; ``levels`` are those of all planes, or none."""
 
     kind: Kind
     depths: tuple[Depth, ...]
     palette: Palette | None
     transparent: tuple[int, ...] | None
     metadata: metadata.Metadata
+    levels: tuple[Levels | None, ...] = ()
 
     def pixels(self, groups: Sequence[Samples]) -> Pixels:
         """The image of decoded ``groups``."""
@@ -83,6 +115,9 @@ class Description:
             groups = [depth.restore(group) for depth, group in zip(self.depths, groups, strict=True)]
         elif len(groups) < len(self.kind.groups):
             groups = np.split(groups[0], np.cumsum([group.planes for group in self.kind.groups])[:-1])
+        if self.levels:
+            pairs = zip(groups, split_levels(self.kind.groups, self.levels), strict=True)
+            groups = [levels.restore_planes(group, own) for group, own in pairs]
         return Pixels(self.kind, tuple(groups), self.palette, self.transparent, self.metadata)
 
 
@@ -99,6 +134,7 @@ def read_description(file: Container, source: str) -> Description:
             _palette(file),
             _transparent(file),
             read_metadata(file.section(SectionType.METADATA)),
+            _levels(file),
         )
     except (MalformedError, zlib.error, lzma.LZMAError, EOFError, struct.error):
         raise NellocError(f"{source}: its description of the image makes no sense; {RESTORE}") from None
@@ -116,6 +152,25 @@ def _depths(file: Container) -> tuple[Depth, ...]:
     if not file.kind.deep or len(data) != 2 * len(file.kind.groups):
         raise MalformedError("samples")
     return tuple(Depth.checked(bits, form) for bits, form in zip(data[::2], data[1::2], strict=True))
+
+
+def _levels(file: Container) -> tuple[Levels | None, ...]:
+    data = file.section(SectionType.LEVELS)
+    if data is None:
+        return ()
+    depths = zip(file.groups, _depths(file), strict=True)
+    bits = [(group.bits, depth.bits) for group, depth in depths for _ in range(group.planes)]
+    found = level_lists.parse(_unsqueeze(data), bits)
+    forms = zip(_depths(file), split_levels(file.groups, found), strict=True)
+    if file.kind not in _WITH_LEVELS or any(depth.form and any(own) for depth, own in forms):
+        raise MalformedError("levels")
+    return found
+
+
+def split_levels(groups: Sequence[Group], of_planes: Sequence[Levels | None]) -> list[Sequence[Levels | None]]:
+    """The lists of each group's planes."""
+    ends = np.cumsum([group.planes for group in groups]).tolist()
+    return [of_planes[end - group.planes : end] for group, end in zip(groups, ends, strict=True)]
 
 
 def _palette(file: Container) -> Palette | None:

@@ -12,7 +12,7 @@ from nelloc.codec import plain_tiles
 from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
-from nelloc.codec.description import Described, describe
+from nelloc.codec.description import Described, by_levels, describe
 from nelloc.codec.format import LAYERS, NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
@@ -29,7 +29,8 @@ from nelloc.exact.model_delta import Adapted, is_differences
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.exact.two_layers import layers_that_learn
 from nelloc.image import Pixels
-from nelloc.image.kinds import Role
+from nelloc.image.kinds import Kind, Role
+from nelloc.image.pixels import Samples
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,6 @@ class _Job:
     """
 
     image: Pixels
-    described: Described
     plans: list[Plan]
     model: ExactModel | None
     held: Section | None
@@ -93,15 +93,52 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
     model, data = find(len(image.planes)) if has_colour(image) else (None, None)
     model, data = (model, data) if model is None else adapted.get(model.id, (model, data))
     held = None if data is None else Section(_MODEL_SECTIONS[is_differences(data)], data)
-    what = describe(image)
-    bits = [min(group.bits, depth.bits) for group, depth in zip(image.kind.groups, what.depths, strict=True)]
     learns = layers_that_learn(model) if options.learn and model is not None else 0
-    plans = _plan_past(image, what, bits, options, learns=learns)
+    what = describe(image)
+    plans = _plan_past(image, what, options, learns=learns)
     if not plans or not _is_enough(plans[0], image):
-        plans += plans_for(
-            image.kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice
-        )
-    return _Job(image, what, plans, model, held)
+        what = _smaller_by_levels(image, what, model, options, learns=learns)
+        plans += _plans(image.kind, what, options, learns=learns)
+    return _Job(image, plans, model, held)
+
+
+def _plans(kind: Kind, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
+    """Plans of an image as it is described, with all sections but that of a model."""
+    bits = _bits(kind, what)
+    plans = plans_for(kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice)
+    return [replace(plan, sections=(*plan.sections, *what.sections)) for plan in plans]
+
+
+def _bits(kind: Kind, what: Described) -> list[int]:
+    return [min(group.bits, depth.bits) for group, depth in zip(kind.groups, what.depths, strict=True)]
+
+
+# The side of the part of an image that is coded both ways, to choose between them.
+_PROBE = 192
+
+
+def _smaller_by_levels(
+    image: Pixels, what: Described, model: ExactModel | None, options: EncodeOptions, *, learns: int
+) -> Described:
+    """The description that numbers samples among levels, if a part of the image is smaller so; otherwise ``what``."""
+    numbered = by_levels(image.kind, what) if options.levels else None
+    if numbered is None or not classify.is_photograph(_middle(numbered.groups[0])):
+        return what
+    sizes = []
+    for one in (what, numbered):
+        part = replace(one, groups=tuple(_middle(group) for group in one.groups))
+        plan = _plans(image.kind, part, replace(options, tile=_PROBE), learns=learns)[0]
+        coded = _encode_pieces([(piece, model) for piece in plan.pieces], lambda _: None, backend=options.backend)
+        sizes.append(sum(len(piece.code.data) for piece in coded))
+    lists = sum(len(one.data) for one in numbered.sections) - sum(len(one.data) for one in what.sections)
+    part, saved = _middle(image.planes)[0].size, sizes[0] - sizes[1]
+    return numbered if saved * image.area > lists * part else what
+
+
+def _middle(samples: Samples) -> Samples:
+    """The middle of samples (planes, H, W)."""
+    top, left = (max(0, (size - _PROBE) // 2) for size in samples.shape[1:])
+    return samples[:, top : top + _PROBE, left : left + _PROBE]
 
 
 _MODEL_SECTIONS = {False: SectionType.MODEL, True: SectionType.DIFFERENCES}
@@ -111,33 +148,30 @@ _MODEL_SECTIONS = {False: SectionType.MODEL, True: SectionType.DIFFERENCES}
 _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 
 
-def _plan_past(
-    image: Pixels, what: Described, bits: Sequence[int], options: EncodeOptions, *, learns: int
-) -> list[Plan]:
+def _plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
     """Plans of an image that was a JPEG, coded as one; none if it was not."""
     if not options.past or image.kind.deep or not has_colour(image):
         return []
     found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
     if found is None:
         return []
-    tile, effort = options.tile, options.effort
+    tile, effort, bits = options.tile, options.effort, _bits(image.kind, what)
     plans = []
     for one in (found, found.uncut):
         if one is not None:
             section = Section(SectionType.PAST, past_pixels.pack_section(one))
-            plans.append(
-                plan_for_past(
-                    image.kind,
-                    what.groups,
-                    bits,
-                    tile,
-                    effort,
-                    one.pixels,
-                    section,
-                    learns=learns,
-                    lattices=options.lattice,
-                )
+            plan = plan_for_past(
+                image.kind,
+                what.groups,
+                bits,
+                tile,
+                effort,
+                one.pixels,
+                section,
+                learns=learns,
+                lattices=options.lattice,
             )
+            plans.append(replace(plan, sections=(section, *what.sections)))
     return plans
 
 
@@ -145,7 +179,7 @@ def _is_enough(plan: Plan, image: Pixels) -> bool:
     """True if nothing can be smaller than a plan that has a JPEG's coefficients: of a photograph in colour."""
     if len(image.planes) < 3 or not classify.is_photograph(image.groups[0]):
         return False
-    (section,), size = plan.sections, image.kind.groups[0].planes * image.area
+    section, size = plan.sections[0], image.kind.groups[0].planes * image.area
     right = [
         exact_blocks(piece.samples, piece.trials[0].way.pixels)[0]
         for piece in plan.pieces
@@ -171,7 +205,7 @@ def _smallest_file(job: _Job, coded: Iterator[_Coded], *, measure: bool) -> Enco
     for plan in job.plans:
         pieces = [next(coded) for _ in plan.pieces]
         records = tuple(TileRecord(piece.method, piece.code.data) for piece in pieces)
-        sections = (*plan.sections, *job.described.sections)
+        sections = plan.sections
         file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, sections, plan.joined)
         if job.model is not None and file.needs_model:
             held = () if job.held is None else (job.held,)
@@ -198,7 +232,9 @@ def _encode_all(work: Sequence[_Work], options: EncodeOptions, *, measure: bool)
 _CHECKSUM = 2
 
 
-def _encode_pieces(work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool) -> list[_Coded]:
+def _encode_pieces(
+    work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool = False
+) -> list[_Coded]:
     """Code pieces in all ways of their trials, and keep the smallest result of each."""
     found: dict[tuple[int, Trial], TileCode] = {}
     modelled: dict[tuple[bytes, int, int, Trial], list[tuple[int, Trial]]] = {}

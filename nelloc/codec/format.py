@@ -92,3 +92,4 @@ class SectionType(enum.IntEnum):
     TRANSPARENT_COLOUR = 0x85
     JPEG = 0x86
     PAST = 0x87
+    LEVELS = 0x89

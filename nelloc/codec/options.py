@@ -108,6 +108,9 @@ class EncodeOptions(Options):
     past : bool
         Store a picture that was a JPEG as its coefficients (docs/FORMAT.md, section 17), if that is smaller. The pixels
         are the same.
+    levels : bool
+        Number the samples of a stretched image among the levels that occur (docs/FORMAT.md, section 11), if that is
+        smaller.
     """
 
     tile: int | None = None
@@ -119,6 +122,7 @@ class EncodeOptions(Options):
     lattice: bool = True
     pixels: bool = False
     past: bool = True
+    levels: bool = True
 
     @property
     def keeps_jpeg_files(self) -> bool:
@@ -188,6 +192,7 @@ class EncodeKeywords(_Keywords, total=False):
     learn: bool
     lattice: bool
     past: bool
+    levels: bool
     pixels: bool
 
 
@@ -225,7 +230,7 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
 
 
 _INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "embed", "learn", "lattice", "pixels", "past", "allow_damaged")
+_SWITCHES = ("strip", "adapt", "embed", "learn", "lattice", "pixels", "past", "levels", "allow_damaged")
 _NAMES = ("backend", "decoder")
 _NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {

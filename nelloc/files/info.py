@@ -11,7 +11,7 @@ from nelloc import storage
 from nelloc.codec import container
 from nelloc.codec.canvas import past_of
 from nelloc.codec.decode import locate_model
-from nelloc.codec.description import read_description
+from nelloc.codec.description import Description, read_description
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.past.jpeg_file import about
@@ -28,7 +28,8 @@ class Info:
     ``bits`` is the number of bits of a sample of the first group, ``methods`` the number of records of each method;
     ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
     model has the id 00000000. ``jpeg`` describes a JPEG file that is kept instead of pixels, whose parts are ``tiles``.
-    ``past`` describes the picture before it was decoded to pixels.
+    ``past`` describes the picture before it was decoded to pixels. ``levels`` are, of each plane, the numbers of levels
+    that its samples have, and of those that they could have; there are none unless the file lists levels.
     """
 
     file: str
@@ -49,6 +50,7 @@ class Info:
     metadata_bytes: int
     jpeg: str | None = None
     past: str | None = None
+    levels: tuple[tuple[int, int], ...] = ()
 
 
 def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
@@ -111,7 +113,15 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> 
         metadata_bytes=0 if packed is None else len(packed),
         jpeg=None if file.jpeg is None else str(about(file, source)),
         past=past_of(file, source),
+        levels=_levels(file, description),
     )
+
+
+def _levels(file: container.Container, description: Description) -> tuple[tuple[int, int], ...]:
+    """Number of levels of each plane's samples, and of those that they could have."""
+    most = [1 << group.bits for group in file.groups for _ in range(group.planes)]
+    pairs = zip(description.levels, most, strict=bool(description.levels))
+    return tuple((count if own is None else len(own.values), count) for own, count in pairs)
 
 
 def _method_of(record: container.TileRecord) -> str:

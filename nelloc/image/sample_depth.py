@@ -83,6 +83,11 @@ def find(samples: NDArray[np.uint16]) -> Depth:
     return Depth(16)
 
 
+def smallest(numbers: int) -> Depth:
+    """The smallest depth that has as many numbers."""
+    return next(Depth(bits) for bits in DEPTHS if numbers <= 1 << bits)
+
+
 def _keeps(depth: Depth, samples: NDArray[np.uint16]) -> bool:
     if depth.form is Form.PLAIN and int(samples.max()) >> depth.bits:
         return False

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from materials import small_model_bytes
+from materials import GOLDEN, small_model_bytes
 from running import BEFORE, MODEL, assert_failed, invoke, names
 
 from nelloc.codec import container
@@ -36,6 +36,16 @@ def test_info_gives_the_same_as_json():
     assert (result.exit_code, result.stderr) == (0, "")
     found = json.loads(result.stdout)
     assert (found["file"], found["width"], found["height"], found["kind"]) == ("file.nlc", 20, 5, "RGB")
+
+
+def test_info_counts_the_levels_of_a_stretched_image_if_asked_for_more():
+    counts = "levels 256 of 256, 256 of 256, 256 of 256, 166 of 256\n"
+    path = str(GOLDEN / "levels-joined.nlc")
+    assert counts in invoke("info", "-v", path).stdout
+    assert counts not in invoke("info", path).stdout
+    assert json.loads(invoke("info", "--json", path).stdout)["levels"][-1] == [166, 256]
+    assert "levels" not in invoke("info", "-v", "file.nlc").stdout
+    assert invoke("verify", path).exit_code == 0
 
 
 def test_info_and_verify_read_standard_input():

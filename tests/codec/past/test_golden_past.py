@@ -26,7 +26,7 @@ def test_there_are_golden_files_in_colour_in_gray_and_off_the_grid():
     assert set(FILES) >= {"past-420", "past-cut-444", "past-gray"}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, "levels-past"])
 def test_a_golden_file_decodes_to_its_picture(name):
     data, image = (FOLDER / f"{name}.nlc").read_bytes(), pixels(name)
     assert {record.method for record in container.parse(data, name).records} == {Method.PAST}
