@@ -223,19 +223,18 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
 def _modelled(samples: Samples, effort: int, look: _Look, *, sure: bool) -> Iterator[Trial]:
     """Yield the trials of the model, on a lattice if the colours seem to be on one.
 
-    The first method is tried alone if it is ``sure`` to be the best. With the highest effort all of them, also without
-    the lattice, and without learning.
+    The first method is tried alone if it is ``sure`` to be the best, which learning of two layers is not on partly flat
+    tiles. With the highest effort all of them, also without the lattice, and without learning.
     """
-    learning, *others = look.modelled
+    sure = sure and (samples[0].size < LEAST_FOR_TWO or not classify.is_partly_flat(samples))
     enough = Effort.EVERYTHING if sure else Effort.OTHER_WAYS
+    tried = look.modelled if effort >= enough else look.modelled[:1]
     rule = likely_rule(samples) if look.lattices else None
     if rule is not None:
-        yield Trial(Method.LATTICE, OnLattice(rule, learning))
+        yield from (Trial(Method.LATTICE, OnLattice(rule, method)) for method in tried)
         if effort < Effort.EVERYTHING:
             return
-    yield Trial(learning)
-    if effort >= enough:
-        yield from (Trial(method) for method in others)
+    yield from map(Trial, tried)
     if effort >= Effort.EVERYTHING:
         yield Trial(Method.MIXTURE)
 

@@ -133,6 +133,21 @@ def test_photographs_that_are_learned_from_have_larger_tiles():
     assert tile(captioned) == DEFAULT_TILE
 
 
+def test_one_layer_is_tried_too_where_a_photograph_is_partly_flat():
+    whole = np.asarray(Image.open(PARROTS)).transpose(2, 0, 1)[:, 100:300, 200:400]
+    over_exposed = whole.copy()
+    over_exposed[:, :70] = 255
+
+    def trials(image):
+        (plan,) = plans_for(Kind.RGB, [image], [8], None, DEFAULT_EFFORT, learns=2, lattices=False)
+        (piece,) = plan.pieces
+        return [trial.method for trial in piece.trials]
+
+    assert trials(whole) == [Method.TWO_LAYERS]
+    assert trials(over_exposed) == [Method.TWO_LAYERS, Method.LEARNING]
+    assert trials(over_exposed[:, 50:140, :90]) == [Method.LEARNING]  # too small for two layers
+
+
 def test_large_tiles_of_a_photograph_are_tried_with_the_model_alone():
     whole = np.asarray(Image.open(PARROTS)).transpose(2, 0, 1)
     plans = plans_for(Kind.RGB, [whole], [8], None, Effort.LARGE_PHOTOGRAPHS, learns=True)

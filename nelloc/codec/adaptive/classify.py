@@ -20,6 +20,8 @@ EQUAL_SHARE, USED_LEVELS = 0.5, 0.6
 # If more neighbours of a photograph are equal, at least SMOOTH_SHARE of the others differ by SMALL_DIFFERENCE at most;
 # and unlike a computed gradient, it is somewhere further than this from the prediction of its neighbours.
 SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
+# In photographs with at least this share of equal neighbours one layer may learn better than two.
+_FLAT_SHARE = 0.3
 # Most colours for each plane, and least mean number of pixels of a colour, for which the adaptive coder was always
 # smaller than a network.
 _FEW_COLOURS, _PIXELS_OF_A_COLOUR = 16, 24
@@ -32,9 +34,8 @@ _STRIP, REPEATED_SHARE = 8, 0.5
 
 def is_photograph(samples: NDArray) -> bool:
     """True if samples (planes, H, W) look as if they came from a lens, whatever their number of bits."""
-    planes, _, width = samples.shape
-    along = samples[:, :, 1:] if width > 1 else samples[:, 1:]
-    before = samples[:, :, :-1] if width > 1 else samples[:, :-1]
+    planes = len(samples)
+    along, before = _neighbours(samples)
     if not along.size or (along == before).mean() > EQUAL_SHARE:
         return False
     sampled = _sampled(samples).astype(np.int64)
@@ -46,6 +47,19 @@ def is_photograph(samples: NDArray) -> bool:
     if planes > 1 and _colours(sampled) <= MAX_COLOURS:
         return False
     return all(_uses_its_levels(plane) for plane in samples)
+
+
+def is_partly_flat(samples: NDArray) -> bool:
+    """True if many neighbours are equal in samples (planes, H, W), as in a sky that is cut off at white."""
+    along, before = _neighbours(samples)
+    return bool(along.size) and bool((along == before).mean() >= _FLAT_SHARE)
+
+
+def _neighbours(samples: NDArray) -> tuple[NDArray, NDArray]:
+    """Samples (planes, H, W) and those before them along rows, or along the only column."""
+    if samples.shape[2] > 1:
+        return samples[:, :, 1:], samples[:, :, :-1]
+    return samples[:, 1:], samples[:, :-1]
 
 
 def _is_rough(pixels: NDArray[np.int64], steps: NDArray[np.int64]) -> bool:

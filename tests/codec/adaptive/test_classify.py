@@ -102,3 +102,17 @@ def test_what_is_a_photograph_does_not_depend_on_how_it_lies_in_memory():
     samples = np.array(tie, np.uint8)
     interleaved = np.ascontiguousarray(samples.transpose(1, 2, 0)).transpose(2, 0, 1)
     assert classify.is_photograph(samples) == classify.is_photograph(interleaved)
+
+
+@pytest.mark.parametrize("shape", [(3, 10, 20), (1, 1, 20), (3, 20, 1)])
+def test_a_tile_is_partly_flat_from_three_tenths_of_equal_neighbours_on(shape):
+    samples = (np.arange(np.prod(shape)).reshape(shape) % 251).astype(np.uint8)
+    assert not classify.is_partly_flat(samples)
+    axis = 2 if shape[2] > 1 else 1
+    neighbours = shape[axis] - 1
+    for equal, flat in ((int(0.3 * neighbours), False), (int(0.3 * neighbours) + 1, True)):
+        some = samples.copy()
+        first = np.take(some, [0], axis=axis)
+        some[(slice(None),) * axis + (slice(0, equal + 1),)] = first
+        assert classify.is_partly_flat(some) == flat
+    assert not classify.is_partly_flat(samples[:, :1, :1])
