@@ -14,46 +14,46 @@ static void *read_file(const char *name, size_t *size) {
     *size = (size_t)ftell(file);
     rewind(file);
     void *data = malloc(*size + 1);
-    if (data && fread(data, 1, *size, file) != *size) {
-        free(data);
-        data = NULL;
-    }
+    if (data && fread(data, 1, *size, file) != *size)
+        *size = 0; /* which is no .nlc file */
     fclose(file);
     return data;
 }
 
-static int print_pixels(nelloc_decoder *decoder) {
+static void print_pixels(const unsigned char *pixels, unsigned width, unsigned height) {
+    printf("%u x %u\n", width, height);
+    for (unsigned y = 0; y < height; y++)
+        for (unsigned x = 0; x < width; x++, pixels += 4)
+            printf("%u %u: %d %d %d %d\n", x, y, pixels[0], pixels[1], pixels[2], pixels[3]);
+}
+
+static int decode(nelloc_decoder *decoder, const void *data, size_t size) {
+    int status = nelloc_open(decoder, data, size);
+    if (status != NELLOC_OK)
+        return status;
     const nelloc_image *image = nelloc_image_of(decoder);
     const size_t stride = (size_t)image->width * 4;
     unsigned char *pixels = malloc(stride * image->height);
-    if (!pixels || nelloc_decode(decoder, NULL, NELLOC_RGBA8, 0, pixels, stride) != NELLOC_OK) {
-        fprintf(stderr, "%s\n", pixels ? nelloc_error(decoder) : "there is not enough memory");
-        free(pixels);
-        return 1;
-    }
-    printf("%u x %u\n", (unsigned)image->width, (unsigned)image->height);
-    for (size_t y = 0; y < image->height; y++)
-        for (size_t x = 0; x < image->width; x++) {
-            const unsigned char *p = pixels + y * stride + 4 * x;
-            printf("%zu %zu: %d %d %d %d\n", x, y, p[0], p[1], p[2], p[3]);
-        }
+    status = pixels ? nelloc_decode(decoder, NULL, NELLOC_RGBA8, 0, pixels, stride) : NELLOC_NO_MEMORY;
+    if (status == NELLOC_OK)
+        print_pixels(pixels, image->width, image->height);
     free(pixels);
-    return 0;
+    return status;
 }
 
 int main(int count, char **arguments) {
-    nelloc_options options = {.struct_size = sizeof options, .memory_limit = (size_t)512 << 20};
+    const nelloc_options options = {.struct_size = sizeof options, .memory_limit = (size_t)512 << 20};
     nelloc_decoder *decoder = NULL;
     size_t size = 0;
     void *data = count == 2 ? read_file(arguments[1], &size) : NULL;
-    int failed = 1;
-    if (!data || nelloc_new(&options, &decoder) != NELLOC_OK)
+    int status = data ? nelloc_new(&options, &decoder) : NELLOC_BAD_ARGUMENT;
+    if (!data)
         fprintf(stderr, "usage: example FILE.nlc\n");
-    else if (nelloc_open(decoder, data, size) != NELLOC_OK)
-        fprintf(stderr, "%s: %s\n", arguments[1], nelloc_error(decoder));
-    else
-        failed = print_pixels(decoder);
+    if (status == NELLOC_OK)
+        status = decode(decoder, data, size);
+    if (data && status != NELLOC_OK) /* there is a sentence, unless memory was short here, not in the library */
+        fprintf(stderr, "%s: %s\n", arguments[1], *nelloc_error(decoder) ? nelloc_error(decoder) : "not enough memory");
     nelloc_free(decoder);
     free(data);
-    return failed;
+    return status != NELLOC_OK;
 }

@@ -33,7 +33,7 @@ def check_example(installed: Path, tmp_path: Path) -> None:
     if shutil.which("pkg-config") is None:
         pytest.skip("needs pkg-config")
     source = NATIVE / "tests" / "example.c"
-    assert len(source.read_text().splitlines()) <= 66
+    assert len(source.read_text().splitlines()) <= 60
     environment = os.environ | {"PKG_CONFIG_PATH": str(installed / "lib" / "pkgconfig")}
     expected = [f"{x} {y}: {r} {g} {b} 255" for (y, x), (r, g, b) in pixels_of(GOLDEN / "small-default.png")]
     for static in (False, True):
