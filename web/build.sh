@@ -27,12 +27,17 @@ for model in $models; do files+=("$root/weights/$model.nlm"); done
 "$objects/embed" "$objects/shipped_models.c" "${files[@]}"
 
 counted="-Dmalloc=nlc_core_malloc -Dcalloc=nlc_core_calloc -Dfree=nlc_core_free"
+# Where the time is not spent, code is small.
+cold="adaptive_record cpu jpeg_bytes jpeg_coefficients jpeg_read jpeg_write lattice levels model plain"
+cold="$cold past_chroma past_cut past_solve past_tables past_waves"
 for file in "$root"/native/src/*.c "$root"/native/src/level/{plain,wasm}.c; do
-    "${compile[@]}" $counted -c "$file" -o "$objects/core_$(basename "$file" .c).o"
+    name=$(basename "$file" .c)
+    case " $cold " in *" $name "*) size=-Os ;; *) size=-O3 ;; esac
+    "${compile[@]}" $size $counted -c "$file" -o "$objects/core_$name.o"
 done
 for file in "$root"/native/lib/*.c "$objects/shipped_models.c" "$root"/native/tools/{bytes,images,metadata}.c "$web/wasm.c"; do
     [ "$(basename "$file")" = embed.c ] ||
-        "${compile[@]}" -DNELLOC_STATIC $LIBRARY_FLAGS -I"$root/native/lib" -c "$file" -o "$objects/lib_$(basename "$file" .c).o"
+        "${compile[@]}" -Os -DNELLOC_STATIC $LIBRARY_FLAGS -I"$root/native/lib" -c "$file" -o "$objects/lib_$(basename "$file" .c).o"
 done
 clang --target=wasm32-wasi -nostartfiles -Wl,--no-entry -Wl,--gc-sections -Wl,--strip-all -Wl,-z,stack-size=1048576 \
     -Wl,--initial-memory=16777216 -Wl,--max-memory=4294967296 "$objects"/{core,lib,z,l}_*.o -o "$dist/nelloc.wasm"
