@@ -112,6 +112,7 @@ static int32_t settle(const int32_t *restrict errors, const uint8_t *restrict ac
 
 static inline int32_t small_of(int32_t number, int32_t bits) { return (number + (1 << bits >> 1)) >> bits; }
 
+#ifndef NLC_OWN_MOVE_UNITS
 /* Pack what is used of four units, of one vector of outputs; `own`, if not NULL, is added to wide ones. */
 static inline void pack_used(const nlc_lanes *restrict number, const int16_t *restrict own, size_t vector, size_t groups,
                              void *restrict used) {
@@ -168,6 +169,7 @@ static void move_units(const int32_t *const *sums, const int32_t *restrict reduc
         pack_used((const nlc_lanes *)mean, own, vector, groups, used_average);
     }
 }
+#endif
 
 /* The weights of a unit of the last layer, as errors go back through them: the model's, and what was learned. */
 static void lead_back(const int32_t *restrict learned, const int16_t *restrict own, size_t outputs,

@@ -5,7 +5,8 @@
  *   NLC_WIDE_GROUP     inputs of a group of wide products: 1, 2 or NLC_ROW
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
  *   NLC_POPCOUNT       1 if the level has an instruction that counts bits, else 0
- *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct), NLC_AVX512_PART
+ *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct), NLC_AVX512_PART,
+ *                      NLC_OWN_MOVE_UNITS
  *                      if the level has these of its own
  * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
  */

@@ -9,11 +9,11 @@
 
 #include <wasm_simd128.h>
 
-#include "wasm_products.h"
-
 static inline v128_t add_products(v128_t sums, v128_t a, v128_t b) {
     return wasm_i32x4_add(sums, wasm_i32x4_dot_i16x8(a, b));
 }
+
+#include "wasm_products.h"
 
 /* Interleave the low, or high, halves of two vectors of bytes. */
 static inline v128_t low_bytes(v128_t a, v128_t b) {
@@ -151,6 +151,7 @@ static void correct(const int32_t *sums, const int32_t *shifts, size_t count, in
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_OWN_SHIFTS
+#define NLC_OWN_MOVE_UNITS
 #include "pixel_kernels.h"
 
 /* A component's part in the sums of a quarter of a block at the inner boundaries, as in avx2_kernels.h: products of
@@ -188,6 +189,8 @@ static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
     }
     finish_digit(block, sum, stride);
 }
+
+#include "wasm_learning.h"
 
 #include "shared_table.h"
 const nlc_kernels nlc_wasm_kernels = NLC_KERNELS("wasm");
