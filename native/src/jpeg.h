@@ -95,4 +95,17 @@ static inline int nlc_jpeg_bits(uint32_t x) {
 #endif
 }
 
+/* The number of binary zeros below the lowest one of a number other than 0. */
+static inline int nlc_lowest(uint64_t x) {
+#if defined(__GNUC__)
+    return __builtin_ctzll(x);
+#else
+    const uint32_t low = (uint32_t)x;
+    return low ? nlc_jpeg_bits(low & (0u - low)) - 1 : 31 + nlc_jpeg_bits((uint32_t)((x & (UINT64_C(0) - x)) >> 32));
+#endif
+}
+
+/* The bits `first` to `last`, of 64, the lowest first. */
+static inline uint64_t nlc_span(int first, int last) { return ~UINT64_C(0) << first & ~UINT64_C(0) >> (63 - last); }
+
 #endif

@@ -103,6 +103,17 @@ static inline nlc_vector nlc_vector_magnitudes(nlc_vector a, nlc_vector b) {
     return _mm_add_epi16(a, _mm_min_epi16(_mm_max_epi16(b, _mm_subs_epi16(zero, b)), most));
 }
 
+static inline uint64_t nlc_vector_others(const int16_t from[64]) {
+    const __m128i zero = _mm_setzero_si128();
+    uint64_t zeros = 0;
+    for (int k = 0; k < 64; k += 16) {
+        const __m128i low = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(from + k)), zero);
+        const __m128i high = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(from + k + 8)), zero);
+        zeros |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) << k;
+    }
+    return ~zeros;
+}
+
 static inline nlc_sums nlc_sums_none(void) { return (nlc_sums){_mm_setzero_si128(), _mm_setzero_si128()}; }
 
 static inline nlc_sums nlc_sums_add(nlc_sums sums, nlc_vector a, nlc_vector b, int of_a, int of_b) {
@@ -249,6 +260,14 @@ static inline nlc_vector nlc_vector_magnitudes(nlc_vector a, nlc_vector b) {
         a.of[k] = (int16_t)((x < 2047 ? x : 2047) + (y < 2047 ? y : 2047));
     }
     return a;
+}
+
+/* Which of 64 numbers are not 0, the first in the lowest bit. */
+static inline uint64_t nlc_vector_others(const int16_t from[64]) {
+    uint64_t others = 0;
+    for (int k = 0; k < 64; k++)
+        others |= (uint64_t)(from[k] != 0) << k;
+    return others;
 }
 
 static inline nlc_sums nlc_sums_none(void) { return (nlc_sums){{0}}; }

@@ -1,21 +1,9 @@
 /* The writer: coefficients, a skeleton and corrections to the JPEG file that they were read from. */
-#include "jpeg.h"
+#include "jpeg_bits.h"
+#include "jpeg_vectors.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* The code and its length of each symbol; 0 for a symbol that has none. */
-typedef struct {
-    uint16_t codes[256];
-    uint8_t lengths[256];
-} encoder;
-
-typedef struct {
-    nlc_jpeg_bytes *out;
-    uint64_t waiting; /* the last bit is the lowest */
-    int count;
-    int missing; /* a symbol that was needed has no code */
-} bit_writer;
 
 /* Corrections as they are read. */
 typedef struct {
@@ -31,52 +19,14 @@ typedef struct {
 typedef struct {
     nlc_jpeg_walk walk;
     const nlc_jpeg_image *image;
-    bit_writer bits;
-    encoder dc[NLC_JPEG_TABLES], ac[NLC_JPEG_TABLES];
+    nlc_jpeg_bit_writer bits;
+    nlc_jpeg_encoder dc[NLC_JPEG_TABLES], ac[NLC_JPEG_TABLES];
     correction_reader corrections;
     nlc_jpeg_order order;
+    uint64_t order_of_rows[8][256];
     int32_t last_dc[NLC_JPEG_MAX_COMPONENTS];
     uint32_t run, run_start, run_first; /* blocks in a run, the first one, and where in its zigzag the run begins */
 } writer;
-
-static void make_encoder(encoder *made, const nlc_jpeg_huffman *table) {
-    memset(made, 0, sizeof *made);
-    uint32_t code = 0;
-    int number = 0;
-    for (int length = 1; length <= 16; length++, code <<= 1)
-        for (int k = 0; k < table->counts[length]; k++, code++, number++) {
-            made->codes[table->symbols[number]] = (uint16_t)code;
-            made->lengths[table->symbols[number]] = (uint8_t)length;
-        }
-}
-
-/* Put 0 to 32 bits. */
-static void put(bit_writer *bits, uint32_t value, int count) {
-    bits->waiting = bits->waiting << count | value;
-    bits->count += count;
-    if (bits->count < 32 || !nlc_jpeg_bytes_room(bits->out, 16))
-        return;
-    uint8_t *to = bits->out->data + bits->out->size;
-    while (bits->count >= 8) {
-        bits->count -= 8;
-        *to++ = (uint8_t)(bits->waiting >> bits->count);
-        if (to[-1] == 0xFF)
-            *to++ = 0;
-    }
-    bits->out->size = (size_t)(to - bits->out->data);
-}
-
-static void put_symbol(bit_writer *bits, const encoder *table, int symbol) {
-    bits->missing |= !table->lengths[symbol];
-    put(bits, table->codes[symbol], table->lengths[symbol]);
-}
-
-static int size_of(int32_t value) { return nlc_jpeg_bits((uint32_t)(value < 0 ? -value : value)); }
-
-/* The bits of a number whose size is told. */
-static void put_signed(bit_writer *bits, int32_t value, int size) {
-    put(bits, (uint32_t)(value < 0 ? value - 1 : value) & ((1u << size) - 1), size);
-}
 
 /* The next break, from where the last one was. */
 static void next_break(correction_reader *corrections) {
@@ -128,9 +78,9 @@ static uint32_t padding_bit(correction_reader *corrections) {
 
 /* Fill the last byte, and write all that waits. */
 static void end_interval(writer *write) {
-    bit_writer *bits = &write->bits;
+    nlc_jpeg_bit_writer *bits = &write->bits;
     while (bits->count % 8)
-        put(bits, padding_bit(&write->corrections), 1);
+        nlc_jpeg_put(bits, padding_bit(&write->corrections), 1);
     if (!nlc_jpeg_bytes_room(bits->out, 16))
         return;
     while (bits->count) {
@@ -146,43 +96,53 @@ static void write_dc(writer *write, int k, const int16_t *block) {
     const nlc_jpeg_walk *walk = &write->walk;
     const int32_t value = block[0] >> walk->low;
     if (walk->high) {
-        put(&write->bits, (uint32_t)value & 1, 1);
+        nlc_jpeg_put(&write->bits, (uint32_t)value & 1, 1);
         return;
     }
     const int32_t difference = value - write->last_dc[k];
-    const int size = size_of(difference);
-    put_symbol(&write->bits, &write->dc[walk->scan[k].dc], size);
-    put_signed(&write->bits, difference, size);
+    const int size = nlc_jpeg_size(difference);
+    nlc_jpeg_put_symbol(&write->bits, &write->dc[walk->scan[k].dc], size);
+    nlc_jpeg_put(&write->bits, nlc_jpeg_signed(difference, size), size);
     write->last_dc[k] = value;
 }
 
-static void write_sequential(writer *write, int component, const int16_t *block) {
-    bit_writer *bits = &write->bits;
-    const encoder *table = &write->ac[write->walk.scan[component].ac];
-    int zeros = 0;
-    write_dc(write, component, block);
-    for (int k = 1; k < 64; k++) {
-        const int32_t value = block[nlc_jpeg_zigzag[k]];
-        if (!value) {
-            zeros++;
-            continue;
-        }
-        for (; zeros > 15; zeros -= 16)
-            put_symbol(bits, table, 0xF0);
-        const int size = size_of(value);
-        put_symbol(bits, table, (zeros << 4 | size) & 255);
-        bits->missing |= size > 15;
-        put_signed(bits, value, size);
-        zeros = 0;
+/* Where in the order of the zigzag the numbers of each row are, by which of them there are. */
+static void make_order(uint64_t order[8][256]) {
+    for (int k = 0; k < 64; k++) {
+        const int row = nlc_jpeg_zigzag[k] >> 3, bit = 1 << (nlc_jpeg_zigzag[k] & 7);
+        for (int set = 0; set < 256; set++)
+            order[row][set] |= (uint64_t)((set & bit) != 0) << k;
     }
-    if (zeros)
-        put_symbol(bits, table, 0);
 }
 
-static const int16_t *block_of(const writer *write, uint32_t unit, size_t at) {
-    const nlc_jpeg_component *own = &write->image->component[write->walk.scan[0].component];
-    (void)unit;
-    return own->coefficients + at;
+/* Which coefficients of a block are not 0, in the order of the zigzag, the first in the lowest bit. */
+static inline uint64_t in_order(const writer *write, const int16_t *block) {
+    const uint64_t others = nlc_vector_others(block);
+    uint64_t ordered = 0;
+    for (int row = 0; row < 8; row++)
+        ordered |= write->order_of_rows[row][others >> 8 * row & 255];
+    return ordered;
+}
+
+static void write_sequential(writer *write, int component, const int16_t *block) {
+    nlc_jpeg_bit_writer *bits = &write->bits;
+    const nlc_jpeg_encoder *table = &write->ac[write->walk.scan[component].ac];
+    int before = 0;
+    write_dc(write, component, block);
+    for (uint64_t left = in_order(write, block) & ~UINT64_C(1); left; left &= left - 1) {
+        const int k = nlc_lowest(left);
+        int zeros = k - before - 1;
+        for (; zeros > 15; zeros -= 16)
+            nlc_jpeg_put_symbol(bits, table, 0xF0);
+        nlc_jpeg_put_number(bits, table, zeros, block[nlc_jpeg_zigzag[k]]);
+        before = k;
+    }
+    if (before < 63)
+        nlc_jpeg_put_symbol(bits, table, 0);
+}
+
+static const int16_t *block_of(const writer *write, size_t at) {
+    return write->image->component[write->walk.scan[0].component].coefficients + at;
 }
 
 /* Write the run that waits; in a refinement also the further bits of its blocks. */
@@ -191,17 +151,19 @@ static void end_run(writer *write) {
     if (!write->run)
         return;
     const int size = nlc_jpeg_bits(write->run) - 1;
-    put_symbol(&write->bits, &write->ac[walk->scan[0].ac], size << 4);
-    put(&write->bits, write->run & ((1u << size) - 1), size);
+    nlc_jpeg_put_symbol(&write->bits, &write->ac[walk->scan[0].ac], size << 4);
+    nlc_jpeg_put(&write->bits, write->run & ((1u << size) - 1), size);
     for (uint32_t b = 0; walk->high && b < write->run; b++) {
         nlc_jpeg_place place[NLC_JPEG_UNIT_BLOCKS];
         nlc_jpeg_unit(walk, &write->order, write->run_start + b, place);
-        const int16_t *block = block_of(write, write->run_start + b, place[0].at);
-        for (int k = b ? walk->first : (int)write->run_first; k <= walk->last; k++) {
-            const int32_t value = block[nlc_jpeg_zigzag[k]];
+            const int first = b ? walk->first : (int)write->run_first;
+        const int16_t *block = block_of(write, place[0].at);
+        const uint64_t others = in_order(write, block);
+        for (uint64_t left = first > walk->last ? 0 : others & nlc_span(first, walk->last); left; left &= left - 1) {
+            const int32_t value = block[nlc_jpeg_zigzag[nlc_lowest(left)]];
             const uint32_t magnitude = (uint32_t)(value < 0 ? -value : value) >> walk->low;
             if (magnitude > 1)
-                put(&write->bits, magnitude & 1, 1);
+                nlc_jpeg_put(&write->bits, magnitude & 1, 1);
         }
     }
     write->run = 0;
@@ -219,70 +181,78 @@ static void extend_run(writer *write, uint32_t unit, int first) {
 
 static void write_first(writer *write, uint32_t unit, const int16_t *block) {
     const nlc_jpeg_walk *walk = &write->walk;
-    bit_writer *bits = &write->bits;
-    const encoder *table = &write->ac[walk->scan[0].ac];
-    int zeros = 0;
-    for (int k = walk->first; k <= walk->last; k++) {
-        const int32_t whole = block[nlc_jpeg_zigzag[k]];
-        const int32_t magnitude = (whole < 0 ? -whole : whole) >> walk->low;
-        if (!magnitude) {
-            zeros++;
+    nlc_jpeg_bit_writer *bits = &write->bits;
+    const nlc_jpeg_encoder *table = &write->ac[walk->scan[0].ac];
+    int before = walk->first - 1;
+    for (uint64_t left = in_order(write, block) & nlc_span(walk->first, walk->last); left; left &= left - 1) {
+        const int k = nlc_lowest(left);
+        const int32_t whole = block[nlc_jpeg_zigzag[k]], magnitude = (whole < 0 ? -whole : whole) >> walk->low;
+        if (!magnitude)
             continue;
-        }
         end_run(write);
+        int zeros = k - before - 1;
         for (; zeros > 15; zeros -= 16)
-            put_symbol(bits, table, 0xF0);
-        const int size = size_of(magnitude);
-        put_symbol(bits, table, (zeros << 4 | size) & 255);
-        bits->missing |= size > 15;
-        put_signed(bits, whole < 0 ? -magnitude : magnitude, size);
-        zeros = 0;
+            nlc_jpeg_put_symbol(bits, table, 0xF0);
+        nlc_jpeg_put_number(bits, table, zeros, whole < 0 ? -magnitude : magnitude);
+        before = k;
     }
-    if (zeros)
+    if (before < walk->last)
         extend_run(write, unit, walk->last + 1);
+}
+
+/* Further bits of coefficients, that wait. */
+typedef struct {
+    uint64_t bits;
+    int count;
+} further_bits;
+
+static void put_further(nlc_jpeg_bit_writer *bits, further_bits *further) {
+    if (further->count > 32)
+        nlc_jpeg_put(bits, (uint32_t)(further->bits >> 32), further->count - 32);
+    nlc_jpeg_put(bits, (uint32_t)further->bits, further->count > 32 ? 32 : further->count);
+    *further = (further_bits){0};
 }
 
 static void write_refinement(writer *write, uint32_t unit, const int16_t *block) {
     const nlc_jpeg_walk *walk = &write->walk;
-    bit_writer *bits = &write->bits;
-    const encoder *table = &write->ac[walk->scan[0].ac];
+    nlc_jpeg_bit_writer *bits = &write->bits;
+    const nlc_jpeg_encoder *table = &write->ac[walk->scan[0].ac];
     uint32_t magnitudes[64];
+    const uint64_t others = in_order(write, block) & nlc_span(walk->first, walk->last);
     int end = walk->first - 1; /* the last coefficient that becomes other than 0 here */
-    for (int k = walk->first; k <= walk->last; k++) {
+    for (uint64_t left = others; left; left &= left - 1) {
+        const int k = nlc_lowest(left);
         const int32_t value = block[nlc_jpeg_zigzag[k]];
         magnitudes[k] = (uint32_t)(value < 0 ? -value : value) >> walk->low;
-        if (magnitudes[k] == 1)
-            end = k;
+        end = magnitudes[k] == 1 ? k : end;
     }
-    int zeros = 0, waiting = walk->first; /* coefficients from `waiting` on have not had their further bits */
-    for (int k = walk->first; k <= end; k++) {
+    further_bits further = {0};
+    int zeros = 0, before = walk->first - 1;
+    for (uint64_t left = others; left && nlc_lowest(left) <= end; left &= left - 1) {
+        const int k = nlc_lowest(left);
+        zeros += k - before - 1;
+        before = k;
         if (!magnitudes[k]) {
             zeros++;
             continue;
         }
         for (; zeros > 15; zeros -= 16) {
             end_run(write);
-            put_symbol(bits, table, 0xF0);
-            int passed = 0;
-            for (; passed < 16; waiting++) {
-                if (magnitudes[waiting] > 1)
-                    put(bits, magnitudes[waiting] & 1, 1);
-                passed += !magnitudes[waiting];
-            }
+            nlc_jpeg_put_symbol(bits, table, 0xF0);
+            put_further(bits, &further);
         }
-        if (magnitudes[k] > 1)
+        if (magnitudes[k] > 1) {
+            further = (further_bits){further.bits << 1 | (magnitudes[k] & 1), further.count + 1};
             continue;
+        }
         end_run(write);
-        put_symbol(bits, table, zeros << 4 | 1);
-        put(bits, block[nlc_jpeg_zigzag[k]] > 0, 1);
-        for (; waiting < k; waiting++)
-            if (magnitudes[waiting] > 1)
-                put(bits, magnitudes[waiting] & 1, 1);
-        waiting = k + 1;
+        nlc_jpeg_put_symbol(bits, table, zeros << 4 | 1);
+        nlc_jpeg_put(bits, block[nlc_jpeg_zigzag[k]] > 0, 1);
+        put_further(bits, &further);
         zeros = 0;
     }
-    if (waiting <= walk->last)
-        extend_run(write, unit, waiting);
+    if (end < walk->last)
+        extend_run(write, unit, end + 1);
 }
 
 static void write_block(writer *write, uint32_t unit, int component, const int16_t *block) {
@@ -308,11 +278,11 @@ static void write_block(writer *write, uint32_t unit, int component, const int16
 
 static void write_scan(writer *write) {
     nlc_jpeg_walk *walk = &write->walk;
-    bit_writer *bits = &write->bits;
+    nlc_jpeg_bit_writer *bits = &write->bits;
     write->order = nlc_jpeg_scan_order(walk);
     for (int k = 0; k < walk->scan_components; k++) {
-        make_encoder(&write->dc[walk->scan[k].dc], &walk->dc[walk->scan[k].dc]);
-        make_encoder(&write->ac[walk->scan[k].ac], &walk->ac[walk->scan[k].ac]);
+        nlc_jpeg_make_encoder(&write->dc[walk->scan[k].dc], &walk->dc[walk->scan[k].dc]);
+        nlc_jpeg_make_encoder(&write->ac[walk->scan[k].ac], &walk->ac[walk->scan[k].ac]);
     }
     memset(write->last_dc, 0, sizeof write->last_dc);
     for (uint32_t unit = 0; unit < write->order.units && !bits->missing && !bits->out->failed; unit++) {
@@ -379,6 +349,7 @@ int nlc_jpeg_write(const nlc_jpeg_image *image, const nlc_jpeg_rest *rest, uint8
         return NLC_JPEG_NO_MEMORY;
     write->image = image;
     write->bits.out = &out;
+    make_order(write->order_of_rows);
     nlc_jpeg_walk_begin(&write->walk, rest->skeleton, rest->skeleton_size);
     open_corrections(&write->corrections, rest->corrections, rest->corrections_size);
     const int status = write->corrections.bad ? NLC_JPEG_DAMAGED : write_file(write, rest, &out);
