@@ -18,10 +18,12 @@ NLC_DEFINE_PRODUCT(product16, int16_t, int16_t, 2, __m256i, load_weights, __m256
 #define NLC_WIDE_GROUP 2
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
+#define NLC_OWN_MOVE_UNITS
 #define NLC_ADD_PRODUCTS add_products
 #define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx2_kernels.h"
+#include "avx2_learning.h"
 
 #include "shared_table.h"
 const nlc_kernels nlc_avx2_kernels = NLC_KERNELS("avx2");

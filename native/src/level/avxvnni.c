@@ -23,10 +23,12 @@ NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m256i, load_weights, __m256i,
 #define NLC_WIDE_GROUP 2
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
+#define NLC_OWN_MOVE_UNITS
 #define NLC_ADD_PRODUCTS ADD_PAIRS
 #define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx2_kernels.h"
+#include "avx2_learning.h"
 
 #include "shared_table.h"
 const nlc_kernels nlc_avx_vnni_kernels = NLC_KERNELS("avxvnni");
