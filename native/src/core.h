@@ -233,9 +233,11 @@ struct nlc_kernels {
     size_t (*find_moving)(const uint8_t *activation, size_t stride, size_t units, const uint8_t *mask, uint16_t *moving);
     /* By how many bits errors of units with these sums of squares, over `seen` pixels, are reduced. */
     void (*reduce_errors)(const double *squares, size_t count, double seen, int32_t *shifts);
-    /* Of one unit in the lanes where `mask` is -1, not 0: its errors to by how much it should move, after `shift`; returns the sum of
-     * the errors' squares. */
-    int32_t (*settle)(const int32_t *errors, const uint8_t *activation, const int32_t *mask, int32_t shift, int32_t *moves);
+    /* Of the units of a block that can move: their errors, in the lanes where `mask` is -1 and the activation (units x
+     * stride bytes) is neither 0 nor 255, to by how much they should move, after the `shifts`; the errors' squares are
+     * added to `squares`. The moves of other units are not written. */
+    void (*settle)(const nlc_lanes *errors, const uint16_t *moving, size_t count, const uint8_t *activation, size_t stride,
+                   const int32_t *mask, const int32_t *shifts, double *squares, nlc_lanes *moves);
     /* Move four units of a layer by their sums, and averages at this pace; what is used of both, packed. To wide ones
      * `own`, if not NULL, is added, packed likewise. */
     void (*move_units)(const int32_t *const *sums, const int32_t *reduction, int32_t gain, int32_t pace, size_t vectors,

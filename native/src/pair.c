@@ -112,16 +112,17 @@ static void find_moves(const nlc_model *model, nlc_pair_space *space, nlc_pair *
             bytes[l] = (uint8_t)mask[l];
         }
         const size_t count = kernels->find_moving(activations, NLC_UNITS_STRIDE, units, bytes, space->moving);
-        for (size_t k = 0; k < count; k++)
-            memcpy(space->some_back + k * stride, pair->back + space->moving[k] * stride, stride * sizeof *pair->back);
+        for (size_t k = 0; k < count; k++) { /* vector by vector, which is shorter than a call */
+            const int16_t *from = pair->back + space->moving[k] * stride;
+            int16_t *to = space->some_back + k * stride;
+            for (size_t vector = 0; vector < stride; vector += NLC_LANES)
+                memcpy(to + vector, from + vector, NLC_LANES * sizeof *to);
+        }
         kernels->product16(space->some_back, stride, count, space->gradients + block * size, groups, 1,
                            space->errors[0], NLC_LANES);
         memset(moves, 0, units * sizeof *moves);
-        for (size_t k = 0; k < count; k++) {
-            const size_t unit = space->moving[k];
-            pair->errors[unit] += kernels->settle(space->errors[k], activations + unit * NLC_UNITS_STRIDE, mask,
-                                                  space->reduction[unit], moves[unit]);
-        }
+        kernels->settle((const nlc_lanes *)space->errors, space->moving, count, activations, NLC_UNITS_STRIDE, mask,
+                        space->reduction, pair->errors, moves);
     }
 }
 
@@ -137,20 +138,14 @@ static void move_layer(const nlc_model *model, nlc_pair_space *space, const nlc_
     for (size_t begin = 0; begin < count; begin += NLC_LANES) {
         const int32_t *sums[NLC_LANES];
         int32_t by[NLC_LANES];
-        size_t found = 0;
+        const size_t here = count - begin < NLC_LANES ? count - begin : NLC_LANES;
+        /* Units that are 0 in all pixels have sums of 0, and no reduction. */
         for (size_t k = 0; k < NLC_LANES; k++) {
-            const size_t unit = begin + k;
-            sums[k] = space->nothing;
-            by[k] = 0;
-            if (unit >= count || reduction[unit] < 0)
-                continue;
-            by[k] = reduction[unit];
-            sums[k] = space->outer.sums + found * width;
-            memcpy(space->some + found++ * NLC_UNITS_STRIDE, units + unit * NLC_UNITS_STRIDE,
-                   nlc_round_up(pixels, NLC_ROW));
+            sums[k] = k < here ? space->outer.sums + k * width : space->nothing;
+            by[k] = k < here && reduction[begin + k] > 0 ? reduction[begin + k] : 0;
         }
-        if (found)
-            nlc_outer_sum(model, &space->outer, rows, space->some, found, pixels, layer == last_layer(model));
+        nlc_outer_sum(model, &space->outer, rows, units + begin * NLC_UNITS_STRIDE, here, pixels,
+                      layer == last_layer(model));
         for (size_t k = 0; k < NLC_LANES && begin + k < count; k += 4) {
             const size_t at = nlc_place(group, groups, 0, begin + k), place = at * (kernels->narrow ? 1 : 2);
             kernels->move_units(sums + k, by + k, gain, pace, (size_t)layer->vectors, groups,

@@ -24,7 +24,6 @@ typedef struct {
     nlc_layer joined; /* the hidden layer with room for the constant unit, in 1/2^NLC_PAIR_BITS, if the model is `joined` */
     nlc_network_space network;
     uint8_t *given, *raw;  /* what units are, unit by unit */
-    uint8_t *some;         /* units that are not 0 in all pixels */
     uint8_t *averaged;     /* activations of NLC_CHUNK pixels */
     int32_t *base, *corrections; /* sums of NLC_CHUNK pixels */
     int16_t *wide;

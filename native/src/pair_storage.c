@@ -98,7 +98,6 @@ static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *
     const size_t rows = (size_t)model->outputs + (size_t)model->components * (5 + 4 * NLC_MAX_CHANNELS);
     space->given = nlc_allocate(most, NLC_UNITS_STRIDE);
     space->raw = nlc_allocate(most, NLC_UNITS_STRIDE);
-    space->some = nlc_allocate(NLC_LANES, NLC_UNITS_STRIDE);
     space->averaged = nlc_allocate(NLC_CHUNK, model->narrow_stride);
     space->base = nlc_allocate(NLC_CHUNK, widest * sizeof(int32_t));
     space->corrections = nlc_allocate(NLC_CHUNK, widest * sizeof(int32_t));
@@ -114,7 +113,7 @@ static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *
     space->some_back = nlc_allocate(width_of(hidden) * model->output_stride, sizeof(int16_t));
     space->moving = nlc_allocate(width_of(hidden), sizeof(uint16_t));
     space->block_storage = nlc_allocate(rows, sizeof(nlc_lanes));
-    if (!space->given || !space->raw || !space->some || !space->averaged || !space->base || !space->corrections ||
+    if (!space->given || !space->raw || !space->averaged || !space->base || !space->corrections ||
         !space->wide || !space->shifts || !space->reduction || !space->reduction_last || !space->nothing ||
         !space->back || !space->gradients || !space->errors || !space->moves ||
         !space->some_back || !space->moving || !space->block_storage)
@@ -162,7 +161,7 @@ int nlc_pair_space_new(const nlc_model *model, size_t lanes, nlc_pair_space *spa
 }
 
 void nlc_pair_space_free(nlc_pair_space *space) {
-    void *const owned[] = {space->given, space->raw, space->some, space->averaged, space->base, space->corrections,
+    void *const owned[] = {space->given, space->raw, space->averaged, space->base, space->corrections,
                            space->wide, space->shifts, space->reduction, space->reduction_last, space->nothing,
                            space->back, space->gradients, space->errors, space->moves, space->some_back,
                            space->moving, space->block_storage, space->joined.packed, space->joined.bias,

@@ -93,21 +93,25 @@ static void reduce_errors(const double *restrict squares, size_t count, double s
     }
 }
 
-/* Errors of a unit in the lanes of a block that `mask` has, where its activation can move, to by how much it should; returns
- * the sum of their squares. */
-static int32_t settle(const int32_t *restrict errors, const uint8_t *restrict activation, const int32_t *restrict mask,
-                      int32_t shift, int32_t *restrict moves) {
-    int32_t squares = 0;
-    const int32_t half = 1 << shift >> 1;
-    for (int l = 0; l < NLC_LANES; l++) {
-        const int32_t kept = -(activation[l] > 0 && activation[l] < NLC_ACTIVATION_MAX) & mask[l];
-        /* Rounded without a sum that could leave 32 bits. */
-        const int32_t rounded = (errors[l] >> NLC_ERROR_BITS) + (errors[l] >> (NLC_ERROR_BITS - 1) & 1);
-        const int32_t error = clamped(rounded, -NLC_LARGEST_ERROR, NLC_LARGEST_ERROR) & kept;
-        squares += error * error;
-        moves[l] = clamped((error + half) >> shift, -INT8_MAX, INT8_MAX);
+/* Errors of units to by how much they should move. */
+static void settle(const nlc_lanes *restrict errors, const uint16_t *restrict moving, size_t count,
+                   const uint8_t *restrict activation, size_t stride, const int32_t *restrict mask,
+                   const int32_t *restrict shifts, double *restrict squares, nlc_lanes *restrict moves) {
+    for (size_t k = 0; k < count; k++) {
+        const size_t unit = moving[k];
+        const uint8_t *restrict own = activation + unit * stride;
+        int32_t sum = 0;
+        const int32_t shift = shifts[unit], half = 1 << shift >> 1;
+        for (int l = 0; l < NLC_LANES; l++) {
+            const int32_t kept = -(own[l] > 0 && own[l] < NLC_ACTIVATION_MAX) & mask[l], number = errors[k][l];
+            /* Rounded without a sum that could leave 32 bits. */
+            const int32_t rounded = (number >> NLC_ERROR_BITS) + (number >> (NLC_ERROR_BITS - 1) & 1);
+            const int32_t error = clamped(rounded, -NLC_LARGEST_ERROR, NLC_LARGEST_ERROR) & kept;
+            sum += error * error;
+            moves[unit][l] = clamped((error + half) >> shift, -INT8_MAX, INT8_MAX);
+        }
+        squares[unit] += sum;
     }
-    return squares;
 }
 
 static inline int32_t small_of(int32_t number, int32_t bits) { return (number + (1 << bits >> 1)) >> bits; }

@@ -42,20 +42,32 @@ static void run_find_moving(sample *s) {
 }
 
 static void prepare_settle(sample *s) {
-    int32_t *errors = new_input(s, sizeof(nlc_lanes)), *mask = new_input(s, sizeof(nlc_lanes));
-    uint8_t *activations = new_input(s, NLC_LANES);
-    for (size_t l = 0; l < NLC_LANES; l++) {
-        errors[l] = extreme(s->from, -(1 << 30), 1 << 30) >> draw(s->from, 0, 25);
-        mask[l] = -draw(s->from, 0, 1);
-        activations[l] = (uint8_t)extreme(s->from, 0, 255);
+    const size_t units = pick(s, 1, 40), stride = NLC_LANES + pick(s, 0, 5);
+    nlc_lanes *errors = new_input(s, units * sizeof *errors);
+    int32_t *mask = new_input(s, sizeof(nlc_lanes)), *shifts = new_input(s, units * sizeof *shifts);
+    uint8_t *activations = new_input(s, units * stride);
+    uint16_t *moving = new_input(s, units * sizeof *moving);
+    size_t count = 0;
+    for (size_t unit = 0; unit < units; unit++) {
+        for (size_t l = 0; l < NLC_LANES; l++)
+            errors[unit][l] = extreme(s->from, -(1 << 30), 1 << 30) >> draw(s->from, 0, 25);
+        shifts[unit] = draw(s->from, 0, 12);
+        moving[count] = (uint16_t)unit;
+        count += (size_t)draw(s->from, 0, 1);
     }
-    new_output(s, sizeof(nlc_lanes));
-    new_output(s, sizeof(int32_t));
-    s->number[0] = draw(s->from, 0, 12);
+    for (size_t l = 0; l < NLC_LANES; l++)
+        mask[l] = -draw(s->from, 0, 1);
+    for (size_t k = 0; k < units * stride; k++)
+        activations[k] = (uint8_t)extreme(s->from, 0, 255);
+    double *squares = new_output(s, units * sizeof *squares);
+    for (size_t unit = 0; unit < units; unit++)
+        squares[unit] = draw(s->from, 0, INT32_MAX);
+    new_output(s, units * sizeof(nlc_lanes));
+    s->size[0] = count;
+    s->size[1] = stride;
 }
 static void run_settle(sample *s) {
-    const int32_t squares = s->kernels->settle(s->at[0], s->at[2], s->at[1], s->number[0], s->at[3]);
-    memcpy(s->at[4], &squares, sizeof squares);
+    s->kernels->settle(s->at[0], s->at[4], s->size[0], s->at[3], s->size[1], s->at[1], s->at[2], s->at[5], s->at[6]);
 }
 
 static void prepare_reduce_errors(sample *s) {
