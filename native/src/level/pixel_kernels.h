@@ -5,8 +5,8 @@
  *   NLC_WIDE_GROUP     inputs of a group of wide products: 1, 2 or NLC_ROW
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
  *   NLC_POPCOUNT       1 if the level has an instruction that counts bits, else 0
- *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct), NLC_AVX512_PART,
- *                      NLC_OWN_MOVE_UNITS
+ *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct),
+ *                      NLC_OWN_MOVE_UNITS, NLC_OWN_LATTICE (the name of a file)
  *                      if the level has these of its own
  * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
  */
@@ -101,10 +101,10 @@ static void normalise(const nlc_model *model, const uint16_t *restrict seen, int
         }
         *level = level_of(model->thresholds, model->activity_levels, sum);
     }
-    for (int c = 0; c < channels; c++)
-        pattern[c] = base[c];
-    for (size_t filled = (size_t)channels; filled < values; filled *= 2)
-        memcpy(pattern + filled, pattern, (2 * filled <= values ? filled : values - filled) * sizeof *pattern);
+    for (int c = 0; c < 12; c++) /* a multiple of all numbers of channels */
+        pattern[c] = base[channels == 1 ? 0 : c % 3];
+    for (size_t filled = 12; filled < values; filled += 12)
+        memcpy(pattern + filled, pattern, 12 * sizeof *pattern);
     const int32_t scale = model->input_scale[*level], octaves = model->octaves[*level];
     /* Beyond this, differences are clipped whatever they are, and products would not fit 32 bits. */
     const int32_t most = ((NLC_INPUT_CLIP + 1) << NLC_INPUT_SCALE_BITS) / scale + 1;

@@ -23,7 +23,7 @@ NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m512i, load_weights, __m512i,
 #define NLC_OWN_DIGIT
 #define NLC_OWN_MOVE_UNITS
 #define NLC_OWN_PACK_GRADIENTS
-#define NLC_AVX512_PART
+#define NLC_OWN_LATTICE "avx512_lattice.h"
 #define NLC_POPCOUNT 1
 #include "pixel_kernels.h"
 #include "avx512_kernels.h"

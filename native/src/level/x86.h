@@ -3,6 +3,17 @@
 
 #include <immintrin.h>
 
+/* The place of the lowest bit of a number that is not 0. */
+static inline int lowest_bit(uint32_t number) {
+#if defined(__GNUC__)
+    return __builtin_ctz(number);
+#else
+    unsigned long found;
+    _BitScanForward(&found, number);
+    return (int)found;
+#endif
+}
+
 /* Transpose 16 x 16 bytes. */
 static inline void transpose_block(const uint8_t *in, size_t in_stride, uint8_t *out, size_t out_stride) {
     __m128i rows[16], other[16];
