@@ -114,7 +114,7 @@ def _bits(kind: Kind, what: Described) -> list[int]:
 
 
 # The side of the part of an image that is coded both ways, to choose between them.
-_PROBE = 192
+_PROBE = 128
 
 
 def _smaller_by_levels(
