@@ -68,24 +68,32 @@ def describe(pixels: Pixels) -> Described:
     return Described((*_depths_section(pixels.kind, depths), *sections), groups, depths)
 
 
-def by_levels(kind: Kind, what: Described) -> Described | None:
-    """The same image with samples numbered among the levels of their planes; None if no plane seems to lack levels."""
+def missing_levels(kind: Kind, what: Described) -> list[Sequence[Levels | None]]:
+    """Lists of the levels of each group's planes, None of planes that seem to lack none."""
     if kind not in _WITH_LEVELS:
-        return None
+        return []
+    return [[levels.find(plane) for plane in samples] for samples in what.groups]
+
+
+def by_levels(
+    kind: Kind, what: Described, found: Sequence[Sequence[Levels | None]], *, placed: bool = False
+) -> Described:
+    """The same image with samples numbered among the levels of their planes, as ``missing_levels`` found them.
+
+    Unless the first group's are ``placed``, numbers begin or end where those of samples do.
+    """
     groups, depths, lists = [], [], []
-    for samples, depth in zip(what.groups, what.depths, strict=True):
-        found = [levels.find(plane) for plane in samples]
-        if any(found) and kind.deep:
-            found = [levels.occurring(plane) if own is None else own for plane, own in zip(samples, found, strict=True)]
-            depths.append(smallest(max(len(own.values) for own in found if own is not None)))
+    for number, (samples, depth, lacking) in enumerate(zip(what.groups, what.depths, found, strict=True)):
+        own = list(lacking)
+        if any(own) and kind.deep:
+            own = [levels.occurring(plane) if one is None else one for plane, one in zip(samples, own, strict=True)]
+            depths.append(smallest(max(len(one.values) for one in own if one is not None)))
         else:
             depths.append(depth)
-        if levels.is_bright(samples, found):
-            found = [own and own.numbered((1 << depths[-1].bits) - len(own.values)) for own in found]
-        groups.append(levels.reduce_planes(samples, found, samples_type(depths[-1])) if any(found) else samples)
-        lists += [own and Levels(depth.restore(own.values), own.offset) for own in found]
-    if not any(lists):
-        return None
+        if not (placed and number == 0) and levels.is_bright(samples, own):
+            own = [one and one.numbered((1 << depths[-1].bits) - len(one.values)) for one in own]
+        groups.append(levels.reduce_planes(samples, own, samples_type(depths[-1])) if any(own) else samples)
+        lists += [one and Levels(depth.restore(one.values), one.offset) for one in own]
     section = Section(SectionType.LEVELS, _squeeze(level_lists.pack(lists)))
     others = tuple(one for one in what.sections if one.type != SectionType.SAMPLES)
     return Described((*_depths_section(kind, depths), section, *others), tuple(groups), tuple(depths))

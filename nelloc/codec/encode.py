@@ -12,13 +12,14 @@ from nelloc.codec import plain_tiles
 from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
-from nelloc.codec.description import Described, by_levels, describe
+from nelloc.codec.description import Described, by_levels, describe, missing_levels
 from nelloc.codec.format import LAYERS, NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.past.stretched import levels_of_jpeg
 from nelloc.codec.search import Piece, Plan, Trial, plan_for_past, plans_for
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store
@@ -30,6 +31,7 @@ from nelloc.exact.tile_coder import tile_coder
 from nelloc.exact.two_layers import layers_that_learn
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind, Role
+from nelloc.image.levels import Levels
 from nelloc.image.pixels import Samples
 
 
@@ -96,9 +98,14 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
     learns = layers_that_learn(model) if options.learn and model is not None else 0
     what = describe(image)
     plans = _plan_past(image, what, options, learns=learns)
-    if not plans or not _is_enough(plans[0], image):
-        what = _smaller_by_levels(image, what, model, options, learns=learns)
-        plans += _plans(image.kind, what, options, learns=learns)
+    if not _is_enough(plans, image):
+        lacking = missing_levels(image.kind, what) if options.levels else []
+        more: list[Plan] = []
+        if any(map(any, lacking)):
+            what, more = _by_levels(image, what, lacking, model, options, learns=learns)
+            plans += more
+        if not _is_enough(more, image):
+            plans += _plans(image.kind, what, options, learns=learns)
     return _Job(image, plans, model, held)
 
 
@@ -117,13 +124,39 @@ def _bits(kind: Kind, what: Described) -> list[int]:
 _PROBE = 128
 
 
-def _smaller_by_levels(
-    image: Pixels, what: Described, model: ExactModel | None, options: EncodeOptions, *, learns: int
-) -> Described:
-    """The description that numbers samples among levels, if a part of the image is smaller so; otherwise ``what``."""
-    numbered = by_levels(image.kind, what) if options.levels else None
-    if numbered is None or not classify.is_photograph(_middle(numbered.groups[0])):
-        return what
+def _by_levels(
+    image: Pixels,
+    what: Described,
+    lacking: Sequence[Sequence[Levels | None]],
+    model: ExactModel | None,
+    options: EncodeOptions,
+    *,
+    learns: int,
+) -> tuple[Described, list[Plan]]:
+    """The description of an image that seems to be stretched, numbered by levels if that is smaller.
+
+    If the numbers are a JPEG's samples, also the plans that code it as one.
+    """
+    placed = None if image.kind.deep else levels_of_jpeg(what.groups[0], lacking[0])
+    if placed is not None:
+        numbered = by_levels(image.kind, what, [placed, *lacking[1:]], placed=True)
+        return numbered, _plan_past(image, numbered, options, learns=learns)
+    numbered = by_levels(image.kind, what, lacking)
+    return (numbered if _is_smaller(image, what, numbered, model, options, learns=learns) else what), []
+
+
+def _is_smaller(
+    image: Pixels,
+    what: Described,
+    numbered: Described,
+    model: ExactModel | None,
+    options: EncodeOptions,
+    *,
+    learns: int,
+) -> bool:
+    """True if a part of an image takes fewer bytes as it is ``numbered`` by levels, their lists included."""
+    if not classify.is_photograph(_middle(numbered.groups[0])):
+        return False
     sizes = []
     for one in (what, numbered):
         part = replace(one, groups=tuple(_middle(group) for group in one.groups))
@@ -132,7 +165,7 @@ def _smaller_by_levels(
         sizes.append(sum(len(piece.code.data) for piece in coded))
     lists = sum(len(one.data) for one in numbered.sections) - sum(len(one.data) for one in what.sections)
     part, saved = _middle(image.planes)[0].size, sizes[0] - sizes[1]
-    return numbered if saved * image.area > lists * part else what
+    return saved * image.area > lists * part
 
 
 def _middle(samples: Samples) -> Samples:
@@ -175,10 +208,11 @@ def _plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns
     return plans
 
 
-def _is_enough(plan: Plan, image: Pixels) -> bool:
-    """True if nothing can be smaller than a plan that has a JPEG's coefficients: of a photograph in colour."""
-    if len(image.planes) < 3 or not classify.is_photograph(image.groups[0]):
+def _is_enough(plans: Sequence[Plan], image: Pixels) -> bool:
+    """True if nothing can be smaller than the first plan that has a JPEG's coefficients: of a photograph in colour."""
+    if not plans or len(image.planes) < 3 or not classify.is_photograph(image.groups[0]):
         return False
+    plan = plans[0]
     section, size = plan.sections[0], image.kind.groups[0].planes * image.area
     right = [
         exact_blocks(piece.samples, piece.trials[0].way.pixels)[0]

@@ -19,7 +19,7 @@ from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way
 from nelloc.codec.container import Section
 from nelloc.codec.decode import decode_files
-from nelloc.codec.description import by_levels, describe, read_description
+from nelloc.codec.description import describe, missing_levels, read_description
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
@@ -51,10 +51,7 @@ def stretched(samples):
 def always(monkeypatch):
     """Number the samples among levels wherever some are missing, even if that is larger."""
 
-    def chosen(image, what, _, options, **__):
-        return (options.levels and by_levels(image.kind, what)) or what
-
-    monkeypatch.setattr(encode, "_smaller_by_levels", chosen)
+    monkeypatch.setattr(encode, "_is_smaller", lambda *_, **__: True)
 
 
 IMAGES = {
@@ -231,8 +228,8 @@ def test_pillow_opens_and_saves_stretched_images(always, small_model_path):
         assert image.size == (SIDE, SIDE)
 
 
-def test_a_description_without_levels_is_not_changed():
+def test_nothing_is_missing_where_all_levels_are_or_there_are_none():
     pixels = from_array(photograph())
-    assert by_levels(pixels.kind, describe(pixels)) is None
+    assert missing_levels(pixels.kind, describe(pixels)) == [[None] * 3]
     indices = Pixels(Kind.BILEVEL, (np.zeros((1, 80, 80), np.uint8),))
-    assert by_levels(indices.kind, describe(indices)) is None
+    assert missing_levels(indices.kind, describe(indices)) == []
