@@ -10,6 +10,7 @@
 
 #define DIFFERENCES 511
 #define NO_PAIR 0xFFFFFFFFu
+#define NO_PIXEL 0xFFFFFFFFu
 
 void nlc_past_prepare_colours(nlc_past_colours *colours) {
     for (int32_t k = 0; k < 256; k++) {
@@ -57,10 +58,14 @@ int nlc_past_detect(const uint8_t *pixels, size_t count, size_t looked_at, size_
     return NLC_PAST_OK;
 }
 
-/* Bounds of a triple: low and high Y, Cb, Cr. */
+/* Bounds of the triples that make a pixel: low and high Y, Cb, Cr; `fits` if there are any. */
 typedef struct {
     int low[3], high[3];
+    int fits;
+    uint32_t pixel;
 } bounds;
+
+#define REMEMBERED 4096 /* pixels whose bounds are remembered: the same ones come again and again */
 
 /* The bounds of what Y can be added to for a channel to be `value` after clamping: in 0..255 entries of a rising table. */
 static void span(const int32_t *table, int y, int value, int *low, int *high) {
@@ -95,8 +100,8 @@ static int green_fits(int sum, int value) {
     return value == 0 ? sum <= 0 : value == 255 ? sum >= 255 : sum == value;
 }
 
-/* The bounds of all triples that make a pixel; 0 if there is none. Bounds may be a little too wide. */
-static int bounds_of(const nlc_past_colours *colours, int red, int green, int blue, bounds *found) {
+/* The bounds of all triples that make a pixel. Bounds may be a little too wide. */
+static void find_bounds(const nlc_past_colours *colours, int red, int green, int blue, bounds *found) {
     int any = 0;
     for (int y = 0; y < 256; y++) {
         int cr_low, cr_high, cb_low, cb_high;
@@ -127,15 +132,32 @@ static int bounds_of(const nlc_past_colours *colours, int red, int green, int bl
         }
         any = 1;
     }
-    return any;
+    found->fits = any;
+}
+
+/* The same, of pixels that may be remembered. */
+static const bounds *bounds_of(const nlc_past_colours *colours, bounds *remembered, int red, int green, int blue) {
+    const uint32_t pixel = (uint32_t)red << 16 | (uint32_t)green << 8 | (uint32_t)blue;
+    bounds *found = &remembered[(pixel * 2654435761u) >> 20];
+    if (found->pixel != pixel) {
+        find_bounds(colours, red, green, blue, found);
+        found->pixel = pixel;
+    }
+    return found;
 }
 
 int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t *high, size_t *without) {
     nlc_past_colours colours;
     nlc_past_prepare_colours(&colours);
     uint32_t *pairs = malloc(sizeof *pairs * 512 * 512);
-    if (!pairs)
+    bounds *remembered = malloc(sizeof *remembered * REMEMBERED);
+    if (!pairs || !remembered) {
+        free(pairs);
+        free(remembered);
         return NLC_PAST_NO_MEMORY;
+    }
+    for (size_t k = 0; k < REMEMBERED; k++)
+        remembered[k].pixel = NO_PIXEL;
     memset(pairs, 0xFF, sizeof *pairs * 512 * 512);
     for (int cb = 0; cb < 256; cb++)
         for (int cr = 0; cr < 256; cr++) {
@@ -145,21 +167,15 @@ int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t
                 pairs[first * 512 + second] = (uint32_t)(cb << 8 | cr);
         }
     const uint8_t *red = pixels, *green = pixels + count, *blue = pixels + 2 * count;
-    uint32_t last = NO_PAIR;
-    bounds known = {{0, 0, 0}, {255, 255, 255}};
-    int fits = 0;
     *without = 0;
     for (size_t k = 0; k < count; k++) {
         if (clipped(red[k]) || clipped(green[k]) || clipped(blue[k])) {
-            const uint32_t own = (uint32_t)red[k] << 16 | (uint32_t)green[k] << 8 | blue[k];
-            if (own != last)
-                fits = bounds_of(&colours, red[k], green[k], blue[k], &known);
-            last = own;
+            const bounds *known = bounds_of(&colours, remembered, red[k], green[k], blue[k]);
             for (size_t c = 0; c < 3; c++) {
-                low[c * count + k] = fits ? (uint8_t)known.low[c] : 0;
-                high[c * count + k] = fits ? (uint8_t)known.high[c] : 255;
+                low[c * count + k] = known->fits ? (uint8_t)known->low[c] : 0;
+                high[c * count + k] = known->fits ? (uint8_t)known->high[c] : 255;
             }
-            *without += !fits;
+            *without += !known->fits;
             continue;
         }
         const uint32_t pair = pairs[(red[k] - green[k] + 255) * 512 + blue[k] - green[k] + 255];
@@ -177,6 +193,7 @@ int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t
         low[2 * count + k] = high[2 * count + k] = (uint8_t)pair;
     }
     free(pairs);
+    free(remembered);
     return NLC_PAST_OK;
 }
 

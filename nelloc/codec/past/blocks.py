@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def best_table(
     """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality."""
     probe = Blocks.of(low, high, guess, across, down, None)
     best, best_quality = None, 0
-    for table, own_quality in tables.likely(probe.reduced, probe.known(), standard, across, down, quality):
+    for table, own_quality in tables.likely(probe.reduced, probe.known, standard, across, down, quality):
         found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
         if best is None or found.known_share > best.known_share:
             best, best_quality = found, own_quality
@@ -161,6 +162,7 @@ class Blocks:
             made._first_try()
         return made
 
+    @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Mask (rows, columns) of blocks whose samples are all known and not clipped."""
         known = (self.low == self.high) & (self.low > 0) & (self.high < 255)
@@ -173,7 +175,7 @@ class Blocks:
     @property
     def known_share(self) -> float:
         """The share of right blocks among the known ones; among all if there are none."""
-        known = self.known()
+        known = self.known
         return float(self.right[known].mean() if known.any() else self.right.mean())
 
     @property

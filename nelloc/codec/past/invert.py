@@ -37,6 +37,8 @@ from nelloc.exact import native
 LEAST_BLOCKS = 0.03
 # The same of gray pictures, whose colours tell nothing, and how clear their grid must be.
 GRAY_BLOCKS, GRAY_CLEAR = 0.3, 7
+# A gray picture with fewer values is a drawing.
+GRAY_VALUES = 16
 # Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
 CLEARLY, PROBABLY = 0.9, 0.5
 # Factor of the length of the search at high efforts.
@@ -71,6 +73,8 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     pixels = np.ascontiguousarray(pixels)
     gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     if gray:
+        if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
+            return None
         low = high = np.ascontiguousarray(pixels[:1])
     else:
         if not was_jpeg(pixels):
