@@ -16,10 +16,11 @@ from nelloc.image.pixels import Samples
 _PIXELS_AT_ONCE = 1 << 20
 # Fewer levels than this are a drawing's; fewer pixels tell nothing.
 LEAST_LEVELS, LEAST_PIXELS = 8, 4096
-# Levels are counted in blocks of this many, for samples of 8 bits and of more.
-_BLOCK, _DEEP_BLOCK = 32, 256
+# Levels are counted in blocks of this many, for samples of 8 bits and of more: photographs have the levels of a block
+# about equally often.
+_BLOCK, _DEEP_BLOCK = 4, 64
 # Least share of missing levels that is worth a trial, in 1/256: more for deep samples, of which many are few by chance.
-LEAST_MISSING, LEAST_DEEP_MISSING = 2, 48
+LEAST_MISSING, LEAST_DEEP_MISSING = 1, 12
 _ONE = 1 << 20
 
 
