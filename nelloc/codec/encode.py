@@ -138,11 +138,14 @@ def _by_levels(
     If the numbers are a JPEG's samples, also the plans that code it as one.
     """
     placed = None if image.kind.deep else levels_of_jpeg(what.groups[0], lacking[0])
-    if placed is not None:
+    plans: list[Plan] = []
+    if placed is None:
+        numbered = by_levels(image.kind, what, lacking)
+    else:
         numbered = by_levels(image.kind, what, [placed, *lacking[1:]], placed=True)
-        return numbered, _plan_past(image, numbered, options, learns=learns)
-    numbered = by_levels(image.kind, what, lacking)
-    return (numbered if _is_smaller(image, what, numbered, model, options, learns=learns) else what), []
+        plans = _plan_past(image, numbered, options, learns=learns)
+    best = _is_enough(plans, image) or _is_smaller(image, what, numbered, model, options, learns=learns)
+    return (numbered if best else what), plans
 
 
 def _is_smaller(

@@ -13,14 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.past.detect import LOOKED_AT, SIDE, find_grid, was_jpeg
+from nelloc.codec.past.invert import GRAY_CLEAR
 from nelloc.exact import native
-from nelloc.image.levels import Levels, is_bright, reduce_planes
+from nelloc.image.levels import Levels, is_bright, occurring, reduce_planes
 
 _LEVELS, _CHANNELS = 256, 3
 # Colours that are tested at first, and the least share that must be a JPEG's.
 _COLOURS, _LEAST_SHARE = 64, 0.9
 # The largest step of luma's means that is looked for, and how nearly all of them must be its multiples.
 _MOST_STEP, _CLEAR = 40, 0.6
+# Cosines in whole numbers, by which sums are exact.
+_COSINE_ONE = 1 << 20
+# Most that the first levels of green and blue may differ from red's.
+_MOST_APART = 40
 # Levels that a picture may lack by chance, besides those that its stretch left out.
 _LACKING = 24
 
@@ -29,12 +34,14 @@ Lists = Sequence[Levels | None]
 
 
 def levels_of_jpeg(samples: Plane, found: Lists) -> Lists | None:
-    """The levels of an RGB picture (3, H, W), with numbers that are a JPEG's samples; None if there are none.
+    """The levels of a picture (1 or 3 planes, H, W), with numbers that are a JPEG's samples; None if there are none.
 
     ``found`` are the lists of planes that lack levels.
     """
-    if len(samples) != _CHANNELS or not any(found) or native.missing() is not None:
+    if not any(found) or native.missing() is not None:
         return None
+    if len(samples) == 1:
+        return _placed_gray(samples, [own and _all_of_stretch(own) for own in found])
     alike = _same_stretch(samples, found)
     placed = None if alike is None else _placed(samples, alike, together=True)
     return placed or _placed(samples, [own and _all_of_stretch(own) for own in found], together=False)
@@ -42,7 +49,7 @@ def levels_of_jpeg(samples: Plane, found: Lists) -> Lists | None:
 
 def _same_stretch(samples: Plane, found: Lists) -> Lists | None:
     """One list for all planes, if they were stretched alike: together they lack levels too."""
-    values = np.unique(np.concatenate([np.unique(plane) for plane in samples])).astype(np.uint16)
+    values = np.unique(np.concatenate([occurring(plane).values for plane in samples]))
     most = max(len(own.values) for own in found if own is not None)
     return [Levels(values)] * _CHANNELS if len(values) <= min(most + _LACKING, _LEVELS - 1) else None
 
@@ -92,8 +99,20 @@ def _placed(samples: Plane, lists: Lists, *, together: bool) -> Lists | None:
     if not was_jpeg(darkest):
         return None
     room = min(_LEVELS - size - first for size, first in zip(sizes, right, strict=True))
-    brighter = _brighter(darkest, room, at_top=is_bright(samples, lists))
+    low, high = np.empty_like(darkest), np.empty_like(darkest)
+    native._native.past_separate(darkest, low, high)
+    brighter = _brighter(low[0], high[0], room, at_top=is_bright(samples, lists))
     return [own and own.numbered(first + brighter) for own, first in zip(lists, right, strict=True)]
+
+
+def _placed_gray(samples: Plane, lists: Lists) -> Lists | None:
+    """The list of a gray picture, with numbers that are a JPEG's by its blocks."""
+    numbers = reduce_planes(samples, lists, np.uint8)
+    if find_grid(numbers[0], numbers[0])[2] < GRAY_CLEAR:
+        return None
+    room = _LEVELS - sum(len(own.values) for own in lists if own is not None)
+    brighter = _brighter(numbers[0], numbers[0], room, at_top=is_bright(samples, lists))
+    return [own and own.numbered(brighter) for own in lists]
 
 
 def _share(colours: NDArray[np.int64], firsts: tuple[int, ...]) -> float:
@@ -114,34 +133,35 @@ def _some_colours(numbers: Plane, sizes: Sequence[int]) -> NDArray[np.int64]:
 
 
 def _beginnings(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield numbers of the planes' first levels, the lowest of which is 0, for all differences between them."""
+    """Yield numbers of the planes' first levels, the lowest of which is 0, for all differences from red's."""
     room = [_LEVELS - size for size in sizes]
-    for green, blue in itertools.product(range(-room[0], room[1] + 1), range(-room[0], room[2] + 1)):
+    least = -min(room[0], _MOST_APART)
+    for green, blue in itertools.product(*(range(least, min(most, _MOST_APART) + 1) for most in room[1:])):
         lowest = min(0, green, blue)
         firsts = (-lowest, green - lowest, blue - lowest)
         if all(first <= most for first, most in zip(firsts, room, strict=True)):
             yield firsts
 
 
-def _brighter(colours: Plane, room: int, *, at_top: bool) -> int:
+def _brighter(low: NDArray[np.uint8], high: NDArray[np.uint8], room: int, *, at_top: bool) -> int:
     """Number, at most ``room``, to add to all samples so that luma has means in blocks that are multiples of a step.
 
-    Of several that do, the highest or the lowest.
+    Of several that do, the highest or the lowest. Luma (H, W) is known where ``low`` is ``high``.
     """
-    low, high = np.empty_like(colours), np.empty_like(colours)
-    native._native.past_separate(colours, low, high)
-    top, left, _ = find_grid(low[0], high[0])
+    top, left, _ = find_grid(low, high)
     skipped = -top % SIDE, -left % SIDE
-    rows, columns = ((size - skip) // SIDE for size, skip in zip(low.shape[1:], skipped, strict=True))
+    rows, columns = ((size - skip) // SIDE for size, skip in zip(low.shape, skipped, strict=True))
     part = np.s_[skipped[0] : skipped[0] + SIDE * rows, skipped[1] : skipped[1] + SIDE * columns]
-    known = (low[0] == high[0])[part].reshape(rows, SIDE, columns, SIDE).all(axis=(1, 3))
-    sums = low[0][part].astype(np.int64).reshape(rows, SIDE, columns, SIDE).sum(axis=(1, 3))[known]
+    known = (low == high)[part].reshape(rows, SIDE, columns, SIDE).all(axis=(1, 3))
+    sums = low[part].astype(np.int64).reshape(rows, SIDE, columns, SIDE).sum(axis=(1, 3))[known]
     order = range(room, -1, -1) if at_top else range(room + 1)
     if not len(sums):
         return order[0]
     # A block's mean of luma is a step's multiple in eighths; rounding of 64 samples moves it by a third of one.
     for step in range(_MOST_STEP, 1, -1):
-        turns = [np.cos(2 * np.pi * (sums / SIDE + SIDE * more - 1024) / step).mean() for more in order]
-        if max(turns) > _CLEAR:
-            return order[int(np.argmax(np.round(turns, 6)))]
+        turn = SIDE * step
+        cosines = np.rint(np.cos(2 * np.pi * np.arange(turn) / turn) * _COSINE_ONE).astype(np.int64)
+        found = [int(cosines[(sums + SIDE * SIDE * (more - _LEVELS // 2)) % turn].sum()) for more in order]
+        if max(found) > _CLEAR * _COSINE_ONE * len(sums):
+            return order[found.index(max(found))]
     return order[0]

@@ -56,6 +56,18 @@ def test_a_stretched_jpeg_is_coded_as_the_jpeg(quality, stretch):
     assert len(data) < 0.75 * len(plain)
 
 
+@pytest.mark.parametrize("quality", [60, 85])
+def test_a_stretched_gray_jpeg_too(quality):
+    file = io.BytesIO()
+    samples = np.asarray(Image.open(PARROTS).convert("L"))[100:228, 150:310]
+    Image.fromarray(samples // 8 * 5 + 40).save(file, "JPEG", quality=quality)
+    image = np.asarray(ImageOps.autocontrast(Image.open(file)))
+    data, plain = nelloc.encode(image, model="fast"), nelloc.encode(image, model="fast", levels=False)
+    assert {section.type for section in container.parse(data).sections} == {SectionType.PAST, SectionType.LEVELS}
+    assert np.array_equal(nelloc.decode(data), image)
+    assert len(data) < 0.7 * len(plain)
+
+
 @pytest.mark.parametrize("quality", [60, 92])
 def test_nearly_all_blocks_are_right_by_the_numbers_that_are_found(quality):
     image = planes(contrasted(decoded(quality, (40, 10, 25), (200, 240, 250))))
