@@ -51,7 +51,7 @@ def jpegs(folder: Path) -> list[str]:
 # Of every layout, method and kind of section, the smallest.
 SPOILED = [
     str(GOLDEN / f"{name}.nlc")
-    for name in ("column", "joined-la", "kind-bilevel", "kind-palette", "pixel", "small-adaptive")
+    for name in ("column", "joined-la", "kind-bilevel", "kind-palette", "levels-joined", "pixel", "small-adaptive")
 ]
 
 
@@ -95,6 +95,7 @@ def test_decoders_of_several_threads_share_nothing(tmp_path):
         "rows-plane",
         "small-adaptive",
         "lattice-jfif",
+        "levels-rgb",
         "joined-la",
     )
     files = [*(str(GOLDEN / f"{name}.nlc") for name in names), *jpegs(tmp_path)]
@@ -139,6 +140,7 @@ def test_hostile_files_take_no_more_memory_than_allowed(hash_files, tmp_path):
     cases = {
         "large-tile.nlc": one_tile(4096, 4096, Method.STORED, b"\1"),  # 48 MiB of samples
         "large-adaptive.nlc": one_tile(4096, 4096, Method.ADAPTIVE, b"\4" + bytes(5000) + b"\1"),
+        "levels.nlc": tiled_head(8, 8, 16, [(0x89, bomb(1 << 26))]) + bytes([Method.CONSTANT, 0]),
         "unpacked.nlc": tiled_head(8, 8, 16, [(1, bomb(1 << 26))]) + bytes([Method.CONSTANT, 0]),
         "too-many.nlc": tiled_head(1 << 14, 1 << 14, 16),
         "index.nlc": tiled_head(16 * many, 16, 16) + index + struct.pack("<I", zlib.crc32(index)) + bytes(4 * many),
