@@ -31,7 +31,6 @@ from nelloc.exact.tile_coder import tile_coder
 from nelloc.exact.two_layers import layers_that_learn
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind, Role
-from nelloc.image.levels import Levels
 from nelloc.image.pixels import Samples
 
 
@@ -99,14 +98,17 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
     what = describe(image)
     plans = _plan_past(image, what, options, learns=learns)
     if not _is_enough(plans, image):
-        lacking = missing_levels(image.kind, what) if options.levels else []
-        more: list[Plan] = []
-        if any(map(any, lacking)):
-            what, more = _by_levels(image, what, lacking, model, options, learns=learns)
-            plans += more
+        what, more = _by_levels(image, what, model, options, learns=learns)
+        plans += more
         if not _is_enough(more, image):
             plans += _plans(image.kind, what, options, learns=learns)
     return _Job(image, plans, model, held)
+
+
+def coded_planes(image: Pixels, model: ExactModel, options: EncodeOptions) -> Samples:
+    """Samples of the first group (planes, H, W) as a model codes them: those of a stretched image by their levels."""
+    learns = layers_that_learn(model) if options.learn else 0
+    return _by_levels(image, describe(image), model, options, learns=learns)[0].groups[0]
 
 
 def _plans(kind: Kind, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
@@ -127,16 +129,18 @@ _PROBE = 128
 def _by_levels(
     image: Pixels,
     what: Described,
-    lacking: Sequence[Sequence[Levels | None]],
     model: ExactModel | None,
     options: EncodeOptions,
     *,
     learns: int,
 ) -> tuple[Described, list[Plan]]:
-    """The description of an image that seems to be stretched, numbered by levels if that is smaller.
+    """The description of an image, numbered by levels if it seems to be stretched and that is smaller.
 
     If the numbers are a JPEG's samples, also the plans that code it as one.
     """
+    lacking = missing_levels(image.kind, what) if options.levels else []
+    if not any(map(any, lacking)):
+        return what, []
     placed = None if image.kind.deep else levels_of_jpeg(what.groups[0], lacking[0])
     plans: list[Plan] = []
     if placed is None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from numpy.typing import NDArray
 
 from nelloc.codec.effort import photograph_tile
-from nelloc.codec.encode import Encoded, encode_pixels, has_colour, model_for, verify_encoded
+from nelloc.codec.encode import Encoded, coded_planes, encode_pixels, has_colour, model_for, verify_encoded
 from nelloc.codec.options import EncodeOptions
 from nelloc.errors import NellocError, install_advice
 from nelloc.exact import model_store
@@ -168,7 +169,7 @@ def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple
     plan = finetune.AdaptSettings(max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE)))
     options.progress.expect(plan.steps * plan.batch)
     adapted = finetune.adapt(
-        _Planes(images.pixels, members),
+        _Planes(images.pixels, members, partial(coded_planes, model=base, options=options)),
         base,
         options.tile or photograph_tile(options.learn and can_learn(base)),
         plan,
@@ -195,16 +196,16 @@ def _size(files: Iterable[Encoded]) -> int:
 
 
 class _Planes(Sequence[NDArray]):
-    """Planes of some of the images, each image loaded on demand."""
+    """Planes of some of the images, as ``coded``, each image loaded on demand."""
 
-    def __init__(self, pixels: Sequence[Pixels], members: Sequence[int]):
-        self._pixels, self._members = pixels, members
+    def __init__(self, pixels: Sequence[Pixels], members: Sequence[int], coded: Callable[[Pixels], NDArray]):
+        self._pixels, self._members, self._coded = pixels, members, coded
 
     def __len__(self) -> int:
         return len(self._members)
 
     def __getitem__(self, number):
-        return self._pixels[self._members[number]].planes
+        return self._coded(self._pixels[self._members[number]])
 
 
 def _parts(members: Sequence[int], areas: Sequence[int]) -> Iterator[list[int]]:

@@ -83,6 +83,26 @@ def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, ke
     assert (found.shipped_bytes, found.adapted_bytes) == (1_000_000, after + 1000)
 
 
+def test_models_are_adapted_to_the_numbers_of_a_stretched_image(monkeypatch):
+    trained_on = []
+    monkeypatch.setattr("nelloc.codec.encode._is_smaller", lambda *_, **__: True)
+    monkeypatch.setattr(encode, "encode_pixels", lambda pixels, *_, **__: [SimpleNamespace(data=b"1") for _ in pixels])
+    monkeypatch.setattr(
+        "nelloc.training.adapt.finetune.adapt",
+        lambda planes, *_, **__: trained_on.extend(planes) or SimpleNamespace(stored=b"1"),
+    )
+    full = smooth(70, 80) // 2
+    stretched = full * 2
+    options = EncodeOptions(adapt=True, adapt_minutes=0.01)
+    for array in (full, stretched):
+        encode_adapted([images.from_array(array, "x")], options, verify=False, embed=False)
+    first, second = (planes.astype(int) for planes in trained_on)
+    assert np.array_equal(first, full.transpose(2, 0, 1))
+    assert np.array_equal(
+        second - second.min(axis=(1, 2))[:, None, None], first - first.min(axis=(1, 2))[:, None, None]
+    )
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_path, monkeypatch, own):
     path = tmp_path / "small.nlm"
