@@ -37,7 +37,8 @@ ADDED = {
     Effort.OTHER_WAYS: "repeated colours without a palette; filtered rows packed by LZMA; colours and alpha together; "
     "one layer learns in flat tiles",
     Effort.MODEL: "the model on tiles that do not look like photographs, but have more than a few colours",
-    Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too; a longer search for JPEG blocks",
+    Effort.LARGE_PHOTOGRAPHS: f"tiles of {LARGE_TILE} for the model too; a longer search for JPEG blocks; "
+    "stretched images both by their levels and without",
     Effort.EVERYTHING: "on every tile the model, also with less learning or none, and all forms of the adaptive coder",
 }
 

@@ -13,6 +13,7 @@ from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Container, Section, TileRecord
 from nelloc.codec.decode import PIXELS_AT_ONCE, decode_files, decode_slices, open_file
 from nelloc.codec.description import Described, by_levels, describe, missing_levels
+from nelloc.codec.effort import Effort
 from nelloc.codec.format import LAYERS, NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
@@ -98,17 +99,17 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
     what = describe(image)
     plans = _plan_past(image, what, options, learns=learns)
     if not _is_enough(plans, image):
-        what, more = _by_levels(image, what, model, options, learns=learns)
+        ways, more = _by_levels(image, what, model, options, learns=learns)
         plans += more
         if not _is_enough(more, image):
-            plans += _plans(image.kind, what, options, learns=learns)
+            plans += [plan for way in ways for plan in _plans(image.kind, way, options, learns=learns)]
     return _Job(image, plans, model, held)
 
 
 def coded_planes(image: Pixels, model: ExactModel, options: EncodeOptions) -> Samples:
     """Samples of the first group (planes, H, W) as a model codes them: those of a stretched image by their levels."""
     learns = layers_that_learn(model) if options.learn else 0
-    return _by_levels(image, describe(image), model, options, learns=learns)[0].groups[0]
+    return _by_levels(image, describe(image), model, options, learns=learns)[0][0].groups[0]
 
 
 def _plans(kind: Kind, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
@@ -133,14 +134,16 @@ def _by_levels(
     options: EncodeOptions,
     *,
     learns: int,
-) -> tuple[Described, list[Plan]]:
-    """The description of an image, numbered by levels if it seems to be stretched and that is smaller.
+) -> tuple[list[Described], list[Plan]]:
+    """Descriptions of an image to plan: numbered by levels if it seems to be stretched and that is smaller.
+
+    With a high effort both are planned, the likelier first.
 
     If the numbers are a JPEG's samples, also the plans that code it as one.
     """
     lacking = missing_levels(image.kind, what) if options.levels else []
     if not any(map(any, lacking)):
-        return what, []
+        return [what], []
     placed = None if image.kind.deep else levels_of_jpeg(what.groups[0], lacking[0])
     plans: list[Plan] = []
     if placed is None:
@@ -149,7 +152,8 @@ def _by_levels(
         numbered = by_levels(image.kind, what, [placed, *lacking[1:]], placed=True)
         plans = _plan_past(image, numbered, options, learns=learns)
     best = _is_enough(plans, image) or _is_smaller(image, what, numbered, model, options, learns=learns)
-    return (numbered if best else what), plans
+    ways = [numbered, what] if best else [what, numbered]
+    return ways[: 2 if options.effort >= Effort.LARGE_PHOTOGRAPHS else 1], plans
 
 
 def _is_smaller(

@@ -96,6 +96,17 @@ def test_numbers_are_chosen_only_where_a_part_of_the_image_is_smaller_so():
     assert nelloc.encode(drawn) == nelloc.encode(drawn, levels=False)
 
 
+@pytest.mark.parametrize("effort", [5, 6])
+def test_a_high_effort_codes_the_whole_image_both_ways(effort, small_model_path, monkeypatch):
+    """Whatever its middle says."""
+    sizes = []
+    for smaller in (True, False):
+        monkeypatch.setattr(encode, "_is_smaller", lambda *_, smaller=smaller, **__: smaller)
+        data = nelloc.encode(IMAGES["rgb"], model=small_model_path, past=False, verify=False, effort=effort)
+        sizes.append(len(data))
+    assert (sizes[0] == sizes[1]) == (effort == 6)
+
+
 def test_a_transparent_colour_is_one_of_samples(always, small_model_path):
     pixels = replace(from_array(stretched(photograph(1))[:, :, 0]), transparent=(255,))
     (encoded,) = encode_pixels([pixels], EncodeOptions(model=small_model_path), verify=True)
