@@ -132,9 +132,9 @@ static int decode_region(nlc_request *r) {
 
 int nlc_check_damage(nelloc_decoder *d) {
     if (d->file.damage & NELLOC_DAMAGED_METADATA)
-        return nlc_fail(d, NELLOC_DAMAGED, "the checksum of its metadata does not match, so it is damaged; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "the checksum of its metadata does not match, so it is damaged");
     if (d->file.damage & NELLOC_EXCESS_BYTES)
-        return nlc_fail(d, NELLOC_DAMAGED, "bytes follow its end; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "bytes follow its end");
     return NELLOC_OK;
 }
 

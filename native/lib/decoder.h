@@ -11,7 +11,6 @@
 #include "memory.h"
 #include "sha256.h"
 
-#define NLC_RESTORE "get the file again from its source or a backup"
 #define NLC_MOST_GROUPS 2
 #define NLC_MOST_PLANES 4
 #define NLC_MOST_UNPACKED ((size_t)1 << 26)
@@ -131,6 +130,9 @@ struct nelloc_decoder {
 
 /* Keep a sentence, and return `status`. */
 int nlc_fail(nelloc_decoder *decoder, int status, const char *format, ...) NLC_LIKE_PRINTF(3, 4);
+
+/* The same for NELLOC_DAMAGED, after a sentence that says what is wrong: what to do is added. */
+int nlc_fail_damaged(nelloc_decoder *decoder, const char *format, ...) NLC_LIKE_PRINTF(2, 3);
 
 /* The same for memory that is short, or that the caller does not allow. */
 int nlc_fail_for_memory(nelloc_decoder *decoder);

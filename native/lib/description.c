@@ -9,7 +9,7 @@
 #define UNITS 4
 
 static int fail(nelloc_decoder *d) {
-    return nlc_fail(d, NELLOC_DAMAGED, "its description of the image makes no sense; " NLC_RESTORE);
+    return nlc_fail_damaged(d, "its description of the image makes no sense");
 }
 
 static int read_depths(nelloc_decoder *d) {

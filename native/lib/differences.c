@@ -36,7 +36,7 @@ typedef struct {
 } reader;
 
 static int fail(nelloc_decoder *d, const char *problem) {
-    return nlc_fail(d, NELLOC_DAMAGED, "its model's differences make no usable model (%s); " NLC_RESTORE, problem);
+    return nlc_fail_damaged(d, "its model's differences make no usable model (%s)", problem);
 }
 
 int nlc_is_differences(const uint8_t *data, size_t size) {

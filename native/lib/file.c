@@ -65,14 +65,14 @@ static uint16_t crc16(uint16_t crc, const uint8_t *data, size_t size) {
 
 static int fail_at_end(nelloc_decoder *d, const nlc_cursor *reader) {
     if (reader->malformed && !reader->ended)
-        return nlc_fail(d, NELLOC_DAMAGED, "its header has a malformed number; " NLC_RESTORE);
-    return nlc_fail(d, NELLOC_DAMAGED, "it ends too early, at byte %zu; " NLC_RESTORE, reader->size);
+        return nlc_fail_damaged(d, "its header has a malformed number");
+    return nlc_fail_damaged(d, "it ends too early, at byte %zu", reader->size);
 }
 
 static int check_size(nelloc_decoder *d, uint64_t width, uint64_t height) {
     const uint64_t most = d->options.max_pixels ? d->options.max_pixels : DEFAULT_MOST_PIXELS;
     if (!width || !height)
-        return nlc_fail(d, NELLOC_DAMAGED, "its header announces an empty image; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "its header announces an empty image");
     if (width > UINT32_MAX || height > UINT32_MAX || width > most / height)
         return nlc_fail(d, NELLOC_UNSUPPORTED,
                         "its header announces %llu x %llu pixels, above the limit of %llu; raise the limit if the file is "
@@ -107,8 +107,7 @@ static int new_records(nelloc_decoder *d, size_t count) {
 }
 
 static int fail_for_both(nelloc_decoder *d) {
-    return nlc_fail(d, NELLOC_DAMAGED,
-                    "it has records or sections of a JPEG file and of pixels, which no encoder writes; " NLC_RESTORE);
+    return nlc_fail_damaged(d, "it has records or sections of a JPEG file and of pixels, which no encoder writes");
 }
 
 static int fail_for_method(nelloc_decoder *d, int method) {
@@ -124,8 +123,7 @@ static int check_record(nelloc_decoder *d, const nlc_record *record) {
     if (method->of_jpeg_file != (d->file.sections[NLC_JPEG].data != NULL))
         return fail_for_both(d);
     if (!record->damaged && method->drops_zeros && record->size && !d->file.data[record->at + record->size - 1])
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "a tile's data ends in a zero byte, which no encoder writes; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "a tile's data ends in a zero byte, which no encoder writes");
     return NELLOC_OK;
 }
 
@@ -161,11 +159,10 @@ static int check_small(nelloc_decoder *d, nlc_cursor *reader) {
             return fail_at_end(d, reader);
         const uint16_t head = crc16(0xffff, file->data, reader->at - 2);
         if (crc16(head, file->data + reader->at, nlc_left(reader)) != nlc_number16(crc))
-            return nlc_fail(d, NELLOC_DAMAGED, "its checksum does not match, so it is damaged; " NLC_RESTORE);
+            return nlc_fail_damaged(d, "its checksum does not match, so it is damaged");
     }
     if (needs_model == !memcmp(file->model_id, none, sizeof none))
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "its header has what does not go together, so it is damaged; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "its header has what does not go together, so it is damaged");
     return NELLOC_OK;
 }
 
@@ -227,8 +224,7 @@ static int read_section(nelloc_decoder *d, nlc_cursor *reader, int type, uint64_
     const int critical = type >> 7, section = section_of(type);
     if (nlc_crc32(&d->checksums, 0, data, (size_t)length) != nlc_number32(crc)) {
         if (critical)
-            return nlc_fail(d, NELLOC_DAMAGED,
-                            "the checksum of a section of type %d does not match, so it is damaged; " NLC_RESTORE, type);
+            return nlc_fail_damaged(d, "the checksum of a section of type %d does not match, so it is damaged", type);
         file->damage |= NELLOC_DAMAGED_METADATA;
         return NELLOC_OK;
     }
@@ -237,8 +233,7 @@ static int read_section(nelloc_decoder *d, nlc_cursor *reader, int type, uint64_
                                    "it has a section of type %d that this nelloc does not know; use a newer nelloc", type)
                         : NELLOC_OK;
     if (file->sections[section].data)
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "it has two sections of one type where only one is meant; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "it has two sections of one type where only one is meant");
     file->sections[section].data = data;
     file->sections[section].size = (size_t)length;
     return NELLOC_OK;
@@ -271,8 +266,7 @@ static int read_index(nelloc_decoder *d, nlc_cursor *reader) {
     if (!nlc_good(reader))
         return fail_at_end(d, reader);
     if (nlc_crc32(&d->checksums, 0, file->data + start, end - start) != nlc_number32(crc))
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "the checksum of the tile index does not match, so it is damaged; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "the checksum of the tile index does not match, so it is damaged");
     return NELLOC_OK;
 }
 
@@ -314,15 +308,14 @@ static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int number) {
     if (!nlc_good(reader))
         return fail_at_end(d, reader);
     if (crc16(0xffff, file->data, head) != nlc_number16(crc))
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "the checksum of its header does not match, so it is damaged; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "the checksum of its header does not match, so it is damaged");
     int status = set_kind(d, number);
     if (status == NELLOC_OK)
         status = check_size(d, width, height);
     if (status != NELLOC_OK)
         return status;
     if (tile < MIN_TILE || tile > NLC_MAX_SIDE_OF_TILE)
-        return nlc_fail(d, NELLOC_DAMAGED, "its tile size %llu is out of range; " NLC_RESTORE, (unsigned long long)tile);
+        return nlc_fail_damaged(d, "its tile size %llu is out of range", (unsigned long long)tile);
     set_size(file, width, height, tile);
     for (uint64_t k = 0; k < sections && status == NELLOC_OK; k++) {
         const int type = nlc_take_byte(&announced);
@@ -331,7 +324,7 @@ static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int number) {
     if (status != NELLOC_OK)
         return status;
     if (file->sections[NLC_WHOLE_MODEL].data && file->sections[NLC_DIFFERENCES].data)
-        return nlc_fail(d, NELLOC_DAMAGED, "it holds more than one model; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "it holds more than one model");
     for (int section = 0; file->sections[NLC_JPEG].data && section < NLC_SECTIONS; section++)
         if (section != NLC_JPEG && file->sections[section].data)
             return fail_for_both(d);

@@ -22,7 +22,7 @@ enum form { STORED, LZMA, PACKED, COEFFICIENTS, FORMS };
 #define EXTENSIONS 8 /* of names of JPEG files */
 
 static int fail(nelloc_decoder *d) {
-    return nlc_fail(d, NELLOC_DAMAGED, "the JPEG file in it is damaged; " NLC_RESTORE);
+    return nlc_fail_damaged(d, "the JPEG file in it is damaged");
 }
 
 static int fail_to_show(nelloc_decoder *d) {
@@ -165,7 +165,7 @@ static int give_up(nelloc_decoder *d, size_t part, int allow_damaged) {
     record->damaged = 1;
     if (allow_damaged)
         return NELLOC_OK;
-    return nlc_fail(d, NELLOC_DAMAGED, "part %zu of its JPEG file is damaged; " NLC_RESTORE, part);
+    return nlc_fail_damaged(d, "part %zu of its JPEG file is damaged", part);
 }
 
 /* Decode the parts that have lines from `top` to `bottom`; `is_whole` tells whether these are all, and not damaged. */

@@ -361,7 +361,7 @@ int nlc_model_file_prepare(nelloc_decoder *d, const nlc_model_file *file, int bi
     int status = make_source(file, numbers, layers, &source) ? nlc_model_new(&source, bits, d->level, made)
                                                              : NLC_BAD_ARGUMENT;
     if (status == NLC_BAD_ARGUMENT && bits > 8) /* a model of 8 bits only, or none at all */
-        status = nlc_fail(d, NELLOC_DAMAGED, "its model codes samples of 8 bits only, or is none; " NLC_RESTORE);
+        status = nlc_fail_damaged(d, "its model codes samples of 8 bits only, or is none");
     else if (status == NLC_BAD_ARGUMENT)
         status = fail(d, "a number is out of its range");
     else if (status == NLC_NO_MEMORY)

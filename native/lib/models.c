@@ -39,8 +39,7 @@ static int make_whole(nelloc_decoder *d, const uint8_t *data, size_t size, int d
     uint8_t wanted[NLC_ID_BYTES], made_id[NLC_ID_BYTES];
     bytes base = {NULL, 0, NULL};
     if (depth == MOST_IN_CHAIN)
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "its model is differences of differences, more than %d; " NLC_RESTORE, MOST_IN_CHAIN);
+        return nlc_fail_damaged(d, "its model is differences of differences, more than %d", MOST_IN_CHAIN);
     int status = nlc_differences_read(d, data, size, &base_id, &model_id);
     if (status != NELLOC_OK)
         return status;
@@ -71,8 +70,7 @@ static int make_whole(nelloc_decoder *d, const uint8_t *data, size_t size, int d
     if (status == NELLOC_OK) {
         nlc_model_id(made, base.size, made_id);
         if (!is_id(made_id, wanted))
-            status = nlc_fail(d, NELLOC_DAMAGED,
-                              "its model's differences make another model than they announce; " NLC_RESTORE);
+            status = nlc_fail_damaged(d, "its model's differences make another model than they announce");
     }
     nlc_put(file);
     nlc_put(base.owned);
@@ -139,8 +137,7 @@ static int open_inside(nelloc_decoder *d, enum nlc_section section, bytes *found
     const size_t size = file->sections[section].size;
     uint8_t id[NLC_ID_BYTES];
     if (nlc_is_differences(data, size) != (section == NLC_DIFFERENCES))
-        return nlc_fail(d, NELLOC_DAMAGED,
-                        "the model inside it is not of the kind that it announces; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "the model inside it is not of the kind that it announces");
     if (section == NLC_DIFFERENCES) {
         const int status = make_whole(d, data, size, 0, found);
         if (status != NELLOC_OK)
@@ -151,7 +148,7 @@ static int open_inside(nelloc_decoder *d, enum nlc_section section, bytes *found
     }
     nlc_model_id(found->data, found->size, id);
     if (!is_id(id, file->model_id))
-        return nlc_fail(d, NELLOC_DAMAGED, "the model inside it is not the one that it names; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "the model inside it is not the one that it names");
     return NELLOC_OK;
 }
 

@@ -15,6 +15,17 @@ int nlc_fail(nelloc_decoder *d, int status, const char *format, ...) {
     return status;
 }
 
+int nlc_fail_damaged(nelloc_decoder *d, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = vsnprintf(d->error, sizeof d->error, format, arguments);
+    va_end(arguments);
+    if (length >= 0 && (size_t)length < sizeof d->error)
+        snprintf(d->error + length, sizeof d->error - (size_t)length,
+                 "; get the file again from its source or a backup");
+    return NELLOC_DAMAGED;
+}
+
 int nlc_fail_for_memory(nelloc_decoder *d) {
     if (d->budget.refused)
         return nlc_fail(d, NELLOC_NO_MEMORY,

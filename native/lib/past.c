@@ -10,7 +10,7 @@
 #define CODER_BYTES 16
 
 static int fail(nelloc_decoder *d) {
-    return nlc_fail(d, NELLOC_DAMAGED, "its coefficients are damaged; " NLC_RESTORE);
+    return nlc_fail_damaged(d, "its coefficients are damaged");
 }
 
 /* Whether a side of the JPEG goes with that of the image. */

@@ -32,7 +32,7 @@ static int give_up(const nlc_request *r, const nlc_job *work, const char *proble
     d->file.records[place].damaged = 1;
     if (!r->allow_damaged) {
         const int several = d->file.group_count > 1;
-        return nlc_fail(d, NELLOC_DAMAGED, "tile %zu%s%s%s %s; " NLC_RESTORE, work->tile, several ? " (" : "",
+        return nlc_fail_damaged(d, "tile %zu%s%s%s %s", work->tile, several ? " (" : "",
                         several ? roles[d->file.groups[work->group].role] : "", several ? ")" : "", problem);
     }
     nlc_mark(r, work);
@@ -177,9 +177,9 @@ static int decode_with_model(nlc_request *r, nlc_job **works, size_t count, cons
     if (status != NELLOC_OK)
         return status;
     if (planes > channels)
-        return nlc_fail(d, NELLOC_DAMAGED, "it is an RGB image, but its model codes gray images only; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "it is an RGB image, but its model codes gray images only");
     if (learns > nlc_model_can_learn(model))
-        return nlc_fail(d, NELLOC_DAMAGED, "it learns while it is decoded, but its model cannot; " NLC_RESTORE);
+        return nlc_fail_damaged(d, "it learns while it is decoded, but its model cannot");
     if (method->on_lattice) {
         status = find_lattice(d, head & ((1 << RULE_BITS) - 1), &lattice);
         if (status != NELLOC_OK)
