@@ -1,4 +1,4 @@
-/* Moving units with 256-bit vectors: the integers of pair_kernels.h. */
+/* Moving units and packing gradients with 256-bit vectors: the integers of pair_kernels.h and pixel_kernels.h. */
 /* What all outputs of a unit share: how sums are shifted and rounded, and averages. */
 typedef struct {
     __m128i up, down, pace, pace_up;
@@ -77,3 +77,46 @@ static void move_units(const int32_t *const *sums, const int32_t *reduction, int
         pack_eight(mean, beside, (char *)used_average + place);
     }
 }
+
+#ifdef NLC_OWN_PACK_WIDE
+/* Turn 8 x 8 integers of 32 bits. */
+static inline void turn_eight(__m256i *rows) {
+    __m256i twos[8], fours[8];
+    for (int k = 0; k < 8; k += 2) {
+        twos[k] = _mm256_unpacklo_epi32(rows[k], rows[k + 1]);
+        twos[k + 1] = _mm256_unpackhi_epi32(rows[k], rows[k + 1]);
+    }
+    for (int k = 0; k < 8; k += 4) {
+        fours[k] = _mm256_unpacklo_epi64(twos[k], twos[k + 2]);
+        fours[k + 1] = _mm256_unpackhi_epi64(twos[k], twos[k + 2]);
+        fours[k + 2] = _mm256_unpacklo_epi64(twos[k + 1], twos[k + 3]);
+        fours[k + 3] = _mm256_unpackhi_epi64(twos[k + 1], twos[k + 3]);
+    }
+    for (int k = 0; k < 4; k++) {
+        rows[k] = _mm256_permute2x128_si256(fours[k], fours[k + 4], 0x20);
+        rows[k + 4] = _mm256_permute2x128_si256(fours[k], fours[k + 4], 0x31);
+    }
+}
+
+/* Outputs that do not exist are packed as 0. */
+static void pack_wide(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, size_t groups, int16_t *packed) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), end = _mm256_set1_epi32((int32_t)last);
+    const __m256i low = _mm256_cmpgt_epi32(end, lane);
+    const __m256i high = _mm256_cmpgt_epi32(end, _mm256_add_epi32(lane, _mm256_set1_epi32(8)));
+    (void)groups;
+    for (size_t output = 0; output < NLC_LANES; output += 8) {
+        __m256i pairs[8];
+        for (size_t k = 0; k < 8; k++) {
+            pairs[k] = _mm256_setzero_si256();
+            if (output + k >= outputs)
+                continue;
+            const int32_t *row = gradients[output + k];
+            const __m256i both = _mm256_packs_epi32(_mm256_and_si256(half_of(row, 0), low), _mm256_and_si256(half_of(row, 1), high));
+            pairs[k] = _mm256_permute4x64_epi64(both, 0xd8);
+        }
+        turn_eight(pairs);
+        for (size_t pair = first / 2; pair < (last + 1) / 2; pair++)
+            _mm256_storeu_si256((__m256i *)(void *)(packed + (pair - first / 2) * 2 * NLC_LANES + 2 * output), pairs[pair]);
+    }
+}
+#endif

@@ -6,7 +6,7 @@
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
  *   NLC_POPCOUNT       1 if the level has an instruction that counts bits, else 0
  *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct),
- *                      NLC_OWN_MOVE_UNITS, NLC_OWN_LATTICE (the name of a file)
+ *                      NLC_OWN_MOVE_UNITS, NLC_OWN_PACK_WIDE, NLC_OWN_LATTICE (the name of a file)
  *                      if the level has these of its own
  * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
  */
@@ -408,6 +408,7 @@ static int32_t pack_gradients(nlc_lanes *gradients, size_t outputs, size_t first
 }
 #endif
 
+#ifndef NLC_OWN_PACK_WIDE
 static void pack_wide(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, size_t groups, int16_t *packed) {
     (void)groups;
     for (size_t output = 0; output < outputs; output++) {
@@ -425,6 +426,7 @@ static void pack_wide(nlc_lanes *gradients, size_t outputs, size_t first, size_t
 #endif
     }
 }
+#endif
 
 #ifndef NLC_OWN_SHIFTS
 static void correct(const int32_t *restrict sums, const int32_t *restrict shifts, size_t count,
