@@ -105,6 +105,7 @@ struct nlc_model {
     int joined;    /* whether the hidden layer that learns adds what it learned to its weights: both fit 16 bits then */
     int layer_count;
     nlc_layer *layers;
+    int32_t *order;       /* of each place of the last hidden layer the model's unit; NULL if they are the same */
     size_t wide_stride;   /* int16_t from one pixel's inputs, or widened activations, to the next's */
     size_t narrow_stride; /* uint8_t from one pixel's activations to the next's */
     size_t output_stride; /* int32_t from one pixel's outputs to the next's */
@@ -287,6 +288,9 @@ void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int
 
 /* Activations alone, of the first `count` layers, which are not the last: in space->activations. */
 void nlc_network_layers(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels, int count);
+
+/* unit_order.c: what stands in `order`, for a model whose units are in the model's order. */
+int nlc_order_units(const nlc_model *model, int32_t *order);
 
 static inline size_t nlc_round_up(size_t number, size_t multiple) { return (number + multiple - 1) / multiple * multiple; }
 

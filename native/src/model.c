@@ -127,7 +127,9 @@ static enum nlc_products products_of(const nlc_layer_source *layer, int narrow) 
     return narrow && largest <= INT8_MAX ? NLC_NARROW : largest <= INT16_MAX ? NLC_WIDE : NLC_LONG;
 }
 
-static int pack_layer(const nlc_layer_source *source, const nlc_kernels *kernels, int narrow, nlc_layer *layer) {
+/* Rows and columns stand in an order, or in their own if that is NULL. */
+static int pack_layer(const nlc_layer_source *source, const nlc_kernels *kernels, int narrow, const int32_t *row_order,
+                      const int32_t *column_order, nlc_layer *layer) {
     layer->rows = source->rows;
     layer->columns = source->columns;
     layer->skip = source->skip < 0 ? -1 : source->skip;
@@ -143,11 +145,12 @@ static int pack_layer(const nlc_layer_source *source, const nlc_kernels *kernels
     layer->shift = nlc_allocate(vectors * NLC_LANES, sizeof(int32_t));
     if (!layer->packed || !layer->bias || !layer->shift)
         return NLC_NO_MEMORY;
-    memcpy(layer->bias, source->bias, (size_t)source->rows * sizeof(int32_t));
-    memcpy(layer->shift, source->shift, (size_t)source->rows * sizeof(int32_t));
-    for (size_t row = 0; row < (size_t)source->rows; row++)
+    for (size_t row = 0; row < (size_t)source->rows; row++) {
+        const size_t own = row_order ? (size_t)row_order[row] : row;
+        layer->bias[row] = source->bias[own];
+        layer->shift[row] = source->shift[own];
         for (size_t column = 0; column < columns; column++) {
-            const int32_t weight = source->weight[row * columns + column];
+            const int32_t weight = source->weight[own * columns + (column_order ? (size_t)column_order[column] : column)];
             const size_t place = nlc_place(group, groups, row, column);
             if (bytes == 1)
                 ((int8_t *)layer->packed)[place] = (int8_t)weight;
@@ -156,7 +159,15 @@ static int pack_layer(const nlc_layer_source *source, const nlc_kernels *kernels
             else
                 ((int32_t *)layer->packed)[place] = weight;
         }
+    }
     return NLC_OK;
+}
+
+static void free_layer(nlc_layer *layer) {
+    nlc_release(layer->packed);
+    nlc_release(layer->bias);
+    nlc_release(layer->shift);
+    memset(layer, 0, sizeof *layer);
 }
 
 /* Whether the last layer may learn: no sum can reach 2^24, whatever is learned (section 14). */
@@ -279,7 +290,8 @@ static int make_layers(const nlc_model_source *s, nlc_model *m) {
     size_t widest = 0;
     m->layer_count = s->layer_count;
     for (int32_t index = 0; index < s->layer_count; index++) {
-        const int status = pack_layer(&s->layers[index], m->kernels, m->kernels->narrow && index > 0, &m->layers[index]);
+        const int status = pack_layer(&s->layers[index], m->kernels, m->kernels->narrow && index > 0, NULL, NULL,
+                                      &m->layers[index]);
         if (status != NLC_OK)
             return status;
         if (index + 1 < s->layer_count && (size_t)s->layers[index].rows > widest)
@@ -290,6 +302,23 @@ static int make_layers(const nlc_model_source *s, nlc_model *m) {
     m->wide_stride = nlc_round_up((size_t)m->inputs > m->narrow_stride ? (size_t)m->inputs : m->narrow_stride, 32);
     m->output_stride = (size_t)m->layers[s->layer_count - 1].vectors * NLC_LANES;
     return NLC_OK;
+}
+
+/* Put the units of the last hidden layer in order, whose activations nothing else is added to. */
+static int order_units(const nlc_model_source *s, nlc_model *m) {
+    const int last = m->layer_count - 1, narrow = m->kernels->narrow;
+    if (m->layers[last - 1].skip >= 0)
+        return NLC_OK;
+    int32_t *order = table(m->layers[last - 1].rows);
+    int status = order ? nlc_order_units(m, order) : NLC_NO_MEMORY;
+    for (int index = last - 1; status == NLC_OK && index <= last; index++) {
+        const int is_last = index == last;
+        free_layer(&m->layers[index]);
+        status = pack_layer(&s->layers[index], m->kernels, narrow && index > 0, is_last ? NULL : order,
+                            is_last ? order : NULL, &m->layers[index]);
+    }
+    m->order = order;
+    return status;
 }
 
 int nlc_model_new(const nlc_model_source *source, int bits, int level, nlc_model **made) {
@@ -322,6 +351,8 @@ int nlc_model_new(const nlc_model_source *source, int bits, int level, nlc_model
         status = make_logistic(source, m);
     if (status == NLC_OK)
         status = make_scales(source, m);
+    if (status == NLC_OK)
+        status = order_units(source, m);
     if (status != NLC_OK) {
         nlc_model_free(m);
         return status;
@@ -333,12 +364,9 @@ int nlc_model_new(const nlc_model_source *source, int bits, int level, nlc_model
 void nlc_model_free(nlc_model *m) {
     if (!m)
         return;
-    for (int index = 0; m->layers && index < m->layer_count; index++) {
-        nlc_release(m->layers[index].packed);
-        nlc_release(m->layers[index].bias);
-        nlc_release(m->layers[index].shift);
-    }
-    void *const owned[] = {m->layers,     m->thresholds, m->input_scale, m->octaves,       m->activity_input,
+    for (int index = 0; m->layers && index < m->layer_count; index++)
+        free_layer(&m->layers[index]);
+    void *const owned[] = {m->layers,     m->order,      m->thresholds, m->input_scale, m->octaves,       m->activity_input,
                            m->mean_scale, m->scale_offset, m->logistic,  m->coarse,        m->exponential,
                            m->slope_high, m->slope_low,  m->inverse_scale, m->slope_shift,
                            m->lattice_reach, m->lattice_half, m->lattice_size, m->lattice_share};

@@ -97,7 +97,9 @@ int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pix
         nlc_network_run(model, &space, own, count, found, seen);
         for (size_t k = 0; k < count; k++) {
             memcpy(outputs + (first + k) * rows, found + k * model->output_stride, rows * sizeof *outputs);
-            memcpy(hidden + (first + k) * units, seen + k * model->narrow_stride, units);
+            for (size_t unit = 0; unit < units; unit++)
+                hidden[(first + k) * units + (model->order ? (size_t)model->order[unit] : unit)] =
+                    seen[k * model->narrow_stride + unit];
         }
     }
     nlc_network_space_free(&space);
