@@ -126,23 +126,12 @@ static inline void pack_used(const nlc_lanes *restrict number, const int16_t *re
     for (size_t l = 0; l < NLC_LANES; l++)
         to[l] = (number[0][l] & 255) | (number[1][l] & 255) << 8 | (number[2][l] & 255) << 16 |
                 (int32_t)((uint32_t)number[3][l] << 24);
-#elif NLC_WIDE_GROUP == 2
-    const size_t place = vector * groups * 2 * NLC_LANES;
-    int16_t *restrict to = (int16_t *)used + place;
-    for (size_t pair = 0; pair < 2; pair++, to += 2 * NLC_LANES) {
-        nlc_lanes both;
-        for (size_t l = 0; l < NLC_LANES; l++)
-            both[l] = (number[2 * pair][l] & 0xffff) | (int32_t)((uint32_t)number[2 * pair + 1][l] << 16);
-        memcpy(to, both, sizeof both);
-        for (size_t k = 0; own && k < 2 * NLC_LANES; k++)
-            to[k] = (int16_t)(to[k] + own[place + 2 * NLC_LANES * pair + k]);
-    }
 #else
-    const size_t apart = NLC_WIDE_GROUP == 1 ? NLC_LANES : 1, after = NLC_WIDE_GROUP == 1 ? 1 : groups * NLC_ROW;
-    const size_t place = vector * groups * NLC_LANES * NLC_WIDE_GROUP;
+    const size_t group = NLC_USED_GROUP, place = vector * groups * NLC_LANES * group;
     for (size_t unit = 0; unit < 4; unit++)
         for (size_t l = 0; l < NLC_LANES; l++) {
-            const size_t at = place + unit * apart + l * after;
+            const size_t after = l * (group == NLC_ROW ? groups * NLC_ROW : group);
+            const size_t at = place + after + unit / group * NLC_LANES * group + unit % group;
             ((int16_t *)used)[at] = (int16_t)(number[unit][l] + (own ? own[at] : 0));
         }
 #endif
