@@ -110,8 +110,10 @@ static int64_t more_twin(const nlc_model *model, const nlc_block *block, int lan
     int64_t found = 0;
     for (int i = 0; i < k; i++) {
         const int64_t weight = block->weight[i][lane];
+        if (weight < 16) /* components of weight 0 have no mean */
+            continue;
         const int64_t part = cdf_twin(model, block, i, lane, x + 1) - cdf_twin(model, block, i, lane, x);
-        if (weight < 16 || weight * part < 1 << 19)
+        if (weight * part < 1 << 19)
             continue;
         int64_t place = (int64_t)outputs[6 * k + i][lane] + model->scale_offset[block->level[lane]];
         place = place < 0 ? 0 : place >= model->scale_count ? model->scale_count - 1 : place;
