@@ -4,7 +4,7 @@
     python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
     python benchmarks/speed.py --part processes --out benchmarks/results/speed_processes
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
-    python benchmarks/speed.py --part layers --out benchmarks/results/speed_two_layers
+    python benchmarks/speed.py --part layers --rounds 1 --out benchmarks/results/speed_two_layers
     python benchmarks/speed.py --part large --part small --part memory --out benchmarks/results/speed
     python benchmarks/speed.py --part learning --out benchmarks/results/speed_learning
     python benchmarks/speed.py --part workers --out benchmarks/results/speed_workers
