@@ -39,7 +39,7 @@ static void sum_layer(const nlc_model *model, nlc_network_space *space, const in
     const nlc_layer *layer = &model->layers[index];
     const size_t narrow = model->narrow_stride, groups = (size_t)layer->groups, vectors = (size_t)layer->vectors;
     const uint8_t *seen = index ? space->activations + (size_t)(index - 1) * NLC_CHUNK * narrow : NULL;
-    /* The last layer is given much that is 0. */
+    /* Units are often 0: it pays to leave out pairs, but fours only in the last layer. */
     const int is_sparse = index == model->layer_count - 1;
     if (layer->products == NLC_NARROW) {
         (is_sparse ? kernels->sparse8 : kernels->product8)(seen, narrow, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
@@ -53,7 +53,7 @@ static void sum_layer(const nlc_model *model, nlc_network_space *space, const in
         stride = narrow;
     }
     if (layer->products == NLC_WIDE)
-        (is_sparse ? kernels->sparse16 : kernels->product16)(wide, stride, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
+        (index ? kernels->sparse16 : kernels->product16)(wide, stride, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
     else
         product_long(wide, stride, pixels, layer, space->sums);
 }

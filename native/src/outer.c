@@ -65,8 +65,8 @@ void nlc_outer_sum(const nlc_model *model, nlc_outer *outer, size_t outputs, con
         for (size_t unit = 0; unit < count; unit++)
             kernels->widen(units + unit * NLC_UNITS_STRIDE, nlc_round_up(pixels, NLC_ROW),
                            outer->wide_units + unit * NLC_UNITS_STRIDE);
-        (sparse ? kernels->sparse16 : kernels->product16)(outer->wide_units, NLC_UNITS_STRIDE, count, outer->gradient,
-                                                          groups, vectors, outer->sums, width);
+        kernels->sparse16(outer->wide_units, NLC_UNITS_STRIDE, count, outer->gradient, groups, vectors, outer->sums,
+                          width);
         return;
     }
     (sparse ? kernels->sparse8 : kernels->product8)(units, NLC_UNITS_STRIDE, count, outer->gradient, groups, vectors,

@@ -37,7 +37,8 @@ void nlc_outer_take(const nlc_model *model, nlc_outer *outer, size_t outputs, si
                     size_t first);
 
 /* The sums for at most NLC_LANES units, whose activations stand one after the other: `outer->sums` (units x vectors *
- * NLC_LANES), for the outputs that were taken. `sparse` if most activations are 0. */
+ * NLC_LANES), for the outputs that were taken. `sparse` if most activations are 0, so that
+ * narrow products leave out fours of them. */
 void nlc_outer_sum(const nlc_model *model, nlc_outer *outer, size_t outputs, const uint8_t *units, size_t count,
                    size_t pixels, int sparse);
 

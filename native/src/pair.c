@@ -6,8 +6,8 @@
 #define NLC_HIDDEN_GAIN 4
 #define NLC_PACE 4
 
-/* Sums of pixels' units, which are widened in `space->wide`, by packed weights of a layer. The last one is given much that
- * is 0. */
+/* Sums of pixels' units, which are widened in `space->wide`, by packed weights of a layer. Units are often 0: it pays to
+ * leave out pairs, but fours only in the last layer. */
 static void product_of(const nlc_model *model, const nlc_pair_space *space, const nlc_layer *layer,
                        enum nlc_products products, const uint8_t *units, size_t pixels, const void *packed,
                        size_t groups, int32_t *sums) {
@@ -17,8 +17,7 @@ static void product_of(const nlc_model *model, const nlc_pair_space *space, cons
     if (products == NLC_NARROW)
         (is_sparse ? kernels->sparse8 : kernels->product8)(units, stride, pixels, packed, groups, vectors, sums, width);
     else
-        (is_sparse ? kernels->sparse16 : kernels->product16)(space->wide, stride, pixels, packed, groups, vectors, sums,
-                                                            width);
+        kernels->sparse16(space->wide, stride, pixels, packed, groups, vectors, sums, width);
 }
 
 /* Sums by weights as learned layers have them packed, and by the model's own. */
@@ -65,7 +64,7 @@ static void evaluate_hidden(const nlc_model *model, nlc_pair_space *space, const
         own_product(model, space, hidden, units, pixels, space->base);
     for (int k = 0; k < 2; k++) {
         if (model->joined) {
-            kernels->product16(space->wide, stride, pixels, used[k], groups, (size_t)hidden->vectors, space->base, width);
+            kernels->sparse16(space->wide, stride, pixels, used[k], groups, (size_t)hidden->vectors, space->base, width);
             kernels->activate(&space->joined, space->base, pixels, NULL, to[k], stride);
         } else {
             learned_product(model, space, hidden, units, pixels, used[k], space->corrections);
