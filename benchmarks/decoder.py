@@ -1,13 +1,13 @@
 """Decoding time of nlcd beside the Python package's, and of WebAssembly beside the core with AVX2, in one run.
 
     python benchmarks/decoder.py --nlcd NLCD [--wasm web/dist/nelloc.wasm] [--page web/dist] IMAGE...
-        --out benchmarks/results/decoder
+        [--rounds 5] --out benchmarks/results/decoder
 
-Each image is compressed with the default model. Variants take turns, five rounds; the CPU time that is told is the
-median's. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the
+Each image is compressed with the default model. Variants take turns; the CPU time that is told is the median of the
+rounds. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the
 call of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd. With
 --page the module of the page opens and decodes each image in a worker of headless Chromium: seconds of the clock, from
-the call until its first pixels are there, and until all are.
+the call until its first pixels are there, and until all are, and CPU seconds of all processes of the browser.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from PIL import Image
 
 import nelloc
 
-ROUNDS = 5
 # Decode as web/nelloc-worker.js does; prints milliseconds of CPU time.
 NODE = """
 const fs = require("fs");
@@ -104,6 +103,7 @@ def main() -> None:
     parser.add_argument("--nlcd", required=True)
     parser.add_argument("--wasm")
     parser.add_argument("--page", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     command = f"`python benchmarks/decoder.py --nlcd NLCD --wasm WASM --page DIST {' '.join(map(str, options.images))}`"
@@ -119,9 +119,10 @@ def main() -> None:
             timed = variants(options.nlcd, options.wasm, data, path)
             times: dict[str, list[float]] = {name: [] for name in timed}
             shown: list[list[float]] = []
-            for _ in range(ROUNDS):
+            for _ in range(options.rounds):
                 if browser:
-                    shown.append(browser.run(IN_PAGE))
+                    before = browser.cpu()
+                    shown.append([*(passed / 1000 for passed in browser.run(IN_PAGE)), browser.cpu() - before])
                 for name, run in timed.items():
                     times[name].append(run())
             middle = {name: statistics.median(found) for name, found in times.items()}
@@ -133,8 +134,10 @@ def main() -> None:
             if options.wasm:
                 lines.append(f"WebAssembly / AVX2: {middle['WebAssembly'] / middle['nlcd, AVX2']:.2f}")
             if shown:
-                first, whole = (statistics.median(column) / 1000 for column in zip(*shown, strict=True))
-                lines.append(f"Page: first pixels after {first:.2f} s, all after {whole:.2f} s")
+                first, whole, used = (statistics.median(column) for column in zip(*shown, strict=True))
+                lines.append(
+                    f"Page: first pixels after {first:.2f} s, all after {whole:.2f} s, {used:.2f} s of CPU time"
+                )
             lines.append("")
     options.out.with_suffix(".md").write_text("\n".join(lines))
     print("\n".join(lines))

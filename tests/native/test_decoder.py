@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -82,3 +83,15 @@ def test_meson_builds_the_same(tmp_path):
     done = run([str(tmp_path / "prefix" / "bin" / "nlcd"), "verify", str(GOLDEN / "small-default.nlc")])
     assert "whole, 13 x 11 pixels" in done
     check_example(tmp_path / "prefix", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_small_nlcd_has_less_than_200_kilobytes(tmp_path):
+    compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=False).stdout
+    if shutil.which("cmake") is None or platform.machine() != "x86_64" or "Free Software Foundation" not in compiler:
+        pytest.skip("needs cmake, and GCC for x86-64")
+    needs_libraries("cc")
+    run(["cmake", "-S", str(NATIVE), "-B", str(tmp_path), "-DNELLOC_MODELS=none", "-DNELLOC_SMALL=ON"])
+    run(["cmake", "--build", str(tmp_path), "--target", "nlcd"])
+    run(["strip", str(tmp_path / "nlcd")])
+    assert (tmp_path / "nlcd").stat().st_size < 200_000

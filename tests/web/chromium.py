@@ -55,6 +55,7 @@ class Page:
         )
         os.close(read_in)
         os.close(write_out)
+        self.process = self._process.pid
         self._session = None
         found = self._call("Target.createTarget", url="about:blank")
         self._session = self._call("Target.attachToTarget", targetId=found["targetId"], flatten=True)["sessionId"]
