@@ -65,7 +65,7 @@ def by_command(command: list[str], level: str, path: Path) -> int | None:
     done = subprocess.run(
         [*command, "--format", "png", "--level", "0", str(path), "-"], env=environment, capture_output=True, check=False
     )
-    if done.returncode and b"is no CPU level of this machine" in done.stderr:
+    if done.returncode and b"is not a CPU level of this machine" in done.stderr:
         return None
     if done.returncode:
         raise SystemExit(done.stderr.decode())
