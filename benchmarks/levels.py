@@ -1,11 +1,13 @@
 """Sizes of stretched photographs, with lists of their levels and without, beside PNG, WebP and JPEG XL.
 
     python benchmarks/levels.py --data ../shared/data --out benchmarks/results/levels.md
+    python benchmarks/levels.py --data ../shared/data --jpeg --out benchmarks/results/levels_jpeg.md
 
 The held-out photographs, at most 192 x 192 pixels of each, in colour and in gray: as they are, stretched by Pillow's
-ImageOps.autocontrast, by a cut of the darkest and the brightest levels, by powers and by a curve; the same of JPEGs of
-quality 75, 90 and 95 in turn, which may be coded as such; and, averaged over 2 x 2 pixels in linear light, 12 bits of
-them in 16, by an odd factor and by a curve. Every file is decoded and compared. Times are those of the processor.
+ImageOps.autocontrast, by a cut of the darkest and the brightest levels, by a power and by a curve; and, averaged over
+2 x 2 pixels in linear light, 12 bits of them in 16, by an odd factor and by a curve. With --jpeg they are JPEGs of
+quality 75, 90 and 95 in turn before, and may be coded as such. Every file is decoded and compared. Times are those of
+the processor.
 """
 
 from __future__ import annotations
@@ -138,20 +140,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="default")
     parser.add_argument("--every", type=int, default=1, help="take one photograph in this number")
+    parser.add_argument("--jpeg", action="store_true", help="as JPEGs before they are stretched")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
     photographs, gray = (list(load(args.data, name).values())[:: args.every] for name in ("held-out", "held-out-gray"))
     work = {f"colour, {name}": [apply(cut(image)) for image in photographs] for name, apply in STRETCHES.items()}
     work |= {f"gray, {name}": [apply(cut(image)) for image in gray] for name, apply in STRETCHES.items()}
-    jpegs = [cut(as_jpeg(image, QUALITIES[n % 3])) for n, image in enumerate(photographs)]
-    work |= {f"{JPEGS}, {name}": [apply(image) for image in jpegs] for name, apply in STRETCHES.items()}
     twelve = [cut(deep(image, 2)) >> 4 for image in photographs]
     work |= {f"colour, {name}": [apply(image) for image in twelve] for name, apply in DEEP_STRETCHES.items()}
+    if args.jpeg:
+        jpegs = [cut(as_jpeg(image, QUALITIES[n % 3])) for n, image in enumerate(photographs)]
+        work = {f"{JPEGS}, {name}": [apply(image) for image in jpegs] for name, apply in STRETCHES.items()}
     rows, larger = [], 0
     for name, arrays in work.items():
         total = Total()
         for array in arrays:
-            total.add(array, args.model, past=name.startswith(JPEGS))
+            total.add(array, args.model, past=args.jpeg)
         rows.append(total.row(name))
         larger += total.larger
         print(*rows[-1], total.larger, sep=" | ", flush=True)
