@@ -105,8 +105,6 @@ def test_every_way_of_running_gives_one_hash(kernel):
     assert done.stdout.split("\n")[:-1] == sorted(f"{name} {digest}" for name, digest in HASHES.items())
 
 
-# Of the JPEG files that golden files hold, and of the pixels of JPEGs.
-HOLDING_JPEGS = "c42cc6d285461a382c7eea69750eb4af764e32deb1f9df2e56e402e18b9234b5"
 # Of the files of two small images, coded with each shipped model as it is, and learning in one layer and in two.
 SHIPPED = "e7277fdc574975bb4166d86b7eb867babc02de8a0d559f5b90a45a3ebd88a66d"
 
@@ -133,20 +131,17 @@ def test_shipped_models_give_one_hash_on_every_level_and_with_numpy(monkeypatch)
     assert hashlib.sha256(b"".join(files["numpy"])).hexdigest() == SHIPPED
 
 
-def test_files_that_hold_a_jpeg_decode_to_one_hash_on_every_level_and_with_numpy(monkeypatch, tmp_path):
-    files = sorted((GOLDEN / "jpeg").glob("*.nlc"))
-    for level in [*native.levels(), "numpy"]:
-        monkeypatch.setenv("NELLOC_CPU", level)
-        found = hashlib.sha256()
-        for file in files:
-            kept = file.with_suffix(".jpg")
-            if kept.exists():
-                nelloc.decompress(file, tmp_path / kept.name, force=True)
-                assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()
-                found.update(kept.read_bytes())
-            else:
-                found.update(nelloc.decode(file.read_bytes()).tobytes())
-        assert found.hexdigest() == HOLDING_JPEGS, level
+@pytest.mark.parametrize("level", [*native.levels(), "numpy"])
+def test_files_that_hold_a_jpeg_decode_to_the_same_on_every_level_and_with_numpy(level, monkeypatch, tmp_path):
+    monkeypatch.setenv("NELLOC_CPU", level)
+    for file in sorted((GOLDEN / "jpeg").glob("*.nlc")):
+        kept = file.with_suffix(".jpg")
+        if kept.exists():
+            nelloc.decompress(file, tmp_path / kept.name)
+            assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()
+        else:
+            expected = np.asarray(Image.open(file.with_suffix(".png")))
+            assert np.array_equal(nelloc.decode(file.read_bytes()), expected), file.stem
 
 
 def test_the_hashes_are_those_of_the_golden_files():
