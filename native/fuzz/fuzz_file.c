@@ -17,7 +17,7 @@
 #define KEPT 0x86
 #define PAST 0x87
 /* Methods whose data checks its samples, so that small files have no checksum of their bytes: a bit for each. */
-#define CHECKED (1u << 4 | 1u << 5 | 1u << 6 | 1u << 8)
+#define CHECKED (1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
