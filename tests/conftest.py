@@ -18,6 +18,22 @@ settings.register_profile("nelloc", deadline=None, suppress_health_check=[Health
 settings.load_profile("nelloc")
 
 
+# Files whose tests take longest: they begin first, so that processes that share the tests end together.
+_LONGEST = (
+    "test_same_bits.py",
+    "test_other_machines.py",
+    "test_decoder_safety.py",
+    "test_golden.py",
+    "test_kernels.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first, in their order."""
+    order = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(autouse=True)
 def same_start(monkeypatch) -> None:
     """What a test leaves behind in the process, and the order of tests, are nothing to the next one."""

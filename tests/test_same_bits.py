@@ -51,11 +51,13 @@ others = {name: name.rpartition("-")[0] for name in ("model-gray-photograph", "m
 found = set()
 ways = 0
 backends = [name for name, backend in BACKENDS.items() if backend.available() is None and name != "native"]
+levels = native.levels()
+if os.environ.get("OPENBLAS_CORETYPE"):  # chooses kernels for NumPy alone
+    backends, levels = ["numpy"], []
 # What learns goes step by step also when it is encoded, which takes long.
 all_ways = list(itertools.product(backends, (1, 2), ((4096, 4096), (7, 100)), (False,)))
 all_ways += itertools.product(backends, (2,), ((64, 4096),), (True,))
 # The core walks tiles itself, on each of its levels.
-levels = native.levels()
 for level, threads, learn in itertools.product(levels, (1, 2), (False, True)):
     all_ways.append((f"native {level}", threads, (4096, 4096), learn))
 for backend, threads, (step, pixels), learn in all_ways:
