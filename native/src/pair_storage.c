@@ -16,15 +16,20 @@ static int32_t weight_back(int32_t weight, int bits, int shift) {
     return (int32_t)(found > INT16_MAX ? INT16_MAX : found < INT16_MIN ? INT16_MIN : found);
 }
 
-/* The largest magnitude of a row's sum; 0 in `fits` if one of its weights has more than 16 bits. */
-static int64_t largest_sum(const nlc_layer_source *layer, int32_t row, int *fits) {
+/* The largest magnitude of a row's sum. */
+static int64_t largest_sum(const nlc_layer_source *layer, int32_t row) {
     int64_t sum = 0;
-    for (int32_t column = 0; column < layer->columns; column++) {
-        const int64_t weight = magnitude(layer->weight[(size_t)row * (size_t)layer->columns + (size_t)column]);
-        *fits &= weight <= INT16_MAX;
-        sum += weight;
-    }
+    for (int32_t column = 0; column < layer->columns; column++)
+        sum += magnitude(layer->weight[(size_t)row * (size_t)layer->columns + (size_t)column]);
     return NLC_ACTIVATION_MAX * sum + magnitude(layer->bias[row]);
+}
+
+/* Whether weights have at most 16 bits, as products of what learns take them. */
+static int is_wide_at_most(const nlc_layer_source *layer) {
+    int fits = 1;
+    for (size_t k = 0; k < (size_t)layer->rows * (size_t)layer->columns; k++)
+        fits &= magnitude(layer->weight[k]) <= INT16_MAX;
+    return fits;
 }
 
 int nlc_pair_is_bounded(const nlc_model_source *s) {
@@ -33,12 +38,12 @@ int nlc_pair_is_bounded(const nlc_model_source *s) {
     const nlc_layer_source *last = &s->layers[s->layer_count - 1], *hidden = last - 1;
     const int64_t widest = (hidden->rows > hidden->columns ? hidden->rows : hidden->columns) + 1;
     const int64_t correction = NLC_LARGEST_USED * NLC_ACTIVATION_MAX * widest;
-    int fits = hidden->skip < 0 && correction < NLC_SUM_LIMIT;
+    int fits = hidden->skip < 0 && correction < NLC_SUM_LIMIT && is_wide_at_most(last) && is_wide_at_most(hidden);
     for (int32_t row = 0; row < last->rows; row++)
-        fits &= (largest_sum(last, row, &fits) >> last->shift[row]) + (correction >> (NLC_PAIR_BITS - 3)) + 2 < NLC_SUM_LIMIT;
+        fits &= (largest_sum(last, row) >> last->shift[row]) + (correction >> (NLC_PAIR_BITS - 3)) + 2 < NLC_SUM_LIMIT;
     for (int32_t row = 0; row < hidden->rows; row++) {
         fits &= hidden->shift[row] <= NLC_PAIR_BITS;
-        fits = fits && (largest_sum(hidden, row, &fits) << (NLC_PAIR_BITS - hidden->shift[row])) + correction <= INT32_MAX;
+        fits = fits && (largest_sum(hidden, row) << (NLC_PAIR_BITS - hidden->shift[row])) + correction <= INT32_MAX;
     }
     for (int32_t unit = 0; fits && unit < last->columns; unit++) {
         int64_t sum = 0;
@@ -58,7 +63,7 @@ int nlc_pair_is_joined(const nlc_model_source *s) {
     int fits = 1;
     for (int32_t row = 0; row < hidden->rows; row++) {
         const int more = NLC_PAIR_BITS - hidden->shift[row];
-        fits &= (largest_sum(hidden, row, &fits) << more) + correction < 1 << 29;
+        fits &= (largest_sum(hidden, row) << more) + correction < 1 << 29;
         for (int32_t unit = 0; unit < hidden->columns; unit++) {
             const int32_t weight = hidden->weight[(size_t)row * (size_t)hidden->columns + (size_t)unit];
             fits &= (magnitude(weight) << more) + NLC_LARGEST_USED <= INT16_MAX;

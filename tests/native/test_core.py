@@ -159,6 +159,23 @@ LONG = {
 }
 
 
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("layer", [-2, -1])
+def test_two_layers_with_weights_of_more_than_16_bits_do_not_learn(level, layer):
+    whole = model_store.find("default")
+    layers = list(whole.layers)
+    weight = layers[layer].weight.copy()
+    weight[0] = 0
+    weight[0, 0] = 1 << 15
+    layers[layer] = dataclasses.replace(layers[layer], weight=weight)
+    model = dataclasses.replace(whole, layers=tuple(layers))
+    assert (layers_that_learn(whole), layers_that_learn(model)) == (2, 1)
+    tile = np.zeros((3, 2, 2), np.uint8)
+    assert Core(whole, 8, level, learns=2).encode([tile], [7], no_progress)
+    with pytest.raises(ValueError, match="outside of its range"):
+        Core(model, 8, level, learns=2).encode([tile], [7], no_progress)
+
+
 @pytest.mark.parametrize("name", LONG)
 @pytest.mark.parametrize("learns", [0, 1, 2])
 def test_long_tiles(name, learns):
