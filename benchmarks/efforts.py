@@ -8,14 +8,13 @@ the training of every shipped model.
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import report
-from images import load
+from images import load, saved_as_jpeg
 from mixed_images import PARROTS, mixed_images
 from PIL import Image
 
@@ -52,7 +51,7 @@ def images(data: Path) -> Iterator[tuple[str, str, Image.Image]]:
         yield "photographs", name, image
         if number % THIRD == 0:
             quality = QUALITIES[number // THIRD % len(QUALITIES)]
-            yield "former JPEGs", f"{name}-{quality}", former_jpeg(image, quality)
+            yield "former JPEGs", f"{name}-{quality}", Image.fromarray(saved_as_jpeg(np.asarray(image), quality))
     for name, image in mixed_images(0):
         if name.startswith(SCREENS):
             yield "screens", name, image
@@ -60,14 +59,6 @@ def images(data: Path) -> Iterator[tuple[str, str, Image.Image]]:
         for name, image in mixed_images(seed):
             if name.startswith(ICONS):
                 yield "icons", f"{name}-{seed}", image
-
-
-def former_jpeg(image: Image.Image, quality: int) -> Image.Image:
-    """Save as JPEG and decode."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    with Image.open(file) as decoded:
-        return decoded.convert("RGB")
 
 
 def measured(kind: str, name: str, image: Image.Image) -> list[dict]:

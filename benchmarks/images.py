@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,10 @@ def load_set(data: Path, name: str) -> NDArray[np.uint8]:
     arrays = [read_idx(data / file) if side is None else read_sheet(data / file, side) for file in files]
     images = np.concatenate(arrays)
     return images[:, None] if images.ndim == 3 else np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+
+def saved_as_jpeg(image: NDArray[np.uint8], quality: int, subsampling: int = 2) -> NDArray[np.uint8]:
+    """Save an RGB image (H, W, 3) as a JPEG, of 4:2:0 unless Pillow's ``subsampling`` says otherwise, and decode it."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    return np.asarray(Image.open(file))

@@ -10,15 +10,13 @@ is decoded and compared. Writes OUT.md.
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from images import load
+from images import load, saved_as_jpeg
 from numpy.typing import NDArray
-from PIL import Image
 
 import nelloc
 from nelloc.bench.timing import medians
@@ -37,12 +35,6 @@ class Row:
     bytes: tuple[int, int]
     encode: tuple[float, float]
     decode: tuple[float, float]
-
-
-def saved_as_jpeg(image: NDArray[np.uint8], quality: int, subsampling: int) -> NDArray[np.uint8]:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=subsampling)
-    return np.asarray(Image.open(io.BytesIO(file.getvalue())).convert("RGB"))
 
 
 def measure(name: str, saved: str, image: NDArray[np.uint8], model: str) -> Row:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import report
-from lattice import saved_as_jpeg
+from images import saved_as_jpeg
 from numpy.typing import NDArray
 
 from nelloc.bench.timing import medians

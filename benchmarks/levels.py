@@ -24,7 +24,7 @@ import imagecodecs
 import numpy as np
 import report
 from deep import deep
-from images import load
+from images import load, saved_as_jpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -41,13 +41,6 @@ def webp(array: NDArray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(array).save(file, "WEBP", lossless=True, quality=100, method=6, exact=True)
     return file.getvalue()
-
-
-def as_jpeg(array: NDArray, quality: int) -> NDArray:
-    """An image after it was a JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
 
 
 def cut(array: NDArray) -> NDArray:
@@ -108,9 +101,8 @@ class Total:
         for on in (True, False):
             files.append(nelloc.encode(array, levels=on, **options))
             times.append(time.process_time())
-        assert all(np.array_equal(nelloc.decode(data, threads=1), array) for data in files), (
-            "an image came back changed"
-        )
+        same = [np.array_equal(nelloc.decode(data, threads=1), array) for data in files]
+        assert all(same), "an image came back changed"
         self.pictures += 1
         self.samples += array.size
         self.listed += parse(files[0]).section(SectionType.LEVELS) is not None
@@ -149,7 +141,7 @@ def main() -> None:
     twelve = [cut(deep(image, 2)) >> 4 for image in photographs]
     work |= {f"colour, {name}": [apply(image) for image in twelve] for name, apply in DEEP_STRETCHES.items()}
     if args.jpeg:
-        jpegs = [cut(as_jpeg(image, QUALITIES[n % 3])) for n, image in enumerate(photographs)]
+        jpegs = [cut(saved_as_jpeg(image, QUALITIES[n % 3])) for n, image in enumerate(photographs)]
         work = {f"{JPEGS}, {name}": [apply(image) for image in jpegs] for name, apply in STRETCHES.items()}
     rows, larger = [], 0
     for name, arrays in work.items():

@@ -12,7 +12,6 @@ that hold JPEGs are decoded and compared.
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -22,10 +21,9 @@ from typing import Any, NamedTuple
 import imagecodecs
 import numpy as np
 import report
-from images import load
+from images import load, saved_as_jpeg
 from mixed_images import mixed_images
 from numpy.typing import NDArray
-from PIL import Image
 
 import nelloc
 from nelloc.codec import container
@@ -113,18 +111,14 @@ def speeds(data: Path, every: int) -> str:
     area = sum(image[..., 0].size for image in images) / 1e6
     for sampling, number in SAMPLINGS.items():
         for quality in QUALITIES:
-            search = decode = peer = size = jpeg = 0.0
+            search = decode = peer = 0.0
             kept = 0
             for image in images:
-                file = io.BytesIO()
-                Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=number)
-                jpeg += len(file.getvalue())
-                pixels = np.asarray(Image.open(file))
+                pixels = saved_as_jpeg(image, quality, number)
                 planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
                 search += seconds(lambda planes=planes: invert(planes))[1]
                 packed = nelloc.encode(pixels, verify=False, threads=1)
                 kept += container.parse(packed).section(SectionType.PAST) is not None
-                size += len(packed)
                 back, taken = seconds(lambda packed=packed: nelloc.decode(packed, threads=1), REPEATED)
                 assert np.array_equal(back, pixels), "a picture came back changed"
                 decode += taken

@@ -128,18 +128,12 @@ _PROBE = 128
 
 
 def _by_levels(
-    image: Pixels,
-    what: Described,
-    model: ExactModel | None,
-    options: EncodeOptions,
-    *,
-    learns: int,
+    image: Pixels, what: Described, model: ExactModel | None, options: EncodeOptions, *, learns: int
 ) -> tuple[list[Described], list[Plan]]:
-    """Descriptions of an image to plan: numbered by levels if it seems to be stretched and that is smaller.
+    """Descriptions of an image to plan, and, if the numbers of its levels are a JPEG's samples, plans as that JPEG.
 
-    With a high effort both are planned, the likelier first.
-
-    If the numbers are a JPEG's samples, also the plans that code it as one.
+    The description is numbered by levels if the image seems to be stretched and a part of it is smaller so. With a high
+    effort both are planned, the likelier first.
     """
     lacking = missing_levels(image.kind, what) if options.levels else []
     if not any(map(any, lacking)):

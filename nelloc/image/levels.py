@@ -134,7 +134,7 @@ def missing(counts: NDArray[np.int64], block: int) -> int:
 
 
 def _seems_full(plane: NDArray[Any]) -> bool:
-    """True if a few rows of 8-bit samples have all levels between their extremes, or of deep ones too many."""
+    """True if a few rows of samples (H, W) have all levels between their extremes."""
     rows = plane[:: max(1, plane.shape[0] // 16)]
     seen = np.unique(rows)
     return len(seen) == int(seen[-1]) - int(seen[0]) + 1

@@ -159,6 +159,20 @@ LONG = {
 }
 
 
+@settings(max_examples=300)
+@given(legal_models())
+def test_as_many_layers_may_learn_in_the_core_as_by_the_proof_of_the_package(model):
+    tile = np.zeros((model.channels, 1, 1), np.uint8)
+    most = layers_that_learn(model)
+    for learns in (1, 2):
+        core = Core(model, 8, "plain", learns=learns)
+        if learns <= most:
+            assert core.encode([tile], [7], no_progress)
+        else:
+            with pytest.raises(ValueError, match="outside of its range"):
+                core.encode([tile], [7], no_progress)
+
+
 @pytest.mark.parametrize("level", levels())
 @pytest.mark.parametrize("layer", [-2, -1])
 def test_two_layers_with_weights_of_more_than_16_bits_do_not_learn(level, layer):

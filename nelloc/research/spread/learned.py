@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -79,12 +80,12 @@ class ContractiveConvolution(nn.Module):
         return F.conv2d(x, weight, self.bias, padding=1)
 
 
-class ContractiveResidual(nn.Module):
+class ContractiveResidual(nn.Module, ABC):
     """Map f(x) = x + h(x) of images: h, the ``residual``, has a Lipschitz constant below 1, so f has an inverse."""
 
+    @abstractmethod
     def residual(self, x: Tensor) -> Tensor:
         """Compute h(x) of images (N, channels, size, size), of the same shape."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute f(x)."""
