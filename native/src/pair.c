@@ -1,4 +1,4 @@
-/* Evaluating and learning in the last two layers (section 19). */
+/* Evaluating and learning in the last two layers (section 14). */
 #include "pair_layers.h"
 
 /* Learning's rates, in powers of two; averages move by 1/2^NLC_PACE of the distance. */

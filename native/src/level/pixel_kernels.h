@@ -363,7 +363,7 @@ static void gradients(const nlc_model *model, const nlc_block *block, int planes
         }
 }
 
-/* u of section 14 for a mean square of `number`: its binary digits, at least 2, less 10, halved downwards, plus 4. */
+/* u of section 13 for a mean square of `number`: its binary digits, at least 2, less 10, halved downwards, plus 4. */
 static inline int32_t reduction_of(double number) {
     uint64_t bits;
     memcpy(&bits, &number, sizeof bits);
