@@ -215,7 +215,7 @@ def test_the_first_that_is_not_missing_is_used(monkeypatch):
 
     monkeypatch.setattr(peers, "PEERS", (Absent, Other))
     assert peers.find("absent") == [Other(0, 1)]
-    monkeypatch.setattr(peers, "PEERS", (Absent, Raw))
+    monkeypatch.setattr(peers, "PEERS", (Absent, Raw, peers.Paq8px))
     assert list(peers.find_all()) == [peers.Missing("absent", "no absent on PATH"), [Raw(0, 1)]]
 
 
@@ -264,6 +264,7 @@ def test_programs_that_are_not_on_path_are_missing(path):
     ("peer", "copy"),
     [
         (peers.Flif, "shutil.copy(*a[-2:])"),
+        (peers.Paq8px, "shutil.copy(*a[-2:]) if a else None"),
         (peers.OxiPng, "shutil.copy(a[-1], a[-2])"),
         (peers.OptiPng, "shutil.copy(a[-1], a[-2])"),
         (peers.ZopfliPng, "shutil.copy(*a[-2:])"),
