@@ -21,12 +21,12 @@ from nelloc.bench.peers.tool import Tool, run
 
 @dataclass(frozen=True)
 class Paq8px(Tool):
-    """paq8px by its program. Efforts are its levels; minutes an image, so it is measured only if it is asked for."""
+    """paq8px by its program. Efforts are its levels; minutes an image, so it is measured on request only."""
 
     effort: int = 8
 
     name: ClassVar[str] = "paq8px"
-    about: ClassVar[str] = "paq8px by paq8px; efforts 1 to 12, its levels; only if asked for"
+    about: ClassVar[str] = "paq8px by paq8px; efforts 1 to 12, its levels; on request only"
     forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8)})
     efforts: ClassVar[range] = range(1, 13)
     usual: ClassVar[tuple[int, ...]] = (8,)
