@@ -3,7 +3,7 @@
     python benchmarks/side_by_side.py IMAGE... --out benchmarks/results/side_by_side
 
 Times are of one thread, in processor time; programs that are on PATH (flif, paq8px) include their start. paq8px takes
-minutes an image. nelloc has --no-lattice, since PhotoCD's colours say nothing of other photographs. Writes OUT.md.
+minutes an image. nelloc has --no-lattice: few photographs have the colours of a PhotoCD. Writes OUT.md.
 """
 
 from __future__ import annotations

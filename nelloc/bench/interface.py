@@ -115,7 +115,7 @@ class Peer(ABC):
     # Efforts allowed in NAME:EFFORT, and those measured by default.
     efforts: ClassVar[range] = range(1)
     usual: ClassVar[tuple[int, ...]] = (0,)
-    # Whether it is measured on request only.
+    # True for a peer that is measured on request only.
     on_request: ClassVar[bool] = False
 
     @property
