@@ -35,7 +35,7 @@ class Paq8px(Tool):
     suffix: ClassVar[str] = ".paq8px"
 
     def version(self) -> str:
-        # There is no --version; the help begins with the version.
+        # The help begins with the version; --version is unknown.
         done = subprocess.run([self.programs[0]], capture_output=True, text=True, errors="replace")
         return next((line.split("(")[0].strip() for line in done.stdout.splitlines() if "paq8px" in line), self.name)
 
