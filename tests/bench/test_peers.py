@@ -260,6 +260,14 @@ def test_programs_that_are_not_on_path_are_missing(path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="scripts are not programs there")
+def test_versions_are_found_in_banners_and_help(path):
+    install(path, "flif", r"""print(" (___ | | | ___)   FLIF (Free Lossless Image Format) 0.4 [21 Nov 2021]")""")
+    assert peers.Flif().version() == "FLIF 0.4"
+    install(path, "paq8px", """print("paq8px archiver v216 (c) 2026, its authors")""")
+    assert peers.Paq8px().version() == "paq8px archiver v216"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="scripts are not programs there")
 @pytest.mark.parametrize(
     ("peer", "copy"),
     [
