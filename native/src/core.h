@@ -194,8 +194,8 @@ struct nlc_kernels {
     void (*finish)(const nlc_layer *layer, const int32_t *sums, size_t rows, int32_t *outputs);
     /* Outputs of NLC_LANES pixels (lanes x stride), to lanes: out[output][lane]. */
     void (*turn)(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out);
-    /* Add the squares of units' activations (units x stride bytes) over pixels to the sums, and find how much the
-     * changes of each unit are reduced, from the mean square, or -1 for a unit that is 0 in all pixels. */
+    /* Add the squares of `count` units' activations (pixels x stride bytes) to the sums, and find how much the changes of
+     * each unit are reduced, from the mean square over `seen` pixels, or -1 for a unit that is 0 in all of these. */
     void (*reduce)(const uint8_t *units, size_t stride, size_t count, size_t pixels, double *squares, double seen,
                    int32_t *reduction);
     /* What gradients of at most NLC_LANES outputs (outputs x lanes) have above `above`, at most 127, as bytes in groups
