@@ -62,7 +62,7 @@ def info(names, max_pixels, as_json, verbose):
 
 
 def _rows(found: Info, verbose: bool) -> Iterator[tuple[str, str]]:
-    """What is told of a file: titles and values."""
+    """Lines about a file: titles and values."""
     yield "file", found.file
     yield "image", f"{found.width} x {found.height}, {found.bits}-bit {found.kind.removesuffix('16')}"
     yield "size", f"{found.bytes} bytes, {found.bits_per_dimension:.3f} bits per sample"
@@ -89,7 +89,7 @@ def _rows(found: Info, verbose: bool) -> Iterator[tuple[str, str]]:
 
 
 def _place(found: Info) -> str:
-    """Where the model of a file is."""
+    """Place of the model that a file needs."""
     if found.model_place is None:
         return "not installed" if not found.model_bytes else "inside the file, but its base is not installed"
     if found.model_bytes:
