@@ -1,14 +1,16 @@
 """Sizes with a model adapted to the images, the model included, with every round trip verified.
 
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt
-    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 1 -- camera
+    python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt --minutes 3 -- camera
     python benchmarks/adapt.py --data ../shared/data --out benchmarks/results/adapt-no-learn --no-learn
 
 Sets: kodak, camera, new-camera and unsplash are folders that share one model beside the files; each image of
 thesis-1024 has its own, inside the file. camera (169 photographs of 96 cameras) and unsplash (26 portraits) are
 training images, so `default` has seen most of them; new-camera are those of camera that were held out. The sizes are
-those of all files on the disk. Writes OUT.csv (a row per set, or image, and number of minutes; rows of sets and minutes
-that are not measured this time are kept, so that files with and without learning need an OUT each), OUT.md and OUT.png.
+those of all files on the disk. Without --minutes, adaptation goes on while it pays.
+
+Writes OUT.csv (a row per set, or image, and number of minutes; rows of sets and minutes that are not measured this time
+are kept, so that files with and without learning need an OUT each), OUT.md and OUT.png.
 """
 
 from __future__ import annotations
@@ -29,14 +31,19 @@ from PIL import Image
 from nelloc.codec.options import EncodeOptions
 from nelloc.files import convert as files
 from nelloc.files.batch.run import compress_folder
+from nelloc.training.adapt.encode import PIXELS_PER_MINUTE
 
 
 @dataclass(frozen=True)
 class Row:
-    """Result for one set, or image, adapted for some minutes of nominal work, which took ``seconds``."""
+    """Result for one set, or image, adapted for some minutes of nominal work.
+
+    ``asked`` is the number of minutes asked for, 0 if none was; all took ``seconds`` of processors.
+    """
 
     set: str
     image: str
+    asked: float
     minutes: float
     samples: int
     shipped_bytes: int
@@ -70,21 +77,21 @@ SETS: dict[str, tuple[Callable[[Path], dict[str, np.ndarray]], bool]] = {
 }
 
 
-def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float, options: dict) -> Row:
+def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float | None, options: dict) -> Row:
     """Compress images together, or one alone, and decode them. Raises AssertionError if one comes back changed."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in"), Path(folder, "out")
         source.mkdir()
         for key, array in arrays.items():
             Image.fromarray(array).save(source / f"{key}.png", compress_level=1)
-        start = time.monotonic()
+        start = time.process_time()
         chosen = EncodeOptions(adapt=True, adapt_minutes=minutes, **options)
         if label == "all":
             done = [one.result for one in compress_folder([source], target, verify=False, options=chosen)]
         else:
             target.mkdir()
             done = [files.compress(source / f"{label}.png", target / f"{label}.nlc", verify=False, options=chosen)]
-        seconds = time.monotonic() - start
+        seconds = time.process_time() - start
         gain = done[-1].adapted
         size = sum(path.stat().st_size for path in target.iterdir())
         assert size == (gain.adapted_bytes if gain.models else gain.shipped_bytes)
@@ -98,7 +105,8 @@ def measure(name: str, label: str, arrays: dict[str, np.ndarray], minutes: float
             )
             assert np.array_equal(np.asarray(Image.open(Path(folder, "back.png"))), array), f"{key} came back changed"
     samples = sum(array.size for array in arrays.values())
-    return Row(name, label, minutes, samples, gain.shipped_bytes, size, gain.model_bytes, seconds)
+    trained = gain.pixels / PIXELS_PER_MINUTE
+    return Row(name, label, minutes or 0.0, trained, samples, gain.shipped_bytes, size, gain.model_bytes, seconds)
 
 
 def table(rows: list[Row]) -> str:
@@ -119,7 +127,8 @@ def table(rows: list[Row]) -> str:
         before, after, model = (
             f"{8 * size / row.samples:.4f}" for size in (row.shipped_bytes, row.adapted_bytes, row.model_bytes)
         )
-        cells = [row.set, row.image, f"{row.minutes:g}", before, after, f"{row.gain:.1%}"]
+        minutes = f"{row.minutes:.2g}" if row.asked else f"{row.minutes:.2g}, as it pays"
+        cells = [row.set, row.image, minutes, before, after, f"{row.gain:.1%}"]
         lines.append([*cells, row.model_bytes, model, f"{row.seconds:.0f}"])
     return markdown.table(heads, lines)
 
@@ -144,10 +153,10 @@ def draw(rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def kept(path: Path, sets: list[str], minutes: list[float]) -> list[Row]:
+def kept(path: Path, sets: list[str], minutes: Sequence[float | None]) -> list[Row]:
     """Rows of an earlier run for sets or numbers of minutes that are not measured now."""
     rows = markdown.read_rows(path, Row)
-    return [row for row in rows if row.set not in sets or row.minutes not in minutes]
+    return [row for row in rows if row.set not in sets or (row.asked or None) not in minutes]
 
 
 def report(rows: list[Row], args: argparse.Namespace) -> str:
@@ -158,9 +167,10 @@ def report(rows: list[Row], args: argparse.Namespace) -> str:
     words += [] if args.learn else ["--no-learn"]
     made = (
         f"{learning}Made by `python benchmarks/adapt.py --data {args.data} --out {args.out} "
-        f"{' '.join([*words, '--minutes MINUTES -- SET'])}`, a set at a time, with other work on the machine. A minute "
-        "is that of one fast core; seconds are what it took, with the compression before and after. camera, unsplash: "
-        "photographs that the shipped model was mostly trained on."
+        f'{" ".join([*words, "-- SET"])}`, a set at a time, with other work on the machine; rows without "as it pays" '
+        "by `--minutes MINUTES` as well. A minute is six megapixels of training, about that of a fast core; seconds "
+        "are those of one core, without learning those of the clock, with the compression before and after. camera, "
+        "unsplash: photographs that the shipped model was mostly trained on."
     )
     return markdown.document("Adaptation", made, table(rows), f"![size over minutes]({args.out.name}.png)")
 
@@ -170,7 +180,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"default: {' '.join(SETS)}")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default=None)
-    parser.add_argument("--minutes", type=float, nargs="+", action="extend", help="default: 0.25 1 3")
+    parser.add_argument("--minutes", type=float, nargs="+", action="extend", help="default: as many as pay")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--no-learn", dest="learn", action="store_false", help="without learning while coding")
@@ -181,7 +191,7 @@ def main() -> None:
     args = arguments()
     options = {"model": args.model, "threads": args.threads, "learn": args.learn}
     names = args.sets or list(SETS)
-    times = sorted(args.minutes or [0.25, 1.0, 3.0])
+    times = sorted(args.minutes) if args.minutes else [None]
     rows = kept(args.out.with_suffix(".csv"), names, times)
     for name in names:
         loader, shared = SETS[name]
@@ -190,7 +200,7 @@ def main() -> None:
             for minutes in times:
                 rows.append(measure(name, label, group, minutes, options))
                 print(table(rows).splitlines()[-1], file=sys.stderr)
-    rows.sort(key=lambda row: (list(SETS).index(row.set), row.image, row.minutes))
+    rows.sort(key=lambda row: (list(SETS).index(row.set), row.image, row.minutes, row.asked))
     markdown.write_rows(
         args.out.with_suffix(".csv"), Row, [replace(row, seconds=round(row.seconds, 1)) for row in rows]
     )

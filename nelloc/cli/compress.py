@@ -73,7 +73,8 @@ _RARE = ("adapt_minutes", "lattice", "tile", "dask", "backend", "decoder", "max_
     type=click.FloatRange(min=0, min_open=True, max=10_000),
     callback=finite,
     metavar="M",
-    help="How long, in minutes of a fast core; implies --adapt.  [default: 1 for a megapixel, 3 for ten]",
+    help="How long, in minutes of a fast core; implies --adapt.  [default: as long as it pays, at most 1 for a "
+    "megapixel, 3 for ten]",
 )
 @click.option(
     "--effort",

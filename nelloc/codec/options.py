@@ -93,18 +93,18 @@ class EncodeOptions(Options):
         Fine-tune the model on the images first, which needs torch, and keep the result in the file if that makes it
         smaller.
     adapt_minutes : float, optional
-        Duration of the fine-tuning; by default it follows from the number of pixels.
+        Duration of the fine-tuning; by default it goes on while it pays, for at most ``default_minutes`` of the pixels.
     embed : bool
         Put a model that does not come with nelloc into each file that needs it, so that the file decodes everywhere.
         Otherwise decoding needs the model to be given or installed.
     pixels : bool
         Keep what JPEG files decode to, as of other images, and not their bytes. ``adapt`` does so too.
     learn : bool
-        Let the model's last layers learn from each tile while it is coded (docs/FORMAT.md, sections 13 and 14):
+        Let the model's last layers learn from each tile while it is coded (docs/FORMAT.md, sections 14 and 19):
         smaller files, slower in both directions. A model that cannot learn is used as it is.
     lattice : bool
         Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, and code them
-        knowing it (docs/FORMAT.md, section 15).
+        knowing it (docs/FORMAT.md, section 16).
     past : bool
         Store a picture that was a JPEG as its coefficients (docs/FORMAT.md, section 17), if that is smaller. The pixels
         are the same.

@@ -1,7 +1,7 @@
 """Learning while coding in two layers: the last one, and the hidden one before it.
 
 Differences to ``learning``: pixels are coded with averages of the weights that learn, and each unit of the hidden
-layer follows the true gradient, divided by its root mean square. docs/FORMAT.md, section 14, states it in plain
+layer follows the true gradient, divided by its root mean square. docs/FORMAT.md, section 19, states it in plain
 integers, which are carried here in int64 and in float64 below 2**53.
 """
 
@@ -103,12 +103,12 @@ class _Learned:
         rows, units = len(layer.weight), layer.weight.shape[1] + 1
         self._gain = gain
         self.changes: Integers = np.zeros((tiles, rows, units), np.int64)
-        self._averages = np.zeros_like(self.changes)
+        self.averages = np.zeros_like(self.changes)
         self._squares = np.full((tiles, units), first_squares(), np.float64)
 
     def sums(self, tile: int, seen: NDArray[np.float32], *, averaged: bool) -> NDArray[np.float64]:
         """Sums (rows, n) of units (units, n) by the changes or their averages, in 2**-USED_BITS."""
-        learned, bits = (self._averages, ROUNDED_BITS + MORE_BITS) if averaged else (self.changes, ROUNDED_BITS)
+        learned, bits = (self.averages, ROUNDED_BITS + MORE_BITS) if averaged else (self.changes, ROUNDED_BITS)
         return _rounded(learned[tile], bits).astype(np.float64) @ seen.astype(np.float64)
 
     def follow(self, tile: int, gradient: NDArray[Any], seen: NDArray[np.float32], pixels: float, pace: int) -> None:
@@ -116,7 +116,7 @@ class _Learned:
         self._squares[tile] += np.add.reduce(seen.astype(np.float64) ** 2, axis=1)
         sums = (gradient.astype(np.float64) @ seen.T.astype(np.float64)).astype(np.int64)
         change = _rounded(sums << self._gain, reductions(self._squares[tile] / pixels))
-        learned, average = self.changes[tile], self._averages[tile]
+        learned, average = self.changes[tile], self.averages[tile]
         np.clip(learned + change, -LARGEST_LEARNED, LARGEST_LEARNED, out=learned)
         average += _rounded((learned << MORE_BITS) - average, pace)
 
@@ -201,7 +201,7 @@ class TwoLayers:
 
 
 def true_gradients(model: ExactModel, gradient: NDArray[np.float32], outputs: NDArray[np.float32]) -> Integers:
-    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 13."""
+    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 14."""
     k, c = model.components, model.channels
     known = gradient.astype(np.int64)
     log_scale = outputs[(1 + c) * k : (1 + 2 * c) * k].astype(np.int64)

@@ -155,7 +155,11 @@ def encode_adapted_images(
     encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
     models = {adapted.model.id.hex(): adapted.stored for adapted in found.models}
     size = sum(len(data) for data in models.values())
-    return encoded, Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain), models
+    return (
+        encoded,
+        Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain, found.pixels),
+        models,
+    )
 
 
 def result_of(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> Result:

@@ -12,6 +12,7 @@ class Gain:
     ``models`` are the ids of the adapted models, and ``model_bytes`` their size in the files or beside them; there are
     none if they saved too little, and the model was used as it is. ``shipped_bytes`` is the size of all files made with
     it, ``adapted_bytes`` of all files made with the adapted ones and of these; ``gain`` is the share of bytes saved.
+    ``pixels`` were trained on, each as often as it was.
     """
 
     models: tuple[str, ...]
@@ -19,6 +20,7 @@ class Gain:
     shipped_bytes: int
     adapted_bytes: int
     gain: float
+    pixels: int
 
 
 @dataclass(frozen=True)

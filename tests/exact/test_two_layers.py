@@ -1,6 +1,6 @@
 """Promises of learning in two layers: one stream for every walk, true gradients, and sums that stay in their range.
 
-That the integers are those of docs/FORMAT.md, section 14, is what the golden files and the independent decoder show.
+That the integers are those of docs/FORMAT.md, section 19, is what the golden files and the independent decoder show.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Extremes(TwoLayers):
             "outputs": lesson.outputs,
             "last": self._of_last.changes,
             "hidden": self._of_hidden.changes,
-            "averages": self._of_hidden._averages >> two_layers.MORE_BITS,
+            "averages": self._of_hidden.averages >> two_layers.MORE_BITS,
         }.items():
             self.largest[name] = max(self.largest.get(name, 0), int(np.abs(array).max()))
 

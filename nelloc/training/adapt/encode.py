@@ -19,6 +19,7 @@ from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted, apply_differences, parse_differences
 from nelloc.image import Pixels
+from nelloc.training.adapt.trials import Sample, Trained, in_rounds
 
 # Pixels trained on in a "minute" of adaptation, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
@@ -93,18 +94,23 @@ def encode_adapted(
     shipped_bytes = adapted_bytes = kept_bytes = _size(encoded.values())
     models, visits = [], 0
     for base, members in images.groups:
-        adapted, trained_on = _adapted(images, base, members)
-        visits += trained_on
-        before = images.coded(members)
-        after = images.coded(members, adapted={base.id: adapted}, embed=embed)
-        size_before = _size(before)
-        size_after = _size(after) + (0 if embed else len(adapted.stored))
+        kept = images.coded(members)
+        size_before = size_after = _size(kept)
+        trained = _trained(images, base, members, size_before)
+        visits += trained.pixels
+        worth_it = trained.size <= (1 - LEAST_GAIN) * size_before
+        if worth_it:
+            after = images.coded(members, adapted={base.id: trained.adapted}, embed=embed)
+            size_after = _size(after) + (0 if embed else len(trained.adapted.stored))
+            worth_it = size_after <= (1 - LEAST_GAIN) * size_before
+        else:
+            size_after = trained.size
         shipped_bytes, adapted_bytes = shipped_bytes + size_before, adapted_bytes + size_after
-        worth_it = size_after <= (1 - LEAST_GAIN) * size_before
         kept_bytes += size_after if worth_it else size_before
         if worth_it:
-            models.append(adapted)
-        encoded.update(zip(members, after if worth_it else before, strict=True))
+            kept = after
+            models.append(trained.adapted)
+        encoded.update(zip(members, kept, strict=True))
     done = [encoded[number] for number in range(len(pixels))]
     if verify:
         images.verify(done, [adapted.model for adapted in models])
@@ -160,27 +166,35 @@ class _Images:
             verify_encoded([files[k] for k in part], [self.pixels[k] for k in part], self.options, by_id)
 
 
-def _adapted(images: _Images, base: ExactModel, members: Sequence[int]) -> tuple[Adapted, int]:
-    """Adapt a model to its images, for their share of the time; also return the number of pixels trained on."""
-    finetune = _finetune()
+def _trained(images: _Images, base: ExactModel, members: Sequence[int], size: int) -> Trained:
+    """Adapt a model to its images, whose files have ``size`` bytes without: as long as asked for, or as it pays."""
     options = images.options
     area = sum(images.area(group) for _, group in images.groups)
     minutes = options.adapt_minutes or default_minutes(area)
-    plan = finetune.AdaptSettings(max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE)))
-    options.progress.expect(plan.steps * plan.batch)
-    adapted = finetune.adapt(
-        _Planes(images.pixels, members, partial(coded_planes, model=base, options=options)),
+    pixels = max(1, round(minutes * images.area(members) / area * PIXELS_PER_MINUTE))
+    planes = _Planes(images.pixels, members, partial(coded_planes, model=base, options=options))
+    tile = options.tile or photograph_tile(options.learn and can_learn(base))
+    finetune = _finetune()
+    tuning = finetune.Tuning(
+        planes,
         base,
-        options.tile or photograph_tile(options.learn and can_learn(base)),
-        plan,
+        tile,
+        finetune.AdaptSettings(pixels),
         # One thread is left for making batches; more than a few do not help with products of this size.
         threads=min(8, max(1, options.workers - 1)),
-        advance=options.progress.advance,
+        progress=options.progress,
     )
-    if not model_store.comes_along(base.id):  # differences to it would be of no use elsewhere
-        whole = model_store.whole_file(options.model or model_store.DEFAULT_MODEL)
-        adapted = replace(adapted, stored=apply_differences(parse_differences(adapted.stored, "model"), whole, "model"))
-    return adapted, plan.steps * plan.batch
+    shipped = model_store.comes_along(base.id)
+    if options.adapt_minutes or not shipped:  # files with a model of one's own hold it, so that tiles do not tell
+        trained = Trained(pixels=tuning.train(pixels), adapted=tuning.adapted())
+    else:
+        trained = in_rounds(tuning, Sample.of(planes, base, tile, options), size, pixels)
+    if shipped:
+        return trained
+    # Differences to it would be of no use elsewhere.
+    whole = model_store.whole_file(options.model or model_store.DEFAULT_MODEL)
+    stored = apply_differences(parse_differences(trained.adapted.stored, "model"), whole, "model")
+    return replace(trained, adapted=replace(trained.adapted, stored=stored))
 
 
 def _finetune() -> ModuleType:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
+from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.exact.model_delta import Adapted, apply_differences, encode_differences, parse_differences
@@ -33,8 +35,9 @@ from nelloc.training.networks.mixture import channel_log_likelihood, mixed
 class AdaptSettings:
     """Settings of an adaptation.
 
-    Lengths are in pixels; shifts are the numbers of bits by which differences are coarser than weights. ``price``
-    scales the cost of differences, in bits (KNEE); without ``last_layer`` that layer is not changed.
+    ``pixels`` is the length of a round, ``batch`` that of a step; shifts are the numbers of bits by which differences
+    are coarser than weights. ``price`` scales the cost of differences, in bits (KNEE); the last ``kept`` layers are not
+    changed.
     """
 
     pixels: int
@@ -44,7 +47,7 @@ class AdaptSettings:
     weight_shifts: tuple[int, int, int] = (3, 1, 1)
     bias_bits: int = 2
     price: float = 3.0
-    last_layer: bool = True
+    kept: int = 0
     seed: int = 1
 
     @property
@@ -60,7 +63,7 @@ class AdaptSettings:
 
 # A difference of d steps is assumed to cost price * log2(1 + |d| / KNEE) bits.
 KNEE = 0.3
-_BETAS = (0.9, 0.99)
+BETAS = (0.9, 0.99)
 
 
 def adapt(
@@ -70,9 +73,16 @@ def adapt(
     plan: AdaptSettings,
     *,
     threads: int = 1,
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> Adapted:
-    """Fine-tune ``base`` on images.
+    """Fine-tune ``base`` on images, in one round of ``plan.pixels``; parameters and result as of ``Tuning``."""
+    tuning = Tuning(images, base, tile, plan, threads=threads, progress=progress)
+    tuning.train(plan.pixels)
+    return tuning.adapted()
+
+
+class Tuning:
+    """A model that is fine-tuned on images, in one round or more. Equal arguments and machines give equal models.
 
     Parameters
     ----------
@@ -83,49 +93,68 @@ def adapt(
     tile : int
         Largest side of the tiles that the images will be cut into.
     plan : AdaptSettings
-        Length and rates of the training.
+        Rates of the training.
     threads : int
         Threads of torch.
-    advance : callable
-        Is called with the number of pixels trained on since the last call.
-
-    Returns
-    -------
-    Adapted
-        The adapted model. Equal images, plan, threads and machine give equal models.
+    progress : Progress, optional
+        Is told the pixels of each round, and those trained on.
 
     Raises
     ------
     NellocError
         If the model cannot be adapted.
     """
-    network = restore(base, "model", fixed_steps=True)
-    plain = export(network)
-    if load_model(plain).sha256 != base.sha256:
-        raise NellocError("model: was not made by this version of nelloc, so it cannot be adapted; use a shipped one")
-    pool = TilePool.of(images, tile, seed=plan.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        tuned = _Tuned(network.to(device), plan, pool.total)
-        _train(tuned, TileSampler(pool, base.horizon, plan.seed), plan, device, advance)
-        model = export(tuned.rounded())
-    finally:
-        torch.set_num_threads(before)
-    differences = encode_differences(plain, model)
-    if apply_differences(parse_differences(differences, "model"), plain, "model") != model:
-        raise NellocError("model: does not come back from its differences; please report this")
-    return Adapted(load_model(model, "adapted model"), differences)
+
+    def __init__(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        base: ExactModel,
+        tile: int,
+        plan: AdaptSettings,
+        *,
+        threads: int = 1,
+        progress: Progress | None = None,
+    ):
+        network = restore(base, "model", fixed_steps=True)
+        self._plain = export(network)
+        if load_model(self._plain).sha256 != base.sha256:
+            raise NellocError(
+                "model: was not made by this version of nelloc, so it cannot be adapted; use a shipped one"
+            )
+        pool = TilePool.of(images, tile, seed=plan.seed)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._plan, self._threads, self._progress = plan, threads, progress or Progress()
+        self._sampler = TileSampler(pool, base.horizon, plan.seed)
+        self._tuned = Tuned(network.to(self._device), plan, pool.total)
+
+    def train(self, pixels: int) -> int:
+        """Train on about ``pixels`` more; return how many it were. Rates rise and fall in each round."""
+        plan = replace(self._plan, pixels=pixels)
+        self._progress.expect(plan.steps * plan.batch)
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            _train(self._tuned, self._sampler, plan, self._device, self._progress.advance)
+        finally:
+            torch.set_num_threads(before)
+        return plan.steps * plan.batch
+
+    def adapted(self) -> Adapted:
+        """The model as it is now."""
+        model = export(self._tuned.rounded())
+        differences = encode_differences(self._plain, model)
+        if apply_differences(parse_differences(differences, "model"), self._plain, "model") != model:
+            raise NellocError("model: does not come back from its differences; please report this")
+        return Adapted(load_model(model, "adapted model"), differences)
 
 
 def _train(
-    tuned: _Tuned, sampler: TileSampler, plan: AdaptSettings, device: torch.device, advance: Callable[[int], None]
+    tuned: Tuned, sampler: TileSampler, plan: AdaptSettings, device: torch.device, advance: Callable[[int], None]
 ) -> None:
     network = tuned.network
     network.low_precision = bfloat16_is_faster(device)
     maker = BatchMaker(network.config)
-    optimiser = torch.optim.Adam(tuned.moving.values(), lr=plan.learning_rate, betas=_BETAS)
+    optimiser = torch.optim.Adam(tuned.moving.values(), lr=plan.learning_rate, betas=BETAS)
 
     def draw() -> tuple[Batch, Tensor]:
         drawn = sampler.draw(plan.batch)
@@ -161,7 +190,7 @@ def bits(outputs: Tensor, batch: Batch, gray: Tensor, config: LocalConfig) -> Te
     return total / -math.log(2)
 
 
-class _Tuned:
+class Tuned:
     """Network being adapted: its ``moving`` weights, those of its base, and the steps in which they differ."""
 
     def __init__(self, network: LocalNetwork, plan: AdaptSettings, pixels: int):
@@ -172,7 +201,7 @@ class _Tuned:
         fractions = network.fraction_bits
         assert fractions is not None
         last = len(fractions) - 1
-        fixed = () if plan.last_layer else (f"layers.{last}.weight", f"layers.{last}.bias")
+        fixed = {f"layers.{last - number}.{part}" for number in range(plan.kept) for part in ("weight", "bias")}
         self.moving = {name: tensor for name, tensor in network.named_parameters() if name not in fixed}
         for index, fraction in enumerate(fractions):
             fine = torch.exp2(-fraction.to(self.base["layers.0.bias"].device).float())[:, None]
@@ -191,18 +220,19 @@ class _Tuned:
         }
 
     def rounded(self) -> LocalNetwork:
-        """Network with its weights rounded permanently, on the CPU."""
+        """A copy of the network with rounded weights, on the CPU."""
+        network = deepcopy(self.network)
         with torch.no_grad():
             for name, tensor in self.moving.items():
-                tensor.copy_(self._rounded(name, tensor))
-        return self.network.cpu()
+                network.get_parameter(name).copy_(self._rounded(name, tensor))
+        return network.cpu()
 
     def shrink(self, optimiser: torch.optim.Adam, step: int, rate: float) -> None:
         """Pull every weight towards its base by the bit cost of its difference, in Adam's metric."""
         with torch.no_grad():
             for name, tensor in self.moving.items():
                 # Adam's divisor: the root of the mean squared gradient.
-                size = (optimiser.state[tensor]["exp_avg_sq"] / (1 - _BETAS[1] ** (step + 1))).sqrt() + 1e-8
+                size = (optimiser.state[tensor]["exp_avg_sq"] / (1 - BETAS[1] ** (step + 1))).sqrt() + 1e-8
                 change = tensor - self.base[name]
                 slope = self.price / math.log(2) / (change.abs() + KNEE * self.step[name]) / self.pixels
                 tensor.copy_(self.base[name] + change.sign() * (change.abs() - rate * slope / size).clamp_min(0))

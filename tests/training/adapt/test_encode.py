@@ -72,7 +72,10 @@ def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, ke
         return [SimpleNamespace(data=bytes(1_000_000 if adapted is None else after)) for _ in pixels]
 
     monkeypatch.setattr(encode, "encode_pixels", coded)
-    monkeypatch.setattr("nelloc.training.adapt.finetune.adapt", lambda *_, **__: adapted)
+    monkeypatch.setattr(
+        "nelloc.training.adapt.finetune.Tuning",
+        lambda *_, **__: SimpleNamespace(train=lambda pixels: pixels, adapted=lambda: adapted),
+    )
     (file,), found = encode_adapted(
         [images.from_array(smooth(60, 70), "x")],
         EncodeOptions(adapt=True, adapt_minutes=0.01),
@@ -87,9 +90,12 @@ def test_models_are_adapted_to_the_numbers_of_a_stretched_image(monkeypatch):
     trained_on = []
     monkeypatch.setattr("nelloc.codec.encode._is_smaller", lambda *_, **__: True)
     monkeypatch.setattr(encode, "encode_pixels", lambda pixels, *_, **__: [SimpleNamespace(data=b"1") for _ in pixels])
+    adapted = SimpleNamespace(stored=b"1")
     monkeypatch.setattr(
-        "nelloc.training.adapt.finetune.adapt",
-        lambda planes, *_, **__: trained_on.extend(planes) or SimpleNamespace(stored=b"1"),
+        "nelloc.training.adapt.finetune.Tuning",
+        lambda planes, *_, **__: (
+            trained_on.extend(planes) or SimpleNamespace(train=lambda pixels: pixels, adapted=lambda: adapted)
+        ),
     )
     full = smooth(70, 80) // 2
     stretched = full * 2
@@ -125,3 +131,23 @@ def test_images_of_every_kind_are_compressed_and_those_of_colour_adapted_to(tmp_
     assert model_id(found.models[0].stored) == found.models[0].model.id or not own
     (_,), found = encode_adapted(pixels[3:], options, verify=True, embed=True)
     assert (found.models, found.pixels, found.gain) == ((), 0, 0)
+
+
+def test_without_a_time_asked_for_rounds_end_where_they_do_not_pay(monkeypatch):
+    """Of photographs, whose files are then those of the model as it is, without a second coding of all of them."""
+    monkeypatch.setattr(encode, "default_minutes", lambda pixels: 0.01)
+    coded = []
+    encode_pixels = encode.encode_pixels
+    monkeypatch.setattr(
+        encode, "encode_pixels", lambda *a, **k: coded.append(k.get("adapted")) or encode_pixels(*a, **k)
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    (file,), found = encode_adapted(
+        [images.from_array(noise, "x")], EncodeOptions(adapt=True, threads=1, effort=1), verify=True, embed=True
+    )
+    assert coded == [None]
+    assert container.parse(file.data).model_section is None
+    assert found.models == ()
+    assert found.adapted_bytes > found.shipped_bytes == len(file.data)
+    # The first round alone: an eighth of the time.
+    assert found.pixels == pytest.approx(0.01 * encode.PIXELS_PER_MINUTE / 8, abs=1024)

@@ -12,6 +12,8 @@ from nelloc import NellocError
 from nelloc import image as images
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.options import EncodeOptions
+from nelloc.codec.progress import Progress
+from nelloc.exact import model_store
 from nelloc.exact.model import load_model
 from nelloc.exact.model_delta import apply_differences, parse_differences
 from nelloc.training.adapt import encode, finetune
@@ -20,6 +22,18 @@ from nelloc.training.batches import BatchMaker
 from nelloc.training.networks.export import restore
 
 BASE = small_model_bytes()
+
+
+class Count(Progress):
+    """Counts what is announced and what is done."""
+
+    expected = done = 0
+
+    def expect(self, steps, phase=""):
+        self.expected += steps
+
+    def advance(self, steps=1, remark=""):
+        self.done += steps
 
 
 def smooth(*shape: int) -> np.ndarray:
@@ -47,9 +61,9 @@ def test_the_bits_trained_on_are_those_of_the_coder(planes, small_model_path):
 
 def test_the_adapted_model_has_the_steps_of_the_base_and_comes_back_from_its_differences():
     base = load_model(BASE)
-    seen = []
-    adapted = adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000), advance=seen.append)
-    assert sum(seen) == AdaptSettings(20_000).steps * AdaptSettings(20_000).batch
+    count = Count()
+    adapted = adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000), progress=count)
+    assert count.done == count.expected == AdaptSettings(20_000).steps * AdaptSettings(20_000).batch
     again = apply_differences(parse_differences(adapted.stored, "x"), BASE, "x")
     assert load_model(again).sha256 == adapted.model.sha256
     assert adapted.model.sha256 != base.sha256
@@ -65,6 +79,27 @@ def test_models_of_every_kind_are_adapted(kind):
     adapted = adapt([smooth(1, 30, 20), smooth(model.channels, 25, 30)], model, 16, AdaptSettings(4000))
     again = apply_differences(parse_differences(adapted.stored, "x"), base, "x")
     assert load_model(again).sha256 == adapted.model.sha256
+
+
+def test_a_round_goes_on_from_where_the_one_before_it_ended():
+    base = load_model(BASE)
+    image = smooth(3, 60, 70)
+    tuning = finetune.Tuning([image], base, 32, AdaptSettings(20_000))
+    sizes, stored = [], []
+    for _ in range(3):
+        assert tuning.train(20_000) == AdaptSettings(20_000).steps * AdaptSettings(20_000).batch
+        adapted = tuning.adapted()
+        stored.append(adapted.stored)
+        (file,) = encode_pixels(
+            [images.from_array(image.transpose(1, 2, 0))],
+            EncodeOptions(tile=32, learn=False, effort=1, model=None),
+            verify=False,
+            measure=True,
+            adapted={model_store.find("default").id: adapted},
+        )
+        sizes.append(file.model_bits)
+    assert stored[0] == adapt([image], base, 32, AdaptSettings(20_000)).stored
+    assert sizes[2] < sizes[1] < sizes[0]
 
 
 def test_few_pixels_move_few_weights():
