@@ -46,8 +46,25 @@ def guessed(
     if likely is not None:
         guess = np.clip(np.full_like(guess, likely), low, high)
     above, below, left, right = frame
+    unknown = (low == 0) & (high == 255)
+    if unknown[above : guess.shape[0] - below, left : guess.shape[1] - right].any():
+        _fill(guess, unknown)
     inner = guess[above : guess.shape[0] - below, left : guess.shape[1] - right]
     return np.pad(inner, ((above, below), (left, right)), mode="edge")
+
+
+def _fill(guess: NDArray[np.float32], unknown: NDArray[np.bool_]) -> None:
+    """Give unknown samples the mean of those that are known of their block."""
+    height, width = guess.shape
+    after = ((0, -height % SIDE), (0, -width % SIDE))
+    shape = round_up(height, SIDE) // SIDE, SIDE, round_up(width, SIDE) // SIDE, SIDE
+    known = np.pad(~unknown, after)
+    sums = np.where(known, np.pad(guess, after), 0).reshape(shape).sum(axis=(1, 3))
+    counts = known.reshape(shape).sum(axis=(1, 3))
+    means = np.rint(sums / np.maximum(counts, 1)).astype(np.float32)
+    places = np.nonzero(unknown)
+    rows, columns = (place // SIDE for place in places)
+    guess[places] = np.where(counts[rows, columns] > 0, means[rows, columns], guess[places])
 
 
 def comes_back(low: Plane, high: Plane, across: int, down: int, top: int, left: int) -> bool:

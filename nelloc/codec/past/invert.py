@@ -31,6 +31,7 @@ from nelloc.codec.past.blocks import (
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import find_grid, was_jpeg
+from nelloc.codec.past.edits import distrust, flattened
 from nelloc.exact import native
 
 # At least this share of whole and fully known blocks must be found in the first try.
@@ -80,7 +81,8 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
         if not was_jpeg(pixels):
             return None
         low, high = np.empty_like(pixels), np.empty_like(pixels)
-        native._native.past_separate(pixels, low, high)
+        if native._native.past_separate(pixels, low, high):
+            distrust(low, high)
     advance()
     top, left, clear = find_grid(low[0], high[0])
     if gray and clear < GRAY_CLEAR:
@@ -189,9 +191,17 @@ class _Canvas:
         for component in self._chroma:
             component.search(advance, patience, cut=cut)
         self._finish_luma(advance, patience, cut=cut or bool(self._chroma))
-        image, shape = self._image(), self._pixels.shape
+        image = self._image()
+        made = self._shown(image)
+        flat = flattened(image, self._pixels, made, self.top, self.left)
+        image, made = (image, made) if flat is None else (flat, self._shown(flat))
+        return Inverted(image, self.top, self.left, made)
+
+    def _shown(self, image: JpegCoefficients) -> Plane:
+        """The pixels of a JPEG that are the picture's."""
+        shape = self._pixels.shape
         made = decode(image)[:, self.top : self.top + shape[1], self.left : self.left + shape[2]]
-        return Inverted(image, self.top, self.left, np.broadcast_to(made, shape))
+        return np.broadcast_to(made, shape)
 
     def _finish_luma(self, advance: Advance, patience: int, *, cut: bool) -> None:
         """Find luma, given chroma."""

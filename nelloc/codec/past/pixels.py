@@ -30,8 +30,8 @@ SIDE = 8
 MAX_MARGIN = 63
 # Methods that may code corrections of blocks.
 _METHODS = (Method.DEFLATE, Method.ADAPTIVE, Method.STORED, Method.ROWS)
-# Mean error of a block above which its pixels are coded instead of corrections.
-_FAR_OFF = 12
+# Mean errors of blocks above which their pixels are coded instead of corrections: all are tried.
+_FAR_OFF = (2, 12, 255)
 
 Plane = NDArray[np.uint8]
 
@@ -108,12 +108,17 @@ class Made:
 
 def encode_corrections(samples: Plane, made: Plane, *, core: bool) -> bytes:
     """The data of a record with method PAST: what makes ``samples`` (planes, H, W) of the ``made`` ones."""
-    wrong, far = _wrong_blocks(samples, made)
-    if not wrong.any():
+    off = _off_by_blocks(samples, made)
+    if not off.any():
         return b""
     away = (samples - made).astype(np.uint8)  # modulo 256
-    parts = [_encode_blocks(away, wrong & ~far, core=core), _encode_blocks(samples, wrong & far, core=core)]
-    return b"".join(parts)
+    coded, tried = [], []
+    for limit in _FAR_OFF:
+        far = off > limit * SIDE * SIDE * len(samples)
+        if far.tobytes() not in tried:
+            tried.append(far.tobytes())
+            coded.append(_encode_blocks(away, (off > 0) & ~far, core=core) + _encode_blocks(samples, far, core=core))
+    return min(coded, key=len)
 
 
 def decode_corrections(data: bytes, made: Plane) -> Plane:
@@ -131,13 +136,13 @@ def decode_corrections(data: bytes, made: Plane) -> Plane:
     return samples
 
 
-def _wrong_blocks(samples: Plane, made: Plane) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks (rows, columns) of the blocks of a tile that are wrong, and of those that are far off."""
+def _off_by_blocks(samples: Plane, made: Plane) -> NDArray[np.int64]:
+    """The sums (rows, columns) of the errors of the blocks of a tile."""
     off = np.abs(samples.astype(np.int16) - made).sum(axis=0)
     _, height, width = samples.shape
     padded = np.pad(off, ((0, -height % SIDE), (0, -width % SIDE)))
-    sums = padded.reshape(len(padded) // SIDE, SIDE, -1, SIDE).sum(axis=(1, 3))
-    return sums > 0, sums > _FAR_OFF * SIDE * SIDE * len(samples)
+    sums: NDArray[np.int64] = padded.reshape(len(padded) // SIDE, SIDE, -1, SIDE).sum(axis=(1, 3))
+    return sums
 
 
 def _encode_blocks(values: Plane, chosen: NDArray[np.bool_], *, core: bool) -> bytes:
