@@ -204,10 +204,12 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
 def _shown(result: Result, folder: str | None = None) -> Shown:
     bits = 8 * result.target_bytes / result.samples
     what = "byte for byte" if result.keeps == "bytes" else f"{bits:.3f} bits per sample"
-    row = asdict(result) | {"bits_per_dimension": bits}
+    row = vars(result) | {"bits_per_dimension": bits}
     del row["damaged"]  # of files that are decompressed
     if result.adapted is None:
         del row["adapted"]
+    else:
+        row["adapted"] = asdict(result.adapted)
     share = result.target_bytes / max(1, result.source_bytes)
     line = (
         f"{result.source} -> {result.target}: {result.source_bytes} to {result.target_bytes} bytes "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +133,7 @@ def _decompress_one(
 def _shown(result: Result) -> Shown:
     what = "JPEG file, byte for byte, of " if result.keeps == "bytes" and not result.damaged else ""
     line = f"{result.source} -> {result.target}: {what}{result.width} x {result.height} pixels"
-    row = asdict(result)
+    row = dict(vars(result))
     detail = f"{result.source_bytes} to {result.target_bytes} bytes, {result.planes} planes"
     remarks = []
     if result.left_out:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from nelloc import storage
 from nelloc.errors import NellocError
@@ -20,6 +21,8 @@ from nelloc.image.formats.lossy import grown
 
 # The most pixels of images that are coded together, in one wavefront.
 GROUP_PIXELS = 1 << 18
+# Outputs that are written at once.
+WRITERS = 8
 # File systems that do not keep nanoseconds cut times to tenths of microseconds, to seconds, or to even ones.
 _MICROSECOND, _SECOND = 1_000, 1_000_000_000
 
@@ -31,11 +34,11 @@ def process(jobs: Sequence[Job], conversion: Conversion) -> list[Outcome]:
     area = 0
     for ready in open_jobs(jobs, conversion, outcomes):
         if group and area + conversion.area(ready) > GROUP_PIXELS:
-            finish(_converted(group, conversion, outcomes), conversion, outcomes)
+            finish(_converted(group, conversion, outcomes), conversion, outcomes, len(group))
             group, area = [], 0
         group.append(ready)
         area += conversion.area(ready)
-    finish(_converted(group, conversion, outcomes), conversion, outcomes)
+    finish(_converted(group, conversion, outcomes), conversion, outcomes, len(group))
     return [outcomes[job] for job in jobs]
 
 
@@ -128,18 +131,22 @@ def _same_time(job: Job) -> bool:
 
 
 def finish(
-    converted: Iterable[tuple[Ready, tuple[Result, bytes]]], conversion: Conversion, outcomes: dict[Job, Outcome]
+    converted: Iterable[tuple[Ready, tuple[Result, bytes]]],
+    conversion: Conversion,
+    outcomes: dict[Job, Outcome],
+    count: int = 1,
 ) -> None:
-    """Write outputs, then sync their folders, then remove inputs if that is asked for."""
+    """Write ``count`` outputs, then sync their folders, then remove inputs if that is asked for."""
     written: list[tuple[Ready, Result]] = []
-    for ready, (result, data) in converted:
-        with _failing(ready.job, conversion, outcomes):
-            # A partial image does not get the time of its input, which would make it count as done.
-            modified = None if result.damaged else ready.file.modified
-            storage.write(ready.job.target, data, conversion.force, modified, sync=False)
-            if conversion.remove and storage.read(ready.job.target) != data:
-                raise NellocError(f"{ready.job.target}: does not have the bytes that were written; check the disk")
-            written.append((ready, replace(result, target=str(ready.job.target))))
+    with _writers(count) as begin:
+        begun = [
+            (ready, result, begin(partial(_write, ready, result, data, conversion)))
+            for ready, (result, data) in converted
+        ]
+        for ready, result, wait in begun:
+            with _failing(ready.job, conversion, outcomes):
+                wait()
+                written.append((ready, replace(result, target=str(ready.job.target))))
     synced = set()
     for ready, result in written:
         with _failing(ready.job, conversion, outcomes):
@@ -152,6 +159,34 @@ def finish(
             if conversion.remove:
                 removed = _remove(ready, result.left_out, None if conversion.force else larger)
             outcomes[ready.job] = Done(result, *removed, larger)
+
+
+def _write(ready: Ready, result: Result, data: bytes, conversion: Conversion) -> None:
+    """Write an output. Raises NellocError if that fails."""
+    # A partial image does not get the time of its input, which would make it count as done.
+    modified = None if result.damaged else ready.file.modified
+    storage.write(ready.job.target, data, conversion.force, modified, sync=False)
+    if conversion.remove and storage.read(ready.job.target) != data:
+        raise NellocError(f"{ready.job.target}: does not have the bytes that were written; check the disk")
+
+
+@contextmanager
+def _writers(count: int) -> Iterator[Callable[[Callable[[], None]], Callable[[], None]]]:
+    """Yield the function that begins to write one of ``count`` files, and returns the function that waits for it.
+
+    Several are written at once, since each waits for the disk, which takes what waits together. An interruption lets
+    those end that have begun.
+    """
+    if count < 2:
+        yield lambda write: write
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    threads = ThreadPoolExecutor(min(count, WRITERS))
+    try:
+        yield lambda write: threads.submit(write).result
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _converted(

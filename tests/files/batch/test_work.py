@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,22 @@ def test_an_error_that_nobody_foresaw_fails_one_file_and_says_where_it_was(monke
     message = "in/b.png: internal error (ZeroDivisionError: a mistake); please report it with this file"
     assert str(outcomes["b"].error) == message
     assert "Traceback" in outcomes["b"].error.__notes__[0]
+
+
+def test_outputs_of_small_images_are_written_at_once_and_each_fails_alone(monkeypatch):
+    real, all_of_them = storage.write, threading.Barrier(len(NAMES), timeout=60)
+
+    def write(target, *arguments, **keywords):
+        all_of_them.wait()
+        if target.stem == "b":
+            raise NellocError(f"{target}: cannot be written")
+        real(target, *arguments, **keywords)
+
+    monkeypatch.setattr(storage, "write", write)
+    outcomes = compress(remove=True)
+    assert kinds(outcomes) == {"a": Done, "b": Failed, "c": Done}
+    assert str(outcomes["b"].error) == "out/b.nlc: cannot be written"
+    assert inputs() == ["b"]
 
 
 def test_a_summary_counts_outcomes():
