@@ -3,9 +3,8 @@
     python benchmarks/kodak.py --data ../shared/data
     python scripts/write_readme.py
 
-Writes benchmarks/results/kodak.json. Without the rule of PhotoCD's colours, which only such images gain from.
-
-Other work on the machine does not count as time, but slows caches and shared
+Writes benchmarks/results/kodak.json. The program flif must be on PATH. nelloc is measured without the rule of PhotoCD's
+colours, which only such images gain from. Other work on the machine does not count as time, but slows caches and shared
 cores: the ratios of codecs, which take turns at each image, are better than their speeds.
 """
 
@@ -19,7 +18,7 @@ from pathlib import Path
 
 RESULT = Path(__file__).parent / "results" / "kodak.json"
 MODELS = ("fast", "default", "high")
-PEERS = ("png:9", "webp:6", "webp:9", "jpegxl:3", "jpegxl:7", "jpegxl:9")
+PEERS = ("png:9", "webp:6", "webp:9", "jpegxl:3", "jpegxl:7", "jpegxl:9", "flif:60")
 # Fields of each codec, and of the whole, that are taken from `nelloc bench --json`.
 COLUMNS = ("codec", "version", "images", "bytes", "bits_per_dimension", "ratio_to_png", "encode_speed", "decode_speed")
 SETTINGS = ("machine", "threads", "repeat", "clock")

@@ -30,7 +30,8 @@ import nelloc
 
 LEVELS = ("plain", "avx2", "avxvnni", "vnni", "amx", "neon", "dotprod")
 IN_PAGE = """import('/nelloc.js').then(async ({ open }) => {
-    const file = await open('/image.nlc'), data = (await file.decode()).data, table = [];
+    const file = await open('/image.nlc?' + performance.timeOrigin); // not one that the browser kept
+    const data = (await file.decode()).data, table = [];
     file.close();
     for (let n = 0; n < 256; n++) {
         let c = n;

@@ -1,4 +1,4 @@
-"""Variants of learning while coding, in floating point: the rule of docs/FORMAT.md, section 14, and others.
+"""Variants of learning while coding, in floating point: the rule of docs/FORMAT.md, section 13, and others.
 
     python scripts/search_learning.py --data ../shared/data --model default --out benchmarks/results/learning-default
 
@@ -177,7 +177,7 @@ class Experiment:
 
 
 def gradients(outputs: Tensor, value: Tensor, base: Tensor, activity: Tensor) -> Tensor:
-    """Gradients (N, outputs) of section 14, not rounded and in units of 1."""
+    """Gradients (N, outputs) of section 13, not rounded and in units of 1."""
     n, k = len(value), outputs.shape[1] // 10
     log_weight = torch.log_softmax(outputs[:, :k], dim=1)
     mean, log_scale, coefficient = outputs[:, k:].reshape(n, 3, 3, k).unbind(1)

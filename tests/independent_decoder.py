@@ -619,9 +619,9 @@ class Pixel:
         e = [table[min(max(blocks[0]) - g, len(table) - 1)] for g in blocks[0]]
         self.w = self.first_w = [x * 8192 // sum(e) for x in e]
         self.values: list[int] = []
-        # Section 14: of each plane decoded, what each component's probability was, and where its edges were.
+        # Section 13: of each plane decoded, what each component's probability was, and where its edges were.
         self.edges: list[list[tuple[int, int, int, int]]] = []
-        # Section 16: on a lattice the masses of all values, what is expected there, and more of this pixel.
+        # Section 15: on a lattice the masses of all values, what is expected there, and more of this pixel.
         self.masses: list[int] = []
         self.expected: list[int] = []
         self.near: list[list[int]] = []
@@ -695,12 +695,12 @@ class Pixel:
 
 
 def rounded(number: int, bits: int) -> int:
-    """A number without its last bits, rounded: those of sections 14 and 19."""
+    """A number without its last bits, rounded: those of sections 13 and 14."""
     return number + (1 << bits >> 1) >> bits
 
 
 class LastLayer:
-    """Section 14: what is learned in one tile."""
+    """Section 13: what is learned in one tile."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -756,7 +756,7 @@ class LastLayer:
 
 
 class TwoLayers:
-    """Section 19: what is learned in one tile by the last layer and the hidden one before it."""
+    """Section 14: what is learned in one tile by the last layer and the hidden one before it."""
 
     def __init__(self, model: Model) -> None:
         self.model, self.last_layer = model, LastLayer(model)
@@ -890,7 +890,7 @@ class TwoLayers:
                 mean[j] += rounded((row[j] << 4) - mean[j], pace)
 
 
-# Section 16: of each rule d, and the parts of r, g and b that luma Y, and the chromas U and V, add.
+# Section 15: of each rule d, and the parts of r, g and b that luma Y, and the chromas U and V, add.
 Terms = tuple[int, list[tuple[int, int, int]], list[int], list[tuple[int, int]], list[int]]
 
 
@@ -926,7 +926,7 @@ CONVERSIONS = {
 
 
 class Lattice:
-    """Section 16: the colours of a rule, and what is learned of them in one tile."""
+    """Section 15: the colours of a rule, and what is learned of them in one tile."""
 
     def __init__(self, rule: int) -> None:
         self.d, self.lumas, self.reds, self.greens, self.blues = CONVERSIONS[rule]

@@ -1,4 +1,4 @@
-"""A second decoder of the JPEG files in .nlc files, written from docs/FORMAT.md, section 15, alone.
+"""A second decoder of the JPEG files in .nlc files, written from docs/FORMAT.md, section 16, alone.
 
 It shares no code with nelloc and uses plain Python integers only. Names are those of docs/FORMAT.md. What is refused
 raises ValueError.
@@ -60,7 +60,7 @@ def clamp(x: int, low: int, high: int) -> int:
 
 
 def cut(a: int, b: int) -> int:
-    """``a // b`` of section 15."""
+    """``a // b`` of section 16."""
     return abs(a) // b * (1 if a >= 0 else -1)
 
 
@@ -78,13 +78,13 @@ def c(x: int) -> int:
 
 
 def logarithm(m: int) -> int:
-    """``L(m)`` of section 13."""
+    """``L(m)`` of section 12."""
     return (m**256).bit_length() - 1
 
 
 @cache
 def tables() -> tuple[list[int], list[int], list[int], list[int]]:
-    """Stretched chances, squashed ones in 1/65536 of -2048 and up, and g and h of section 15."""
+    """Stretched chances, squashed ones in 1/65536 of -2048 and up, and g and h of section 16."""
     squash = squash_table()
     sq = {x: squash[x + 4095] for x in range(-4095, 4096)}
     stretched = [clamp(x, -2047, 2047) for x in stretch_table()]

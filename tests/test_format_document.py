@@ -22,8 +22,8 @@ DOCUMENT = (Path(__file__).parents[1] / "docs" / "FORMAT.md").read_text()
 WIDEST, MOST_WORDS = 100, 7250
 TITLES = (
     "File", "Model file", "Order of coding", "Context", "Network", "Mixture", "Entropy coder", "Models as differences",
-    "Samples of more than 8 bits", "Methods without a model", "Sections", "What lossless means", "The adaptive coder",
-    "Learning", "JPEG files", "Colour lattices", "Pixels of a JPEG", "What may change", "Learning of two layers",
+    "Samples of more than 8 bits", "Methods without a model", "Sections", "The adaptive coder", "Learning",
+    "Learning of two layers", "Colour lattices", "JPEG files", "Pixels of a JPEG", "What may change",
 )  # fmt: skip
 
 
@@ -86,6 +86,20 @@ def test_methods_are_those_of_the_program():
         names[method] = name.partition(":")[0].upper()
         assert flags == "z" * method.drops_zeros + "c" * method.checks_pixels + "m" * method.needs_model
     assert names == {method: method.name for method in Method}
+
+
+def test_methods_and_sections_name_the_part_that_describes_them():
+    subjects = {"adaptive": "The adaptive coder", "learning": "Learning", "two_layers": "Learning of two layers"}
+    subjects |= {
+        "lattice": "Colour lattices",
+        "coefficients": "JPEG files",
+        "past: a JPEG's pixels": "Pixels of a JPEG",
+    }
+    subjects |= dict.fromkeys(["constant", "stored", "deflate", "rows"], "Methods without a model")
+    cells = {name: cell for _, name, _, _, cell in table(section(1), "method")}
+    assert {name: TITLES[int(cell) - 1] for name, cell in cells.items() if name != "mixture"} == subjects
+    described = {number: cell for number, _, cell in table(section(1), "section")}
+    assert [TITLES[int(described[number]) - 1] for number in ("0x86", "0x87")] == ["JPEG files", "Pixels of a JPEG"]
 
 
 def test_sections_of_files_are_those_of_the_program():
@@ -154,9 +168,9 @@ def test_the_example_of_coded_pixels_is_what_a_decoder_does(monkeypatch):
 
 
 def test_the_bytes_that_streams_begin_with_are_there():
-    fence = re.findall(r"```\n((?:[0-9a-f]+\n)+)```", section(15))
+    fence = re.findall(r"```\n((?:[0-9a-f]+\n)+)```", section(16))
     assert [bytes.fromhex("".join(lines.split())) for lines in fence] == [independent_jpeg.USUAL]
-    assert f"the {len(independent_jpeg.USUAL)} bytes below" in " ".join(section(15).split())
+    assert f"the {len(independent_jpeg.USUAL)} bytes below" in " ".join(section(16).split())
 
 
 def test_the_waves_are_those_of_a_decoder():
@@ -165,10 +179,10 @@ def test_the_waves_are_those_of_a_decoder():
     assert [tuple(integers(row[2])) for row in rows] == independent_jpeg.HALF_ROWS
 
 
-@pytest.mark.parametrize("row", table(section(16), "rule"), ids=lambda row: row[-1])
+@pytest.mark.parametrize("row", table(section(15), "rule"), ids=lambda row: row[-1])
 def test_lattices_are_those_of_a_decoder(row):
     rule, d, *formulas, _ = row
-    text = section(16)
+    text = section(15)
     luma, red, green, blue = (compile(formula.strip("`"), rule, "eval") for formula in formulas)
     others = {name: text.split(f"`{name} = ")[1].split("`")[0] for name in ("R", "B", "r3", "g3", "b3")}
     others = {name: compile(formula, name, "eval") for name, formula in others.items()}

@@ -75,7 +75,7 @@ void nlc_model_free(nlc_model *model);
 void nlc_model_shape(const nlc_model *model, int *inputs, int *outputs, int *units);
 int nlc_model_bits(const nlc_model *model);
 
-/* 1 if the last layer may learn while tiles are coded (section 14), else 0. */
+/* 1 if the last layer may learn while tiles are coded (section 13), else 0. */
 int nlc_model_can_learn(const nlc_model *model);
 
 /* Evaluate the network alone: `inputs` (pixels x inputs of the first layer), `outputs` (pixels x rows of the last), and
@@ -100,7 +100,7 @@ typedef struct {
     uint32_t seed;           /* NLC_ENCODE: what the stream ends with when it is decoded */
 } nlc_tile;
 
-/* A colour lattice: the colours that a rule (section 16) can give, 1 to nlc_lattice_rules(). It is read only and may be
+/* A colour lattice: the colours that a rule (section 15) can give, 1 to nlc_lattice_rules(). It is read only and may be
  * shared. */
 typedef struct nlc_lattice nlc_lattice;
 
@@ -114,7 +114,7 @@ typedef struct nlc_walk nlc_walk;
 
 /* Prepare to code tiles of `planes` (1 or the model's channels) side by side; `learns` is how many layers learn.
  *
- * With a `lattice`, which must stay until the walk is freed, tiles are coded as section 16 says: those of three planes of
+ * With a `lattice`, which must stay until the walk is freed, tiles are coded as section 15 says: those of three planes of
  * 8 bits, in NLC_DECODE and NLC_ENCODE. Without one it is NULL.
  *
  * `tiles` is copied; what it points to must stay until the walk is freed. With `measure` the bits that the model asks

@@ -86,7 +86,7 @@ typedef struct nlc_prepared nlc_prepared;
 
 /* A JPEG file that is kept byte for byte. */
 typedef struct {
-    int form; /* of section 15 */
+    int form; /* of section 16 */
     size_t size;
     uint32_t checksum;
     uint8_t *unpacked;       /* what the section has packed, or NULL */

@@ -1,4 +1,4 @@
-/* The methods of tiles, by their numbers: a new one is a row of this table (docs/FORMAT.md, sections 10 and 13). */
+/* The methods of tiles, by their numbers: a new one is a row of this table (docs/FORMAT.md, sections 10 and 12). */
 #include "decoder.h"
 
 #include <string.h>

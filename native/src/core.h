@@ -41,14 +41,14 @@ typedef int32_t nlc_lanes[NLC_LANES];
 #define NLC_UNIFORM_SHIFT 6
 #define NLC_MEAN_LIMIT 4096
 
-/* Colour lattices (section 16). */
+/* Colour lattices (section 15). */
 #define NLC_LATTICE_ROW 4           /* words of a row: a bit for each blue of a red and a green, low bits first */
 #define NLC_LATTICE_REACH (5 << 23) /* of a window: 2.5 units of the logistic, in its table's steps and 1/2^14 */
 #define NLC_LATTICE_SHARE 63488     /* 248 * 256 */
 #define NLC_LATTICE_WEIGHT 16       /* of a component that counts, at least */
 #define NLC_LATTICE_LEAST (1 << 19) /* mass of a value that is looked at closely */
 
-/* Learning (section 14). */
+/* Learning (section 13). */
 #define NLC_TEACHERS 256
 #define NLC_LARGEST_USED 127
 #define NLC_ROUNDED_BITS 12
@@ -57,7 +57,7 @@ typedef int32_t nlc_lanes[NLC_LANES];
 #define NLC_FIRST_PIXELS 64
 #define NLC_FIRST_SQUARE 51
 
-/* Learning of two layers (section 19): fractional bits of what is used, and of weights that errors go back through. */
+/* Learning of two layers (section 14): fractional bits of what is used, and of weights that errors go back through. */
 #define NLC_PAIR_BITS 9
 #define NLC_PAIR_ROUNDED (22 - NLC_PAIR_BITS)
 #define NLC_PAIR_LARGEST (127 << NLC_PAIR_ROUNDED)
@@ -194,8 +194,8 @@ struct nlc_kernels {
     void (*finish)(const nlc_layer *layer, const int32_t *sums, size_t rows, int32_t *outputs);
     /* Outputs of NLC_LANES pixels (lanes x stride), to lanes: out[output][lane]. */
     void (*turn)(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out);
-    /* Add the squares of units' activations (units x stride bytes) over pixels to the sums, and find how much the
-     * changes of each unit are reduced, from the mean square, or -1 for a unit that is 0 in all pixels. */
+    /* Add the squares of `count` units' activations (pixels x stride bytes) to the sums, and find how much the changes of
+     * each unit are reduced, from the mean square over `seen` pixels, or -1 for a unit that is 0 in all of these. */
     void (*reduce)(const uint8_t *units, size_t stride, size_t count, size_t pixels, double *squares, double seen,
                    int32_t *reduction);
     /* What gradients of at most NLC_LANES outputs (outputs x lanes) have above `above`, at most 127, as bytes in groups
@@ -223,10 +223,10 @@ struct nlc_kernels {
     void (*follow)(const int32_t *sums, int32_t reduction, int32_t *learned, size_t outputs);
     /* What is used of what four units have learned, packed as the level packs layers (narrow ones if it has them). */
     void (*use)(const int32_t *learned, size_t vectors, size_t groups, void *used);
-    /* The sums of the hidden layer that learns to its activations, with the sums by what it learned (section 19). */
+    /* The sums of the hidden layer that learns to its activations, with the sums by what it learned (section 14). */
     void (*activate_learned)(const nlc_layer *layer, const int32_t *sums, const int32_t *learned, size_t rows,
                              uint8_t *out, size_t stride);
-    /* The gradients of a block's outputs that go back, from those of section 14, packed for wide products. */
+    /* The gradients of a block's outputs that go back, from those of section 13, packed for wide products. */
     void (*true_gradients)(const nlc_model *model, nlc_lanes *outputs, nlc_lanes *gradient, size_t groups,
                            int16_t *packed);
     /* The units (units x stride bytes) whose activations can move in lanes of a block where

@@ -86,17 +86,18 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
     nlc_outer_take(model, &space->outer, outputs, pixels, gradients, first);
     kernels->transpose8(seen, model->narrow_stride, pixels, units, space->units, NLC_UNITS_STRIDE);
     learner->pixels += (int64_t)pixels;
-    kernels->reduce(space->units, NLC_UNITS_STRIDE, units, pixels, learner->squares, (double)learner->pixels,
-                    space->reduction);
+    kernels->reduce(seen, model->narrow_stride, units, pixels, learner->squares, (double)learner->pixels, space->reduction);
     /* Units that are 0 in all pixels learn nothing: the others are moved together. */
     size_t active = 0;
-    for (size_t unit = 0; unit < units; unit++) {
-        if (space->reduction[unit] < 0)
-            continue;
-        if (active != unit)
-            memcpy(space->units + active * NLC_UNITS_STRIDE, space->units + unit * NLC_UNITS_STRIDE,
-                   nlc_round_up(pixels, NLC_ROW));
-        space->active[active++] = unit;
+    for (size_t unit = 0; unit < units; unit++) { /* without branches, which cannot be foreseen */
+        space->active[active] = unit;
+        active += space->reduction[unit] >= 0;
+    }
+    for (size_t k = 0; k < active; k++) {
+        const uint8_t *from = space->units + space->active[k] * NLC_UNITS_STRIDE;
+        uint8_t *to = space->units + k * NLC_UNITS_STRIDE;
+        for (size_t pixel = 0; from != to && pixel < pixels; pixel += NLC_ROW)
+            memcpy(to + pixel, from + pixel, NLC_ROW);
     }
     for (size_t begin = 0; begin < active; begin += NLC_LANES) {
         const size_t count = active - begin < NLC_LANES ? active - begin : NLC_LANES;

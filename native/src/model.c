@@ -170,7 +170,7 @@ static void free_layer(nlc_layer *layer) {
     memset(layer, 0, sizeof *layer);
 }
 
-/* Whether the last layer may learn: no sum can reach 2^24, whatever is learned (section 14). */
+/* Whether the last layer may learn: no sum can reach 2^24, whatever is learned (section 13). */
 static int learning_is_bounded(const nlc_model_source *s) {
     const nlc_layer_source *last = &s->layers[s->layer_count - 1];
     const int64_t correction = (int64_t)NLC_LARGEST_USED * NLC_ACTIVATION_MAX * (last->columns + 1);

@@ -1,4 +1,4 @@
-/* Evaluating and learning in the last two layers (section 19). */
+/* Evaluating and learning in the last two layers (section 14). */
 #include "pair_layers.h"
 
 /* Learning's rates, in powers of two; averages move by 1/2^NLC_PACE of the distance. */
@@ -172,12 +172,10 @@ void nlc_pair_learn(const nlc_model *model, nlc_pair_space *space, nlc_pair *pai
     int pace = 0;
     for (pair->steps++; pace < NLC_PACE && pair->steps >> (pace + 1); pace++)
         ;
-    kernels->reduce(space->raw + within, NLC_UNITS_STRIDE, units_of(last), pixels, pair->last.squares,
-                    (double)pair->pixels, space->reduction_last);
+    kernels->reduce(raw, stride, units_of(last), pixels, pair->last.squares, (double)pair->pixels, space->reduction_last);
     move_layer(model, space, last, &pair->last, space->reduction_last, space->raw + within, pixels, NLC_LAST_GAIN, pace,
                gradients, first, pair->back);
-    kernels->reduce(space->given, NLC_UNITS_STRIDE, units_of(hidden), pixels, pair->hidden.squares,
-                    (double)pair->pixels, space->reduction);
+    kernels->reduce(given, stride, units_of(hidden), pixels, pair->hidden.squares, (double)pair->pixels, space->reduction);
     move_layer(model, space, hidden, &pair->hidden, space->reduction, space->given, pixels, NLC_HIDDEN_GAIN, pace,
                space->moves, within, NULL);
 }

@@ -1,4 +1,4 @@
-/* Learning while coding in the last two layers: the last one, and the hidden one before it (docs/FORMAT.md, section 19). */
+/* Learning while coding in the last two layers: the last one, and the hidden one before it (docs/FORMAT.md, section 14). */
 #ifndef NLC_PAIR_H
 #define NLC_PAIR_H
 

@@ -1,4 +1,4 @@
-/* Walking on a lattice of colours (section 16). */
+/* Walking on a lattice of colours (section 15). */
 #include "walk.h"
 
 /* Code whether a pixel is on the lattice: a digit of 1 if it is. */

@@ -132,7 +132,7 @@ static int finish(nlc_walk *walk, int mode) {
     return status;
 }
 
-/* That of section 16's first rule, and what it has allocated. */
+/* That of section 15's first rule, and what it has allocated. */
 static nlc_lattice *lattice;
 static long allocated_by_lattice;
 

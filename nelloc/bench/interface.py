@@ -115,6 +115,8 @@ class Peer(ABC):
     # Efforts allowed in NAME:EFFORT, and those measured by default.
     efforts: ClassVar[range] = range(1)
     usual: ClassVar[tuple[int, ...]] = (0,)
+    # True for a peer that is measured on request only.
+    on_request: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

@@ -181,10 +181,13 @@ def convert_many(
                     _put(outcome, printer, as_json, show, {"status": status, "removed": outcome.removed})
             files_done.update()
     if plan.count > 1 and not as_json:
-        others = f"; {plan.others} other files left alone" if plan.others else ""
+        others = f"; {plan.others} other file{'s' * (plan.others > 1)} left alone" if plan.others else ""
         printer.remark(f"{summary}{others}")
     if summary.grown:
-        printer.remark(f"nelloc: {summary.grown} outputs are larger than their JPEG or WebP files; {_PIXELS_ONLY}")
+        larger = "1 output is larger than its JPEG or WebP file"
+        if summary.grown > 1:
+            larger = f"{summary.grown} outputs are larger than their JPEG or WebP files"
+        printer.remark(f"nelloc: {larger}; {_PIXELS_ONLY}")
     if last is not None:
         printer.remark(last)
     sys.exit(summary.exit_status)

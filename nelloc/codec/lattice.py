@@ -1,11 +1,10 @@
 """Tiles on a colour lattice, as files hold them: the rule, and the method of the model.
 
-docs/FORMAT.md, section 16. This is also where the encoder finds out whether a tile is on one.
+docs/FORMAT.md, section 15. This is also where the encoder finds out whether a tile is on one.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +26,7 @@ _SAMPLED, _LEAST_COLOURS, _MOST_COLOURS = 4096, 24, 256
 _NEAR = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 # Colours nearer to 0 or 255 are not counted, since values out of range were clipped to them.
 _EDGE = 3
-_STEPS = np.array(list(itertools.product((-1, 0, 1), repeat=CHANNELS))).T
+_STEPS = np.array([[-1], [0], [1]])
 # Least gain of a rule over chance, in bits a pixel, that is worth its time.
 LEAST_GAIN = 0.5
 
@@ -61,6 +60,8 @@ def likely_rule(samples: Samples) -> Rule | None:
         return None
     shares = {rule: share_on(rule, colours) for rule in Rule}
     best = max(Rule, key=lambda rule: shares[rule])
+    if _gain(shares[best], 0) < LEAST_GAIN:  # which is more than with any other chance
+        return None
     chance = sum(share_on(best, colours + np.array(near)[:, None]) for near in _NEAR) / len(_NEAR)
     return best if _gain(shares[best], chance) >= LEAST_GAIN else None
 
@@ -78,22 +79,46 @@ def _different(samples: Samples) -> NDArray[np.int64]:
     return np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255])
 
 
-@cache
-def _inverse(rule: Rule) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The matrix, and the colour of no luma and chroma, that find about where a colour came from."""
-    convert = conversion(rule)
-    terms: NDArray[np.float64] = convert.terms / convert.divisor
-    matrix = np.linalg.inv((terms[:, :, 255] - terms[:, :, 0]) / 255).astype(np.float64)
-    return matrix, terms[:, :, 0].sum(axis=1)
+@dataclass(frozen=True)
+class _Search:
+    """Search for the colours of a rule without its table.
+
+    ``matrix`` and the colour ``origin`` of no luma and chroma find about where a colour came from; ``terms`` are those
+    of the conversion, whose sums fit 32 bits.
+    """
+
+    matrix: NDArray[np.float64]
+    origin: NDArray[np.float64]
+    terms: NDArray[np.int32]
+    divisor: int
+
+    @classmethod
+    @cache
+    def of(cls, rule: Rule) -> _Search:
+        """The search for colours of a rule."""
+        convert = conversion(rule)
+        terms: NDArray[np.float64] = convert.terms / convert.divisor
+        matrix = np.linalg.inv((terms[:, :, 255] - terms[:, :, 0]) / 255).astype(np.float64)
+        return cls(matrix, terms[:, :, 0].sum(axis=1), convert.terms.astype(np.int32), convert.divisor)
 
 
 def share_on(rule: Rule, colours: NDArray[np.int64]) -> float:
-    """The share of colours (3, N), none at an edge, that are on the lattice of a rule, without its table."""
-    matrix, origin = _inverse(rule)
-    near = np.rint(matrix @ (colours + 0.5 - origin[:, None])).astype(np.int64)
-    tried = np.clip(near[:, None] + _STEPS[:, :, None], 0, LEVELS - 1)
-    found = (conversion(rule).of(*tried) == colours[:, None]).all(axis=0).any(axis=0)
-    return float(found.mean())
+    """The share of colours (3, N), all of 1 to 254, that are on the lattice of a rule, without its table."""
+    search = _Search.of(rule)
+    near = np.rint(search.matrix @ (colours + 0.5 - search.origin[:, None])).astype(np.int64)
+    luma, first, second = np.clip(near[:, None] + _STEPS, 0, LEVELS - 1)  # (3, N) each: all of 27 ways are tried
+    red, green, blue = search.terms
+    # A channel is right if its sum is from colour * divisor to less than (colour + 1) * divisor.
+    below = colours.astype(np.int32) * search.divisor
+    reds = _from_0_to(search.divisor, (red[0][luma] - below[0])[:, None] + red[2][second])
+    blues = _from_0_to(search.divisor, (blue[0][luma] - below[2])[:, None] + blue[1][first])
+    greens = (green[0][luma] - below[1])[:, None, None] + green[1][first][:, None] + green[2][second]
+    found = _from_0_to(search.divisor, greens) & reds[:, None] & blues[:, :, None]
+    return float(found.any(axis=(0, 1, 2)).mean())
+
+
+def _from_0_to(end: int, numbers: NDArray[np.int32]) -> NDArray[np.bool_]:
+    return numbers.view(np.uint32) < end  # negative ones are large without their sign
 
 
 def _gain(share: float, chance: float) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cache, partial
 
 import numpy as np
@@ -84,13 +86,12 @@ def plans_for(
     """
     apart = _Planner(kind.groups, samples, bits, effort, learns, lattices)
     size = max(samples[0].shape[1:])
-    plans = [apart.plan(tile or DEFAULT_TILE)]
-    likely = Counter(piece.trials[0].method for piece in plans[0].pieces)
+    likely = apart.likely(tile or DEFAULT_TILE)
     drawn = sum(number for method, number in likely.items() if not (method.needs_model or method is Method.CONSTANT))
     cut = tile is None and size > DEFAULT_TILE
-    of_model = likely[Method.LEARNING] or likely[Method.TWO_LAYERS] or likely[Method.LATTICE]
-    if cut and of_model and drawn <= MOST_DRAWN * likely.total():
-        plans = [apart.plan(photograph_tile(learns > 0))]
+    of_model = likely[Method.LEARNING] or likely[Method.TWO_LAYERS]
+    photographs = cut and of_model and drawn <= MOST_DRAWN * likely.total()
+    plans = [apart.plan(photograph_tile(learns > 0) if photographs else tile or DEFAULT_TILE)]
     large = cut and effort >= Effort.LARGE_TILES
     mostly_drawn = 2 * drawn >= likely.total()
     if large and (mostly_drawn or effort >= Effort.LARGE_PHOTOGRAPHS):
@@ -149,6 +150,14 @@ class _Planner:
         self._learns, self._lattices = learns, lattices
         self._repeats = [_repeats(whole) for whole in samples]
         self._probed = cache(lambda number: classify.best_on_probe(samples[number], bits[number]))
+        self._likeness = cache(lambda part, number: _likeness(self._view(part, number)))
+
+    def likely(self, tile: int) -> Counter[Method]:
+        """Count the likeliest methods of tiles of this size, without a look for lattices."""
+        _, height, width = self._samples[0].shape
+        places = itertools.product(tiles(height, width, tile), range(len(self._groups)))
+        found = (self._trials(part, number, large=False, needless=False, lattices=False) for part, number in places)
+        return Counter(next(trials).method for trials in found)
 
     def plan(self, tile: int, large: bool = False, needless: bool = False) -> Plan:
         """Plan tiles of this size, which are ``large`` in a second try; ``needless`` if no photographs are expected."""
@@ -162,13 +171,33 @@ class _Planner:
 
     def piece(self, part: Rectangle, number: int, large: bool, needless: bool, *first: Trial) -> Piece:
         """Plan a group of a tile; the trials ``first`` come before all others."""
-        view, bits = self._samples[number][:, part.rows, part.columns], self._bits[number]
+        trials = self._trials(part, number, large=large, needless=needless, lattices=self._lattices)
+        return Piece(self._view(part, number), self._bits[number], tuple(dict.fromkeys((*first, *trials))))
+
+    def _view(self, part: Rectangle, number: int) -> Samples:
+        return self._samples[number][:, part.rows, part.columns]
+
+    def _trials(self, part: Rectangle, number: int, *, large: bool, needless: bool, lattices: bool) -> Iterator[Trial]:
+        view, bits, group = self._view(part, number), self._bits[number], self._groups[number]
         methods = _methods(view, self._learns if bits <= 8 else 0)
-        group = self._groups[number]
-        lattices = self._lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
-        look = _Look(needless or self._repeats[number], large, methods, lattices, partial(self._probed, number))
-        trials = _trials(group, view, bits, self._effort, look)
-        return Piece(view, bits, tuple(dict.fromkeys((*first, *trials))))
+        lattices = lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
+        likeness, probed = partial(self._likeness, part, number), partial(self._probed, number)
+        look = _Look(needless or self._repeats[number], large, methods, lattices, likeness, probed)
+        return _trials(group, view, bits, self._effort, look)
+
+
+class _Likeness(Enum):
+    """Likeness of a tile to a photograph."""
+
+    PHOTOGRAPH = "photograph"
+    SMOOTH = "smooth"
+    DRAWN = "drawn"
+
+
+def _likeness(samples: Samples) -> _Likeness:
+    if classify.is_photograph(samples):
+        return _Likeness.PHOTOGRAPH
+    return _Likeness.SMOOTH if classify.is_smooth(samples) else _Likeness.DRAWN
 
 
 def _repeats(samples: Samples) -> bool:
@@ -183,13 +212,14 @@ class _Look:
     """Facts about a tile: a test is ``needless`` if it cannot be a photograph; it may be a ``large`` tile.
 
     ``modelled`` are the methods of the model for photographs, the likeliest first; the tile may be on one of the
-    ``lattices``. ``probed`` returns the way, or ways, that are best on a part of the image.
+    ``lattices``. ``likeness`` returns what it looks like, and ``probed`` the ways that are best on a part of the image.
     """
 
     needless: bool
     large: bool
     modelled: Sequence[Method]
     lattices: bool
+    likeness: Callable[[], _Likeness]
     probed: Callable[[], Sequence[Way]]
 
 
@@ -200,8 +230,9 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
         return
     modelled = group.role in (Role.COLOUR, Role.ALPHA)
     if modelled and not look.needless:
-        photograph = classify.is_photograph(samples)
-        if photograph or classify.is_smooth(samples):
+        likeness = look.likeness()
+        photograph = likeness is _Likeness.PHOTOGRAPH
+        if likeness is not _Likeness.DRAWN:
             yield from _modelled(samples, effort, look, sure=photograph)
             if effort < Effort.EVERYTHING:
                 if not photograph and effort >= Effort.OTHER_WAYS:

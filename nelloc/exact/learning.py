@@ -2,7 +2,7 @@
 
 Encoder and decoder see the same pixels in the same order, so that both learn the same, and nothing is sent. It is
 stochastic gradient descent on the likelihood, a step of the wavefront at a time, with a rate for each unit of the last
-hidden layer that is a power of two. docs/FORMAT.md, section 14, states it in plain integers, which are carried here in
+hidden layer that is a power of two. docs/FORMAT.md, section 13, states it in plain integers, which are carried here in
 float32 below 2**24, and in float64 below 2**53.
 """
 
@@ -217,7 +217,7 @@ def reductions(squares: Plane) -> NDArray[np.int32]:
 
 
 class Gradients:
-    """The gradients of pixels' likelihoods by a model's outputs, in the steps of section 14."""
+    """The gradients of pixels' likelihoods by a model's outputs, in the steps of section 13."""
 
     def __init__(self, model: ExactModel):
         self._components, self._channels = model.components, model.channels

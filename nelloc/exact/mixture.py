@@ -307,7 +307,7 @@ def _counting(weight: NDArray[np.int32]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Windows of likely blues given green, in each component and pixel: section 16.
+    """Windows of likely blues given green, in each component and pixel: section 15.
 
     ``mean`` (K, N) without the planes before, what red adds and what a quarter level of green adds, in 1/16; ``base``
     (N,) of green; ``half`` and ``size`` (K, N) of the windows.

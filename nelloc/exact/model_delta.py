@@ -117,6 +117,8 @@ def apply_differences(differences: Differences, base: bytes, source: str) -> byt
     to it.
     """
     try:
+        if model_id(base) != differences.base_id:
+            raise ValueError("they are to another model")
         made = _apply(differences.data[_HEAD.size : -4], base)
         if model_id(made) != differences.model_id:
             raise ValueError("its id is another one")

@@ -1,7 +1,7 @@
 """Learning while coding in two layers: the last one, and the hidden one before it.
 
 Differences to ``learning``: pixels are coded with averages of the weights that learn, and each unit of the hidden
-layer follows the true gradient, divided by its root mean square. docs/FORMAT.md, section 19, states it in plain
+layer follows the true gradient, divided by its root mean square. docs/FORMAT.md, section 14, states it in plain
 integers, which are carried here in int64 and in float64 below 2**53.
 """
 
@@ -201,7 +201,7 @@ class TwoLayers:
 
 
 def true_gradients(model: ExactModel, gradient: NDArray[np.float32], outputs: NDArray[np.float32]) -> Integers:
-    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 14."""
+    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 13."""
     k, c = model.components, model.channels
     known = gradient.astype(np.int64)
     log_scale = outputs[(1 + c) * k : (1 + 2 * c) * k].astype(np.int64)

@@ -215,7 +215,7 @@ def test_the_first_that_is_not_missing_is_used(monkeypatch):
 
     monkeypatch.setattr(peers, "PEERS", (Absent, Other))
     assert peers.find("absent") == [Other(0, 1)]
-    monkeypatch.setattr(peers, "PEERS", (Absent, Raw))
+    monkeypatch.setattr(peers, "PEERS", (Absent, Raw, peers.Paq8px))
     assert list(peers.find_all()) == [peers.Missing("absent", "no absent on PATH"), [Raw(0, 1)]]
 
 
@@ -260,10 +260,19 @@ def test_programs_that_are_not_on_path_are_missing(path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="scripts are not programs there")
+def test_versions_are_found_in_banners_and_help(path):
+    install(path, "flif", r"""print(" (___ | | | ___)   FLIF (Free Lossless Image Format) 0.4 [21 Nov 2021]")""")
+    assert peers.Flif().version() == "FLIF 0.4"
+    install(path, "paq8px", """print("paq8px archiver v216 (c) 2026, its authors")""")
+    assert peers.Paq8px().version() == "paq8px archiver v216"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="scripts are not programs there")
 @pytest.mark.parametrize(
     ("peer", "copy"),
     [
         (peers.Flif, "shutil.copy(*a[-2:])"),
+        (peers.Paq8px, "shutil.copy(*a[-2:]) if a else None"),
         (peers.OxiPng, "shutil.copy(a[-1], a[-2])"),
         (peers.OptiPng, "shutil.copy(a[-1], a[-2])"),
         (peers.ZopfliPng, "shutil.copy(*a[-2:])"),

@@ -121,7 +121,6 @@ def test_a_missing_or_wrong_model_gives_one_line(command):
         ["compress", "a", "b", "c"],
         ["decompress"],
         ["info"],
-        ["info", "a", "b"],
         ["verify"],
         ["unpack", "a"],
         ["--unknown"],

@@ -123,7 +123,7 @@ def test_every_file_is_reported_and_a_bad_one_does_not_stop_the_others():
     assert sum(line.startswith("nelloc: photos/sub/bad.png: is not an image") for line in lines) == 1
     assert "4 done" in lines[-1]
     assert "1 failed" in lines[-1]
-    assert lines[-1].endswith("1 other files left alone")
+    assert lines[-1].endswith("1 other file left alone")
     assert len(lines) == 6
     assert files_in("out") == OUTPUTS
 
@@ -355,6 +355,9 @@ def test_outputs_that_are_larger_than_lossy_files_are_said():
     result = invoke("compress", "lossy", "--output-dir", "out", "--pixels", *MODEL)
     assert result.stderr.count("larger than") == 1
     assert "nelloc: 2 outputs are larger than their JPEG or WebP files" in result.stderr
+    Path("lossy/a.jpg").unlink()
+    result = invoke("compress", "lossy", "--output-dir", "one", "--pixels", *MODEL)
+    assert "nelloc: 1 output is larger than its JPEG or WebP file; " in result.stderr
     assert "larger" not in invoke("compress", "photos/sub/deep/d.webp", *MODEL).stderr
 
 

@@ -38,6 +38,17 @@ def test_info_gives_the_same_as_json():
     assert (found["file"], found["width"], found["height"], found["kind"]) == ("file.nlc", 20, 5, "RGB")
 
 
+def test_info_tells_of_each_file_and_of_those_that_are_none():
+    one = invoke("info", "file.nlc").stdout
+    Path("short.nlc").write_bytes(Path("file.nlc").read_bytes()[:20])
+    result = invoke("info", "file.nlc", "short.nlc", "absent.nlc", "file.nlc")
+    assert (result.exit_code, result.stdout) == (1, f"{one}\n{one}")
+    lines = result.stderr.splitlines()
+    assert [line.partition(".nlc")[0] for line in lines] == ["nelloc: short", "nelloc: absent"]
+    as_json = invoke("info", "--json", "file.nlc", "file.nlc")
+    assert (as_json.exit_code, [json.loads(line)["width"] for line in as_json.stdout.splitlines()]) == (0, [20, 20])
+
+
 def test_info_counts_the_levels_of_a_stretched_image_if_asked_for_more():
     counts = "levels 256 of 256, 256 of 256, 256 of 256, 166 of 256\n"
     path = str(GOLDEN / "levels-joined.nlc")

@@ -1,6 +1,6 @@
 """Promises of learning while coding: gradients of the likelihood, exact sums, and one stream for every walk.
 
-That the integers are those of docs/FORMAT.md, section 14, is what the golden files and the independent decoder show.
+That the integers are those of docs/FORMAT.md, section 13, is what the golden files and the independent decoder show.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_gradients_are_those_of_the_likelihood_in_floating_point(channels):
     arguments = (torch.tensor(array) for array in (values.T.copy(), base.T / 4, activity))
     log_likelihood(exact, *arguments).sum().backward()
     gradient = exact.grad.numpy().T.copy()
-    # As section 14 has them: of a mean times the scale, of a scale's natural logarithm, of a coefficient in activities.
+    # As section 13 has them: of a mean times the scale, of a scale's natural logarithm, of a coefficient in activities.
     log_scale = outputs[(1 + channels) * k : (1 + 2 * channels) * k] / 32
     relative = 2.0**log_scale
     gradient[:k] *= 128

@@ -112,6 +112,11 @@ def test_every_flipped_bit_and_every_truncation_is_refused():
     refusal(DATA + b"\0")
 
 
+def test_differences_to_a_model_of_another_name_are_refused():
+    # The right model would come of it: what is refused is a file that contradicts itself.
+    assert "another model" in refusal(with_checksum(DATA[:5] + bytes([DATA[5] ^ 1]) + DATA[6:-4]))
+
+
 @settings(max_examples=300)
 @given(st.data())
 def test_damage_with_a_right_checksum_is_refused_too(data):

@@ -74,6 +74,14 @@ def test_nlcd_writes_what_a_golden_file_was_made_of(nlcd, path, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(back.groups, image.groups, strict=True))
 
 
+@pytest.mark.parametrize(("lattice", "mebibytes"), [(False, 6), (True, 8)])
+def test_a_tile_of_the_default_size_is_decoded_in_little_memory(nlcd, tmp_path, lattice, mebibytes):
+    path = tmp_path / "tile.nlc"
+    path.write_bytes(nelloc.encode(np.asarray(Image.open(PHOTOGRAPH))[:, :512], lattice=lattice, verify=False))
+    assert nlcd("--memory", str(mebibytes), path, tmp_path / "tile.ppm").returncode == 0
+    assert "memory" in nlcd("--memory", str(mebibytes // 2), path, tmp_path / "half.ppm").stderr
+
+
 def test_regions_are_those_of_the_whole(nlcd, tmp_path):
     path = GOLDEN / "learning-photograph.nlc"
     whole = np.asarray(Image.open(path.with_suffix(".png")))

@@ -48,7 +48,8 @@ def test_missing_files_are_named(tmp_path):
 @given(st.data())
 def test_a_cut_or_changed_idx_file_is_refused_or_read_as_such(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("idx") / "images.gz"
-    whole = gzip.compress(idx(np.arange(48, dtype=np.uint8).reshape(3, 4, 4)), mtime=0)
+    array = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
+    whole = gzip.compress(idx(array), mtime=0)
     path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     with pytest.raises(NellocError, match=r"images\.gz: "):
         read_idx(path)
@@ -56,8 +57,13 @@ def test_a_cut_or_changed_idx_file_is_refused_or_read_as_such(tmp_path_factory, 
     changed = bytearray(whole)
     changed[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(changed)
-    with pytest.raises(NellocError, match=r"images\.gz: "):
-        read_idx(path)
+    try:
+        found = read_idx(path)
+    except NellocError as error:
+        message = str(error)
+    else:  # some bits say nothing: those that fill up deflate's last byte
+        message = "images.gz: " if np.array_equal(found, array) else "other images"
+    assert "images.gz: " in message
 
 
 def test_other_idx_files_are_refused(tmp_path):

@@ -19,6 +19,7 @@ NLC_DEFINE_PRODUCT(product16, int16_t, int16_t, 2, __m256i, load_weights, __m256
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_OWN_MOVE_UNITS
+#define NLC_OWN_USE
 #define NLC_OWN_PACK_WIDE
 #define NLC_OWN_LATTICE "avx2_lattice.h"
 #define NLC_ADD_PRODUCTS add_products

@@ -1,30 +1,14 @@
-/* Moving units and packing gradients with 256-bit vectors: the integers of pair_kernels.h and pixel_kernels.h. */
-/* What all outputs of a unit share: how sums are shifted and rounded, and averages. */
-typedef struct {
-    __m128i up, down, pace, pace_up;
-    __m256i half, some;
-} unit_shifts;
-
-static inline unit_shifts shifts_of(int32_t reduction, int32_t gain, int32_t pace) {
-    unit_shifts made;
-    made.up = _mm_cvtsi32_si128(gain > reduction ? gain - reduction : 0);
-    made.down = _mm_cvtsi32_si128(reduction > gain ? reduction - gain : 0);
-    made.pace = _mm_cvtsi32_si128(pace);
-    made.pace_up = _mm_cvtsi32_si128(4 - pace);
-    made.half = _mm256_set1_epi32(reduction > gain ? 1 << (reduction - gain) >> 1 : 0);
-    made.some = _mm256_set1_epi32(1 << pace >> 1);
-    return made;
-}
+/* Moving units and packing gradients with 256-bit vectors: the integers of pair_kernels.h and learning_kernels.h. */
 
 /* Move 8 outputs of a unit; what is used of both. A multiple of 16 is added after a shift of at most 4 bits. */
 static inline void move_eight(const int32_t *sum, const unit_shifts *by, int32_t *learned, int32_t *average, __m256i *now,
                               __m256i *mean) {
     const __m256i most = _mm256_set1_epi32(NLC_PAIR_LARGEST), least = _mm256_set1_epi32(-NLC_PAIR_LARGEST);
     const __m256i given = _mm256_sll_epi32(half_of(sum, 0), by->up), before = half_of(average, 0);
-    const __m256i step = _mm256_sra_epi32(_mm256_add_epi32(given, by->half), by->down);
+    const __m256i step = _mm256_sra_epi32(_mm256_add_epi32(given, _mm256_set1_epi32(by->half)), by->down);
     const __m256i next =
         _mm256_max_epi32(_mm256_min_epi32(_mm256_add_epi32(half_of(learned, 0), step), most), least);
-    const __m256i back = _mm256_sra_epi32(_mm256_sub_epi32(by->some, before), by->pace);
+    const __m256i back = _mm256_sra_epi32(_mm256_sub_epi32(_mm256_set1_epi32(by->some), before), by->pace);
     const __m256i middle = _mm256_add_epi32(_mm256_add_epi32(before, back), _mm256_sll_epi32(next, by->pace_up));
     _mm256_storeu_si256((__m256i *)(void *)learned, next);
     _mm256_storeu_si256((__m256i *)(void *)average, middle);
@@ -59,10 +43,27 @@ static inline void pack_eight(const __m256i *number, const int16_t *own, char *t
 #endif
 }
 
+/* Bytes from one vector of outputs to the next, in what is used of all units. */
+static inline size_t used_apart(size_t groups) { return groups * NLC_LANES * (NLC_NARROW ? 4 : 2 * NLC_WIDE_GROUP); }
+
+/* What is used of four units. */
+static void use(const int32_t *learned, size_t vectors, size_t groups, void *used) {
+    const size_t outputs = vectors * NLC_LANES;
+    const __m256i half = _mm256_set1_epi32(1 << NLC_ROUNDED_BITS >> 1);
+    for (size_t output = 0; output < outputs; output += 8) {
+        __m256i now[4];
+        for (size_t unit = 0; unit < 4; unit++) {
+            const __m256i number = half_of(learned + unit * outputs + output, 0);
+            now[unit] = _mm256_srai_epi32(_mm256_add_epi32(number, half), NLC_ROUNDED_BITS);
+        }
+        pack_eight(now, NULL, (char *)used + output / NLC_LANES * used_apart(groups) + output % NLC_LANES * 4);
+    }
+}
+
 static void move_units(const int32_t *const *sums, const int32_t *reduction, int32_t gain, int32_t pace, size_t vectors,
                        size_t groups, int32_t *learned, int32_t *average, const int16_t *own, void *used,
                        void *used_average) {
-    const size_t outputs = vectors * NLC_LANES, apart = groups * NLC_LANES * (NLC_NARROW ? 4 : 2 * NLC_WIDE_GROUP);
+    const size_t outputs = vectors * NLC_LANES, apart = used_apart(groups);
     unit_shifts by[4];
     for (int unit = 0; unit < 4; unit++)
         by[unit] = shifts_of(reduction[unit], gain, pace);

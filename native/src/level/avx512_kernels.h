@@ -43,29 +43,3 @@ static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
         _mm512_storeu_si512(sum[k], sums[k]);
     finish_digit(block, sum, stride);
 }
-
-static int32_t pack_gradients(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, int32_t above,
-                              int8_t *packed) {
-    const __mmask16 kept = (__mmask16)((1u << last) - 1);
-    const __m512i reduction = _mm512_set1_epi32(above), least = _mm512_set1_epi32(above ? 0 : INT8_MIN);
-    __m512i largest = _mm512_setzero_si512();
-    for (size_t output = 0; output < NLC_LANES; output += 4) {
-        __m128i rows[4];
-        for (size_t k = 0; k < 4; k++) {
-            rows[k] = _mm_setzero_si128();
-            if (output + k >= outputs)
-                continue;
-            const __m512i gradient = _mm512_maskz_loadu_epi32(kept, gradients[output + k]);
-            largest = _mm512_max_epi32(largest, gradient);
-            rows[k] = _mm512_cvtsepi32_epi8(_mm512_max_epi32(_mm512_sub_epi32(gradient, reduction), least));
-        }
-        /* Four outputs by four groups of lanes, turned. */
-        const __m128i low = _mm_unpacklo_epi32(rows[0], rows[1]), high = _mm_unpackhi_epi32(rows[0], rows[1]);
-        const __m128i low2 = _mm_unpacklo_epi32(rows[2], rows[3]), high2 = _mm_unpackhi_epi32(rows[2], rows[3]);
-        const __m128i groups[4] = {_mm_unpacklo_epi64(low, low2), _mm_unpackhi_epi64(low, low2),
-                                   _mm_unpacklo_epi64(high, high2), _mm_unpackhi_epi64(high, high2)};
-        for (size_t group = first / 4; group < (last + 3) / 4; group++)
-            _mm_storeu_si128((__m128i *)(void *)(packed + (group - first / 4) * 4 * NLC_LANES + output * 4), groups[group]);
-    }
-    return _mm512_reduce_max_epi32(largest);
-}

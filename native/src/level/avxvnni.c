@@ -24,6 +24,7 @@ NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m256i, load_weights, __m256i,
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_OWN_MOVE_UNITS
+#define NLC_OWN_USE
 #define NLC_OWN_LATTICE "avx2_lattice.h"
 #define NLC_ADD_PRODUCTS ADD_PAIRS
 #define NLC_POPCOUNT 1

@@ -1,4 +1,4 @@
-/* Kernels of tiles whose colours lie on a lattice (section 16); included after what the level has of its own.
+/* Kernels of tiles whose colours lie on a lattice (section 15); included after what the level has of its own.
  *
  * They work pixel by pixel: masses of all values of a plane, in vectors of NLC_LANES values.
  */
@@ -35,7 +35,7 @@ typedef struct {
     int32_t weight;
 } lattice_component;
 
-/* The windows of blue values that a component expects, given red and green (section 16): that of green x begins at
+/* The windows of blue values that a component expects, given red and green (section 15): that of green x begins at
  * (at + step * x) >> 10, from 0 to `most`, and has `size` values. Parts below `least` are not looked at. */
 typedef struct {
     int32_t size, most, share, least;

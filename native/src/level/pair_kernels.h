@@ -1,4 +1,5 @@
-/* Kernels of learning in two layers (section 19): one source for every CPU level; included after pixel_kernels.h. */
+/* Kernels of learning in two layers (section 14): one source for every CPU level; included after
+ * learning_kernels.h. */
 
 /* Activations, of sums by the model's weights and by what was learned, in 1/2^NLC_PAIR_BITS. */
 static void activate_learned(const nlc_layer *layer, const int32_t *restrict sums, const int32_t *restrict learned,

@@ -1,5 +1,6 @@
 /* The table of a level's kernels; included after pixel_kernels.h and the level's products. */
 #include "lattice_kernels.h"
+#include "learning_kernels.h"
 #include "pair_kernels.h"
 
 #if NLC_NARROW

@@ -22,6 +22,7 @@ NLC_DEFINE_PRODUCT(product8, uint8_t, int8_t, 4, __m512i, load_weights, __m512i,
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
 #define NLC_OWN_MOVE_UNITS
+#define NLC_OWN_USE
 #define NLC_OWN_PACK_GRADIENTS
 #define NLC_OWN_LATTICE "avx512_lattice.h"
 #define NLC_POPCOUNT 1

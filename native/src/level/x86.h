@@ -1,4 +1,4 @@
-/* What the levels of x86-64 have in common: a transposition with SSE2, which all of them have, and gathers. */
+/* What the levels of x86-64 have in common: transpositions with SSE2, which all of them have, and how units move. */
 #include "../core.h"
 
 #include <immintrin.h>
@@ -64,4 +64,21 @@ static void turn(const int32_t *outputs, size_t stride, size_t count, nlc_lanes 
     for (; output < count; output++)
         for (size_t l = 0; l < NLC_LANES; l++)
             out[output][l] = outputs[l * stride + output];
+}
+
+/* Of a unit whose weights learn: how sums are shifted and rounded, and averages. */
+typedef struct {
+    __m128i up, down, pace, pace_up;
+    int32_t half, some;
+} unit_shifts;
+
+static inline unit_shifts shifts_of(int32_t reduction, int32_t gain, int32_t pace) {
+    unit_shifts made;
+    made.up = _mm_cvtsi32_si128(gain > reduction ? gain - reduction : 0);
+    made.down = _mm_cvtsi32_si128(reduction > gain ? reduction - gain : 0);
+    made.pace = _mm_cvtsi32_si128(pace);
+    made.pace_up = _mm_cvtsi32_si128(4 - pace);
+    made.half = reduction > gain ? 1 << (reduction - gain) >> 1 : 0;
+    made.some = 1 << pace >> 1;
+    return made;
 }

@@ -84,7 +84,7 @@ static int32_t cdf_twin(const nlc_model *model, const nlc_block *block, int i, i
     return x == 0 ? 0 : x == 256 ? 2 * half : steps < 0 ? half - found : half + found;
 }
 
-/* P(x) of section 16, of all values. */
+/* P(x) of section 15, of all values. */
 static void masses_twin(const nlc_model *model, const nlc_block *block, int lane, nlc_spread *spread) {
     spread->first = 0;
     spread->last = 15;
@@ -103,7 +103,7 @@ static int64_t floored(int64_t number, int bits) {
     return (number - ((number % whole + whole) % whole)) / whole;
 }
 
-/* M(x) of section 16. */
+/* M(x) of section 15. */
 static int64_t more_twin(const nlc_model *model, const nlc_block *block, int lane, const uint64_t *rows, int x) {
     const int k = model->components;
     const nlc_lanes *outputs = (const nlc_lanes *)block->outputs;

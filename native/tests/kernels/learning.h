@@ -5,12 +5,12 @@
 #include "samples.h"
 
 static void prepare_reduce(sample *s) {
-    const size_t count = pick(s, 1, 40), pixels = pick(s, 1, pick(s, 0, 3) ? 60 : NLC_TEACHERS), stride = pixels + pick(s, 0, 9);
-    uint8_t *units = new_input(s, count * stride);
-    for (size_t unit = 0; unit < count; unit++) {
+    const size_t count = pick(s, 1, 40), pixels = pick(s, 1, pick(s, 0, 3) ? 60 : NLC_TEACHERS), stride = count + pick(s, 0, 9);
+    uint8_t *units = new_input(s, pixels * stride);
+    for (size_t unit = 0; unit < stride; unit++) {
         const int32_t most = extreme(s->from, 0, 255);
-        for (size_t k = 0; k < stride; k++)
-            units[unit * stride + k] = (uint8_t)extreme(s->from, 0, most);
+        for (size_t pixel = 0; pixel < pixels; pixel++)
+            units[pixel * stride + unit] = (uint8_t)extreme(s->from, 0, most);
     }
     double *squares = new_output(s, count * sizeof(double));
     for (size_t unit = 0; unit < count; unit++)

@@ -149,7 +149,7 @@ static void after_move_units(sample *s) {
                 found[(which * outputs + output) * units + unit] = (int16_t)(number - own);
             }
 }
-/* round(number, bits) of section 19. */
+/* round(number, bits) of section 14. */
 static int64_t rounded_twin(int64_t number, int32_t bits) {
     const int64_t whole = (int64_t)1 << bits, sum = number + whole / 2;
     return (sum - ((sum % whole + whole) % whole)) / whole;
@@ -202,7 +202,7 @@ static void after_true_gradients(sample *s) {
                 s->result = 1;
         }
 }
-/* The outputs of a component as section 19 has them: logit, means, log-scales, a0, a1, a2. */
+/* The outputs of a component as section 14 has them: logit, means, log-scales, a0, a1, a2. */
 static void twin_true_gradients(const nlc_model *model, nlc_lanes *outputs, nlc_lanes *gradient, size_t groups,
                                 int16_t *packed) {
     const int k = model->components, c = model->channels;

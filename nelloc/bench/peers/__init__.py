@@ -14,6 +14,7 @@ from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
 from nelloc.bench.peers.optipng import OptiPng
 from nelloc.bench.peers.oxipng import OxiPng
 from nelloc.bench.peers.package import NOT_INSTALLED
+from nelloc.bench.peers.paq8px import Paq8px
 from nelloc.bench.peers.png import Png
 from nelloc.bench.peers.qoi import QoiOfImagecodecs, QoiPackage
 from nelloc.bench.peers.webp import WebP
@@ -37,6 +38,7 @@ PEERS: tuple[type[Peer], ...] = (
     QoiOfImagecodecs,
     QoiPackage,
     Flif,
+    Paq8px,
 )
 
 
@@ -74,6 +76,7 @@ def find(wanted: str, threads: int = 1) -> list[Peer] | Missing:
 
 
 def find_all(threads: int = 1) -> Iterator[list[Peer] | Missing]:
-    """Every peer at its usual efforts, or as missing."""
+    """Every peer at its usual efforts, or as missing, but for those that are measured on request only."""
     for name in names():
-        yield find(name, threads)
+        if not any(peer.on_request for peer in PEERS if peer.name == name):
+            yield find(name, threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,12 @@ class Flif(Tool):
     usual: ClassVar[tuple[int, ...]] = (60,)
     programs: ClassVar[tuple[str, ...]] = ("flif",)
     suffix: ClassVar[str] = ".flif"
+
+    def version(self) -> str:
+        # Its name and number stand in the second line of a banner of letters.
+        done = subprocess.run([self.programs[0], "--version"], capture_output=True, text=True, errors="replace")
+        found = re.search(r"FLIF[^0-9]*([0-9.]+)", done.stdout + done.stderr)
+        return f"FLIF {found[1]}" if found else self.name
 
     def encoding(self, source: Path, target: Path) -> Sequence[str | Path]:
         # --keep-invisible-rgb: colour under a transparent pixel stays.

@@ -90,13 +90,7 @@ def is_smooth(samples: NDArray) -> bool:
 def has_few_colours(samples: NDArray) -> bool:
     """True if samples (planes, H, W) have too few different colours for a network to be worth its time."""
     most = min(_FEW_COLOURS * len(samples), samples[0].size // _PIXELS_OF_A_COLOUR)
-    for pixels in (_sampled(samples), samples.reshape(len(samples), -1)):
-        colours = np.zeros(pixels.shape[1], np.uint64)
-        for plane in pixels:
-            colours = colours << np.uint64(16) | plane
-        if len(np.unique(colours)) > most:
-            return False
-    return True
+    return all(_colours(pixels) <= most for pixels in (_sampled(samples), samples.reshape(len(samples), -1)))
 
 
 def repeats(samples: NDArray) -> bool:
@@ -159,8 +153,12 @@ def _sampled(samples: NDArray) -> NDArray:
     return flat[:, :: max(1, flat.shape[1] // _SAMPLED)]
 
 
-def _colours(pixels: NDArray[np.int64]) -> int:
-    return len(np.unique(pixels, axis=1).T)
+def _colours(pixels: NDArray) -> int:
+    """Number of different colours of pixels (planes, n), of at most four planes."""
+    colours = np.zeros(pixels.shape[1], np.uint64)
+    for plane in pixels:
+        colours = colours << np.uint64(16) | plane.astype(np.uint64, copy=False)
+    return len(np.unique(colours))
 
 
 def _uses_its_levels(plane: NDArray) -> bool:

@@ -1,4 +1,4 @@
-"""Hashed memories of the colours that followed a neighbourhood before. docs/FORMAT.md, section 13."""
+"""Hashed memories of the colours that followed a neighbourhood before. docs/FORMAT.md, section 12."""
 
 from __future__ import annotations
 
