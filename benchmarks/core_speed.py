@@ -152,7 +152,7 @@ def _timed(
 
 
 def models(photograph: NDArray[np.uint8]) -> list[str]:
-    """1024 x 1024 with every shipped model, gray for models of gray images: CPU time of one thread."""
+    """A photograph with every shipped model, in gray for models of gray images: CPU time of one thread."""
     gray = np.asarray(Image.fromarray(photograph).convert("L"))
     level = _levels()[0]
     variants: dict[tuple[str, str, bool], Callable[[], object]] = {}
@@ -166,12 +166,12 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
             variants[name, "decode", learn] = lambda way=way, data=data: way.decode(data)
     seconds = medians(variants, ROUNDS, time.process_time)
     heads = ["encode, s", "decode, s", "decode, Mpx/s", "--no-learn: encode, s", "decode, s", "decode, Mpx/s"]
-    lines = report.table_head([f"1024 x 1024, {level}", *heads])
+    lines = report.table_head([f"{photograph.shape[1]} x {photograph.shape[0]}, {level}", *heads])
     for name in model_store.shipped():
         cells = [f"{name} ({model_store.find(name).id.hex()})"]
         for learn in (True, False):
             encode, decode = seconds[name, "encode", learn], seconds[name, "decode", learn]
-            cells += [f"{encode:.2f}", f"{decode:.2f}", f"{2**20 / 1e6 / decode:.3f}"]
+            cells += [f"{encode:.2f}", f"{decode:.2f}", f"{gray.size / 1e6 / decode:.3f}"]
         lines.append(report.table_row(cells))
     return lines
 

@@ -1,6 +1,7 @@
 """Speed of whole processes, as a user starts them, with the compiled core and with NumPy: a part of speed.py.
 
-The times are wall-clock seconds of one thread, with the start of Python, reading and writing.
+The times are of one thread, with the start of Python, reading and writing: wall-clock seconds, which on a machine that
+does other work are longer, also where both wait for the disk, and processor time.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import report
@@ -18,7 +21,7 @@ from mixed_images import icon_small
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc.bench.timing import medians
+from nelloc.bench.timing import cpu_seconds, medians
 
 BACKENDS = ("native", "numpy")
 ICONS = 300
@@ -31,6 +34,19 @@ def nelloc(*arguments: object) -> None:
     subprocess.run(
         [sys.executable, "-m", "nelloc", *map(str, arguments)], check=True, capture_output=True, env=ENVIRONMENT
     )
+
+
+def _medians(
+    variants: Mapping[tuple[str, str], Callable[[], object]], rounds: int
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """Median wall-clock and processor seconds of each variant, which take turns."""
+    times: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in variants}
+    for _ in range(rounds):
+        for key, function in variants.items():
+            wall, cpu = time.perf_counter(), cpu_seconds()
+            function()
+            times[key].append((time.perf_counter() - wall, cpu_seconds() - cpu))
+    return {key: (median(wall for wall, _ in found), median(cpu for _, cpu in found)) for key, found in times.items()}
 
 
 def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str]:
@@ -55,7 +71,7 @@ def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str
             variants["icons back", backend] = lambda common=common: nelloc(
                 "decompress", "-r", folder / "archive", "--output-dir", folder / "back", "--jobs", 1, *common
             )
-        seconds = medians(variants, rounds)
+        seconds = _medians(variants, rounds)
         assert np.array_equal(np.asarray(Image.open(folder / "back.png")), photograph)
     python = [sys.executable, "-c"]
     starts: dict[str, Callable[[], object]] = {
@@ -69,8 +85,11 @@ def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str
         "icons": f"`nelloc compress -r` of {ICONS} icons of 32 x 32",
         "icons back": f"`nelloc decompress -r` of {ICONS} icons",
     }
-    lines = report.table_head(["whole process, one thread", "core, s", "NumPy, s", "ratio"])
+    heads = ["core, s", "NumPy, s", "ratio", "processor time: core, s", "NumPy, s", "ratio"]
+    lines = report.table_head(["whole process, one thread", *heads])
     for what, text in rows.items():
-        core, reference = (seconds[what, backend] for backend in BACKENDS)
-        lines.append(report.table_row([text, f"{core:.2f}", f"{reference:.2f}", f"{reference / core:.1f}"]))
+        cells = []
+        for core, reference in zip(*(seconds[what, backend] for backend in BACKENDS), strict=True):
+            cells += [f"{core:.2f}", f"{reference:.2f}", f"{reference / core:.1f}"]
+        lines.append(report.table_row([text, *cells]))
     return [*lines, "", f"`import nelloc` takes {start['import nelloc'] - start['pass']:.3f} s."]

@@ -1,7 +1,9 @@
 """Speed of the codec, all in one run so that the ratios hold on any machine.
 
     python benchmarks/speed.py --part core --data DATA --rounds 1 --out benchmarks/results/speed_core
-    python benchmarks/speed.py --part sets --part shapes --part threads --out benchmarks/results/speed_shapes
+    python benchmarks/speed.py --part sets --rounds 1 --out benchmarks/results/speed_sets
+    python benchmarks/speed.py --part shapes --out benchmarks/results/speed_shapes
+    python benchmarks/speed.py --part threads --out benchmarks/results/speed_threads
     python benchmarks/speed.py --part processes --out benchmarks/results/speed_processes
     python benchmarks/speed.py --part models --out benchmarks/results/speed_models
     python benchmarks/speed.py --part layers --rounds 1 --out benchmarks/results/speed_two_layers
@@ -12,7 +14,7 @@
 
 The last also decodes 1024 x 1024 pixel by pixel, which takes ten minutes.
 
-The first five measure the compiled core (core_speed.py, layers_speed.py, process_speed.py), the others the NumPy
+The first seven measure the compiled core (core_speed.py, layers_speed.py, process_speed.py), the others the NumPy
 backend, on one thread except for the parts threads and workers. Every stream is decoded and compared before anything is
 timed. Times are medians of rounds in which all variants take turns, so that a slow phase of the machine affects all
 alike. NumPy's parts are without learning while coding, except for learning and workers.
@@ -308,7 +310,7 @@ def main() -> None:
             "processes": lambda: process_speed.processes("parrots", parrots(), args.rounds),
             "layers": lambda: layers_speed.layers("parrots", photograph(512), args.rounds),
             "large": lambda: large(engine),
-            "models": lambda: core_speed.models(photograph(1024)),
+            "models": lambda: core_speed.models(photograph(512)),
             "learning": learning,
             "workers": workers,
             "decoders": lambda: decoders(engine, args.sequential_1024),

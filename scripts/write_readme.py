@@ -1,9 +1,10 @@
-"""Write the numbers of README.md and docs/GUIDE.md, and README's chart, from benchmarks/results.
+"""Write the numbers of README.md, docs/GUIDE.md and the shipped models, and README's chart, from benchmarks/results.
 
     python scripts/write_readme.py            # after any change of the results, the models or the format
     python scripts/write_readme.py --check    # exit status 1 if something would change; a test does the same
 
-Text between <!-- begin NAME --> and <!-- end NAME --> is made here.
+Text between <!-- begin NAME --> and <!-- end NAME --> is made here, and so are weights/models.json, which
+`nelloc models` prints, and the rates and speeds in the first table of weights/MODEL_CARD.md.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 CHART = ROOT / "docs" / "images" / "kodak.svg"
 DOCUMENTS = ("README.md", "docs/GUIDE.md")
+RATE = "python benchmarks/rate.py --data ../shared/data --model MODEL --out benchmarks/results/rate SET"
+FACTS, MODEL_CARD = ROOT / "weights" / "models.json", ROOT / "weights" / "MODEL_CARD.md"
 # Codecs as the results and as people call them.
 NAMES = {
     "png:9": "PNG",
@@ -201,6 +204,57 @@ def wrapped(text: str, width: int = 100) -> str:
     return "\n".join([*lines, line])
 
 
+def model_speeds() -> dict[str, dict[str, Any]]:
+    """Decoding of each shipped model, by name, from speed_models.md: its id, the speed, and on what."""
+    lines = (RESULTS / "speed_models.md").read_text("utf-8").splitlines()
+    made = re.search(r"Made by `(.*?)` on (.*?),", "\n".join(lines))
+    size, level = next(line for line in lines if line.startswith("| ")).split(" | ")[0][2:].split(", ")
+    found = {}
+    for line in lines:
+        row = re.match(r"\| (\S+) \((\w+)\) \| \S+ \| (\S+) \| (\S+) \|", line)
+        if row is not None and made is not None:
+            on = f"{size} pixels in {row[3]} s, one core of an {made[2]}, CPU level {level}, {made_in('speed_models')}"
+            found[row[1]] = {"id": row[2], "value": float(row[4]), "command": made[1], "on": on}
+    return found
+
+
+def made_in(result: str) -> str:
+    return f"benchmarks/results/{result}.md"
+
+
+def model_facts() -> str:
+    """Make weights/models.json: rates and speeds of the shipped models, by their ids."""
+    facts: dict[str, dict[str, Any]] = {}
+    found = rates()
+    for name, speed in model_speeds().items():
+        own = facts[speed.pop("id")] = {}
+        if name in MODELS:
+            own["kodak_bpd"] = {
+                "value": round(found["kodak", f"{name}{PLAIN}"], 4),
+                "command": RATE,
+                "on": f"24 whole files, {made_in('rate')}",
+            }
+        own["decode_megapixels_per_second"] = speed
+    return json.dumps(facts, indent=1) + "\n"
+
+
+def model_card(text: str) -> str:
+    """The model card with the rates and speeds of its first table made anew."""
+    found, speeds = rates(), model_speeds()
+    lines = text.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("| name | id |"))
+    rate, speed = (lines[head].split(" | ").index(cell) for cell in ("Kodak, bpd", "decodes, Mpx/s"))
+    for number in range(head + 2, head + 2 + len(speeds)):
+        cells = lines[number].split(" | ")
+        name = cells[0].removeprefix("| ")
+        in_gray = ("kodak-gray", name) in found
+        bits = found["kodak-gray", name] if in_gray else found["kodak", f"{name}{PLAIN}"]
+        cells[rate] = f"{bits:.4f}{' (in gray)' if in_gray else ''}"
+        cells[speed] = f"{speeds[name]['value']:.3f}"
+        lines[number] = " | ".join(cells)
+    return "\n".join(lines) + "\n"
+
+
 def filled(text: str) -> str:
     """A document with the text between its markers made anew."""
 
@@ -214,7 +268,7 @@ def filled(text: str) -> str:
 def wanted() -> dict[Path, str]:
     """The files that this script writes, as they should be."""
     documents = {ROOT / name: filled((ROOT / name).read_text("utf-8")) for name in DOCUMENTS}
-    return documents | {CHART: chart()}
+    return documents | {CHART: chart(), FACTS: model_facts(), MODEL_CARD: model_card(MODEL_CARD.read_text("utf-8"))}
 
 
 def main() -> None:

@@ -29,9 +29,8 @@ def test_shipped_and_own_models_are_listed(user_folder):
     (user_folder / "mine.nlm").write_bytes(small_model_bytes())
     result = invoke()
     assert (result.exit_code, result.stderr) == (0, "")
-    heads, *rows, note, here = result.stdout.splitlines()
+    heads, *rows, here = result.stdout.splitlines()
     assert heads.split()[:2] == ["name", "id"]
-    assert note == "* with --no-learn"
     assert here.startswith("computes with ")
     assert {row.split()[0] for row in rows} == {*model_store.shipped(), "mine"}
     mine = next(row for row in rows if row.startswith("mine"))
@@ -39,16 +38,26 @@ def test_shipped_and_own_models_are_listed(user_folder):
     assert mine.split()[2:4] == ["-", "-"]
 
 
-def test_rates_and_speeds_without_learning_are_marked(user_folder):
+def test_rates_and_speeds_are_those_that_were_measured(user_folder):
     rows = {row.split()[0]: row.split() for row in invoke().stdout.splitlines()}
     facts = json.loads((ROOT / "weights" / "models.json").read_text())
     for name in model_store.shipped():
-        row = rows[name]
-        of_model = facts[row[1]]
-        for cell, kind in zip(row[2:4], ("kodak_bpd", "decode_megapixels_per_second"), strict=True):
-            if kind in of_model:
-                assert cell.endswith("*") is ("--no-learn" in of_model[kind]["on"]), (name, kind)
+        of_model = facts[rows[name][1]]
+        assert float(rows[name][3]) == round(of_model["decode_megapixels_per_second"]["value"], 2)
     assert rows["default"][2] == "2.630"
+
+
+def test_rates_and_speeds_without_learning_are_marked(user_folder):
+    (user_folder / "mine.nlm").write_bytes(small_model_bytes())
+    facts = {
+        "kodak_bpd": {"value": 2.5, "command": "python a.py"},
+        "decode_megapixels_per_second": {"value": 1.25, "command": "python b.py", "on": "a photograph, --no-learn"},
+    }
+    name = model_store.find(user_folder / "mine.nlm").id.hex()
+    (user_folder / "models.json").write_text(json.dumps({name: facts}))
+    *rows, note, _ = invoke().stdout.splitlines()
+    assert note == "* with --no-learn"
+    assert next(row for row in rows if row.startswith("mine")).split()[2:4] == ["2.500", "1.25*"]
 
 
 def test_json_has_the_commands_that_measured(user_folder):
