@@ -34,7 +34,7 @@ from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.past.jpeg_file import pack_file
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
-from nelloc.exact.lattice import Rule
+from nelloc.exact.lattice import CONVERSIONS, Rule
 from nelloc.exact.model import load_model, model_id
 from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import Palette, Pixels, from_array, read, write
@@ -186,13 +186,14 @@ def _make() -> None:
         "two-layers-gray": gray[:19, :23],
         "two-layers-shipped": photograph[24:33, 30:42],
         "two-layers-lattice": on_lattice(photograph[7:21, 20:35], Rule.JFIF),
+        "two-layers-seen": on_lattice(photograph[9:25, 20:43], Rule.SEEN),
     }.items():
         own, way = TWO_LAYERS[name]
         _keep_png(GOLDEN / f"{name}.png", image)
         model = own if own in model_store.shipped() else GOLDEN / f"{own}.nlm"
-        _keep(GOLDEN / f"{name}.nlc", encode_by(way, image, model=model, tile=32))
+        _keep(GOLDEN / f"{name}.nlc", encode_by(way, image, model=model, tile=32, embed=False))
     # Former luma and chroma, by each rule, of a model as it is or of one that learns: "lattice-RULE".
-    for rule in Rule:
+    for rule in CONVERSIONS:
         height, width = {Rule.JFIF: (37, 41), Rule.PHOTO_CD: (11, 14), Rule.HEIF: (17, 23)}.get(rule, (9, 11))
         name, learn = f"lattice-{rule.name.lower().replace('_', '-')}", rule not in (Rule.WEBP, Rule.AVIF)
         image = on_lattice(photograph[7 : 7 + height, 20 : 20 + width], rule)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from nelloc.exact.lattice import Lattice, Rule, numbers
+from nelloc.exact.lattice import CONVERSIONS, Lattice, numbers
 
 EDGE = 3
 PHOTOGRAPHS = 8
@@ -128,10 +128,10 @@ def inner(colours: Colours) -> NDArray[np.int64]:
 
 def table(photographs: list[Colours]) -> Iterator[str]:
     """The table, line by line."""
-    names = [rule.name for rule in Rule]
+    names = [rule.name for rule in CONVERSIONS]
     yield f"| converter, version | measured by | different colours | share of all | {' | '.join(names)} |"
     yield "| --- " * (4 + len(names)) + "|"
-    has = [Lattice.of(rule).has for rule in Rule]
+    has = [Lattice.of(rule).has for rule in CONVERSIONS]
     for name, how, convert in rows(photographs):
         found = inner(convert())
         share = found.shape[1] / (256 - 2 * EDGE) ** 3

@@ -95,7 +95,7 @@ def decode(data: bytes, models: list[bytes]) -> Image:
                 if method == LATTICE:
                     below, rule = divmod(content[0], 32)
                     require(kind in (1, 3, 5, 7) and planes == 3, "a lattice of other samples than RGB")
-                    require(below < 3 and rule in CONVERSIONS, "an unknown rule of a lattice")
+                    require(below < 3 and rule in (*CONVERSIONS, SEEN), "an unknown rule of a lattice")
                     method, content = MIXTURE + below, content[1:]
                 samples = decode_tile(model, content, size, bottom - top, planes, depth, method - MIXTURE, rule)
             elif method == PAST:
@@ -925,11 +925,17 @@ CONVERSIONS = {
 }
 
 
+SEEN = 8  # the rule of no formula
+
+
 class Lattice:
     """Section 15: the colours of a rule, and what is learned of them in one tile."""
 
     def __init__(self, rule: int) -> None:
-        self.d, self.lumas, self.reds, self.greens, self.blues = CONVERSIONS[rule]
+        self.learns = rule == SEEN
+        self.d, self.lumas, self.reds, self.greens, self.blues = (
+            (1, [], [], [], []) if self.learns else CONVERSIONS[rule]
+        )
         self.origins: dict[int, list[tuple[int, int]]] = {}  # of each red the Y and V that give it
         for y, (luma, _, _) in enumerate(self.lumas):
             for v, red in enumerate(self.reds):
@@ -1007,6 +1013,9 @@ class Lattice:
             self.n[pixel.on][pixel.context] += 1
             self.f[1][pixel.context] += pixel.m
             self.f[0][pixel.context] += 65536 - pixel.m
+            if self.learns:
+                red, green, blue = pixel.values
+                self.row(red)[green] |= 1 << blue
         for context in range(132):
             if self.n[0][context] + self.n[1][context] > 1023:
                 for numbers in (*self.n, *self.f):

@@ -71,11 +71,18 @@ TWO_LAYERS = {
     "two-layers-gray": ("model-gray", Trial(Method.TWO_LAYERS)),
     "two-layers-shipped": ("fast", Trial(Method.TWO_LAYERS)),
     "two-layers-lattice": ("model", Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.TWO_LAYERS))),
+    "two-layers-seen": ("model", Trial(Method.LATTICE, OnLattice(Rule.SEEN, Method.TWO_LAYERS))),
 }
 
 
 def on_lattice(image: NDArray[np.uint8], rule: Rule) -> NDArray[np.uint8]:
-    """An image (H, W, 3) after a conversion to luma and chroma and back by a rule."""
+    """An image (H, W, 3) after a conversion to luma and chroma and back by a rule.
+
+    For the rule of no formula it has few colours, of all levels.
+    """
+    if rule is Rule.SEEN:
+        few = on_lattice(image, Rule.JFIF).astype(np.int64) // 12 * 12
+        return (few @ [[9, -2, 1], [-1, 8, -1], [2, 0, 7]] // 8).clip(0, 255).astype(np.uint8)
     convert = conversion(rule)
     terms = convert.terms / convert.divisor
     matrix, origin = np.linalg.inv((terms[:, :, 255] - terms[:, :, 0]) / 255), terms[:, :, 0].sum(axis=1)

@@ -32,6 +32,7 @@ TRIALS = {
     "learning": Trial(Method.LEARNING),
     "two layers": Trial(Method.TWO_LAYERS),
     "lattice": Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.LEARNING)),
+    "seen colours": Trial(Method.LATTICE, OnLattice(Rule.SEEN, Method.LEARNING)),
     **{f"adaptive, {form.name.lower()}": Trial(Method.ADAPTIVE, Way(form)) for form in Form},
     **{f"rows, {predictor.name.lower()}": Trial(Method.ROWS, Filter(predictor)) for predictor in Predictor},
     "deflate": Trial(Method.DEFLATE),

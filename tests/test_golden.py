@@ -20,7 +20,7 @@ from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.tiling import tiles
 from nelloc.exact import model_store
 from nelloc.exact.decoders import DECODERS
-from nelloc.exact.lattice import Rule
+from nelloc.exact.lattice import CONVERSIONS
 from nelloc.exact.model import load_model
 from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.image import from_array, metadata, read, to_array
@@ -78,7 +78,7 @@ def test_there_are_golden_files_of_every_layout_kind_and_shipped_model():
     assert {"model-gray-photograph", "model-raw-photograph", "model-raw-gray", "model-borders-photograph"} <= set(FILES)
     assert {"differences-photograph", "embedded"} <= set(FILES)
     assert {f"shipped-{name}" for name in model_store.shipped()} <= set(FILES)
-    assert {f"lattice-{rule.name.lower().replace('_', '-')}" for rule in Rule} <= set(FILES)
+    assert {f"lattice-{rule.name.lower().replace('_', '-')}" for rule in CONVERSIONS} <= set(FILES)
     assert {"small-default", "small-fast-gray", "small-adaptive"} <= set(FILES)
     layouts = {(GOLDEN / f"{name}.nlc").read_bytes()[4] for name in FILES}
     assert layouts == {16, 17}

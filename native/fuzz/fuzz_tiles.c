@@ -13,8 +13,8 @@ static void require(int condition, const char *what) {
     }
 }
 
-/* The lattice of the tiles, if they are on one. It is made once, since that takes long. */
-static nlc_lattice *lattice;
+/* The lattice of the tiles, if they are on one. Those of the first rule and the last are made once, since that takes long. */
+static nlc_lattice *lattices[2];
 static const nlc_lattice *on_lattice;
 
 static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns, const nlc_tile *tiles, size_t count) {
@@ -57,9 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     nlc_model *model = new_model(&made, level);
     const int channels = made.source.channels, planes = what & 4 ? 1 : channels;
     const int learns = what & 8 ? nlc_model_can_learn(model) : 0, bytes = made.bits > 8 ? 2 : 1;
-    if (!lattice)
-        require(nlc_lattice_new(1, &lattice) == NLC_OK, "there is no lattice");
-    on_lattice = (what & 128) && planes == 3 && made.bits == 8 ? lattice : NULL;
+    for (int k = 0; k < 2; k++)
+        require(lattices[k] || nlc_lattice_new(k ? nlc_lattice_rules() : 1, &lattices[k]) == NLC_OK, "there is no lattice");
+    on_lattice = (what & 128) && planes == 3 && made.bits == 8 ? lattices[what >> 6 & 1] : NULL;
     const size_t rest = size - chosen;
     size_t sizes[2];
     for (size_t k = 0; k < count; k++) {

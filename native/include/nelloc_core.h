@@ -101,7 +101,7 @@ typedef struct {
 } nlc_tile;
 
 /* A colour lattice: the colours that a rule (section 15) can give, 1 to nlc_lattice_rules(). It is read only and may be
- * shared. */
+ * shared. By the last rule tiles have lattices of their own, and this one is empty. */
 typedef struct nlc_lattice nlc_lattice;
 
 int nlc_lattice_rules(void);

@@ -74,7 +74,7 @@ static void plain(const plain_conversion *of, conversion *made) {
     }
 }
 
-enum { JFIF = 1, PHOTO_CD, WEBP, HEIF, AVIF, AVIF_VIDEO, HD_VIDEO };
+enum { JFIF = 1, PHOTO_CD, WEBP, HEIF, AVIF, AVIF_VIDEO, HD_VIDEO, SEEN };
 
 static void convert_by(int rule, conversion *made) {
     if (rule == PHOTO_CD)
@@ -85,7 +85,7 @@ static void convert_by(int rule, conversion *made) {
         plain(&plain_conversions[rule == JFIF ? 0 : rule - HEIF + 1], made);
 }
 
-int nlc_lattice_rules(void) { return HD_VIDEO; }
+int nlc_lattice_rules(void) { return SEEN; }
 
 static inline uint32_t level_of(int32_t sum, uint32_t divisor) {
     const uint32_t level = sum < 0 ? 0 : (uint32_t)sum / divisor;
@@ -111,19 +111,36 @@ static inline void enter(const conversion *of, uint32_t divisor, uint64_t *rows)
     }
 }
 
+int nlc_lattice_new_seen(nlc_lattice **made) {
+    nlc_lattice *lattice = nlc_allocate(1, sizeof *lattice);
+    *made = lattice;
+    if (lattice)
+        lattice->rows = nlc_allocate(WORDS + 1, sizeof *lattice->rows);
+    if (lattice && lattice->rows) {
+        lattice->is_seen = 1;
+        return NLC_OK;
+    }
+    nlc_lattice_free(lattice);
+    *made = NULL;
+    return NLC_NO_MEMORY;
+}
+
 int nlc_lattice_new(int rule, nlc_lattice **made) {
     *made = NULL;
     if (rule < 1 || rule > nlc_lattice_rules())
         return NLC_BAD_ARGUMENT;
+    nlc_lattice *lattice;
+    const int status = nlc_lattice_new_seen(&lattice);
+    if (status != NLC_OK || rule == SEEN) {
+        *made = lattice;
+        return status;
+    }
     conversion *of = nlc_allocate(1, sizeof *of);
-    nlc_lattice *lattice = nlc_allocate(1, sizeof *lattice);
-    if (lattice)
-        lattice->rows = nlc_allocate(WORDS + 1, sizeof *lattice->rows);
-    if (!of || !lattice || !lattice->rows) {
-        nlc_release(of);
+    if (!of) {
         nlc_lattice_free(lattice);
         return NLC_NO_MEMORY;
     }
+    lattice->is_seen = 0;
     convert_by(rule, of);
     if (of->divisor == 1 << 16)
         enter(of, 1 << 16, lattice->rows);

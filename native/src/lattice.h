@@ -13,6 +13,7 @@
 
 struct nlc_lattice {
     uint64_t *rows; /* of all reds and greens, and one word more */
+    int is_seen;    /* 1: each tile has its own, of the colours that it has seen */
 };
 
 /* What one tile has learned: of each cell how many pixels were not on the lattice (0) and on it (1), and how many of each
@@ -26,6 +27,13 @@ static inline const uint64_t *nlc_lattice_row(const nlc_lattice *lattice, int re
 }
 
 static inline int nlc_lattice_bit(const uint64_t *row, int blue) { return (int)(row[blue >> 6] >> (blue & 63) & 1); }
+
+static inline void nlc_lattice_add(nlc_lattice *lattice, int red, int green, int blue) {
+    lattice->rows[(size_t)((red << 8) + green) * NLC_LATTICE_ROW + (size_t)(blue >> 6)] |= (uint64_t)1 << (blue & 63);
+}
+
+/* A lattice that has no colours yet. */
+int nlc_lattice_new_seen(nlc_lattice **made);
 
 /* The cell of a pixel for which the share `foreseen`, 1 to 65535, of the lattice is foreseen. */
 int nlc_lattice_cell(int context, int32_t foreseen);

@@ -29,6 +29,7 @@ typedef struct {
     nlc_learner learner;
     nlc_pair pair;
     nlc_lattice_map *map; /* with a lattice */
+    nlc_lattice *seen;    /* the colours that the tile has seen, if these are its lattice */
 } nlc_state;
 
 /* The pixels of one tile's step: lanes first to first + count - 1, of rows `row` and following. */

@@ -132,13 +132,13 @@ static int finish(nlc_walk *walk, int mode) {
     return status;
 }
 
-/* That of section 15's first rule, and what it has allocated. */
-static nlc_lattice *lattice;
-static long allocated_by_lattice;
+/* Those of section 15's first rule and its last, and what they have allocated. */
+static nlc_lattice *lattices[2];
+static long allocated_by_lattices;
 
-/* `learns` is 0, 1, or 2 to learn on a lattice. */
+/* `learns` is 0, 1, or 2 and 3 to learn on a lattice. */
 static int code_tiles(const nlc_model *model, int learns, const coded *given, coded *found) {
-    const nlc_lattice *on = learns > 1 ? lattice : NULL;
+    const nlc_lattice *on = learns > 1 ? lattices[learns - 2] : NULL;
     nlc_tile tiles[TILES];
     memset(tiles, 0, sizeof tiles);
     memcpy(found->samples, given->samples, sizeof found->samples);
@@ -213,7 +213,7 @@ static void fail_in_turn(int job, int learns, const coded *given) {
         status = job < NLC_LEVELS ? code_with_model(job, learns, given, &found)
                                   : code_adaptively(job - NLC_LEVELS, given, &found);
         left_before_failure = -1;
-        require(allocated == allocated_by_lattice, "memory is still allocated");
+        require(allocated == allocated_by_lattices, "memory is still allocated");
         require(status == (failures > before ? NLC_NO_MEMORY : NLC_OK), "a failure is not told, or one that was none");
     }
     require(turn > 4, "there were no allocations to fail");
@@ -223,30 +223,32 @@ static void fail_in_turn(int job, int learns, const coded *given) {
         require(memcmp(found.samples[1], given->samples[1], CHANNELS * 5 * 7) == 0, "other samples came back");
 }
 
-static void make_lattice(void) {
-    for (long turn = 0; !lattice; turn++) {
+static void make_lattice(int rule, nlc_lattice **lattice) {
+    for (long turn = 0; !*lattice; turn++) {
         left_before_failure = turn;
-        const int status = nlc_lattice_new(1, &lattice);
+        const int status = nlc_lattice_new(rule, lattice);
         left_before_failure = -1;
-        require(status == (lattice ? NLC_OK : NLC_NO_MEMORY), "a failure is not told");
-        require(lattice || allocated == 0, "memory is still allocated");
+        require(status == (*lattice ? NLC_OK : NLC_NO_MEMORY), "a failure is not told");
+        require(*lattice || allocated == allocated_by_lattices, "memory is still allocated");
     }
-    allocated_by_lattice = allocated;
+    allocated_by_lattices = allocated;
 }
 
 int main(void) {
     static coded given;
-    make_lattice();
+    make_lattice(1, &lattices[0]);
+    make_lattice(nlc_lattice_rules(), &lattices[1]);
     make_source();
     for (size_t k = 0; k < TILES; k++)
         for (size_t n = 0; n < (size_t)(CHANNELS * heights[k] * widths[k]); n++)
             given.samples[k][n] = (uint8_t)((n * n * 7 + 30 * k) % 251);
     for (int level = 0; level < NLC_LEVELS; level++)
-        for (int learns = 0; nlc_level_available(level) && learns < 3; learns++)
+        for (int learns = 0; nlc_level_available(level) && learns < 4; learns++)
             fail_in_turn(level, learns, &given);
     for (int form = NLC_ADAPTIVE_PALETTE; form <= NLC_ADAPTIVE_STEADY; form++)
         fail_in_turn(NLC_LEVELS + form, 0, &given);
-    nlc_lattice_free(lattice);
+    nlc_lattice_free(lattices[0]);
+    nlc_lattice_free(lattices[1]);
     require(allocated == 0, "memory is still allocated");
     printf("%ld allocations failed\n", failures);
     return 0;

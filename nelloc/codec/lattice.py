@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.format import LAYERS, Method
-from nelloc.exact.lattice import CHANNELS, LEVELS, Rule, conversion
+from nelloc.exact.lattice import CHANNELS, CONVERSIONS, LEVELS, Rule, conversion, numbers
 from nelloc.image.pixels import Samples
 from nelloc.varint import MalformedError
 
@@ -27,8 +27,14 @@ _NEAR = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 # Colours nearer to 0 or 255 are not counted, since values out of range were clipped to them.
 _EDGE = 3
 _STEPS = np.array([[-1], [0], [1]])
-# Least gain of a rule over chance, in bits a pixel, that is worth its time.
-LEAST_GAIN = 0.5
+# Least gain of a rule over chance, in bits a pixel, that is worth its time; and of the colours that a tile has seen.
+LEAST_GAIN, LEAST_GAIN_OF_SEEN = 0.5, 0.3
+# Rows of which the first half are noted, the row of theirs in which colours are looked for, and how many at most.
+_BAND, _BETWEEN, _LOOKED_FOR = 16, 12, 2048
+# Fewer pixels than these see too few colours.
+_LEAST_PIXELS = 64 * 64
+# Distances of other colours for that, to all sides.
+_AROUND = (*_NEAR, (-1, 0, 0), (0, -1, 0), (0, 0, -1), (1, -1, 0), (0, 1, -1), (-1, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -55,28 +61,57 @@ class OnLattice:
 
 def likely_rule(samples: Samples) -> Rule | None:
     """The rule on whose lattice samples (3, H, W) of 8 bits seem to be, if any is worth its time."""
+    known = _likely_conversion(samples)
+    return Rule.SEEN if known is None and _gain_of_seen(samples) >= LEAST_GAIN_OF_SEEN else known
+
+
+def _likely_conversion(samples: Samples) -> Rule | None:
     colours = _different(samples)
     if colours.shape[1] < _LEAST_COLOURS:
         return None
-    shares = {rule: share_on(rule, colours) for rule in Rule}
-    best = max(Rule, key=lambda rule: shares[rule])
+    shares = {rule: share_on(rule, colours) for rule in CONVERSIONS}
+    best = max(CONVERSIONS, key=lambda rule: shares[rule])
     if _gain(shares[best], 0) < LEAST_GAIN:  # which is more than with any other chance
         return None
     chance = sum(share_on(best, colours + np.array(near)[:, None]) for near in _NEAR) / len(_NEAR)
     return best if _gain(shares[best], chance) >= LEAST_GAIN else None
 
 
+def _gain_of_seen(samples: Samples) -> float:
+    """Bits a pixel that it helps to know the colours seen before: how much rarer colours near those of pixels are.
+
+    Where a picture has all colours of a region, both are about as rare.
+    """
+    if samples[0].size < _LEAST_PIXELS:
+        return 0.0
+    place = np.arange(samples.shape[1]) % _BAND
+    before, after = (samples[:, rows].reshape(CHANNELS, -1) for rows in (place < _BAND // 2, place == _BETWEEN))
+    some = after[:, :: max(1, after.shape[1] // _LOOKED_FOR)]
+    after = _telling(some)
+    if after.shape[1] < _LEAST_COLOURS:
+        return 0.0
+    seen = np.zeros(LEVELS**CHANNELS, np.bool_)
+    seen[numbers(before)] = True
+    share = float(seen[numbers(after)].mean())
+    near = [seen[numbers(after + np.array(distance)[:, None])].mean() for distance in _AROUND]
+    return _gain(share, float(sum(near)) / len(near)) * after.shape[1] / some.shape[1]
+
+
 def _different(samples: Samples) -> NDArray[np.int64]:
     """Some of the colours (3, N) of samples, without those that say little: gray ones, and those at an edge."""
     pixels = samples.shape[1] * samples.shape[2]
     apart = math.isqrt(max(1, pixels // _SAMPLED))
-    seen = samples[:, ::apart, ::apart].reshape(CHANNELS, -1).astype(np.int64)
-    inside = ((seen >= _EDGE) & (seen < LEVELS - _EDGE)).all(axis=0)
-    gray = (seen[0] == seen[1]) & (seen[1] == seen[2])
-    seen = seen[:, inside & ~gray]
-    numbers = np.unique(seen[0] << 16 | seen[1] << 8 | seen[2])
-    numbers = numbers[:: -(-len(numbers) // _MOST_COLOURS)] if len(numbers) else numbers
-    return np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255])
+    found = np.unique(numbers(_telling(samples[:, ::apart, ::apart].reshape(CHANNELS, -1))))
+    found = found[:: -(-len(found) // _MOST_COLOURS)] if len(found) else found
+    return np.stack([found >> 16, found >> 8 & 255, found & 255])
+
+
+def _telling(colours: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Select from colours (3, N) the ones that are neither gray nor at an edge."""
+    wide = colours.astype(np.int64)
+    inside = ((wide >= _EDGE) & (wide < LEVELS - _EDGE)).all(axis=0)
+    gray = (wide[0] == wide[1]) & (wide[1] == wide[2])
+    return wide[:, inside & ~gray]
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ class EncodeOptions(Options):
         Let the model's last layers learn from each tile while it is coded (docs/FORMAT.md, sections 13 and 14):
         smaller files, slower in both directions. A model that cannot learn is used as it is.
     lattice : bool
-        Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, and code them
-        knowing it (docs/FORMAT.md, section 15).
+        Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, or came from
+        such, and code them knowing it (docs/FORMAT.md, section 15).
     past : bool
         Store a picture that was a JPEG as its coefficients (docs/FORMAT.md, section 17), if that is smaller. The pixels
         are the same.

@@ -18,7 +18,6 @@ from nelloc.exact.context import border_distances, context_sources
 from nelloc.exact.decoders import sheared
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.engine import Advance, Engine
-from nelloc.exact.lattice import numbers
 from nelloc.exact.mixture import FREQUENCY_BITS, RADIX, run
 from nelloc.exact.wavefront import wavefront_order
 
@@ -133,7 +132,7 @@ def _digits(engine: Engine, image: NDArray) -> NDArray[np.int32]:
     strides = engine.mixture.strides
     known = [value // stride % RADIX for value in values for stride in strides]
     if engine.lattice is not None:  # before green: 1 if a pixel is on the lattice
-        known.insert(len(strides), engine.lattice.has[numbers(values)].astype(np.int64))
+        known.insert(len(strides), engine.lattice.coded(values, plan.step_start).astype(np.int64))
     count = len(known)
     digits = np.empty(count * height * width, np.int32)
     for place, digit in zip(plan.places(slice(None), count), known, strict=True):

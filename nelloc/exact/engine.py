@@ -8,15 +8,19 @@ from functools import partial
 
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.context import Normaliser, window
-from nelloc.exact.lattice import Keeper, Lattice, NoKeeper, Rule
+from nelloc.exact.lattice import Keeper, Lattice, NoKeeper, Rule, lattice_of
 from nelloc.exact.learning import LastLayer, Learner, NoLearner, most_tiles
 from nelloc.exact.mixture import Mixture
 from nelloc.exact.model import ExactModel
+from nelloc.exact.seen_colours import SeenColours
 from nelloc.exact.two_layers import TwoLayers, without_last
 from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser
 
 # Progress callback: receives the number of pixels coded since the last call.
 Advance = Callable[[int], None]
+
+# Most tiles at once whose lattice is what they have seen: tables of theirs alone.
+MOST_SEEN = 64
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Engine:
     mixture: Mixture
     learner: Callable[[int], Learner] = field(default=lambda tiles: NoLearner())
     most_tiles: int | None = None
-    lattice: Lattice | None = None
+    lattice: Lattice | SeenColours | None = None
 
     @classmethod
     def of(
@@ -43,11 +47,12 @@ class Engine:
         if bits > 8:
             return cls(DeepNormaliser(model, bits), evaluator, DeepMixture(model, bits))
         normaliser = Normaliser(model.horizon, model.context, model.channels, model.inputs, model.borders)
-        lattice = None if rule is None else Lattice.of(rule)
+        lattice = None if rule is None else lattice_of(rule)
         if learns:
             learner = partial(TwoLayers if learns > 1 else LastLayer, model)
             return cls(normaliser, evaluator, Mixture(model), learner, most_tiles(model, learns), lattice)
-        return cls(normaliser, evaluator, Mixture(model), lattice=lattice)
+        most = MOST_SEEN if rule is Rule.SEEN else None
+        return cls(normaliser, evaluator, Mixture(model), most_tiles=most, lattice=lattice)
 
     @staticmethod
     def evaluated(model: ExactModel, learns: int) -> ExactModel:

@@ -4,6 +4,7 @@ A conversion from 256 lumas and 256 x 256 chromas to RGB gives at most 2^24 colo
 of range: a quarter of all colours, or less. Tiles whose colours are on such a *lattice* are coded with this knowledge.
 A digit states whether a pixel is on the lattice; each green is weighted by the number of likely blues on the lattice
 beside it; and only blues on the lattice remain possible. docs/FORMAT.md, section 15, states it in plain integers.
+A lattice of no known conversion is that of the colours which a tile has seen.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.learning import Slices
+from nelloc.exact.seen_colours import SeenColours
 
 CHANNELS, LEVELS = 3, 256
 # A digit's free frequency, of which 1 gets what 0 does not.
@@ -37,7 +39,7 @@ LEAST_WEIGHT = 16
 
 
 class Rule(enum.IntEnum):
-    """The known conversions, named after the formats or programs that use them."""
+    """The known conversions, named after the formats or programs that use them; and the colours a tile has seen."""
 
     JFIF = 1
     PHOTO_CD = 2
@@ -46,6 +48,11 @@ class Rule(enum.IntEnum):
     AVIF = 5
     AVIF_VIDEO = 6
     HD_VIDEO = 7
+    SEEN = 8
+
+
+# The rules that are a formula.
+CONVERSIONS = tuple(rule for rule in Rule if rule is not Rule.SEEN)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Conversion:
 
 @cache
 def conversion(rule: Rule) -> Conversion:
-    """The conversion of a rule."""
+    """The conversion of one of CONVERSIONS."""
     x = np.arange(LEVELS, dtype=np.int64)
     chroma = x - 128
     if rule is Rule.PHOTO_CD:
@@ -122,17 +129,39 @@ class Lattice:
     @classmethod
     @cache
     def of(cls, rule: Rule) -> Lattice:
-        """The lattice of a rule, made once."""
+        """The lattice of one of CONVERSIONS, made once."""
         return cls(rule)
 
-    def row(self, red: NDArray[Any], green: NDArray[Any]) -> NDArray[np.bool_]:
+    def of_tiles(self, tiles: int) -> Lattice:
+        """The same lattice, for ``tiles`` tiles."""
+        return self
+
+    def coded(self, colours: NDArray[Any], step: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Mask (N,) of the colours (3, N) of one tile, coded in these steps, that are on the lattice."""
+        return self.has[numbers(colours)]
+
+    def holds(self, tile: NDArray[np.int64], colours: NDArray[Any]) -> NDArray[np.bool_]:
+        """Mask (N,) of the colours (3, N) that are on the lattice."""
+        return self.has[numbers(colours)]
+
+    def row(self, tile: NDArray[np.int64], red: NDArray[Any], green: NDArray[Any]) -> NDArray[np.bool_]:
         """Mask (256, N) of the blues that are on the lattice beside these reds and greens (N,)."""
         return self.has.reshape(-1, LEVELS)[_pair(red, green)].T
 
-    def count(self, red: NDArray[Any], green: NDArray[Any], first: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
+    def count(
+        self, tile: NDArray[np.int64], red: NDArray[Any], green: NDArray[Any], first: NDArray[Any], size: NDArray[Any]
+    ) -> NDArray[Any]:
         """Number of ``size`` blues from ``first`` that are on the lattice beside these reds and greens; all (N,)."""
         pair = _pair(red, green)
         return self._below[pair, first + size].astype(np.int64) - self._below[pair, first]
+
+    def learn(self, tile: NDArray[np.int64], colours: NDArray[Any]) -> None:
+        """Do nothing: a formula knows all of its colours."""
+
+
+def lattice_of(rule: Rule) -> Lattice | SeenColours:
+    """The lattice of a rule."""
+    return SeenColours() if rule is Rule.SEEN else Lattice.of(rule)
 
 
 def numbers(colours: NDArray[Any]) -> NDArray[np.int64]:
@@ -150,16 +179,18 @@ class Spot:
     """N pixels of a step on a lattice.
 
     ``tile`` (N,) is the tile of each pixel, ``context`` (N,) tells which neighbours are on the lattice. The mixture
-    fills in the predicted share ``foreseen`` of each pixel, and whether it is ``on`` the lattice.
+    fills in the predicted share ``foreseen`` of each pixel, whether it is ``on`` the lattice, and its
+    ``colour`` (3, N).
     """
 
-    lattice: Lattice
+    lattice: Lattice | SeenColours
     memory: Memory
     tile: NDArray[np.int64]
     context: NDArray[np.int64]
     cell: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     foreseen: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     on: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    colour: NDArray[Any] = field(default_factory=lambda: np.empty((CHANNELS, 0), np.uint8))
 
     def foresee(self, held: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
         """The frequencies (N, 4), less one, of the digit that states whether a pixel is on the lattice.
@@ -210,16 +241,16 @@ def _digits(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 class Keeper:
     """State of several tiles' lattice during a walk; gives the mixture the `Spot` of each step."""
 
-    def __init__(self, lattice: Lattice, west: int, north: int, tiles: int):
-        self._lattice, self._places = lattice, (west, north)
+    def __init__(self, lattice: Lattice | SeenColours, west: int, north: int, tiles: int):
+        self._lattice, self._places = lattice.of_tiles(tiles), (west, north)
         self._memory = Memory(tiles)
 
     def begin(self, quarters: NDArray[np.float32], slices: Slices) -> Spot | None:
         """Begin a step whose contexts are ``quarters`` (window, channels, N)."""
-        west, north = (self._lattice.has[numbers(quarters[place] / 4)] for place in self._places)
         tile = np.zeros(quarters.shape[2], np.int64)
         for number, columns in slices:
             tile[columns] = number
+        west, north = (self._lattice.holds(tile, quarters[place] / 4) for place in self._places)
         return Spot(self._lattice, self._memory, tile, west + 2 * north.astype(np.int64))
 
     def learn(self, spots: Sequence[Spot | None], slices: Slices) -> None:
@@ -227,7 +258,9 @@ class Keeper:
         known = [spot for spot in spots if spot is not None]
         joined = Spot(self._lattice, self._memory, *(_joined(known, n) for n in ("tile", "context")))
         joined.cell, joined.foreseen, joined.on = (_joined(known, name) for name in ("cell", "foreseen", "on"))
-        self._memory.learn(joined, np.concatenate([np.arange(s.start, s.stop) for _, s in slices]))
+        columns = np.concatenate([np.arange(s.start, s.stop) for _, s in slices])
+        self._memory.learn(joined, columns)
+        self._lattice.learn(joined.tile[columns], _joined(known, "colour")[:, columns])
 
 
 class NoKeeper(Keeper):
@@ -244,4 +277,4 @@ class NoKeeper(Keeper):
 
 
 def _joined(spots: Sequence[Spot], name: str) -> Any:
-    return np.concatenate([getattr(spot, name) for spot in spots])
+    return np.concatenate([getattr(spot, name) for spot in spots], axis=-1)

@@ -129,6 +129,8 @@ class Mixture:
                 weight = self._posterior(weight, below, above)
                 if traced is not None:
                     traced.planes.append(PlaneTrace(below, above, position - self._centre, deviations[-1]))
+        if spot is not None:
+            spot.colour = values
         if traced is not None:
             traced.posterior = weight
         elif lesson is not None:
@@ -225,7 +227,7 @@ class Mixture:
             mass += part * own
             green, n = np.nonzero(part * own >= LEAST_MASS)
             first, size = windows.at(i, green, n)
-            ones = spot.lattice.count(red[n], green, first, size)
+            ones = spot.lattice.count(spot.tile[n], red[n], green, first, size)
             share = own[n] * (248 * 256 // size) >> 6
             more[green, n] += part[green, n] * ((share * ones + 16 * own[n] >> 8) - own[n])
         held = mass + more >> 2
@@ -241,7 +243,7 @@ class Mixture:
         mass = self._uniform_mass(weight)
         for i, own in enumerate(_counting(weight)):
             mass += self._part(slope[i], start[i]) * own
-        mass *= spot.lattice.row(known[0], known[1]) == spot.on
+        mass *= spot.lattice.row(spot.tile, known[0], known[1]) == spot.on
         return (yield from self._code_masses(mass))
 
     def _uniform_mass(self, weight: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -26,7 +26,8 @@ from nelloc.exact.decoders import DECODERS
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.encode_tile import encode_learning
 from nelloc.exact.engine import Engine
-from nelloc.exact.lattice import Lattice, Rule, numbers
+from nelloc.exact.lattice import CONVERSIONS, Lattice, Rule, numbers
+from nelloc.exact.seen_colours import SeenColours
 from nelloc.files.info import info
 from nelloc.image import from_array
 
@@ -48,7 +49,7 @@ def through(image: np.ndarray, format_: str, **options) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(file.getvalue())).convert("RGB"))
 
 
-@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("rule", CONVERSIONS)
 def test_the_core_and_numpy_have_the_same_colours(rule):
     if native.missing() is not None:
         pytest.skip("the core is not built")
@@ -59,7 +60,7 @@ def test_the_core_and_numpy_have_the_same_colours(rule):
     Lattice.of.cache_clear()
 
 
-@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("rule", CONVERSIONS)
 def test_every_colour_of_the_formula_is_on_the_lattice(rule):
     d, lumas, reds, greens, blues = independent_decoder.CONVERSIONS[rule]
     lattice = Lattice.of(rule)
@@ -73,7 +74,7 @@ def test_every_colour_of_the_formula_is_on_the_lattice(rule):
     holds()
 
 
-@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("rule", CONVERSIONS)
 def test_no_other_colour_is_on_the_lattice(rule):
     independent, lattice = independent_decoder.Lattice(rule), Lattice.of(rule)
     for red in (0, 1, 77, 254, 255):
@@ -86,7 +87,7 @@ def test_no_other_colour_is_on_the_lattice(rule):
 @given(
     st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=4),
     st.booleans(),
-    st.sampled_from([Rule.JFIF, Rule.PHOTO_CD]),
+    st.sampled_from([Rule.JFIF, Rule.PHOTO_CD, Rule.SEEN]),
 )
 def test_every_decoder_walks_one_stream(small_model, shapes, learns, rule):
     images = [on_lattice(photograph(*shape), rule).transpose(2, 0, 1).copy() for shape in shapes]
@@ -138,9 +139,76 @@ def test_what_was_luma_and_chroma_is_found_and_gets_smaller(format_, options, ru
         assert len(data) < 0.97 * len(plain)
 
 
-@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("rule", CONVERSIONS)
 def test_each_rule_is_found_in_a_picture_of_it(rule):
     assert likely_rule(on_lattice(photograph(), rule).transpose(2, 0, 1)) is rule
+
+
+def of_few_hues(height: int, width: int) -> np.ndarray:
+    """A picture (H, W, 3) whose colours are nearly gray, so that many of them are alike."""
+    image = photograph(height, width).astype(float)
+    return (image[..., :1] + 0.1 * (image - image[..., :1])).astype(np.uint8)
+
+
+def changed(image: np.ndarray) -> np.ndarray:
+    """A decoded JPEG (H, W, 3) with more saturation, and another balance of white."""
+    matrix = np.array([[1.25, -0.1, -0.03], [-0.06, 1.1, -0.03], [-0.05, -0.1, 1.2]])
+    return np.clip(np.rint(through(image, "JPEG", quality=85, subsampling=0) @ matrix.T), 0, 255).astype(np.uint8)
+
+
+def test_colours_that_were_changed_after_a_conversion_are_found_and_get_smaller():
+    image = changed(of_few_hues(128, 160))
+    assert likely_rule(image.transpose(2, 0, 1)) is Rule.SEEN
+    data, plain = nelloc.encode(image), nelloc.encode(image, lattice=False)
+    assert {record.data[0] % 32 for record in container.parse(data).records} == {Rule.SEEN}
+    assert np.array_equal(nelloc.decode(data), image)
+    assert len(data) < 0.97 * len(plain)
+    other = of_few_hues(128, 160)
+    assert likely_rule(other.transpose(2, 0, 1)) is None
+    assert nelloc.encode(other) == nelloc.encode(other, lattice=False)
+
+
+def test_tiles_have_seen_their_own_colours_alone(small_model):
+    """As many tiles as are coded side by side, or more, give the streams of each alone."""
+    if native.missing() is not None:
+        pytest.skip("the core is not built")
+    core = native.Core(small_model, 8, native.levels()[0], learns=0, rule=Rule.SEEN)
+    image = on_lattice(photograph(16, 20), Rule.SEEN).transpose(2, 0, 1).copy()
+    images = [image, image.copy(), image[:, :9].copy(), *([image] * 6)]
+    seeds = [pixel_checksum(one) for one in images]
+    together = [data for data, _ in core.encode(images, seeds, lambda _: None)]
+    alone = [core.encode([one], [seed], lambda _: None)[0][0] for one, seed in zip(images, seeds, strict=True)]
+    assert together == alone
+
+
+COLOUR = st.tuples(*[st.sampled_from([0, 1, 7, 254, 255])] * 3)
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 2), COLOUR), min_size=1, max_size=9), min_size=1, max_size=12))
+def test_seen_colours_are_those_of_the_steps_before(steps):
+    colours, plain = SeenColours().of_tiles(3), [set(), set(), set()]
+    for step in steps:
+        tile, own = np.array([t for t, _ in step]), np.array([c for _, c in step], np.uint8).T
+        expected = [c in plain[t] for t, c in step]
+        assert colours.holds(tile, own).tolist() == expected
+        rows = colours.row(tile, own[0], own[1])
+        assert rows[own[2], np.arange(len(step))].tolist() == expected
+        for n, (t, (red, green, blue)) in enumerate(step):
+            blues = {b for r, g, b in plain[t] if (r, g) == (red, green)}
+            assert set(np.flatnonzero(rows[:, n])) == blues
+            count = colours.count(
+                tile[n : n + 1], own[0, n : n + 1], own[1, n : n + 1], np.array([blue]), np.array([1])
+            )
+            assert count == (blue in blues)
+        colours.learn(tile, own)
+        for t, c in step:
+            plain[t].add(c)
+    step = [c for _, c in steps[0]]
+    number = np.arange(len(step)) // 2
+    coded = SeenColours().coded(np.array(step, np.uint8).T, number)
+    assert coded.tolist() == [
+        c in [o for o, m in zip(step, number, strict=True) if m < n] for c, n in zip(step, number, strict=True)
+    ]
 
 
 def test_gray_deep_small_and_flat_pictures_are_on_none():

@@ -95,6 +95,7 @@ def photograph_tiles() -> list[Tile]:
         ("fast", False, None, 20, 80),
         ("default", True, Rule.JFIF, 19, 83),
         ("fast", False, Rule.PHOTO_CD, 17, 70),
+        ("default", True, Rule.SEEN, 21, 81),
     ):
         path = SHIPPED / f"{name}.nlm"
         model = load_model(path.read_bytes(), str(path))

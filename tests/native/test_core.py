@@ -116,7 +116,7 @@ def test_every_level_evaluates_networks_in_integers(model, pixels, seed):
 @settings(max_examples=25)
 @given(
     legal_models(joint=True),
-    st.sampled_from([None, Rule.WEBP]),
+    st.sampled_from([None, Rule.WEBP, Rule.SEEN]),
     st.lists(st.tuples(*[st.sampled_from(SIDES[:4])] * 2, st.binary(max_size=60)), min_size=1, max_size=3),
 )
 def test_any_bytes_are_refused_alike(learns, model, rule, streams):
