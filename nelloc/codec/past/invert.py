@@ -9,7 +9,7 @@ compiled core. Nothing is believed but what the decoder of docs/FORMAT.md, secti
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,7 @@ from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import find_grid, was_jpeg
 from nelloc.codec.past.edits import distrust, flattened
+from nelloc.codec.past.worth import is_worth_it
 from nelloc.exact import native
 
 # At least this share of whole and fully known blocks must be found in the first try.
@@ -65,8 +66,8 @@ class Inverted:
 def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT_EFFORT) -> Inverted | None:
     """Find the JPEG that a picture (1 or 3 planes, H, W) was, or None.
 
-    ``effort`` decides how long is searched for blocks that are not right at once. ``advance`` is called now and then,
-    and may raise to stop.
+    ``effort`` decides how long is searched for blocks that are not right at once, and whether that is done where it
+    seems to be in vain. ``advance`` is called now and then, and may raise to stop.
     """
     patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.LARGE_PHOTOGRAPHS else LONG_PATIENCE
     if native.missing() is not None:
@@ -93,9 +94,14 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
         return None
     if not gray:
         canvas = _best_sampling(canvas, advance)
-    begun = deepcopy(canvas)
-    found = canvas.finish(advance, patience)
-    return replace(found, uncut=begun.finish(advance, patience, cut=False)) if canvas.has_cut and patience else found
+    if effort < Effort.LARGE_PHOTOGRAPHS:
+        begun = canvas.begun()
+        if not is_worth_it(begun.image, begun.pixels, pixels):
+            return None
+    canvas.search(advance, patience)
+    found = canvas.inverted()
+    uncut = canvas.without_cut(advance, patience) if patience else None
+    return found if uncut is None else replace(found, uncut=uncut.inverted())
 
 
 def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
@@ -178,19 +184,37 @@ class _Canvas:
         for component in self._chroma:
             component.improve()
 
-    @property
-    def has_cut(self) -> bool:
-        """True if blocks were found that the picture's edge cuts."""
-        return any(blocks is not None and blocks.has_cut for blocks in (self._luma, *self._chroma))
+    def begun(self) -> Inverted:
+        """The JPEG before a search."""
+        other = copy(self)
+        other._find_luma()
+        return other.inverted()
 
-    def finish(self, advance: Advance, patience: int, *, cut: bool = True) -> Inverted:
-        """Search for what is still wrong; without ``cut`` not for blocks that the picture's edge cuts.
+    def search(self, advance: Advance, patience: int) -> None:
+        """Search for what is still wrong of chroma, and then of luma."""
+        for component in self._chroma:
+            component.search(advance, patience)
+        self._find_luma()
+        assert self._luma is not None
+        self._luma.search(advance, patience)
+
+    def without_cut(self, advance: Advance, patience: int) -> _Canvas | None:
+        """The same with blocks that the picture's edge cuts as they came; None if all came so.
 
         In colour that is chroma's blocks only: those of luma have pixels enough of their own to be worth it.
         """
-        for component in self._chroma:
-            component.search(advance, patience, cut=cut)
-        self._finish_luma(advance, patience, cut=cut or bool(self._chroma))
+        assert self._luma is not None
+        other = copy(self)
+        if self._chroma:
+            other._chroma = [one.without_cut(advance, patience) for one in self._chroma]
+            other._find_luma()
+            other._luma.search(advance, patience)
+        else:
+            other._luma = self._luma.without_cut(advance, patience)
+        return other if any(one.has_cut for one in self._chroma or [self._luma]) else None
+
+    def inverted(self) -> Inverted:
+        """The JPEG as it is now, with only means in blocks that are far off."""
         image = self._image()
         made = self._shown(image)
         flat = flattened(image, self._pixels, made, self.top, self.left)
@@ -203,8 +227,8 @@ class _Canvas:
         made = decode(image)[:, self.top : self.top + shape[1], self.left : self.left + shape[2]]
         return np.broadcast_to(made, shape)
 
-    def _finish_luma(self, advance: Advance, patience: int, *, cut: bool) -> None:
-        """Find luma, given chroma."""
+    def _find_luma(self) -> None:
+        """Find luma as it comes, given chroma."""
         assert self._luma is not None
         low, high = self._low[0].copy(), self._high[0].copy()
         if self._chroma:
@@ -214,7 +238,6 @@ class _Canvas:
         low, high = self._framed(low, 0), self._framed(high, 255)
         guess = guessed(low, high, self._frame())
         self._luma = Blocks.of(low, high, guess, 1, 1, self._luma.table)
-        self._luma.search(advance, patience, cut=cut)
 
     def _image(self) -> JpegCoefficients:
         """The JPEG, with blocks that no pixel needs like those beside them."""
