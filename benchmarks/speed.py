@@ -1,7 +1,7 @@
 """Speed of the codec, all in one run so that the ratios hold on any machine.
 
     python benchmarks/speed.py --part core --data DATA --rounds 1 --out benchmarks/results/speed_core
-    python benchmarks/speed.py --part sets --rounds 1 --out benchmarks/results/speed_sets
+    python benchmarks/speed.py --part sets --out benchmarks/results/speed_sets
     python benchmarks/speed.py --part shapes --out benchmarks/results/speed_shapes
     python benchmarks/speed.py --part threads --out benchmarks/results/speed_threads
     python benchmarks/speed.py --part processes --out benchmarks/results/speed_processes
