@@ -90,7 +90,8 @@ def is_smooth(samples: NDArray) -> bool:
 def has_few_colours(samples: NDArray) -> bool:
     """True if samples (planes, H, W) have too few different colours for a network to be worth its time."""
     most = min(_FEW_COLOURS * len(samples), samples[0].size // _PIXELS_OF_A_COLOUR)
-    return all(_colours(pixels) <= most for pixels in (_sampled(samples), samples.reshape(len(samples), -1)))
+    sampled, pixels = _sampled(samples), samples.reshape(len(samples), -1)
+    return _colours(sampled) <= most and (sampled.shape == pixels.shape or _colours(pixels) <= most)
 
 
 def repeats(samples: NDArray) -> bool:
