@@ -165,10 +165,12 @@ def report(rows: list[Row], args: argparse.Namespace) -> str:
     given = {"--model": args.model, "--threads": args.threads}
     words = [f"{option} {value}" for option, value in given.items() if value is not None]
     words += [] if args.learn else ["--no-learn"]
+    older = 'rows without "as it pays" are by `--minutes MINUTES` as well'
+    older += ", and of when the last layer alone learned while coding" if args.learn else ""
     made = (
         f"{learning}Made by `python benchmarks/adapt.py --data {args.data} --out {args.out} "
-        f'{" ".join([*words, "-- SET"])}`, a set at a time, with other work on the machine; rows without "as it pays" '
-        "by `--minutes MINUTES` as well. A minute is six megapixels of training, about that of a fast core; seconds "
+        f"{' '.join([*words, '-- SET'])}`, a set at a time, with other work on the machine; {older}. "
+        "A minute is six megapixels of training, about that of a fast core; seconds "
         "are those of one core, without learning those of the clock, with the compression before and after. camera, "
         "unsplash: photographs that the shipped model was mostly trained on."
     )
@@ -199,14 +201,17 @@ def main() -> None:
         for label, group in {"all": arrays}.items() if shared else {key: {key: arrays[key]} for key in arrays}.items():
             for minutes in times:
                 rows.append(measure(name, label, group, minutes, options))
-                print(table(rows).splitlines()[-1], file=sys.stderr)
-    rows.sort(key=lambda row: (list(SETS).index(row.set), row.image, row.minutes, row.asked))
-    markdown.write_rows(
-        args.out.with_suffix(".csv"), Row, [replace(row, seconds=round(row.seconds, 1)) for row in rows]
-    )
-    markdown.write_report(args.out.with_suffix(".md"), report(rows, args))
-    draw(rows, args.out.with_suffix(".png"))
-    print(table(rows), end="")
+                print(table(rows[-1:]).splitlines()[-1], file=sys.stderr)
+                save(sorted(rows, key=lambda row: (list(SETS).index(row.set), row.image, row.minutes)), args)
+    print(args.out.with_suffix(".md").read_text(), end="")
+
+
+def save(rows: list[Row], args: argparse.Namespace) -> None:
+    """Write all rows: CSV, report and figure."""
+    rounded = [replace(row, minutes=round(row.minutes, 3), seconds=round(row.seconds, 1)) for row in rows]
+    markdown.write_rows(args.out.with_suffix(".csv"), Row, rounded)
+    markdown.write_report(args.out.with_suffix(".md"), report(rounded, args))
+    draw(rounded, args.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":

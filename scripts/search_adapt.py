@@ -204,9 +204,9 @@ def main() -> None:
         f"# Ways to adapt `{model_store.DEFAULT_MODEL}` ({base.id.hex()}) to one photograph",
         "",
         f"Made by `python scripts/search_adapt.py --data ../shared/data --out OUT --minutes {asked.minutes:g} "
-        f"--count {asked.count}`: {len(photographs)} held-out photographs of cameras, each with a model of its own, as "
-        "they are, and as if taken through a colour filter array. Two layers learn while coding. Bits per dimension "
-        "(bpd); seconds of one core for adapting.",
+        f"--count {asked.count}`: {len(photographs)} of the held-out photographs of cameras, each with a model "
+        "of its own, as they are, and as if taken through a colour filter array. Two layers learn while "
+        "coding. Bits per dimension (bpd); seconds of one core for adapting.",
         "",
         "| photographs | way | pixels | model, bytes of each | in all | saved | seconds |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -30,9 +30,9 @@ SAMPLE_PIXELS = 1 << 20
 ROUNDS = (1 / 8, 1 / 8, 1 / 4, 1 / 2)
 # Share of the bytes that a round must have saved for another one.
 PAYS = 0.001
-# The first round pays for most of the model, which later ones hardly make larger, while they about double what the
-# pixels save: that much it must promise.
-GROWTH = 2.0
+# The first round pays for most of the model, which later ones make little larger, while they multiply what the pixels
+# save by two to four, if they save much. So it goes on if this many times as much would pay.
+GROWTH = 3.0
 
 
 @dataclass(frozen=True)
