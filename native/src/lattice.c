@@ -111,36 +111,38 @@ static inline void enter(const conversion *of, uint32_t divisor, uint64_t *rows)
     }
 }
 
-int nlc_lattice_new_seen(nlc_lattice **made) {
+/* A lattice that has no colours yet. */
+static nlc_lattice *new_lattice(void) {
     nlc_lattice *lattice = nlc_allocate(1, sizeof *lattice);
-    *made = lattice;
-    if (lattice)
-        lattice->rows = nlc_allocate(WORDS + 1, sizeof *lattice->rows);
-    if (lattice && lattice->rows) {
-        lattice->is_seen = 1;
-        return NLC_OK;
-    }
+    if (!lattice)
+        return NULL;
+    lattice->rows = nlc_allocate(WORDS + 1, sizeof *lattice->rows);
+    if (lattice->rows)
+        return lattice;
     nlc_lattice_free(lattice);
-    *made = NULL;
-    return NLC_NO_MEMORY;
+    return NULL;
+}
+
+int nlc_lattice_new_seen(nlc_lattice **made) {
+    *made = new_lattice();
+    return *made ? NLC_OK : NLC_NO_MEMORY;
 }
 
 int nlc_lattice_new(int rule, nlc_lattice **made) {
     *made = NULL;
     if (rule < 1 || rule > nlc_lattice_rules())
         return NLC_BAD_ARGUMENT;
-    nlc_lattice *lattice;
-    const int status = nlc_lattice_new_seen(&lattice);
-    if (status != NLC_OK || rule == SEEN) {
-        *made = lattice;
-        return status;
+    if (rule == SEEN) { /* without a table: tiles have theirs */
+        *made = nlc_allocate(1, sizeof **made);
+        return *made ? NLC_OK : NLC_NO_MEMORY;
     }
+    nlc_lattice *lattice = new_lattice();
     conversion *of = nlc_allocate(1, sizeof *of);
-    if (!of) {
+    if (!lattice || !of) {
         nlc_lattice_free(lattice);
+        nlc_release(of);
         return NLC_NO_MEMORY;
     }
-    lattice->is_seen = 0;
     convert_by(rule, of);
     if (of->divisor == 1 << 16)
         enter(of, 1 << 16, lattice->rows);
@@ -162,7 +164,7 @@ void nlc_lattice_free(nlc_lattice *lattice) {
 }
 
 int nlc_lattice_has(const nlc_lattice *lattice, int red, int green, int blue) {
-    return nlc_lattice_bit(nlc_lattice_row(lattice, red, green), blue);
+    return lattice->rows ? nlc_lattice_bit(nlc_lattice_row(lattice, red, green), blue) : 0;
 }
 
 /* How many binary digits a number below 2^53 has: what its exponent says. */

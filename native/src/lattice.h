@@ -12,8 +12,7 @@
 #define NLC_LATTICE_MOST 1023 /* pixels of a cell, above which it is halved */
 
 struct nlc_lattice {
-    uint64_t *rows; /* of all reds and greens, and one word more */
-    int is_seen;    /* 1: each tile has its own, of the colours that it has seen */
+    uint64_t *rows; /* of all reds and greens, and one word more; NULL if each tile has its own, of what it has seen */
 };
 
 /* What one tile has learned: of each cell how many pixels were not on the lattice (0) and on it (1), and how many of each

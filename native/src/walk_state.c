@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* Most tiles under way that have lattices of their own, 2 MB each. */
-#define MOST_SEEN 4
+#define MOST_SEEN 2
 
 static size_t rows_of_block(const nlc_model *model, int learns) {
     return (size_t)model->outputs + (size_t)model->components * (learns ? 5 + 4 * NLC_MAX_CHANNELS : 5);
@@ -98,7 +98,7 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
         const size_t size = walk->learns == 2 ? nlc_pair_size(model) : nlc_learner_size(model);
         const size_t fit = walk->learns ? LEARNED_BYTES / size : wanted;
         walk->most_tiles = least(count ? count : 1, fit ? fit : 1);
-        if (lattice && lattice->is_seen)
+        if (lattice && !lattice->rows)
             walk->most_tiles = least(walk->most_tiles, MOST_SEEN);
         walk->most_lanes = nlc_round_up(widest + wanted + 3 * walk->most_tiles, NLC_LANES);
         status = new_storage(walk);
@@ -169,7 +169,7 @@ int nlc_state_begin(nlc_walk *walk, nlc_state *state) {
     }
     if (walk->lattice) {
         state->map = nlc_allocate(1, sizeof *state->map);
-        if (!state->map || (walk->lattice->is_seen && nlc_lattice_new_seen(&state->seen) != NLC_OK))
+        if (!state->map || (!walk->lattice->rows && nlc_lattice_new_seen(&state->seen) != NLC_OK))
             return NLC_NO_MEMORY;
     }
     if (walk->learns == 2)

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from compiling import NATIVE
 from decoder_library import FILES, MODELS, golden_image
-from materials import GOLDEN
+from materials import GOLDEN, encode_by
 from PIL import Image
 
 import nelloc
+from nelloc.codec.format import Method
+from nelloc.codec.lattice import OnLattice
+from nelloc.codec.search import Trial
+from nelloc.exact.lattice import Rule
 from nelloc.image import read
 
 PHOTOGRAPH = NATIVE.parent / "docs" / "images" / "parrots.png"
@@ -80,6 +84,12 @@ def test_a_tile_of_the_default_size_is_decoded_in_little_memory(nlcd, tmp_path, 
     path.write_bytes(nelloc.encode(np.asarray(Image.open(PHOTOGRAPH))[:, :512], lattice=lattice, verify=False))
     assert nlcd("--memory", str(mebibytes), path, tmp_path / "tile.ppm").returncode == 0
     assert "memory" in nlcd("--memory", str(mebibytes // 2), path, tmp_path / "half.ppm").stderr
+
+
+def test_so_is_one_that_knows_the_colours_that_it_has_seen(nlcd, tmp_path):
+    path, seen = tmp_path / "tile.nlc", Trial(Method.LATTICE, OnLattice(Rule.SEEN, Method.TWO_LAYERS))
+    path.write_bytes(encode_by(seen, np.asarray(Image.open(PHOTOGRAPH))[:, :512], verify=False))
+    assert nlcd("--memory", "8", path, tmp_path / "tile.ppm").returncode == 0
 
 
 def test_regions_are_those_of_the_whole(nlcd, tmp_path):
