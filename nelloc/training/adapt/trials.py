@@ -48,7 +48,11 @@ class Sample:
     def of(cls, images: Sequence[NDArray], base: ExactModel, tile: int, options: EncodeOptions) -> Sample:
         """Draw tiles of images (planes, H, W) evenly; those of few images are all of them."""
         quiet = replace(options, effort=min(options.effort, DEFAULT_EFFORT), embed=False, progress=Progress())
-        places = [(number, place) for number, image in enumerate(images) for place in tiles(*image.shape[1:], tile)]
+        places = [
+            (number, place)
+            for number, image in enumerate(images)
+            for place in tiles(image.shape[1], image.shape[2], tile)
+        ]
         area = sum(place.height * place.width for _, place in places)
         every = max(1, area // SAMPLE_PIXELS)
         views = []
