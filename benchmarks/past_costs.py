@@ -2,8 +2,9 @@
 
     python benchmarks/past_costs.py --data ../shared/data --out benchmarks/results/past_costs
 
-Images that were no JPEGs are the mixed set (mixed_images.py) and the held-out photographs: bytes of their files with
-and without the search (the same ones where nothing is found), and its share of the time. Then images of Kodak, one in
+Images that were no JPEGs are the mixed set (mixed_images.py), the held-out photographs, and one in --changed of these
+after other changes, most of them as a JPEG first: bytes of their files with and without the search (the same ones where
+nothing is found), and its share of the time. Then images of Kodak, one in
 --every, are made into JPEG files by Pillow and decoded: seconds of the processor a megapixel to find the coefficients,
 and to decode nelloc's file, beside JPEG XL's lossless file of the same pixels (imagecodecs, effort 7). Files of nelloc
 that hold JPEGs are decoded and compared.
@@ -24,11 +25,14 @@ import report
 from images import load, saved_as_jpeg
 from mixed_images import mixed_images
 from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import nelloc
 from nelloc.codec import container
+from nelloc.codec.description import describe, missing_levels
 from nelloc.codec.format import SectionType
 from nelloc.codec.past.invert import invert
+from nelloc.codec.past.stretched import levels_of_jpeg
 from nelloc.image import from_array
 
 Pixels = NDArray[np.uint8]
@@ -58,20 +62,68 @@ def seconds(function: Callable[[], Any], count: int = 1) -> tuple[Any, float]:
     return found, min(taken)
 
 
-def without_past(data: Path) -> Iterator[tuple[str, str, Pixels]]:
+def saturated(image: Pixels, factor: float) -> Pixels:
+    return np.asarray(ImageEnhance.Color(Image.fromarray(image)).enhance(factor))
+
+
+def managed(image: Pixels, far: float) -> Pixels:
+    """The colours of a display whose primaries are a little, or ``far``, from those of sRGB."""
+    mixed = np.eye(3) + far * np.array([[1, -0.6, -0.4], [-0.3, 1, -0.7], [-0.5, -0.5, 1]])
+    value = image / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(linear @ mixed.T, 0, 1)
+    shown = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.rint(255 * shown).astype(np.uint8)
+
+
+def resized(image: Pixels) -> Pixels:
+    height, width = image.shape[:2]
+    return np.asarray(Image.fromarray(image).resize((width * 4 // 5, height * 4 // 5), Image.Resampling.LANCZOS))
+
+
+# Changes of a photograph: whether it is a JPEG of quality 90 first, and what is done to it.
+CHANGES: dict[str, tuple[bool, Callable[[Pixels], Pixels]]] = {
+    "JPEGs, resized": (True, resized),
+    "JPEGs, more saturated": (True, lambda image: saturated(image, 1.1)),
+    "JPEGs, colour-managed a little": (True, lambda image: managed(image, 0.01)),
+    "JPEGs, colour-managed": (True, lambda image: managed(image, 0.03)),
+    "JPEGs, denoised": (True, lambda image: np.asarray(Image.fromarray(image).filter(ImageFilter.MedianFilter(3)))),
+    "photographs, stretched": (
+        False,
+        lambda image: np.asarray(ImageOps.autocontrast(Image.fromarray(image // 2 + 50))),
+    ),
+}
+
+
+def without_past(data: Path, every: int) -> Iterator[tuple[str, str, Pixels]]:
     """Set, name and pixels of images that were no JPEGs."""
     for name, image in mixed_images(data=data):
         yield "mixed", name, np.asarray(image)
     for name, pixels in load(data, "held-out").items():
         yield "held-out photographs", name, pixels
+    for kind, (was_jpeg, change) in CHANGES.items():
+        for name, pixels in list(load(data, "held-out").items())[::every]:
+            yield kind, name, np.ascontiguousarray(change(saved_as_jpeg(pixels, 90, 2) if was_jpeg else pixels))
 
 
 def look(name: str, image: Pixels) -> Looked:
-    """Encode an image with and without the search. Raises AssertionError if it comes back changed."""
-    colour = from_array(image).groups[0]
-    found, search = seconds(lambda: invert(colour) if len(colour) in (1, 3) else None, REPEATED)
+    """Encode an image with and without the search, whose time is all that is more where a JPEG is found.
+
+    Raises AssertionError if the image comes back changed.
+    """
+    whole = from_array(image)
+    colour, lacking = whole.groups[0], missing_levels(whole.kind, describe(whole))
+
+    def search_all() -> object:
+        found = invert(colour) if len(colour) in (1, 3) else None
+        return levels_of_jpeg(colour, lacking[0]) if found is None and lacking and any(lacking[0]) else found
+
+    found, search = seconds(search_all, REPEATED)
     plain, encode = seconds(lambda: nelloc.encode(image, past=False, verify=False, threads=1))
-    chosen = plain if found is None else nelloc.encode(image, verify=False, threads=1)
+    chosen, own = plain, encode + search
+    if found is not None:
+        chosen, own = seconds(lambda: nelloc.encode(image, verify=False, threads=1))
+        search = max(search, own - encode)
     assert found is None or np.array_equal(nelloc.decode(chosen), image), f"{name} came back changed"
     return Looked(name, len(chosen), len(plain), found is not None, search, encode)
 
@@ -137,10 +189,13 @@ def speeds(data: Path, every: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--changed", type=int, default=4, help="take one photograph in this number for changes")
     parser.add_argument("--every", type=int, default=6, help="take one image of Kodak in this number")
     parser.add_argument("--out", type=Path, required=True, help="report, without its extension")
     arguments = parser.parse_args()
-    table, larger = harm((set_, look(name, image)) for set_, name, image in without_past(arguments.data))
+    table, larger = harm(
+        (set_, look(name, image)) for set_, name, image in without_past(arguments.data, arguments.changed)
+    )
     named = f"Larger: {', '.join(larger)}." if larger else "None became larger."
     text = report.document(
         "Looking for the JPEG that a picture was",
