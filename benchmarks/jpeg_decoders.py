@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import av
 import cv2
 import imagecodecs
 import numpy as np
+import report
 import simplejpeg
 from images import load
 from PIL import Image, __version__, features
@@ -113,9 +113,7 @@ def main() -> None:
                 cells.append("all" if same == count else f"{100 * same / count:.1f} %, off by up to {most}")
             lines.append("| " + " | ".join([name, *cells]) + " |")
     usual = f"Pillow {__version__} with libjpeg-turbo {features.version_feature('libjpeg_turbo')}"
-    head = (
-        f"Made by `python benchmarks/jpeg_decoders.py {' '.join(sys.argv[1:])}`. Pixels that are those of {usual}.\n\n"
-    )
+    head = f"Made by `{report.command_line('benchmarks/jpeg_decoders.py')}`. Pixels that are those of {usual}.\n\n"
     args.out.with_suffix(".md").write_text(head + "\n".join(lines) + "\n")
     print("\n".join(lines))
 

@@ -9,8 +9,6 @@ between its own test images and other sets. Writes OUT.md, OUT.csv and a plot fo
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +96,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows: list[Row] = []
     made = (
-        f"Made by `python benchmarks/ood.py {shlex.join(sys.argv[1:])}`. Beside the rows of the thesis's Table 5.5. "
+        f"Made by `{report.command_line('benchmarks/ood.py')}`. Beside the rows of the thesis's Table 5.5. "
         f"Codecs: {', '.join(peer.label for peer in codecs())}."
     )
     parts: list[str] = []

@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import report
 from images import load
 from PIL import Image
 
@@ -156,7 +156,7 @@ def main() -> None:
         writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-    made_by = f"Made by `python benchmarks/past.py {' '.join(sys.argv[1:])}`.\n\n"
+    made_by = f"Made by `{report.command_line('benchmarks/past.py')}`.\n\n"
     args.out.with_suffix(".md").write_text(made_by + table(rows))
     print(table(rows))
 

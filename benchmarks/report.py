@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, fields
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 
 from nelloc.bench.machine import Machine
 
+ROOT = Path(__file__).parents[1]
 Row = TypeVar("Row")
 
 
@@ -35,8 +38,12 @@ def document(title: str, made: str, *parts: str) -> str:
 
 
 def command_line(program: str) -> str:
-    """Command by which this program was started, with ``program`` as its path in the repository."""
-    return " ".join([f"python {program}", *sys.argv[1:]])
+    """Command by which this program was started, with ``program`` as its path in the repository.
+
+    Absolute paths are shown from the repository, so that no report names folders of one machine.
+    """
+    words = [os.path.relpath(word, ROOT) if os.path.isabs(word) else word for word in sys.argv[1:]]
+    return shlex.join(["python", program, *words])
 
 
 def machine() -> str:

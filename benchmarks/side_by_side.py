@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import report
+
 MODELS = ("fast", "default", "high")
 PEERS = ("webp:9", "jpegxl:7", "jpegxl:9", "flif:60", "flif:100", "paq8px:8")
 BESIDE = ("jpegxl:9", "paq8px:8")
@@ -50,7 +52,7 @@ def main() -> None:
     command += [word for peer in PEERS for word in ("--peer", peer)]
     done = subprocess.run([*command, "--no-memory", "--no-lattice", "--json"], stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout)
-    lines = ["# Side by side", "", f"Made by `python benchmarks/side_by_side.py {' '.join(map(str, args.images))}`"]
+    lines = ["# Side by side", "", f"Made by `{report.command_line('benchmarks/side_by_side.py')}`"]
     lines[-1] += f" on {found['machine']['processor']}, one thread, processor time."
     lines += ["", *table(found), ""]
     lines += [f"- {row['codec']}: {row['version']}" for row in found["codecs"]]

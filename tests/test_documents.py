@@ -24,3 +24,13 @@ def test_the_files_that_readme_names_are_there():
     )
     assert names
     assert not [name for name in names if not (ROOT / name).exists()]
+
+
+REPORTS = sorted(
+    path for path in (ROOT / "benchmarks" / "results").rglob("*") if path.suffix in (".md", ".csv", ".json")
+)
+
+
+@pytest.mark.parametrize("document", sorted({*DOCUMENTS, *REPORTS}), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_folder_of_one_machine_is_named(document):
+    assert not re.findall(r"(?<![\w.:/])/(?:work|home|root|tmp|opt|mnt|Users)/\S*", document.read_text())
