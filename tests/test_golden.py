@@ -125,14 +125,21 @@ def test_what_was_released_does_not_change_with_its_list(tmp_path, monkeypatch):
     make_golden = importlib.import_module("make_golden")
     folder = tmp_path / "golden"
     shutil.copytree(GOLDEN, folder)
-    released = make_golden.release(folder, "1.0.0")
-    assert (released.name, changes(folder)) == ("SHA256SUMS-1.0.0", [])
+    released = make_golden.release(folder, "1.98.7")
+    assert (released.name, changes(folder)) == ("SHA256SUMS-1.98.7", [])
     (folder / "pixel.nlc").write_bytes(b"")
     (folder / "added.nlc").write_bytes(b"")
     make_golden.list_files(folder)
     assert changes(folder) == ["pixel.nlc"]
     with pytest.raises(FileExistsError):
-        make_golden.release(folder, "1.0.0")
+        make_golden.release(folder, "1.98.7")
+
+
+def test_the_first_release_has_frozen_files_of_every_kind_and_method():
+    names = [line.split("  ")[1] for line in (GOLDEN / "SHA256SUMS-1.0.0").read_text().splitlines()]
+    files = [container.parse((GOLDEN / name).read_bytes(), name) for name in names if name.endswith(".nlc")]
+    assert {file.kind for file in files} == set(Kind)
+    assert {one.method for file in files for one in file.records} == set(Method)
 
 
 ADAPTIVE = [name for name in FILES if name.startswith("adaptive-")]
