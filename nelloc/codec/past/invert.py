@@ -208,6 +208,7 @@ class _Canvas:
         if self._chroma:
             other._chroma = [one.without_cut(advance, patience) for one in self._chroma]
             other._find_luma()
+            assert other._luma is not None
             other._luma.search(advance, patience)
         else:
             other._luma = self._luma.without_cut(advance, patience)
