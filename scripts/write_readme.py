@@ -38,11 +38,12 @@ NAMES = {
     "jpegxl:3": "JPEG XL -e 3",
     "jpegxl:7": "JPEG XL -e 7",
     "jpegxl:9": "JPEG XL -e 9",
+    "flif:60": "FLIF",
     "nelloc fast": "nelloc, `fast`",
     "nelloc default": "nelloc, `default`",
     "nelloc high": "nelloc, `high`",
 }
-TABLE = ("png:9", "webp:9", "jpegxl:7", "jpegxl:9", "nelloc fast", "nelloc default", "nelloc high")
+TABLE = ("png:9", "webp:9", "flif:60", "jpegxl:7", "jpegxl:9", "nelloc fast", "nelloc default", "nelloc high")
 SETS = {
     "kodak": "Kodak, 24 photographs",
     "cifar10": "CIFAR-10, 1000 test images, a file each",
@@ -106,7 +107,7 @@ def chart_caption() -> str:
     machine = found["machine"]
     return "\n".join(
         [
-            "![Bits per sample against decoding speed of PNG, WebP, JPEG XL and nelloc](docs/images/kodak.svg)",
+            "![Bits per sample against decoding speed of PNG, WebP, FLIF, JPEG XL and nelloc](docs/images/kodak.svg)",
             "",
             *wrapped(
                 f"Kodak, whole files, one thread of an {machine['processor'].strip()}, processor time "
