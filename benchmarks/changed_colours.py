@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import report
 from images import load, saved_as_jpeg
 from lattice import QUALITIES
 from numpy.typing import NDArray
@@ -170,17 +171,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=None, help="only the first images")
     args = parser.parse_args()
     images = dict(list(load(args.data, "held-out").items())[: args.limit])
-    heads = [*_HEADS, *_MORE]
-    table = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    table = report.table_head([*_HEADS, *_MORE])
     for row in lines(images, args.model):
         table.append(row)
         print(row, flush=True)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        command = f"python benchmarks/changed_colours.py --data ../shared/data --model {args.model} --out {args.out}"
-        args.out.with_suffix(".md").write_text(
-            f"# Decoded JPEGs of changed colours\n\nMade by `{command}`.\n\n" + "\n".join(table) + "\n"
-        )
+        made = f"Made by `{report.command_line('benchmarks/changed_colours.py')}`."
+        text = report.document("Decoded JPEGs of changed colours", made, "\n".join(table))
+        report.write_report(args.out.with_suffix(".md"), text)
 
 
 if __name__ == "__main__":

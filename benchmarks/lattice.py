@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import report
 from images import load, saved_as_jpeg
 from numpy.typing import NDArray
 
@@ -76,15 +77,11 @@ def main() -> None:
         rows.append(measure(name, saved, saved_as_jpeg(image, quality, subsampling), args.model))
         print(line(name, rows[-1:]), flush=True)
     heads = ["image", "saved as", "bpd", "--no-lattice", "difference", "time to encode, by that without", "to decode"]
-    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|", *(line(row.name, [row]) for row in rows)]
-    lines.append(line("all", rows))
+    lines = [*report.table_head(heads), *(line(row.name, [row]) for row in rows), line("all", rows)]
     print(lines[-1])
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        command = f"python benchmarks/lattice.py --data ../shared/data --model {args.model} --out {args.out}"
-        args.out.with_suffix(".md").write_text(
-            f"# Colour lattices\n\nMade by `{command}`.\n\n" + "\n".join(lines) + "\n"
-        )
+        made = f"Made by `{report.command_line('benchmarks/lattice.py')}`."
+        report.write_report(args.out.with_suffix(".md"), report.document("Colour lattices", made, "\n".join(lines)))
 
 
 if __name__ == "__main__":
