@@ -1,4 +1,4 @@
-"""Variants of learning while coding, in floating point: the rule of docs/FORMAT.md, section 13, and others.
+"""Variants of learning while coding, in floating point: the rule of docs/methods/learning.md, section 13, and others.
 
     python scripts/search_learning.py --data ../shared/data --model default --out benchmarks/results/learning-default
 

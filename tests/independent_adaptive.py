@@ -1,4 +1,4 @@
-"""The adaptive coder of docs/FORMAT.md, section 12, in plain Python: a part of ``independent_decoder``.
+"""The adaptive coder of docs/methods/adaptive.md, section 12, in plain Python: a part of ``independent_decoder``.
 
 Names are those of docs/FORMAT.md. It shares no code with nelloc. Every record that is refused raises ValueError.
 """

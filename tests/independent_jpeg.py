@@ -1,4 +1,4 @@
-"""A second decoder of the JPEG files in .nlc files, written from docs/FORMAT.md, section 16, alone.
+"""A second decoder of the JPEG files in .nlc files, written from docs/methods/jpeg.md, section 16, alone.
 
 It shares no code with nelloc and uses plain Python integers only. Names are those of docs/FORMAT.md. What is refused
 raises ValueError.

@@ -1,4 +1,4 @@
-"""Pixels of a JPEG, from docs/FORMAT.md, section 17, in plain integers; shares no code with nelloc."""
+"""Pixels of a JPEG, from docs/methods/jpeg.md, section 17, in plain integers; shares no code with nelloc."""
 
 from __future__ import annotations
 

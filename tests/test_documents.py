@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
-    path for folder in (".", "docs", "weights", "benchmarks/results") for path in (ROOT / folder).glob("*.md")
+    path
+    for folder in (".", "docs", "docs/methods", "weights", "benchmarks/results")
+    for path in (ROOT / folder).glob("*.md")
 )
 
 

@@ -1,4 +1,5 @@
-/* The adaptive coder of nelloc: tiles that a network is bad at, to records and back (docs/FORMAT.md, section 12).
+/* The adaptive coder of nelloc: tiles that a network is bad at, to records and back
+ * (docs/methods/adaptive.md, section 12).
  *
  * It knows tiles and records, nothing of files, images or Python. There is no global state: any number of threads may
  * code at once, and share the tables.

@@ -2,7 +2,7 @@
  *
  * The core knows models, tiles and streams. It knows nothing of files, images or Python. It keeps no global state, so
  * that any number of threads may use it, each with walks of its own; a model is read only and may be shared.
- * docs/FORMAT.md states the arithmetic; "section n" in comments is a section of that file.
+ * docs/FORMAT.md and docs/methods state the arithmetic; "section n" in comments is one of theirs.
  */
 #ifndef NELLOC_CORE_H
 #define NELLOC_CORE_H

@@ -1,4 +1,4 @@
-/* JPEG files to coefficients and back, byte for byte, and coefficients to a stream of nelloc's own (docs/FORMAT.md).
+/* JPEG files to coefficients and back, byte for byte, and coefficients to a stream of nelloc's own (docs/methods/jpeg.md).
  *
  * It knows files as bytes in memory, nothing of Python, paths or policy. There is no global state: any number of
  * threads may work at once. Every function takes hostile bytes.

@@ -1,4 +1,4 @@
-/* Pictures that were JPEGs: from quantised coefficients to pixels, and back (docs/FORMAT.md, section 17).
+/* Pictures that were JPEGs: from quantised coefficients to pixels, and back (docs/methods/jpeg.md, section 17).
  *
  * Decoding is part of the format, in integers. What finds coefficients guides itself by floating-point numbers, adds,
  * multiplies and compares them in one order, and believes nothing that decoding does not confirm. It knows planes and

@@ -1,4 +1,4 @@
-/* Coefficients of a JPEG from their streams, and the pixels that they make (docs/FORMAT.md, sections 16 and 17). */
+/* Coefficients of a JPEG from their streams, and the pixels that they make (docs/methods/jpeg.md). */
 #include "decoder.h"
 
 #include "../include/nelloc_past.h"

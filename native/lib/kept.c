@@ -1,6 +1,6 @@
 /* JPEG files that are kept byte for byte: their bytes, and the pixels that a JPEG decoder makes of them.
  *
- * docs/FORMAT.md, section 16, has the form. The pixels are those of libjpeg-turbo with its usual settings.
+ * docs/methods/jpeg.md, section 16, has the form. The pixels are those of libjpeg-turbo with its usual settings.
  */
 #include "request.h"
 

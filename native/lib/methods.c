@@ -1,4 +1,4 @@
-/* The methods of tiles, by their numbers: a new one is a row of this table (docs/FORMAT.md, sections 10 and 12). */
+/* The methods of tiles, by their numbers: a new one is a row of this table (docs/FORMAT.md, section 1). */
 #include "decoder.h"
 
 #include <string.h>

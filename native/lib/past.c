@@ -1,4 +1,5 @@
-/* Pixels of a JPEG: its coefficients in a section, and records with what they get wrong (docs/FORMAT.md, section 17). */
+/* Pixels of a JPEG: its coefficients in a section, and records with what they get wrong
+ * (docs/methods/jpeg.md, section 17). */
 #include "decoder.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Tables of stretched and squashed probabilities, from 256th roots of powers of 2; docs/FORMAT.md, section 13. */
+/* Tables of stretched and squashed probabilities, from 256th roots of powers of 2; docs/methods/adaptive.md. */
 #include "adaptive.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Binary decisions, coded by mixing what several contexts and expectations say of each (docs/FORMAT.md, section 16). */
+/* Binary decisions, coded by mixing what several contexts and expectations say of each
+ * (docs/methods/jpeg.md, section 16). */
 #ifndef NLC_JPEG_MIX_H
 #define NLC_JPEG_MIX_H
 

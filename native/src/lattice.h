@@ -1,5 +1,5 @@
 /* Colour lattices: tables of the colours that a conversion from luma and chroma can give, and what is learned of how far
- * a tile keeps to one (docs/FORMAT.md, section 15). */
+ * a tile keeps to one (docs/methods/lattices.md, section 15). */
 #ifndef NLC_LATTICE_H
 #define NLC_LATTICE_H
 

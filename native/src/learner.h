@@ -1,4 +1,4 @@
-/* Learning while coding: the last layer follows the pixels of a tile (docs/FORMAT.md, section 13). */
+/* Learning while coding: the last layer follows the pixels of a tile (docs/methods/learning.md, section 13). */
 #ifndef NLC_LEARNER_H
 #define NLC_LEARNER_H
 

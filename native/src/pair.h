@@ -1,4 +1,5 @@
-/* Learning while coding in the last two layers: the last one, and the hidden one before it (docs/FORMAT.md, section 14). */
+/* Learning while coding in the last two layers: the last one, and the hidden one before it
+ * (docs/methods/learning.md, section 14). */
 #ifndef NLC_PAIR_H
 #define NLC_PAIR_H
 

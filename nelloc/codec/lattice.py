@@ -1,6 +1,6 @@
 """Tiles on a colour lattice, as files hold them: the rule, and the method of the model.
 
-docs/FORMAT.md, section 15. This is also where the encoder finds out whether a tile is on one.
+docs/methods/lattices.md, section 15. This is also where the encoder finds out whether a tile is on one.
 """
 
 from __future__ import annotations

@@ -100,14 +100,14 @@ class EncodeOptions(Options):
     pixels : bool
         Keep what JPEG files decode to, as of other images, and not their bytes. ``adapt`` does so too.
     learn : bool
-        Let the model's last layers learn from each tile while it is coded (docs/FORMAT.md, sections 13 and 14):
-        smaller files, slower in both directions. A model that cannot learn is used as it is.
+        Let the model's last layers learn from each tile while it is coded (docs/methods/learning.md): smaller files,
+        slower in both directions. A model that cannot learn is used as it is.
     lattice : bool
         Look for tiles whose colours are those of a conversion from luma and chroma, as in a decoded JPEG, or came from
-        such, and code them knowing it (docs/FORMAT.md, section 15).
+        such, and code them knowing it (docs/methods/lattices.md).
     past : bool
-        Store a picture that was a JPEG as its coefficients (docs/FORMAT.md, section 17), if that is smaller. The pixels
-        are the same.
+        Store a picture that was a JPEG as its coefficients (docs/methods/jpeg.md, section 17), if that is smaller. The
+        pixels are the same.
     levels : bool
         Number the samples of a stretched image among the levels that occur (docs/FORMAT.md, section 11), if that is
         smaller.

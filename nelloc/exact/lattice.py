@@ -3,7 +3,7 @@
 A conversion from 256 lumas and 256 x 256 chromas to RGB gives at most 2^24 colours, most of them several times and out
 of range: a quarter of all colours, or less. Tiles whose colours are on such a *lattice* are coded with this knowledge.
 A digit states whether a pixel is on the lattice; each green is weighted by the number of likely blues on the lattice
-beside it; and only blues on the lattice remain possible. docs/FORMAT.md, section 15, states it in plain integers.
+beside it; and only blues on the lattice remain possible. docs/methods/lattices.md states it in plain integers.
 A lattice of no known conversion is that of the colours which a tile has seen.
 """
 

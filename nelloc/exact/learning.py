@@ -2,8 +2,8 @@
 
 Encoder and decoder see the same pixels in the same order, so that both learn the same, and nothing is sent. It is
 stochastic gradient descent on the likelihood, a step of the wavefront at a time, with a rate for each unit of the last
-hidden layer that is a power of two. docs/FORMAT.md, section 13, states it in plain integers, which are carried here in
-float32 below 2**24, and in float64 below 2**53.
+hidden layer that is a power of two. docs/methods/learning.md, section 13, states it in plain integers, which are
+carried here in float32 below 2**24, and in float64 below 2**53.
 """
 
 from __future__ import annotations

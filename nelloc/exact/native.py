@@ -2,7 +2,7 @@
 
 The core walks whole tiles and lets go of Python's lock meanwhile; Python is asked between some ten thousand pixels. The
 environment variable ``NELLOC_CPU`` forces a lower CPU level (``plain``, ``avx2``, ``vnni``, ...), or ``numpy`` to leave
-the core out. Section numbers are those of docs/FORMAT.md.
+the core out. Section numbers are those of docs/FORMAT.md and docs/methods.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Colours that tiles have seen: a lattice that no formula gives, and that a decoder learns.
 
 A photograph whose colours were changed after a conversion has only some of all colours, like one that was converted
-alone, but nobody knows which. Its tiles soon do. docs/FORMAT.md, section 15.
+alone, but nobody knows which. Its tiles soon do. docs/methods/lattices.md, section 15.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def tile_coder(
     Parameters
     ----------
     learns : int
-        How many layers learn from each tile: 0, 1 or 2 (docs/FORMAT.md, sections 13 and 14).
+        How many layers learn from each tile: 0, 1 or 2 (docs/methods/learning.md, sections 13 and 14).
     rule : Rule, optional
         The colour lattice that tiles are on (section 15): those of three planes of 8 bits.
     backend : str, optional

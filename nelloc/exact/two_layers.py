@@ -1,8 +1,8 @@
 """Learning while coding in two layers: the last one, and the hidden one before it.
 
 Differences to ``learning``: pixels are coded with averages of the weights that learn, and each unit of the hidden
-layer follows the true gradient, divided by its root mean square. docs/FORMAT.md, section 14, states it in plain
-integers, which are carried here in int64 and in float64 below 2**53.
+layer follows the true gradient, divided by its root mean square. docs/methods/learning.md, section 14, states it in
+plain integers, which are carried here in int64 and in float64 below 2**53.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Promises of learning while coding: gradients of the likelihood, exact sums, and one stream for every walk.
 
-That the integers are those of docs/FORMAT.md, section 13, is what the golden files and the independent decoder show.
+That the integers are those of docs/methods/learning.md, section 13, is what the golden files and the independent
+decoder show.
 """
 
 from __future__ import annotations

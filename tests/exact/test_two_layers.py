@@ -1,6 +1,7 @@
 """Promises of learning in two layers: one stream for every walk, true gradients, and sums that stay in their range.
 
-That the integers are those of docs/FORMAT.md, section 14, is what the golden files and the independent decoder show.
+That the integers are those of docs/methods/learning.md, section 14, is what the golden files and the independent
+decoder show.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Each pixel is first compared with up to three *candidates*: colours that followed the same neighbourhood before, and
 its neighbours. One digit says which it is, or that it is none; then its samples, or its place in the palette, are
 coded. All probabilities are learned on the way. Encoding and decoding are one code: ``Coder.digits`` is handed the
-digits by the encoder and returns them in the decoder. docs/FORMAT.md, section 12, is the specification.
+digits by the encoder and returns them in the decoder. docs/methods/adaptive.md, section 12, is the specification.
 
 Tiles of one shape that are coded in one way go side by side, since NumPy takes about as long for a step of several as
 for that of one. Each learns by itself, so the bytes do not depend on it.

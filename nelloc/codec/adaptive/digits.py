@@ -3,7 +3,7 @@
 A digit is up to three yes-or-no decisions: is it 0; if not, is it 1; if not, is it 2. Each context has counts of the
 digits seen in it, which give a probability for each decision; these are mixed in the logistic domain, as in PAQ (M.
 Mahoney, "Adaptive weighing of context models for lossless data compression", 2005). The weights follow the gradient of
-the code's length. Everything is integer; docs/FORMAT.md, section 12.
+the code's length. Everything is integer; docs/methods/adaptive.md, section 12.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Probabilities and their logarithms in integers: tables that are the same on every machine.
 
-A *stretched* probability p is log2(p / (1 - p)) in steps of 1/256. docs/FORMAT.md, section 12, has both tables.
+A *stretched* probability p is log2(p / (1 - p)) in steps of 1/256. Both tables are in docs/methods/adaptive.md,
+section 12.
 """
 
 from __future__ import annotations

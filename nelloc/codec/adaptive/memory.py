@@ -1,4 +1,4 @@
-"""Hashed memories of the colours that followed a neighbourhood before. docs/FORMAT.md, section 12."""
+"""Hashed memories of the colours that followed a neighbourhood before. docs/methods/adaptive.md, section 12."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def block_shapes(width: int, height: int, factors: list[tuple[int, int]]) -> tup
 
 
 def encode_coefficients(image: JpegCoefficients) -> bytes:
-    """Code an image of coefficients (docs/FORMAT.md, section 16).
+    """Code an image of coefficients (docs/methods/jpeg.md, section 16).
 
     Raises NellocError where the compiled core is not built.
     """

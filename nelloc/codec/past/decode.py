@@ -1,4 +1,4 @@
-"""From coefficients of a JPEG to pixels, in the integers of docs/FORMAT.md, section 17: those of libjpeg-turbo.
+"""From coefficients of a JPEG to pixels, in the integers of docs/methods/jpeg.md, section 17: those of libjpeg-turbo.
 
 The compiled core has the same; NumPy is its reference.
 """

@@ -3,7 +3,7 @@
 A JPEG decoder rounds three times: samples of blocks, smaller components that it enlarges, and colours. Each rounding is
 undone where it can be: colours exactly, enlarged components by least squares, blocks by the cosine transform and the
 table of quantisation, which is found from how coefficients cluster. What rounding leaves wrong is searched for in the
-compiled core. Nothing is believed but what the decoder of docs/FORMAT.md, section 17, makes of the result.
+compiled core. Nothing is believed but what the decoder of docs/methods/jpeg.md, section 17, makes of the result.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """JPEG files in .nlc files, byte for byte: as coefficients, or as packed bytes where those are not reproduced.
 
-docs/FORMAT.md, section 16, has the form.
+docs/methods/jpeg.md, section 16, has the form.
 """
 
 from __future__ import annotations

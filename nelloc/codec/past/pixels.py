@@ -1,6 +1,6 @@
 """Pixels of a JPEG in a file: a section with its coefficients, and records with what they get wrong.
 
-docs/FORMAT.md, section 17.
+docs/methods/jpeg.md, section 17.
 """
 
 from __future__ import annotations

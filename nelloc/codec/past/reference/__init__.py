@@ -1,7 +1,7 @@
 """The decoder of JPEG images in Python and NumPy, slow and to be read: it does the same as the compiled core.
 
 ``mixing`` has decisions and values, ``byte_stream`` and ``part`` bytes and coefficients made of them, and ``segments``
-and ``scans`` the way from coefficients back to a JPEG file. docs/FORMAT.md, section 16, has the arithmetic.
+and ``scans`` the way from coefficients back to a JPEG file. docs/methods/jpeg.md, section 16, has the arithmetic.
 """
 
 from __future__ import annotations

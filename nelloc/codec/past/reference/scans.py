@@ -1,6 +1,6 @@
 """The coded data of scans, made anew from coefficients as a plain encoder does it, and from corrections to that.
 
-ITU-T T.81 has the coding; docs/FORMAT.md, section 16, has the choices of a plain encoder.
+ITU-T T.81 has the coding; docs/methods/jpeg.md, section 16, has the choices of a plain encoder.
 """
 
 from __future__ import annotations
