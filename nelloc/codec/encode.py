@@ -267,6 +267,8 @@ def _encode_all(work: Sequence[_Work], options: EncodeOptions, *, measure: bool)
     return codes
 
 
+# The number of a piece, and one of its trials.
+_Place = tuple[int, Trial]
 # Bytes of the checksum of a small file whose method has none.
 _CHECKSUM = 2
 
@@ -275,7 +277,7 @@ def _encode_pieces(
     work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool = False
 ) -> list[_Coded]:
     """Code pieces in all ways of their trials, and keep the smallest result of each."""
-    found: dict[tuple[int, Trial], TileCode] = {}
+    found: dict[_Place, TileCode] = {}
     modelled: dict[tuple[bytes, int, int, Trial], list[tuple[int, Trial]]] = {}
     without_model = []
     for number, (piece, model) in enumerate(work):
@@ -299,23 +301,43 @@ def _encode_pieces(
         coder = tile_coder(model, bits, learns=LAYERS[method], rule=rule, backend=backend)
         coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
         found |= zip(places, (replace(code, data=head + code.data) for code in coded), strict=True)
-    tiles: list[Any] = [
-        (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.way, OnLattice) else trial.way)
-        for n, trial in without_model
-    ]
-    for place, data in zip(
-        without_model, plain_tiles.encode_many(tiles, advance, core=backend in (None, backends.NATIVE)), strict=True
-    ):
-        found[place] = TileCode(data, 8.0 * len(data) if measure else None)
+    at_once = [(number, trial) for number, trial in without_model if not trial.least]
+    after = [(number, trial) for number, trial in without_model if trial.least]
+    found |= _encode_plain(work, at_once, advance, backend=backend, measure=measure)
+    sizes: dict[int, int] = {}  # of the smallest record of the adaptive coder
+    for (number, trial), code in found.items():
+        if trial.method is Method.ADAPTIVE:
+            sizes[number] = min(len(code.data), sizes.get(number, len(code.data)))
+    promising = []
+    for number, trial in after:
+        if trial.least <= sizes.get(number, trial.least):
+            promising.append((number, trial))
+        else:
+            advance(work[number][0].samples[0].size)
+    found |= _encode_plain(work, promising, advance, backend=backend, measure=measure)
     results = []
     for number, (piece, _) in enumerate(work):
         costs = {
             trial: len(found[number, trial].data) + _CHECKSUM * (piece.alone and not trial.method.checks_pixels)
             for trial in piece.trials
+            if (number, trial) in found
         }
         best = min(costs, key=costs.__getitem__)
         results.append(_Coded(best.method, found[number, best]))
     return results
+
+
+def _encode_plain(
+    work: Sequence[_Work], places: Sequence[_Place], advance: Advance, *, backend: str | None, measure: bool
+) -> dict[_Place, TileCode]:
+    """Code pieces of ``work`` in ways that need no model."""
+    tiles: list[Any] = [
+        (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.way, OnLattice) else trial.way)
+        for n, trial in places
+    ]
+    coded = plain_tiles.encode_many(tiles, advance, core=backend in (None, backends.NATIVE))
+    codes = (TileCode(data, 8.0 * len(data) if measure else None) for data in coded)
+    return dict(zip(places, codes, strict=True))
 
 
 def verify_encoded(

@@ -11,6 +11,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ _FEW_BYTES = 1 << 13
 _END = b"\0"
 # Filters are ranked on about this number of bytes.
 _RANKED_BYTES = 1 << 15
+# LZMA hardly ever packs a few bytes into less than this share of what deflate needs.
+_LEAST_OF_DEFLATED = 2 / 3
 
 
 class Predictor(enum.IntEnum):
@@ -73,10 +76,15 @@ def filters(planes: int) -> Iterator[Filter]:
                 yield Filter(predictor, planar, green)
 
 
-def likely_filters(samples: Samples) -> list[Filter]:
+def likely_filters(samples: Samples) -> dict[Filter, int]:
     """The two filters after which some rows in the middle of samples (planes, H, W) are smallest.
 
     The rows are packed by deflate. That ranks filters as well as LZMA on all of the samples does, which takes seconds.
+
+    Returns
+    -------
+    dict of Filter to int
+        With each filter the fewest bytes to be expected of a record of it, or 0 if not all of the rows were packed.
     """
     planes, height, width = samples.shape
     rows = min(height, max(1, _RANKED_BYTES // (planes * width)))
@@ -87,7 +95,9 @@ def likely_filters(samples: Samples) -> list[Filter]:
     def size(filter_: Filter) -> int:
         return len(zlib.compress(_ordered(residuals[filter_.predictor], filter_), 1))
 
-    return sorted(filters(planes), key=size)[:2]
+    sizes = sorted(((filter_, size(filter_)) for filter_ in filters(planes)), key=itemgetter(1))
+    share = _LEAST_OF_DEFLATED if rows == height else 0
+    return {filter_: int(share * size) for filter_, size in sizes[:2]}
 
 
 def encode(samples: Samples, filter_: Filter) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, partial
 
@@ -36,11 +36,13 @@ LEAST_FOR_TWO = 96 * 96
 class Trial:
     """A way to code one group of planes of one tile.
 
-    ``way`` is that of the adaptive coder, the filter of rows, the lattice, or what a JPEG makes of the piece.
+    ``way`` is that of the adaptive coder, the filter of rows, the lattice, or what a JPEG makes of the piece. A
+    trial is left out if the adaptive coder has made a record of fewer than ``least`` bytes.
     """
 
     method: Method
     way: Way | Filter | OnLattice | Made | None = None
+    least: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
             if effort < Effort.EVERYTHING:
                 if not photograph and effort >= Effort.OTHER_WAYS:
                     yield Trial(Method.ADAPTIVE, classify.likely_way(samples, bits))
-                    yield from _rows(samples, bits)
+                    yield from _rows(samples, bits, effort)
                 return
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
@@ -245,7 +247,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     if modelled and worth_it and (effort >= Effort.EVERYTHING or not classify.has_few_colours(samples)):
         yield from _modelled(samples, effort, look, sure=True)
     if effort >= Effort.OTHER_WAYS:
-        yield from _rows(samples, bits)
+        yield from _rows(samples, bits, effort)
     if group.planes == 1 and not modelled:
         yield Trial(Method.DEFLATE)
     yield Trial(Method.STORED)
@@ -280,10 +282,11 @@ def _methods(samples: Samples, learns: int) -> list[Method]:
     return both if samples[0].size >= LEAST_FOR_TWO else both[::-1]
 
 
-def _rows(samples: Samples, bits: int) -> Iterator[Trial]:
+def _rows(samples: Samples, bits: int, effort: int) -> Iterator[Trial]:
     """Yield the trials of filtered rows, for samples of one byte."""
     if bits <= 8:
-        yield from (Trial(Method.ROWS, filter_) for filter_ in likely_filters(samples))
+        for filter_, least in likely_filters(samples).items():
+            yield Trial(Method.ROWS, filter_, least if effort < Effort.EVERYTHING else 0)
 
 
 def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way]:

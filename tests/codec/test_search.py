@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import nelloc
+from nelloc.codec import lzma_rows
 from nelloc.codec.container import parse
 from nelloc.codec.effort import ADDED, DEFAULT_EFFORT, LARGE_TILE, Effort, photograph_tile
 from nelloc.codec.format import Method
@@ -166,3 +167,16 @@ def test_the_model_is_not_tried_at_first_where_there_are_few_colours():
     many = noise * 40
     assert [tried(few, effort) for effort in (DEFAULT_EFFORT, Effort.EVERYTHING)] == [False, True]
     assert tried(many, DEFAULT_EFFORT)
+
+
+def test_rows_are_left_out_where_the_adaptive_coder_is_far_smaller(monkeypatch):
+    """A small icon's rows are not packed by LZMA, but with the highest effort; the file is the same."""
+    icon = np.zeros((32, 32, 3), np.uint8)
+    icon[8:24, 8:24] = np.random.default_rng(1).integers(0, 2, (16, 16, 1)) * [200, 100, 50]
+    packed = []
+    encode_rows = lzma_rows.encode
+    monkeypatch.setattr(lzma_rows, "encode", lambda *args: packed.append(args) or encode_rows(*args))
+    quick = nelloc.encode(icon)
+    assert not packed
+    assert nelloc.encode(icon, effort=7) == quick
+    assert packed
