@@ -27,6 +27,8 @@ from nelloc.research.vae.optimal import LEARNING_RATE, optimal_posterior
 
 # Latents are coded in 2**LATENT_BITS bins of equal mass under the prior.
 LATENT_BITS = 12
+# Probabilities of the coder's tables are multiples of 2**-TABLE_BITS, and no symbol has less than one.
+TABLE_BITS = 24
 WORD_BITS = 32
 # Seed of the known random bits. NumPy promises the bit stream of a seeded PCG64.
 _SEED = 20190115
@@ -88,8 +90,8 @@ def initial_words(count: int) -> NDArray[np.uint32]:
 
 
 def enough_initial_words(vae: VAE) -> int:
-    """Number of words that always suffices for the first image's latents: 24 bits for each, and the state."""
-    return (24 * vae.architecture.latent) // WORD_BITS + 4
+    """Number of words that always suffices for the first image's latents: TABLE_BITS for each, and the state."""
+    return (TABLE_BITS * vae.architecture.latent) // WORD_BITS + 4
 
 
 @dataclass(frozen=True)

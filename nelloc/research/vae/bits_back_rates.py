@@ -18,6 +18,7 @@ from nelloc.research.plots import new_figure
 from nelloc.research.vae import bits_back
 from nelloc.research.vae.bits_back import LATENT_BITS, Coder, one_thread
 from nelloc.research.vae.bounds import bits_per_dimension, elbo, log_weights, standard_noise
+from nelloc.research.vae.coded_rate import coded_rate
 from nelloc.research.vae.encoders import half_asleep, train_encoder
 from nelloc.research.vae.models import VAE, Kind, Posterior
 from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
@@ -163,6 +164,8 @@ def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:
     rate = coder.learning_rate
     posterior = _posterior(coder.vae, images.float(), coder.steps, rate, together=False, falling=coder.falling)
     expected, error = rate_of(coder.vae, images.float(), posterior)
+    noise = standard_noise(SAMPLES, len(images), coder.vae, MEASURING_SEED)
+    coded_with = coded_rate(coder.vae, images.float(), posterior, noise)
     net = message.net_bits / dimensions
     return {
         "net bpd": net,
@@ -171,6 +174,10 @@ def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:
         "net over negative ELBO": net / expected,
         # The coder draws one sample of each posterior, whose cost varies about the ELBO.
         "standard error of that": error / expected,
+        "negative ELBO, with the coder's probabilities": coded_with.pixels,
+        "negative ELBO, with the coder's probabilities and latents": coded_with.whole,
+        "net over that with both": net / coded_with.whole,
+        "share of samples that the ELBO counts with more than 24 bits": coded_with.beyond,
         "processor seconds to encode an image": (coded - start) / len(images),
         "processor seconds to decode an image": (decoded - coded) / len(images),
     }

@@ -30,6 +30,10 @@ class Likelihood(Protocol):
         """Inputs of the encoder: levels mapped to about [-1, 1]."""
         ...
 
+    def log_probs(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of each sample in nats, (N, channels, height, width)."""
+        ...
+
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
         """Log probability of whole images in nats, (N,)."""
         ...
@@ -57,9 +61,13 @@ class Bernoulli:
         """Map levels 0 and 1 to -1 and 1."""
         return 2 * images - 1
 
+    def log_probs(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of each sample in nats, (N, channels, height, width)."""
+        return -functional.binary_cross_entropy_with_logits(outputs, images, reduction="none")
+
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
         """Log probability of whole images in nats, (N,)."""
-        return -functional.binary_cross_entropy_with_logits(outputs, images, reduction="none").flatten(1).sum(1)
+        return self.log_probs(outputs, images).flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
         """Draw images."""
@@ -89,10 +97,14 @@ class DiscretisedLogistic:
         """Map levels 0 to 255 to [-1, 1]."""
         return images / 127.5 - 1
 
+    def log_probs(self, outputs: Tensor, images: Tensor) -> Tensor:
+        """Log probability of each sample in nats, (N, channels, height, width)."""
+        mean, log_scale = self._mean_and_log_scale(outputs, images)
+        return log_mass(mean, log_scale, images)
+
     def log_prob(self, outputs: Tensor, images: Tensor) -> Tensor:
         """Log probability of whole images in nats, (N,)."""
-        mean, log_scale = self._mean_and_log_scale(outputs, images)
-        return log_mass(mean, log_scale, images).flatten(1).sum(1)
+        return self.log_probs(outputs, images).flatten(1).sum(1)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
         """Draw images."""

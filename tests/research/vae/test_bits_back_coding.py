@@ -27,6 +27,7 @@ from nelloc.research.vae.bits_back import (  # noqa: E402
 )
 from nelloc.research.vae.bits_back_rates import beyond_the_bins, rate_of  # noqa: E402
 from nelloc.research.vae.bounds import amortised_elbo, elbo, standard_noise  # noqa: E402
+from nelloc.research.vae.coded_rate import coded_rate  # noqa: E402
 from nelloc.research.vae.models import Posterior  # noqa: E402
 from nelloc.research.vae.optimal import optimal_posterior  # noqa: E402
 
@@ -187,3 +188,45 @@ def test_a_sample_costs_24_bits_at_most_however_little_a_model_expects_it():
     net = encode(Coder(vae), images).net_bits / images.numel()
     assert rate > 40
     assert 20 < net < 25
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_net_rate_is_what_the_coders_probabilities_and_latents_let_expect(kind):
+    """A narrow likelihood far from some samples: the ELBO is far above the net rate, that of the tables is not."""
+    vae, images = trained_vae(kind), strokes(100, kind, seed=9)
+    with torch.no_grad():
+        last = [layer for layer in vae.decoder if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)][-1]
+        last.weight *= 3
+        posterior = vae.posterior(images)
+    noise = standard_noise(16, len(images), vae, 1)
+    plain, error = rate_of(vae, images, posterior)
+    found = coded_rate(vae, images, posterior, noise)
+    net = encode(Coder(vae), images.to(torch.uint8)).net_bits / images.numel()
+    assert found.pixels <= plain * 1.0001
+    assert net == pytest.approx(found.whole, abs=4 * error)
+
+
+def test_samples_that_the_tables_make_cheaper_are_counted():
+    vae = trained_vae("gray")
+    with torch.no_grad():
+        last = [layer for layer in vae.decoder if isinstance(layer, torch.nn.Linear)][-1]
+        last.weight.zero_()
+        last.bias.fill_(-5)
+        images = torch.full((10, 1, 8, 8), 255.0)
+        posterior = vae.posterior(images)
+    found = coded_rate(vae, images, posterior, standard_noise(4, 10, vae, 1))
+    assert found.beyond == 1
+    assert found.pixels == pytest.approx(24, abs=1)
+
+
+def test_posteriors_beyond_the_bins_are_coded_in_the_outermost():
+    """Whatever lies further out costs as much as a narrow posterior in the outermost bin."""
+    vae, images = trained_vae(), strokes(20, seed=8)
+    noise = standard_noise(16, 20, vae, 1)
+    shape = (20, vae.architecture.latent)
+    far, outermost = (
+        coded_rate(vae, images, Posterior(torch.full(shape, mean), torch.full(shape, deviation)), noise)
+        for mean, deviation in ((6.0, 0.1), (3.67, 1e-4))
+    )
+    assert far.whole == pytest.approx(outermost.whole, rel=1e-6)
+    assert far.pixels != pytest.approx(outermost.pixels, rel=0.1)
