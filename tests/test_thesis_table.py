@@ -110,7 +110,7 @@ def test_every_result_is_that_of_an_experiment_and_cited():
     assert results
     for path in results:
         report = json.loads(path.read_text())
-        run = "quick" if report["settings"]["quick"] else "full"
+        run = report["settings"]["length"]
         assert report["experiment"] in names
         assert path.stem == f"{report['experiment']}-{run}-seed{report['settings']['seed']}"
         assert f"research/{path.name})" in RESULTS, path.name

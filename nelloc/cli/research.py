@@ -14,7 +14,7 @@ from nelloc.cli.bits_back import SEED, bits_back
 from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, put, reporting
 from nelloc.cli.table import aligned
 from nelloc.codec.progress import Progress
-from nelloc.research.experiment import Experiment, Settings, perform
+from nelloc.research.experiment import Experiment, Length, Settings, perform
 from nelloc.research.registry import AREAS, EXPERIMENTS
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}{postfix}]"
@@ -84,10 +84,21 @@ def command_of(experiment: Experiment) -> click.Command:
     )
     @_width(experiment)
     @options(*(["device"] if experiment.has_device else []))
-    @click.option("--quick", is_flag=True, help="A short run that shows the effect, in less than two minutes.")
+    @click.option(
+        "--quick",
+        "length",
+        flag_value="quick",
+        help="A short run that shows the effect, in less than two minutes of one core.",
+    )
+    @click.option(
+        "--medium",
+        "length",
+        flag_value="medium",
+        help="A longer one, where the effect takes more than that; else as --quick.",
+    )
     @options("force", "json", "quiet")
-    def command(force: bool, as_json: bool, quiet: bool, **fields: Any) -> None:
-        settings = Settings(**fields)
+    def command(force: bool, as_json: bool, quiet: bool, length: Length | None, **fields: Any) -> None:
+        settings = Settings(length=length or "full", **fields)
         printer = Printer(quiet)
         with reporting():
             needs(f"nelloc research {experiment.name}", "research", "matplotlib", "scipy", "torch")

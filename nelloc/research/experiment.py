@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nelloc import __version__, storage
 from nelloc.codec.progress import Progress
@@ -21,6 +21,9 @@ from nelloc.errors import NellocError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# A "quick" run takes less than two minutes of one core; a "medium" one is longer where a quick one does not show the
+# effect, else the same; a "full" one has the thesis's settings.
+Length = Literal["quick", "medium", "full"]
 # Advice in the error for a missing data folder.
 DATA_HINT = "give the folder that has it with --data"
 
@@ -30,8 +33,7 @@ class Settings:
     """User settings of an experiment.
 
     ``epochs`` is None for the experiment's own number of them, ``width`` for its own networks; ``device`` is a torch
-    device, or None for a GPU if there is one. ``data`` is the folder of data sets. ``quick`` selects a run of less than
-    two minutes on two cores that shows the effect; otherwise settings are the thesis's. ``stages`` is the folder of
+    device, or None for a GPU if there is one. ``data`` is the folder of data sets. ``stages`` is the folder of
     intermediate results, from which an interrupted run continues; see ``stages.stage``.
     """
 
@@ -41,17 +43,24 @@ class Settings:
     device: str | None = None
     data: Path | None = None
     out: Path = Path()
-    quick: bool = False
+    length: Length = "full"
     progress: Progress = field(default_factory=Progress, compare=False)
     stages: Path | None = None
 
-    def choose(self, quick: Any, full: Any) -> Any:
-        """Return the first value for a quick run, the second for a full one."""
-        return quick if self.quick else full
+    @property
+    def small(self) -> bool:
+        """Networks and data are smaller than the thesis's."""
+        return self.length != "full"
 
-    def epochs_or(self, quick: int, full: int) -> int:
-        """Return the user's number of epochs, or else that of a quick or a full run."""
-        return self.epochs if self.epochs is not None else self.choose(quick, full)
+    def choose(self, quick: Any, full: Any, medium: Any = None) -> Any:
+        """Return the value of a run of this length; a medium run without one of its own takes the quick one's."""
+        if self.length == "full":
+            return full
+        return quick if self.length == "quick" or medium is None else medium
+
+    def epochs_or(self, quick: int, full: int, medium: int | None = None) -> int:
+        """Return the user's number of epochs, or else that of a run of this length."""
+        return self.epochs if self.epochs is not None else self.choose(quick, full, medium)
 
     def folder(self, name: str) -> Path:
         """Find the folder of the data set ``name``. Raises NellocError if it is missing."""
@@ -153,7 +162,7 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
 
     device = find_device(settings.device if experiment.has_device else "cpu")
     torch.manual_seed(settings.seed)
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     stages = _stages(experiment, settings)
     result = experiment.run(replace(settings, stages=stages))
     report = {
@@ -163,11 +172,12 @@ def perform(experiment: Experiment, settings: Settings, *, force: bool = False) 
             "seed": settings.seed,
             "epochs": settings.epochs,
             "width": settings.width,
-            "quick": settings.quick,
+            "length": settings.length,
         },
         "device": device_title(device),
         "versions": versions(),
         "seconds_of_this_run": round(time.perf_counter() - start, 2),
+        "processor_seconds_of_this_run": round(time.process_time() - used, 2),
         "numbers": result.numbers,
         "thesis": dict(experiment.thesis),
         "values_are_of": experiment.source,

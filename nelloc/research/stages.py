@@ -28,7 +28,7 @@ def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], 
         "seed": settings.seed,
         "epochs": settings.epochs,
         "width": settings.width,
-        "quick": settings.quick,
+        "length": settings.length,
         **{key: str(value) for key, value in details.items()},
     }
     path = settings.stages / f"{name}.safetensors" if settings.stages else None

@@ -56,7 +56,7 @@ def test_options_reach_the_experiment(asked, tmp_path):
     result = invoke("sample", "--seed", "7", "--epochs", "3", "--data", "data", "--out", "there", "--quick")
     assert (result.exit_code, result.stdout) == (0, "")
     (settings,) = asked
-    assert (settings.seed, settings.epochs, settings.quick) == (7, 3, True)
+    assert (settings.seed, settings.epochs, settings.length) == (7, 3, "quick")
     assert (str(settings.data), str(settings.out)) == ("data", "there")
     assert "--epochs does nothing" in result.stderr
     assert ["value", "1.5", "2.0"] in [line.split() for line in result.stderr.splitlines()]

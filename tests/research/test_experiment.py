@@ -44,10 +44,10 @@ def sample(monkeypatch):
 
 
 def test_a_result_is_a_json_file_and_a_plot(sample, tmp_path):
-    report = perform(sample(), Settings(out=tmp_path / "new", seed=5, quick=True))
+    report = perform(sample(), Settings(out=tmp_path / "new", seed=5, length="quick"))
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["sample.json", "sample.png"]
     saved = json.loads((tmp_path / "new" / "sample.json").read_text())
-    assert saved["settings"] == {"seed": 5, "epochs": None, "width": None, "quick": True}
+    assert saved["settings"] == {"seed": 5, "epochs": None, "width": None, "length": "quick"}
     assert saved["device"] == "cpu"
     assert saved["thesis"] == {"value": 2.0}
     assert saved["numbers"] == report["numbers"] | {"limit": "inf"}
@@ -169,7 +169,7 @@ def test_missing_data_is_said_before_the_run(sample, tmp_path, data):
 
 def test_epochs_are_the_users_or_those_of_the_length():
     assert Settings(epochs=7).epochs_or(1, 2) == 7
-    assert Settings(quick=True).epochs_or(1, 2) == 1
+    assert Settings(length="quick").epochs_or(1, 2) == 1
     assert Settings().epochs_or(1, 2) == 2
 
 

@@ -42,7 +42,7 @@ def test_a_stage_is_made_once_and_leaves_other_random_numbers_alone(settings):
     assert [path.name for path in settings.stages.iterdir()] == ["network.safetensors"]
 
 
-@pytest.mark.parametrize("change", [{"seed": 4}, {"epochs": 2}, {"quick": True}])
+@pytest.mark.parametrize("change", [{"seed": 4}, {"epochs": 2}, {"length": "quick"}])
 def test_a_stage_of_other_settings_is_not_taken(settings, change):
     first = stage(settings, "network", Maker())
     make = Maker()

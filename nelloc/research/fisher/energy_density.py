@@ -38,7 +38,7 @@ BETA = 0.8
 POINTS, TEST_POINTS = 100_000, 10_000
 BATCH, LEARNING_RATE = 300, 1e-3
 # 90 passes in batches of 300 are the thesis's 30,000 iterations.
-QUICK_EPOCHS, FULL_EPOCHS = 12, 90
+QUICK_EPOCHS, MEDIUM_EPOCHS, FULL_EPOCHS = 3, 12, 90
 QUICK_WIDTH, FULL_WIDTH = 50, 200
 GRID = Grid(15, 301, 2)
 
@@ -98,7 +98,9 @@ class Estimates:
 
 def run(settings: Settings) -> Result:
     """Both targets, by FD and by MFD."""
-    training = Training(settings.epochs_or(QUICK_EPOCHS, FULL_EPOCHS), BATCH, LEARNING_RATE, falling=False)
+    training = Training(
+        settings.epochs_or(QUICK_EPOCHS, FULL_EPOCHS, MEDIUM_EPOCHS), BATCH, LEARNING_RATE, falling=False
+    )
     width = settings.choose(QUICK_WIDTH, FULL_WIDTH)
     numbers: dict[str, Any] = {"points": POINTS, "iterations": training.steps(POINTS), "units": width}
     found = []

@@ -69,7 +69,7 @@ def run(settings: Settings) -> Result:
 def measure(settings: Settings) -> Measured:
     """Train the models, and measure distances of samples and the learned transformation."""
     images, test = celeba(settings, "train").flatten(1), celeba(settings, "test").flatten(1)
-    if not settings.quick:
+    if not settings.small:
         images = torch.cat([images, mirrored(images)])
     epochs = settings.epochs_or(QUICK_EPOCHS, FULL_EPOCHS)
     width = settings.width or settings.choose(QUICK_WIDTH, FULL_WIDTH)

@@ -106,7 +106,7 @@ def run(settings: Settings) -> Result:
         torch.set_rng_state(state)  # the same starts and the same data for all
         fits[method.key] = fit(method, epochs, settings)
     other: dict[str, float] = {}
-    if not settings.quick:
+    if not settings.small:
         settings.progress.expect(2 * epochs, "0.1 as the deviation")
         for method in (METHODS[0], METHODS[-1]):
             torch.set_rng_state(state)

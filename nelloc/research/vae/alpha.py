@@ -36,7 +36,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     kept, _ = trained_vae(settings, "binary", images, settings.seed)
-    rate = chosen.encoder_rate if settings.quick else FULL_RATE
+    rate = chosen.encoder_rate if settings.small else FULL_RATE
     curves: dict[str, list[list[float]]] = {}
     for name, objective in METHODS.items():
         curves[name] = []

@@ -24,8 +24,9 @@ from nelloc.research.vae.models import VAE, Kind, Posterior
 from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import TITLES, Setup, pictures, setup, trained_vae
 
-# Number of test images of a quick run, limited by its time.
-QUICK_IMAGES: dict[Kind, int] = {"binary": 300, "gray": 300, "colour": 50}
+# Number of test images, limited by a run's time.
+QUICK_IMAGES: dict[Kind, int] = {"binary": 200, "gray": 100, "colour": 50}
+MEDIUM_IMAGES: dict[Kind, int] = {"binary": 1000, "gray": 300, "colour": 50}
 FULL_IMAGES = 1000
 MOST_STEPS = 10
 SAMPLES = 16
@@ -80,7 +81,7 @@ def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
     half = train_encoder(settings, kind, images, kept[-1], "half-asleep", objective, plan, chosen=chosen).vae
     # The coder computes on one CPU thread.
     models = {"baseline": kept[-1].vae.cpu(), "half-asleep": half.cpu()}
-    tested = images.test[: settings.choose(QUICK_IMAGES[kind], FULL_IMAGES)].cpu()
+    tested = images.test[: settings.choose(QUICK_IMAGES[kind], FULL_IMAGES, MEDIUM_IMAGES[kind])].cpu()
     numbers: dict[str, Any] = {"test images": len(tested), "epochs": chosen.epochs}
     steps = range(MOST_STEPS + 1)
     curves: dict[str, list[float]] = {}
@@ -120,9 +121,9 @@ binary, gray, colour = (partial(run, kind=kind) for kind in TITLES)
 def _setup(settings: Settings, kind: Kind, recipe: Recipe) -> Setup:
     """Networks and training of section 4.5.2, or those of a quick run with its latents and depth."""
     chosen = setup(settings, kind)
-    latent = recipe.latent if kind != "colour" or not settings.quick else chosen.architecture.latent
+    latent = recipe.latent if kind != "colour" or not settings.small else chosen.architecture.latent
     shape = replace(chosen.architecture, latent=latent, depth=recipe.depth)
-    if settings.quick:
+    if settings.small:
         return replace(chosen, architecture=shape, keep_every=chosen.epochs)
     epochs = settings.epochs_or(recipe.epochs, recipe.epochs)
     share = min(1.0, epochs / recipe.epochs)

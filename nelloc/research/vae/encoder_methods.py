@@ -35,7 +35,7 @@ def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
     kept, _ = trained_vae(settings, kind, images, settings.seed)
     methods: dict[str, Objective] = {f"denoising {deviation}": Denoising(deviation) for deviation in DEVIATIONS}
     methods["half-asleep"] = half_asleep(kind)
-    epochs = chosen.encoder_epochs * (1 if settings.quick else LONGER[kind])
+    epochs = chosen.encoder_epochs * (1 if settings.small else LONGER[kind])
     seeds = range(settings.seed, settings.seed + settings.choose(QUICK_SEEDS, FULL_SEEDS))
     numbers: dict[str, Any] = {"epochs of the VAE": kept[-1].epoch, "VAE": bits(kept[-1].vae, images.test)}
     spread: dict[str, float] = {}

@@ -27,7 +27,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
     kept, rows = trained_vae(settings, "binary", images, settings.seed)
-    optimal_epochs = chosen.optimal_epochs if settings.quick else FULL_EPOCHS * chosen.optimal_epochs // 500
+    optimal_epochs = chosen.optimal_epochs if settings.small else FULL_EPOCHS * chosen.optimal_epochs // 500
     gaps = []
     for model in kept:
         best = optimal_encoder(settings, "binary", images, model, settings.seed, optimal_epochs)

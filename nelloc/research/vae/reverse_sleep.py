@@ -21,10 +21,10 @@ from nelloc.research.vae.models import new_vae
 from nelloc.research.vae.setup import Kept, Pictures, pictures, setup, trained_vae
 
 ENCODERS: dict[str, Objective] = {"wake": wake, "sleep": sleep, "reverse sleep": reverse_sleep}
-# Epochs of the VAE and of the encoders. Those of a quick run take 8,000 steps, about the thesis's 10,000: sleep learns
+# Epochs of the VAE and of the encoders. Those of a medium run take 8,000 steps, about the thesis's 10,000: sleep learns
 # slowest, and is above wake before.
 FULL_EPOCHS, FULL_RATE = 100, 1e-3
-QUICK_ENCODER_EPOCHS = 400
+QUICK_ENCODER_EPOCHS, MEDIUM_ENCODER_EPOCHS = 100, 400
 QUICK_TRAIN, FULL_TRAIN = 1_000, 10_000
 TEST = 1_000
 # Seeds of the source's images and of the new encoder's initial weights, beside the run's own.
@@ -41,8 +41,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     """Draw images from the source, train the encoders, and measure their test rates."""
     images = pictures(settings, "binary")
     chosen = setup(settings, "binary")
-    epochs = chosen.epochs if settings.quick or settings.epochs else FULL_EPOCHS
-    rate = chosen.learning_rate if settings.quick else FULL_RATE
+    epochs = chosen.epochs if settings.small or settings.epochs else FULL_EPOCHS
+    rate = chosen.learning_rate if settings.small else FULL_RATE
     # Saved as often as in other experiments with such a VAE, which may find it.
     chosen = replace(chosen, epochs=epochs, learning_rate=rate)
     kept, _ = trained_vae(settings, "binary", images, settings.seed, chosen)
@@ -58,7 +58,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     start = Kept(epochs, fresh.eval())
     numbers: dict[str, Any] = {"images drawn to train on": count, "images drawn to test": TEST}
     curves: dict[str, list[float]] = {}
-    plan = chosen.encoder_plan(settings.seed, settings.epochs_or(QUICK_ENCODER_EPOCHS, FULL_EPOCHS), rate)
+    encoder_epochs = settings.epochs_or(QUICK_ENCODER_EPOCHS, FULL_EPOCHS, MEDIUM_ENCODER_EPOCHS)
+    plan = chosen.encoder_plan(settings.seed, encoder_epochs, rate)
     for name, objective in ENCODERS.items():
         found = train_encoder(settings, "binary", sampled, start, f"perfect {name}", objective, plan, chosen=chosen)
         numbers[name], curves[name] = found.test, found.curve[1:]

@@ -236,14 +236,14 @@ def train(
         measure=measure,
         progress=partial(settings.progress.advance, 1),
         checkpoint=_checkpoint(settings, kind, chosen or setup(settings, kind), name, plan),
-        low_precision=not settings.quick,
+        low_precision=not settings.small,
     )
 
 
 def _checkpoint(settings: Settings, kind: Kind, chosen: Setup, name: str, plan: EpochSettings) -> Path:
     """Checkpoint file of a training, named by its settings."""
     parts = (kind, str(chosen.architecture.latent), f"depth{chosen.architecture.depth}", *name.split())
-    size = settings.choose("quick", "full") + (f"-width{settings.width}" if settings.width else "")
+    size = settings.choose("small", "full") + (f"-width{settings.width}" if settings.width else "")
     rate = f"rate{chosen.learning_rate:g}"
     name = f"vae-{'-'.join(parts)}-{size}-{rate}-seed{plan.seed}-epochs{chosen.epochs}.safetensors"
     return settings.out / "checkpoints" / name

@@ -113,7 +113,7 @@ def test_annealed_noise_loses_the_proportions_as_it_goes(tmp_path):
     from nelloc.research.fisher.annealed_plane import run
 
     torch.manual_seed(1)
-    numbers = run(Settings(quick=True, out=tmp_path)).numbers
+    numbers = run(Settings(length="quick", out=tmp_path)).numbers
     kl = {row["level"]: row["kl"] for row in numbers["annealed"]}
     assert max(kl[level] for level in (8.0, 4.0, 2.0)) < 0.05
     assert kl[0.25] > 10 * kl[2.0]
@@ -127,7 +127,7 @@ def test_mixture_fisher_divergence_estimates_the_four_gaussians_better(seed, tmp
     from nelloc.research.fisher.energy_density import run
 
     torch.manual_seed(seed)
-    numbers = run(Settings(seed=seed, quick=True, out=tmp_path)).numbers
+    numbers = run(Settings(seed=seed, length="quick", out=tmp_path)).numbers
     assert numbers["gaussians_mfd_kept"] < numbers["gaussians_fd"]
     assert numbers["rings_mfd_kept"] < numbers["rings_fd"]
     assert numbers["gaussians_mfd_share_at_zero"] < 0.02

@@ -20,7 +20,7 @@ BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 def numbers_of(name: str, folder: Path, **fields) -> dict:
     """Run an experiment quickly; its numbers as they were written."""
-    perform(BY_NAME[name], Settings(out=folder, quick=True, **fields))
+    perform(BY_NAME[name], Settings(out=folder, length="quick", **fields))
     return json.loads((folder / f"{name}.json").read_text())["numbers"]
 
 

@@ -103,13 +103,13 @@ def test_a_bound_that_is_no_number_is_an_error():
 @pytest.mark.parametrize("experiment", [mnist, celeba])
 def test_missing_data_is_named(experiment, tmp_path):
     with pytest.raises(NellocError, match="--data"):
-        experiment.run(Settings(quick=True))
+        experiment.run(Settings(length="quick"))
     with pytest.raises(NellocError, match=str(tmp_path)):
-        experiment.run(Settings(quick=True, data=tmp_path))
+        experiment.run(Settings(length="quick", data=tmp_path))
     for name in ("mnist", "celeba"):
         (tmp_path / name).mkdir()
     with pytest.raises(NellocError, match="cannot be read"):
-        experiment.run(Settings(quick=True, data=tmp_path))
+        experiment.run(Settings(length="quick", data=tmp_path))
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_a_short_run_on_the_data(experiment, monkeypatch, data):
     monkeypatch.setattr("nelloc.research.data.read_sheet", lambda path, size: read_sheet(path, size)[:100])
     monkeypatch.setattr(mnist, "QUICK_IMAGES", 3000)
     monkeypatch.setattr(mnist, "SAMPLES", 1000)
-    numbers = experiment.run(Settings(quick=True, epochs=1, data=data)).numbers
+    numbers = experiment.run(Settings(length="quick", epochs=1, data=data)).numbers
     single = [value for value in numbers.values() if isinstance(value, float)]
     assert len(single) >= 6
     assert all(math.isfinite(value) for value in single)

@@ -13,7 +13,7 @@ def _seed():
 
 
 def test_deltas():
-    numbers = deltas.run(Settings(quick=True)).numbers
+    numbers = deltas.run(Settings(length="quick")).numbers
     assert numbers["largest_difference_from_squared_distance"] < 1e-12
     assert numbers["spread_kl_gaussian_at_1_from_samples"] == pytest.approx(1, abs=0.03)
     assert numbers["spread_kl_laplace_at_1_from_samples"] == pytest.approx(numbers["spread_kl_laplace_at_1"], abs=0.03)
@@ -27,7 +27,7 @@ def test_deltas():
 
 
 def test_noise_in_the_model_alone_is_inconsistent_and_annealing_does_not_heal_it():
-    numbers = annealing.run(Settings(quick=True)).numbers
+    numbers = annealing.run(Settings(length="quick")).numbers
     lost = numbers["data_variance"] - numbers["estimate_model_noise_only"]
     assert lost == pytest.approx(numbers["model_noise_variance"])
     assert numbers["largest_error_of_spread_estimate"] < 1e-9
@@ -37,14 +37,14 @@ def test_noise_in_the_model_alone_is_inconsistent_and_annealing_does_not_heal_it
 
 
 def test_spread_em_recovers_pca():
-    numbers = ppca.run(Settings(quick=True)).numbers
+    numbers = ppca.run(Settings(length="quick")).numbers
     assert numbers["spread_em_deviation_error"] < 1e-6
     assert numbers["spread_em_subspace_error"] < 1e-6
     assert numbers["model_noise_deviation_error"] > 0.1
 
 
 def test_the_learned_direction_is_the_best_one():
-    numbers = direction.run(Settings(quick=True)).numbers
+    numbers = direction.run(Settings(length="quick")).numbers
     assert numbers["learned_angle"] == pytest.approx(numbers["best_angle_on_a_grid"], abs=0.5)
     assert numbers["angle_of_p"] < numbers["learned_angle"] < numbers["angle_of_q"]
     assert numbers["spread_kl_learned"] > 2 * numbers["spread_kl_isotropic"]

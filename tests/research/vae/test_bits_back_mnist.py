@@ -16,7 +16,7 @@ from nelloc.research.vae.setup import pictures, trained_vae  # noqa: E402
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["binary", "gray"])
 def test_a_thousand_test_images_come_back_at_the_rate_of_the_elbo(data, tmp_path, kind):
-    settings = Settings(quick=True, epochs=15, data=data, out=tmp_path)
+    settings = Settings(length="quick", epochs=15, data=data, out=tmp_path)
     images = pictures(settings, kind)
     vae = trained_vae(settings, kind, images, seed=1)[0][-1].vae
     row = code(settings, Coder(vae), images.test[:1000])  # raises if an image comes back changed
@@ -26,7 +26,7 @@ def test_a_thousand_test_images_come_back_at_the_rate_of_the_elbo(data, tmp_path
 
 @pytest.mark.slow
 def test_algorithm_2_gains_on_mnist(data, tmp_path):
-    settings = Settings(quick=True, epochs=15, data=data, out=tmp_path)
+    settings = Settings(length="quick", epochs=15, data=data, out=tmp_path)
     images = pictures(settings, "binary")
     vae = trained_vae(settings, "binary", images, seed=1)[0][-1].vae
     plain, improved = (code(settings, Coder(vae, steps), images.test[:200]) for steps in (0, 10))

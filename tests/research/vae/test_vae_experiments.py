@@ -50,7 +50,7 @@ def tiny(tmp_path, monkeypatch) -> Settings:
     monkeypatch.setattr("nelloc.research.vae.reverse_sleep.QUICK_TRAIN", 20)
     monkeypatch.setattr("nelloc.research.vae.reverse_sleep.TEST", 10)
     monkeypatch.setattr("nelloc.research.vae.latent_sizes.SIZES", (2, 3))
-    return Settings(epochs=1, data=tmp_path / "data", out=tmp_path / "out", quick=True)
+    return Settings(epochs=1, data=tmp_path / "data", out=tmp_path / "out", length="quick")
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)

@@ -1,0 +1,83 @@
+"""Seconds of the quick runs of `nelloc research`.
+
+    python benchmarks/quick_times.py --data FOLDER [NAME...]
+
+Runs each experiment, or those named, with --quick in a folder of its own, so that it trains all that it needs, on one
+thread. Writes the processor's seconds, start and imports included, to benchmarks/results/quick_times.csv and .md, where
+other rows stay. Processor time is counted because other programs on the machine do not add to it, though they do slow
+it down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import report
+
+from nelloc.research.registry import EXPERIMENTS
+
+NAMES = [experiment.name for experiment in EXPERIMENTS]
+OUT = Path(__file__).parent / "results" / "quick_times"
+LIMIT = 120
+
+
+@dataclass(frozen=True)
+class Row:
+    """Processor seconds of a quick run."""
+
+    experiment: str
+    seconds: float
+
+
+def measure(name: str, data: Path) -> Row:
+    """Run an experiment in a new folder."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "nelloc", "research", name, "--quick", "--quiet"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        subprocess.run([*command, "--data", str(data), "--out", folder], check=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Row(name, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def write(rows: dict[str, Row]) -> None:
+    """Write the table, in the order of `nelloc research list`."""
+    ordered = [rows[name] for name in NAMES if name in rows]
+    report.write_rows(OUT.with_suffix(".csv"), Row, ordered, {"seconds": ".0f"})
+    longest = max(ordered, key=lambda row: row.seconds)
+    made = (
+        f"Made by `python benchmarks/quick_times.py --data FOLDER` on one thread of {report.machine()}, while others "
+        f"used the machine. Of {len(NAMES)} experiments {len(ordered)} were measured; the longest, "
+        f"`{longest.experiment}`, took {longest.seconds:.0f} of {LIMIT} seconds."
+    )
+    table = report.table(
+        ["`nelloc research`, `--quick`", "processor seconds"],
+        [(f"`{row.experiment}`", f"{row.seconds:.0f}") for row in ordered],
+    )
+    report.write_report(OUT.with_suffix(".md"), report.document("Seconds of quick runs", made, table))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="folder of data sets")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="experiments (default: all)")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(NAMES))
+    if unknown:
+        parser.error(f"not an experiment: {', '.join(unknown)}")
+    rows = {row.experiment: row for row in report.read_rows(OUT.with_suffix(".csv"), Row)}
+    for name in arguments.names or NAMES:
+        rows[name] = measure(name, arguments.data)
+        write(rows)
+        print(f"{name}: {rows[name].seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
