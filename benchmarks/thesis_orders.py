@@ -29,8 +29,8 @@ Numbers = Mapping[str, Any]
 class Order:
     """A claim of the thesis, its place there, and the experiment that tries it.
 
-    ``values`` formats the numbers of a result, and ``holds`` judges them. ``run`` is "quick" or
-    "full". ``seeds_inside`` is the number of seeds that one result has.
+    ``values`` formats the numbers of a result, and ``holds`` judges them. ``run`` is
+    "quick", "medium" or "full". ``seeds_inside`` is the number of seeds that one result has.
     """
 
     claim: str
@@ -129,7 +129,7 @@ ORDERS = (
         "KL of MFD is less than a fifth of FD's on the four Gaussians",
         "Figure 3.3",
         "energy-density",
-        "quick",
+        "medium",
         lambda n: f"{n['gaussians_fd'] / n['gaussians_mfd_kept']:.1f} times",
         lambda n: n["gaussians_fd"] > 5 * n["gaussians_mfd_kept"],
     ),
@@ -137,14 +137,14 @@ ORDERS = (
         "... is less than FD's on the four Gaussians",
         "Figure 3.3",
         "energy-density",
-        "quick",
+        "medium",
         *below("gaussians_fd", "gaussians_mfd_kept", digits=3),
     ),
     Order(
         "... and on the three circles",
         "Figure 3.3",
         "energy-density",
-        "quick",
+        "medium",
         *below("rings_fd", "rings_mfd_kept", digits=3),
     ),
     Order(
@@ -175,14 +175,14 @@ ORDERS = (
         "with a perfect model wake > sleep > reverse sleep",
         "Figure 4.2",
         "reverse-sleep",
-        "quick",
+        "medium",
         *below("wake", "sleep", "reverse sleep"),
     ),
     Order(
         "alpha 0.5 is better than 0, 1 and sleep",
         "Figure 4.3",
         "half-asleep-alpha",
-        "quick",
+        "medium",
         lambda n: ", ".join(f"{n[name]:.4f}" for name in ("alpha 0.5", "alpha 0", "alpha 1", "sleep")),
         lambda n: n["seeds in which alpha 0.5 is the best"] == ENOUGH,
         ENOUGH,
@@ -205,7 +205,7 @@ ORDERS = (
         "IWAE of optimal inference is within 0.002 of its ELBO",
         "Figure C.1",
         "iwae",
-        "quick",
+        "medium",
         lambda n: f"{n['ELBO less IWAE, each image']:.4f} ({n['ELBO less IWAE, optimal inference']:.4f} by an encoder)",
         lambda n: n["ELBO less IWAE, each image"] < 0.002,
     ),
@@ -215,7 +215,7 @@ ORDERS = (
         "half-asleep is better with 16, 64 and 128 latents",
         "Figure C.3",
         "latent-sizes",
-        "quick",
+        "medium",
         lambda n: ", ".join(f"{n[f'{k} latents, half-asleep'] - n[f'{k} latents, VAE']:.4f}" for k in (16, 64, 128)),
         lambda n: n["numbers of latents for which half-asleep is better"] == 3,
     ),

@@ -64,6 +64,13 @@ def test_options_reach_the_experiment(asked, tmp_path):
 
 
 @installed
+@pytest.mark.parametrize(("option", "length"), [((), "full"), (("--quick",), "quick"), (("--medium",), "medium")])
+def test_a_run_has_one_of_three_lengths(asked, option, length):
+    assert invoke("sample", "--data", "data", *option).exit_code == 0
+    assert [settings.length for settings in asked] == [length]
+
+
+@installed
 def test_networks_can_be_made_narrower_where_there_are_any(asked, monkeypatch):
     assert invoke("sample", "--width", "8", "--data", "data").exit_code == 2
     monkeypatch.setitem(research.commands, SAMPLE.name, command_of(replace(SAMPLE, has_width=True)))

@@ -170,7 +170,9 @@ def test_missing_data_is_said_before_the_run(sample, tmp_path, data):
 def test_epochs_are_the_users_or_those_of_the_length():
     assert Settings(epochs=7).epochs_or(1, 2) == 7
     assert Settings(length="quick").epochs_or(1, 2) == 1
-    assert Settings().epochs_or(1, 2) == 2
+    assert Settings().epochs_or(1, 2) == Settings().epochs_or(1, 2, 3) == 2
+    assert Settings(length="medium").epochs_or(1, 2) == 1
+    assert Settings(length="medium").epochs_or(1, 2, 3) == 3
 
 
 def test_names_are_unique_and_fit_files_and_commands():

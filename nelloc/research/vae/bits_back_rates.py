@@ -25,7 +25,7 @@ from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_p
 from nelloc.research.vae.setup import TITLES, Setup, pictures, setup, trained_vae
 
 # Number of test images, limited by a run's time.
-QUICK_IMAGES: dict[Kind, int] = {"binary": 200, "gray": 100, "colour": 50}
+QUICK_IMAGES: dict[Kind, int] = {"binary": 300, "gray": 100, "colour": 50}
 MEDIUM_IMAGES: dict[Kind, int] = {"binary": 1000, "gray": 300, "colour": 50}
 FULL_IMAGES = 1000
 MOST_STEPS = 10

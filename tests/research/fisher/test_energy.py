@@ -123,11 +123,11 @@ def test_annealed_noise_loses_the_proportions_as_it_goes(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_mixture_fisher_divergence_estimates_the_four_gaussians_better(seed, tmp_path):
-    """Figure 3.3, at the small size of a quick run; docs/RESULTS.md has the full ones."""
+    """Figure 3.3, at the size of a medium run; docs/RESULTS.md has the full ones."""
     from nelloc.research.fisher.energy_density import run
 
     torch.manual_seed(seed)
-    numbers = run(Settings(seed=seed, length="quick", out=tmp_path)).numbers
+    numbers = run(Settings(seed=seed, length="medium", out=tmp_path)).numbers
     assert numbers["gaussians_mfd_kept"] < numbers["gaussians_fd"]
     assert numbers["rings_mfd_kept"] < numbers["rings_fd"]
     assert numbers["gaussians_mfd_share_at_zero"] < 0.02
