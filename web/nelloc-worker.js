@@ -12,7 +12,10 @@ const NAMES = { kind: 0, method: 1, item: 2 };
 let exports = null;
 let current = 0; // the request that is worked on
 let file = 0; // where the open file is in memory
+let fileSize = 0;
 let shown = 0; // where its pixels are, once they are decoded
+let held = 0; // where pixels are put together that other workers decode
+let part = null; // the region that is decoded
 let lastProgress = 0;
 let lastPreview = 0;
 
@@ -60,8 +63,8 @@ function tileAt(number) {
     return { left, top, width, height, damaged: damaged > 0, methods };
 }
 
-function tiles(count) {
-    return Array.from({ length: count }, (_, number) => tileAt(number));
+function tiles(first, count) {
+    return Array.from({ length: count }, (_, number) => tileAt(first + number));
 }
 
 function items(count) {
@@ -86,20 +89,33 @@ function describe() {
         excessBytes: (found[12] & 2) > 0,
         jpegBytes: found[17],
         items: items(found[10]),
-        tiles: tiles(tileCount),
+        tiles: tiles(0, tileCount),
     };
 }
 
-// Send the pixels of a part of the image.
-function send({ left, top, width, height }, isWhole) {
-    const stride = 4 * image.width;
+// Send pixels of a tile, or, before it is finished, of all that is decoded.
+function send({ left, top, width, height }, isPreview) {
+    const stride = 4 * part.width;
     const pixels = new Uint8ClampedArray(4 * width * height);
     const from = memory();
     for (let y = 0; y < height; y++) {
-        const start = shown + (top + y) * stride + 4 * left;
+        const start = shown + (top - part.top + y) * stride + 4 * (left - part.left);
         pixels.set(from.subarray(start, start + 4 * width), 4 * width * y);
     }
-    postMessage({ id: current, event: "tile", left, top, width, height, pixels, isPreview: isWhole }, [pixels.buffer]);
+    postMessage({ id: current, event: "tile", left, top, width, height, pixels, isPreview }, [pixels.buffer]);
+}
+
+function forgetPixels() {
+    if (shown) exports.give(shown);
+    if (held) exports.give(held);
+    shown = held = 0;
+}
+
+// Memory for the pixels of a region.
+function roomFor({ width, height }) {
+    const place = exports.take(4 * width * height);
+    if (!place) throw failure(-1, "there is not enough memory to show it; use nlcd --region");
+    return place;
 }
 
 // The library tells how far it is; a tile that is finished goes out at once, and small images before they are.
@@ -110,14 +126,15 @@ function watch(done, total, tile) {
         lastProgress = now;
         postMessage({ id: current, event: "progress", done, total });
     }
-    if (tile < 0 && shown && now - lastPreview > 150 && image.width * image.height <= PREVIEWED) {
+    if (tile < 0 && shown && now - lastPreview > 150 && part.width * part.height <= PREVIEWED) {
         lastPreview = now;
-        send({ left: 0, top: 0, width: image.width, height: image.height }, true);
+        send(part, true);
     }
     return 0;
 }
 
 let image = null;
+const whole = () => ({ left: 0, top: 0, width: image.width, height: image.height, first: 0, count: image.tileCount });
 
 const commands = {
     start({ module, models, plain }) {
@@ -133,29 +150,53 @@ const commands = {
 
     open({ data, maxPixels, memoryLimit }) {
         if (file) exports.give(file);
-        if (shown) exports.give(shown);
-        shown = 0;
+        forgetPixels();
         file = put(new Uint8Array(data));
-        check(exports.open(file, data.byteLength, maxPixels, memoryLimit, this.plain));
+        fileSize = data.byteLength;
+        check(exports.open(file, fileSize, maxPixels, memoryLimit, this.plain));
         image = describe();
         return image;
     },
 
-    decode({ allowDamaged }) {
-        const size = 4 * image.width * image.height;
-        if (shown) exports.give(shown);
-        shown = exports.take(size);
-        if (!shown) throw failure(-1, "there is not enough memory to show it; use nlcd --region");
+    // The open file, for other workers.
+    file() {
+        const { buffer } = memory().slice(file, file + fileSize);
+        return { data: buffer, transfer: [buffer] };
+    },
+
+    // Decode the image; or a region, whose pixels are not kept, and tell of `count` tiles from `first` on.
+    decode({ allowDamaged, region = null }) {
+        const { left, top, width, height, first, count } = (part = region ?? whole());
+        forgetPixels();
+        shown = roomFor(part);
+        const size = 4 * width * height;
         try {
             memory().fill(0, shown, shown + size);
-            check(exports.decode(RGBA8, (allowDamaged ? ALLOW_DAMAGED : 0) | PREVIEW, shown, 4 * image.width));
+            const flags = (allowDamaged ? ALLOW_DAMAGED : 0) | PREVIEW;
+            check(exports.decode(RGBA8, flags, shown, 4 * width, left, top, width, height));
         } catch (error) {
-            exports.give(shown);
-            shown = 0;
+            forgetPixels();
             throw error;
         }
         const pixels = new Uint8ClampedArray(memory().slice(shown, shown + size).buffer);
-        return { pixels, tiles: tiles(image.tileCount), transfer: [pixels.buffer] };
+        if (region) forgetPixels();
+        return { pixels, tiles: tiles(first, count), transfer: [pixels.buffer] };
+    },
+
+    // Make room for pixels that other workers decode, and keep those of a region; with `isLast` all are there.
+    hold() {
+        forgetPixels();
+        held = roomFor(whole());
+        return {};
+    },
+
+    keep({ region: { left, top, width, height }, pixels, isLast }) {
+        const to = memory();
+        for (let y = 0; y < height; y++) {
+            to.set(pixels.subarray(4 * width * y, 4 * width * (y + 1)), held + 4 * ((top + y) * image.width + left));
+        }
+        if (isLast) [shown, held] = [held, 0];
+        return {};
     },
 
     jpeg({ allowDamaged }) {

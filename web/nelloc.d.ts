@@ -27,7 +27,7 @@ export interface OpenOptions {
     models?: Source[];
     /** Files of more pixels are refused; 2^27 if it is not given. */
     maxPixels?: number;
-    /** Bytes that the decoder may take beside the file and its pixels. */
+    /** Bytes that the decoder may take beside the file and its pixels; several workers share them. */
     memoryLimit?: number;
     /** Decode without vectors, for comparison: the pixels are the same. */
     plain?: boolean;
@@ -38,10 +38,15 @@ export interface DecodeOptions {
     signal?: AbortSignal;
     /** Pixels done, and in all. */
     onProgress?(done: number, total: number): void;
-    /** A tile that is finished, before the others are; or, with `isPreview`, the image as far as it is known. */
+    /** A tile that is finished, before the others are; or, with `isPreview`, a part of the image as far as it is known. */
     onTile?(tile: { left: number; top: number; width: number; height: number; pixels: Uint8ClampedArray; isPreview: boolean }): void;
     /** Fill damaged tiles with magenta, or gray, instead of failing. */
     allowDamaged?: boolean;
+    /**
+     * Workers that decode tiles side by side; with 1 all are decoded by the file's own. If it is not given, one for each
+     * core of the machine, at most 4 for all files together, and 1 for small images.
+     */
+    workers?: number;
 }
 
 /** A file that is open, with a worker of its own until `close`. */

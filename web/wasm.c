@@ -105,8 +105,11 @@ EXPORT(item) int item(uint32_t number, double *to) {
     return 1;
 }
 
-EXPORT(decode) int decode(int format, unsigned flags, uint8_t *pixels, size_t stride) {
-    return nelloc_decode(decoder, NULL, format, flags, pixels, stride);
+/* Decode a region, or, if its width is 0, the image. */
+EXPORT(decode) int decode(int format, unsigned flags, uint8_t *pixels, size_t stride, uint32_t left, uint32_t top,
+                          uint32_t width, uint32_t height) {
+    const nelloc_region region = {left, top, width, height};
+    return nelloc_decode(decoder, width ? &region : NULL, format, flags, pixels, stride);
 }
 
 /* Restore the JPEG file that is kept: its place and size are then known, until another is restored or opened. */

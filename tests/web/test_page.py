@@ -1,18 +1,12 @@
 """The page in a real browser: the pixels that Python decodes, saved as PNG with the metadata, and clear errors.
 
-It is built by web/build.sh, or taken from the folder that NELLOC_PAGE names. With NELLOC_SCREENSHOTS, the name of a
-folder, pictures of it are put there.
+With NELLOC_SCREENSHOTS, the name of a folder, pictures of it are put there.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
-import http.server
 import os
-import shutil
-import subprocess
-import threading
 import zlib
 from pathlib import Path
 
@@ -35,32 +29,6 @@ DECODED = "!document.getElementById('save').disabled"
 FAILED = "!document.getElementById('problem').hidden"
 
 
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory) -> Path:
-    """The folder of the built page."""
-    if "NELLOC_PAGE" in os.environ:
-        return Path(os.environ["NELLOC_PAGE"])
-    for needed in ("clang", "wasm-ld", "curl", "bash"):
-        if shutil.which(needed) is None:
-            pytest.skip(f"needs {needed}")
-    folder = tmp_path_factory.mktemp("page")
-    done = subprocess.run(["bash", ROOT / "web" / "build.sh", folder], capture_output=True, text=True, check=False)
-    if done.returncode and ("curl" in done.stderr or "wasm32" in done.stderr):
-        pytest.skip(f"the page cannot be built here: {done.stderr.strip().splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A page of a headless Chromium."""
-    if chromium.program() is None:
-        pytest.skip("needs Chromium")
-    page = chromium.Page(tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
-
-
 @pytest.fixture
 def page(browser, dist):
     """The page as one file, just opened."""
@@ -68,24 +36,6 @@ def page(browser, dist):
     browser.dark(False)
     browser.go((dist / "nelloc.html").as_uri())
     return browser
-
-
-@pytest.fixture(scope="module")
-def served(dist, tmp_path_factory):
-    """The address of a server of the page, with the golden files."""
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copytree(dist, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("objects"))
-    shutil.copytree(GOLDEN, folder / "golden")
-    shutil.copytree(ROOT / "weights", folder / "weights", ignore=shutil.ignore_patterns("checkpoints", "ood"))
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
 
 
 @pytest.fixture(scope="module")

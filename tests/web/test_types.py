@@ -14,7 +14,8 @@ import { open, decode, configure, NellocError, type NlcFile, type Tile } from ".
 
 configure({ wasm: new ArrayBuffer(8) });
 const file: NlcFile = await open(new Blob([]), { models: ["a.nlm"], maxPixels: 100, plain: true });
-const image: ImageData = await file.decode({ allowDamaged: true, onProgress: (done, total) => done / total });
+const image: ImageData = await file.decode({
+    allowDamaged: true, workers: 2, onProgress: (done, total) => done / total });
 const sure: Uint8Array = await file.toPNG();
 const quick: Uint8Array | null = await file.toPNG({ ifQuick: true });
 const jpeg: Uint8Array | null = file.jpegBytes ? await file.toJPEG() : null;
