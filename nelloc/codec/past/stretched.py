@@ -6,13 +6,13 @@ right numbers, nearly all of their colours are such as a JPEG decoder makes; els
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.past.detect import LOOKED_AT, SIDE, find_grid, was_jpeg
+from nelloc.codec.past.detect import FEW, LOOKED_AT, SIDE, find_grid, was_jpeg
 from nelloc.codec.past.invert import GRAY_CLEAR
 from nelloc.exact import native
 from nelloc.image.levels import Levels, is_bright, occurring, reduce_planes
@@ -63,21 +63,23 @@ def _all_of_stretch(own: Levels) -> Levels:
         return own
     least = len(own.values)
     for count in range(least, min(least + _LACKING, _LEVELS - 1) + 1):
-        for values in _stretches(count):
-            if np.isin(own.values, values, assume_unique=True).all():
-                return Levels(values)
+        stretches = _stretches(count)
+        has = np.zeros((len(stretches), _LEVELS), bool)
+        np.put_along_axis(has, stretches, True, axis=1)
+        fitting = np.flatnonzero(has[:, own.values].all(axis=1))
+        if fitting.size:
+            return Levels(stretches[fitting[0]].astype(np.uint16))
     return own
 
 
-def _stretches(count: int) -> Iterator[NDArray[np.uint16]]:
-    """Yield what ``count`` levels may become."""
-    steps = np.arange(count)
-    yield np.rint(steps * (_LEVELS - 1) / (count - 1)).astype(np.uint16)
-    yield (steps * (_LEVELS - 1) // (count - 1)).astype(np.uint16)
-    scale = (_LEVELS - 1) / (count - 1)
-    for low in range(_LEVELS - count + 1):
-        # ImageOps.autocontrast, with its rounding errors.
-        yield np.clip(((steps + low) * scale - low * scale).astype(np.int64), 0, _LEVELS - 1).astype(np.uint16)
+def _stretches(count: int) -> NDArray[np.int64]:
+    """Levels that ``count`` of them may become, one row for each way."""
+    steps, scale = np.arange(count), (_LEVELS - 1) / (count - 1)
+    rounded = np.rint(steps * (_LEVELS - 1) / (count - 1)).astype(np.int64)
+    # ImageOps.autocontrast, with its rounding errors.
+    low = np.arange(_LEVELS - count + 1)[:, None]
+    contrasts = np.clip(((steps + low) * scale - low * scale).astype(np.int64), 0, _LEVELS - 1)
+    return np.concatenate([[rounded, steps * (_LEVELS - 1) // (count - 1)], contrasts])
 
 
 def _placed(samples: Plane, lists: Lists, *, together: bool) -> Lists | None:
@@ -87,10 +89,11 @@ def _placed(samples: Plane, lists: Lists, *, together: bool) -> Lists | None:
     """
     sizes = [_LEVELS if own is None else len(own.values) for own in lists]
     colours = _some_colours(reduce_planes(samples, lists, np.uint8), sizes)
-    if colours.shape[1] < _COLOURS // 2:
+    if np.unique(colours[0] << 16 | colours[1] << 8 | colours[2]).size < FEW:
         return None
     few = colours[:, :: -(-colours.shape[1] // _COLOURS)]
-    likely = [one for one in ([(0, 0, 0)] if together else _beginnings(sizes)) if _share(few, one) > _LEAST_SHARE]
+    beginnings = [(0, 0, 0)] if together else _beginnings(sizes, few)
+    likely = [one for one in beginnings if _share(few, one) > _LEAST_SHARE]
     if not likely:
         return None
     right = max(likely, key=lambda firsts: _share(colours, firsts))
@@ -132,15 +135,38 @@ def _some_colours(numbers: Plane, sizes: Sequence[int]) -> NDArray[np.int64]:
     return flat[:, inside]
 
 
-def _beginnings(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield numbers of the planes' first levels, the lowest of which is 0, for all differences from red's."""
+def _beginnings(sizes: Sequence[int], colours: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
+    """Yield numbers of the planes' first levels, the lowest of which is 0, for all differences from red's.
+
+    With others too few of the ``colours`` (3, N) have differences of channels that a JPEG decoder makes.
+    """
     room = [_LEVELS - size for size in sizes]
     least = -min(room[0], _MOST_APART)
-    for green, blue in itertools.product(*(range(least, min(most, _MOST_APART) + 1) for most in room[1:])):
-        lowest = min(0, green, blue)
-        firsts = (-lowest, green - lowest, blue - lowest)
-        if all(first <= most for first, most in zip(firsts, room, strict=True)):
-            yield firsts
+    greens, blues = (np.arange(least, min(most, _MOST_APART) + 1) for most in room[1:])
+    red, green, blue = colours
+    for own in greens:
+        of_blue = np.clip(blue - green + blues[:, None] - own, -_LEVELS, _LEVELS - 1)
+        made = _differences()[red - green - own + _LEVELS, of_blue + _LEVELS].mean(axis=1) > _LEAST_SHARE
+        for other in blues[made]:
+            lowest = min(0, int(own), int(other))
+            firsts = (-lowest, int(own) - lowest, int(other) - lowest)
+            if all(first <= most for first, most in zip(firsts, room, strict=True)):
+                yield firsts
+
+
+@cache
+def _differences() -> NDArray[np.bool_]:
+    """Mask of the pairs R - G and B - G, 256 added, that a JPEG decoder makes where no channel is clipped."""
+    cr = np.arange(_LEVELS) - _LEVELS // 2
+    cb = cr[:, None]
+    # Sums of 16 bits after the point, as in docs/FORMAT.md.
+    green = (-22554 * cb - 46802 * cr + 32768) >> 16
+    red, blue = (91881 * cr + 32768) >> 16, (116130 * cb + 32768) >> 16
+    of_red, of_blue = red - green + _LEVELS, blue - green + _LEVELS
+    inside = (of_red >= 0) & (of_red < 2 * _LEVELS) & (of_blue >= 0) & (of_blue < 2 * _LEVELS)
+    made = np.zeros((2 * _LEVELS, 2 * _LEVELS), bool)
+    made[of_red[inside], of_blue[inside]] = True
+    return made
 
 
 def _brighter(low: NDArray[np.uint8], high: NDArray[np.uint8], room: int, *, at_top: bool) -> int:
