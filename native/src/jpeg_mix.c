@@ -1,12 +1,22 @@
 /* Mixing: chances of contexts and expectations to one, the arithmetic coder, and what is learned of each decision. */
+#if !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE /* for madvise() */
+#endif
 #include "jpeg_mix.h"
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #define HALF 32768
 #define COUNT_LIMIT 127 /* that counts of contexts go to */
-#define LINE_BYTES 64
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+#define ALIGNED (UINT32_C(1) << 21) /* a large page */
+#else
+#define ALIGNED 64 /* a line of the processor's cache */
+#endif
 #define STRETCH_LIMIT NLC_VECTOR_ODDS
 #define CONSTANT UINT32_C(256) /* an input of all decisions */
 #define LEAST_CHANCE 32
@@ -31,12 +41,24 @@ static void make_tables(nlc_mix *mix, const nlc_adaptive_tables *tables) {
         mix->spread_rates[n] = 2 * 65536 / (2 * n + 3);
 }
 
+/* Slots that are 0; a system that can is asked for few large pages: thousands of small ones take as long as to code a
+ * small picture.
+ */
+static nlc_mix_slot *empty_slots(uint8_t **memory) {
+    const size_t size = sizeof(nlc_mix_slot) << NLC_MIX_SLOT_BITS;
+    *memory = calloc(size + ALIGNED, 1);
+    if (!*memory)
+        return NULL;
+    uint8_t *first = *memory + (0 - (uintptr_t)*memory) % ALIGNED;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    (void)madvise(first, size, MADV_HUGEPAGE);
+#endif
+    return (nlc_mix_slot *)first;
+}
+
 int nlc_mix_begin(nlc_mix *mix, const nlc_adaptive_tables *tables, uint32_t first_sets, uint32_t second_sets,
                   nlc_jpeg_bytes *out, const uint8_t *data, size_t size) {
-    const size_t slots = (size_t)1 << NLC_MIX_SLOT_BITS;
-    mix->memory = calloc(slots * sizeof *mix->slots + LINE_BYTES, 1);
-    if (mix->memory)
-        mix->slots = (nlc_mix_slot *)(mix->memory + (0 - (uintptr_t)mix->memory) % LINE_BYTES);
+    mix->slots = empty_slots(&mix->memory);
     mix->first_sets = malloc(first_sets * sizeof *mix->first_sets);
     mix->second_sets = malloc(second_sets * sizeof *mix->second_sets);
     if (!mix->memory || !mix->first_sets || !mix->second_sets)
