@@ -167,10 +167,8 @@ static void show_methods(const nelloc_decoder *decoder) {
 
 static void show_items(const nelloc_decoder *decoder) {
     nelloc_item item;
-    size_t sum = 0;
     for (uint32_t k = 0; nelloc_item_at(decoder, k, &item) == NELLOC_OK; k++) {
         const char *name = nelloc_name(NELLOC_NAME_OF_ITEM, item.type);
-        sum += item.size;
         if (item.type == NELLOC_PNG_CHUNK)
             printf("%sPNG chunk %.4s", k ? ", " : "", (const char *)item.data);
         else if (name)
@@ -180,26 +178,24 @@ static void show_items(const nelloc_decoder *decoder) {
         printf(" %zu", item.size);
     }
     printf(" bytes");
-    (void)sum;
 }
 
-static int run_info(const nlcd_settings *s) {
-    nlcd_opened file;
-    if (!nlcd_open(s, s->names[0], &file))
-        return 1;
-    const nelloc_image *image = nelloc_image_of(file.decoder);
+/* Show what an open file holds, after `before` others; returns whether it is as it was, as far as that is known. */
+static int show(const nlcd_settings *s, nlcd_opened *file, int before) {
+    const nelloc_image *image = nelloc_image_of(file->decoder);
     const double samples = (double)image->width * image->height * image->channels;
-    printf("file   %s\n", s->names[0]);
+    (void)s;
+    printf("%sfile   %s\n", before ? "\n" : "", file->name);
     printf("image  %u x %u, %s\n", (unsigned)image->width, (unsigned)image->height,
            nelloc_name(NELLOC_NAME_OF_KIND, image->kind));
-    printf("size   %zu bytes, %.3f bits per sample\n", file.bytes.size, 8 * (double)file.bytes.size / samples);
+    printf("size   %zu bytes, %.3f bits per sample\n", file->bytes.size, 8 * (double)file->bytes.size / samples);
     if (image->jpeg_bytes) {
         printf("jpeg   %zu bytes, kept as they are, in %u part%s\n", image->jpeg_bytes, (unsigned)image->tile_count,
                image->tile_count == 1 ? "" : "s");
     } else {
         printf("tiles  %u, at most %u x %u; ", (unsigned)image->tile_count, (unsigned)image->tile_size,
                (unsigned)image->tile_size);
-        show_methods(file.decoder);
+        show_methods(file->decoder);
         printf("\n");
     }
     printf("model  ");
@@ -210,47 +206,46 @@ static int run_info(const nlcd_settings *s) {
                image->model_bytes ? " (inside the file)" : "");
     if (image->item_count) {
         printf("about  ");
-        show_items(file.decoder);
+        show_items(file->decoder);
         printf("\n");
     }
     const nelloc_region whole = {0, 0, image->width, image->height};
-    const int damaged = nlcd_is_damaged(file.decoder, &whole);
-    if (damaged)
-        nlcd_name_damage(&file, &whole);
-    nlcd_close(&file);
-    return damaged;
+    nlcd_name_damage(file, &whole);
+    return !nlcd_is_damaged(file->decoder, &whole);
 }
 
-/* Whether all of an open file is as it was. */
-static int is_whole(const nlcd_settings *s, nlcd_opened *file) {
+/* Check all of an open file; returns whether it is as it was. */
+static int check(const nlcd_settings *s, nlcd_opened *file, int before) {
     const nelloc_image *image = nelloc_image_of(file->decoder);
     const nelloc_region whole = {0, 0, image->width, image->height};
+    int good;
+    (void)before;
     if (image->jpeg_bytes) {
         const uint8_t *data;
         size_t size;
-        const int good = nelloc_jpeg(file->decoder, 0, &data, &size) == NELLOC_OK;
+        good = nelloc_jpeg(file->decoder, 0, &data, &size) == NELLOC_OK;
         if (!good)
             nlcd_say(file->name, "%s", nelloc_error(file->decoder));
-        return good;
+    } else {
+        uint8_t *samples = decode(s, file, &whole);
+        free(samples);
+        good = samples != NULL;
     }
-    uint8_t *samples = decode(s, file, &whole);
-    free(samples);
-    return samples != NULL;
+    if (good && !s->quiet)
+        printf("%s: whole, %u x %u pixels\n", file->name, (unsigned)image->width, (unsigned)image->height);
+    return good;
 }
 
-static int run_verify(const nlcd_settings *s) {
-    int failed = 0;
+/* Do something with each file that can be opened; returns the exit status. */
+static int run_each(const nlcd_settings *s, int (*work)(const nlcd_settings *, nlcd_opened *, int)) {
+    int failed = 0, before = 0;
     for (int k = 0; k < s->count; k++) {
         nlcd_opened file;
         if (!nlcd_open(s, s->files[k], &file)) {
             failed = 1;
             continue;
         }
-        const nelloc_image *image = nelloc_image_of(file.decoder);
-        if (!is_whole(s, &file))
-            failed = 1;
-        else if (!s->quiet)
-            printf("%s: whole, %u x %u pixels\n", s->files[k], (unsigned)image->width, (unsigned)image->height);
+        failed |= !work(s, &file, before++);
         nlcd_close(&file);
     }
     return failed;
@@ -268,13 +263,13 @@ int main(int count, char **arguments) {
         return status;
     if (!s.count)
         return nlcd_fail_usage("no file is given", "");
-    if (s.count > (verify ? s.count : info ? 1 : 2))
+    if (s.count > 2 && !info && !verify)
         return nlcd_fail_usage("more files are given than are used: ", s.files[s.count - 1]);
     if ((info || verify) && (s.has_region || s.allow_damaged || s.format != NLCD_NO_FORMAT))
         return nlcd_fail_usage("--region, --allow-damaged and --format are for decoding", "");
     s.names[0] = s.files[0];
     s.names[1] = s.count > 1 ? s.files[1] : NULL;
-    const int failed = info ? run_info(&s) : verify ? run_verify(&s) : run_decode(&s);
+    const int failed = info || verify ? run_each(&s, info ? show : check) : run_decode(&s);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "nlcd: standard output: cannot be written (%s)\n", strerror(errno));
         return 1;

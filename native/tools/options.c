@@ -6,7 +6,7 @@
 
 static const char usage_text[] =
     "usage: nlcd [OPTIONS] FILE [OUT]     decode FILE to an image\n"
-    "       nlcd info [OPTIONS] FILE      show what FILE holds, without decoding it\n"
+    "       nlcd info [OPTIONS] FILE...   show what each FILE holds, without decoding it\n"
     "       nlcd verify [OPTIONS] FILE... decode each FILE and check every checksum\n"
     "\n"
     "OUT is FILE with the ending .png if it is not given, or .jpg if FILE keeps a JPEG file; \"-\" stands for\n"

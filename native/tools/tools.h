@@ -71,7 +71,7 @@ const char *nlcd_make_image(enum nlcd_format format, const nelloc_image *image, 
 /* What the arguments say. */
 typedef struct {
     const char *names[2];
-    char **files; /* of verify */
+    char **files; /* of info and verify */
     int count, force, allow_damaged, quiet, level;
     enum nlcd_format format;
     int has_region;

@@ -151,7 +151,7 @@ def test_streams_and_outputs_that_exist(nlcd, tmp_path):
         (("--level", "10", "a"), 2),
         (("--format", "bmp", "a"), 2),
         (("a", "b", "c"), 2),
-        (("info", "a", "b"), 2),
+        (("info",), 2),
         (("verify",), 2),
         (("--max-pixels",), 2),
         (("no-such-file.nlc",), 1),
@@ -218,3 +218,18 @@ def test_info(nlcd):
     assert "image  20 x 15, RGB\n" in done.stdout
     assert "model  624012c9" in done.stdout
     assert "ICC profile 81, gamma 4" in done.stdout
+
+
+def test_info_of_several_files(nlcd, tmp_path):
+    whole, missing = GOLDEN / "kind-metadata.nlc", tmp_path / "missing.nlc"
+    damaged = tmp_path / "damaged.nlc"
+    damaged.write_bytes(whole.read_bytes() + b"more")
+    first, second = nlcd("info", whole), nlcd("info", damaged)
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert first.stdout.startswith(f"file   {whole}\n")
+    done = nlcd("info", whole, whole)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{first.stdout}\n{first.stdout}", "")
+    done = nlcd("info", missing, whole, damaged, whole)
+    assert done.returncode == 1
+    assert done.stdout == f"{first.stdout}\n{second.stdout}\n{first.stdout}"
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [str(missing), str(damaged)]
