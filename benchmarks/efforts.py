@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import report
+from drawings.parts import PARROTS
 from images import load, saved_as_jpeg
-from mixed_images import PARROTS, mixed_images
+from mixed_images import mixed_images
 from PIL import Image
 
 import nelloc

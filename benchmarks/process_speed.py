@@ -17,7 +17,7 @@ from statistics import median
 
 import numpy as np
 import report
-from mixed_images import icon_small
+from drawings.patterns import icon_small
 from numpy.typing import NDArray
 from PIL import Image
 
