@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import outside_readers
 import report
 from conformance.case import Case
-from conformance.cases import HEIGHT, WIDTH, cases
+from conformance.cases import cases
+from conformance.pictures import HEIGHT, WIDTH
 from conformance.round_trip import Outcome, run
 
 from nelloc.codec.options import EncodeOptions

@@ -120,7 +120,7 @@ def test_the_unknown_chunks_of_a_webp_are_named():
 
 
 def test_chunks_of_a_png_that_are_no_metadata_are_named():
-    from conformance.cases import picture, png
+    from conformance.pictures import picture, png
 
     chunks = [(b"PLTE", bytes(12)), (b"prVt", b"kept"), (b"PrVT", b"critical")]
     frame = struct.pack(">IIIIIHHBB", 0, 29, 23, 0, 0, 1, 1, 0, 0)

@@ -161,7 +161,7 @@ def test_a_pillow_image_keeps_what_its_file_said():
 
 
 def test_a_malformed_chunk_is_kept_as_it_is():
-    from conformance.cases import as_read, picture, png
+    from conformance.pictures import as_read, picture, png
 
     samples = picture(3, 8)
     for chunk in ((b"iTXt", b"no end"), (b"zTXt", b"Title\0\0not deflated"), (b"prVt", b"anything")):
@@ -172,7 +172,7 @@ def test_a_malformed_chunk_is_kept_as_it_is():
 
 
 def test_all_chunks_together_unpack_to_a_bounded_size(monkeypatch):
-    from conformance.cases import picture, png
+    from conformance.pictures import picture, png
 
     monkeypatch.setattr("nelloc.image.formats.png._MAX_UNPACKED", 1 << 20)
     chunk = (b"iCCP", b"a\0\0" + zlib.compress(bytes(300_000)))
@@ -181,7 +181,7 @@ def test_all_chunks_together_unpack_to_a_bounded_size(monkeypatch):
 
 
 def test_a_chunk_whose_name_png_does_not_allow_is_left_out_and_named():
-    from conformance.cases import picture, png
+    from conformance.pictures import picture, png
 
     pixels = image.read(png(picture(3, 8), 2, 8, [(b"pr0v", b"x"), (b"prVt", b"y"), (b"p_ov", b"z")]), "photo")
     assert pixels.metadata.items == (Item(ItemType.PNG_CHUNK, b"prVty"),)

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conformance.cases import picture, png
+from conformance.pictures import picture, png
 from outside_readers import need, vips_samples
 from PIL import Image
 
