@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
-import independent_decoder
-import independent_jpeg
-import independent_past
+import independent
 import pytest
+from independent import coder, jpeg_bytes, jpeg_coefficients, jpeg_pixels
+from independent import lattice as lattices
 from materials import GOLDEN
 
 from nelloc.codec import format as numbers
@@ -73,6 +74,13 @@ def test_the_list_of_documents_has_the_sections_of_each():
         name = "FORMAT.md" if text.startswith("this one") else re.findall(r"\]\((.*)\)", text)[0]
         listed[name] = numbers_.replace("1 to 11", ", ".join(map(str, range(1, 12)))).split(", ")
     assert listed == {name: re.findall(r"\n## (\d+)\. ", text) for name, text in DOCUMENTS.items()}
+
+
+def test_the_independent_decoder_shares_no_code_with_nelloc():
+    sources = [path.read_text() for path in Path(independent.__file__).parent.glob("*.py")]
+    imported = {name for text in sources for name in re.findall(r"^\s*(?:from|import) ([\w]+)", text, re.MULTILINE)}
+    assert "independent" in imported
+    assert imported - {"independent"} <= sys.stdlib_module_names
 
 
 def test_signature_version_and_layouts():
@@ -157,28 +165,28 @@ def test_the_example_is_the_golden_file_byte_by_byte():
     rows = table(section(1).split("**Example.**")[1], "bytes")
     data = (GOLDEN / "pixel.nlc").read_bytes()
     assert b"".join(bytes.fromhex(row[0].strip("`")) for row in rows) == data
-    image = independent_decoder.decode(data, [])
+    image = independent.decode(data, [])
     assert (image.kind, image.width, image.height) == (1, 1, 1)
     assert [plane[0] for plane in image.planes] == integers(rows[-1][1]) == [150, 153, 104]
 
 
 def test_the_example_of_coded_pixels_is_what_a_decoder_does(monkeypatch):
     data, taken = (GOLDEN / "small-adaptive.nlc").read_bytes(), []
-    digit, begin = independent_decoder.Coder.digit, independent_decoder.Coder.__init__
+    digit, begin = coder.Coder.digit, coder.Coder.__init__
 
-    def told(coder, bounds):
-        before = coder.state
-        found = digit(coder, bounds)
-        taken.append((before, bounds, found, coder.state))
+    def told(own, bounds):
+        before = own.state
+        found = digit(own, bounds)
+        taken.append((before, bounds, found, own.state))
         return found
 
-    def begun(coder, content):
+    def begun(own, content):
         assert (len(data) - len(content) - 1, len(content) + 1) == (9, 24)
-        begin(coder, content)
+        begin(own, content)
 
-    monkeypatch.setattr(independent_decoder.Coder, "digit", told)
-    monkeypatch.setattr(independent_decoder.Coder, "__init__", begun)
-    image = independent_decoder.decode(data, [])
+    monkeypatch.setattr(coder.Coder, "digit", told)
+    monkeypatch.setattr(coder.Coder, "__init__", begun)
+    image = independent.decode(data, [])
     text = " ".join(section(12).split("small-adaptive.nlc")[1].split())
     assert data[4:9] == bytes.fromhex(re.findall(r"`([0-9A-F ]{14})`", text)[0])
     assert (image.kind, image.width, image.height, data[9]) == (0, 16, 12, 2)
@@ -193,14 +201,14 @@ def test_the_example_of_coded_pixels_is_what_a_decoder_does(monkeypatch):
 
 def test_the_bytes_that_streams_begin_with_are_there():
     fence = re.findall(r"```\n((?:[0-9a-f]+\n)+)```", section(16))
-    assert [bytes.fromhex("".join(lines.split())) for lines in fence] == [independent_jpeg.USUAL]
-    assert f"the {len(independent_jpeg.USUAL)} bytes below" in " ".join(section(16).split())
+    assert [bytes.fromhex("".join(lines.split())) for lines in fence] == [jpeg_bytes.USUAL]
+    assert f"the {len(jpeg_bytes.USUAL)} bytes below" in " ".join(section(16).split())
 
 
 def test_the_waves_are_those_of_a_decoder():
     rows = table(section(17), "k")
-    assert [integers(row[1]) for row in rows] == independent_past.MATRIX
-    assert [tuple(integers(row[2])) for row in rows] == independent_jpeg.HALF_ROWS
+    assert [integers(row[1]) for row in rows] == jpeg_pixels.MATRIX
+    assert [tuple(integers(row[2])) for row in rows] == jpeg_coefficients.HALF_ROWS
 
 
 @pytest.mark.parametrize("row", table(section(15), "rule"), ids=lambda row: row[-1])
@@ -215,7 +223,7 @@ def test_lattices_are_those_of_a_decoder(row):
         names = {"Y": y, "U": u, "V": v, "u": u - 128, "v": v - 128}
         return eval(code, {}, names | {name: eval(other, {}, names) for name, other in others.items()})
 
-    lattice = independent_decoder.Lattice(int(rule))
+    lattice = lattices.Lattice(int(rule))
     assert lattice.d == int(d)
     for y, u, v in [(0, 0, 0), (255, 255, 255), (16, 128, 128), (77, 3, 250), (200, 131, 99), (128, 156, 137)]:
         common = value(luma, y, u, v)

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import shutil
 
-import independent_decoder
+import independent
 import numpy as np
 import pytest
 from materials import GOLDEN, TWO_LAYERS, encode_by, small_model_bytes
@@ -247,16 +247,16 @@ def test_a_file_with_a_whole_model_gives_the_golden_bytes_and_needs_no_other(mon
 def test_the_independent_decoder_agrees(name):
     models = [*(path.read_bytes() for path in MODELS), *(path.read_bytes() for path in model_store.shipped().values())]
     data = (GOLDEN / f"{name}.nlc").read_bytes()
-    decoded, image = independent_decoder.decode(data, models), image_of(name)
+    decoded, image = independent.decode(data, models), image_of(name)
     assert (decoded.kind, decoded.width, decoded.height) == (image.kind, image.width, image.height)
     assert decoded.planes == [plane.ravel().tolist() for group in image.groups for plane in group]
 
 
 def test_the_independent_decoder_reads_what_the_sections_say():
     data = (GOLDEN / "kind-metadata.nlc").read_bytes()
-    sections = independent_decoder.decode(data, [(GOLDEN / "model.nlm").read_bytes()]).sections
+    sections = independent.decode(data, [(GOLDEN / "model.nlm").read_bytes()]).sections
     assert metadata.parse(sections[1]) == image_of("kind-metadata").metadata
     data = (GOLDEN / "kind-palette.nlc").read_bytes()
     palette = image_of("kind-palette").palette
     table = palette.transparency
-    assert independent_decoder.decode(data, []).sections[0x84] == bytes([2 << 1, len(table)]) + table + palette.colours
+    assert independent.decode(data, []).sections[0x84] == bytes([2 << 1, len(table)]) + table + palette.colours

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import replace
 from io import BytesIO
 
-import independent_decoder
+import independent
 import numpy as np
 import pytest
 from level_files import MALFORMED, MALFORMED_SAMPLES, NUMBERS, OF_257, OF_TWO, forged
@@ -178,20 +178,20 @@ def test_a_number_of_no_level_is_damage(number, sample):
 @pytest.mark.parametrize(("kind", "section"), MALFORMED)
 def test_the_independent_decoder_refuses_them_too(kind, section):
     with pytest.raises((ValueError, zlib.error, lzma.LZMAError)):
-        independent_decoder.decode(forged(kind, section), [])
+        independent.decode(forged(kind, section), [])
 
 
 def test_the_independent_decoder_agrees_on_forms_and_numbers():
     for samples in MALFORMED_SAMPLES:
         with pytest.raises(ValueError, match="levels that do not fit"):
-            independent_decoder.decode(forged(Kind.GRAY16, OF_257, samples=bytes(samples)), [])
+            independent.decode(forged(Kind.GRAY16, OF_257, samples=bytes(samples)), [])
     for number, sample in NUMBERS:
         file = forged(Kind.GRAY, OF_TWO, number)
         if sample is None:
             with pytest.raises(ValueError, match="a number of no level"):
-                independent_decoder.decode(file, [])
+                independent.decode(file, [])
         else:
-            assert independent_decoder.decode(file, []).planes == [[sample] * 20]
+            assert independent.decode(file, []).planes == [[sample] * 20]
 
 
 @pytest.mark.parametrize("method", ["model", "adaptive"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-import independent_decoder
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from independent import lattice as independent_lattice
 from materials import on_lattice
 from PIL import Image
 
@@ -62,7 +62,7 @@ def test_the_core_and_numpy_have_the_same_colours(rule):
 
 @pytest.mark.parametrize("rule", CONVERSIONS)
 def test_every_colour_of_the_formula_is_on_the_lattice(rule):
-    d, lumas, reds, greens, blues = independent_decoder.CONVERSIONS[rule]
+    d, lumas, reds, greens, blues = independent_lattice.CONVERSIONS[rule]
     lattice = Lattice.of(rule)
 
     @settings(max_examples=200)
@@ -76,10 +76,10 @@ def test_every_colour_of_the_formula_is_on_the_lattice(rule):
 
 @pytest.mark.parametrize("rule", CONVERSIONS)
 def test_no_other_colour_is_on_the_lattice(rule):
-    independent, lattice = independent_decoder.Lattice(rule), Lattice.of(rule)
+    other, lattice = independent_lattice.Lattice(rule), Lattice.of(rule)
     for red in (0, 1, 77, 254, 255):
         own = lattice.has.reshape(256, 256, 256)[red]
-        expected = [[row >> blue & 1 for blue in range(256)] for row in independent.row(red)]
+        expected = [[row >> blue & 1 for blue in range(256)] for row in other.row(red)]
         assert np.array_equal(own, np.array(expected, bool))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import independent_decoder
+import independent
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from independent import model_file
 from materials import small_model_bytes
 
 import nelloc
@@ -17,7 +18,7 @@ from nelloc.exact.model import load_model
 from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser, DeepTables
 
 MODEL = small_model_bytes()
-EXACT, INDEPENDENT = load_model(MODEL), independent_decoder.load_model(MODEL)
+EXACT, INDEPENDENT = load_model(MODEL), model_file.load_model(MODEL)
 DEPTHS = (10, 12, 14, 16)
 
 
@@ -60,7 +61,7 @@ def test_the_independent_decoder_and_every_other_agree(small_model_path, content
     data = nelloc.encode(image, model=small_model_path)
     for decoder in DECODERS:
         assert np.array_equal(nelloc.decode(data, model=small_model_path, decoder=decoder), image)
-    planes = independent_decoder.decode(data, [MODEL]).planes
+    planes = independent.decode(data, [MODEL]).planes
     assert planes == [plane.ravel().tolist() for plane in np.atleast_3d(image).transpose(2, 0, 1)]
 
 
@@ -82,7 +83,7 @@ def test_frequencies_are_those_of_plain_integers(bits, scale):
     random = np.random.default_rng(bits)
     mixture = DeepMixture(EXACT, bits)
     plain = [
-        independent_decoder.Pixel(
+        mixture.Pixel(
             INDEPENDENT, [int(b) for b in base[:, k]], int(level[k]), outputs[:, k].astype(int).tolist(), bits
         )
         for k in range(len(level))

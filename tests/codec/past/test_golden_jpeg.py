@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import independent_decoder
+import independent
 import pytest
 from materials import GOLDEN
 
@@ -25,7 +25,7 @@ def test_there_are_golden_files_of_several_codings_and_of_a_file_that_is_kept_as
 def test_a_golden_file_is_the_jpeg_file(name):
     data, expected = ((FOLDER / f"{name}.{suffix}").read_bytes() for suffix in ("nlc", "jpg"))
     assert unpack_file(container.parse(data, name), name, DecodeOptions()).data == expected
-    assert independent_decoder.decode(data, []).sections[SectionType.JPEG] == expected
+    assert independent.decode(data, []).sections[SectionType.JPEG] == expected
 
 
 @needs_core

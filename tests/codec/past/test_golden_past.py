@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import independent_decoder
+import independent
 import numpy as np
 import pytest
 from materials import GOLDEN
@@ -32,7 +32,7 @@ def test_a_golden_file_decodes_to_its_picture(name):
     assert {record.method for record in container.parse(data, name).records} == {Method.PAST}
     np.testing.assert_array_equal(nelloc.decode(data), image)
     planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
-    assert independent_decoder.decode(data, []).planes == [plane.ravel().tolist() for plane in planes]
+    assert independent.decode(data, []).planes == [plane.ravel().tolist() for plane in planes]
 
 
 @needs_core

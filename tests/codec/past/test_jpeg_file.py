@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from independent_decoder import decode as decode_independently
+from independent import decode as decode_independently
 from jpeg_samples import made, mutated, picture, saved
 from PIL import Image
 

@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 import pytest
-from independent_decoder import decode as decode_independently
+from independent import decode as decode_independently
 from past_pictures import random_picture
 from PIL import Image
 

@@ -1,7 +1,4 @@
-"""The adaptive coder of docs/methods/adaptive.md, section 12, in plain Python: a part of ``independent_decoder``.
-
-Names are those of docs/FORMAT.md. It shares no code with nelloc. Every record that is refused raises ValueError.
-"""
+"""Section 12: the adaptive coder."""
 
 from __future__ import annotations
 
@@ -9,6 +6,8 @@ from functools import cache
 from itertools import permutations
 from typing import Protocol
 from zlib import crc32
+
+from independent.notation import clamp
 
 GOLDEN, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 MULTIPLIERS = [pow(GOLDEN, k, 1 << 64) for k in range(1, 17)]
@@ -25,10 +24,6 @@ class Digits(Protocol):
     state: int
 
     def digit(self, bounds: list[int]) -> int: ...
-
-
-def clamp(x: int, lo: int, hi: int) -> int:
-    return min(max(x, lo), hi)
 
 
 @cache

@@ -1,10 +1,13 @@
-"""Pixels of a JPEG, from docs/methods/jpeg.md, section 17, in plain integers; shares no code with nelloc."""
+"""Section 17: pixels of a JPEG."""
 
 from __future__ import annotations
 
 from zlib import crc32
 
-from independent_jpeg import Component, Jpeg, Part, unpack_bytes, varint
+from independent.jpeg_bytes import unpack_bytes
+from independent.jpeg_coefficients import Part
+from independent.jpeg_skeleton import Component, Jpeg
+from independent.notation import varint
 
 MATRIX = [
     [8192, 8192, 8192, 8192],
