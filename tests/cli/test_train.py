@@ -10,27 +10,21 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
+from failed_training import assert_failed
 from PIL import Image
 from running import environment, invoke, run_without_torch
 from waiting import wait_for_end, wait_until
 
-from nelloc.cli import train as command
 from nelloc.exact import model_store
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from nelloc.training.folder import AUGMENTATIONS, DEFAULT_MEMORY  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
-from nelloc.training.networks.export import restore  # noqa: E402
-from nelloc.training.networks.full import FullConfig, FullNetwork  # noqa: E402
-from nelloc.training.networks.local import LocalConfig, LocalNetwork  # noqa: E402
-from nelloc.training.shapes import SHAPES, parse_shape, spell, weight_count  # noqa: E402
+from nelloc.training.networks.local import LocalConfig  # noqa: E402
 
 ONE_THREAD = environment() | {"OMP_NUM_THREADS": "1"}
 TINY = ("--model", "width=8,components=2", "--batch", "500", "--threads", "1")
@@ -63,16 +57,6 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 
 def files(run: str) -> list[str]:
     return sorted(os.listdir(run))
-
-
-def assert_failed(result: Result, *words: str) -> None:
-    """One line on standard error with ``words``, and exit status 1."""
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    last = result.stderr.splitlines()[-1]
-    assert last.startswith("nelloc: ")
-    for word in words:
-        assert word in last
 
 
 # A run
@@ -360,66 +344,6 @@ def test_a_device_that_is_not_there_is_named():
 def test_wrong_usage_has_exit_status_2_and_writes_nothing(arguments):
     assert invoke("train", *arguments).exit_code == 2
     assert not Path("run").exists()
-
-
-# Shapes
-
-
-def test_shapes_are_named_or_spelled():
-    assert parse_shape("width=256,blocks=0,depth=1,horizon=3,components=10") == LocalConfig()
-    assert parse_shape("high,components=5") == replace(SHAPES["high"], components=5)
-    assert parse_shape("channels=1,inputs=raw,joint=false") == LocalConfig(channels=1, inputs="raw", joint=False)
-    for shape in SHAPES.values():
-        assert parse_shape(spell(shape)) == shape
-
-
-@pytest.mark.parametrize("name", ["fast", "default", "high", "fast-gray", "default-gray", "high-gray"])
-def test_a_name_is_the_shape_of_the_shipped_model(name):
-    assert SHAPES[name] == restore(model_store.find(name)).config
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "huge", "width", "width=", "width=x", "width=-1", "width=0", "deep=3", "default,", "joint=2", "inputs=x"],
-)
-def test_a_wrong_shape_is_named(text):
-    assert_failed(
-        invoke("train", "--data", "photos", "--out", "run", "--model", text),
-        "inputs x" if "inputs" in text else f"model {text}",
-    )
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--model", "width=4096,blocks=9,depth=30"], ("957,", "weights", "narrower")),
-        (["--model", "width=8,blocks=20,depth=62"], ("124 layers are too many",)),
-        (["--ood", "--model", "width=4096,blocks=9"], ("weights", "narrower")),
-        (["--ood", "--model", "width=64,blocks=1,kernel=4095"], ("weights", "narrower")),
-    ],
-    ids=str,
-)
-def test_a_shape_that_no_memory_or_file_holds_is_refused(options, words):
-    assert_failed(invoke("train", "--data", "photos", "--out", "run", *options), f"model {options[-1]}: ", *words)
-    assert not Path("run").exists()
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [LocalConfig(width=8, blocks=1, borders=True), FullConfig(width=8), FullConfig(width=8, inputs="normalised")],
-    ids=str,
-)
-def test_weights_are_counted(shape):
-    network = LocalNetwork(shape) if isinstance(shape, LocalConfig) else FullNetwork(shape)
-    assert weight_count(shape) == sum(p.numel() for p in network.parameters() if p.ndim == 2)
-
-
-def test_what_the_help_says_is_true():
-    assert tuple(SHAPES) == command.SHAPE_NAMES
-    assert AUGMENTATIONS == command.AUGMENTATION_NAMES
-    assert command.DEFAULT_MEMORY << 20 == DEFAULT_MEMORY
-    defaults = TrainingConfig()
-    assert (defaults.batch, defaults.learning_rate, defaults.seed) == (4096, 0.002, 1)
 
 
 # Export
