@@ -1,11 +1,11 @@
 """Seconds of the quick runs of `nelloc research`.
 
-    python benchmarks/quick_times.py --data FOLDER [NAME...]
+    python benchmarks/quick_times.py --data FOLDER [--keep RESULTS] [NAME...]
 
 Runs each experiment, or those named, with --quick in a folder of its own, so that it trains all that it needs, on one
 thread. Writes the processor's seconds, start and imports included, to benchmarks/results/quick_times.csv and .md, where
-other rows stay. Processor time is counted because other programs on the machine do not add to it, though they do slow
-it down.
+other rows stay. RESULTS/NAME keeps what a run wrote. Processor time is counted because other programs on the machine do
+not add to it, though they do slow it down.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +37,13 @@ class Row:
     seconds: float
 
 
-def measure(name: str, data: Path) -> Row:
-    """Run an experiment in a new folder."""
+def measure(name: str, data: Path, keep: Path | None) -> Row:
+    """Run an experiment in a new folder, which stays below ``keep``."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() if keep is None else nullcontext(keep / name) as folder:
         command = [sys.executable, "-m", "nelloc", "research", name, "--quick", "--quiet"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        subprocess.run([*command, "--data", str(data), "--out", folder], check=True, env=environment)
+        subprocess.run([*command, "--data", str(data), "--out", str(folder)], check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Row(name, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
@@ -67,6 +68,7 @@ def write(rows: dict[str, Row]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="folder of data sets")
+    parser.add_argument("--keep", type=Path, metavar="RESULTS", help="folder that keeps the results (default: none)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments (default: all)")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
@@ -74,7 +76,7 @@ def main() -> None:
         parser.error(f"not an experiment: {', '.join(unknown)}")
     rows = {row.experiment: row for row in report.read_rows(OUT.with_suffix(".csv"), Row)}
     for name in arguments.names or NAMES:
-        rows[name] = measure(name, arguments.data)
+        rows[name] = measure(name, arguments.data, arguments.keep)
         write(rows)
         print(f"{name}: {rows[name].seconds:.0f} s", flush=True)
 
