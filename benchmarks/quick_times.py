@@ -1,6 +1,6 @@
 """Seconds of the quick runs of `nelloc research`.
 
-    python benchmarks/quick_times.py --data FOLDER [--keep RESULTS] [NAME...]
+    python benchmarks/quick_times.py --data FOLDER [--seed N] [--keep RESULTS] [NAME...]
 
 Runs each experiment, or those named, with --quick in a folder of its own, so that it trains all that it needs, on one
 thread. Writes the processor's seconds, start and imports included, to benchmarks/results/quick_times.csv and .md, where
@@ -37,11 +37,11 @@ class Row:
     seconds: float
 
 
-def measure(name: str, data: Path, keep: Path | None) -> Row:
+def measure(name: str, data: Path, seed: int, keep: Path | None) -> Row:
     """Run an experiment in a new folder, which stays below ``keep``."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() if keep is None else nullcontext(keep / name) as folder:
-        command = [sys.executable, "-m", "nelloc", "research", name, "--quick", "--quiet"]
+        command = [sys.executable, "-m", "nelloc", "research", name, "--quick", "--quiet", "--seed", str(seed)]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run([*command, "--data", str(data), "--out", str(folder)], check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -68,6 +68,7 @@ def write(rows: dict[str, Row]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="folder of data sets")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the runs (default: 1)")
     parser.add_argument("--keep", type=Path, metavar="RESULTS", help="folder that keeps the results (default: none)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments (default: all)")
     arguments = parser.parse_args()
@@ -76,7 +77,7 @@ def main() -> None:
         parser.error(f"not an experiment: {', '.join(unknown)}")
     rows = {row.experiment: row for row in report.read_rows(OUT.with_suffix(".csv"), Row)}
     for name in arguments.names or NAMES:
-        rows[name] = measure(name, arguments.data, arguments.keep)
+        rows[name] = measure(name, arguments.data, arguments.seed, arguments.keep)
         write(rows)
         print(f"{name}: {rows[name].seconds:.0f} s", flush=True)
 
