@@ -65,35 +65,45 @@ typedef struct {
     uint32_t pixel;
 } bounds;
 
-#define REMEMBERED 4096 /* pixels whose bounds are remembered: the same ones come again and again */
+#define REMEMBERED_BITS 14 /* of the number of pixels whose bounds are remembered: the same ones come again and again */
+#define SUMS 1024          /* of what may be added to Y, and of which half are below 0 */
 
-/* The bounds of what Y can be added to for a channel to be `value` after clamping: in 0..255 entries of a rising table. */
-static void span(const int32_t *table, int y, int value, int *low, int *high) {
-    int first = 0, last = 255;
-    if (value > 0) { /* the first entry with y + entry >= value */
-        int a = 0, b = 256;
-        while (a < b) {
-            const int middle = (a + b) / 2;
-            if (y + table[middle] >= value)
-                b = middle;
-            else
-                a = middle + 1;
-        }
-        first = a;
+/* The first entry of a rising table that is at least a number, and the last one that is at most it. */
+typedef struct {
+    int16_t first[SUMS], last[SUMS];
+} places;
+
+static void find_places(const int32_t *table, places *of) {
+    for (int sum = 0, k = 0; sum < SUMS; sum++) {
+        while (k < 256 && table[k] < sum - SUMS / 2)
+            k++;
+        of->first[sum] = (int16_t)k;
+        int last = k;
+        while (last < 256 && table[last] <= sum - SUMS / 2)
+            last++;
+        of->last[sum] = (int16_t)(last - 1);
     }
-    if (value < 255) { /* the last with y + entry <= value */
-        int a = -1, b = 255;
-        while (a < b) {
-            const int middle = (a + b + 1) / 2;
-            if (y + table[middle] <= value)
-                a = middle;
-            else
-                b = middle - 1;
-        }
-        last = a;
+}
+
+/* The bounds of what Y can be added to for a channel to be `value` after clamping: entries of a rising table. */
+static void span(const places *of, int y, int value, int *low, int *high) {
+    *low = value > 0 ? of->first[value - y + SUMS / 2] : 0;
+    *high = value < 255 ? of->last[value - y + SUMS / 2] : 255;
+}
+
+/* Green falls with Cb and Cr: the first of `low` to `high`, of a Cb or a Cr, with which and the `other` it is at most
+ * `most`, or high + 1.
+ */
+static int first_below(const nlc_past_colours *colours, int of_cr, int other, int low, int high, int most) {
+    int after = high + 1;
+    while (low < after) {
+        const int middle = (low + after) / 2;
+        if ((of_cr ? nlc_past_green(colours, other, middle) : nlc_past_green(colours, middle, other)) > most)
+            low = middle + 1;
+        else
+            after = middle;
     }
-    *low = first;
-    *high = last;
+    return low;
 }
 
 static int green_fits(int sum, int value) {
@@ -101,26 +111,23 @@ static int green_fits(int sum, int value) {
 }
 
 /* The bounds of all triples that make a pixel. Bounds may be a little too wide. */
-static void find_bounds(const nlc_past_colours *colours, int red, int green, int blue, bounds *found) {
+static void find_bounds(const nlc_past_colours *colours, const places of[2], int red, int green, int blue,
+                        bounds *found) {
     int any = 0;
     for (int y = 0; y < 256; y++) {
         int cr_low, cr_high, cb_low, cb_high;
-        span(colours->red, y, red, &cr_low, &cr_high);
-        span(colours->blue, y, blue, &cb_low, &cb_high);
+        span(&of[0], y, red, &cr_low, &cr_high);
+        span(&of[1], y, blue, &cb_low, &cb_high);
         if (cr_low > cr_high || cb_low > cb_high)
             continue;
         /* Green falls with both: cut from each corner what cannot fit with any of the other. */
-        const int most = green == 255 ? 100000 : green, least = green == 0 ? -100000 : green;
-        while (cr_low <= cr_high && y + nlc_past_green(colours, cb_high, cr_low) > most)
-            cr_low++;
-        while (cr_low <= cr_high && y + nlc_past_green(colours, cb_low, cr_high) < least)
-            cr_high--;
+        const int most = green == 255 ? 100000 : green - y, least = green == 0 ? -100000 : green - y;
+        cr_low = first_below(colours, 1, cb_high, cr_low, cr_high, most);
+        cr_high = first_below(colours, 1, cb_low, cr_low, cr_high, least - 1) - 1;
         if (cr_low > cr_high)
             continue;
-        while (cb_low <= cb_high && y + nlc_past_green(colours, cb_low, cr_high) > most)
-            cb_low++;
-        while (cb_low <= cb_high && y + nlc_past_green(colours, cb_high, cr_low) < least)
-            cb_high--;
+        cb_low = first_below(colours, 0, cr_high, cb_low, cb_high, most);
+        cb_high = first_below(colours, 0, cr_low, cb_low, cb_high, least - 1) - 1;
         if (cb_low > cb_high)
             continue;
         if (cb_low == cb_high && cr_low == cr_high && !green_fits(y + nlc_past_green(colours, cb_low, cr_low), green))
@@ -136,11 +143,12 @@ static void find_bounds(const nlc_past_colours *colours, int red, int green, int
 }
 
 /* The same, of pixels that may be remembered. */
-static const bounds *bounds_of(const nlc_past_colours *colours, bounds *remembered, int red, int green, int blue) {
+static const bounds *bounds_of(const nlc_past_colours *colours, const places of[2], bounds *remembered, int red,
+                               int green, int blue) {
     const uint32_t pixel = (uint32_t)red << 16 | (uint32_t)green << 8 | (uint32_t)blue;
-    bounds *found = &remembered[(pixel * 2654435761u) >> 20];
+    bounds *found = &remembered[(pixel * 2654435761u) >> (32 - REMEMBERED_BITS)];
     if (found->pixel != pixel) {
-        find_bounds(colours, red, green, blue, found);
+        find_bounds(colours, of, red, green, blue, found);
         found->pixel = pixel;
     }
     return found;
@@ -150,14 +158,17 @@ int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t
     nlc_past_colours colours;
     nlc_past_prepare_colours(&colours);
     uint32_t *pairs = malloc(sizeof *pairs * 512 * 512);
-    bounds *remembered = malloc(sizeof *remembered * REMEMBERED);
+    bounds *remembered = malloc(sizeof *remembered << REMEMBERED_BITS);
+    places of[2];
     if (!pairs || !remembered) {
         free(pairs);
         free(remembered);
         return NLC_PAST_NO_MEMORY;
     }
-    for (size_t k = 0; k < REMEMBERED; k++)
+    for (size_t k = 0; k < (size_t)1 << REMEMBERED_BITS; k++)
         remembered[k].pixel = NO_PIXEL;
+    find_places(colours.red, &of[0]);
+    find_places(colours.blue, &of[1]);
     memset(pairs, 0xFF, sizeof *pairs * 512 * 512);
     for (int cb = 0; cb < 256; cb++)
         for (int cr = 0; cr < 256; cr++) {
@@ -170,7 +181,7 @@ int nlc_past_separate(const uint8_t *pixels, size_t count, uint8_t *low, uint8_t
     *without = 0;
     for (size_t k = 0; k < count; k++) {
         if (clipped(red[k]) || clipped(green[k]) || clipped(blue[k])) {
-            const bounds *known = bounds_of(&colours, remembered, red[k], green[k], blue[k]);
+            const bounds *known = bounds_of(&colours, of, remembered, red[k], green[k], blue[k]);
             for (size_t c = 0; c < 3; c++) {
                 low[c * count + k] = known->fits ? (uint8_t)known->low[c] : 0;
                 high[c * count + k] = known->fits ? (uint8_t)known->high[c] : 255;
