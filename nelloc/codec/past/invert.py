@@ -204,6 +204,8 @@ class _Canvas:
         In colour that is chroma's blocks only: those of luma have pixels enough of their own to be worth it.
         """
         assert self._luma is not None
+        if not any(one.has_cut for one in self._chroma or [self._luma]):
+            return None
         other = copy(self)
         if self._chroma:
             other._chroma = [one.without_cut(advance, patience) for one in self._chroma]
@@ -212,7 +214,7 @@ class _Canvas:
             other._luma.search(advance, patience)
         else:
             other._luma = self._luma.without_cut(advance, patience)
-        return other if any(one.has_cut for one in self._chroma or [self._luma]) else None
+        return other
 
     def inverted(self) -> Inverted:
         """The JPEG as it is now, with only means in blocks that are far off."""
