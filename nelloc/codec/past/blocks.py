@@ -272,6 +272,11 @@ class Blocks:
             return samples[: self.height, : self.width]
         return enlarge(samples, self.across, self.down, self.height, self.width)
 
+    def errors(self) -> NDArray[np.int16]:
+        """How far samples (H, W) that are decoded are outside of their bounds."""
+        made = self.enlarged().astype(np.int16)
+        return made - np.clip(made, self.low, self.high)
+
     def improve(self) -> None:
         """Search a little for the blocks that are wrong: fine tables are seldom right at first."""
         if self.across * self.down > 1 and np.count_nonzero(self.table <= 2):

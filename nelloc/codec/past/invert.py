@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.effort import DEFAULT_EFFORT, Effort
-from nelloc.codec.past import tables
+from nelloc.codec.past import tables, worth
 from nelloc.codec.past.blocks import (
     SIDE,
     Advance,
@@ -38,7 +38,7 @@ from nelloc.exact import native
 # At least this share of whole and fully known blocks must be found in the first try.
 LEAST_BLOCKS = 0.03
 # The same of gray pictures, whose colours tell nothing, and how clear their grid must be.
-GRAY_BLOCKS, GRAY_CLEAR = 0.3, 7
+GRAY_BLOCKS, GRAY_CLEAR = 0.3, 9
 # A gray picture with fewer values is a drawing.
 GRAY_VALUES = 16
 # Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
@@ -85,7 +85,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
         if native._native.past_separate(pixels, low, high):
             distrust(low, high)
     advance()
-    top, left, clear = find_grid(low[0], high[0])
+    top, left, clear = find_grid(low[0], high[0], None if gray else pixels)
     if gray and clear < GRAY_CLEAR:
         return None
     advance()
@@ -116,10 +116,10 @@ def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
         if trial.share > CLEARLY:
             return trial
         trials.append(trial)
-    for trial in trials:
-        trial.improve_chroma()
-        advance()
-    return max(trials, key=lambda trial: trial.share)
+    best = min(trials, key=lambda trial: trial.cost())
+    best.improve_chroma()
+    advance()
+    return best
 
 
 class _Canvas:
@@ -178,6 +178,13 @@ class _Canvas:
     def share(self) -> float:
         """The share of blocks of chroma that are right."""
         return min(component.known_share for component in self._chroma)
+
+    def cost(self) -> float:
+        """The entropy of chroma and of its errors: where few blocks are right, flat ones are so by any sampling."""
+        return sum(
+            worth.entropy([*component.coefficients.transpose(2, 0, 1), component.errors()])
+            for component in self._chroma
+        )
 
     def improve_chroma(self) -> None:
         """Search a little for what is wrong of chroma."""

@@ -28,7 +28,7 @@ def is_worth_it(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArra
     before = [own[1:, 1:] - ((own[1:, :-1] + own[:-1, 1:]) >> 1) for own in whole]
     errors = _planes(pixels.astype(np.int16) - made)[: len(whole)]
     frequencies = [one.coefficients[..., k] for one in image.components for k in range(one.coefficients.shape[2])]
-    return _bits(errors) + _bits(frequencies) < _bits(before)
+    return entropy(errors) + entropy(frequencies) < entropy(before)
 
 
 def _planes(samples: NDArray[np.int16]) -> list[NDArray[np.int16]]:
@@ -38,7 +38,7 @@ def _planes(samples: NDArray[np.int16]) -> list[NDArray[np.int16]]:
     return [green, red - green, blue - green]
 
 
-def _bits(parts: Sequence[NDArray[np.int16]]) -> float:
+def entropy(parts: Sequence[NDArray[np.int16]]) -> float:
     """The entropy of numbers, each part by its own distribution."""
     total = 0.0
     for part in parts:
