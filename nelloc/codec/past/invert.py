@@ -17,22 +17,12 @@ from numpy.typing import NDArray
 
 from nelloc.codec.effort import DEFAULT_EFFORT, Effort
 from nelloc.codec.past import tables, worth
-from nelloc.codec.past.blocks import (
-    SIDE,
-    Advance,
-    Blocks,
-    Plane,
-    best_table,
-    block_shape,
-    comes_back,
-    guessed,
-    round_up,
-)
+from nelloc.codec.past.blocks import Advance, Blocks, best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import find_grid, was_jpeg
 from nelloc.codec.past.edits import distrust, flattened
-from nelloc.codec.past.worth import is_worth_it
+from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, guessed, round_up
 from nelloc.exact import native
 
 # At least this share of whole and fully known blocks must be found in the first try.
@@ -73,6 +63,31 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     if native.missing() is not None:
         return None
     pixels = np.ascontiguousarray(pixels)
+    judged = effort < Effort.LARGE_PHOTOGRAPHS
+    if judged and len(pixels) == 3 and was_jpeg(pixels) and _is_hopeless(pixels, advance):
+        return None
+    canvas = _first_look(pixels, advance)
+    if canvas is None or (judged and canvas.share_of_pixels() >= worth.WORTH):
+        return None
+    canvas.search(advance, patience)
+    found = canvas.inverted()
+    uncut = canvas.without_cut(advance, patience) if patience else None
+    return found if uncut is None else replace(found, uncut=uncut.inverted())
+
+
+def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
+    """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two or more have colours."""
+    looked_at = 0
+    for part in filter(was_jpeg, worth.parts(pixels)):
+        canvas = _first_look(part, advance)
+        if canvas is not None and canvas.share_of_pixels() < worth.WORTH:
+            return False
+        looked_at += 1
+    return looked_at > 1
+
+
+def _first_look(pixels: Plane, advance: Advance) -> _Canvas | None:
+    """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none."""
     gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     if gray:
         if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
@@ -92,16 +107,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     canvas = _Canvas(low, high, top, left, pixels)
     if not canvas.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
         return None
-    if not gray:
-        canvas = _best_sampling(canvas, advance)
-    if effort < Effort.LARGE_PHOTOGRAPHS:
-        begun = canvas.begun()
-        if not is_worth_it(begun.image, begun.pixels, pixels):
-            return None
-    canvas.search(advance, patience)
-    found = canvas.inverted()
-    uncut = canvas.without_cut(advance, patience) if patience else None
-    return found if uncut is None else replace(found, uncut=uncut.inverted())
+    return canvas if gray else _best_sampling(canvas, advance)
 
 
 def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
@@ -191,11 +197,12 @@ class _Canvas:
         for component in self._chroma:
             component.improve()
 
-    def begun(self) -> Inverted:
-        """The JPEG before a search."""
+    def share_of_pixels(self) -> float:
+        """The entropy as a JPEG before a search, and of its errors, as a share of that of pixels."""
         other = copy(self)
         other._find_luma()
-        return other.inverted()
+        begun = other.inverted()
+        return worth.share_of_pixels(begun.image, begun.pixels, self._pixels)
 
     def search(self, advance: Advance, patience: int) -> None:
         """Search for what is still wrong of chroma, and then of luma."""

@@ -6,7 +6,7 @@ them takes longer than to code pixels, and is in vain if what is wrong takes as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,27 @@ from numpy.typing import NDArray
 from nelloc.codec.past.coefficients import JpegCoefficients
 
 _LEAST, _MOST = -512, 511
+# Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
+WORTH = 0.95
+# Parts of a large picture, one of which must have less: their side, and where they lie.
+PART, _PLACES = 128, ((1, 1), (3, 3), (2, 2))
 
 
-def is_worth_it(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> bool:
-    """True if a JPEG and what is wrong of the pixels that it ``made`` have less entropy than ``pixels``.
+def parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Yield parts of a picture (planes, H, W), but none of a small one.
+
+    They begin where blocks do, unless it was cropped.
+    """
+    _, height, width = pixels.shape
+    if min(height, width) < 2 * PART:
+        return
+    for place in _PLACES:
+        top, left = ((size - PART) * at // 4 // 16 * 16 for size, at in zip((height, width), place, strict=True))
+        yield np.ascontiguousarray(pixels[:, top : top + PART, left : left + PART])
+
+
+def share_of_pixels(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> float:
+    """The entropy of a JPEG and of what is wrong of the pixels that it ``made``, as a share of that of ``pixels``.
 
     Each frequency of a component has a distribution, and each plane (planes, H, W) of errors and of differences from
     the mean of the two neighbours before. Red and blue are taken less green.
@@ -28,7 +45,7 @@ def is_worth_it(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArra
     before = [own[1:, 1:] - ((own[1:, :-1] + own[:-1, 1:]) >> 1) for own in whole]
     errors = _planes(pixels.astype(np.int16) - made)[: len(whole)]
     frequencies = [one.coefficients[..., k] for one in image.components for k in range(one.coefficients.shape[2])]
-    return entropy(errors) + entropy(frequencies) < entropy(before)
+    return (entropy(errors) + entropy(frequencies)) / max(1.0, entropy(before))
 
 
 def _planes(samples: NDArray[np.int16]) -> list[NDArray[np.int16]]:
