@@ -76,15 +76,30 @@ def decode_files(
 
 
 def _of_jpeg(file: Container, source: str, options: DecodeOptions, wanted: Rectangle) -> Pixels:
-    """A part of the pixels of the JPEG file that a file holds, as Pillow decodes it."""
+    """A part of the pixels of the JPEG file that a file holds, as Pillow decodes it.
+
+    Of several images in it that is the first, which all programs show.
+    """
     restored = unpack_file(file, source, options, allow_damaged=options.allow_damaged)
-    pixels = read(restored.data, source, max_pixels=options.max_pixels)
+    pixels = _pixels_of_jpeg(restored.data, source, options)
     if not Rectangle(0, 0, pixels.height, pixels.width).holds(wanted):
         raise NellocError(f"{source}: its JPEG file has no size, so it has no regions; decode the whole file")
     if wanted != Rectangle(0, 0, file.height, file.width):
         groups = tuple(group[:, wanted.rows, wanted.columns] for group in pixels.groups)
         pixels = replace(pixels, groups=groups)
     return replace(pixels, damaged=restored.damaged)
+
+
+def _pixels_of_jpeg(data: bytes, source: str, options: DecodeOptions) -> Pixels:
+    """Decode a JPEG file. Raises NellocError, which says how to get the file itself."""
+    try:
+        return read(data, source, max_pixels=options.max_pixels, first=True)
+    except NellocError as error:
+        cause = str(error).removeprefix(f"{source}: ").partition(";")[0]
+        raise NellocError(
+            f"{source}: the JPEG file that it holds {cause}, so that its pixels cannot be given; decompress to a name "
+            "in .jpg, which gives the file byte for byte"
+        ) from error
 
 
 def decode_slices(

@@ -100,8 +100,8 @@ def _problem_before_loading(image: Image.Image) -> str | None:
     return None
 
 
-def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """Decode an image file's bytes.
+def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, first: bool = False) -> Pixels:
+    """Decode an image file's bytes; with ``first``, the first image of a JPEG file that others follow.
 
     Raises NellocError if it cannot be read, if its kind is not supported, or if it has more than ``max_pixels``.
     """
@@ -119,7 +119,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
             return _read_bmp(data, source, max_pixels)
         if data.startswith(png.SIGNATURE):
             return _read_png(data, source, max_pixels)
-        return _read_by_pillow(data, data, source, max_pixels)
+        return _read_by_pillow(jpeg.alone(data) if first and frame else data, data, source, max_pixels)
 
 
 def _read_png(data: bytes, source: str, max_pixels: int) -> Pixels:

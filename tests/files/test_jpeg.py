@@ -150,3 +150,30 @@ def test_what_is_said_of_a_file_that_holds_no_image(tmp_path):
     assert (tmp_path / "back.jpg").read_bytes() == broken.read_bytes()
     assert "nelloc: " in run("decompress", tmp_path / "broken.nlc", tmp_path / "x.png", status=1).stderr
     assert not (tmp_path / "x.png").exists()
+
+
+def test_the_first_of_several_images_is_shown(photo):
+    file = io.BytesIO()
+    picture(90, 70).save(file, "MPO", save_all=True, append_images=[picture(45, 35, 2)])
+    photo.write_bytes(file.getvalue())
+    expected = np.asarray(Image.open(photo))
+    assert Image.open(photo).n_frames == 2
+    packed = nelloc.compress(photo).target
+    assert "APP2 segment (MPF)" in run("decompress", packed, photo.with_suffix(".png")).stderr
+    assert np.array_equal(np.asarray(Image.open(photo.with_suffix(".png"))), expected)
+    run("thumbnail", packed, photo.with_name("small.png"), "--size", "32")
+    run("decompress", packed, photo.with_suffix(".jpg"))
+    assert photo.with_suffix(".jpg").read_bytes() == file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"), [(saved(picture(9, 7).convert("CMYK")), "of mode CMYK"), (PHOTO[:-300], "damaged")]
+)
+def test_a_jpeg_file_whose_pixels_cannot_be_given_is_told_from_the_file_that_holds_it(photo, data, cause):
+    photo.write_bytes(data)
+    packed = nelloc.compress(photo).target
+    said = run("decompress", packed, photo.with_suffix(".png"), status=1).stderr
+    assert f"{packed}: the JPEG file that it holds is {cause}" in said
+    assert "decompress to a name in .jpg" in said
+    run("decompress", packed, photo.with_suffix(".jpg"))
+    assert photo.with_suffix(".jpg").read_bytes() == data

@@ -13,6 +13,7 @@ EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 _XMP_HEAD, _EXTENDED_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _ICC_HEAD, _ICC_NUMBERS = b"ICC_PROFILE\0", 2
+_INDEX_HEAD = b"MPF\0"
 # The marker that every file begins with.
 START = b"\xff\xd8"
 # Compressed samples contain no markers except restart markers, and stuffed zeros.
@@ -252,6 +253,18 @@ def stripped(data: bytes) -> bytes:
             break
         optional = marker == _COMMENT or marker in _APPLICATION
         if not optional or (marker in _STRUCTURAL and body.startswith((b"JFIF\0", b"Adobe"))):
+            kept.append(data[start:end])
+        start = end
+    return b"".join([*kept, data[start:]])
+
+
+def alone(data: bytes) -> bytes:
+    """A JPEG file without the index of images that follow its own, such as gain maps, which Pillow takes for frames."""
+    kept, start = [data[:2]], 2
+    for marker, body, end in segments(data):
+        if marker in (_SOS, _EOI):
+            break
+        if not (marker == _APP2 and body.startswith(_INDEX_HEAD)):
             kept.append(data[start:end])
         start = end
     return b"".join([*kept, data[start:]])
