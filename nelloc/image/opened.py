@@ -210,7 +210,10 @@ def _changed(image: Image.Image, opened: _Opened) -> tuple[Metadata, list[str]]:
     for group, new in now.items():
         if group not in done and not all(_same(image.info, opened.info, key) for key in _keys(group)):
             items += new
-    reference = _fresh_exif(opened.info) if opened.image is None else opened.image.getexif()
+    reference = _fresh_exif(opened.info)
+    if opened.image is not None:
+        with suppress(Exception):  # as there
+            reference = opened.image.getexif()
     return _with_exif(Metadata(tuple(items)), image, reference, opened), lost
 
 
@@ -308,10 +311,12 @@ def _items_of_tags(image: Image.Image, types: AbstractSet[int]) -> list[Item]:
 
 
 def _fresh_exif(info: Mapping[Any, Any]) -> Image.Exif:
-    """Load EXIF as ``getexif`` of an image with this ``info`` does."""
+    """Load EXIF as ``getexif`` of an image with this ``info`` does; none if it cannot be parsed."""
     image = Image.Image()
     image.info = dict(info)
-    return image.getexif()
+    with suppress(Exception):  # Pillow raises many types of exceptions for damaged EXIF
+        return image.getexif()
+    return Image.Exif()
 
 
 def _content(exif: Image.Exif, storage_tags: Sequence[int]) -> str:

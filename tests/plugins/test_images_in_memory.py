@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 import nelloc
 from nelloc.codec.options import EncodeOptions
 from nelloc.files.convert import compress_bytes
+from nelloc.image.metadata import ItemType
 
 nelloc.register()
 
@@ -259,3 +260,17 @@ def test_a_changed_copy_keeps_its_changes(tmp_path):
     assert [text.text for text in found.texts] == ["changed"]
     assert {item.data[:4] for item in found.items} >= set(CHUNKS)
     assert b"added" in {item.data for item in found.items}
+
+
+@pytest.mark.parametrize("exif", [b"no structure of TIFF", b"II*\0"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    "taken", [lambda image: image, lambda image: image.copy(), lambda image: image.crop((1, 1, 4, 3))]
+)
+def test_exif_that_cannot_be_parsed_is_kept_as_it_is(form, exif, taken):
+    file = io.BytesIO()
+    Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3)).save(file, form, exif=b"Exif\0\0" + exif)
+    image = taken(Image.open(file))
+    data = nelloc.encode(image, **FAST)
+    assert np.array_equal(nelloc.decode(data), np.asarray(image))
+    assert metadata(data).get(ItemType.EXIF) == exif
