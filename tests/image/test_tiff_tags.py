@@ -287,3 +287,16 @@ def test_a_pillow_image_of_a_tiff_file_has_the_metadata_of_the_file(order, tmp_p
         opened = Image.open(name)
         opened.load()
         assert image.from_image(opened).metadata == expected
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("big", [False, True])
+def test_the_preview_of_a_raw_photograph_is_not_taken_for_it(order, big):
+    inner = {330: {254: (4, (0,)), 256: (3, (600,)), 257: (3, (400,))}}
+    raw = tiff(bytes(4), {254: (4, (1,))}, order=order, big=big, children=inner)
+    with pytest.raises(nelloc.NellocError, match="begins with a preview of another image"):
+        image.read(raw, "photo")
+    pyramid = tiff(bytes(4), {254: (4, (0,))}, order=order, big=big, children=inner)
+    assert image.read(pyramid, "photo").left_out == ("TIFF tag 330 (SubIFDs)",)
+    alone = tiff(bytes(4), {254: (4, (1,))}, order=order, big=big)
+    assert image.read(alone, "photo").left_out == ()

@@ -46,6 +46,8 @@ _COMPRESSIONS = {
     34925: "LZMA", 34926: "Zstandard", 34927: "WebP", 34933: "PNG", 34934: "JPEG XR", 50000: "Zstandard",
     50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
+# A directory's kind, and the directories beside the chain, where raw files have their samples.
+_SUBFILE_TYPE, _REDUCED, _SUB_DIRECTORIES = 254, 1, 330
 # Limits for forged files.
 _MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
@@ -168,6 +170,18 @@ def problem_of_palette(values: tuple[int, ...]) -> str | None:
     return SHORT_COLOURS if odd and colours.any() else None
 
 
+def _problem_of_preview(head: Head, first: Directory) -> str | None:
+    """Reason to refuse a file whose first image is a reduced copy of one that it does not lead to by its chain."""
+    kind = first.entries.get(_SUBFILE_TYPE)
+    reduced = kind is not None and any(number & _REDUCED for number in kind.numbers(head.order)[:1])
+    if not (reduced and (_SUB_DIRECTORIES in first.entries or _SUB_DIRECTORIES in first.unreadable)):
+        return None
+    return (
+        "begins with a preview of another image, as raw files of cameras do, which would be lost; convert that image "
+        "to TIFF or PNG first"
+    )
+
+
 def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Image], Pixels]) -> Pixels:
     """Read a TIFF file; ``decode`` converts an image that Pillow has opened.
 
@@ -183,7 +197,7 @@ def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Imag
     frames = structure.frames(data, head)
     if frames > 1:
         raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
-    problem = layout.problem()
+    problem = _problem_of_preview(head, first) or layout.problem()
     if problem is not None:
         raise NellocError(f"{source}: {problem}")
     palette, left_out = _palette(head, first, layout, source)
