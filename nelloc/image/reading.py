@@ -61,8 +61,13 @@ def from_image(image: Image.Image, source: str = "image") -> Pixels:
             raise NellocError(f"{source}: {problem}")
         file = opened.file_of(image)
         pixels = _samples_of(image, source)
-        whole = partial(read, source=source, max_pixels=max(pixels.area, MAX_PIXELS))
+    whole = partial(read, source=source, max_pixels=max(pixels.area, MAX_PIXELS))
+    try:
         now = opened.metadata_now(image, file, whole, INPUT_FORMATS)
+    except NellocError:
+        raise
+    except Exception as error:  # of values that Pillow itself does not make
+        raise NellocError(f"{source}: has metadata that cannot be read ({error}); correct it in image.info") from error
     now.warn(source)
     return replace(pixels, metadata=now.metadata)
 
@@ -217,6 +222,8 @@ def _reading(source: str) -> Iterator[None]:
     except MemoryError:
         raise NellocError(f"{source}: does not fit in memory; split the image first") from None
     except Exception as error:  # Pillow's readers raise many types of exceptions for damaged files
+        if isinstance(error, ValueError) and "closed" in str(error):
+            raise NellocError(f"{source}: was closed before its samples were read; open it again") from error
         raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error
 
 

@@ -194,3 +194,19 @@ def test_the_documented_example():
     result = doctest.testmod(nelloc.plugins.pillow)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("entry", [{"exif": 5}, {"gamma": float("nan")}])
+def test_metadata_that_a_program_set_wrongly_is_no_damage(entry):
+    image = picture("RGB")
+    image.info |= entry
+    with pytest.raises(NellocError, match=r"has metadata that cannot be read \(.*\); correct it in image.info"):
+        nelloc.encode(image)
+
+
+def test_a_closed_image_is_no_damage(tmp_path):
+    picture("RGB").save(tmp_path / "a.png")
+    with open(tmp_path / "a.png", "rb") as file:
+        image = Image.open(file)
+    with pytest.raises(NellocError, match="was closed before its samples were read; open it again"):
+        nelloc.encode(image)
