@@ -34,7 +34,7 @@ def info(names, max_pixels, as_json, verbose):
     """Show what each FILE holds, from its header, without decoding it.
 
     With -v also the levels of a stretched image's samples, and what would decode it here: the compiled core with its
-    CPU level, or NumPy. With --json each FILE is an object on a line.
+    CPU level, or NumPy. With --json each FILE is an object on a line, or its name and an "error".
 
     Exit status: 0 done, 1 at least one is not a whole nlc file, 2 wrong usage.
     """
@@ -48,6 +48,8 @@ def info(names, max_pixels, as_json, verbose):
                 found = info_of_bytes(data, source, max_pixels=max_pixels)
             except NellocError as error:
                 failed += 1
+                if as_json:
+                    print_json({"file": name, "error": str(error)})
                 fail(error)
                 continue
             if as_json:

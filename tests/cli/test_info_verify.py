@@ -47,6 +47,10 @@ def test_info_tells_of_each_file_and_of_those_that_are_none():
     assert [line.partition(".nlc")[0] for line in lines] == ["nelloc: short", "nelloc: absent"]
     as_json = invoke("info", "--json", "file.nlc", "file.nlc")
     assert (as_json.exit_code, [json.loads(line)["width"] for line in as_json.stdout.splitlines()]) == (0, [20, 20])
+    as_json = invoke("info", "--json", "short.nlc", "file.nlc")
+    short, whole = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert (as_json.exit_code, short["file"], whole["width"]) == (1, "short.nlc", 20)
+    assert as_json.stderr == f"nelloc: {short['error']}\n"
 
 
 def test_info_counts_the_levels_of_a_stretched_image_if_asked_for_more():
