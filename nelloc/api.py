@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -47,7 +49,8 @@ def encode(
     NellocError
         If the image cannot be kept exactly, or if an option is out of range.
     TypeError
-        If a keyword is unknown, of the wrong type, or given beside ``options``.
+        If ``image`` is neither, such as the name of a file; if a keyword is unknown, of the wrong type, or given beside
+        ``options``.
     """
     chosen = chosen_options(EncodeOptions, options, keywords)
     return encode_many([image], verify=verify, options=chosen)[0]
@@ -143,12 +146,24 @@ def decode_many(
     """
     chosen = chosen_options(DecodeOptions, options, keywords)
     names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
-    files = [open_file(bytes(memoryview(item)), name, chosen) for item, name in zip(data, names, strict=True)]
+    files = [open_file(_bytes(item, name), name, chosen) for item, name in zip(data, names, strict=True)]
     return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, chosen)]
+
+
+def _bytes(data: Buffer, source: str) -> bytes:
+    """Bytes of an .nlc file; ``source`` names them in errors."""
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        how = "nelloc.decompress takes the name of a file"
+        raise TypeError(f"{source}: must be the bytes of an .nlc file, not {type(data).__name__}; {how}") from None
 
 
 def _pixels(image: Source, source: str) -> Pixels:
     """Samples and description of an image; ``source`` names it in errors."""
     if isinstance(image, Pixels):
         return image
+    if isinstance(image, str | os.PathLike | bytes | bytearray | io.IOBase | None):
+        how = "nelloc.compress takes the name of a file, and PIL.Image.open reads its bytes"
+        raise TypeError(f"{source}: must be a Pillow image or an array, not {type(image).__name__}; {how}")
     return images.from_image(image, source) if isinstance(image, Image.Image) else images.from_array(image, source)

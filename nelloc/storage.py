@@ -63,6 +63,8 @@ def read_input(path: Path) -> Input:
             before = os.fstat(file.fileno())
             data = file.read()
             after = os.fstat(file.fileno())
+    except IsADirectoryError as error:
+        raise NellocError(f"{path}: is a folder; give the name of a file") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = getattr(error, "strerror", None) or error
         raise NellocError(f"{path}: cannot be read ({reason}); check its name and permissions") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +79,45 @@ def test_options_of_the_wrong_type_are_named(keywords, message):
 def test_a_region_of_the_wrong_type_is_named():
     with pytest.raises(TypeError, match=r"^region must be Rectangle, or None, not tuple$"):
         nelloc.decode(DATA, region=(0, 0, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("region", "error", "message"),
+    [
+        ((0, 0, 0, 2), nelloc.NellocError, "region 0,0,2,0: is empty; "),
+        ((0, 0, 2, -1), nelloc.NellocError, "region 0,0,-1,2: is empty; "),
+        ((0.5, 0, 2, 2), TypeError, "top of the region must be int, not float"),
+        ((0, 0, 5, 2), nelloc.NellocError, "region 0,0,2,5 is not inside"),
+    ],
+)
+def test_a_region_that_cannot_be_is_refused(region, error, message):
+    with pytest.raises(error, match=message):
+        nelloc.decode(DATA, region=nelloc.Rectangle(*region))
+
+
+@pytest.mark.parametrize("image", ["a.png", Path("a.png"), b"bytes of a file", None])
+def test_names_and_bytes_of_files_are_told_from_images(image):
+    with pytest.raises(TypeError, match=f"not {type(image).__name__}; nelloc.compress takes the name"):
+        nelloc.encode(image)
+
+
+@pytest.mark.parametrize("data", ["a.nlc", Path("a.nlc"), None, io.BytesIO(DATA)])
+def test_names_of_files_are_told_from_their_bytes(data):
+    with pytest.raises(TypeError, match=f"not {type(data).__name__}; nelloc.decompress takes the name"):
+        nelloc.decode(data)
+
+
+@pytest.mark.parametrize("function", [nelloc.compress, nelloc.decompress, nelloc.verify, nelloc.info])
+def test_a_folder_is_told_from_a_file(function, tmp_path):
+    with pytest.raises(nelloc.NellocError, match="is a folder; give the name of a file"):
+        function(tmp_path)
+
+
+def test_a_run_over_folders_refuses_at_once_and_takes_one_name(tmp_path):
+    with pytest.raises(nelloc.NellocError, match="tile size 3"):
+        nelloc.compress_folder(str(tmp_path), tile=3)
+    (tmp_path / "a.nlc").write_bytes(DATA)
+    assert [type(outcome) for outcome in nelloc.decompress_folder(str(tmp_path))] == [Done]
 
 
 @pytest.mark.parametrize(

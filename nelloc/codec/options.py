@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -167,6 +168,16 @@ class DecodeOptions(Options):
 
     region: Rectangle | None = None
     allow_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.region is None:
+            return
+        for name, value in vars(self.region).items():
+            if not isinstance(value, Integral):
+                raise TypeError(f"{name} of the region must be int, not {type(value).__name__}")
+        if self.region.height < 1 or self.region.width < 1:
+            raise NellocError(f"region {self.region}: is empty; give one of at least 1 x 1 pixels")
 
 
 class _Keywords(TypedDict, total=False):

@@ -112,7 +112,8 @@ def from_array(array: NDArray, source: str = "image") -> Pixels:
         array = array.astype(np.uint16)
     if array.dtype not in (np.uint8, np.uint16, np.bool_):
         raise NellocError(
-            f"{source}: has samples of type {array.dtype}; only 8-bit or 16-bit samples (uint8, uint16) can be coded"
+            f"{source}: has samples of type {array.dtype}; only 8-bit or 16-bit samples (uint8, uint16) can be coded; "
+            "convert it to one of them first"
         )
     if array.size == 0:
         raise NellocError(f"{source}: is empty; give an image of at least 1x1 pixels")

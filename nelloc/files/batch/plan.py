@@ -72,7 +72,7 @@ class Plan:
 
 
 def make_plan(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     output: str | Path | None,
     direction: Direction,
     *,
@@ -86,6 +86,7 @@ def make_plan(
     to files are followed, or skipped without ``links``; those to folders are never followed. Raises NellocError for a
     folder that has no inputs, unless ``recursive``, and for an empty name, which as a path is the current folder.
     """
+    sources = [sources] if isinstance(sources, str | Path) else sources
     if "" in sources:
         raise NellocError("the name of an input is empty; give a file or a folder")
     search = _Search(direction, None if output is None else Path(output), recursive, links)

@@ -46,7 +46,7 @@ class Where:
 
 
 def compress_folder(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     output: str | Path | None = None,
     *,
     recursive: bool = False,
@@ -58,11 +58,11 @@ def compress_folder(
     options: EncodeOptions | None = None,
     **keywords: Unpack[EncodeKeywords],
 ) -> Iterator[Outcome]:
-    """Compress image files, and those in folders.
+    """Compress image files, and those in folders, while the outcomes are taken, as by ``list``.
 
     Parameters
     ----------
-    sources : sequence of str or Path
+    sources : str or Path, or sequence of them
         Image files and folders.
     output : str or Path, optional
         Folder of the .nlc files, which mirrors the tree of ``sources``; by default each is beside its image.
@@ -84,10 +84,11 @@ def compress_folder(
     **keywords
         The fields of `EncodeOptions`, instead of ``options``.
 
-    Yields
-    ------
-    Outcome
-        Outcome of each file, as it is done: ``Done``, ``Skipped`` or ``Failed``.
+    Returns
+    -------
+    iterator of Outcome
+        Outcome of each file, as it is done: ``Done``, ``Skipped`` or ``Failed``. A file is converted when its outcome
+        is asked for.
 
     Raises
     ------
@@ -99,11 +100,11 @@ def compress_folder(
     chosen, folder = chosen_options(EncodeOptions, options, keywords), None if output is None else Path(output)
     conversion = Compression(chosen, force, verify, remove, models=folder if chosen.adapt else None)
     plan = make_plan(sources, output, COMPRESS, recursive=recursive)
-    yield from run(plan, conversion, Where(jobs, dask), folder)
+    return run(plan, conversion, Where(jobs, dask), folder)
 
 
 def decompress_folder(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     output: str | Path | None = None,
     *,
     recursive: bool = False,
@@ -115,7 +116,7 @@ def decompress_folder(
     options: DecodeOptions | None = None,
     **keywords: Unpack[DecodeKeywords],
 ) -> Iterator[Outcome]:
-    """Decompress .nlc files, and those in folders.
+    """Decompress .nlc files, and those in folders, while the outcomes are taken, as by ``list``.
 
     Parameters
     ----------
@@ -128,9 +129,9 @@ def decompress_folder(
     **keywords
         The fields of `DecodeOptions`, instead of ``options``.
 
-    Yields
-    ------
-    Outcome
+    Returns
+    -------
+    iterator of Outcome
         As `compress_folder`.
 
     Raises
@@ -140,7 +141,7 @@ def decompress_folder(
     """
     conversion = Decompression(chosen_options(DecodeOptions, options, keywords), force, True, remove)
     plan = make_plan(sources, output, decompress_to(suffix), recursive=recursive)
-    yield from run(plan, conversion, Where(jobs, dask))
+    return run(plan, conversion, Where(jobs, dask))
 
 
 def run(plan: Plan, conversion: Conversion, where: Where, output: Path | None = None) -> Generator[Outcome, None, None]:
