@@ -22,8 +22,7 @@ static inline void slopes_of(const nlc_trace *trace, int i, const int32_t *restr
         numerator[l] = (double)step_below[l] * spread_below[l];
     for (int l = 0; l < NLC_LANES; l++)
         numerator[l] -= (double)step_above[l] * spread_above[l];
-    for (int l = 0; l < NLC_LANES; l++)
-        share[l] = floor_divided(numerator[l], (double)width[l] * (1 << 19)); /* below 2^28 */
+    divide_slopes(numerator, width, share); /* below 2^28 */
     for (int l = 0; l < NLC_LANES; l++)
         scale[l] = (weight[l] * clamped(share[l], -64, 192) + (1 << 12)) >> 13;
 }
@@ -52,8 +51,7 @@ static void gradients(const nlc_model *model, const nlc_block *block, int planes
             memcpy(scales[p * count + i], scale, sizeof scale);
             for (int q = 0; q < p; q++) {
                 nlc_lanes found;
-                for (int l = 0; l < NLC_LANES; l++)
-                    found[l] = floor_of((double)pull[l] * relative[q][l] * (1.0 / (1 << 27)) + 0.5);
+                scale_pulls(pull, relative[q], found);
                 memcpy(linear[(p + q - 1) * count + i], found, sizeof found);
             }
         }

@@ -6,7 +6,7 @@
  *   NLC_LOOKUP         a function (table, index, found) of NLC_LANES entries of an int16_t table
  *   NLC_POPCOUNT       1 if the level has an instruction that counts bits, else 0
  *   NLC_OWN_DIGIT, NLC_OWN_PACK_GRADIENTS, NLC_OWN_SHIFTS (activate, finish and correct), NLC_OWN_USE,
- *                      NLC_OWN_MOVE_UNITS, NLC_OWN_PACK_WIDE, NLC_OWN_LATTICE (the name of a file)
+ *                      NLC_OWN_MOVE_UNITS, NLC_OWN_PACK_WIDE, NLC_OWN_LATTICE and NLC_OWN_FLOATS (names of files)
  *                      if the level has these of its own
  * and includes this. Loops over NLC_LANES are what compilers turn into vectors; the integers are the same for all.
  */
@@ -120,6 +120,59 @@ static void normalise(const nlc_model *model, const uint16_t *restrict seen, int
     }
 }
 
+/* What makes the means of a component in a plane: means and their scales, the base, and coefficients of the planes that
+ * are known, or NULL, by the deviations there. */
+typedef struct {
+    const int32_t *mean, *scale, *base, *first, *by_first, *second, *by_second;
+} mean_parts;
+
+#ifdef NLC_OWN_FLOATS
+#include NLC_OWN_FLOATS
+#else
+static inline void add_means(const mean_parts *of, int32_t *restrict mean) {
+    int64_t found[NLC_LANES];
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = ((int64_t)of->mean[l] * of->scale[l] >> 8) + of->base[l];
+    if (of->first && !of->second)
+        for (int l = 0; l < NLC_LANES; l++)
+            found[l] += (int64_t)of->first[l] * of->by_first[l] >> 4;
+    if (of->first && of->second)
+        for (int l = 0; l < NLC_LANES; l++)
+            found[l] += ((int64_t)of->first[l] * of->by_first[l] + (int64_t)of->second[l] * of->by_second[l]) >> 4;
+    const int64_t least = -NLC_MEAN_LIMIT, most = (64 << 8) + NLC_MEAN_LIMIT;
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = found[l] < least ? least : found[l];
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = found[l] > most ? most : found[l];
+    for (int l = 0; l < NLC_LANES; l++)
+        mean[l] = (int32_t)found[l];
+}
+
+/* Shares of a number in a sum. */
+static inline void share_lanes(const double *restrict number, const double *restrict sum, int32_t *restrict weight) {
+    for (int l = 0; l < NLC_LANES; l++)
+        weight[l] = (int32_t)(number[l] * (1 << NLC_WEIGHT_BITS) / sum[l]);
+}
+
+/* Frequencies of what is below a boundary, of a whole. */
+static inline void find_frequencies(const int32_t *restrict above, const int32_t *restrict whole, uint32_t *restrict found) {
+    for (int l = 0; l < NLC_LANES; l++) {
+        const double part = (double)above[l] * NLC_FREE_FREQUENCY; /* below 2^53 */
+        found[l] = (uint32_t)(int32_t)(part / (double)whole[l]);
+    }
+}
+
+/* Of learning_kernels.h: slopes by widths of values, rounded downwards, and pulls by what a deviation is. */
+static inline void divide_slopes(const double *restrict numerator, const int32_t *restrict width, int32_t *restrict found) {
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = floor_divided(numerator[l], (double)width[l] * (1 << 19));
+}
+static inline void scale_pulls(const int32_t *restrict pull, const int32_t *restrict relative, int32_t *restrict found) {
+    for (int l = 0; l < NLC_LANES; l++)
+        found[l] = floor_of((double)pull[l] * relative[l] * (1.0 / (1 << 27)) + 0.5);
+}
+#endif
+
 /* Make weights of numbers: floor(number * 2^13 / their sum). Numbers are integers below 2^34. */
 static inline void share_out(double (*restrict number)[NLC_LANES], int count, nlc_lanes *restrict weight) {
     double sum[NLC_LANES] = {0};
@@ -127,8 +180,7 @@ static inline void share_out(double (*restrict number)[NLC_LANES], int count, nl
         for (int l = 0; l < NLC_LANES; l++)
             sum[l] += number[i][l];
     for (int i = 0; i < count; i++)
-        for (int l = 0; l < NLC_LANES; l++)
-            weight[i][l] = (int32_t)(number[i][l] * (1 << NLC_WEIGHT_BITS) / sum[l]);
+        share_lanes(number[i], sum, weight[i]);
 }
 
 static void start_block(const nlc_model *model, nlc_block *block) {
@@ -180,24 +232,10 @@ static void start_plane(const nlc_model *model, nlc_block *block, int plane) {
     for (int i = 0; i < count; i++) {
         if (weighs_nothing(block->weight[i]))
             continue;
-        int64_t found[NLC_LANES];
-        for (int l = 0; l < NLC_LANES; l++)
-            found[l] = ((int64_t)mean[i][l] * mean_scale[l] >> 8) + base[l];
-        if (plane == 1)
-            for (int l = 0; l < NLC_LANES; l++)
-                found[l] += (int64_t)first[i][l] * block->deviation[0][l] >> 4;
-        if (plane == 2)
-            for (int l = 0; l < NLC_LANES; l++)
-                found[l] += ((int64_t)first[i][l] * block->deviation[0][l] +
-                             (int64_t)second[i][l] * block->deviation[1][l]) >> 4;
-        const int64_t least = -NLC_MEAN_LIMIT, most = (64 << 8) + NLC_MEAN_LIMIT;
         nlc_lanes index;
-        for (int l = 0; l < NLC_LANES; l++)
-            found[l] = found[l] < least ? least : found[l];
-        for (int l = 0; l < NLC_LANES; l++)
-            found[l] = found[l] > most ? most : found[l];
-        for (int l = 0; l < NLC_LANES; l++)
-            block->mean[i][l] = (int32_t)found[l];
+        const mean_parts parts = {mean[i], mean_scale, base, plane ? first[i] : NULL, block->deviation[0],
+                                  plane == 2 ? second[i] : NULL, block->deviation[1]};
+        add_means(&parts, block->mean[i]);
         for (int l = 0; l < NLC_LANES; l++)
             index[l] = clamped(scale[i][l] + offset[l], 0, last);
         for (int l = 0; l < NLC_LANES; l++)
@@ -237,10 +275,9 @@ static inline void finish_digit(nlc_block *block, nlc_lanes *sum, int32_t stride
             const int32_t uniform = block->total[l] * boundary >> NLC_UNIFORM_SHIFT;
             const int32_t above = sum[k - 1][l] + half + uniform - block->lowest[l];
             block->cdf[k][l] = above;
-            /* Below 2^53. */
-            const double part = (double)above * NLC_FREE_FREQUENCY;
-            block->cumulative[k][l] = (uint32_t)(int32_t)(part / (double)block->whole[l]);
         }
+    for (int k = 1; k < NLC_RADIX; k++)
+        find_frequencies(block->cdf[k], block->whole, block->cumulative[k]);
     memcpy(block->cdf[NLC_RADIX], block->whole, sizeof block->whole);
 }
 

@@ -87,40 +87,81 @@ static inline v128_t four_bytes(const uint8_t *from) {
     return wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(from)));
 }
 
+/* Numbers shifted by one count. Clang must not see that it is the same all through a loop: it would make a vector of it
+ * before, and then shift lane by lane. */
+static inline v128_t shifted_down(v128_t numbers, int32_t count) {
+    __asm__ volatile("" : "+r"(count));
+    return wasm_i32x4_shr(numbers, (uint32_t)count);
+}
+static inline v128_t shifted_up(v128_t numbers, int32_t count) {
+    __asm__ volatile("" : "+r"(count));
+    return wasm_i32x4_shl(numbers, (uint32_t)count);
+}
+
+/* The shift of NLC_LANES outputs, if it is one for all, else -1. */
+static inline int32_t common_shift(const int32_t *shift) {
+    int32_t other = 0;
+    for (int l = 1; l < NLC_LANES; l++)
+        other |= shift[l] ^ shift[0];
+    return other ? -1 : shift[0];
+}
+
+/* Sums and biases of NLC_LANES outputs, in quarters, shifted by `common`, or each by its own shift. */
+NLC_INLINE void shift_sums(const int32_t *sums, const v128_t *bias, const v128_t *factors, int32_t common, v128_t *found,
+                           const int is_common) {
+    for (int part = 0; part < 4; part++) {
+        const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + 4 * part), bias[part]);
+        found[part] = is_common ? shifted_down(sum, common) : shifted(sum, factors[part]);
+    }
+}
+
+NLC_INLINE void activate_lanes(const nlc_layer *layer, size_t k, const int32_t *sums, size_t rows, const uint8_t *skip,
+                               uint8_t *out, size_t stride, int32_t common, const int is_common) {
+    v128_t factors[4], bias[4], found[4];
+    factors_of(layer->shift + k, factors);
+    for (int part = 0; part < 4; part++)
+        bias[part] = wasm_v128_load(layer->bias + k + 4 * part);
+    for (size_t row = 0; row < rows; row++) {
+        shift_sums(sums + row * (size_t)layer->vectors * NLC_LANES + k, bias, factors, common, found, is_common);
+        for (int part = 0; skip && part < 4; part++)
+            found[part] = wasm_i32x4_add(found[part], four_bytes(skip + row * stride + k + 4 * part));
+        wasm_v128_store(out + row * stride + k, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(found[0], found[1]),
+                                                                      wasm_i16x8_narrow_i32x4(found[2], found[3])));
+    }
+}
+
 static void activate(const nlc_layer *layer, const int32_t *sums, size_t rows, const uint8_t *skip, uint8_t *out,
                      size_t stride) {
+    for (size_t k = 0; k < (size_t)layer->vectors * NLC_LANES; k += NLC_LANES) {
+        const int32_t common = common_shift(layer->shift + k);
+        if (common >= 0)
+            activate_lanes(layer, k, sums, rows, skip, out, stride, common, 1);
+        else
+            activate_lanes(layer, k, sums, rows, skip, out, stride, common, 0);
+    }
+}
+
+NLC_INLINE void finish_lanes(const nlc_layer *layer, size_t k, const int32_t *sums, size_t rows, int32_t *outputs,
+                             int32_t common, const int is_common) {
     const size_t width = (size_t)layer->vectors * NLC_LANES;
-    for (size_t k = 0; k < width; k += NLC_LANES) {
-        v128_t factors[4], bias[4], found[4];
-        factors_of(layer->shift + k, factors);
+    v128_t factors[4], bias[4], found[4];
+    factors_of(layer->shift + k, factors);
+    for (int part = 0; part < 4; part++)
+        bias[part] = wasm_v128_load(layer->bias + k + 4 * part);
+    for (size_t row = 0; row < rows; row++) {
+        shift_sums(sums + row * width + k, bias, factors, common, found, is_common);
         for (int part = 0; part < 4; part++)
-            bias[part] = wasm_v128_load(layer->bias + k + 4 * part);
-        for (size_t row = 0; row < rows; row++) {
-            for (int part = 0; part < 4; part++) {
-                const v128_t sum = wasm_v128_load(sums + row * width + k + 4 * part);
-                found[part] = shifted(wasm_i32x4_add(sum, bias[part]), factors[part]);
-                if (skip)
-                    found[part] = wasm_i32x4_add(found[part], four_bytes(skip + row * stride + k + 4 * part));
-            }
-            wasm_v128_store(out + row * stride + k, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(found[0], found[1]),
-                                                                          wasm_i16x8_narrow_i32x4(found[2], found[3])));
-        }
+            wasm_v128_store(outputs + row * width + k + 4 * part, found[part]);
     }
 }
 
 static void finish(const nlc_layer *layer, const int32_t *sums, size_t rows, int32_t *outputs) {
-    const size_t width = (size_t)layer->vectors * NLC_LANES;
-    for (size_t k = 0; k < width; k += NLC_LANES) {
-        v128_t factors[4];
-        factors_of(layer->shift + k, factors);
-        for (int part = 0; part < 4; part++) {
-            const size_t at = k + 4 * (size_t)part;
-            const v128_t bias = wasm_v128_load(layer->bias + at);
-            for (size_t row = 0; row < rows; row++) {
-                const v128_t sum = wasm_v128_load(sums + row * width + at);
-                wasm_v128_store(outputs + row * width + at, shifted(wasm_i32x4_add(sum, bias), factors[part]));
-            }
-        }
+    for (size_t k = 0; k < (size_t)layer->vectors * NLC_LANES; k += NLC_LANES) {
+        const int32_t common = common_shift(layer->shift + k);
+        if (common >= 0)
+            finish_lanes(layer, k, sums, rows, outputs, common, 1);
+        else
+            finish_lanes(layer, k, sums, rows, outputs, common, 0);
     }
 }
 
@@ -150,6 +191,7 @@ static void correct(const int32_t *sums, const int32_t *shifts, size_t count, in
 #define NLC_WIDE_GROUP 2
 #define NLC_LOOKUP lookup
 #define NLC_OWN_DIGIT
+#define NLC_OWN_FLOATS "wasm_floats.h"
 #define NLC_OWN_SHIFTS
 #define NLC_OWN_MOVE_UNITS
 #include "pixel_kernels.h"

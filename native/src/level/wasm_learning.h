@@ -1,16 +1,5 @@
 /* Moving units with vectors of WebAssembly: the integers of pair_kernels.h. */
 
-/* Numbers shifted by one count. Clang must not see that it is the same all through a loop: it would make a vector of it
- * before, and then shift lane by lane. */
-static inline v128_t shifted_down(v128_t numbers, int32_t count) {
-    __asm__ volatile("" : "+r"(count));
-    return wasm_i32x4_shr(numbers, (uint32_t)count);
-}
-static inline v128_t shifted_up(v128_t numbers, int32_t count) {
-    __asm__ volatile("" : "+r"(count));
-    return wasm_i32x4_shl(numbers, (uint32_t)count);
-}
-
 /* How the weights of a unit are moved: by sums, multiplied by a factor and shifted down. */
 typedef struct {
     const int32_t *sums;
