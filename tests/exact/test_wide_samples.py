@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from independent import model_file
+from independent.mixture import Pixel
+from independent.model_file import load_model as load_independently
 from materials import small_model_bytes
 
 import nelloc
@@ -18,7 +19,7 @@ from nelloc.exact.model import load_model
 from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser, DeepTables
 
 MODEL = small_model_bytes()
-EXACT, INDEPENDENT = load_model(MODEL), model_file.load_model(MODEL)
+EXACT, INDEPENDENT = load_model(MODEL), load_independently(MODEL)
 DEPTHS = (10, 12, 14, 16)
 
 
@@ -83,9 +84,7 @@ def test_frequencies_are_those_of_plain_integers(bits, scale):
     random = np.random.default_rng(bits)
     mixture = DeepMixture(EXACT, bits)
     plain = [
-        mixture.Pixel(
-            INDEPENDENT, [int(b) for b in base[:, k]], int(level[k]), outputs[:, k].astype(int).tolist(), bits
-        )
+        Pixel(INDEPENDENT, [int(b) for b in base[:, k]], int(level[k]), outputs[:, k].astype(int).tolist(), bits)
         for k in range(len(level))
     ]
     steps = iter([(plane, stride) for plane in range(3) for stride in mixture.strides])
