@@ -339,6 +339,11 @@ def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
 
     quiet_pillow(printer)
     check_core(printer, fields.get("backend"), encodes=direction == "encode")
+    kind = EncodeOptions if direction == "encode" else DecodeOptions
+    if printer.quiet or sys.stderr is None or not sys.stderr.isatty():
+        with processes_allowed():
+            yield kind(**fields)
+        return
     with progress_bar(printer, total=0, unit="Mpx", unit_scale=False, bar_format=_BAR) as bar:
 
         class Bar(Progress):
@@ -349,5 +354,4 @@ def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
                 bar.update(steps / 1e6)
 
         with processes_allowed():
-            kind = EncodeOptions if direction == "encode" else DecodeOptions
             yield kind(progress=Bar(), **fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -274,9 +274,10 @@ def _decode_streams(model: ExactModel, streams: Sequence[Stream], options: Decod
     backends.chosen(model, options.backend)
     for part in in_parts(whole, _pixels, PIXELS_AT_ONCE * options.workers):
         work = [(stream.target.shape, stream.record.data[len(stream.head) :]) for stream in part]
-        with single_threaded_products():
-            costs = [stream.target.size for stream in part]
-            pool = pool_for(options.backend, options.decoder)
+        costs = [stream.target.size for stream in part]
+        pool = pool_for(options.backend, options.decoder)
+        # Walks in Python multiply matrices by BLAS; the core does not.
+        with nullcontext() if pool is Pool.CORE_THREADS else single_threaded_products():
             decoded = spread(decode_part, work, costs, options.workers, options.progress.advance, pool)
         for stream, samples in zip(part, decoded, strict=True):
             stream.fill(samples, options, "has pixels that do not match their checksum, so it is damaged")

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.neighbourhood import median
-from nelloc.codec.process_pool import stop_if_not_wanted
 from nelloc.varint import MalformedError
 
 Samples = NDArray[np.uint8]
@@ -102,6 +101,8 @@ def likely_filters(samples: Samples) -> dict[Filter, int]:
 
 def encode(samples: Samples, filter_: Filter) -> bytes:
     """The data of a record of samples (planes, H, W)."""
+    from nelloc.codec.process_pool import stop_if_not_wanted  # not for decoders: multiprocessing is slow to import
+
     stop_if_not_wanted()  # packing may take seconds
     data = _ordered(_residuals(samples, filter_.predictor), filter_)
     contexts = (0,) if len(data) < _FEW_BYTES else _LITERAL_CONTEXT_BITS

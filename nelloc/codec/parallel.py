@@ -13,13 +13,15 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from threadpoolctl import OpenBLASController, ThreadpoolController
-
-from nelloc.codec.process_pool import Workers
 from nelloc.exact import native
 from nelloc.exact.engine import Advance
+
+if TYPE_CHECKING:  # slow to import, and not needed by the core's threads
+    from threadpoolctl import ThreadpoolController
+
+    from nelloc.codec.process_pool import Workers
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -52,16 +54,20 @@ class _Processes:
     """The processes of a program that may have some, started when they are first needed."""
 
     def __init__(self) -> None:
-        self._count, self._workers = 0, Workers(0)
+        self._count = 0
+        self._workers: Workers | None = None
 
     def workers(self, count: int) -> Workers:
-        if count != self._count:
-            self._workers.close()
+        from nelloc.codec.process_pool import Workers
+
+        if self._workers is None or count != self._count:
+            self.close()
             self._count, self._workers = count, Workers(count)
         return self._workers
 
     def close(self) -> None:
-        self._workers.close()
+        if self._workers is not None:
+            self._workers.close()
 
 
 _processes: ContextVar[_Processes | None] = ContextVar("processes", default=None)
@@ -198,6 +204,8 @@ class SharedByThreads:
 @contextmanager
 def single_threaded_products() -> Iterator[None]:
     """Limit the matrix products inside to one thread, even if several threads are inside."""
+    from threadpoolctl import ThreadpoolController
+
     libraries = ThreadpoolController()
     # The number of OpenMP is each thread's own, and that of BLAS the process's.
     with libraries.select(user_api="openmp").limit(limits=1), _blas.made(partial(_blas_limited, libraries)):
@@ -217,6 +225,8 @@ def _blas_limited(libraries: ThreadpoolController) -> Iterator[None]:
 
 def _let_other_threads_limit() -> None:
     """From version 3.8, threadpoolctl ignores all threads but the first one that sets a limit, until it lets go."""
+    from threadpoolctl import OpenBLASController
+
     let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
     if let_go is not None:
         let_go()

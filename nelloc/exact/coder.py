@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import constriction
@@ -51,6 +50,8 @@ def check_golden_words() -> None:
         digits = _AnsCoder(_stack(_GOLDEN_BYTES)).decode(_CATEGORICAL, _GOLDEN_FREQUENCIES)
         if np.array_equal(digits, _GOLDEN_DIGITS):
             return
+    from importlib.metadata import version  # slow to import, and needed here alone
+
     raise NellocError(
         f"constriction {version('constriction')}: its bytes differ from those of the .nlc format; install version 0.5.0"
     )
