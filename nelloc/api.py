@@ -29,8 +29,8 @@ def encode(
     Parameters
     ----------
     image : PIL.Image.Image or numpy.ndarray
-        A Pillow image (docs/FORMAT.md has the modes), or an array of uint8 or uint16, of any byte order and memory
-        layout: (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA.
+        A Pillow image of mode 1, L, LA, P, RGB, RGBA or I;16, or an array of uint8 or uint16, of any byte order and
+        memory layout: (H, W) for gray, (H, W, 2) for gray and alpha, (H, W, 3) for RGB, (H, W, 4) for RGBA.
     verify : bool
         Decode the result and compare it with the image.
     options : EncodeOptions, optional

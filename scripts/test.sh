@@ -9,4 +9,4 @@ python3 -m ruff format --check .
 python3 -m ruff check .
 python3 -m mypy
 # As many processes as cores, each with one thread for products, so that they do not wait for each other.
-OMP_NUM_THREADS=1 python3 -m pytest --numprocesses auto --dist loadscope "$@"
+OMP_NUM_THREADS=1 python3 -m pytest --numprocesses auto --dist loadscope --durations 25 "$@"
