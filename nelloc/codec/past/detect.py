@@ -27,16 +27,21 @@ Plane = NDArray[np.uint8]
 
 def was_jpeg(pixels: Plane) -> bool:
     """True if the colours of an RGB picture (3, H, W) are mostly such as a JPEG decoder makes. Takes microseconds."""
+    return share_of_colours(pixels) >= LEAST_SHARE
+
+
+def share_of_colours(pixels: Plane) -> float:
+    """The share of the colours of an RGB picture (3, H, W) that a JPEG decoder makes; 0 if not most, or of few."""
     flat = np.ascontiguousarray(pixels)
     tried, found = native._native.past_detect(flat, LOOKED_AT // 16)
     if found < LEAST_SHARE * tried:
-        return False
+        return 0.0
     # Each colour once: a drawing has few, and they may happen to be such.
     some = flat.reshape(3, -1)[:, :: max(1, flat[0].size // LOOKED_AT)].astype(np.int32)
     colours = np.unique(some[0] << 16 | some[1] << 8 | some[2])
     each = np.stack([colours >> 16, colours >> 8 & 255, colours & 255]).astype(np.uint8)
     tried, found = native._native.past_detect(np.ascontiguousarray(each), LOOKED_AT)
-    return tried >= FEW and found >= LEAST_SHARE * tried
+    return float(found / tried) if tried >= FEW else 0.0
 
 
 def find_grid(low: Plane, high: Plane, pixels: Plane | None = None) -> tuple[int, int, float]:

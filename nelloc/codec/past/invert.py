@@ -20,7 +20,7 @@ from nelloc.codec.past import tables, worth
 from nelloc.codec.past.blocks import Advance, Blocks, best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.detect import find_grid, was_jpeg
+from nelloc.codec.past.detect import LEAST_SHARE, find_grid, share_of_colours, was_jpeg
 from nelloc.codec.past.edits import distrust, flattened
 from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, guessed, round_up
 from nelloc.exact import native
@@ -29,6 +29,8 @@ from nelloc.exact import native
 LEAST_BLOCKS = 0.03
 # The same of gray pictures, whose colours tell nothing, and how clear their grid must be.
 GRAY_BLOCKS, GRAY_CLEAR = 0.3, 9
+# Share of a JPEG's colours from which on a picture is taken for one that was not changed.
+UNCHANGED = 0.995
 # A gray picture with fewer values is a drawing.
 GRAY_VALUES = 16
 # Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
@@ -64,7 +66,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
         return None
     pixels = np.ascontiguousarray(pixels)
     judged = effort < Effort.LARGE_PHOTOGRAPHS
-    if judged and len(pixels) == 3 and was_jpeg(pixels) and _is_hopeless(pixels, advance):
+    if judged and len(pixels) == 3 and _is_hopeless(pixels, advance):
         return None
     canvas = _first_look(pixels, advance)
     if canvas is None or (judged and canvas.share_of_pixels() >= worth.WORTH):
@@ -76,7 +78,9 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
 
 
 def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
-    """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two or more have colours."""
+    """True if no part of a large, changed RGB picture is likely to be smaller as a JPEG, and two have colours."""
+    if not LEAST_SHARE <= share_of_colours(pixels) < UNCHANGED:
+        return False
     looked_at = 0
     for part in filter(was_jpeg, worth.parts(pixels)):
         canvas = _first_look(part, advance)

@@ -39,14 +39,19 @@ HIGH = np.flatnonzero(np.add.outer(np.arange(8), np.arange(8)).ravel() >= 6)
 
 def standard_table(base: NDArray[Any], quality: int) -> NDArray[np.uint16]:
     """The table that the IJG's encoder makes of ``base`` for a quality from 1 to 100."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return standard_tables(base)[quality - 1]
+
+
+def standard_tables(base: NDArray[Any]) -> NDArray[np.uint16]:
+    """The standard tables (100, 64) of all qualities."""
+    quality = np.array(QUALITIES)[:, None]
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     return np.clip((base * scale + 50) // 100, 1, 255).astype(np.uint16)
 
 
 def quality_of(table: NDArray[Any], base: NDArray[Any]) -> int:
     """The quality whose standard table is most like a table."""
-    off = [np.abs(standard_table(base, quality).astype(int) - table).sum() for quality in QUALITIES]
-    return int(np.argmin(off)) + 1
+    return int(np.abs(standard_tables(base).astype(int) - table).sum(axis=1).argmin()) + 1
 
 
 def noise(across: int, down: int) -> NDArray[np.float32]:
@@ -91,9 +96,9 @@ def _candidates(
     native._native.past_scores(samples, chosen, rows, columns, noise(across, down), scores, counts)
     scores[:, 0] = -np.inf
     places = np.arange(64)
-    sums = [float(scores[places, standard_table(base, q)].sum()) for q in QUALITIES]
-    best = int(np.argmax(sums)) + 1
-    table = standard_table(base, best)
+    standard = standard_tables(base)
+    best = int(scores[places, standard].sum(axis=1).argmax()) + 1
+    table = standard[best - 1]
 
     def mended(table: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """The table with the entries that explain the samples much better."""
