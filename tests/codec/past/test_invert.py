@@ -75,6 +75,20 @@ def test_grid_of_a_crop(top):
     assert find_grid(pixels[1], pixels[1])[:2] == (top % 8, 2 * top % 8)
 
 
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_crops_of_the_finest_tables(subsampling):
+    """Grid and sampling of a cropping at quality 98, of which a search finds most blocks."""
+    file = io.BytesIO()
+    parrots = Image.open(Path(__file__).parents[3] / "docs/images/parrots.png").convert("RGB").crop((0, 0, 256, 192))
+    parrots.save(file, "JPEG", quality=98, subsampling=subsampling)
+    pixels = np.ascontiguousarray(np.asarray(Image.open(file)).transpose(2, 0, 1)[:, 5:-6, 3:-9])
+    found = invert(pixels)
+    assert found is not None
+    assert (found.top % 8, found.left % 8) == (5, 3)
+    luma = found.image.components[0]
+    assert (luma.h, luma.v) == [(1, 1), (2, 1), (2, 2)][subsampling]
+
+
 def test_same_result_again():
     pixels = decode(legal_picture(5, 95, (2, 1)))
     one, other = invert(pixels), invert(pixels.copy())

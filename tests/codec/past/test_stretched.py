@@ -14,7 +14,7 @@ from nelloc.codec import container
 from nelloc.codec.format import SectionType
 from nelloc.codec.past import core
 from nelloc.codec.past.invert import exact_blocks, invert
-from nelloc.codec.past.stretched import _stretches, levels_of_jpeg
+from nelloc.codec.past.stretched import _MOST_APART, _beginnings, _share, _stretches, levels_of_jpeg
 from nelloc.image.levels import find, reduce_planes
 
 pytestmark = pytest.mark.skipif(not core.available(), reason="the compiled core is not built")
@@ -90,3 +90,22 @@ def test_stretches_have_those_of_pillow(low, high):
     ramp = np.arange(low, high + 1, dtype=np.uint8)[None]
     stretched = np.asarray(ImageOps.autocontrast(Image.fromarray(ramp)))[0].tolist()
     assert stretched in [values.tolist() for values in _stretches(high - low + 1)]
+
+
+def test_first_levels_that_are_left_out_have_few_colours_of_a_jpeg():
+    """All differences from red's first level, tried one by one, in levels of a JPEG and in such of a photograph."""
+    rng = np.random.default_rng(2)
+    sizes = [240, 250, 236]
+    colours = rng.integers(1, 230, (3, 1)) + rng.integers(0, 3, (3, 40))
+    jpeg = np.stack(np.broadcast_arrays(np.arange(60, 100), np.arange(60, 100) - 3, np.arange(60, 100) + 4))
+    for some in (colours, jpeg):
+        kept = {one for one in _beginnings(sizes, some) if _share(some, one) > 0.9}
+        every = set()
+        for green in range(-16, 7):
+            for blue in range(-16, 21):
+                lowest = min(0, green, blue)
+                firsts = (-lowest, green - lowest, blue - lowest)
+                if all(first <= 256 - size for first, size in zip(firsts, sizes, strict=True)):
+                    every.add(firsts)
+        assert max(max(one) for one in every) <= _MOST_APART
+        assert kept == {one for one in every if _share(some, one) > 0.9}

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nelloc.codec.past import invert as search
+from nelloc.codec.past.detect import was_jpeg
 from nelloc.codec.past.invert import invert
+from nelloc.codec.past.worth import PART
 from nelloc.exact import native
 
 pytestmark = pytest.mark.skipif(native.missing() is not None, reason="the compiled core is not built")
@@ -42,3 +45,21 @@ def test_small_errors_of_few_pixels_do_no_harm(sampling):
     found = invert(planes, effort=5)
     assert found is not None
     assert (found.pixels == planes).all(axis=0).mean() > 0.8
+
+
+def test_of_a_large_picture_parts_are_looked_at_first(monkeypatch):
+    rng = np.random.default_rng(5)
+    planes = np.ascontiguousarray(np.tile(decoded(92, 0), (1, 2, 2)))
+    mask = rng.random(planes.shape[1:]) < 0.3
+    changed = np.clip(planes + mask * rng.integers(-9, 10, planes.shape), 0, 255).astype(np.uint8)
+    looked_at = []
+    look = search._first_look
+    monkeypatch.setattr(
+        search, "_first_look", lambda pixels, *rest: looked_at.append(pixels.shape) or look(pixels, *rest)
+    )
+    assert was_jpeg(changed)
+    assert invert(changed, effort=5) is None
+    assert set(looked_at) == {(3, PART, PART)}
+    looked_at.clear()
+    assert invert(planes, effort=5) is not None
+    assert looked_at == [planes.shape]
