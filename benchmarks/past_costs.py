@@ -128,6 +128,11 @@ def look(name: str, image: Pixels) -> Looked:
     return Looked(name, len(chosen), len(plain), found is not None, search, encode)
 
 
+def time_share(rows: list[Looked]) -> str:
+    """The time of the search as a share of that of encoding, in percent."""
+    return f"{100 * sum(one.search for one in rows) / max(1e-9, sum(one.encode for one in rows)):.2f} %"
+
+
 def harm(rows: Iterable[tuple[str, Looked]]) -> tuple[str, list[str]]:
     """A table of the sets, and the images that became larger."""
     sets: dict[str, list[Looked]] = defaultdict(list)
@@ -139,10 +144,11 @@ def harm(rows: Iterable[tuple[str, Looked]]) -> tuple[str, list[str]]:
         longest = max(own, key=lambda one: one.search / one.encode)
         worse = [one.name for one in own if one.with_search > one.without]
         larger += worse
-        share = 100 * sum(one.search for one in own) / sum(one.encode for one in own)
+        share = time_share(own)
+        in_vain = time_share([one for one in own if not one.found])
         most = f"{100 * longest.search / longest.encode:.1f} % ({longest.name})"
         found = sum(one.found for one in own)
-        lines.append([name, len(own), found, with_search, without, len(worse), f"{share:.2f} %", most])
+        lines.append([name, len(own), found, with_search, without, len(worse), share, in_vain, most])
     heads = [
         "images",
         "number",
@@ -151,6 +157,7 @@ def harm(rows: Iterable[tuple[str, Looked]]) -> tuple[str, list[str]]:
         "without the search",
         "larger",
         "time of the search",
+        "where none was found",
         "at most",
     ]
     return report.table(heads, lines), larger
