@@ -116,6 +116,14 @@ def test_every_result_is_that_of_an_experiment_and_cited():
         assert f"research/{path.name})" in RESULTS, path.name
 
 
+def test_quick_runs_were_measured_below_two_minutes():
+    lines = (ROOT / "benchmarks" / "results" / "quick_times.csv").read_text().splitlines()[1:]
+    seconds = {name: float(value) for name, value in (line.split(",") for line in lines)}
+    assert seconds
+    assert set(seconds) <= {experiment.name for experiment in EXPERIMENTS}
+    assert {name: value for name, value in seconds.items() if value >= 120} == {}
+
+
 def test_every_row_of_results_has_all_its_cells():
     """Thesis's value, ours, run and seeds, what differs and why."""
     found = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in RESULTS.splitlines()]
