@@ -21,7 +21,7 @@ class Found:
 
     def read(self, max_pixels: int, strip: bool = False) -> Picture:
         """Read it, without metadata if ``strip``. Raises NellocError for an unsupported image."""
-        pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels)
+        pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels, first=True)
         return Picture.of(self.name, pixels.stripped() if strip else pixels)
 
 

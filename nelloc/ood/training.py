@@ -83,7 +83,7 @@ def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
     problem = None
     for path in scan(Path(folders[0])).training:
         try:
-            planes = read_image(storage.read(path), str(path)).planes
+            planes = read_image(storage.read(path), str(path), first=True).planes
         except NellocError as error:
             problem = problem or error
             continue
@@ -145,7 +145,7 @@ def load_images(
             for path in paths:
                 try:
                     data = storage.read(path)
-                    read_image(data, str(path))
+                    read_image(data, str(path), first=True)
                 except NellocError as error:
                     messages(f"{error}; it is left out")
                     continue

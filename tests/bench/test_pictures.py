@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from nelloc.bench import pictures
+from nelloc.ood.images import read
 
 
 @pytest.fixture
@@ -76,3 +77,14 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_others_searched(tree, monk
     assert [str(e) for e in errors] == [
         f"{tree / 'one' / 'deep'}: cannot be read (Permission denied); check its name and permissions"
     ]
+
+
+def test_the_first_of_several_images_in_a_jpeg_file_is_measured_and_scored(tmp_path):
+    path = tmp_path / "phone.jpg"
+    shown = Image.fromarray(np.arange(3 * 16 * 24, dtype=np.uint8).reshape(16, 24, 3))
+    shown.save(path, "MPO", save_all=True, append_images=[shown.resize((12, 8))])
+    expected = np.asarray(Image.open(path))
+    assert Image.open(path).n_frames == 2
+    (found,), _ = pictures.find([path])
+    assert np.array_equal(found.read(1000).pixels.planes, expected.transpose(2, 0, 1))
+    assert np.array_equal(read(path, 16, 24, 3), expected.transpose(2, 0, 1))
