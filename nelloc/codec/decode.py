@@ -17,7 +17,7 @@ from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import DecodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.past import pixels as past_pixels
-from nelloc.codec.past.jpeg_file import unpack_file
+from nelloc.codec.past.jpeg_file import about, unpack_file
 from nelloc.codec.tiling import Rectangle, cuts
 from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends, model_store, native
@@ -27,6 +27,7 @@ from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import is_differences
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.exact.two_layers import layers_that_learn
+from nelloc.image.formats import jpeg
 from nelloc.image.pixels import Pixels, Samples
 from nelloc.image.reading import read
 from nelloc.varint import MalformedError
@@ -81,13 +82,21 @@ def _of_jpeg(file: Container, source: str, options: DecodeOptions, wanted: Recta
     Of several images in it that is the first, which all programs show.
     """
     restored = unpack_file(file, source, options, allow_damaged=options.allow_damaged)
-    pixels = _pixels_of_jpeg(restored.data, source, options)
+    pixels = _pixels_of_jpeg(_ended(restored.data, file, source), source, options)
     if not Rectangle(0, 0, pixels.height, pixels.width).holds(wanted):
         raise NellocError(f"{source}: its JPEG file has no size, so it has no regions; decode the whole file")
     if wanted != Rectangle(0, 0, file.height, file.width):
         groups = tuple(group[:, wanted.rows, wanted.columns] for group in pixels.groups)
         pixels = replace(pixels, groups=groups)
     return replace(pixels, damaged=restored.damaged)
+
+
+def _ended(data: bytes, file: Container, source: str) -> bytes:
+    """A JPEG file with the end marker that it lacks, if its coefficients are complete all the same."""
+    if jpeg.end_of(data) is not None:
+        return data
+    known = about(file, source)
+    return data + jpeg.END if known.coefficients and known.coding != "progressive" else data
 
 
 def _pixels_of_jpeg(data: bytes, source: str, options: DecodeOptions) -> Pixels:

@@ -166,6 +166,16 @@ def test_the_first_of_several_images_is_shown(photo):
     assert photo.with_suffix(".jpg").read_bytes() == file.getvalue()
 
 
+def test_a_jpeg_file_that_lacks_only_its_end_marker_has_all_its_pixels(photo):
+    expected = np.asarray(Image.open(photo))
+    photo.write_bytes(PHOTO[:-2])
+    packed = nelloc.compress(photo).target
+    run("decompress", packed, photo.with_suffix(".png"))
+    assert np.array_equal(np.asarray(Image.open(photo.with_suffix(".png"))), expected)
+    run("decompress", packed, photo.with_suffix(".jpg"))
+    assert photo.with_suffix(".jpg").read_bytes() == PHOTO[:-2]
+
+
 @pytest.mark.parametrize(
     ("data", "cause"), [(saved(picture(9, 7).convert("CMYK")), "of mode CMYK"), (PHOTO[:-300], "damaged")]
 )

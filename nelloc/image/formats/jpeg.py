@@ -14,8 +14,8 @@ PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 _XMP_HEAD, _EXTENDED_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _ICC_HEAD, _ICC_NUMBERS = b"ICC_PROFILE\0", 2
 _INDEX_HEAD = b"MPF\0"
-# The marker that every file begins with.
-START = b"\xff\xd8"
+# The markers that every file begins and ends with.
+START, END = b"\xff\xd8", b"\xff\xd9"
 # Compressed samples contain no markers except restart markers, and stuffed zeros.
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _WITHOUT_BODY = (0x01, 0xD8, 0xD9)
