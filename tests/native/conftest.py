@@ -23,12 +23,11 @@ def installed(tmp_path_factory) -> Path:
     settings = [
         "-DCMAKE_BUILD_TYPE=",
         "-DCMAKE_C_FLAGS=-O1",
-        f"-DCMAKE_INSTALL_PREFIX={prefix}",
         "-DNELLOC_MODELS=default;default-gray",
     ]
     run(["cmake", "-S", str(NATIVE), "-B", str(build), *settings])
     run(["cmake", "--build", str(build), "--parallel", "2"])
-    run(["cmake", "--install", str(build)])
+    run(["cmake", "--install", str(build), "--prefix", str(prefix)])
     return prefix
 
 
