@@ -6,8 +6,9 @@
 Each image is compressed with the default model. Variants take turns; the CPU time that is told is the median of the
 rounds. Python and nlcd use one thread. Whole processes are timed for nlcd (decode to raw samples), and for Python the
 call of `nelloc.decode` alone, without the start of the interpreter. WebAssembly runs in Node.js, AVX2 in nlcd. With
---page the module of the page opens and decodes each image in a worker of headless Chromium: seconds of the clock, from
-the call until its first pixels are there, and until all are, and CPU seconds of all processes of the browser.
+--page the module of the page opens and decodes each image in headless Chromium, in one worker and in several
+(--workers): seconds of the clock, from the call until its first pixels are there, and until all are, and CPU seconds
+of all processes of the browser.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ IN_PAGE = """import('/nelloc.js').then(async ({ open }) => {
     const begin = performance.now();
     let first = 0;
     const file = await open('/image.nlc?' + begin);
-    await file.decode({ onTile: () => { first ||= performance.now() - begin; } });
+    await file.decode({ workers: WORKERS, onTile: () => { first ||= performance.now() - begin; } });
     file.close();
     return [first, performance.now() - begin]; })"""
 
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--nlcd", required=True)
     parser.add_argument("--wasm")
     parser.add_argument("--page", type=Path)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -118,27 +120,31 @@ def main() -> None:
             assert np.array_equal(nelloc.decode(data), pixels)
             timed = variants(options.nlcd, options.wasm, data, path)
             times: dict[str, list[float]] = {name: [] for name in timed}
-            shown: list[list[float]] = []
+            shown: dict[int, list[list[float]]] = {workers: [] for workers in options.workers} if browser else {}
             for _ in range(options.rounds):
-                if browser:
+                for workers, found in shown.items():
+                    assert browser
                     before = browser.cpu()
-                    shown.append([*(passed / 1000 for passed in browser.run(IN_PAGE)), browser.cpu() - before])
+                    passed = browser.run(IN_PAGE.replace("WORKERS", str(workers)))
+                    found.append([*(one / 1000 for one in passed), browser.cpu() - before])
                 for name, run in timed.items():
                     times[name].append(run())
-            middle = {name: statistics.median(found) for name, found in times.items()}
+            middle = {name: statistics.median(all_times) for name, all_times in times.items()}
             megapixels = pixels.shape[0] * pixels.shape[1] / 1e6
             lines += [f"{image.name}, {pixels.shape[1]} x {pixels.shape[0]}, {len(data)} bytes:", ""]
             lines += ["| | CPU s | s per megapixel |", "| --- | --- | --- |"]
-            lines += [f"| {name} | {found:.3f} | {found / megapixels:.2f} |" for name, found in middle.items()]
+            lines += [f"| {name} | {taken:.3f} | {taken / megapixels:.2f} |" for name, taken in middle.items()]
             lines += ["", f"nlcd / Python: {middle['nlcd'] / middle['Python']:.2f}"]
             if options.wasm:
                 lines.append(f"WebAssembly / AVX2: {middle['WebAssembly'] / middle['nlcd, AVX2']:.2f}")
-            if shown:
-                first, whole, used = (statistics.median(column) for column in zip(*shown, strict=True))
-                lines.append(
-                    f"Page: first pixels after {first:.2f} s, all after {whole:.2f} s, {used:.2f} s of CPU time"
-                )
             lines.append("")
+            for workers, rounds in shown.items():
+                first, whole, used = (statistics.median(column) for column in zip(*rounds, strict=True))
+                lines.append(
+                    f"- Page, {workers} worker{'s' if workers > 1 else ''}: first pixels after {first:.2f} s, "
+                    f"all after {whole:.2f} s, {used:.2f} s of CPU time"
+                )
+            lines += [""] if shown else []
     options.out.with_suffix(".md").write_text("\n".join(lines))
     print("\n".join(lines))
 
