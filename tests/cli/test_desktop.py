@@ -107,10 +107,10 @@ def test_a_thumbnail_service_makes_a_thumbnail(home):
     call = f"gdbus call --session --dest {name} --object-path /{name.replace('.', '/')} --method {name}.Queue"
     made = home / "cache" / "thumbnails" / "normal" / f"{hashlib.md5(uri.encode()).hexdigest()}.png"
     script = f"""{call} "['{uri}']" "['{TYPE}']" normal default 0
-        for _ in $(seq 1000); do [ -e '{made}' ] && break; sleep 0.1; done"""
-    # The service is started by D-Bus, with the environment of the session.
+        for _ in $(seq 3000); do [ -e '{made}' ] && break; sleep 0.1; done"""
+    # The service is started by D-Bus, with the environment of the session; it runs at the lowest priority.
     command = ["dbus-run-session", "--", "sh", "-c", script]
-    subprocess.run(command, env=environment(), check=True, capture_output=True, timeout=200)
+    subprocess.run(command, env=environment(), check=True, capture_output=True, timeout=400)
     with Image.open(made) as image:
         assert image.size == (128, 64)
         assert image.text["Thumb::URI"] == uri
