@@ -120,7 +120,7 @@ def plan_for_past(
 
     A tile that is mostly wrong is also tried without it. Otherwise as ``plans_for``.
     """
-    tile = tile or LARGE_TILE
+    tile = tile or _tile_of_past(samples[0], made)
     planner = _Planner(kind.groups, samples, bits, effort, learns, lattices)
     pieces: list[Piece] = []
     _, height, width = samples[0].shape
@@ -134,6 +134,19 @@ def plan_for_past(
             pieces.append(Piece(view, bits[0], (trial,)))
         pieces += (planner.piece(part, number, False, False) for number in range(1, len(kind.groups)))
     return Plan(tile, tuple(pieces), sections=(section,))
+
+
+# Tiles that leave edited parts of a former JPEG apart, and the least share of its wrong pixels, and their number, in
+# tiles that are mostly wrong.
+_EDITED_TILE, _LEAST_APART, _MANY = 64, 0.5, 8192
+
+
+def _tile_of_past(samples: Samples, made: Samples) -> int:
+    """The side of tiles: small ones where most of what is wrong of a JPEG's pixels lies in few of them."""
+    wrong = (samples != made).any(axis=0)
+    counts = [(np.count_nonzero(wrong[part.rows, part.columns]), part) for part in tiles(*wrong.shape, _EDITED_TILE)]
+    apart = sum(count for count, part in counts if 2 * count > part.height * part.width)
+    return _EDITED_TILE if apart > max(_MANY, _LEAST_APART * np.count_nonzero(wrong)) else LARGE_TILE
 
 
 class _Planner:
