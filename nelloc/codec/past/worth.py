@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from nelloc.codec.past.coefficients import JpegCoefficients
 
 _LEAST, _MOST = -512, 511
+# The side of tiles that may be coded as pixels, and the mean error from which on they count as such.
+_TILE, _FAR = 64, 2
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
 # Parts of a large picture, one of which must have less: their side, and where they lie.
-PART, _PLACES = 128, ((1, 1), (3, 3), (2, 2))
+PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 
 
 def parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -37,15 +39,26 @@ def share_of_pixels(image: JpegCoefficients, made: NDArray[np.uint8], pixels: ND
     """The entropy of a JPEG and of what is wrong of the pixels that it ``made``, as a share of that of ``pixels``.
 
     Each frequency of a component has a distribution, and each plane (planes, H, W) of errors and of differences from
-    the mean of the two neighbours before. Red and blue are taken less green.
+    the mean of the two neighbours before. Red and blue are taken less green. Tiles that are far off count as pixels.
     """
     whole = _planes(pixels.astype(np.int16))
     if len(image.components) == 1:
         whole = whole[:1]
     before = [own[1:, 1:] - ((own[1:, :-1] + own[:-1, 1:]) >> 1) for own in whole]
-    errors = _planes(pixels.astype(np.int16) - made)[: len(whole)]
+    off = pixels.astype(np.int16) - made
+    far = _far_off(off)[1:, 1:]
+    errors = [own[1:, 1:][~far] for own in _planes(off)[: len(whole)]]
     frequencies = [one.coefficients[..., k] for one in image.components for k in range(one.coefficients.shape[2])]
-    return (entropy(errors) + entropy(frequencies)) / max(1.0, entropy(before))
+    as_jpeg = entropy(errors) + entropy(frequencies) + entropy([own[far] for own in before])
+    return as_jpeg / max(1.0, entropy(before))
+
+
+def _far_off(off: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Mask (H, W) of the tiles whose samples have large errors ``off`` (planes, H, W), on average."""
+    height, width = off.shape[1:]
+    padded = np.pad(np.abs(off).sum(axis=0), ((0, -height % _TILE), (0, -width % _TILE)))
+    tiles = padded.reshape(len(padded) // _TILE, _TILE, -1, _TILE).mean(axis=(1, 3)) > _FAR * len(off)
+    return tiles.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:height, :width]
 
 
 def _planes(samples: NDArray[np.int16]) -> list[NDArray[np.int16]]:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import nelloc
+from nelloc.codec import container
+from nelloc.codec.format import SectionType
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.edits import distrust, flattened
 from nelloc.codec.past.invert import exact_blocks, invert
@@ -86,3 +89,17 @@ def test_only_blocks_far_off_become_flat(sampling, top, left):
         32 - top : 40 - top, 64 - left : 72 - left
     ].mean()
     assert abs(after[4, 8, 0] * int(flat.components[0].quantisation[0]) / 8 + 128 - mean) < 1
+
+
+@needs_core
+@pytest.mark.parametrize(("edited", "tile"), [(np.s_[64:192, 80:240], 64), (np.s_[100:110, 20:300], 1024)])
+def test_tiles_leave_large_edits_apart(edited, tile):
+    saved = io.BytesIO()
+    Image.open(PARROTS).convert("RGB").crop((0, 0, 320, 256)).save(saved, "JPEG", quality=90)
+    image = np.array(Image.open(saved))
+    image[edited] = np.clip(image[edited] * 1.3, 0, 255)
+    packed = nelloc.encode(image, effort=1)
+    file = container.parse(packed)
+    assert file.section(SectionType.PAST) is not None
+    assert file.tile == tile
+    assert np.array_equal(nelloc.decode(packed), image)
