@@ -144,8 +144,10 @@ _EDITED_TILE, _LEAST_APART, _MANY = 64, 0.5, 8192
 def _tile_of_past(samples: Samples, made: Samples) -> int:
     """The side of tiles: small ones where most of what is wrong of a JPEG's pixels lies in few of them."""
     wrong = (samples != made).any(axis=0)
-    counts = [(np.count_nonzero(wrong[part.rows, part.columns]), part) for part in tiles(*wrong.shape, _EDITED_TILE)]
-    apart = sum(count for count, part in counts if 2 * count > part.height * part.width)
+    apart = 0
+    for part in tiles(wrong.shape[0], wrong.shape[1], _EDITED_TILE):
+        count = int(np.count_nonzero(wrong[part.rows, part.columns]))
+        apart += count if 2 * count > part.height * part.width else 0
     return _EDITED_TILE if apart > max(_MANY, _LEAST_APART * np.count_nonzero(wrong)) else LARGE_TILE
 
 
