@@ -216,7 +216,7 @@ def _reading(source: str) -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         known = ", ".join(INPUT_FORMATS)
-        raise NellocError(f"{source}: is not an image that can be read; give one of the formats {known}") from None
+        raise NellocError(f"{source}: is not an image of a known format; convert it to one of {known}") from None
     except Image.DecompressionBombError as error:
         raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None
     except MemoryError:
@@ -282,7 +282,7 @@ def _check_supported(image: Image.Image, source: str) -> None:
 def _check_frames(image: Image.Image, source: str) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
-        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
+        raise NellocError(f"{source}: has {frames} frames; write each frame to a file of its own first")
 
 
 _KIND_OF_MODE_16 = tuple(mode for mode, kind in _KIND_OF_MODE.items() if kind.deep)
@@ -321,7 +321,7 @@ def _check_samples(image: Image.Image, source: str) -> None:
 def _problem_of_samples(image: Image.Image) -> str | None:
     for name, *arguments in _decoders(image):
         if _largest(name, arguments) not in (255, 65535):
-            return f"has samples of 0 to {arguments[1]}; only 0 to 255 or 65535 can be compressed"
+            return f"has samples of 0 to {arguments[1]}; only 0 to 255 or 65535 can be compressed; scale them first"
         if str(arguments[0]) in ("RGBa", "La", "RGBa;16L", "RGBa;16B", "RGBa;16N"):
             return "has colours multiplied by their alpha; convert it to plain alpha first"
     tags = getattr(image, "tag_v2", {})  # of a TIFF file
@@ -329,7 +329,7 @@ def _problem_of_samples(image: Image.Image) -> str | None:
     if problem is not None:
         return problem
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
-        return "has extra channels; only gray and RGB, with or without alpha, can be compressed"
+        return tiff.EXTRA_CHANNELS
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None

@@ -234,7 +234,7 @@ def test_a_file_of_several_frames_is_refused(file_format):
 @pytest.mark.parametrize("file_format", ["JPEG2000", "SGI", "TGA", "ICO", "PCX", "EPS", "DDS"])
 def test_a_format_whose_depth_pillow_does_not_tell_is_refused(file_format):
     # Pillow cuts 16-bit JPEG 2000, AVIF and SGI to 8 bits silently, and runs Ghostscript for EPS.
-    assert "is not an image that can be read; give one of" in refusal(saved(RGB, file_format))
+    assert "is not an image of a known format; convert it to one of" in refusal(saved(RGB, file_format))
 
 
 def test_an_array_that_is_not_an_image_is_refused():
@@ -306,7 +306,7 @@ def test_a_damaged_image_file_raises_nothing_but_nelloc_error(file_format, chang
 
 def test_another_kind_of_file_is_named_as_such():
     for data in (b"text", b"\0" * 100, b"\x8eNL\n\x10"):
-        assert "is not an image that can be read" in refusal(data)
+        assert "is not an image of a known format" in refusal(data)
 
 
 def test_an_empty_file_is_named_as_such():

@@ -51,6 +51,10 @@ _SUBFILE_TYPE, _REDUCED, _SUB_DIRECTORIES = 254, 1, 330
 # Limits for forged files.
 _MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
+EXTRA_CHANNELS = (
+    "has extra channels; only gray and RGB, with or without alpha, can be compressed; write the others to files of "
+    "their own first"
+)
 LONG_COLOURS = "has a palette of 16-bit colours, of which 8 bits could be kept; convert it to 16-bit RGB first"
 SHORT_COLOURS = (
     "has a palette of 8-bit colours where TIFF has 16, which Pillow reads as black; give the file itself to "
@@ -139,7 +143,7 @@ class Layout:
             return "has colours multiplied by their alpha; convert it to plain alpha first"
         alpha = self.extra[:1] and self.extra[0] in _ALPHA
         if more > 1 or self.photometric == _PALETTE or not (alpha or (not self.extra and self.colours == 3)):
-            return "has extra channels; only gray and RGB, with or without alpha, can be compressed"
+            return EXTRA_CHANNELS
         return None
 
     def for_pillow(self, order: str) -> bool:
@@ -196,7 +200,7 @@ def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Imag
         )
     frames = structure.frames(data, head)
     if frames > 1:
-        raise NellocError(f"{source}: has {frames} frames; extract the frame to compress first")
+        raise NellocError(f"{source}: has {frames} frames; write each frame to a file of its own first")
     problem = _problem_of_preview(head, first) or layout.problem()
     if problem is not None:
         raise NellocError(f"{source}: {problem}")
@@ -312,12 +316,12 @@ def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
     tifffile = need("tifffile", source, what)
     need("imagecodecs", source, what)
     if layout.photometric == _YCBCR and layout.compression not in (*_JPEG, 50001, 50002):
-        raise NellocError(f"{source}: has samples of YCbCr; only gray, RGB and palettes can be compressed")
+        raise NellocError(f"{source}: has samples of YCbCr; convert it to RGB first")
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
             if page.imagedepth != 1:
-                raise NellocError(f"{source}: has samples of a volume; only flat images can be compressed")
+                raise NellocError(f"{source}: has samples of a volume; write each of its planes to a file first")
             array, axes = page.asarray(), page.axes
     except (NellocError, MemoryError):
         raise
