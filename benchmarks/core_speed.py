@@ -54,7 +54,8 @@ class Way:
 
     def encode(self, image: NDArray[np.uint8]) -> bytes:
         with self.chosen() as options:
-            return nelloc.encode(image, verify=False, **options)
+            # NumPy does not look for JPEGs that pictures were.
+            return nelloc.encode(image, verify=False, past=False, **options)
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
         with self.chosen() as options:
