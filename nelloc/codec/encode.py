@@ -21,7 +21,7 @@ from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, 
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.invert import exact_blocks, invert
 from nelloc.codec.past.stretched import levels_of_jpeg
-from nelloc.codec.search import Piece, Plan, Trial, plan_for_past, plans_for
+from nelloc.codec.search import Piece, Plan, Trial, plan_for_past, plans_for, tiles_for_past
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store
 from nelloc.exact.encode_tile import TileCode
@@ -193,11 +193,13 @@ def _plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns
     found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
     if found is None:
         return []
-    tile, effort, bits = options.tile, options.effort, _bits(image.kind, what)
+    effort, bits = options.effort, _bits(image.kind, what)
     plans = []
     for one in (found, found.uncut):
-        if one is not None:
-            section = Section(SectionType.PAST, past_pixels.pack_section(one))
+        if one is None:
+            continue
+        section = Section(SectionType.PAST, past_pixels.pack_section(one))
+        for tile in [options.tile] if options.tile else tiles_for_past(what.groups[0], one.pixels):
             plan = plan_for_past(
                 image.kind,
                 what.groups,

@@ -108,7 +108,7 @@ def plan_for_past(
     kind: Kind,
     samples: Sequence[Samples],
     bits: Sequence[int],
-    tile: int | None,
+    tile: int,
     effort: int,
     made: Samples,
     section: Section,
@@ -120,7 +120,6 @@ def plan_for_past(
 
     A tile that is mostly wrong is also tried without it. Otherwise as ``plans_for``.
     """
-    tile = tile or _tile_of_past(samples[0], made)
     planner = _Planner(kind.groups, samples, bits, effort, learns, lattices)
     pieces: list[Piece] = []
     _, height, width = samples[0].shape
@@ -141,14 +140,18 @@ def plan_for_past(
 _EDITED_TILE, _LEAST_APART, _MANY = 64, 0.5, 8192
 
 
-def _tile_of_past(samples: Samples, made: Samples) -> int:
-    """The side of tiles: small ones where most of what is wrong of a JPEG's pixels lies in few of them."""
+def tiles_for_past(samples: Samples, made: Samples) -> list[int]:
+    """Sides of tiles to try for a picture that was a JPEG, which ``made`` other samples (planes, H, W).
+
+    Small ones are among them where most of what is wrong lies in few of them.
+    """
     wrong = (samples != made).any(axis=0)
     apart = 0
     for part in tiles(wrong.shape[0], wrong.shape[1], _EDITED_TILE):
-        count = int(np.count_nonzero(wrong[part.rows, part.columns]))
+        count = np.count_nonzero(wrong[part.rows, part.columns])
         apart += count if 2 * count > part.height * part.width else 0
-    return _EDITED_TILE if apart > max(_MANY, _LEAST_APART * np.count_nonzero(wrong)) else LARGE_TILE
+    is_edited = apart > max(_MANY, _LEAST_APART * np.count_nonzero(wrong))
+    return [LARGE_TILE, _EDITED_TILE] if is_edited else [LARGE_TILE]
 
 
 class _Planner:

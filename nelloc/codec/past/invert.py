@@ -69,7 +69,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     if judged and len(pixels) == 3 and _is_hopeless(pixels, advance):
         return None
     canvas = _first_look(pixels, advance)
-    if canvas is None or (judged and canvas.share_of_pixels() >= worth.WORTH):
+    if canvas is None or (judged and not _is_worth_it(canvas, pixels, advance, patience)):
         return None
     canvas.search(advance, patience)
     found = canvas.inverted()
@@ -88,6 +88,26 @@ def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
             return False
         looked_at += 1
     return looked_at > 1
+
+
+def _is_worth_it(canvas: _Canvas, pixels: Plane, advance: Advance, patience: int) -> bool:
+    """True if a picture is likely to be smaller as a JPEG.
+
+    That is so by a first look, or by its parts after a search in these; in a small picture all of it is searched.
+    """
+    share = canvas.share_of_pixels()
+    if share < worth.WORTH or share >= worth.DOUBTFUL:
+        return share < worth.WORTH
+    if min(pixels.shape[1:]) < 2 * worth.PART:
+        return True
+    as_jpeg = as_pixels = 0.0
+    for part in filter(was_jpeg, worth.parts(pixels)):
+        of_part = _first_look(part, advance)
+        if of_part is not None:
+            of_part.search(advance, patience)
+            jpeg, own = of_part.entropies()
+            as_jpeg, as_pixels = as_jpeg + jpeg, as_pixels + own
+    return as_jpeg < worth.WORTH * as_pixels
 
 
 def _first_look(pixels: Plane, advance: Advance) -> _Canvas | None:
@@ -205,8 +225,13 @@ class _Canvas:
         """The entropy as a JPEG before a search, and of its errors, as a share of that of pixels."""
         other = copy(self)
         other._find_luma()
-        begun = other.inverted()
-        return worth.share_of_pixels(begun.image, begun.pixels, self._pixels)
+        as_jpeg, as_pixels = other.entropies()
+        return as_jpeg / max(1.0, as_pixels)
+
+    def entropies(self) -> tuple[float, float]:
+        """The entropy as the JPEG that was found, with its errors, and as pixels."""
+        found = self.inverted()
+        return worth.entropies(found.image, found.pixels, self._pixels)
 
     def search(self, advance: Advance, patience: int) -> None:
         """Search for what is still wrong of chroma, and then of luma."""

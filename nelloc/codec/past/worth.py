@@ -18,6 +18,8 @@ _LEAST, _MOST = -512, 511
 _TILE, _FAR = 64, 2
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
+# Share from which on a search cannot lower it as far; below, parts tell if it does.
+DOUBTFUL = 1.05
 # Parts of a large picture, one of which must have less: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 
@@ -35,8 +37,8 @@ def parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         yield np.ascontiguousarray(pixels[:, top : top + PART, left : left + PART])
 
 
-def share_of_pixels(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> float:
-    """The entropy of a JPEG and of what is wrong of the pixels that it ``made``, as a share of that of ``pixels``.
+def entropies(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> tuple[float, float]:
+    """The entropy of a JPEG and of what is wrong of the pixels that it ``made``, and that of ``pixels``.
 
     Each frequency of a component has a distribution, and each plane (planes, H, W) of errors and of differences from
     the mean of the two neighbours before. Red and blue are taken less green. Tiles that are far off count as pixels.
@@ -50,7 +52,7 @@ def share_of_pixels(image: JpegCoefficients, made: NDArray[np.uint8], pixels: ND
     errors = [own[1:, 1:][~far] for own in _planes(off)[: len(whole)]]
     frequencies = [one.coefficients[..., k] for one in image.components for k in range(one.coefficients.shape[2])]
     as_jpeg = entropy(errors) + entropy(frequencies) + entropy([own[far] for own in before])
-    return as_jpeg / max(1.0, entropy(before))
+    return as_jpeg, entropy(before)
 
 
 def _far_off(off: NDArray[np.int16]) -> NDArray[np.bool_]:
