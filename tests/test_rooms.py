@@ -31,6 +31,7 @@ LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 LARGEST = 400  # lines of a file
 REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "native", "nelloc", "scripts", "tests", "web")
+BUILT = {"build", "dist", "sources"}
 SUFFIXES = {".py", ".c", ".h", ".js", ".mjs", ".ts", ".html", ".css", ".sh"}
 
 
@@ -130,8 +131,9 @@ def lengths() -> dict[str, int]:
 
 
 def sources() -> dict[str, int]:
-    """The lines of every source file of the repository."""
+    """The lines of every source file of the repository, without what is built in folders that git ignores."""
     paths = [path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*") if path.suffix in SUFFIXES]
+    paths = [path for path in paths if not BUILT & set(path.relative_to(REPOSITORY).parts)]
     paths += REPOSITORY.glob("*.py")
     return {str(path.relative_to(REPOSITORY)): len(path.read_text().splitlines()) for path in paths if path.is_file()}
 
