@@ -75,15 +75,23 @@ def filters(planes: int) -> Iterator[Filter]:
                 yield Filter(predictor, planar, green)
 
 
-def likely_filters(samples: Samples) -> dict[Filter, int]:
+def likely_filters(samples: Samples, *, alike: bool = False) -> dict[Filter, int]:
     """The two filters after which some rows in the middle of samples (planes, H, W) are smallest.
 
     The rows are packed by deflate. That ranks filters as well as LZMA on all of the samples does, which takes seconds.
 
+    Parameters
+    ----------
+    samples : array
+        Samples (planes, H, W) of a tile.
+    alike : bool
+        The rows are like each other, and few of them repeat others far away.
+
     Returns
     -------
     dict of Filter to int
-        With each filter the fewest bytes to be expected of a record of it, or 0 if not all of the rows were packed.
+        With each filter the fewest bytes to be expected of a record of it; 0 if that is not known, since not all of the
+        rows were packed and they may not be alike.
     """
     planes, height, width = samples.shape
     rows = min(height, max(1, _RANKED_BYTES // (planes * width)))
@@ -95,7 +103,7 @@ def likely_filters(samples: Samples) -> dict[Filter, int]:
         return len(zlib.compress(_ordered(residuals[filter_.predictor], filter_), 1))
 
     sizes = sorted(((filter_, size(filter_)) for filter_ in filters(planes)), key=itemgetter(1))
-    share = _LEAST_OF_DEFLATED if rows == height else 0
+    share = _LEAST_OF_DEFLATED * height / rows if alike or rows == height else 0
     return {filter_: int(share * size) for filter_, size in sizes[:2]}
 
 

@@ -13,11 +13,10 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec import plain_tiles
+from nelloc.codec import lzma_rows, plain_tiles
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import Way
 from nelloc.codec.format import Method
-from nelloc.codec.lzma_rows import Filter, likely_filters
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
 from nelloc.codec.past.core import Advance
@@ -30,7 +29,7 @@ SIDE = 8
 MAX_MARGIN = 63
 # Methods that may code corrections of blocks.
 _METHODS = (Method.DEFLATE, Method.ADAPTIVE, Method.STORED, Method.ROWS)
-# Mean errors of blocks above which their pixels are coded instead of corrections: all are tried.
+# Mean errors of blocks above which their pixels are coded instead of corrections: all are tried, in one form.
 _FAR_OFF = (2, 12, 255)
 
 Plane = NDArray[np.uint8]
@@ -112,13 +111,16 @@ def encode_corrections(samples: Plane, made: Plane, *, core: bool) -> bytes:
     if not off.any():
         return b""
     away = (samples - made).astype(np.uint8)  # modulo 256
-    coded, tried = [], []
+    tried: dict[bytes, tuple[int, NDArray[np.bool_]]] = {}
     for limit in _FAR_OFF:
         far = off > limit * SIDE * SIDE * len(samples)
         if far.tobytes() not in tried:
-            tried.append(far.tobytes())
-            coded.append(_encode_blocks(away, (off > 0) & ~far, core=core) + _encode_blocks(samples, far, core=core))
-    return min(coded, key=len)
+            parts = [(away, (off > 0) & ~far), (samples, far)]
+            sheets = [_sheet(values, np.flatnonzero(chosen)) for values, chosen in parts if chosen.any()]
+            tiles = [(Method.ADAPTIVE, sheet, 8, Way(Form.PREDICTED)) for sheet in sheets]
+            tried[far.tobytes()] = sum(map(len, plain_tiles.encode_many(tiles, core=core))), far
+    _, far = min(tried.values(), key=lambda one: one[0])
+    return _encode_blocks(away, (off > 0) & ~far, core=core) + _encode_blocks(samples, far, core=core)
 
 
 def decode_corrections(data: bytes, made: Plane) -> Plane:
@@ -151,24 +153,33 @@ def _encode_blocks(values: Plane, chosen: NDArray[np.bool_], *, core: bool) -> b
     if not numbers.size:
         return varint(0)
     gaps = np.diff(numbers, prepend=-1) - 1
-    sheet = np.zeros((len(values), *_sheet(numbers.size)), np.uint8)
-    for n, number in enumerate(numbers):
-        block = values[_place(int(number), values.shape)]
-        sheet[:, *_corner(n, sheet.shape, block.shape)] = block
-    coded = []
-    for method, way in _ways(sheet):
-        coded.append((method, plain_tiles.encode_many([(method, sheet, 8, way)], core=core)[0]))
-    method, data = min(coded, key=lambda one: len(one[1]))
+    method, data = _smallest(_sheet(values, numbers), core=core)
     head = varint(numbers.size) + b"".join(varint(int(gap)) for gap in gaps)
     return head + bytes([method]) + varint(len(data)) + data
 
 
-def _ways(sheet: Plane) -> Iterator[tuple[Method, Way | Filter | None]]:
-    yield Method.ADAPTIVE, Way(Form.PLAIN)
-    yield Method.ADAPTIVE, Way(Form.PREDICTED)
-    yield Method.ADAPTIVE, Way(Form.CANDIDATES_PLAIN)
-    yield from ((Method.ROWS, filter_) for filter_ in likely_filters(sheet))
-    yield Method.STORED, None
+def _sheet(values: Plane, numbers: NDArray[np.intp]) -> Plane:
+    """The blocks of values (planes, H, W) that have these numbers, one beside the other."""
+    sheet = np.zeros((len(values), *_sheet_shape(numbers.size)), np.uint8)
+    for n, number in enumerate(numbers):
+        block = values[_place(int(number), values.shape)]
+        sheet[:, *_corner(n, sheet.shape, block.shape)] = block
+    return sheet
+
+
+def _smallest(sheet: Plane, *, core: bool) -> tuple[Method, bytes]:
+    """The method of a sheet (planes, H, W) that takes the fewest bytes, and these."""
+    ways = [Way(form) for form in (Form.PLAIN, Form.PREDICTED, Form.CANDIDATES_PLAIN)]
+    tiles = [(Method.ADAPTIVE, sheet, 8, way) for way in ways]
+    found = [(Method.ADAPTIVE, data) for data in plain_tiles.encode_many(tiles, core=core)]
+    best = min(len(data) for _, data in found)
+    found += [
+        (Method.ROWS, lzma_rows.encode(sheet, filter_))
+        for filter_, least in lzma_rows.likely_filters(sheet, alike=True).items()
+        if least <= best
+    ]
+    found.append((Method.STORED, plain_tiles.encode(Method.STORED, sheet)))
+    return min(found, key=lambda one: len(one[1]))
 
 
 def _decode_blocks(reader: Cursor, shape: tuple[int, ...]) -> Iterator[tuple[int, Plane]]:
@@ -188,14 +199,14 @@ def _decode_blocks(reader: Cursor, shape: tuple[int, ...]) -> Iterator[tuple[int
     if method not in _METHODS:
         raise MalformedError("method")
     data = reader.take(reader.varint())
-    sheet = plain_tiles.decode(Method(method), data, (shape[0], *_sheet(count)), 8)
+    sheet = plain_tiles.decode(Method(method), data, (shape[0], *_sheet_shape(count)), 8)
     for n, number in enumerate(numbers):
         place = _place(number, shape)
         size = shape[0], place[1].stop - place[1].start, place[2].stop - place[2].start
         yield number, sheet[:, *_corner(n, sheet.shape, size)]
 
 
-def _sheet(count: int) -> tuple[int, int]:
+def _sheet_shape(count: int) -> tuple[int, int]:
     """The height and width of a sheet of blocks, as square as it can be."""
     columns = isqrt(count - 1) + 1
     return SIDE * -(-count // columns), SIDE * columns
