@@ -145,11 +145,11 @@ def rate_table() -> str:
 
 def set_table() -> str:
     found = rates()
-    heads = ["set", *(NAMES[peer] for peer in PEERS), *(f"`{model}`" for model in MODELS)]
+    heads = ["set", *(NAMES[peer] for peer in PEERS), *(f"`{model}`" for model in MODELS), "`default`, with the past"]
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for name, title in SETS.items():
         own = [model if name == "cifar10" else f"{model}{PLAIN}" for model in MODELS]
-        cells = [f"{found[name, codec]:.3f}" for codec in (*PEERS, *own)]
+        cells = [f"{found[name, codec]:.3f}" for codec in (*PEERS, *own, "default")]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
