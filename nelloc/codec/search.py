@@ -148,7 +148,7 @@ def tiles_for_past(samples: Samples, made: Samples) -> list[int]:
     wrong = (samples != made).any(axis=0)
     apart = 0
     for part in tiles(wrong.shape[0], wrong.shape[1], _EDITED_TILE):
-        count = np.count_nonzero(wrong[part.rows, part.columns])
+        count = int(np.count_nonzero(wrong[part.rows, part.columns]))
         apart += count if 2 * count > part.height * part.width else 0
     is_edited = apart > max(_MANY, _LEAST_APART * np.count_nonzero(wrong))
     return [LARGE_TILE, _EDITED_TILE] if is_edited else [LARGE_TILE]

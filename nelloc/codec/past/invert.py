@@ -69,9 +69,14 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     if judged and len(pixels) == 3 and _is_hopeless(pixels, advance):
         return None
     canvas = _first_look(pixels, advance)
-    if canvas is None or (judged and not _is_worth_it(canvas, pixels, advance, patience)):
+    if canvas is None:
+        return None
+    share = canvas.share_of_pixels() if judged else 0
+    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _do_parts_gain(pixels, advance, patience)):
         return None
     canvas.search(advance, patience)
+    if share >= worth.WORTH and not worth.is_less(*canvas.entropies()):
+        return None
     found = canvas.inverted()
     uncut = canvas.without_cut(advance, patience) if patience else None
     return found if uncut is None else replace(found, uncut=uncut.inverted())
@@ -90,24 +95,18 @@ def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
     return looked_at > 1
 
 
-def _is_worth_it(canvas: _Canvas, pixels: Plane, advance: Advance, patience: int) -> bool:
-    """True if a picture is likely to be smaller as a JPEG.
-
-    That is so by a first look, or by its parts after a search in these; in a small picture all of it is searched.
-    """
-    share = canvas.share_of_pixels()
-    if share < worth.WORTH or share >= worth.DOUBTFUL:
-        return share < worth.WORTH
+def _do_parts_gain(pixels: Plane, advance: Advance, patience: int) -> bool:
+    """True if parts of a large picture are likely to be smaller as a JPEG after a search, and of small ones always."""
     if min(pixels.shape[1:]) < 2 * worth.PART:
         return True
     as_jpeg = as_pixels = 0.0
     for part in filter(was_jpeg, worth.parts(pixels)):
-        of_part = _first_look(part, advance)
-        if of_part is not None:
-            of_part.search(advance, patience)
-            jpeg, own = of_part.entropies()
+        canvas = _first_look(part, advance)
+        if canvas is not None:
+            canvas.search(advance, patience)
+            jpeg, own = canvas.entropies()
             as_jpeg, as_pixels = as_jpeg + jpeg, as_pixels + own
-    return as_jpeg < worth.WORTH * as_pixels
+    return worth.is_less(as_jpeg, as_pixels)
 
 
 def _first_look(pixels: Plane, advance: Advance) -> _Canvas | None:

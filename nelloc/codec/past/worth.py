@@ -19,7 +19,7 @@ _TILE, _FAR = 64, 2
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
-DOUBTFUL = 1.05
+DOUBTFUL = 1.5
 # Parts of a large picture, one of which must have less: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 
@@ -35,6 +35,11 @@ def parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     for place in _PLACES:
         top, left = ((size - PART) * at // 4 // 16 * 16 for size, at in zip((height, width), place, strict=True))
         yield np.ascontiguousarray(pixels[:, top : top + PART, left : left + PART])
+
+
+def is_less(as_jpeg: float, as_pixels: float) -> bool:
+    """True if a JPEG is likely to take fewer bytes, by what `entropies` are."""
+    return as_jpeg < WORTH * as_pixels
 
 
 def entropies(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> tuple[float, float]:
