@@ -280,7 +280,7 @@ def _encode_pieces(
 ) -> list[_Coded]:
     """Code pieces in all ways of their trials, and keep the smallest result of each."""
     found: dict[_Place, TileCode] = {}
-    modelled: dict[tuple[bytes, int, int, Trial], list[tuple[int, Trial]]] = {}
+    modelled: dict[tuple[bytes, int, int, Trial], list[_Place]] = {}
     without_model = []
     for number, (piece, model) in enumerate(work):
         for trial in piece.trials:

@@ -66,9 +66,11 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
         return None
     pixels = np.ascontiguousarray(pixels)
     judged = effort < Effort.LARGE_PHOTOGRAPHS
-    if judged and len(pixels) == 3 and _is_hopeless(pixels, advance):
+    gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
+    colours = 1.0 if gray else share_of_colours(pixels)
+    if colours < LEAST_SHARE or (judged and colours < UNCHANGED and _is_hopeless(pixels, advance)):
         return None
-    canvas = _first_look(pixels, advance)
+    canvas = _first_look(pixels, advance, gray=gray)
     if canvas is None:
         return None
     share = canvas.share_of_pixels() if judged else 0
@@ -83,9 +85,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
 
 
 def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
-    """True if no part of a large, changed RGB picture is likely to be smaller as a JPEG, and two have colours."""
-    if not LEAST_SHARE <= share_of_colours(pixels) < UNCHANGED:
-        return False
+    """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two have colours."""
     looked_at = 0
     for part in filter(was_jpeg, worth.parts(pixels)):
         canvas = _first_look(part, advance)
@@ -109,16 +109,16 @@ def _do_parts_gain(pixels: Plane, advance: Advance, patience: int) -> bool:
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _first_look(pixels: Plane, advance: Advance) -> _Canvas | None:
-    """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none."""
-    gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
+def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False) -> _Canvas | None:
+    """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
+
+    It is ``gray``, or its colours are such as a JPEG decoder makes.
+    """
     if gray:
         if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
             return None
         low = high = np.ascontiguousarray(pixels[:1])
     else:
-        if not was_jpeg(pixels):
-            return None
         low, high = np.empty_like(pixels), np.empty_like(pixels)
         if native._native.past_separate(pixels, low, high):
             distrust(low, high)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nelloc.codec.past.detect import FEW, LOOKED_AT, SIDE, find_grid, was_jpeg
 from nelloc.codec.past.invert import GRAY_CLEAR
 from nelloc.exact import native
+from nelloc.exact.lattice import Rule, conversion
 from nelloc.image.levels import Levels, is_bright, occurring, reduce_planes
 
 _LEVELS, _CHANNELS = 256, 3
@@ -157,11 +158,9 @@ def _beginnings(sizes: Sequence[int], colours: NDArray[np.int64]) -> Iterator[tu
 @cache
 def _differences() -> NDArray[np.bool_]:
     """Mask of the pairs R - G and B - G, 256 added, that a JPEG decoder makes where no channel is clipped."""
-    cr = np.arange(_LEVELS) - _LEVELS // 2
-    cb = cr[:, None]
-    # Sums of 16 bits after the point, as in docs/FORMAT.md.
-    green = (-22554 * cb - 46802 * cr + 32768) >> 16
-    red, blue = (91881 * cr + 32768) >> 16, (116130 * cb + 32768) >> 16
+    convert = conversion(Rule.JFIF)
+    cb, cr = np.arange(_LEVELS)[:, None], np.arange(_LEVELS)
+    red, green, blue = ((of[0][0] + of[1][cb] + of[2][cr]) // convert.divisor for of in convert.terms)
     of_red, of_blue = red - green + _LEVELS, blue - green + _LEVELS
     inside = (of_red >= 0) & (of_red < 2 * _LEVELS) & (of_blue >= 0) & (of_blue < 2 * _LEVELS)
     made = np.zeros((2 * _LEVELS, 2 * _LEVELS), bool)

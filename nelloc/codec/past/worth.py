@@ -20,7 +20,7 @@ _TILE, _FAR = 64, 2
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
 DOUBTFUL = 1.5
-# Parts of a large picture, one of which must have less: their side, and where they lie.
+# Parts of a large picture that are looked at or searched before all of it: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 
 

@@ -57,7 +57,9 @@ def test_of_a_large_picture_parts_are_looked_at_first(monkeypatch):
     looked_at = []
     look = search._first_look
     monkeypatch.setattr(
-        search, "_first_look", lambda pixels, *rest: looked_at.append(pixels.shape) or look(pixels, *rest)
+        search,
+        "_first_look",
+        lambda pixels, *rest, **gray: looked_at.append(pixels.shape) or look(pixels, *rest, **gray),
     )
     assert was_jpeg(changed)
     assert invert(changed, effort=5) is None
