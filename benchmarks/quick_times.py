@@ -54,8 +54,8 @@ def write(rows: dict[str, Row]) -> None:
     report.write_rows(OUT.with_suffix(".csv"), Row, ordered, {"seconds": ".0f"})
     longest = max(ordered, key=lambda row: row.seconds)
     made = (
-        f"Made by `python benchmarks/quick_times.py --data FOLDER` on one thread of {report.machine()}, while others "
-        f"used the machine. Of {len(NAMES)} experiments {len(ordered)} were measured; the longest, "
+        f"Made by `python benchmarks/quick_times.py --data FOLDER` on one thread of {report.machine()}. "
+        f"Of {len(NAMES)} experiments {len(ordered)} were measured; the longest, "
         f"`{longest.experiment}`, took {longest.seconds:.0f} of {LIMIT} seconds."
     )
     table = report.table(
