@@ -29,7 +29,7 @@ from nelloc.exact import native
 LEAST_BLOCKS = 0.03
 # The same of gray pictures, whose colours tell nothing, and how clear their grid must be.
 GRAY_BLOCKS, GRAY_CLEAR = 0.3, 9
-# Share of a JPEG's colours from which on a picture is taken for one that was not changed.
+# Share of a JPEG's colours from which on a picture is taken for one that was not changed, and searched in any case.
 UNCHANGED = 0.995
 # A gray picture with fewer values is a drawing.
 GRAY_VALUES = 16
@@ -65,10 +65,10 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     if native.missing() is not None:
         return None
     pixels = np.ascontiguousarray(pixels)
-    judged = effort < Effort.LARGE_PHOTOGRAPHS
     gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     colours = 1.0 if gray else share_of_colours(pixels)
-    if colours < LEAST_SHARE or (judged and colours < UNCHANGED and _is_hopeless(pixels, advance)):
+    judged = effort < Effort.LARGE_PHOTOGRAPHS and (gray or colours < UNCHANGED)
+    if colours < LEAST_SHARE or (judged and not gray and _is_hopeless(pixels, advance)):
         return None
     canvas = _first_look(pixels, advance, gray=gray)
     if canvas is None:
@@ -96,9 +96,7 @@ def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
 
 
 def _do_parts_gain(pixels: Plane, advance: Advance, patience: int) -> bool:
-    """True if parts of a large picture are likely to be smaller as a JPEG after a search, and of small ones always."""
-    if min(pixels.shape[1:]) < 2 * worth.PART:
-        return True
+    """True if the parts of a large picture are likely to be smaller as a JPEG after a search."""
     as_jpeg = as_pixels = 0.0
     for part in filter(was_jpeg, worth.parts(pixels)):
         canvas = _first_look(part, advance)

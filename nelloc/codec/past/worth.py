@@ -19,7 +19,7 @@ _TILE, _FAR = 64, 2
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
-DOUBTFUL = 1.5
+DOUBTFUL = 1.05
 # Parts of a large picture that are looked at or searched before all of it: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 
