@@ -9,14 +9,13 @@ from __future__ import annotations
 import enum
 import lzma
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.adaptive.neighbourhood import median
 from nelloc.varint import MalformedError
 
 Samples = NDArray[np.uint8]
@@ -67,12 +66,15 @@ class Filter:
         raise MalformedError("filter")
 
 
-def filters(planes: int) -> Iterator[Filter]:
-    """Yield all filters for a number of planes."""
-    for predictor in Predictor:
-        for planar in (False, True) if planes > 1 else (False,):
-            for green in (False, True) if planes > 2 else (False,):
-                yield Filter(predictor, planar, green)
+@cache
+def filters(planes: int) -> tuple[Filter, ...]:
+    """List all filters for a number of planes."""
+    return tuple(
+        Filter(predictor, planar, green)
+        for predictor in Predictor
+        for planar in ((False, True) if planes > 1 else (False,))
+        for green in ((False, True) if planes > 2 else (False,))
+    )
 
 
 def likely_filters(samples: Samples, *, alike: bool = False) -> dict[Filter, int]:
@@ -96,15 +98,29 @@ def likely_filters(samples: Samples, *, alike: bool = False) -> dict[Filter, int
     planes, height, width = samples.shape
     rows = min(height, max(1, _RANKED_BYTES // (planes * width)))
     top = (height - rows) // 2
-    part = samples[:, top : top + rows]
-    residuals = {predictor: _residuals(part, predictor) for predictor in Predictor}
-
-    def size(filter_: Filter) -> int:
-        return len(zlib.compress(_ordered(residuals[filter_.predictor], filter_), 1))
-
-    sizes = sorted(((filter_, size(filter_)) for filter_ in filters(planes)), key=itemgetter(1))
+    found = _deflated(samples[:, top : top + rows])
+    sizes = sorted(((filter_, found[filter_]) for filter_ in filters(planes)), key=itemgetter(1))
     share = _LEAST_OF_DEFLATED * height / rows if alike or rows == height else 0
     return {filter_: int(share * size) for filter_, size in sizes[:2]}
+
+
+def _deflated(samples: Samples) -> dict[Filter, int]:
+    """Number of bytes that deflate makes of samples (planes, H, W) after each filter."""
+    planes = len(samples)
+    every = np.stack([_residuals(samples, predictor) for predictor in Predictor])
+    pixels = np.empty((*every.shape[:1], *every.shape[2:], planes), np.uint8)
+    sizes = {}
+    for green in (False, True) if planes > 2 else (False,):
+        if green:
+            every[:, 0] -= every[:, 1]
+            every[:, 2] -= every[:, 1]
+        for planar in (False, True) if planes > 1 else (False,):
+            if not planar:
+                for plane in range(planes):  # sooner than a copy of a transposed array
+                    pixels[..., plane] = every[:, plane]
+            for predictor, residuals in zip(Predictor, every if planar else pixels, strict=True):
+                sizes[Filter(predictor, planar, green)] = len(zlib.compress(residuals, 1))
+    return sizes
 
 
 def encode(samples: Samples, filter_: Filter) -> bytes:
@@ -151,7 +167,8 @@ def _residuals(samples: Samples, predictor: Predictor) -> Samples:
     """Samples (planes, H, W) less their prediction, modulo 256."""
     if predictor is Predictor.NOTHING:
         return samples
-    padded = np.zeros(np.add(samples.shape, (0, 1, 1)), np.uint8)
+    planes, height, width = samples.shape
+    padded = np.zeros((planes, height + 1, width + 1), np.uint8)
     padded[:, 1:, 1:] = samples
     west, north, northwest = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
     if predictor is Predictor.WEST:
@@ -182,7 +199,9 @@ def _unfiltered(residuals: Samples, filter_: Filter) -> Samples:
 
 
 def _median(west: Samples, north: Samples, northwest: Samples) -> Samples:
-    return median(west.astype(np.int16), north.astype(np.int16), northwest).astype(np.uint8)
+    """The median of W, N and W + N - NW, which is W + N less what of W to N is nearest to NW, modulo 256."""
+    lowest, highest = np.minimum(west, north), np.maximum(west, north)
+    return west + north - np.clip(northwest, lowest, highest)
 
 
 def _median_restored(residuals: Samples) -> Samples:

@@ -262,7 +262,7 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
     for way in _ways(samples, bits, effort, look):
         yield Trial(Method.ADAPTIVE, way)
     worth_it = effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL)
-    if modelled and worth_it and (effort >= Effort.EVERYTHING or not classify.has_few_colours(samples)):
+    if modelled and worth_it and (effort >= Effort.EVERYTHING or not classify.has_few_colours(samples, bits)):
         yield from _modelled(samples, effort, look, sure=True)
     if effort >= Effort.OTHER_WAYS:
         yield from _rows(samples, bits, effort)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.colours import MAX_COLOURS
+from nelloc.codec.adaptive.colours import MAX_COLOURS, count_colours
 from nelloc.codec.adaptive.memory import MULTIPLIERS
 from nelloc.codec.adaptive.neighbourhood import median
 from nelloc.codec.adaptive.stream import Way, encode, ways
@@ -87,11 +87,10 @@ def is_smooth(samples: NDArray) -> bool:
     return bool((np.abs(wide[:, 1:, 1:] - expected) > SMALL_DIFFERENCE).any())
 
 
-def has_few_colours(samples: NDArray) -> bool:
+def has_few_colours(samples: NDArray, bits: int) -> bool:
     """True if samples (planes, H, W) have too few different colours for a network to be worth its time."""
     most = min(_FEW_COLOURS * len(samples), samples[0].size // _PIXELS_OF_A_COLOUR)
-    sampled, pixels = _sampled(samples), samples.reshape(len(samples), -1)
-    return _colours(sampled) <= most and (sampled.shape == pixels.shape or _colours(pixels) <= most)
+    return count_colours(samples, bits) <= most
 
 
 def repeats(samples: NDArray) -> bool:
