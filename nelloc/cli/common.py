@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -319,6 +319,18 @@ def what_computes(model: ExactModel) -> str:
     return f"NumPy, 10 to 30 times slower: {reason}"
 
 
+def shows_bars(printer: Printer) -> bool:
+    """True if bars are shown, once the work has taken a second: on a terminal. Else they need not be imported."""
+    return not printer.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def beside_bars() -> AbstractContextManager[None]:
+    """Context in which lines are written to standard error, where bars may be."""
+    from tqdm import tqdm
+
+    return tqdm.external_write_mode(sys.stderr)
+
+
 def progress_bar(printer: Printer, **settings: Any) -> tqdm:
     """Progress bar on standard error, if that is a terminal, after a second of work; it is removed at the end.
 
@@ -340,7 +352,7 @@ def coding(printer: Printer, direction: str, **fields: Any) -> Iterator[Any]:
     quiet_pillow(printer)
     check_core(printer, fields.get("backend"), encodes=direction == "encode")
     kind = EncodeOptions if direction == "encode" else DecodeOptions
-    if printer.quiet or sys.stderr is None or not sys.stderr.isatty():
+    if not shows_bars(printer):
         with processes_allowed():
             yield kind(**fields)
         return

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nelloc.cli.common import BAR_DELAY, STDIO, Printer, fail, print_json, progress_bar
+from nelloc.cli.common import (
+    BAR_DELAY,
+    STDIO,
+    Printer,
+    beside_bars,
+    fail,
+    print_json,
+    progress_bar,
+    shows_bars,
+)
 from nelloc.cli.parameters import Name
 from nelloc.errors import NellocError
 
@@ -154,8 +163,6 @@ def convert_many(
     last: str | None = None,
 ) -> None:
     """Convert many files, print the outcome of each and the remark ``last``, and exit."""
-    from tqdm import tqdm
-
     from nelloc.files.batch.outcome import Done, Failed, Summary
     from nelloc.files.batch.plan import make_plan
     from nelloc.files.batch.run import Where
@@ -167,19 +174,20 @@ def convert_many(
     plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
     summary, began = Summary(), time.monotonic()
+    bars = shows_bars(printer)
     # Work in this process shows its pixels instead.
-    shown_to = printer if selection.spread else Printer(quiet=True)
-    with closing(run), progress_bar(shown_to, total=plan.count, bar_format=_BAR) as files_done:
+    bar = progress_bar(printer, total=plan.count, bar_format=_BAR) if bars and selection.spread else None
+    with closing(run), bar or nullcontext():
         for outcome in run:
             summary.add(outcome)
-            shown = time.monotonic() - began > BAR_DELAY
-            with tqdm.external_write_mode(sys.stderr) if shown else nullcontext():
+            with beside_bars() if bars and time.monotonic() - began > BAR_DELAY else nullcontext():
                 if isinstance(outcome, Failed):
                     _put_failed(outcome, printer, as_json)
                 else:
                     status = "done" if isinstance(outcome, Done) else "skipped"
                     _put(outcome, printer, as_json, show, {"status": status, "removed": outcome.removed})
-            files_done.update()
+            if bar is not None:
+                bar.update()
     if plan.count > 1 and not as_json:
         others = f"; {plan.others} other file{'s' * (plan.others > 1)} left alone" if plan.others else ""
         printer.remark(f"{summary}{others}")
