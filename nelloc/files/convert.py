@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from nelloc import image, storage
 from nelloc.codec import container
 from nelloc.codec.decode import decode_files, decode_slices, open_file
 from nelloc.codec.description import read_description
-from nelloc.codec.encode import Encoded, encode_pixels
 from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, EncodeOptions, Options, chosen_options
 from nelloc.codec.tiling import Rectangle, tile_count
 from nelloc.errors import NellocError
@@ -30,6 +29,9 @@ from nelloc.files.jpeg import (
     restore_jpeg,
 )
 from nelloc.files.result import Gain, Result
+
+if TYPE_CHECKING:
+    from nelloc.codec.encode import Encoded
 
 SUFFIX = ".nlc"
 
@@ -126,24 +128,26 @@ def encode_images(
     images: Sequence[OpenedImage | OpenedJpeg], options: EncodeOptions, *, verify: bool
 ) -> list[tuple[Result, bytes]]:
     """Compress several images together; with ``adapt``, each has a model of its own."""
+    from nelloc.codec.encode import encode_pixels  # not needed to decompress
+
     pictures = [one for one in images if isinstance(one, OpenedImage)]
     with enough_memory(images[0].source):
         if options.adapt:
             return [_encode_adapted(one, options, verify=verify) for one in pictures]
         encoded = iter(encode_pixels([one.pixels for one in pictures], options, verify=verify) if pictures else ())
-        done = []
-        for one in images:
-            if isinstance(one, OpenedJpeg):
-                done.append(encode_jpeg(one, options, verify=verify))
-            else:
-                file = next(encoded)
-                done.append((result_of(one, file), file.data))
-    return done
+        return [
+            encode_jpeg(one, options, verify=verify) if isinstance(one, OpenedJpeg) else _made(one, next(encoded))
+            for one in images
+        ]
+
+
+def _made(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> tuple[Result, bytes]:
+    return result_of(opened, encoded, gain), encoded.data
 
 
 def _encode_adapted(opened: OpenedImage, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
     (encoded,), gain, _ = encode_adapted_images([opened.pixels], options, verify=verify, embed=True)
-    return result_of(opened, encoded, gain), encoded.data
+    return _made(opened, encoded, gain)
 
 
 def encode_adapted_images(
@@ -154,19 +158,15 @@ def encode_adapted_images(
 
     encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
     models = {adapted.model.id.hex(): adapted.stored for adapted in found.models}
-    size = sum(len(data) for data in models.values())
-    return (
-        encoded,
-        Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain, found.pixels),
-        models,
-    )
+    size = sum(map(len, models.values()))
+    gain = Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain, found.pixels)
+    return encoded, gain, models
 
 
 def result_of(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> Result:
     """Result for an image, without the name of its target."""
     pixels, sizes = opened.pixels, (opened.bytes, len(encoded.data))
-    size = (pixels.width, pixels.height, pixels.kind.planes)
-    return Result(opened.source, "-", *sizes, *size, pixels.left_out, gain)
+    return Result(opened.source, "-", *sizes, pixels.width, pixels.height, pixels.kind.planes, pixels.left_out, gain)
 
 
 def decompress(
