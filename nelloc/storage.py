@@ -138,6 +138,7 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
         If the target exists and ``force`` is not set, or if it cannot be written.
     """
     temporary = target.with_name(f".nelloc-{secrets.token_hex(8)}.part")
+    renamed = False
     try:
         try:
             descriptor = _create(temporary)
@@ -153,11 +154,13 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
                     os.fsync(descriptor)
                 if force:
                     os.replace(temporary, target)
+                    renamed = True
                 else:
                     _rename_to_free_name(temporary, target)
         finally:  # also on Ctrl-C
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+            if not renamed:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
         if sync:
             sync_folder(target.parent)
     except FileExistsError:
