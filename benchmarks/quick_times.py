@@ -22,6 +22,7 @@ from pathlib import Path
 
 import report
 
+from nelloc.bench.machine import Machine
 from nelloc.research.registry import EXPERIMENTS
 
 NAMES = [experiment.name for experiment in EXPERIMENTS]
@@ -31,10 +32,11 @@ LIMIT = 120
 
 @dataclass(frozen=True)
 class Row:
-    """Processor seconds of a quick run."""
+    """Processor seconds of a quick run, and the processor."""
 
     experiment: str
     seconds: float
+    processor: str
 
 
 def measure(name: str, data: Path, seed: int, keep: Path | None) -> Row:
@@ -45,7 +47,8 @@ def measure(name: str, data: Path, seed: int, keep: Path | None) -> Row:
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run([*command, "--data", str(data), "--out", str(folder)], check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Row(name, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Row(name, seconds, Machine.this().processor)
 
 
 def write(rows: dict[str, Row]) -> None:
@@ -54,13 +57,13 @@ def write(rows: dict[str, Row]) -> None:
     report.write_rows(OUT.with_suffix(".csv"), Row, ordered, {"seconds": ".0f"})
     longest = max(ordered, key=lambda row: row.seconds)
     made = (
-        f"Made by `python benchmarks/quick_times.py --data FOLDER` on one thread of {report.machine()}. "
+        "Made by `python benchmarks/quick_times.py --data FOLDER`, on one thread of each row's processor. "
         f"Of {len(NAMES)} experiments {len(ordered)} were measured; the longest, "
         f"`{longest.experiment}`, took {longest.seconds:.0f} of {LIMIT} seconds."
     )
     table = report.table(
-        ["`nelloc research`, `--quick`", "processor seconds"],
-        [(f"`{row.experiment}`", f"{row.seconds:.0f}") for row in ordered],
+        ["`nelloc research`, `--quick`", "processor seconds", "processor"],
+        [(f"`{row.experiment}`", f"{row.seconds:.0f}", row.processor) for row in ordered],
     )
     report.write_report(OUT.with_suffix(".md"), report.document("Seconds of quick runs", made, table))
 
