@@ -28,6 +28,6 @@ int nlc_ask(void *context);
 
 /* Functions of the other files, which the module has too. */
 extern PyMethodDef nlc_model_methods[], nlc_lattice_methods[], nlc_walk_methods[];
-extern PyMethodDef nlc_adaptive_methods[], nlc_jpeg_methods[], nlc_past_methods[];
+extern PyMethodDef nlc_adaptive_methods[], nlc_filter_methods[], nlc_jpeg_methods[], nlc_past_methods[];
 
 #endif

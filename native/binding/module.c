@@ -44,7 +44,7 @@ static PyMethodDef methods[] = {
 
 static int add_functions(PyObject *module) {
     PyMethodDef *const others[] = {nlc_model_methods, nlc_lattice_methods, nlc_walk_methods,
-                                   nlc_adaptive_methods, nlc_jpeg_methods, nlc_past_methods};
+                                   nlc_adaptive_methods, nlc_filter_methods, nlc_jpeg_methods, nlc_past_methods};
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)
         if (PyModule_AddFunctions(module, others[k]) < 0)
             return -1;

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nelloc.codec import plain_tiles
+from nelloc.codec import lzma_rows, plain_tiles
 from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter, Predictor, filters, likely_filters
+from nelloc.exact.native import _native, missing
 from nelloc.varint import MalformedError
 
 
@@ -46,6 +47,59 @@ def test_the_likely_filters_keep_repeats_that_are_far_apart():
     samples = np.tile(noise, (1, 2, 1))
     for filter_ in likely_filters(samples):
         assert len(plain_tiles.encode(Method.ROWS, samples, 8, filter_)) < 51_000
+
+
+def drawn(kind: str, shape: tuple[int, int, int], seed: int) -> np.ndarray:
+    """Samples of ``shape``: noise, few colours that repeat, slopes, or rare numbers of which each is twice as rare."""
+    random = np.random.default_rng(seed)
+    planes, height, width = shape
+    row, column = np.indices((height, width))
+    if kind == "noise":
+        return random.integers(0, random.integers(2, 257), shape).astype(np.uint8)
+    if kind == "few":
+        block = random.integers(0, 4, (planes, -(-height // 3), -(-width // 5))) * random.integers(1, 64)
+        return np.repeat(np.repeat(block, 3, axis=1), 5, axis=2)[:, :height, :width].astype(np.uint8)
+    if kind == "slopes":
+        return np.stack([row * random.integers(9) + column * random.integers(9) for _ in range(planes)]).astype(
+            np.uint8
+        )
+    return np.minimum(random.geometric(0.38, shape) * 9, 255).astype(np.uint8)
+
+
+@pytest.mark.skipif(missing() is not None, reason="the core is not built")
+@given(
+    st.sampled_from(["noise", "few", "slopes", "rare"]),
+    st.tuples(st.integers(1, 4), st.integers(1, 64), st.integers(1, 64)),
+    st.integers(0, 99),
+)
+def test_the_core_knows_how_long_zlibs_streams_are(kind, shape, seed):
+    samples = drawn(kind, shape, seed)[:, : max(1, lzma_rows._COUNTED_BYTES // (shape[0] * shape[2]))]
+    assert _native.filtered_sizes(*samples.shape, samples.copy()) == lzma_rows._deflated_by_zlib(samples)
+
+
+@pytest.mark.skipif(missing() is not None, reason="the core is not built")
+def test_the_core_finds_no_sizes_of_other_samples():
+    for planes, rows, width, data in (
+        (0, 1, 1, b""),
+        (5, 1, 1, b"12345"),
+        (1, 2, 3, b"12345"),
+        (1, 1, 16383, bytes(16383)),
+    ):
+        with pytest.raises(ValueError, match="range"):
+            _native.filtered_sizes(planes, rows, width, data)
+
+
+def test_another_zlib_ranks_filters_itself(monkeypatch):
+    """A zlib whose streams have other lengths than the core expects is asked, as without the core."""
+    samples = drawn("few", (3, 32, 32), 1)
+    lzma_rows._core_counts_as_zlib.cache_clear()
+    compress = zlib.compress
+    monkeypatch.setattr(lzma_rows.zlib, "compress", lambda data, level: compress(data, level) + b"\0")
+    assert missing() is not None or not lzma_rows._core_counts_as_zlib()
+    assert list(lzma_rows._deflated(samples)) == lzma_rows._deflated_by_zlib(samples)
+    monkeypatch.undo()
+    lzma_rows._core_counts_as_zlib.cache_clear()
+    assert list(lzma_rows._deflated(samples)) == lzma_rows._deflated_by_zlib(samples)
 
 
 def test_the_likely_filters_fit_the_samples():
