@@ -1,6 +1,8 @@
 /* RFC 1950 and 1951 say what a stream is; which matches and codes zlib takes is found in its deflate.c and trees.c. */
 #include "deflated.h"
 
+#include "../src/adaptive.h"
+
 #include <string.h>
 
 /* Matches: at level 1 zlib looks at four places, and is content with a match of 8 bytes. */
@@ -110,6 +112,7 @@ static uint32_t fixed_of_distance(int symbol) {
 static void count_symbols(nlc_deflated_memory *memory, const uint8_t *data, size_t size, alphabet *literals,
                           alphabet *distances) {
     size_t at = 0;
+    memset(memory->head, 0, sizeof memory->head);
     while (at < size) {
         size_t length = SHORTEST - 1, distance = 0;
         if (size - at >= SHORTEST) {
@@ -130,8 +133,24 @@ static void count_symbols(nlc_deflated_memory *memory, const uint8_t *data, size
         at = end;
     }
     literals->frequencies[END]++;
-    for (size_t k = 0; k + SHORTEST <= size; k++) /* for the next use */
-        memory->head[hash_at(data + k)] = 0;
+}
+
+/* Add the bits of extra bits and of fixed codes, and to `own` no more than codes of an alphabet's own can take. */
+static void add_bound(bits *sum, const alphabet *symbols, int size, uint32_t (*extra)(int), uint32_t (*fixed)(int)) {
+    uint32_t all = 0;
+    uint64_t least = 0; /* in 1/256 of a bit: the entropy, with logarithms that are rounded so that it is not more */
+    for (int symbol = 0; symbol < size; symbol++)
+        all += symbols->frequencies[symbol];
+    for (int symbol = 0; symbol < size; symbol++) {
+        const uint32_t count = symbols->frequencies[symbol];
+        if (!count)
+            continue;
+        const int each = nlc_logarithm(all) - nlc_logarithm(count) - 1;
+        least += (uint64_t)count * (uint64_t)(each > 0 ? each : 0);
+        sum->own += (uint64_t)count * extra(symbol);
+        sum->fixed += (uint64_t)count * (extra(symbol) + fixed(symbol));
+    }
+    sum->own += least / 256;
 }
 
 /* A heap of nodes by frequency, and of the same frequency by depth: of the tree whose leaves are symbols. */
@@ -255,12 +274,23 @@ static void count_codes(alphabet *codes, const alphabet *symbols) {
     }
 }
 
-size_t nlc_deflated_size(nlc_deflated_memory *memory, const uint8_t *data, size_t size) {
+/* Length of the stream of `size` bytes, by the bits of its block in either way; zlib prefers to store. */
+static size_t length_of(bits sum, size_t size) {
+    const size_t stored = size + 5, packed = (size_t)(((sum.own < sum.fixed ? sum.own : sum.fixed) + 7) / 8);
+    return 2 + (stored <= packed + 1 ? stored : packed) + 4;
+}
+
+size_t nlc_deflated_size(nlc_deflated_memory *memory, const uint8_t *data, size_t size, size_t enough) {
     static const uint8_t order[CODES] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
     alphabet literals = {{0}, {0}, 0}, distances = {{0}, {0}, 0}, codes = {{0}, {0}, 0};
     uint32_t counts[LITERALS];
-    bits sum = {3, 3};
+    bits sum = {3, 3}, bound = {3 + 5 + 5 + 4 + 3 * 4, 3};
     count_symbols(memory, data, size, &literals, &distances);
+    add_bound(&bound, &literals, LITERALS, extra_of_literal, fixed_of_literal);
+    add_bound(&bound, &distances, DISTANCES, extra_of_distance, fixed_of_distance);
+    const size_t least = length_of(bound, size);
+    if (least >= enough)
+        return least;
     memcpy(counts, literals.frequencies, sizeof counts);
     make_codes(&literals, LITERALS, LONGEST_CODE);
     add_bits(&sum, &literals, counts, extra_of_literal, fixed_of_literal);
@@ -276,6 +306,5 @@ size_t nlc_deflated_size(nlc_deflated_memory *memory, const uint8_t *data, size_
     while (said > 4 && !codes.lengths[order[said - 1]])
         said--;
     sum.own += 5 + 5 + 4 + 3 * (uint64_t)said;
-    const size_t stored = size + 5, packed = (size_t)(((sum.own < sum.fixed ? sum.own : sum.fixed) + 7) / 8);
-    return 2 + (stored <= packed + 1 ? stored : packed) + 4;
+    return length_of(sum, size);
 }

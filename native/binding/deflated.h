@@ -12,12 +12,14 @@
 /* So few that zlib makes one block of them. */
 #define NLC_DEFLATED_MOST 16382
 
-/* Memory to work in; a user clears it before its first use, and may use it again as it is. */
+/* Memory to work in. */
 typedef struct {
     uint16_t head[1 << 15], before[NLC_DEFLATED_MOST]; /* the last place of each hash, and the one before each place */
 } nlc_deflated_memory;
 
-/* Length of the zlib stream of `size` bytes, 1 to NLC_DEFLATED_MOST. */
-size_t nlc_deflated_size(nlc_deflated_memory *memory, const uint8_t *data, size_t size);
+/* Length of the zlib stream of `size` bytes, 1 to NLC_DEFLATED_MOST; or, if that is found sooner, a number that is not
+ * more than the length and not less than `enough`.
+ */
+size_t nlc_deflated_size(nlc_deflated_memory *memory, const uint8_t *data, size_t size, size_t enough);
 
 #endif

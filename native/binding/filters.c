@@ -59,39 +59,46 @@ static void order(working *work, size_t planes, size_t area, int planar, int gre
     }
 }
 
-/* Write the sizes for all filters, by predictor, order and green; returns how many. */
-static size_t find_sizes(working *work, const uint8_t *samples, size_t planes, size_t rows, size_t width,
+/* Write the sizes for all filters, by predictor, order and green; returns how many.
+ *
+ * Unless `all` are wanted, those that are not among the two smallest may be too small, but no smaller than these.
+ */
+static size_t find_sizes(working *work, const uint8_t *samples, size_t planes, size_t rows, size_t width, int all,
                          uint32_t *sizes) {
     const size_t area = rows * width;
-    size_t count = 0;
+    size_t count = 0, first = SIZE_MAX, second = SIZE_MAX;
     for (int predictor = 0; predictor < PREDICTORS; predictor++) {
         for (size_t plane = 0; plane < planes; plane++)
             subtract(work->residuals + plane * area, samples + plane * area, rows, width, predictor);
         for (int planar = 0; planar <= (planes > 1); planar++)
             for (int green = 0; green <= (planes > 2); green++) {
                 order(work, planes, area, planar, green);
-                sizes[count++] = (uint32_t)nlc_deflated_size(&work->deflated, work->ordered, planes * area);
+                const size_t enough = all ? SIZE_MAX : second;
+                const size_t size = nlc_deflated_size(&work->deflated, work->ordered, planes * area, enough);
+                second = size < first ? first : size < second ? size : second;
+                first = size < first ? size : first;
+                sizes[count++] = (uint32_t)size;
             }
     }
     return count;
 }
 
-/* filtered_sizes(planes, rows, width, samples): uint8 (planes, rows, width) to the list of sizes. */
+/* filtered_sizes(planes, rows, width, samples, all): uint8 (planes, rows, width) to the list of sizes. */
 static PyObject *filtered_sizes(PyObject *self, PyObject *arguments) {
     (void)self;
-    int planes, rows, width;
+    int planes, rows, width, all;
     Py_buffer samples;
     uint32_t sizes[4 * PREDICTORS];
     size_t count = 0;
-    if (!PyArg_ParseTuple(arguments, "iiiy*", &planes, &rows, &width, &samples))
+    if (!PyArg_ParseTuple(arguments, "iiiy*p", &planes, &rows, &width, &samples, &all))
         return NULL;
     const int good = planes >= 1 && planes <= MOST_PLANES && rows >= 1 && rows <= NLC_DEFLATED_MOST && width >= 1 &&
                      width <= NLC_DEFLATED_MOST / rows && samples.len == (Py_ssize_t)planes * rows * width &&
                      samples.len <= NLC_DEFLATED_MOST;
-    working *work = good ? calloc(1, sizeof *work) : NULL;
+    working *work = good ? malloc(sizeof *work) : NULL;
     if (work) {
         Py_BEGIN_ALLOW_THREADS
-        count = find_sizes(work, samples.buf, (size_t)planes, (size_t)rows, (size_t)width, sizes);
+        count = find_sizes(work, samples.buf, (size_t)planes, (size_t)rows, (size_t)width, all, sizes);
         Py_END_ALLOW_THREADS
         free(work);
     }
