@@ -111,16 +111,35 @@ def encode_corrections(samples: Plane, made: Plane, *, core: bool) -> bytes:
     if not off.any():
         return b""
     away = (samples - made).astype(np.uint8)  # modulo 256
-    tried: dict[bytes, tuple[int, NDArray[np.bool_]]] = {}
+    tried: dict[bytes, list[_Sheet]] = {}
     for limit in _FAR_OFF:
         far = off > limit * SIDE * SIDE * len(samples)
         if far.tobytes() not in tried:
             parts = [(away, (off > 0) & ~far), (samples, far)]
-            sheets = [_sheet(values, np.flatnonzero(chosen)) for values, chosen in parts if chosen.any()]
-            tiles = [(Method.ADAPTIVE, sheet, 8, Way(Form.PREDICTED)) for sheet in sheets]
-            tried[far.tobytes()] = sum(map(len, plain_tiles.encode_many(tiles, core=core))), far
-    _, far = min(tried.values(), key=lambda one: one[0])
-    return _encode_blocks(away, (off > 0) & ~far, core=core) + _encode_blocks(samples, far, core=core)
+            tried[far.tobytes()] = [_Sheet.of(values, np.flatnonzero(chosen), core=core) for values, chosen in parts]
+    best = min(tried.values(), key=lambda sheets: sum(len(one.predicted) for one in sheets))
+    return b"".join(_encode_blocks(one, core=core) for one in best)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sheet:
+    """Blocks of a tile by their ``numbers``, one beside the other, and their code in the form that is tried first."""
+
+    numbers: NDArray[np.intp]
+    values: Plane
+    predicted: bytes
+
+    @classmethod
+    def of(cls, values: Plane, numbers: NDArray[np.intp], *, core: bool) -> _Sheet:
+        """The blocks of values (planes, H, W) that have these numbers."""
+        if not numbers.size:
+            return cls(numbers, values[:, :0, :0], b"")
+        sheet = _sheet(values, numbers)
+        return cls(numbers, sheet, _in_forms(sheet, [Form.PREDICTED], core=core)[0])
+
+
+def _in_forms(sheet: Plane, forms: list[Form], *, core: bool) -> list[bytes]:
+    return plain_tiles.encode_many([(Method.ADAPTIVE, sheet, 8, Way(form)) for form in forms], core=core)
 
 
 def decode_corrections(data: bytes, made: Plane) -> Plane:
@@ -147,13 +166,13 @@ def _off_by_blocks(samples: Plane, made: Plane) -> NDArray[np.int64]:
     return sums
 
 
-def _encode_blocks(values: Plane, chosen: NDArray[np.bool_], *, core: bool) -> bytes:
-    """Blocks of values (planes, H, W): their number, and if there are some, where they are and what is in them."""
-    numbers = np.flatnonzero(chosen)
+def _encode_blocks(sheet: _Sheet, *, core: bool) -> bytes:
+    """Blocks of values: their number, and if there are some, where they are and what is in them."""
+    numbers = sheet.numbers
     if not numbers.size:
         return varint(0)
     gaps = np.diff(numbers, prepend=-1) - 1
-    method, data = _smallest(_sheet(values, numbers), core=core)
+    method, data = _smallest(sheet, core=core)
     head = varint(numbers.size) + b"".join(varint(int(gap)) for gap in gaps)
     return head + bytes([method]) + varint(len(data)) + data
 
@@ -167,18 +186,17 @@ def _sheet(values: Plane, numbers: NDArray[np.intp]) -> Plane:
     return sheet
 
 
-def _smallest(sheet: Plane, *, core: bool) -> tuple[Method, bytes]:
-    """The method of a sheet (planes, H, W) that takes the fewest bytes, and these."""
-    ways = [Way(form) for form in (Form.PLAIN, Form.PREDICTED, Form.CANDIDATES_PLAIN)]
-    tiles = [(Method.ADAPTIVE, sheet, 8, way) for way in ways]
-    found = [(Method.ADAPTIVE, data) for data in plain_tiles.encode_many(tiles, core=core)]
+def _smallest(sheet: _Sheet, *, core: bool) -> tuple[Method, bytes]:
+    """The method of a sheet that takes the fewest bytes, and these."""
+    plain, candidates = _in_forms(sheet.values, [Form.PLAIN, Form.CANDIDATES_PLAIN], core=core)
+    found = [(Method.ADAPTIVE, data) for data in (plain, sheet.predicted, candidates)]
     best = min(len(data) for _, data in found)
     found += [
-        (Method.ROWS, lzma_rows.encode(sheet, filter_))
-        for filter_, least in lzma_rows.likely_filters(sheet, alike=True).items()
+        (Method.ROWS, lzma_rows.encode(sheet.values, filter_))
+        for filter_, least in lzma_rows.likely_filters(sheet.values, alike=True).items()
         if least <= best
     ]
-    found.append((Method.STORED, plain_tiles.encode(Method.STORED, sheet)))
+    found.append((Method.STORED, plain_tiles.encode(Method.STORED, sheet.values)))
     return min(found, key=lambda one: len(one[1]))
 
 

@@ -13,7 +13,7 @@ from past_pictures import random_picture
 from PIL import Image
 
 import nelloc
-from nelloc.codec import container
+from nelloc.codec import container, plain_tiles
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.coefficients import encode_coefficients
@@ -94,6 +94,26 @@ def test_crops_and_edits():
     data = nelloc.encode(edited)
     assert np.array_equal(nelloc.decode(data), edited)
     assert len(data) < 0.7 * len(nelloc.encode(edited, past=False))
+
+
+def test_each_form_of_a_sheet_is_coded_once(monkeypatch):
+    rng = np.random.default_rng(9)
+    made = photograph(9).transpose(2, 0, 1)
+    samples = made.copy()
+    samples[:, 8:40, 8:40] += rng.integers(0, 3, (3, 32, 32), np.uint8)
+    samples[:, 64:80, 64:80] = rng.integers(0, 256, (3, 16, 16))
+    coded = []
+    encode = plain_tiles.encode_many
+
+    def spy(tiles, *rest, **core):
+        coded.extend((tile[1].tobytes(), tile[3]) for tile in tiles)
+        return encode(tiles, *rest, **core)
+
+    monkeypatch.setattr(plain_tiles, "encode_many", spy)
+    data = past_pixels.encode_corrections(samples, made, core=True)
+    assert np.array_equal(past_pixels.decode_corrections(data, made), samples)
+    assert len(coded) > 6
+    assert len(set(coded)) == len(coded)
 
 
 def test_regions():
