@@ -46,11 +46,16 @@ int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_r
             if (size * size < LEAST_DEVIATIONS * spread[k])
                 continue;
             counts[k]++;
-            for (int q = 1; q < ENTRIES; q++) {
+            /* Twice as large entries make it 0, and leave all of it, which is WORST. */
+            const int doubted = size < (float)(ENTRIES / 2) ? 1 + (int)(2 * size) : ENTRIES;
+            const int small = doubted < ENTRIES ? doubted : ENTRIES;
+            for (int q = 1; q < small; q++) {
                 const float entry = (float)q, off = size - entry * (float)(int32_t)(size / entry + 0.5f);
                 const float doubt = off * off * half;
                 scores[k * ENTRIES + q] += logarithm[q] - (doubt < WORST ? doubt : WORST);
             }
+            for (int q = small; q < ENTRIES; q++)
+                scores[k * ENTRIES + q] += logarithm[q] - WORST;
         }
     }
     return NLC_PAST_OK;
