@@ -73,9 +73,16 @@ def _means(pixels: Plane, components: int) -> list[NDArray[np.int64]]:
     """About the Y, Cb and Cr of pixels, in whole numbers."""
     if components == 1:
         return [pixels[0].astype(np.int64)]
-    red, green, blue = pixels.astype(np.int64)
-    luma = (77 * red + 150 * green + 29 * blue + 128) >> 8
+    red, _, blue = pixels.astype(np.int64)
+    luma = about_luma(pixels)
     return [luma, 128 + ((144 * (blue - luma) + 128) >> 8), 128 + ((183 * (red - luma) + 128) >> 8)]
+
+
+def about_luma(pixels: Plane) -> NDArray[np.int64]:
+    """About the Y of RGB pixels (3, H, W)."""
+    red, green, blue = pixels.astype(np.int64)
+    luma: NDArray[np.int64] = (77 * red + 150 * green + 29 * blue + 128) >> 8
+    return luma
 
 
 def _by_blocks(plane: NDArray, frame: tuple[tuple[int, int], tuple[int, int]], unit: tuple[int, int]) -> NDArray:

@@ -21,7 +21,7 @@ from nelloc.codec.past.blocks import Advance, Blocks, best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import LEAST_SHARE, find_grid, share_of_colours, was_jpeg
-from nelloc.codec.past.edits import distrust, flattened
+from nelloc.codec.past.edits import about_luma, distrust, flattened
 from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, guessed, round_up
 from nelloc.exact import native
 
@@ -70,7 +70,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     judged = effort < Effort.LARGE_PHOTOGRAPHS and (gray or colours < UNCHANGED)
     if colours < LEAST_SHARE or (judged and not gray and _is_hopeless(pixels, advance)):
         return None
-    canvas = _first_look(pixels, advance, gray=gray)
+    canvas = _first_look(pixels, advance, gray=gray, judged=judged)
     if canvas is None:
         return None
     share = canvas.share_of_pixels() if judged else 0
@@ -88,7 +88,7 @@ def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
     """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two have colours."""
     looked_at = 0
     for part in filter(was_jpeg, worth.parts(pixels)):
-        canvas = _first_look(part, advance)
+        canvas = _first_look(part, advance, judged=True)
         if canvas is not None and canvas.share_of_pixels() < worth.WORTH:
             return False
         looked_at += 1
@@ -107,10 +107,11 @@ def _do_parts_gain(pixels: Plane, advance: Advance, patience: int) -> bool:
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False) -> _Canvas | None:
+def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False, judged: bool = False) -> _Canvas | None:
     """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
 
-    It is ``gray``, or its colours are such as a JPEG decoder makes.
+    It is ``gray``, or its colours are such as a JPEG decoder makes. One in colour that is ``judged`` is also None if
+    luma shows that it is not smaller as a JPEG: chroma takes most of the time.
     """
     if gray:
         if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
@@ -128,7 +129,9 @@ def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False) -> _Canv
     canvas = _Canvas(low, high, top, left, pixels)
     if not canvas.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
         return None
-    return canvas if gray else _best_sampling(canvas, advance)
+    if gray:
+        return canvas
+    return None if judged and canvas.is_luma_enough() else _best_sampling(canvas, advance)
 
 
 def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
@@ -159,11 +162,12 @@ class _Canvas:
         self._luma: Blocks | None = None
         self._chroma: list[Blocks] = []
         self._quality = 0
+        self._framed_before: dict[tuple[int, ...], tuple[Plane, Plane, NDArray[np.float32]]] = {}
 
     def at(self, top: int, left: int) -> _Canvas:
         """The same with the grid's origin at a larger distance."""
         other = _Canvas(self._low, self._high, top, left, self._pixels)
-        other._luma, other._quality = self._luma, self._quality
+        other._luma, other._quality, other._framed_before = self._luma, self._quality, self._framed_before
         return other
 
     def size(self) -> tuple[int, int]:
@@ -180,6 +184,14 @@ class _Canvas:
         self._luma, self._quality = best_table(low, high, guess, tables.LUMA, 1, 1, None)
         return self._luma.known_share >= least
 
+    def is_luma_enough(self) -> bool:
+        """True if luma as it came takes no fewer bits than all pixels."""
+        assert self._luma is not None
+        low, high = self._low[0], self._high[0]
+        luma = np.where(low == high, low, about_luma(self._pixels)).astype(np.uint8)
+        made = self._luma.enlarged()[self.top : self.top + low.shape[0], self.left : self.left + low.shape[1]]
+        return worth.is_luma_enough(self._luma.coefficients, made, luma, self._pixels)
+
     def samplings(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Ways in which chroma may be sampled, and where the grid of their units may begin."""
         for across, down in _SAMPLINGS:
@@ -193,13 +205,20 @@ class _Canvas:
         """Find coefficients of chroma as they come."""
         self.across, self.down = across, down
         for c in (1, 2):
-            low, high = self._framed(self._low[c], 0), self._framed(self._high[c], 255)
-            guess = guessed(low, high, self._frame(), 128)
+            low, high, guess = self._framed_chroma(c)
             if self._chroma:
                 found = Blocks.of(low, high, guess, across, down, self._chroma[0].table)
             else:
                 found, _ = best_table(low, high, guess, tables.CHROMA, across, down, self._quality or None)
             self._chroma.append(found)
+
+    def _framed_chroma(self, c: int) -> tuple[Plane, Plane, NDArray[np.float32]]:
+        """Bounds of a component of chroma and guessed samples, which all samplings of a picture share."""
+        key = c, *self._frame()
+        if key not in self._framed_before:
+            low, high = self._framed(self._low[c], 0), self._framed(self._high[c], 255)
+            self._framed_before[key] = low, high, guessed(low, high, self._frame(), 128)
+        return self._framed_before[key]
 
     @property
     def share(self) -> float:
@@ -209,7 +228,7 @@ class _Canvas:
     def cost(self) -> float:
         """The entropy of chroma and of its errors: where few blocks are right, flat ones are so by any sampling."""
         return sum(
-            worth.entropy([*component.coefficients.transpose(2, 0, 1), component.errors()])
+            worth.entropy_of_frequencies(component.coefficients) + worth.entropy([component.errors()])
             for component in self._chroma
         )
 

@@ -45,19 +45,44 @@ def is_less(as_jpeg: float, as_pixels: float) -> bool:
 def entropies(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> tuple[float, float]:
     """The entropy of a JPEG and of what is wrong of the pixels that it ``made``, and that of ``pixels``.
 
-    Each frequency of a component has a distribution, and each plane (planes, H, W) of errors and of differences from
-    the mean of the two neighbours before. Red and blue are taken less green. Tiles that are far off count as pixels.
+    Each frequency of a component has a distribution, and each plane (planes, H, W) as in ``entropies_of_pixels``.
     """
-    whole = _planes(pixels.astype(np.int16))
-    if len(image.components) == 1:
-        whole = whole[:1]
-    before = [own[1:, 1:] - ((own[1:, :-1] + own[:-1, 1:]) >> 1) for own in whole]
+    planes = len(image.components)
+    wrong, as_pixels = entropies_of_pixels(made[:planes], pixels[:planes])
+    return sum(entropy_of_frequencies(one.coefficients) for one in image.components) + wrong, as_pixels
+
+
+def entropies_of_pixels(made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> tuple[float, float]:
+    """The entropy of what is wrong of the pixels that a JPEG ``made``, and that of ``pixels``.
+
+    Each plane (planes, H, W) has a distribution of errors, and one of differences from the mean of the two neighbours
+    before. Red and blue are taken less green. Tiles that are far off count as pixels.
+    """
+    before = [_differences(own) for own in _planes(pixels.astype(np.int16))]
     off = pixels.astype(np.int16) - made
     far = _far_off(off)[1:, 1:]
-    errors = [own[1:, 1:][~far] for own in _planes(off)[: len(whole)]]
-    frequencies = [one.coefficients[..., k] for one in image.components for k in range(one.coefficients.shape[2])]
-    as_jpeg = entropy(errors) + entropy(frequencies) + entropy([own[far] for own in before])
-    return as_jpeg, entropy(before)
+    errors = [own[1:, 1:][~far] for own in _planes(off)]
+    return entropy(errors) + entropy([own[far] for own in before]), entropy(before)
+
+
+def is_luma_enough(
+    coefficients: NDArray[np.int16], made: NDArray[np.uint8], luma: NDArray[np.uint8], pixels: NDArray[np.uint8]
+) -> bool:
+    """True if the luma of a JPEG alone, and what is wrong of it, takes no fewer bits than all of RGB pixels.
+
+    The numbers (rows, columns, frequencies) ``made`` samples (H, W), which ``luma`` should be.
+    """
+    off = luma.astype(np.int16) - made
+    far = _far_off(off[None])[1:, 1:]
+    before = [_differences(own) for own in _planes(pixels.astype(np.int16))]
+    as_luma = entropy_of_frequencies(coefficients) + entropy([off[1:, 1:][~far]])
+    return as_luma + entropy([own[far] for own in before]) >= entropy(before)
+
+
+def _differences(plane: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The differences of samples (H, W) from the mean of those to the left and above."""
+    found: NDArray[np.int16] = plane[1:, 1:] - ((plane[1:, :-1] + plane[:-1, 1:]) >> 1)
+    return found
 
 
 def _far_off(off: NDArray[np.int16]) -> NDArray[np.bool_]:
@@ -83,3 +108,12 @@ def entropy(parts: Sequence[NDArray[np.int16]]) -> float:
         counts = counts[counts > 0]
         total += float((counts * np.log2(part.size / counts)).sum())
     return total
+
+
+def entropy_of_frequencies(coefficients: NDArray[np.int16]) -> float:
+    """The entropy of coefficients (rows, columns, frequencies), each frequency by its own distribution."""
+    whole = coefficients.reshape(-1, coefficients.shape[2])
+    values = np.clip(whole, _LEAST, _MOST) - _LEAST + np.arange(whole.shape[1], dtype=np.int32) * (_MOST - _LEAST + 1)
+    counts = np.bincount(values.ravel())
+    counts = counts[counts > 0]
+    return float((counts * np.log2(len(whole) / counts)).sum())

@@ -89,6 +89,33 @@ def test_doubtful_pictures_are_searched_if_their_parts_gain_by_it(monkeypatch):
     assert not search._do_parts_gain(planes, lambda: None, 0)
 
 
+def test_luma_tells_that_all_is_wrong():
+    """Luma that comes back leaves only its coefficients; noise in its place takes more bits than the pixels."""
+    planes = decoded(75, 0)
+    canvas = search._first_look(planes, lambda: None)
+    assert not canvas.is_luma_enough()
+    made, noise = canvas._luma.enlarged(), np.random.default_rng(6).integers(-20, 21, planes.shape[1:])
+    luma = np.clip(made + noise, 0, 255).astype(np.uint8)
+    assert not worth.is_luma_enough(canvas._luma.coefficients, made, made, planes)
+    assert worth.is_luma_enough(canvas._luma.coefficients, made, luma, np.stack([luma] * 3))
+
+
+def test_chroma_is_not_looked_at_where_luma_is_enough(monkeypatch):
+    """Below effort 6, and only of pictures with other colours than a JPEG's."""
+    planes = decoded(75, 0)
+    changed = planes.copy()
+    changed[1, ::9, ::9] += 1
+    looked_at = []
+    look = search._best_sampling
+    monkeypatch.setattr(search, "_best_sampling", lambda *rest: looked_at.append(1) or look(*rest))
+    monkeypatch.setattr(worth, "is_luma_enough", lambda *_: True)
+    assert invert(changed, effort=5) is None
+    assert not looked_at
+    assert invert(changed, effort=6) is not None
+    assert invert(planes, effort=5) is not None
+    assert len(looked_at) == 2
+
+
 @pytest.mark.parametrize(("width", "height", "quality"), [(40, 33, 30), (64, 48, 30), (130, 60, 92)])
 def test_small_smooth_pictures_are_searched_whatever_a_first_look_shows(width, height, quality):
     image = Image.open(io.BytesIO(saved(picture(width, height), quality=quality, subsampling=2)))
