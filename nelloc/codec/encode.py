@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -19,9 +19,9 @@ from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.past import pixels as past_pixels
-from nelloc.codec.past.invert import exact_blocks, invert
 from nelloc.codec.past.stretched import levels_of_jpeg
-from nelloc.codec.search import Piece, Plan, Trial, plan_for_past, plans_for, tiles_for_past
+from nelloc.codec.plan_past import bits_of, has_colour, is_enough, plan_past
+from nelloc.codec.search import Piece, Plan, Trial, plans_for
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store
 from nelloc.exact.encode_tile import TileCode
@@ -31,7 +31,7 @@ from nelloc.exact.model_delta import Adapted, is_differences
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.exact.two_layers import layers_that_learn
 from nelloc.image import Pixels
-from nelloc.image.kinds import Kind, Role
+from nelloc.image.kinds import Kind
 from nelloc.image.pixels import Samples
 
 
@@ -97,11 +97,11 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
     held = None if data is None else Section(_MODEL_SECTIONS[is_differences(data)], data)
     learns = layers_that_learn(model) if options.learn and model is not None else 0
     what = describe(image)
-    plans = _plan_past(image, what, options, learns=learns)
-    if not _is_enough(plans, image):
+    plans = plan_past(image, what, options, learns=learns)
+    if not is_enough(plans, image):
         ways, more = _by_levels(image, what, model, options, learns=learns)
         plans += more
-        if not _is_enough(more, image):
+        if not is_enough(more, image):
             plans += [plan for way in ways for plan in _plans(image.kind, way, options, learns=learns)]
     return _Job(image, plans, model, held)
 
@@ -114,13 +114,9 @@ def coded_planes(image: Pixels, model: ExactModel, options: EncodeOptions) -> Sa
 
 def _plans(kind: Kind, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
     """Plans of an image as it is described, with all sections but that of a model."""
-    bits = _bits(kind, what)
+    bits = bits_of(kind, what)
     plans = plans_for(kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice)
     return [replace(plan, sections=(*plan.sections, *what.sections)) for plan in plans]
-
-
-def _bits(kind: Kind, what: Described) -> list[int]:
-    return [min(group.bits, depth.bits) for group, depth in zip(kind.groups, what.depths, strict=True)]
 
 
 # The side of the part of an image that is coded both ways, to choose between them.
@@ -144,8 +140,8 @@ def _by_levels(
         numbered = by_levels(image.kind, what, lacking)
     else:
         numbered = by_levels(image.kind, what, [placed, *lacking[1:]], placed=True)
-        plans = _plan_past(image, numbered, options, learns=learns)
-    best = _is_enough(plans, image) or _is_smaller(image, what, numbered, model, options, learns=learns)
+        plans = plan_past(image, numbered, options, learns=learns)
+    best = is_enough(plans, image) or _is_smaller(image, what, numbered, model, options, learns=learns)
     ways = [numbered, what] if best else [what, numbered]
     return ways[: 2 if options.effort >= Effort.LARGE_PHOTOGRAPHS else 1], plans
 
@@ -182,53 +178,6 @@ def _middle(samples: Samples) -> Samples:
 _MODEL_SECTIONS = {False: SectionType.MODEL, True: SectionType.DIFFERENCES}
 
 
-# Pixels are not tried if a JPEG has at least this share of the blocks right, in at most this number of bits a sample.
-_RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
-
-
-def _plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
-    """Plans of an image that was a JPEG, coded as one; none if it was not."""
-    if not options.past or image.kind.deep or not has_colour(image):
-        return []
-    found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
-    if found is None:
-        return []
-    effort, bits = options.effort, _bits(image.kind, what)
-    plans = []
-    for one in (found, found.uncut):
-        if one is None:
-            continue
-        section = Section(SectionType.PAST, past_pixels.pack_section(one))
-        for tile in [options.tile] if options.tile else tiles_for_past(what.groups[0], one.pixels):
-            plan = plan_for_past(
-                image.kind,
-                what.groups,
-                bits,
-                tile,
-                effort,
-                one.pixels,
-                section,
-                learns=learns,
-                lattices=options.lattice,
-            )
-            plans.append(replace(plan, sections=(section, *what.sections)))
-    return plans
-
-
-def _is_enough(plans: Sequence[Plan], image: Pixels) -> bool:
-    """True if nothing can be smaller than the first plan that has a JPEG's coefficients: of a photograph in colour."""
-    if not plans or len(image.planes) < 3 or not classify.is_photograph(image.groups[0]):
-        return False
-    plan = plans[0]
-    section, size = plan.sections[0], image.kind.groups[0].planes * image.area
-    right = [
-        exact_blocks(piece.samples, piece.trials[0].way.pixels)[0]
-        for piece in plan.pieces
-        if isinstance(piece.trials[0].way, past_pixels.Made)
-    ]
-    return 8 * len(section.data) < _FEW_BITS * size and min(right) >= _RIGHT_BLOCKS
-
-
 _Work = tuple[Piece, ExactModel | None]
 
 
@@ -257,16 +206,26 @@ def _smallest_file(job: _Job, coded: Iterator[_Coded], *, measure: bool) -> Enco
 
 
 def _encode_all(work: Sequence[_Work], options: EncodeOptions, *, measure: bool) -> list[_Coded]:
-    """Code pieces, spread over workers, few enough at once to be held in memory."""
-    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
+    """Code pieces, the same ones once, spread over workers, few enough at once to be held in memory."""
     encode_part = partial(_encode_pieces, backend=options.backend, measure=measure)
+    whole = [[(own, model) for own in piece.apart()] for piece, model in work]
+    once = {_same(piece, model): (piece, model) for parts in whole for piece, model in parts}
+    work = list(once.values())
+    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
     codes: list[_Coded] = []
     with single_threaded_products():
         for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
             costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
             pool = pool_for(options.backend)
             codes += spread(encode_part, part, costs, options.workers, options.progress.advance, pool)
-    return codes
+    found = dict(zip(once, codes, strict=True))
+    return [min((found[_same(*own)] for own in parts), key=lambda one: len(one.code.data)) for parts in whole]
+
+
+def _same(piece: Piece, model: ExactModel | None) -> Hashable:
+    """A key that pieces share if they are the same samples, to be coded in the same ways."""
+    place = piece.samples.__array_interface__
+    return (place["data"], place["shape"], place["strides"]), piece.bits, piece.trials, piece.alone, id(model)
 
 
 # The number of a piece, and one of its trials.
@@ -377,8 +336,3 @@ def model_for(image: Pixels, options: EncodeOptions) -> ExactModel:
 def _model_for(planes: int, options: EncodeOptions) -> _Found:
     name = options.model or model_store.DEFAULT_MODEL
     return model_store.find_for(planes, name), model_store.to_embed(name) if options.embed else None
-
-
-def has_colour(image: Pixels) -> bool:
-    """True if a model may code the image: indices and bits mean nothing to one."""
-    return image.kind.groups[0].role is Role.COLOUR

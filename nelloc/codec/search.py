@@ -57,6 +57,12 @@ class Piece:
     trials: tuple[Trial, ...]
     alone: bool = False
 
+    def apart(self) -> list[Piece]:
+        """The piece as a JPEG makes it, and in all other ways, which do not depend on the JPEG."""
+        own = tuple(trial for trial in self.trials if isinstance(trial.way, Made))
+        others = self.trials[len(own) :]
+        return [replace(self, trials=trials) for trials in (own, others) if trials]
+
 
 @dataclass(frozen=True)
 class Plan:

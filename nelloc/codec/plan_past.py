@@ -1,0 +1,79 @@
+"""Plans to code an image that was a JPEG as one, and whether its pixels have to be tried besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from nelloc.codec.adaptive import classify
+from nelloc.codec.container import Section
+from nelloc.codec.description import Described
+from nelloc.codec.format import SectionType
+from nelloc.codec.options import EncodeOptions
+from nelloc.codec.past import pixels as past_pixels
+from nelloc.codec.past import worth
+from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.search import Plan, plan_for_past, tiles_for_past
+from nelloc.image import Pixels
+from nelloc.image.kinds import Kind, Role
+
+# Pixels are not tried if a JPEG has at least this share of the blocks right, in at most this number of bits a sample.
+_RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
+# Nor if its bits, each of which counts for more, and the entropy of what is wrong are less than this share of the
+# entropy of pixels: a model codes these in 0.5 to 0.8 of that.
+_SURELY, _OF_CODED = 0.85, 1.8
+
+
+def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
+    """Plans of an image that was a JPEG, coded as one; none if it was not."""
+    if not options.past or image.kind.deep or not has_colour(image):
+        return []
+    found = invert(what.groups[0], partial(options.progress.advance, 0), options.effort)
+    if found is None:
+        return []
+    effort, bits = options.effort, bits_of(image.kind, what)
+    plans = []
+    for one in (found, found.uncut):
+        if one is None:
+            continue
+        section = Section(SectionType.PAST, past_pixels.pack_section(one))
+        for tile in [options.tile] if options.tile else tiles_for_past(what.groups[0], one.pixels):
+            plan = plan_for_past(
+                image.kind,
+                what.groups,
+                bits,
+                tile,
+                effort,
+                one.pixels,
+                section,
+                learns=learns,
+                lattices=options.lattice,
+            )
+            plans.append(replace(plan, sections=(section, *what.sections)))
+    return plans
+
+
+def is_enough(plans: Sequence[Plan], image: Pixels) -> bool:
+    """True if nothing can be smaller than the first plan that has a JPEG's coefficients: of a photograph."""
+    if not plans or not classify.is_photograph(image.groups[0]):
+        return False
+    section = plans[0].sections[0]
+    pieces = [(piece.samples, piece.trials[0].way) for piece in plans[0].pieces]
+    made = [(samples, way.pixels) for samples, way in pieces if isinstance(way, past_pixels.Made)]
+    bits, size = 8 * len(section.data), image.kind.groups[0].planes * image.area
+    few = len(image.planes) >= 3 and bits < _FEW_BITS * size
+    if few and min(exact_blocks(*one)[0] for one in made) >= _RIGHT_BLOCKS:
+        return True
+    wrong, whole = map(sum, zip(*(worth.entropies_of_pixels(way, own) for own, way in made), strict=True))
+    return bits * _OF_CODED + wrong < _SURELY * whole
+
+
+def bits_of(kind: Kind, what: Described) -> list[int]:
+    """Bits of the samples of each group of an image."""
+    return [min(group.bits, depth.bits) for group, depth in zip(kind.groups, what.depths, strict=True)]
+
+
+def has_colour(image: Pixels) -> bool:
+    """True if a model may code the image: indices and bits mean nothing to one."""
+    return image.kind.groups[0].role is Role.COLOUR
