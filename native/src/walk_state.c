@@ -100,7 +100,8 @@ int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int m
         walk->most_tiles = least(count ? count : 1, fit ? fit : 1);
         if (lattice && !lattice->rows)
             walk->most_tiles = least(walk->most_tiles, MOST_SEEN);
-        walk->most_lanes = nlc_round_up(widest + wanted + 3 * walk->most_tiles, NLC_LANES);
+        const size_t pixels = least(widest + wanted, widest * walk->most_tiles); /* of the tiles under way */
+        walk->most_lanes = nlc_round_up(pixels + 3 * (walk->most_tiles - 1), NLC_LANES);
         status = new_storage(walk);
     }
     if (status != NLC_OK) {
