@@ -164,12 +164,20 @@ def test_where_the_system_gives_no_processes_there_are_threads_and_it_is_asked_o
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("learn", [False, True])
+def waves(*shape: int) -> np.ndarray:
+    """A picture of soft waves and some noise, whose tiles a small model codes best."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    noise = np.random.default_rng(1).normal(size=shape) * 3
+    return (120 + 50 * np.sin(rows / 9 + columns / 7)[(...,) + (None,) * (len(shape) - 2)] + noise).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("learn", "method"), [(False, Method.MIXTURE), (True, Method.LEARNING)])
 @pytest.mark.parametrize("decoder", ["sheared", "parallel"])
-def test_images_are_the_same_bytes_and_pixels_in_processes(processes, small_model_path, learn, decoder):
-    image = np.random.default_rng(1).integers(90, 160, (50, 61, 4), dtype=np.uint8)
+def test_images_are_the_same_bytes_and_pixels_in_processes(processes, small_model_path, learn, method, decoder):
+    image = waves(35, 44, 3)
     options = {"model": small_model_path, "tile": 16, "learn": learn, "backend": "numpy"}
     data = nelloc.encode(image, threads=2, **options)
+    assert {record.method for record in container.parse(data).records} == {method}
     assert data == nelloc.encode(image, threads=1, **options)
     np.testing.assert_array_equal(nelloc.decode(data, model=small_model_path, threads=2, decoder=decoder), image)
 
@@ -184,10 +192,7 @@ def test_drawn_images_are_the_same_in_processes(processes, small_model_path):
 
 
 def test_a_damaged_tile_is_named_in_processes_too(processes, small_model_path):
-    rows, columns = np.mgrid[:40, :40]
-    noise = np.random.default_rng(1).normal(size=(40, 40)) * 3
-    image = (120 + 50 * np.sin(rows / 9 + columns / 7) + noise).astype(np.uint8)
-    file = container.parse(nelloc.encode(image, model=small_model_path, tile=16, threads=2), "file")
+    file = container.parse(nelloc.encode(waves(40, 40), model=small_model_path, tile=16, threads=2), "file")
     damaged = replace(file.records[4], view=b"\1\2\3\4" * 60)
     assert damaged.method.needs_model
     data = container.pack(replace(file, records=(*file.records[:4], damaged, *file.records[5:])))
