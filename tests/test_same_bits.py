@@ -55,8 +55,8 @@ levels = native.levels()
 if os.environ.get("OPENBLAS_CORETYPE"):  # chooses kernels for NumPy alone
     backends, levels = ["numpy"], []
 # What learns goes step by step also when it is encoded, which takes long.
-all_ways = list(itertools.product(backends, (1, 2), ((4096, 4096), (7, 100)), (False,)))
-all_ways += itertools.product(backends, (2,), ((64, 4096),), (True,))
+passes = ((1, (4096, 4096), False), (2, (7, 100), False), (2, (64, 4096), True))
+all_ways = [(backend, *way) for backend, way in itertools.product(backends, passes)]
 # The core walks tiles itself, on each of its levels.
 for level, threads, learn in itertools.product(levels, (1, 2), (False, True)):
     all_ways.append((f"native {level}", threads, (4096, 4096), learn))
@@ -81,9 +81,9 @@ for backend, threads, (step, pixels), learn in all_ways:
     own = backend == "native"
     in_python = ("sheared",) if own and (level, threads, learn) == (levels[0], 2, False) else ()
     for decoder in (None, *in_python) if own else ("parallel", "sheared"):
-        decoded = [nelloc.decode(data, decoder=decoder, **decoding) for data in alone]
-        decoded += nelloc.decode_many(alone, decoder=decoder, **decoding)
-        assert all(np.array_equal(a, b) for a, b in zip(decoded, [*images.values()] * 2, strict=True))
+        decoded = nelloc.decode_many(alone, decoder=decoder, **decoding)
+        assert all(np.array_equal(a, b) for a, b in zip(decoded, images.values(), strict=True))
+    assert np.array_equal(nelloc.decode(alone[1], **decoding), images["gray"])
     for name, other in () if learn else others.items():
         options["model"] = decoding["model"] = golden / f"{other}.nlm"
         image, data = np.asarray(Image.open(golden / f"{name}.png")), (golden / f"{name}.nlc").read_bytes()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiling import CORE, NATIVE, SANITIZED, WARNINGS, _compiled, run
+from compiling import CORE, FEWER_LEVELS, NATIVE, SANITIZED, WARNINGS, _compiled, run
 from materials import GOLDEN
 
 from nelloc.image import read
@@ -79,7 +79,7 @@ def sanitized(program: str, folder: Path, *own: str) -> Path:
     """A program of native/tests with the library, under sanitizers."""
     compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
     needs_libraries(compiler)
-    return build_decoder(compiler, [f"tests/{program}.c"], folder, SANITIZED, own)
+    return build_decoder(compiler, [f"tests/{program}.c"], folder, (*SANITIZED, *FEWER_LEVELS), own)
 
 
 def line_of(name: Path, image) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiling import FEWER_LEVELS
 from materials import small_model_bytes
 
 import nelloc
@@ -34,7 +35,8 @@ def test_each_allocation_of_the_core_may_fail(tmp_path):
         *(NATIVE / "src/level").glob("*.c"),
     ]
     program = tmp_path / "failing_allocations"
-    options = ["-std=c11", "-g", "-O0", SANITIZERS, "-fno-sanitize-recover=all", *(f"-D{name}" for name in REPLACED)]
+    options = ["-std=c11", "-g1", "-O0", SANITIZERS, "-fno-sanitize-recover=all", *FEWER_LEVELS]
+    options += [f"-D{name}" for name in REPLACED]
     done = subprocess.run([compiler, *options, *sources, "-lm", "-o", program], **run)
     assert done.returncode == 0, done.stderr
     done = subprocess.run([program], env=os.environ | {"ASAN_OPTIONS": "detect_leaks=1"}, **run)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiling import NATIVE, SANITIZED, run
+from compiling import FEWER_LEVELS, NATIVE, SANITIZED, run
 from decoder_library import FILES, MODELS, SHIPPED, build_decoder, given, needs_libraries, sanitized
 from jpeg_samples import keep, picture, saved
 from materials import GOLDEN
@@ -94,7 +94,7 @@ def test_decoders_of_several_threads_share_nothing(tmp_path):
     """Under ThreadSanitizer, which tells of memory that two threads use."""
     compiler = shutil.which("clang") or shutil.which("gcc") or "cc"
     needs_libraries(compiler)
-    flags = ["-O1", "-g", "-fsanitize=thread"]
+    flags = ["-O1", "-g1", "-fsanitize=thread", *FEWER_LEVELS]
     tried = subprocess.run(
         [compiler, *flags, "-x", "c", "-", "-o", tmp_path / "empty"], input=b"int main(void) { return 0; }\n"
     )
@@ -120,7 +120,9 @@ def test_what_fuzzing_has_found_is_decoded_without_a_fault(tmp_path):
     compiler = shutil.which("gcc") or shutil.which("clang") or "cc"
     needs_libraries(compiler)
     own = [path for path in MODELS if path.stem.startswith("model")]
-    program = build_decoder(compiler, ["fuzz/replay.c", "fuzz/fuzz_file.c"], tmp_path, SANITIZED, models=own)
+    program = build_decoder(
+        compiler, ["fuzz/replay.c", "fuzz/fuzz_file.c"], tmp_path, (*SANITIZED, *FEWER_LEVELS), models=own
+    )
     corpus = sorted(map(str, (NATIVE / "fuzz" / "corpus" / "file").iterdir()))
     assert run([str(program), *corpus]) == f"{len(corpus)} files\n"
 
