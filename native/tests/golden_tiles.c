@@ -109,14 +109,24 @@ static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns
     return walk;
 }
 
+#define MOST_RULES 16
+
+/* The lattice of a rule, or NULL for none: made once, because an emulated machine takes long over its table. */
+static const nlc_lattice *lattice_of(int rule) {
+    static nlc_lattice *made[MOST_RULES];
+    if (rule < 0 || rule >= MOST_RULES)
+        fail("an unknown rule");
+    if (rule && !made[rule] && nlc_lattice_new(rule, &made[rule]) != NLC_OK)
+        fail("no lattice");
+    return made[rule];
+}
+
 /* Decode and encode one tile, and tell what came out. */
 static void code_tile(const nlc_model *model, int level, int number, int planes, int learns, int rule, nlc_tile tile) {
     const size_t samples = (size_t)planes * (size_t)tile.height * (size_t)tile.width;
     const int wide = nlc_model_bits(model) > 8;
     tile.samples = allocate(samples, sizeof(uint16_t));
-    nlc_lattice *lattice = NULL;
-    if (rule && nlc_lattice_new(rule, &lattice) != NLC_OK)
-        fail("no lattice");
+    const nlc_lattice *lattice = lattice_of(rule);
     nlc_walk *walk = walked(model, NLC_DECODE, planes, learns, lattice, &tile);
     const int good = nlc_walk_ends_with(walk, 0, tile.seed);
     nlc_walk_free(walk);
@@ -135,7 +145,6 @@ static void code_tile(const nlc_model *model, int level, int number, int planes,
     printf("%s %d %08x %08x%s\n", nlc_level_name(level), number, (unsigned)crc, (unsigned)crc32_of(0, data, size),
            good ? "" : " damaged");
     nlc_walk_free(walk);
-    nlc_lattice_free(lattice);
     free(tile.samples);
 }
 

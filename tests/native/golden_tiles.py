@@ -90,12 +90,12 @@ def photograph_tiles() -> list[Tile]:
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB")).transpose(2, 0, 1)
     found = []
     for name, learns, rule, height, width in (
-        ("default", True, None, 23, 87),
-        ("high", True, None, 18, 73),
+        ("default", True, None, 18, 71),
+        ("high", False, None, 17, 66),
         ("fast", False, None, 20, 80),
-        ("default", True, Rule.JFIF, 19, 83),
+        ("fast", True, Rule.JFIF, 19, 83),
         ("fast", False, Rule.PHOTO_CD, 17, 70),
-        ("default", True, Rule.SEEN, 21, 81),
+        ("fast", True, Rule.SEEN, 21, 81),
     ):
         path = SHIPPED / f"{name}.nlm"
         model = load_model(path.read_bytes(), str(path))
