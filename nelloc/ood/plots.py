@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nelloc.errors import NellocError, install_advice
+from nelloc.extras import required
 from nelloc.ood.scores import Scores
 
 # Share of values left out of histograms at each end: a few outliers would squeeze the rest.
@@ -20,11 +20,10 @@ def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = Non
 
     ``threshold`` of the non-local score is marked. Raises NellocError if matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise NellocError(f"histograms: drawing needs matplotlib; {install_advice('train')}") from error
+    required("matplotlib", "histograms: drawing needs matplotlib", "train")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(15, 4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = (

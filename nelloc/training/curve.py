@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nelloc import storage
+from nelloc.extras import failure
 
 
 def draw_curve(history: Sequence[dict[str, float]], path: Path) -> bool:
-    """Draw the validations of a run as a PNG file; return False if matplotlib is not installed.
+    """Draw the validations of a run as a PNG file; return False if matplotlib cannot be used.
 
     Raises NellocError if the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
+    if failure("matplotlib") is not None:
         return False
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     names = [name for name in history[-1] if name.endswith("_bpd")]
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)

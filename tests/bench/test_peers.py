@@ -220,7 +220,8 @@ def test_the_first_that_is_not_missing_is_used(monkeypatch):
 
 
 def test_packages_that_are_not_installed_are_named_with_what_brings_them(monkeypatch, path):
-    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    for module in ("imagecodecs", "pillow_jxl"):
+        monkeypatch.setitem(sys.modules, module, None)
     found = peers.find("jpegxl")
     assert found == peers.Missing(
         "jpegxl",

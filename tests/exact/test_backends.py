@@ -1,6 +1,7 @@
 """Every backend gives the same integers, and one that does not is never used."""
 
 import dataclasses
+import sys
 import warnings
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_a_backend_with_wrong_integers_is_refused(broken, monkeypatch):
 def test_unknown_and_unavailable_backends_are_refused_with_a_sentence(monkeypatch):
     with pytest.raises(NellocError, match="backend abacus: unknown"):
         backends.prepare(model_store.find(), "abacus")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(NellocError, match="torch is not installed"):
         backends.prepare(model_store.find(), "torch-int8")
 

@@ -91,7 +91,7 @@ def test_lossless_and_deep_jpeg_files_are_read(name, monkeypatch):
         monkeypatch.setitem(sys.modules, "imagecodecs", None)
         sentence = refusal(data)
         assert f"is a JPEG file of {data[data.index(bytes([0xFF, _marker(name)])) + 4]} bits per sample" in sentence
-        assert "imagecodecs is needed; pip install 'PATH[deep]'" in sentence
+        assert "needs imagecodecs, which is not installed; pip install 'PATH[deep]'" in sentence
 
 
 def test_segments_of_lossless_jpeg_files_are_walked_before_another_library_does():

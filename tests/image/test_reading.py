@@ -193,7 +193,7 @@ def test_a_16_bit_ppm_is_read_as_its_samples_and_never_scaled():
 def test_16_bit_colour_without_its_library_is_refused_with_a_sentence(monkeypatch):
     data = png(1, 1, 16, 2, b"\0" + bytes(6))
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    assert "imagecodecs is needed; pip install 'PATH[deep]'" in refusal(data)
+    assert "needs imagecodecs, which is not installed; pip install 'PATH[deep]'" in refusal(data)
 
 
 def test_a_ppm_of_fewer_levels_is_never_scaled():

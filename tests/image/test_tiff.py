@@ -293,7 +293,7 @@ def test_compressions_that_pillow_does_not_know_are_read(compression, options, d
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     sentence = refusal(out.getvalue())
     assert "compressed by" in sentence
-    assert "imagecodecs is needed; pip install 'PATH[deep]'" in sentence
+    assert "needs imagecodecs, which is not installed; pip install 'PATH[deep]'" in sentence
 
 
 def test_a_compression_that_nothing_decodes_is_named():

@@ -13,13 +13,13 @@ from nelloc.bench.peers.jpegls import JpegLsOfImagecodecs, JpegLsOfPillow
 from nelloc.bench.peers.jpegxl import JpegXlOfPillow, JpegXlTools
 from nelloc.bench.peers.optipng import OptiPng
 from nelloc.bench.peers.oxipng import OxiPng
-from nelloc.bench.peers.package import NOT_INSTALLED
 from nelloc.bench.peers.paq8px import Paq8px
 from nelloc.bench.peers.png import Png
 from nelloc.bench.peers.qoi import QoiOfImagecodecs, QoiPackage
 from nelloc.bench.peers.webp import WebP
 from nelloc.bench.peers.zopflipng import ZopfliPng
 from nelloc.errors import NellocError, install_advice
+from nelloc.extras import NOT_INSTALLED
 
 # If several classes have one name, the first available one is used.
 PEERS: tuple[type[Peer], ...] = (

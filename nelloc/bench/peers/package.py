@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import io
 from typing import Any
 
@@ -11,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-NOT_INSTALLED = "is not installed"
+from nelloc.extras import failure
 
 
 def missing_package(package: str, module: str) -> str | None:
-    """Message that a Python package is not installed; None if it is."""
-    return None if importlib.util.find_spec(module) else f"{package} {NOT_INSTALLED}"
+    """Message that a Python package is not installed, or cannot be imported; None if it can."""
+    reason = failure(module)
+    return None if reason is None else f"{package} {reason}"
 
 
 def version_of(package: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.errors import install_advice
 from nelloc.exact.backends.interface import Evaluator
 from nelloc.exact.model import ACTIVATION_MAX, ExactModel
+from nelloc.extras import problem
 
 # int8 kernels are compiled per shape: rows are padded to a multiple of this.
 INT8_ROWS = 256
@@ -54,9 +53,8 @@ class TorchInt8Backend:
 
 
 def _torch_missing() -> str | None:
-    if importlib.util.find_spec("torch") is None:
-        return f"torch is not installed ({install_advice('train')})"
-    return None
+    reason = problem("torch", "train")
+    return None if reason is None else f"torch {reason}"
 
 
 class _TorchFloatEvaluator:

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from nelloc.errors import NellocError, install_advice
+from nelloc.errors import NellocError
+from nelloc.extras import required
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -23,11 +24,10 @@ def on_cluster(
     The answer is None for an item at which workers died. Raises NellocError without ``distributed``, without a cluster
     at the address, and if its workers cannot run ``function``.
     """
-    try:
-        from distributed import Client, KilledWorker, as_completed
-        from distributed.comm import CommClosedError, resolve_address
-    except ImportError as error:
-        raise NellocError(f"--dask needs distributed, which is not installed; {install_advice('dask')}") from error
+    required("distributed", "--dask needs distributed", "dask")
+    from distributed import Client, KilledWorker, as_completed
+    from distributed.comm import CommClosedError, resolve_address
+
     try:
         resolve_address(address)  # a client of an address that is none waits 20 s in the end, and prints a traceback
         client = Client(address, timeout=SECONDS, set_as_default=False)

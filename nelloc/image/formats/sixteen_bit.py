@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.errors import NellocError, install_advice
+from nelloc.errors import NellocError
+from nelloc.extras import required
 from nelloc.image.formats import jpeg, netpbm, png
 from nelloc.image.metadata import Metadata, depth_item
 from nelloc.image.pixels import Pixels, from_array
@@ -39,10 +39,7 @@ def _need(name: str, source: str) -> Any:
 
 def need(name: str, source: str, what: str) -> Any:
     """Import the library ``name`` of the extra "deep". Raises NellocError if it is missing."""
-    try:
-        return import_module(name)
-    except ImportError:
-        raise NellocError(f"{source}: {what}, for which {name} is needed; {install_advice('deep')}") from None
+    return required(name, f"{source}: {what}, and needs {name}", "deep")
 
 
 def read_jpeg(data: bytes, frame: jpeg.Frame, source: str) -> Pixels:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from nelloc.codec.effort import photograph_tile
 from nelloc.codec.encode import Encoded, coded_planes, encode_pixels, has_colour, model_for, verify_encoded
 from nelloc.codec.options import EncodeOptions
-from nelloc.errors import NellocError, install_advice
 from nelloc.exact import model_store
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted, apply_differences, parse_differences
+from nelloc.extras import required
 from nelloc.image import Pixels
 from nelloc.training.adapt.trials import Sample, Trained, in_rounds
 
@@ -198,10 +198,9 @@ def _trained(images: _Images, base: ExactModel, members: Sequence[int], size: in
 
 
 def _finetune() -> ModuleType:
-    try:
-        from nelloc.training.adapt import finetune
-    except ImportError as error:
-        raise NellocError(f"adapting needs torch, which is not installed; {install_advice('train')}") from error
+    required("torch", "adapting needs torch", "train")
+    from nelloc.training.adapt import finetune
+
     return finetune
 
 
