@@ -21,7 +21,7 @@ class Found:
 
     def read(self, max_pixels: int, strip: bool = False) -> Picture:
         """Read it, without metadata if ``strip``. Raises NellocError for an unsupported image."""
-        pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels, first=True)
+        pixels = image.read(storage.read(self.path), str(self.path), max_pixels=max_pixels)
         return Picture.of(self.name, pixels.stripped() if strip else pixels)
 
 
@@ -34,7 +34,11 @@ def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[
     paths: list[Path] = []
     errors: list[NellocError] = []
     for source in map(Path, sources):
-        own, unreadable = storage.files_below(source, IMAGE_SUFFIXES) if source.is_dir() else ([source], [])
+        try:
+            inside = storage.is_folder(source)
+            own, unreadable = storage.files_below(source, IMAGE_SUFFIXES) if inside else ([source], [])
+        except NellocError as error:
+            own, unreadable = [], [error]
         errors += unreadable
         if not own and not unreadable:
             errors.append(NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images"))

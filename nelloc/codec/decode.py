@@ -102,7 +102,7 @@ def _ended(data: bytes, file: Container, source: str) -> bytes:
 def _pixels_of_jpeg(data: bytes, source: str, options: DecodeOptions) -> Pixels:
     """Decode a JPEG file. Raises NellocError, which says how to get the file itself."""
     try:
-        return read(data, source, max_pixels=options.max_pixels, first=True)
+        return read(data, source, max_pixels=options.max_pixels)
     except NellocError as error:
         cause = str(error).removeprefix(f"{source}: ").partition(";")[0]
         raise NellocError(

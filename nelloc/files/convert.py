@@ -116,7 +116,7 @@ class OpenedImage:
 def open_image(data: bytes, source: str, options: Options) -> OpenedImage | OpenedJpeg:
     """Read the image in the bytes of a file; ``source`` names them in errors. Raises NellocError if that fails.
 
-    A JPEG file that is to be encoded is not decoded, unless its pixels are to be kept.
+    A JPEG file that is to be encoded is not decoded, unless its pixels are to be kept: those of its first image.
     """
     if is_kept(data, options):
         return open_jpeg(data, source, options)

@@ -105,8 +105,8 @@ def _problem_before_loading(image: Image.Image) -> str | None:
     return None
 
 
-def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, first: bool = False) -> Pixels:
-    """Decode an image file's bytes; with ``first``, the first image of a JPEG file that others follow.
+def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode an image file's bytes; of a JPEG file, the image that others, such as gain maps, may follow.
 
     Raises NellocError if it cannot be read, if its kind is not supported, or if it has more than ``max_pixels``.
     """
@@ -124,7 +124,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS, first: bool 
             return _read_bmp(data, source, max_pixels)
         if data.startswith(png.SIGNATURE):
             return _read_png(data, source, max_pixels)
-        return _read_by_pillow(jpeg.alone(data) if first and frame else data, data, source, max_pixels)
+        return _read_by_pillow(jpeg.alone(data) if frame else data, data, source, max_pixels)
 
 
 def _read_png(data: bytes, source: str, max_pixels: int) -> Pixels:
@@ -281,7 +281,7 @@ def _check_supported(image: Image.Image, source: str) -> None:
 
 def _check_frames(image: Image.Image, source: str) -> None:
     frames = getattr(image, "n_frames", 1)
-    if frames > 1:
+    if frames > 1 and not (image.format == "MPO" and image.tell() == 0):  # as in ``read``
         raise NellocError(f"{source}: has {frames} frames; write each frame to a file of its own first")
 
 

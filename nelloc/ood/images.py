@@ -40,7 +40,7 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
         If the file cannot be read, or has another size or mode.
     """
     data = storage.read(path)
-    pixels = pictures.read(data, str(path), first=True)
+    pixels = pictures.read(data, str(path))
     array = pictures.to_array(pixels)
     known = pixels.kind in (Kind.GRAY, Kind.RGB)
     if (known, *array.shape[:2], len(pixels.planes)) != (True, height, width, channels):

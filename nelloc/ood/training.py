@@ -83,7 +83,7 @@ def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
     problem = None
     for path in scan(Path(folders[0])).training:
         try:
-            planes = read_image(storage.read(path), str(path), first=True).planes
+            planes = read_image(storage.read(path), str(path)).planes
         except NellocError as error:
             problem = problem or error
             continue
@@ -97,8 +97,9 @@ def save_settings(config: PairConfig, folder: Path, *, resume: bool = False) -> 
 
     Raises NellocError if there is a run and ``resume`` is not set.
     """
-    if not resume and ((folder / SETTINGS).exists() or (folder / CHECKPOINT).exists()):
+    if not resume and (storage.exists(folder / SETTINGS) or storage.exists(folder / CHECKPOINT)):
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
+    storage.check_output_folder(folder)
     storage.make_folder(folder)
     storage.write(folder / SETTINGS, (json.dumps(asdict(config), indent=1) + "\n").encode(), force=True)
 
@@ -145,7 +146,7 @@ def load_images(
             for path in paths:
                 try:
                     data = storage.read(path)
-                    read_image(data, str(path), first=True)
+                    read_image(data, str(path))
                 except NellocError as error:
                     messages(f"{error}; it is left out")
                     continue
@@ -165,7 +166,7 @@ def trainer_of(
     processes: Processes | None = None,
 ) -> Trainer:
     """Trainer of one of the two models in a run's ``folder``, in its saved state, with ``config.pixels`` to go to."""
-    if (folder / part / CHECKPOINT).exists():
+    if storage.exists(folder / part / CHECKPOINT):
         return Trainer.resume(folder / part, pixels=config.pixels, learning_rate=learning_rate, processes=processes)
     return Trainer(config.training(part), processes=processes)
 

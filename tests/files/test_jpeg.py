@@ -166,6 +166,18 @@ def test_the_first_of_several_images_is_shown(photo):
     assert photo.with_suffix(".jpg").read_bytes() == file.getvalue()
 
 
+@pytest.mark.parametrize("more", [[], ["--adapt-minutes", "0.001"]])
+def test_with_pixels_the_first_of_several_images_is_kept_and_the_rest_named(photo, more):
+    file = io.BytesIO()
+    picture(90, 70).save(file, "MPO", save_all=True, append_images=[picture(45, 35, 2)])
+    photo.write_bytes(file.getvalue())
+    expected = np.asarray(Image.open(photo))
+    told = run("compress", "--pixels", "--rm", *more, photo).stderr
+    assert "not kept in the output: data after the image, APP2 segment (MPF)" in told
+    assert photo.read_bytes() == file.getvalue()
+    assert np.array_equal(nelloc.decode(photo.with_suffix(".nlc").read_bytes()), expected)
+
+
 def test_a_jpeg_file_that_lacks_only_its_end_marker_has_all_its_pixels(photo):
     expected = np.asarray(Image.open(photo))
     photo.write_bytes(PHOTO[:-2])

@@ -274,3 +274,17 @@ def test_exif_that_cannot_be_parsed_is_kept_as_it_is(form, exif, taken):
     data = nelloc.encode(image, **FAST)
     assert np.array_equal(nelloc.decode(data), np.asarray(image))
     assert metadata(data).get(ItemType.EXIF) == exif
+
+
+def test_the_first_of_several_images_of_a_jpeg_file_is_encoded_and_the_rest_named(tmp_path):
+    path = tmp_path / "phone.jpg"
+    shown = Image.fromarray(np.arange(3 * 16 * 24, dtype=np.uint8).reshape(16, 24, 3))
+    shown.save(path, "MPO", save_all=True, append_images=[shown.resize((12, 8))])
+    with Image.open(path) as image:
+        with pytest.warns(UserWarning, match=r"not kept: data after the image, APP2 segment \(MPF\)"):
+            data = nelloc.encode(image, **FAST)
+        assert np.array_equal(nelloc.decode(data), np.asarray(image))
+    with Image.open(path) as image:
+        image.seek(1)
+        with pytest.raises(nelloc.NellocError, match="has 2 frames"):
+            nelloc.encode(image, **FAST)
