@@ -37,7 +37,7 @@ from nelloc.exact.model_delta import Adapted, encode_differences
 from nelloc.exact.two_layers import MORE_BITS, TwoLayers
 from nelloc.image import from_array
 from nelloc.training.adapt.encode import PIXELS_PER_MINUTE
-from nelloc.training.adapt.finetune import BETAS, AdaptSettings, Tuned, adapt, bits
+from nelloc.training.adapt.finetune import BETAS, AdaptSettings, Tuned, Tuning, bits
 from nelloc.training.adapt.pixels import TilePool, TileSampler
 from nelloc.training.adapt.trials import ROUNDS as ROUND_LENGTHS
 from nelloc.training.batches import BatchMaker
@@ -57,7 +57,7 @@ Way = Callable[[Planes, ExactModel, AdaptSettings], tuple[ExactModel, int]]
 
 def differences(planes: Planes, base: ExactModel, plan: AdaptSettings) -> tuple[ExactModel, int]:
     """Adapt as nelloc does."""
-    adapted = adapt([planes], base, TILE, plan)
+    adapted = Tuning([planes], base, TILE, plan).once()
     return adapted.model, len(adapted.stored)
 
 

@@ -66,21 +66,6 @@ KNEE = 0.3
 BETAS = (0.9, 0.99)
 
 
-def adapt(
-    images: Sequence[NDArray[np.uint8]],
-    base: ExactModel,
-    tile: int,
-    plan: AdaptSettings,
-    *,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> Adapted:
-    """Fine-tune ``base`` on images, in one round of ``plan.pixels``; parameters and result as of ``Tuning``."""
-    tuning = Tuning(images, base, tile, plan, threads=threads, progress=progress)
-    tuning.train(plan.pixels)
-    return tuning.adapted()
-
-
 class Tuning:
     """A model that is fine-tuned on images, in one round or more. Equal arguments and machines give equal models.
 
@@ -138,6 +123,11 @@ class Tuning:
         finally:
             torch.set_num_threads(before)
         return plan.steps * plan.batch
+
+    def once(self) -> Adapted:
+        """Train for one round of ``plan.pixels``; returns the model."""
+        self.train(self._plan.pixels)
+        return self.adapted()
 
     def adapted(self) -> Adapted:
         """The model as it is now."""

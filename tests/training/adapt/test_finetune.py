@@ -17,7 +17,7 @@ from nelloc.exact import model_store
 from nelloc.exact.model import load_model
 from nelloc.exact.model_delta import apply_differences, parse_differences
 from nelloc.training.adapt import encode, finetune
-from nelloc.training.adapt.finetune import AdaptSettings, adapt
+from nelloc.training.adapt.finetune import AdaptSettings, Tuning
 from nelloc.training.batches import BatchMaker
 from nelloc.training.networks.export import restore
 
@@ -62,21 +62,21 @@ def test_the_bits_trained_on_are_those_of_the_coder(planes, small_model_path):
 def test_the_adapted_model_has_the_steps_of_the_base_and_comes_back_from_its_differences():
     base = load_model(BASE)
     count = Count()
-    adapted = adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000), progress=count)
+    adapted = Tuning([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000), progress=count).once()
     assert count.done == count.expected == AdaptSettings(20_000).steps * AdaptSettings(20_000).batch
     again = apply_differences(parse_differences(adapted.stored, "x"), BASE, "x")
     assert load_model(again).sha256 == adapted.model.sha256
     assert adapted.model.sha256 != base.sha256
     for new, old in zip(adapted.model.layers, base.layers, strict=True):
         np.testing.assert_array_equal(new.shift, old.shift)
-    assert adapt([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000)).stored == adapted.stored
+    assert Tuning([smooth(3, 60, 70)], base, 32, AdaptSettings(20_000)).once().stored == adapted.stored
 
 
 @pytest.mark.parametrize("kind", OTHER_KINDS)
 def test_models_of_every_kind_are_adapted(kind):
     base = small_model_bytes(**OTHER_KINDS[kind])
     model = load_model(base)
-    adapted = adapt([smooth(1, 30, 20), smooth(model.channels, 25, 30)], model, 16, AdaptSettings(4000))
+    adapted = Tuning([smooth(1, 30, 20), smooth(model.channels, 25, 30)], model, 16, AdaptSettings(4000)).once()
     again = apply_differences(parse_differences(adapted.stored, "x"), base, "x")
     assert load_model(again).sha256 == adapted.model.sha256
 
@@ -84,7 +84,7 @@ def test_models_of_every_kind_are_adapted(kind):
 def test_a_round_goes_on_from_where_the_one_before_it_ended():
     base = load_model(BASE)
     image = smooth(3, 60, 70)
-    tuning = finetune.Tuning([image], base, 32, AdaptSettings(20_000))
+    tuning = Tuning([image], base, 32, AdaptSettings(20_000))
     sizes, stored = [], []
     for _ in range(3):
         assert tuning.train(20_000) == AdaptSettings(20_000).steps * AdaptSettings(20_000).batch
@@ -98,13 +98,14 @@ def test_a_round_goes_on_from_where_the_one_before_it_ended():
             adapted={model_store.find("default").id: adapted},
         )
         sizes.append(file.model_bits)
-    assert stored[0] == adapt([image], base, 32, AdaptSettings(20_000)).stored
+    assert stored[0] == Tuning([image], base, 32, AdaptSettings(20_000)).once().stored
     assert sizes[2] < sizes[1] < sizes[0]
 
 
 def test_few_pixels_move_few_weights():
     base = load_model(BASE)
-    sizes = [len(adapt([smooth(3, *size)], base, 32, AdaptSettings(30_000)).stored) for size in ((8, 8), (100, 100))]
+    plan = AdaptSettings(30_000)
+    sizes = [len(Tuning([smooth(3, *size)], base, 32, plan).once().stored) for size in ((8, 8), (100, 100))]
     assert sizes[0] < 0.7 * sizes[1]
 
 
