@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from nelloc.errors import NellocError
 from nelloc.exact import native
 from nelloc.exact.engine import Advance
 
@@ -125,7 +126,7 @@ def spread(
 
     with ThreadPoolExecutor(len(parts)) as executor:
         try:
-            futures = [executor.submit(function, part, advance_unless_stopped) for part in parts]
+            futures = [_submitted(executor, function, part, advance_unless_stopped) for part in parts]
             wait(futures, return_when=FIRST_EXCEPTION)
             for future in futures:
                 if future.done():  # before anything was stopped, so that an error is of the work
@@ -134,6 +135,17 @@ def spread(
         except BaseException:
             stop.set()
             raise
+
+
+def _submitted(
+    executor: ThreadPoolExecutor, function: Callable[[In, Advance], Out], part: In, advance: Advance
+) -> Future[Out]:
+    """Submit a part. Raises NellocError if the system has no more threads, or no memory for one."""
+    try:
+        return executor.submit(function, part, advance)
+    except RuntimeError as error:
+        advice = "use fewer threads (--threads 1), or close other programs"
+        raise NellocError(f"threads: the system gives no more ({error}); {advice}") from error
 
 
 def _dealt(costs: Sequence[int], players: int) -> list[list[int]]:

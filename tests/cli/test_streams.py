@@ -52,6 +52,14 @@ def test_closed_streams_give_one_line():
         assert done.stderr.count(b"\n") == 1
 
 
+def test_a_standard_input_that_cannot_be_read_is_named():
+    with open(os.devnull, "wb") as only_written:
+        done = run("compress", "-", "out.nlc", *MODEL, data=None, stdin=only_written)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"nelloc: standard input: cannot be read (Bad file descriptor); ")
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_a_name_that_is_not_text_is_no_problem():
     name = b"\xff.nlc"
     try:

@@ -36,6 +36,15 @@ def failing(items, advance):
         advance(1)
 
 
+def test_threads_that_the_system_does_not_give_are_a_sentence(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(NellocError, match=r"^threads: the system gives no more \(can't start new thread\); use fewer"):
+        parallel.spread(doubled, [1, 2], [parallel.LEAST_FOR_THREADS] * 2, 2, lambda pixels: None)
+
+
 def dying(items, advance):
     os.kill(os.getpid(), signal.SIGKILL)
 
