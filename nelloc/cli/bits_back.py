@@ -114,7 +114,7 @@ def decompress(source: Path, target: str, model: Path, force: bool, quiet: bool)
         output = Path(target) if named else storage.file_path(target)
         if not named:
             storage.check_target(source, output, force)
-        elif output.exists() and not output.is_dir():
+        elif storage.exists(output) and not storage.is_folder(output):
             raise NellocError(f"{target}: is a file, and {source} holds files with names; give the name of a folder")
         vae = model_file.load(model)
         with _bar(printer, count, "images") as advance:

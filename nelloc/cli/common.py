@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from nelloc.cli.parameters import Name, OutputFile
-from nelloc.errors import NellocError, NellocWarning, install_advice
+from nelloc.errors import NellocError, NellocWarning
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -95,6 +96,24 @@ def reporting() -> Iterator[None]:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        fail(_unforeseen(error))
+        sys.exit(1)
+
+
+def _unforeseen(error: Exception) -> NellocError:
+    """One sentence for an error that no part of nelloc has foreseen, with the place that reports of it need."""
+    told = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        name = "the system" if error.filename is None else error.filename
+        return NellocError(f"{name}: cannot be used ({error.strerror}); check names, permissions and limits")
+    if isinstance(error, MemoryError):
+        return NellocError("memory: is used up; use a machine with more of it, or close other programs")
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return NellocError(f"internal error ({type(error).__name__}: {told}{place}); please report it with the command")
 
 
 def needs_torch(command: str) -> None:
@@ -104,11 +123,10 @@ def needs_torch(command: str) -> None:
 
 def needs(command: str, extra: str, *modules: str) -> None:
     """Raise NellocError if one of ``modules``, which come with an extra of nelloc, is not installed."""
-    import importlib.util
+    from nelloc.extras import required
 
     for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise NellocError(f"{command}: needs {module}, which is not installed; {install_advice(extra)}")
+        required(module, f"{command}: needs {module}", extra)
 
 
 def fail(error: NellocError) -> None:
@@ -252,7 +270,11 @@ def read_input(name: str) -> tuple[bytes, str]:
     if name == STDIO:
         if sys.stdin is None:
             raise NellocError("standard input: is closed; give an input file")
-        return sys.stdin.buffer.read(), "standard input"
+        try:
+            return sys.stdin.buffer.read(), "standard input"
+        except OSError as error:
+            reason = error.strerror or error
+            raise NellocError(f"standard input: cannot be read ({reason}); check where it comes from") from error
     if os.path.isdir(name):
         raise NellocError(f"{name}: is a folder; give the name of a file")
     return storage.read(Path(name)), name

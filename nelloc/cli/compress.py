@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -181,7 +182,7 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
     from nelloc.files import convert as files
     from nelloc.image.formats.lossy import grown
 
-    if target is None and Path(source).suffix.lower() == files.SUFFIX and Path(source).is_file():
+    if target is None and Path(source).suffix.lower() == files.SUFFIX and os.path.isfile(source):
         raise NellocError(f"{source}: is an {files.SUFFIX} file already; give an image")
 
     target = target_of(source, target, files.SUFFIX)

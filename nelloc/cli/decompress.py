@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def _decompress_one(
     target = target_of(source, target, ending or ".png")
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the image goes to standard output")
-    if target == source != STDIO and Path(source).is_file():
+    if target == source != STDIO and os.path.isfile(source):
         raise NellocError(f"{source}: is not an .nlc file; give a file made by nelloc compress")
     if target != STDIO and not Path(target).suffix:
         conversion = replace(conversion, suffix=ending)

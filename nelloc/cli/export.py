@@ -46,12 +46,12 @@ def export(run, target, data, force, as_json, quiet, verbose):
         from nelloc.training.loop import Trainer
         from nelloc.training.networks.export import export as exported
 
-        if not (run / "checkpoint.safetensors").is_file():
+        if not storage.is_file(run / "checkpoint.safetensors"):
             raise NellocError(f"{run}: has no checkpoint.safetensors; give the folder of a run of nelloc train")
         storage.check_target(run / "checkpoint.safetensors", target, force)
         trainer = Trainer.resume(run)
         folders = data or (trainer.data.folders if trainer.data else ())
-        missing = [folder for folder in folders if not Path(folder).is_dir()]
+        missing = [folder for folder in folders if not storage.is_folder(folder)]
         if data and missing:
             raise NellocError(f"{missing[0]}: no such folder; give one of images to measure on")
         network = trainer.coded()

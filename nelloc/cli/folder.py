@@ -24,7 +24,6 @@ from nelloc.cli.common import (
     shows_bars,
 )
 from nelloc.cli.parameters import Name
-from nelloc.errors import NellocError
 
 if TYPE_CHECKING:
     from nelloc.files.batch.conversion import Conversion
@@ -169,8 +168,6 @@ def convert_many(
     from nelloc.files.batch.run import run as start
 
     output = None if selection.output_dir is None else Path(selection.output_dir)
-    if output is not None and output.exists() and not output.is_dir():
-        raise NellocError(f"{output}: is a file; --output-dir takes a folder, or the name of one to be made")
     plan = make_plan(selection.names, output, direction, recursive=selection.recursive)
     run = start(plan, conversion, Where(selection.jobs, selection.dask), output)
     summary, began = Summary(), time.monotonic()

@@ -15,7 +15,11 @@ class Name(click.Path):
     """Name of a file, a folder or a model.
 
     An empty name, which an unset variable of a shell leaves, is refused: as a path it would be the current folder.
+    Files that cannot be read are errors of the command, not wrong usage.
     """
+
+    def __init__(self, **settings):
+        super().__init__(**{"readable": False} | settings)
 
     def convert(self, value, param, ctx):
         """Return ``value``, unless it is empty."""

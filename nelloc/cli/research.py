@@ -12,6 +12,7 @@ import click
 
 from nelloc.cli.bits_back import SEED, bits_back
 from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, put, reporting
+from nelloc.cli.parameters import Name
 from nelloc.cli.table import aligned
 from nelloc.codec.progress import Progress
 from nelloc.research.experiment import Experiment, Length, Settings, perform
@@ -71,13 +72,13 @@ def command_of(experiment: Experiment) -> click.Command:
         "--data",
         metavar="FOLDER",
         envvar="NELLOC_DATA",
-        type=click.Path(path_type=Path),
+        type=Name(path_type=Path),
         help=f"Folder of data sets.{data}",
     )
     @click.option(
         "--out",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=Name(path_type=Path),
         default=Path("results"),
         show_default=True,
         help="Folder of the result.",

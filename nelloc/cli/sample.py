@@ -88,7 +88,7 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
                 show_own_warnings(printer)
                 check_core(printer, backend)
                 images = draw(model_store.find(model), height, width, count, seed, backend=backend, progress=progress)
-            elif model not in model_store.shipped_pairs() and not Path(model).exists():
+            elif model not in model_store.shipped_pairs() and not storage.exists(model):
                 known = ", ".join([*model_store.available(), *model_store.shipped_pairs()])
                 raise NellocError(f"{model}: no such model; give one of these, or a file: {known}")
             else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nelloc.cli.common import Printer, needs_torch, options, print_json, printable, progress_bar, reporting
-from nelloc.cli.parameters import Size, finite
+from nelloc.cli.parameters import Name, Size, finite
 from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
 
@@ -103,7 +103,7 @@ class Asked:
     help=f"Shape of the network: {', '.join(SHAPE_NAMES)}, or spelled: width=256,blocks=0,horizon=3,components=10.  "
     "[default: default]",
 )
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--out", metavar="DIR", type=Name(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--init", metavar="NAME|PATH", help="Start from this integer model instead of from random weights.")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
 @click.option(

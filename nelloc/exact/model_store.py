@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact import model_delta
 from nelloc.exact.model import MAX_FILE_BYTES, MODEL_FORMAT, ExactModel, load_model
@@ -52,8 +53,12 @@ def user_folder() -> Path:
 
 
 def installed() -> dict[str, Path]:
-    """Names and files of the models in ``user_folder()``."""
-    return {path.stem: path for path in sorted(user_folder().glob(f"*{MODEL_SUFFIX}"))}
+    """Names and files of the models in ``user_folder()``. Raises NellocError if it cannot be read."""
+    folder = user_folder()
+    try:
+        return {path.stem: path for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))}
+    except OSError as error:
+        raise storage.unreadable(folder, error) from error
 
 
 def available() -> dict[str, Path]:
@@ -69,7 +74,8 @@ def find(model: str | Path = DEFAULT_MODEL) -> ExactModel:
 
 def _path(model: str | Path) -> Path:
     """The file of a model by name or path."""
-    return available().get(str(model), Path(model))
+    files = shipped()
+    return files[str(model)] if str(model) in files else installed().get(str(model), Path(model))
 
 
 def find_for(planes: int, model: str | Path = DEFAULT_MODEL) -> ExactModel:
@@ -180,14 +186,15 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def _is_folder(given: str | Path) -> bool:
-    return str(given) not in available() and Path(given).is_dir()
+    return str(given) not in shipped() and str(given) not in installed() and storage.is_folder(given)
 
 
 def _places(model_id: bytes) -> Iterator[tuple[str, Path]]:
     """Model files of this id that are found without being given: the place in words, and the path."""
-    for place, paths in (("shipped", shipped()), ("installed", installed())):
-        for path in _with_id(model_id, paths.values()):
-            yield place, path
+    for path in _with_id(model_id, shipped().values()):
+        yield "shipped", path
+    for path in _with_id(model_id, installed().values()):
+        yield "installed", path
 
 
 def _with_id(model_id: bytes, paths: Iterable[Path]) -> Iterator[Path]:
@@ -226,11 +233,17 @@ def _load(path: Path, given: str | Path | None = None) -> ExactModel:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         names = ", ".join(shipped()) or "none"
         reason = error.strerror or error
         raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise NellocError(
+            f"{path}: not a nelloc model, which has at most {MAX_FILE_BYTES} bytes; give a {MODEL_SUFFIX} file"
+        )
+    return data
 
 
 def _plain(data: bytes, source: str, given: str | Path | None, depth: int = 0) -> bytes:

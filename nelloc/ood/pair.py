@@ -79,8 +79,8 @@ def save(pair: Pair) -> bytes:
 
 def load(path: Path) -> Pair:
     """Load a pair from its file, or from the folder of a finished run. Raises NellocError for anything else."""
-    if path.is_dir():
-        if not (path / PAIR).exists():
+    if storage.is_folder(path):
+        if not storage.exists(path / PAIR):
             raise NellocError(f"{path}: has no {PAIR}; finish its training: nelloc train --ood --resume --out {path}")
         path = path / PAIR
     try:

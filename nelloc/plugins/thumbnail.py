@@ -63,7 +63,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
     NellocError
         If the file is damaged, its model is missing, or ``target`` exists and ``force`` is not set.
     """
-    storage.check_target(source, target, force)
+    storage.check_target(source, target, force, in_place=force)
     file = storage.read_input(source)
     opened = open_file(file.data, str(source), options)
     (pixels,) = decode_files([opened], [str(source)], options)
@@ -78,7 +78,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
         "Software": f"nelloc {nelloc.__version__}",
     }
     thumbnail = Thumbnail(_png(small, keys, pixels.metadata.get(ItemType.ICC)), *small.size)
-    if force and target.exists():
+    if force and storage.exists(target):
         _overwrite(target, thumbnail.data)
     else:
         storage.write(target, thumbnail.data, force)

@@ -66,7 +66,7 @@ class Settings:
         """Find the folder of the data set ``name``. Raises NellocError if it is missing."""
         if self.data is None:
             raise NellocError(f"data set {name}: no folder of data sets is known; {DATA_HINT}")
-        if not (self.data / name).is_dir():
+        if not storage.is_folder(self.data / name):
             raise NellocError(f"{self.data / name}: is not a folder; {DATA_HINT}")
         return self.data / name
 
@@ -116,7 +116,7 @@ def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
     for name in experiment.data:
         settings.folder(name)
     target = result_path(experiment, settings)
-    if target.exists() and not force:
+    if storage.exists(target) and not force:
         raise NellocError(f"{target}: exists already; use --force to replace it")
     storage.make_folder(settings.out)
     for folder in (settings.out, settings.out / "checkpoints", _stages(experiment, settings)):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
 from nelloc.image.formats import IMAGE_SUFFIXES
@@ -76,7 +77,8 @@ def load_images(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
 
 def image_paths(folder: Path) -> list[Path]:
     """List image files directly in ``folder`` by name. Raises NellocError if there is none."""
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if folder.is_dir() else []
+    found = storage.contents(folder) if storage.is_folder(folder) else []
+    paths = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise NellocError(f"{folder}: no training images there; give a folder of PNG, WebP, JPEG or TIFF files")
     return paths

@@ -71,7 +71,7 @@ def scan(folder: Path) -> Folder:
     added; if that would hold out none, the first in the same order is held out. Raises NellocError if there are fewer
     than two images, one of which must be held out.
     """
-    if not folder.is_dir():
+    if not storage.is_folder(folder):
         raise NellocError(f"{folder}: no such folder; give a folder of images to train on")
     Image.init()
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nelloc import storage
-from nelloc.errors import NellocError, install_advice
+from nelloc import extras, storage
+from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.training.batches import Batch, BatchMaker, TrainingBatch
 from nelloc.training.curve import draw_curve
@@ -85,10 +85,9 @@ def _names(folders: list[Folder]) -> list[str]:
 
 def check_free(folder: Path) -> None:
     """Raise NellocError if ``folder`` has a run already, or is not a folder."""
-    if (folder / CHECKPOINT).exists():
+    if storage.exists(folder / CHECKPOINT):
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
-    if folder.exists() and not folder.is_dir():
-        raise NellocError(f"{folder}: is not a folder; give another --out")
+    storage.check_writable_folder(folder)
 
 
 def run(
@@ -166,6 +165,8 @@ def finish(
         files cannot be written.
     """
     listener = listener or Listener()
+    if trainer.processes.writes:
+        storage.check_writable_folder(folder)
     drawing = _Drawing(listener, trainer, folder / CURVE)
     with _stopping() as stop:
         finished = train(trainer, source, validation, folder, every=every, workers=workers, listener=drawing, stop=stop)
@@ -173,7 +174,7 @@ def finish(
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
     if not drawing.drawn:
-        listener.message(f"no loss curve was drawn: matplotlib is not installed; {install_advice('train')}")
+        listener.message(f"no loss curve was drawn: matplotlib {extras.problem('matplotlib', 'train')}")
 
 
 class _Drawing(Listener):

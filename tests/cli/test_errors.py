@@ -94,7 +94,7 @@ def test_a_folder_is_told_from_a_file(command):
         (["decompress", "photo.png"], "photo.png: is not an .nlc file; "),
         (["compress", "photo.png", "photo.png/x.nlc"], "photo.png/x.nlc: photo.png is not a folder; "),
         (["decompress", "file.nlc", "photo.png/x.png"], "photo.png/x.png: photo.png is not a folder; "),
-        (["compress", "photo.png", "--output-dir", "photo.png"], "photo.png: is a file; --output-dir takes a folder"),
+        (["compress", "photo.png", "--output-dir", "photo.png"], "photo.png: is a file; give a folder, or the name"),
         (["compress", "photo.png", "--model", "photo.png"], "photo.png: not a nelloc model; give a .nlm file"),
     ],
 )

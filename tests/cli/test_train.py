@@ -304,6 +304,13 @@ def test_divergence_before_the_first_checkpoint_says_that_nothing_is_there(monke
     assert not Path("run").exists()
 
 
+@pytest.mark.parametrize("out", ["photos/1.png", "photos/1.png/run", "link"])
+def test_a_run_that_could_not_be_saved_does_not_begin(out, monkeypatch):
+    Path("link").symlink_to("nothing")
+    monkeypatch.setattr("nelloc.training.run.train", lambda *_, **__: pytest.fail("it was trained"))
+    assert_failed(invoke("train", "--data", "photos", "--out", out, *SHORT), f"nelloc: {out}: ")
+
+
 def test_without_torch_one_line_says_what_to_install():
     for arguments in (["train", "--data", "photos", "--out", "run"], ["export", "run", "out.nlm"]):
         done = run_without_torch(*arguments)

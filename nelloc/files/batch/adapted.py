@@ -35,7 +35,7 @@ def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression)
     for name, data in models.items():
         path = folder / f"{name}{model_store.MODEL_SUFFIX}"
         # An earlier run may have left the same model, and files that need it.
-        if not (path.is_file() and storage.read(path) == data):
+        if not (storage.is_file(path) and storage.read(path) == data):
             storage.write(path, data, conversion.force)
     for number, file in enumerate(encoded):
         ready = inputs.ready(number)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.files.batch.outcome import Failed, Outcome, Skipped
 from nelloc.files.convert import SUFFIX, default_target
@@ -84,12 +85,16 @@ def make_plan(
     A file goes into the folder ``output``, by default beside itself. The files in a folder go there too; with
     ``recursive`` also those below it, each into the folder of ``output`` that has the place of its own. Symbolic links
     to files are followed, or skipped without ``links``; those to folders are never followed. Raises NellocError for a
-    folder that has no inputs, unless ``recursive``, and for an empty name, which as a path is the current folder.
+    folder that has no inputs, unless ``recursive``, for an empty name, which as a path is the current folder, and for
+    an ``output`` that cannot be a folder.
     """
     sources = [sources] if isinstance(sources, str | Path) else sources
     if "" in sources:
         raise NellocError("the name of an input is empty; give a file or a folder")
-    search = _Search(direction, None if output is None else Path(output), recursive, links)
+    folder = None if output is None else Path(output)
+    if folder is not None:
+        storage.check_output_folder(folder)
+    search = _Search(direction, folder, recursive, links)
     for source in sources:
         search.add(Path(source))
     return search.plan()
@@ -110,11 +115,11 @@ class _Search:
     def add(self, source: Path) -> None:
         """Take a file, or the files of a folder."""
         try:
-            if not source.is_dir():
+            if not storage.is_folder(source):
                 self._take(source, source.parent)
                 return
-        except OSError as error:
-            self._fail(source, error)
+        except NellocError as error:
+            self._put_failed(source, error)
             return
         before = self.taken
         waiting = [source]
@@ -155,7 +160,7 @@ class _Search:
                     folders.append(path)
             elif path.suffix.lower() in self.direction.inputs:
                 self._take(path, root)
-            elif self.recursive and entry.is_symlink() and entry.is_dir():
+            elif self.recursive and entry.is_symlink() and os.path.isdir(path):
                 self.outcomes.append(Skipped(str(path), None, "a symbolic link to a folder"))
             elif not self.direction.is_output(path):
                 self.others += 1
@@ -163,7 +168,10 @@ class _Search:
 
     def _is_output(self, folder: Path) -> bool:
         """True for the output folder, if it lies in an input folder."""
-        return self.output is not None and self.output.is_dir() and folder.samefile(self.output)
+        try:
+            return self.output is not None and os.path.samefile(folder, self.output)
+        except OSError:  # there is no output folder yet, or this one is closed to the user
+            return False
 
     def _take(self, source: Path, root: Path) -> None:
         """Take a file, which lies below ``root``."""
@@ -193,10 +201,12 @@ class _Search:
         return self.real[path.parent] / path.name
 
     def _fail(self, source: Path, error: OSError | ValueError) -> None:
-        self.taken += 1
         reason = getattr(error, "strerror", None) or error
-        failed = NellocError(f"{source}: cannot be read ({reason}); check its name and permissions")
-        self.outcomes.append(Failed(str(source), failed))
+        self._put_failed(source, NellocError(f"{source}: cannot be read ({reason}); check its name and permissions"))
+
+    def _put_failed(self, source: Path, error: NellocError) -> None:
+        self.taken += 1
+        self.outcomes.append(Failed(str(source), error))
 
 
 def batches(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ...]]:

@@ -106,7 +106,7 @@ def _update(folder: Path) -> list[str]:
     """Let the desktop read its data again; remarks where that cannot be done."""
     remarks = []
     for program, name in UPDATES:
-        if not (folder / name).is_dir():
+        if not storage.is_folder(folder / name):
             continue
         if shutil.which(program) is None:
             remarks.append(f"{program} is not installed; desktops see the change once it has run on {folder / name}")

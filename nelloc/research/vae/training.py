@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nelloc import __version__
+from nelloc import __version__, storage
 from nelloc.errors import NellocError
 from nelloc.research import tensor_file
 from nelloc.research.tensor_file import TensorFile
@@ -97,7 +97,7 @@ def fit(
     guard = OutlierGuard(optimiser, trained)
     rows: list[Row] = []
     origin = _origin(vae, images, objective, plan) if checkpoint is not None else {}
-    if checkpoint is not None and checkpoint.exists():
+    if checkpoint is not None and storage.exists(checkpoint):
         rows, low_precision = _restore(checkpoint, origin, vae, optimiser, guard)
     else:
         low_precision = low_precision and bfloat16_is_faster(images.device)

@@ -17,7 +17,7 @@ from PIL import Image
 from small_runs import NAMES, compress, image, inputs, kinds, outputs
 
 import nelloc
-from nelloc import storage
+from nelloc import NellocError, storage
 from nelloc.files.batch.outcome import Done, Failed, Skipped
 from nelloc.files.batch.run import decompress_folder
 
@@ -58,9 +58,12 @@ def test_a_target_is_known_again_on_file_systems_with_coarse_times():
 
 def test_what_stands_in_the_way_is_named():
     Path("out").write_bytes(b"a file")
-    outcomes = compress()
-    assert kinds(outcomes) == dict.fromkeys(NAMES, Failed)
-    assert str(outcomes["a"].error).startswith("out: cannot be written")
+    with pytest.raises(NellocError, match=r"^out: is a file; give a folder, or the name of one to be made$"):
+        compress()
+    Path("out").unlink()
+    Path("out").symlink_to("nothing")
+    with pytest.raises(NellocError, match=r"^out: is a link to nothing; remove it, or give another folder$"):
+        compress()
     Path("out").unlink()
     os.makedirs("out/a.nlc")
     outcomes = compress()
