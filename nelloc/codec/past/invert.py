@@ -131,7 +131,7 @@ def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False, judged: 
         return None
     if gray:
         return canvas
-    return None if judged and canvas.is_luma_enough() else _best_sampling(canvas, advance)
+    return None if judged and canvas.share_of_luma() >= worth.LUMA else _best_sampling(canvas, advance)
 
 
 def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
@@ -184,13 +184,14 @@ class _Canvas:
         self._luma, self._quality = best_table(low, high, guess, tables.LUMA, 1, 1, None)
         return self._luma.known_share >= least
 
-    def is_luma_enough(self) -> bool:
-        """True if luma as it came takes no fewer bits than all pixels."""
+    def share_of_luma(self) -> float:
+        """The entropy of luma as it came, and of its errors, as a share of that of pixels."""
         assert self._luma is not None
         low, high = self._low[0], self._high[0]
         luma = np.where(low == high, low, about_luma(self._pixels)).astype(np.uint8)
         made = self._luma.enlarged()[self.top : self.top + low.shape[0], self.left : self.left + low.shape[1]]
-        return worth.is_luma_enough(self._luma.coefficients, made, luma, self._pixels)
+        found = worth.Found(self._luma.coefficients, self.top, self.left)
+        return worth.share_of_luma(luma, made, found, self._pixels)
 
     def samplings(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Ways in which chroma may be sampled, and where the grid of their units may begin."""

@@ -7,6 +7,7 @@ them takes longer than to code pixels, and is in vain if what is wrong takes as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,23 @@ from nelloc.codec.past.coefficients import JpegCoefficients
 _LEAST, _MOST = -512, 511
 # The side of tiles that may be coded as pixels, and the mean error from which on they count as such.
 _TILE, _FAR = 64, 2
+_BLOCK = 8
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
 DOUBTFUL = 1.05
+# Share that luma alone takes of the entropy of pixels, from which on the whole JPEG never was worth it.
+LUMA = 0.86
 # Parts of a large picture that are looked at or searched before all of it: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
+
+
+class Found(NamedTuple):
+    """Coefficients (rows, columns, frequencies) of blocks, and the lines of the first ones that are no picture's."""
+
+    coefficients: NDArray[np.int16]
+    top: int
+    left: int
 
 
 def parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -65,18 +77,24 @@ def entropies_of_pixels(made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> t
     return entropy(errors) + entropy([own[far] for own in before]), entropy(before)
 
 
-def is_luma_enough(
-    coefficients: NDArray[np.int16], made: NDArray[np.uint8], luma: NDArray[np.uint8], pixels: NDArray[np.uint8]
-) -> bool:
-    """True if the luma of a JPEG alone, and what is wrong of it, takes no fewer bits than all of RGB pixels.
+def share_of_luma(luma: NDArray[np.uint8], made: NDArray[np.uint8], found: Found, pixels: NDArray[np.uint8]) -> float:
+    """The entropy of a JPEG's luma alone, and of what is wrong of it, as a share of that of RGB ``pixels``.
 
-    The numbers (rows, columns, frequencies) ``made`` samples (H, W), which ``luma`` should be.
+    It ``made`` samples (H, W), which ``luma`` should be. Tiles that are far off count as pixels, as in
+    ``entropies_of_pixels``, and have no coefficients.
     """
     off = luma.astype(np.int16) - made
-    far = _far_off(off[None])[1:, 1:]
+    far = _far_off(off[None])
+    rows, columns, frequencies = found.coefficients.shape
+    middles = (
+        np.clip(_BLOCK * np.arange(count) + _BLOCK // 2 - lost, 0, size - 1)
+        for count, lost, size in zip((rows, columns), (found.top, found.left), far.shape, strict=True)
+    )
+    near = found.coefficients[~far[np.ix_(*middles)]]
+    far = far[1:, 1:]
     before = [_differences(own) for own in _planes(pixels.astype(np.int16))]
-    as_luma = entropy_of_frequencies(coefficients) + entropy([off[1:, 1:][~far]])
-    return as_luma + entropy([own[far] for own in before]) >= entropy(before)
+    as_luma = entropy_of_frequencies(near.reshape(1, -1, frequencies)) + entropy([off[1:, 1:][~far]])
+    return (as_luma + entropy([own[far] for own in before])) / max(1.0, entropy(before))
 
 
 def _differences(plane: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -89,15 +89,21 @@ def test_doubtful_pictures_are_searched_if_their_parts_gain_by_it(monkeypatch):
     assert not search._do_parts_gain(planes, lambda: None, 0)
 
 
-def test_luma_tells_that_all_is_wrong():
-    """Luma that comes back leaves only its coefficients; noise in its place takes more bits than the pixels."""
-    planes = decoded(75, 0)
+@pytest.mark.parametrize("top", [0, 5])
+def test_luma_tells_that_all_is_wrong(top):
+    """Luma that comes back leaves only its coefficients; where it is noise, tiles count as pixels."""
+    planes = decoded(75, 0)[:, top:, top:].copy()
     canvas = search._first_look(planes, lambda: None)
-    assert not canvas.is_luma_enough()
-    made, noise = canvas._luma.enlarged(), np.random.default_rng(6).integers(-20, 21, planes.shape[1:])
+    right = canvas.share_of_luma()
+    assert (canvas.top, canvas.left) == (top, top)
+    assert right < 0.4
+    found = worth.Found(canvas._luma.coefficients, canvas.top, canvas.left)
+    made = canvas._luma.enlarged()[canvas.top :, canvas.left :][: planes.shape[1], : planes.shape[2]]
+    noise = np.random.default_rng(6).integers(-20, 21, planes.shape[1:])
     luma = np.clip(made + noise, 0, 255).astype(np.uint8)
-    assert not worth.is_luma_enough(canvas._luma.coefficients, made, made, planes)
-    assert worth.is_luma_enough(canvas._luma.coefficients, made, luma, np.stack([luma] * 3))
+    assert worth.share_of_luma(luma, made, found, planes) == 1
+    luma[:, 128:] = made[:, 128:]
+    assert right < worth.share_of_luma(luma, made, found, planes) < 1
 
 
 def test_chroma_is_not_looked_at_where_luma_is_enough(monkeypatch):
@@ -108,7 +114,7 @@ def test_chroma_is_not_looked_at_where_luma_is_enough(monkeypatch):
     looked_at = []
     look = search._best_sampling
     monkeypatch.setattr(search, "_best_sampling", lambda *rest: looked_at.append(1) or look(*rest))
-    monkeypatch.setattr(worth, "is_luma_enough", lambda *_: True)
+    monkeypatch.setattr(worth, "share_of_luma", lambda *_: worth.LUMA)
     assert invert(changed, effort=5) is None
     assert not looked_at
     assert invert(changed, effort=6) is not None
