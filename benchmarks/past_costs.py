@@ -1,6 +1,7 @@
 """Cost of looking for the JPEG that a picture was: where there is none, and where there is one.
 
     python benchmarks/past_costs.py --data ../shared/data --out benchmarks/results/past_costs
+    python benchmarks/past_costs.py --data ../shared/data --changed-only --out benchmarks/results/past_costs_changed
 
 Images that were no JPEGs are the mixed set (mixed_images.py), the held-out photographs, and one in --changed of these
 after other changes, most of them as a JPEG first: bytes of their files with and without the search (the same ones where
@@ -95,12 +96,13 @@ CHANGES: dict[str, tuple[bool, Callable[[Pixels], Pixels]]] = {
 }
 
 
-def without_past(data: Path, every: int) -> Iterator[tuple[str, str, Pixels]]:
-    """Set, name and pixels of images that were no JPEGs."""
-    for name, image in mixed_images(data=data):
-        yield "mixed", name, np.asarray(image)
-    for name, pixels in load(data, "held-out").items():
-        yield "held-out photographs", name, pixels
+def without_past(data: Path, every: int, *, changed_only: bool) -> Iterator[tuple[str, str, Pixels]]:
+    """Set, name and pixels of images that were no JPEGs, or only of changed ones."""
+    if not changed_only:
+        for name, image in mixed_images(data=data):
+            yield "mixed", name, np.asarray(image)
+        for name, pixels in load(data, "held-out").items():
+            yield "held-out photographs", name, pixels
     for kind, (was_jpeg, change) in CHANGES.items():
         for name, pixels in list(load(data, "held-out").items())[::every]:
             yield kind, name, np.ascontiguousarray(change(saved_as_jpeg(pixels, 90, 2) if was_jpeg else pixels))
@@ -193,15 +195,20 @@ def speeds(data: Path, every: int) -> str:
     return report.table(heads, lines)
 
 
+_OF_JPEGS = "Pictures that were JPEGs, of Kodak: seconds of the processor a megapixel."
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--changed", type=int, default=4, help="take one photograph in this number for changes")
+    parser.add_argument("--changed-only", action="store_true", help="measure only changed photographs")
     parser.add_argument("--every", type=int, default=6, help="take one image of Kodak in this number")
     parser.add_argument("--out", type=Path, required=True, help="report, without its extension")
     arguments = parser.parse_args()
     table, larger = harm(
-        (set_, look(name, image)) for set_, name, image in without_past(arguments.data, arguments.changed)
+        (set_, look(name, image))
+        for set_, name, image in without_past(arguments.data, arguments.changed, changed_only=arguments.changed_only)
     )
     named = f"Larger: {', '.join(larger)}." if larger else "None became larger."
     text = report.document(
@@ -211,8 +218,7 @@ def main() -> None:
         "Images that were no JPEGs. The time of the search is a share of that of encoding without it.",
         table,
         named,
-        "Pictures that were JPEGs, of Kodak: seconds of the processor a megapixel.",
-        speeds(arguments.data, arguments.every),
+        *([] if arguments.changed_only else [_OF_JPEGS, speeds(arguments.data, arguments.every)]),
     )
     report.write_report(arguments.out.with_suffix(".md"), text)
     print(text)

@@ -131,7 +131,7 @@ def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False, judged: 
         return None
     if gray:
         return canvas
-    return None if judged and canvas.share_of_luma() >= worth.LUMA else _best_sampling(canvas, advance)
+    return None if judged and canvas.share_of_luma() >= worth.WORTH else _best_sampling(canvas, advance)
 
 
 def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:

@@ -22,8 +22,6 @@ _BLOCK = 8
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
 DOUBTFUL = 1.05
-# Share that luma alone takes of the entropy of pixels, from which on the whole JPEG never was worth it.
-LUMA = 0.86
 # Parts of a large picture that are looked at or searched before all of it: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 

@@ -114,7 +114,7 @@ def test_chroma_is_not_looked_at_where_luma_is_enough(monkeypatch):
     looked_at = []
     look = search._best_sampling
     monkeypatch.setattr(search, "_best_sampling", lambda *rest: looked_at.append(1) or look(*rest))
-    monkeypatch.setattr(worth, "share_of_luma", lambda *_: worth.LUMA)
+    monkeypatch.setattr(worth, "share_of_luma", lambda *_: worth.WORTH)
     assert invert(changed, effort=5) is None
     assert not looked_at
     assert invert(changed, effort=6) is not None
