@@ -16,6 +16,8 @@ from nelloc.image.metadata import Metadata
 # uint8, or uint16 for deep kinds.
 Samples = NDArray[Any]
 _KIND_OF_CHANNELS = {1: Kind.GRAY, 2: Kind.LA, 3: Kind.RGB, 4: Kind.RGBA}
+# Samples of an image that are copied.
+_COPIED = 1 << 16
 _DEEP = {Kind.GRAY: Kind.GRAY16, Kind.LA: Kind.LA16, Kind.RGB: Kind.RGB16, Kind.RGBA: Kind.RGBA16}
 
 
@@ -132,7 +134,9 @@ def from_array(array: NDArray, source: str = "image") -> Pixels:
 
 
 def split(kind: Kind, planes: Samples) -> tuple[Samples, ...]:
-    """Split all planes (planes, H, W) into the groups of ``kind``."""
+    """Split all planes (planes, H, W) into the groups of ``kind``; few samples lie plane after plane then."""
+    if planes.size <= _COPIED:  # each look at them is sooner, which pays for the copy
+        planes = np.ascontiguousarray(planes)
     groups, first = [], 0
     for group in kind.groups:
         groups.append(planes[first : first + group.planes])

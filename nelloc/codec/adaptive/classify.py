@@ -30,6 +30,8 @@ _SAMPLED = 4096
 _PROBE = 64
 # Strips of pixels of more than one colour that are the same elsewhere are rare in photographs.
 _STRIP, REPEATED_SHARE = 8, 0.5
+_STRIP_MULTIPLIERS = MULTIPLIERS[4 : 4 + _STRIP]
+_STRIP_SUM = np.sum(_STRIP_MULTIPLIERS)
 
 
 def is_photograph(samples: NDArray) -> bool:
@@ -106,9 +108,9 @@ def repeats(samples: NDArray) -> bool:
         colours += plane * multiplier
     count = width - _STRIP + 1
     strips = np.zeros((height, count), np.uint64)
-    for k, multiplier in enumerate(MULTIPLIERS[4 : 4 + _STRIP]):
+    for k, multiplier in enumerate(_STRIP_MULTIPLIERS):
         strips += colours[:, k : k + count] * multiplier
-    flat = strips == colours[:, :count] * np.sum(MULTIPLIERS[4 : 4 + _STRIP])
+    flat = strips == colours[:, :count] * _STRIP_SUM
     # By their hash, so that the same strips are looked at wherever they are.
     chosen = np.sort(strips[(strips >> np.uint64(61) == 0) & ~flat])
     return chosen.size > 1 and bool((chosen[1:] == chosen[:-1]).mean() > REPEATED_SHARE)

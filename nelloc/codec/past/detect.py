@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.codec.adaptive.colours import count_colours
 from nelloc.codec.past import tables
 from nelloc.exact import native
 
@@ -35,6 +36,8 @@ def share_of_colours(pixels: Plane) -> float:
     flat = np.ascontiguousarray(pixels)
     tried, found = native._native.past_detect(flat, LOOKED_AT // 16)
     if found < LEAST_SHARE * tried:
+        return 0.0
+    if count_colours(flat, 8) < FEW:
         return 0.0
     # Each colour once: a drawing has few, and they may happen to be such.
     some = flat.reshape(3, -1)[:, :: max(1, flat[0].size // LOOKED_AT)].astype(np.int32)
