@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -17,7 +18,7 @@ from nelloc.codec.effort import Effort
 from nelloc.codec.format import LAYERS, NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.options import EncodeOptions
-from nelloc.codec.parallel import in_parts, pool_for, single_threaded_products, spread
+from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.stretched import levels_of_jpeg
 from nelloc.codec.plan_past import bits_of, has_colour, is_enough, plan_past
@@ -62,8 +63,10 @@ def encode_pixels(
     own = {id_: (other.model, other.stored if embed else None) for id_, other in (adapted or {}).items()}
     jobs = [_job(image, options, own, find) for image in pixels]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
-    for model in models.values():
-        backends.chosen(model, options.backend)  # fails early, and loads the library that is then limited
+    if models and options.backend is not None:
+        backends.named(options.backend)  # fails early, and loads the library that is then limited
+    for model in {job.model.id: job.model for job in jobs if job.model is not None and job.tries_model}.values():
+        backends.chosen(model, options.backend)  # likewise
     work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]
     coded = iter(_encode_all(work, options, measure=measure))
     encoded = [_smallest_file(job, coded, measure=measure) for job in jobs]
@@ -83,6 +86,12 @@ class _Job:
     plans: list[Plan]
     model: ExactModel | None
     held: Section | None
+
+    @property
+    def tries_model(self) -> bool:
+        """True if the model is to code a piece."""
+        pieces = (piece for plan in self.plans for piece in plan.pieces)
+        return any(trial.method.needs_model for piece in pieces for trial in piece.trials)
 
 
 # A model, and its bytes if files are to hold them.
@@ -213,10 +222,11 @@ def _encode_all(work: Sequence[_Work], options: EncodeOptions, *, measure: bool)
     work = list(once.values())
     options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
     codes: list[_Coded] = []
-    with single_threaded_products():
+    pool = pool_for(options.backend)
+    # Walks in Python multiply matrices by BLAS; the core does not.
+    with nullcontext() if pool is Pool.CORE_THREADS else single_threaded_products():
         for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
             costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
-            pool = pool_for(options.backend)
             codes += spread(encode_part, part, costs, options.workers, options.progress.advance, pool)
     found = dict(zip(once, codes, strict=True))
     return [min((found[_same(*own)] for own in parts), key=lambda one: len(one.code.data)) for parts in whole]
@@ -311,12 +321,10 @@ def verify_encoded(
 
     It is decoded by other code than encoded it, where that takes less than twice as long.
     """
-    backend = options.backend
-    if models and options.decoder is None:
-        backend = backends.for_check(next(iter(models.values())), backend)
-    decoding = options.for_decoding(backend)
-    name = "encoded data"
+    name, decoding = "encoded data", options.for_decoding(options.backend)
     files = [open_file(e.data, name, decoding) for e in encoded]
+    if options.decoder is None and any(file.needs_model for file in files):
+        decoding = options.for_decoding(backends.for_check(next(iter(models.values())), options.backend))
     pairs = list(zip(files, pixels, strict=True))
     small = [(file, image) for file, image in pairs if image.area < PIXELS_AT_ONCE]
     decoded = decode_files([file for file, _ in small], [name] * len(small), decoding, models=models)

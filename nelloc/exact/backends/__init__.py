@@ -106,15 +106,20 @@ def prepare(model: ExactModel, name: str | None = None) -> Evaluator:
     return BACKENDS[name].prepare(model)
 
 
-def _require(model: ExactModel, name: str) -> None:
-    """Raise NellocError unless backend ``name`` may be used for ``model``."""
+def named(name: str) -> Backend:
+    """The backend of a name. Raises NellocError if it is unknown or cannot run here."""
     backend = BACKENDS.get(name)
     if backend is None:
         raise NellocError(f"backend {name}: unknown; choose one of {', '.join(BACKENDS)}")
     reason = backend.available()
     if reason is not None:
         raise NellocError(f"backend {name}: {reason}; use another --backend, or none to have one chosen")
-    failure = _failure(backend, model)
+    return backend
+
+
+def _require(model: ExactModel, name: str) -> None:
+    """Raise NellocError unless backend ``name`` may be used for ``model``."""
+    failure = _failure(named(name), model)
     if failure is not None:
         raise NellocError(f"backend {name}: {failure}; use another --backend, or none to have one chosen")
 
