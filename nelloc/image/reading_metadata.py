@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from nelloc.errors import NellocError
 from nelloc.image.formats.jpeg import EXIF_HEAD, PHOTOSHOP_HEAD
 from nelloc.image.formats.tiff import metadata as tiff
 from nelloc.image.formats.tiff import structure
@@ -116,10 +117,17 @@ def _bytes_of(image: TiffImagePlugin.TiffImageFile) -> Iterator[bytes]:
 def with_given(metadata: Metadata, given: Mapping[str, Any]) -> Metadata:
     """Replace metadata by the arguments of ``Image.save`` (icc_profile, exif, xmp, dpi).
 
-    An argument of None or an empty one removes the item.
+    An argument of None or an empty one removes the item. Raises NellocError for one of another type, or out of range.
     """
     exif = given.get("exif")
     exif = exif.tobytes() if isinstance(exif, Image.Exif) else exif
+    for name, value, kinds in (
+        ("icc_profile", given.get("icc_profile"), "bytes"),
+        ("exif", exif, "bytes or an Exif"),
+        ("xmp", given.get("xmp"), "bytes or text"),
+    ):
+        if value and not isinstance(value, bytes | bytearray | memoryview | (str if name == "xmp" else bytes)):
+            raise NellocError(f"image: {name} is of type {type(value).__name__}; give {kinds}, or None for none")
     types = {
         "icc_profile": ItemType.ICC,
         "exif": ItemType.EXIF,
@@ -128,15 +136,25 @@ def with_given(metadata: Metadata, given: Mapping[str, Any]) -> Metadata:
     }
     found = {
         ItemType.ICC: _bytes_item(ItemType.ICC, given.get("icc_profile")),
-        ItemType.EXIF: _bytes_item(ItemType.EXIF, (exif or b"").removeprefix(EXIF_HEAD)),
+        ItemType.EXIF: _bytes_item(ItemType.EXIF, bytes(exif or b"").removeprefix(EXIF_HEAD)),
         ItemType.XMP: _bytes_item(ItemType.XMP, given.get("xmp")),
     }
     if given.get("dpi"):
-        x, y = (Fraction(value).limit_denominator(1000) for value in given["dpi"])
-        found[ItemType.RESOLUTION] = _resolution_item(x, y, "inch")
+        found[ItemType.RESOLUTION] = _item_of_dpi(given["dpi"])
     items = [item for item in found.values() if item is not None]
     replaced = {type_ for name, type_ in types.items() if name in given}
     return Metadata((*(item for item in metadata.items if item.type not in replaced), *items))
+
+
+def _item_of_dpi(dpi: Any) -> Item:
+    """Resolution from dots per inch in each direction. Raises NellocError for anything else."""
+    item = None
+    with suppress(TypeError, ValueError, OverflowError, ZeroDivisionError):
+        x, y = (Fraction(value).limit_denominator(1000) for value in dpi)
+        item = _resolution_item(x, y, "inch")
+    if item is None:
+        raise NellocError(f"image: dpi={dpi!r} cannot be kept; give two numbers from 0 on, or None for none")
+    return item
 
 
 def _bytes_item(type_: ItemType, value: Any) -> Item | None:
