@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Unpack
 
 import numpy as np
@@ -57,7 +57,7 @@ def encode(
 
 
 def encode_many(
-    images: Sequence[Source],
+    images: Iterable[Source],
     *,
     verify: bool = True,
     options: EncodeOptions | None = None,
@@ -67,7 +67,7 @@ def encode_many(
 
     Parameters
     ----------
-    images : sequence
+    images : iterable
         Images as `encode` takes them.
     verify, options, **keywords
         As for `encode`.
@@ -82,7 +82,7 @@ def encode_many(
     NellocError, TypeError
         As `encode`.
     """
-    chosen = chosen_options(EncodeOptions, options, keywords)
+    chosen, images = chosen_options(EncodeOptions, options, keywords), list(images)
     names = [f"image {number}" if len(images) > 1 else "image" for number in range(len(images))]
     pixels = [_pixels(image, name) for image, name in zip(images, names, strict=True)]
     if chosen.strip:
@@ -123,13 +123,13 @@ def decode(data: Buffer, *, options: DecodeOptions | None = None, **keywords: Un
 
 
 def decode_many(
-    data: Sequence[Buffer], *, options: DecodeOptions | None = None, **keywords: Unpack[DecodeKeywords]
+    data: Iterable[Buffer], *, options: DecodeOptions | None = None, **keywords: Unpack[DecodeKeywords]
 ) -> list[NDArray[Any]]:
     """Decompress several files together: much faster for small images.
 
     Parameters
     ----------
-    data : sequence
+    data : iterable
         Files as `decode` takes them.
     options, **keywords
         As for `decode`.
@@ -144,7 +144,7 @@ def decode_many(
     NellocError, TypeError
         As `decode`.
     """
-    chosen = chosen_options(DecodeOptions, options, keywords)
+    chosen, data = chosen_options(DecodeOptions, options, keywords), list(data)
     names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
     files = [open_file(_bytes(item, name), name, chosen) for item, name in zip(data, names, strict=True)]
     return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, chosen)]

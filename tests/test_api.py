@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nelloc
+from nelloc import NellocError
 from nelloc.codec.options import DecodeKeywords, EncodeKeywords
 from nelloc.files.batch.outcome import Done
 
@@ -163,3 +165,24 @@ def test_all_public_names_are_there_and_described():
         assert name in dir(nelloc)
         if not name.startswith("__"):
             assert inspect.getdoc(getattr(nelloc, name)), name
+
+
+def test_images_and_files_may_come_from_a_generator():
+    images = [np.full((4, 5), shade, np.uint8) for shade in (3, 200)]
+    data = nelloc.encode_many(image for image in images)
+    assert data == nelloc.encode_many(images)
+    assert all(map(np.array_equal, nelloc.decode_many(item for item in data), images))
+
+
+def test_the_sources_of_a_folder_may_come_from_a_generator(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("L", (4, 5), 9).save(tmp_path / name)
+    outcomes = list(nelloc.compress_folder((tmp_path / name for name in ("a.png", "b.png")), tmp_path / "out"))
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Done", "Done"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.nlc", "b.nlc"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "", ".", "./png", ".tar/gz"])
+def test_an_extension_without_its_dot_is_refused_at_once(tmp_path, suffix):
+    with pytest.raises(NellocError, match=r"is not one; give it with its dot, such as \.png$"):
+        nelloc.decompress_folder([tmp_path], tmp_path / "out", suffix=suffix)

@@ -47,6 +47,7 @@ def register() -> None:
     """
     Image.register_open(FORMAT, NellocImageFile, _accept)
     Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save_all)
     Image.register_extension(FORMAT, EXTENSION)
     Image.register_mime(FORMAT, MIME)
     _remember_files()
@@ -149,7 +150,8 @@ class NellocImageFile(ImageFile.ImageFile):
             from nelloc.codec.options import DecodeOptions
             from nelloc.image.writing import to_image
 
-            assert self.fp is not None
+            if self.fp is None:
+                raise NellocError(f"{self._source}: was closed before its samples were read; open it again")
             self.fp.seek(0)
             options = DecodeOptions(max_pixels=self.width * self.height)
             file = decoding.open_file(self.fp.read(), self._source, options)
@@ -192,6 +194,16 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     pixels = from_image(image, source)
     pixels = replace(pixels, metadata=with_given(pixels.metadata, metadata))
     file.write(api.encode(pixels, **given))
+
+
+def _save_all(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """Write an image that was to be saved with all its frames: the only one."""
+    given = image.encoderinfo
+    more = len(list(given.pop("append_images", ()))) + getattr(image, "n_frames", 1) - 1
+    if more:
+        source = os.fsdecode(filename) or "image"
+        raise NellocError(f"{source}: would hold {more + 1} images, and .nlc files hold one; save each in its own file")
+    _save(image, file, filename)
 
 
 def _check_keywords(given: Mapping[str, Any], source: str) -> None:

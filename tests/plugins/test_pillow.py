@@ -210,3 +210,44 @@ def test_a_closed_image_is_no_damage(tmp_path):
         image = Image.open(file)
     with pytest.raises(NellocError, match="was closed before its samples were read; open it again"):
         nelloc.encode(image)
+
+
+def test_an_image_may_be_saved_with_all_its_frames_if_it_has_one(tmp_path):
+    image = Image.new("RGB", (4, 3), "teal")
+    image.save(tmp_path / "one.nlc", save_all=True)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "one.nlc")), np.asarray(image))
+    with pytest.raises(NellocError, match=r"two\.nlc: would hold 2 images, and \.nlc files hold one; save each in its"):
+        image.save(tmp_path / "two.nlc", save_all=True, append_images=[image])
+    assert not (tmp_path / "two.nlc").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dpi": 72},
+        {"dpi": (72,)},
+        {"dpi": (-1, 1)},
+        {"dpi": (float("nan"), 1)},
+        {"dpi": (float("inf"), 1)},
+        {"dpi": ("x", 1)},
+        {"dpi": (1e12, 1)},
+        {"exif": "x"},
+        {"exif": {1: 2}},
+        {"icc_profile": "x"},
+        {"xmp": 3},
+    ],
+    ids=str,
+)
+def test_metadata_that_cannot_be_kept_is_refused_and_not_dropped(given, tmp_path):
+    (name,) = given
+    with pytest.raises(NellocError, match=rf"^image: {name}.*; give .*, or None for none$"):
+        Image.new("RGB", (4, 3), "teal").save(tmp_path / "a.nlc", **given)
+    assert not (tmp_path / "a.nlc").exists()
+
+
+def test_an_image_that_was_closed_before_it_was_loaded_is_called_that(tmp_path):
+    Image.new("RGB", (4, 3), "teal").save(tmp_path / "a.nlc")
+    image = Image.open(tmp_path / "a.nlc")
+    image.close()
+    with pytest.raises(NellocError, match=r"a\.nlc: was closed before its samples were read; open it again$"):
+        image.load()

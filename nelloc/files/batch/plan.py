@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +44,12 @@ COMPRESS = Direction(IMAGE_SUFFIXES, SUFFIX, "no images there; give a folder of 
 
 
 def decompress_to(suffix: str | None = None) -> Direction:
-    """Direction to the image format of an extension; by default JPEG for files that hold one, else PNG."""
+    """Direction to the image format of an extension; by default JPEG for files that hold one, else PNG.
+
+    Raises NellocError for one without the dot at its beginning.
+    """
+    if suffix is not None and not re.fullmatch(r"\.[^./\\]+", suffix):
+        raise NellocError(f"extension {suffix!r}: is not one; give it with its dot, such as .png")
     suffix_of = default_suffix_of if suffix is None else None
     missing = f"no {SUFFIX} files there; give a folder of files made by nelloc compress"
     return Direction((SUFFIX,), suffix or PIXEL_SUFFIX, missing, suffix_of)
@@ -73,7 +79,7 @@ class Plan:
 
 
 def make_plan(
-    sources: str | Path | Sequence[str | Path],
+    sources: str | Path | Iterable[str | Path],
     output: str | Path | None,
     direction: Direction,
     *,
@@ -88,7 +94,7 @@ def make_plan(
     folder that has no inputs, unless ``recursive``, for an empty name, which as a path is the current folder, and for
     an ``output`` that cannot be a folder.
     """
-    sources = [sources] if isinstance(sources, str | Path) else sources
+    sources = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if "" in sources:
         raise NellocError("the name of an input is empty; give a file or a folder")
     folder = None if output is None else Path(output)

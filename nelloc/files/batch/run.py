@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,7 +46,7 @@ class Where:
 
 
 def compress_folder(
-    sources: str | Path | Sequence[str | Path],
+    sources: str | Path | Iterable[str | Path],
     output: str | Path | None = None,
     *,
     recursive: bool = False,
@@ -62,7 +62,7 @@ def compress_folder(
 
     Parameters
     ----------
-    sources : str or Path, or sequence of them
+    sources : str or Path, or iterable of them
         Image files and folders.
     output : str or Path, optional
         Folder of the .nlc files, which mirrors the tree of ``sources``; by default each is beside its image.
@@ -104,7 +104,7 @@ def compress_folder(
 
 
 def decompress_folder(
-    sources: str | Path | Sequence[str | Path],
+    sources: str | Path | Iterable[str | Path],
     output: str | Path | None = None,
     *,
     recursive: bool = False,
