@@ -43,6 +43,7 @@ CONVERSIONS = {
     7: plain(65536, [76309 * (y - 16) + 32768 for y in range(256)], 117489, 13975, 34925, 138438),
 }
 SEEN = 8  # the rule of no formula
+ROWS: dict[int, dict[int, list[int]]] = {}  # of each other rule: what its lattices have found, which takes long
 
 
 class Lattice:
@@ -57,7 +58,9 @@ class Lattice:
         for y, (luma, _, _) in enumerate(self.lumas):
             for v, red in enumerate(self.reds):
                 self.origins.setdefault(self.level(luma + red), []).append((y, v))
-        self.rows: dict[int, list[int]] = {}  # of each red, for each green, the blues as bits
+        # Of each Y and U the blue, as a bit; of each red, for each green, the blues as bits.
+        self.bits = [[1 << self.level(luma + blue) for blue in self.blues] for _, _, luma in self.lumas]
+        self.rows: dict[int, list[int]] = {} if self.learns else ROWS.setdefault(rule, {})
         self.n, self.f = [[0] * 132, [0] * 132], [[0] * 132, [0] * 132]
 
     def level(self, x: int) -> int:
@@ -68,10 +71,9 @@ class Lattice:
         if red not in self.rows:
             found = [0] * 256
             for y, v in self.origins.get(red, ()):
-                _, luma_g, luma_b = self.lumas[y]
-                for u in range(256):
-                    green = self.level(luma_g + self.greens[u][0] + self.greens[v][1])
-                    found[green] |= 1 << self.level(luma_b + self.blues[u])
+                base = self.lumas[y][1] + self.greens[v][1]
+                for (green, _), blue in zip(self.greens, self.bits[y], strict=True):
+                    found[self.level(base + green)] |= blue
             self.rows[red] = found
         return self.rows[red]
 
