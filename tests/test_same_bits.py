@@ -133,8 +133,9 @@ def test_shipped_models_give_one_hash_on_every_level_and_with_numpy(monkeypatch)
     assert hashlib.sha256(b"".join(files["numpy"])).hexdigest() == SHIPPED
 
 
-@pytest.mark.parametrize("level", [*native.levels(), "numpy"])
-def test_files_that_hold_a_jpeg_decode_to_the_same_on_every_level_and_with_numpy(level, monkeypatch, tmp_path):
+# With NumPy: tests/codec/past/test_without_core.py.
+@pytest.mark.parametrize("level", native.levels())
+def test_files_that_hold_a_jpeg_decode_to_the_same_on_every_level(level, monkeypatch, tmp_path):
     monkeypatch.setenv("NELLOC_CPU", level)
     for file in sorted((GOLDEN / "jpeg").glob("*.nlc")):
         kept = file.with_suffix(".jpg")
