@@ -8,5 +8,7 @@ python3 -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 python3 -m ruff format --check .
 python3 -m ruff check .
 python3 -m mypy
-# As many processes as cores, each with one thread for products, so that they do not wait for each other.
-OMP_NUM_THREADS=1 python3 -m pytest --numprocesses auto --dist loadscope --durations 25 "$@"
+# As many processes as cores, each with one thread for products, so that they do not wait for each other; the longest
+# files first, as tests/conftest.py orders them. Tests start Python often: its bytecode is kept from one to the next.
+unset PYTHONDONTWRITEBYTECODE
+OMP_NUM_THREADS=1 python3 -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder --durations 25 "$@"

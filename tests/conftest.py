@@ -20,11 +20,16 @@ settings.load_profile("nelloc")
 
 # Files whose tests take longest: they begin first, so that processes that share the tests end together.
 _LONGEST = (
-    "test_same_bits.py",
     "test_other_machines.py",
-    "test_decoder_safety.py",
     "test_golden.py",
+    "test_same_bits.py",
     "test_kernels.py",
+    "test_decoder_safety.py",
+    "test_train.py",
+    "test_lattice.py",
+    "test_without_core.py",
+    "test_jpeg_vectors.py",
+    "test_train_pair.py",
 )
 
 
