@@ -99,14 +99,11 @@ def test_every_decoder_gives_the_same_pixels(decoder, pixels):
 def test_the_flags_reach_the_codec(monkeypatch):
     seen = []
 
-    class StopError(Exception):
-        pass
-
     def record(*arguments, **options):
         seen.append(next(value for value in arguments if isinstance(value, Options)))
-        raise StopError
+        raise nelloc.NellocError("far enough")
 
-    monkeypatch.setattr("nelloc.files.convert.encode_pixels", record)
+    monkeypatch.setattr("nelloc.codec.encode.encode_pixels", record)
     monkeypatch.setattr("nelloc.files.convert.decode_files", record)
     monkeypatch.setattr("nelloc.files.convert.decode_slices", record)
     flags = {"--backend": "reference", "--decoder": "parallel", "--threads": "2", "--max-pixels": "4000"}
@@ -116,8 +113,7 @@ def test_the_flags_reach_the_codec(monkeypatch):
         ["decompress", "file.nlc"],
         ["verify", "file.nlc"],
     ):
-        with pytest.raises(StopError):
-            invoke(*command, *(word for pair in flags.items() for word in pair))
+        assert_failed(invoke(*command, *(word for pair in flags.items() for word in pair)), "far enough")
         found = seen.pop()
         assert (found.backend, found.decoder, found.threads, found.max_pixels) == ("reference", "parallel", 2, 4000)
         assert found.model == "model.nlm"

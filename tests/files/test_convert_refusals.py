@@ -65,7 +65,7 @@ def test_an_input_that_does_not_fit_in_memory_is_named(job, tmp_path, monkeypatc
     def fail(*args, **options):
         raise MemoryError
 
-    monkeypatch.setattr(files, "encode_pixels", fail)
+    monkeypatch.setattr(codec, "encode_pixels", fail)
     monkeypatch.setattr(files, "decode_files", fail)
     with refused(tmp_path, str(job.source), "memory"):
         job.run()

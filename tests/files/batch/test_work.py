@@ -13,6 +13,7 @@ from PIL import Image, PngImagePlugin
 from small_runs import NAMES, by_stem, compress, image, inputs, kinds, outputs
 
 from nelloc import storage
+from nelloc.codec import encode as codec
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
 from nelloc.files.batch.outcome import Done, Failed, Skipped, Summary
@@ -23,26 +24,26 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 def test_small_images_are_coded_together(monkeypatch):
     seen = []
-    real = files.encode_pixels
+    real = codec.encode_pixels
 
     def encode_pixels(pixels, *arguments, **options):
         seen.append(len(pixels))
         return real(pixels, *arguments, **options)
 
-    monkeypatch.setattr(files, "encode_pixels", encode_pixels)
+    monkeypatch.setattr(codec, "encode_pixels", encode_pixels)
     assert kinds(compress()) == dict.fromkeys(NAMES, Done)
     assert seen == [3]
 
 
 def test_of_a_group_that_cannot_be_coded_together_only_the_culprit_fails(monkeypatch):
-    real = files.encode_pixels
+    real = codec.encode_pixels
 
     def encode_pixels(pixels, *arguments, **options):
         if any(item.planes[0, 0, 0] == np.asarray(image(1))[0, 0, 0] for item in pixels):
             raise NellocError("in/b.png: cannot be coded")
         return real(pixels, *arguments, **options)
 
-    monkeypatch.setattr(files, "encode_pixels", encode_pixels)
+    monkeypatch.setattr(codec, "encode_pixels", encode_pixels)
     assert kinds(compress()) == {"a": Done, "b": Failed, "c": Done}
     assert outputs() == ["a.nlc", "c.nlc"]
 
