@@ -73,21 +73,48 @@ static int exists(const char *name) {
     return stat(name, &found) == 0;
 }
 
-int nlcd_is_taken(const char *name, int force) {
-    if (force || !strcmp(name, "-") || !exists(name))
+/* 1 if the file with this status is the input. */
+static int is_input_itself(const char *name, const struct stat *found, const char *input) {
+#if defined(_WIN32) /* which does not number files here */
+    (void)found;
+    return !strcmp(name, input);
+#else
+    struct stat own;
+    (void)name;
+    return strcmp(input, "-") && stat(input, &own) == 0 && own.st_dev == found->st_dev && own.st_ino == found->st_ino;
+#endif
+}
+
+int nlcd_is_taken(const char *name, const char *input, int force) {
+    struct stat found;
+    if (!strcmp(name, "-") || stat(name, &found) != 0)
         return 0;
-    nlcd_say(name, "exists already; use --force to replace it");
+    if ((found.st_mode & S_IFMT) != S_IFREG)
+        nlcd_say(name, "is not a regular file; give a file name, or - for standard output");
+    else if (is_input_itself(name, &found, input))
+        nlcd_say(name, "is the input itself; give another output name");
+    else if (!force)
+        nlcd_say(name, "exists already; use --force to replace it");
+    else
+        return 0;
     return 1;
+}
+
+int nlcd_end_output(void) {
+    static int told = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 1;
+    if (!told)
+        fprintf(stderr, "nlcd: standard output: cannot be written (%s); check its free space\n", strerror(errno));
+    told = 1;
+    return 0;
 }
 
 static int put_to_output(const nlcd_bytes *data) {
 #if defined(_WIN32)
     _setmode(_fileno(stdout), _O_BINARY);
 #endif
-    if (fwrite(data->data, 1, data->size, stdout) == data->size && fflush(stdout) == 0)
-        return 1;
-    fprintf(stderr, "nlcd: standard output: cannot be written (%s)\n", strerror(errno));
-    return 0;
+    return (fwrite(data->data, 1, data->size, stdout) == data->size) & nlcd_end_output();
 }
 
 /* Put a file that is complete in its place. Without `force` one that came to be there meanwhile stays. */

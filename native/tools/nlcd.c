@@ -122,7 +122,7 @@ static int run_decode(const nlcd_settings *s) {
     enum nlcd_format format;
     nlcd_opened file;
     char *made = NULL;
-    if (!choose_format(s, &format) || (target && nlcd_is_taken(target, s->force)) || !nlcd_open(s, name, &file))
+    if (!choose_format(s, &format) || (target && nlcd_is_taken(target, name, s->force)) || !nlcd_open(s, name, &file))
         return 1;
     const nelloc_image *image = nelloc_image_of(file.decoder);
     const nelloc_region region = wanted_region(s, image);
@@ -130,7 +130,7 @@ static int run_decode(const nlcd_settings *s) {
         format = image->jpeg_bytes && !s->has_region ? NLCD_JPEG : NLCD_PNG;
     if (!target && strcmp(name, NLCD_STDIO)) {
         target = made = default_output(name, format);
-        if (!made || nlcd_is_taken(target, s->force)) {
+        if (!made || nlcd_is_taken(target, name, s->force)) {
             nlcd_close(&file);
             free(made);
             return 1;
@@ -260,7 +260,7 @@ int main(int count, char **arguments) {
     const int info = !strcmp(command, "info"), verify = !strcmp(command, "verify"), first = info || verify ? 2 : 1;
     const int status = nlcd_read_arguments(count - first, arguments + first, &s);
     if (status >= 0)
-        return status;
+        return status ? status : !nlcd_end_output();
     if (!s.count)
         return nlcd_fail_usage("no file is given", "");
     if (s.count > 2 && !info && !verify)
@@ -270,9 +270,5 @@ int main(int count, char **arguments) {
     s.names[0] = s.files[0];
     s.names[1] = s.count > 1 ? s.files[1] : NULL;
     const int failed = info || verify ? run_each(&s, info ? show : check) : run_decode(&s);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "nlcd: standard output: cannot be written (%s)\n", strerror(errno));
-        return 1;
-    }
-    return failed;
+    return !nlcd_end_output() | failed;
 }

@@ -30,8 +30,11 @@ int nlcd_read(const char *name, nlcd_bytes *to);
 /* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. */
 int nlcd_write(const char *name, const nlcd_bytes *data, int force);
 
-/* 1 if there is something of this name; it is said that it stays. */
-int nlcd_is_taken(const char *name, int force);
+/* 1 if something of this name must stay, which is said: the input, or what is not a file; without `force` any file. */
+int nlcd_is_taken(const char *name, const char *input, int force);
+
+/* Write what standard output holds; 0 if that cannot be done, which is said once. */
+int nlcd_end_output(void);
 
 /* Names of the model files in a folder, into `names`, which has room for `room`; returns how many there are of these. */
 size_t nlcd_models_in(const char *folder, char **names, size_t room);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +240,35 @@ def test_info_of_several_files(nlcd, tmp_path):
     assert done.returncode == 1
     assert done.stdout == f"{first.stdout}\n{second.stdout}\n{first.stdout}"
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [str(missing), str(damaged)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices and links of POSIX")
+def test_with_force_neither_the_input_nor_what_is_not_a_file_is_replaced(nlcd, tmp_path):
+    source, other, pipe = tmp_path / "a.nlc", tmp_path / "b.png", tmp_path / "pipe.png"
+    shutil.copy(GOLDEN / "pixel.nlc", source)
+    other.symlink_to(source)
+    os.mkfifo(pipe)
+    (tmp_path / "null.png").symlink_to(os.devnull)
+    for target, said in (
+        (source, "is the input itself; give another output name"),
+        (other, "is the input itself; give another output name"),
+        (pipe, "is not a regular file; give a file name, or - for standard output"),
+        (tmp_path, "is not a regular file; give a file name, or - for standard output"),
+        (tmp_path / "null.png", "is not a regular file; give a file name, or - for standard output"),
+    ):
+        done = nlcd("--force", "--format", "png", source, target)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"nlcd: {target}: {said}\n")
+    assert source.read_bytes() == (GOLDEN / "pixel.nlc").read_bytes()
+    assert pipe.is_fifo()
+    assert other.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nlc", "b.png", "null.png", "pipe.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["pixel.nlc", "-"], ["info", "pixel.nlc"]])
+def test_a_full_standard_output_is_told_once(installed, arguments):
+    command = [str(installed / "bin" / "nlcd"), *arguments]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=GOLDEN)
+    assert done.returncode == 1
+    assert done.stderr == "nlcd: standard output: cannot be written (No space left on device); check its free space\n"
