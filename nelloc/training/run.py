@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,7 +149,7 @@ def finish(
     validation : mapping of str to TrainingBatch
         Validation batch of each data set, by its name.
     folder : Path
-        Folder of the run. CURVE in it is drawn anew at each validation.
+        Folder of the run. CURVE in it is drawn anew at validations, and at the end.
     every : int
         Pixels between validations.
     workers : int
@@ -168,8 +169,13 @@ def finish(
     if trainer.processes.writes:
         storage.check_writable_folder(folder)
     drawing = _Drawing(listener, trainer, folder / CURVE)
-    with _stopping() as stop:
-        finished = train(trainer, source, validation, folder, every=every, workers=workers, listener=drawing, stop=stop)
+    try:
+        with _stopping() as stop:
+            finished = train(
+                trainer, source, validation, folder, every=every, workers=workers, listener=drawing, stop=stop
+            )
+    finally:
+        drawing.draw()
     if not finished:
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")
@@ -177,12 +183,17 @@ def finish(
         listener.message(f"no loss curve was drawn: matplotlib {extras.problem('matplotlib', 'train')}")
 
 
+# Part of the time between validations that may be spent on drawing.
+_DRAWING_SHARE = 1 / 20
+
+
 class _Drawing(Listener):
-    """Listener that draws the loss curve at each validation, and passes everything on."""
+    """Listener that draws the loss curve at validations, unless that took long lately, and passes everything on."""
 
     def __init__(self, listener: Listener, trainer: Trainer, path: Path):
         self.drawn = True
         self._listener, self._trainer, self._path = listener, trainer, path
+        self._pending, self._not_before = False, 0.0
 
     def expect(self, steps: int, phase: str = "") -> None:
         self._listener.expect(steps, phase)
@@ -194,9 +205,20 @@ class _Drawing(Listener):
         self._listener.message(text)
 
     def report(self, row: dict[str, float]) -> None:
-        """Draw the curve, and pass the validation on."""
-        self.drawn = self.drawn and draw_curve(self._trainer.history, self._path)
+        """Draw the curve, if it is time, and pass the validation on."""
+        self._pending = True
+        if time.monotonic() >= self._not_before:
+            self.draw()
         self._listener.report(row)
+
+    def draw(self) -> None:
+        """Draw the curve of the validations since it was drawn last."""
+        if not self._pending:
+            return
+        begin = time.monotonic()
+        self.drawn = self.drawn and draw_curve(self._trainer.history, self._path)
+        self._pending = False
+        self._not_before = time.monotonic() + (time.monotonic() - begin) / _DRAWING_SHARE
 
 
 @contextmanager

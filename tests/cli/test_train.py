@@ -154,7 +154,7 @@ def test_a_run_is_never_begun_over_another_or_resumed_from_nothing():
     assert Path("run/checkpoint.safetensors").read_bytes() == before
     assert_failed(invoke("train", "--resume", "--out", "absent"), "absent", "no checkpoint")
     Path("file").write_bytes(b"")
-    assert_failed(invoke("train", "--data", "photos", "--out", "file", *SHORT), "file: is not a folder")
+    assert_failed(invoke("train", "--data", "photos", "--out", "file", *SHORT), "file: is a file; give a folder")
     Path("run/checkpoint.safetensors").write_bytes(before[:1000])
     assert_failed(invoke("train", "--resume", "--out", "run"), "no checkpoint")
 
