@@ -4,7 +4,9 @@
     python benchmarks/past.py --jpeg ../shared/data/thesis-imagenet10 --out benchmarks/results/past_thesis
 
 With --data the held-out photographs, on which nothing was tuned, are made into JPEG files by Pillow, of every quality
-and sampling, and decoded; with --jpeg the files are JPEG files. Every file of nelloc is decoded and compared. Writes
+and sampling, and decoded; with --jpeg the files are JPEG files. Right blocks of 8 x 8 are counted from the picture's
+first pixel on, and, in the last of their columns, as the JPEG's own in units of it that no edge of the picture cuts.
+Every file of nelloc is decoded and compared. Writes
 OUT.md and OUT.csv, one row per picture. Seconds are of the processor, for each megapixel: `find` until coefficients
 are found, `encode` and `decode` all.
 """
@@ -27,7 +29,8 @@ from PIL import Image
 import nelloc
 from nelloc.codec import container
 from nelloc.codec.format import SectionType
-from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.past.invert import Inverted, exact_blocks, invert
+from nelloc.codec.past.samples import SIDE
 
 SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
@@ -43,6 +46,7 @@ class Row:
     pixels: int
     blocks: float
     unclipped: float
+    uncut: float
     file: int
     coefficients: int
     jpeg: int
@@ -69,6 +73,7 @@ def measure(image: np.ndarray, jpeg: int, labels: dict, *, plain: bool) -> Row:
         pixels=planes[0].size,
         blocks=round(float(blocks), 5),
         unclipped=round(float(unclipped), 5),
+        uncut=round(right_of_uncut(planes, found), 5) if found else 0.0,
         file=len(data),
         coefficients=len(section or b""),
         jpeg=jpeg,
@@ -77,6 +82,22 @@ def measure(image: np.ndarray, jpeg: int, labels: dict, *, plain: bool) -> Row:
         encode=round(encoded_at - found_at, 4),
         decode=round(decoded_at - encoded_at, 4),
     )
+
+
+def right_of_uncut(pixels: np.ndarray, found: Inverted) -> float:
+    """The share of right blocks of a JPEG among those in whole units of a picture (planes, H, W), nothing clipped."""
+    luma = found.image.components[0]
+    wrong = (found.pixels != pixels).any(axis=0)
+    clipped = ((pixels == 0) | (pixels == 255)).any(axis=0)
+    inside = []
+    for size, lost, unit in zip(wrong.shape, (found.top, found.left), (SIDE * luma.v, SIDE * luma.h), strict=True):
+        first = -lost % unit
+        inside.append(slice(first, first + max(0, size - first) // unit * unit))
+    wrong, clipped = (
+        one[tuple(inside)].reshape(-1, SIDE, (inside[1].stop - inside[1].start) // SIDE, SIDE).any(axis=(1, 3))
+        for one in (wrong, clipped)
+    )
+    return float(1 - wrong[~clipped].mean()) if (~clipped).any() else 1.0
 
 
 def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -120,7 +141,7 @@ def given(folder: Path) -> Iterator[tuple[np.ndarray, int, dict]]:
 
 def table(rows: list[Row]) -> str:
     """Sums by sampling, quality and kind, as Markdown."""
-    names = ["sampling", "quality", "kind", "pictures", "right blocks", "where nothing is clipped"]
+    names = ["sampling", "quality", "kind", "pictures", "right blocks", "where nothing is clipped", "and no unit cut"]
     names += ["of the JPEG files", "of pixels", "find", "encode", "decode"]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     keys = list(dict.fromkeys((row.sampling, row.quality, row.kind) for row in rows))
@@ -129,7 +150,7 @@ def table(rows: list[Row]) -> str:
         area = sum(row.pixels for row in own)
         size, plain = sum(row.file for row in own), sum(row.plain for row in own)
         cells = [key[0], str(key[1] or ""), key[2], str(len(own))]
-        for name in ("blocks", "unclipped"):
+        for name in ("blocks", "unclipped", "uncut"):
             cells.append(f"{100 * sum(getattr(row, name) * row.pixels for row in own) / area:.2f} %")
         cells.append(f"{size / sum(row.jpeg for row in own):.3f}" if {row.kind for row in own} == {"whole"} else "-")
         cells.append(f"{size / plain:.3f}" if plain else "-")
