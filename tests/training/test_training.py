@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image  # noqa: E402
 
 from nelloc import NellocError  # noqa: E402
 from nelloc.exact.context import FIRST_PIXEL, context_sources  # noqa: E402
+from nelloc.training import run  # noqa: E402
 from nelloc.training.batches import BatchMaker, evaluate  # noqa: E402
 from nelloc.training.curve import draw_curve  # noqa: E402
 from nelloc.training.data import PixelPool, PixelSampler, image_paths, load_images  # noqa: E402
@@ -178,3 +180,24 @@ def test_a_rate_far_above_the_best_before_is_divergence():
         with pytest.raises(NellocError, match="diverged"):
             trainer.record({"megapixels": 3.0, "held_bpd": worse})
     assert len(trainer.history) == 2
+
+
+def test_a_curve_is_drawn_in_a_small_part_of_the_time_and_at_the_end(tmp_path, monkeypatch):
+    drawn, now = [], [0.0]
+
+    def draw(history, path):
+        drawn.append(len(history))
+        now[0] += 1
+        return True
+
+    monkeypatch.setattr(run, "draw_curve", draw)
+    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
+    trainer = SimpleNamespace(history=[])
+    drawing = run._Drawing(Listener(), trainer, tmp_path / "curve.png")
+    for _ in range(50):
+        now[0] += 0.5
+        trainer.history.append({})
+        drawing.report({})
+    for _ in range(2):
+        drawing.draw()
+    assert drawn == [1, 41, 50]
