@@ -74,7 +74,7 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     if canvas is None:
         return None
     share = canvas.share_of_pixels() if judged else 0
-    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _do_parts_gain(pixels, advance, patience)):
+    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(canvas, pixels, advance, patience)):
         return None
     canvas.search(advance, patience)
     if share >= worth.WORTH and not worth.is_less(*canvas.entropies()):
@@ -95,8 +95,10 @@ def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
     return looked_at > 1
 
 
-def _do_parts_gain(pixels: Plane, advance: Advance, patience: int) -> bool:
-    """True if the parts of a large picture are likely to be smaller as a JPEG after a search."""
+def _may_gain(canvas: _Canvas, pixels: Plane, advance: Advance, patience: int) -> bool:
+    """True if a picture in doubt is likely to be smaller as a JPEG after a search, by parts of it if it is large."""
+    if next(worth.parts(pixels), None) is None:
+        return not canvas.gray and canvas.share_of_luma() < worth.LIKELY
     as_jpeg = as_pixels = 0.0
     for part in filter(was_jpeg, worth.parts(pixels)):
         canvas = _first_look(part, advance)
@@ -163,6 +165,11 @@ class _Canvas:
         self._chroma: list[Blocks] = []
         self._quality = 0
         self._framed_before: dict[tuple[int, ...], tuple[Plane, Plane, NDArray[np.float32]]] = {}
+
+    @property
+    def gray(self) -> bool:
+        """True if there is luma alone."""
+        return len(self._low) == 1
 
     def at(self, top: int, left: int) -> _Canvas:
         """The same with the grid's origin at a larger distance."""

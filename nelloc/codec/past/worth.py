@@ -22,6 +22,8 @@ _BLOCK = 8
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
 DOUBTFUL = 1.05
+# Share of luma alone up to which a search may lower a small one as far.
+LIKELY = 0.85
 # Parts of a large picture that are looked at or searched before all of it: their side, and where they lie.
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 

@@ -85,8 +85,24 @@ def test_doubtful_pictures_are_searched_if_their_parts_gain_by_it(monkeypatch):
     before, after = share_of_parts(0), share_of_parts(1)
     assert after < 0.99 * before
     monkeypatch.setattr(worth, "WORTH", (before + after) / 2)
-    assert search._do_parts_gain(planes, lambda: None, 1)
-    assert not search._do_parts_gain(planes, lambda: None, 0)
+    assert search._may_gain(search._first_look(planes, lambda: None), planes, lambda: None, 1)
+    assert not search._may_gain(search._first_look(planes, lambda: None), planes, lambda: None, 0)
+
+
+@pytest.mark.parametrize("likely", [True, False])
+def test_a_small_picture_in_doubt_is_searched_if_its_luma_gains(monkeypatch, likely):
+    """A colour is off by one in most blocks; the bounds are set around it, so that it is in doubt."""
+    planes = decoded(92, 2)
+    planes[2, ::3, ::5] ^= 1
+    canvas = search._first_look(planes, lambda: None)
+    monkeypatch.setattr(worth, "WORTH", canvas.share_of_pixels() - 0.01)
+    monkeypatch.setattr(worth, "DOUBTFUL", canvas.share_of_pixels() + 0.01)
+    monkeypatch.setattr(worth, "LIKELY", canvas.share_of_luma() + (0.01 if likely else -0.01))
+    assert next(worth.parts(planes), None) is None
+    searched = []
+    monkeypatch.setattr(search._Canvas, "search", lambda *_: searched.append(True))
+    invert(planes, effort=5)
+    assert searched == [True] * likely
 
 
 @pytest.mark.parametrize("top", [0, 5])
