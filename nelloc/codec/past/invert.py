@@ -101,10 +101,10 @@ def _may_gain(canvas: _Canvas, pixels: Plane, advance: Advance, patience: int) -
         return not canvas.gray and canvas.share_of_luma() < worth.LIKELY
     as_jpeg = as_pixels = 0.0
     for part in filter(was_jpeg, worth.parts(pixels)):
-        canvas = _first_look(part, advance)
-        if canvas is not None:
-            canvas.search(advance, patience)
-            jpeg, own = canvas.entropies()
+        of_part = _first_look(part, advance)
+        if of_part is not None:
+            of_part.search(advance, patience)
+            jpeg, own = of_part.entropies()
             as_jpeg, as_pixels = as_jpeg + jpeg, as_pixels + own
     return worth.is_less(as_jpeg, as_pixels)
 
