@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import Form, Peer, Picture
+from nelloc.bench.interface import Peer, Picture, PictureForm
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Tiring(Raw):
 @dataclass(frozen=True)
 class GrayOnly(Raw):
     name: ClassVar[str] = "gray-only"
-    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8)})
+    forms: ClassVar[frozenset[PictureForm]] = frozenset({(1, 8)})
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
 
 # Channels and bits per sample of the arrays that a codec supports.
-Form = tuple[int, int]
-EIGHT_BIT: frozenset[Form] = frozenset({(1, 8), (2, 8), (3, 8), (4, 8)})
-SIXTEEN_BIT: frozenset[Form] = frozenset({(1, 16), (2, 16), (3, 16), (4, 16)})
+PictureForm = tuple[int, int]
+EIGHT_BIT: frozenset[PictureForm] = frozenset({(1, 8), (2, 8), (3, 8), (4, 8)})
+SIXTEEN_BIT: frozenset[PictureForm] = frozenset({(1, 16), (2, 16), (3, 16), (4, 16)})
 _CHANNELS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
 
 
@@ -110,7 +110,7 @@ class Peer(ABC):
 
     name: ClassVar[str]
     about: ClassVar[str]
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT
     max_side: ClassVar[int] = 1 << 30
     # Efforts allowed in NAME:EFFORT, and those measured by default.
     efforts: ClassVar[range] = range(1)

@@ -9,9 +9,9 @@ from typing import Literal
 
 from nelloc.bench import memory
 from nelloc.bench.interface import Codec, Picture
-from nelloc.bench.memory import Memory
+from nelloc.bench.memory import MemoryUse
 from nelloc.bench.own import is_own, metadata_bytes
-from nelloc.bench.pictures import Found
+from nelloc.bench.pictures import PictureFile
 from nelloc.bench.timing import CLOCKS, medians
 from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
@@ -21,7 +21,7 @@ Status = Literal["ok", "lossy", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
-class Trial:
+class Measurement:
     """Result of one codec on one picture.
 
     ``raw_bytes`` is the size of its samples in memory; ``metadata_bytes`` is a part of ``bytes``, for nelloc only.
@@ -57,13 +57,13 @@ class Trial:
 class Measured:
     """Results: trials by picture and codec, errors of unreadable images, and peak memory by codec."""
 
-    trials: tuple[Trial, ...]
+    trials: tuple[Measurement, ...]
     unread: tuple[NellocError, ...]
-    memory: dict[str, Memory] = field(default_factory=dict)
+    memory: dict[str, MemoryUse] = field(default_factory=dict)
 
 
 def measure(
-    found: Sequence[Found],
+    found: Sequence[PictureFile],
     codecs: Sequence[Codec],
     *,
     repeat: int = 1,
@@ -78,7 +78,7 @@ def measure(
     ``clock`` is one of ``CLOCKS``.
     """
     progress = progress or Progress()
-    trials: list[Trial] = []
+    trials: list[Measurement] = []
     unread: list[NellocError] = []
     # The largest picture that each codec coded without loss, and its file.
     largest: dict[str, tuple[Picture, bytes]] = {}
@@ -106,7 +106,7 @@ def measure(
                 largest[trial.codec] = picture, data
             trials.append(trial)
             progress.advance(1, str(trial))
-    peaks: dict[str, Memory] = {}
+    peaks: dict[str, MemoryUse] = {}
     for codec in codecs if with_memory else ():
         if codec.label in largest:
             progress.expect(0, f"memory of {codec.label}")
@@ -115,12 +115,12 @@ def measure(
     return Measured(tuple(trials), tuple(unread), peaks)
 
 
-def check(codec: Codec, picture: Picture) -> tuple[Trial, bytes]:
+def check(codec: Codec, picture: Picture) -> tuple[Measurement, bytes]:
     """Encode and decode a picture, and compare; return the trial and the file."""
     pixels = picture.pixels
     raw = sum(group.nbytes for group in pixels.groups)
     size = (pixels.width, pixels.height, picture.samples, raw)
-    trial = Trial(codec.label, picture.name, pixels.kind.name.lower(), *size, "ok")
+    trial = Measurement(codec.label, picture.name, pixels.kind.name.lower(), *size, "ok")
     if (reason := codec.refuses(picture)) is not None:
         return replace(trial, status="skipped", reason=reason), b""
     try:

@@ -34,7 +34,7 @@ sys.exit(code)
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryUse:
     """Bytes that encoding and decoding add to a process, and the picture that was measured."""
 
     picture: str
@@ -63,12 +63,12 @@ def watched(command: Sequence[str | Path]) -> list[str | Path]:
     return list(command) if log is None else [sys.executable, "-S", "-E", "-c", _WATCHER, log, *command]
 
 
-def measure(codec: Codec, picture: Picture, data: bytes) -> Memory | None:
+def measure(codec: Codec, picture: Picture, data: bytes) -> MemoryUse | None:
     """Measure the memory of a codec for one picture and its file; None if that is impossible."""
     if peak() is None:
         return None
     encode, decode = (_in_process(codec, picture, data, direction) for direction in ("encode", "decode"))
-    return None if encode is None or decode is None else Memory(picture.name, 1024 * encode, 1024 * decode)
+    return None if encode is None or decode is None else MemoryUse(picture.name, 1024 * encode, 1024 * decode)
 
 
 def _in_process(codec: Codec, picture: Picture, data: bytes, direction: str) -> int | None:

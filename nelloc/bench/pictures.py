@@ -13,7 +13,7 @@ from nelloc.image.formats import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
-class Found:
+class PictureFile:
     """Image file and its name in the results: its path without the part that all have in common."""
 
     name: str
@@ -25,7 +25,7 @@ class Found:
         return Picture.of(self.name, pixels.stripped() if strip else pixels)
 
 
-def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[Found], list[NellocError]]:
+def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[PictureFile], list[NellocError]]:
     """Find image files: single ones, and those in folders and subfolders, by name; at most ``limit`` per source.
 
     Links to folders are not followed. Also returns an error for every unreadable folder, and every source without
@@ -44,7 +44,7 @@ def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[
             errors.append(NellocError(f"{source}: no images there; give a folder of PNG, JPEG, WebP or other images"))
         paths += own[:limit]
     paths = list(dict.fromkeys(paths))
-    return [Found(name, path) for name, path in zip(_names(paths), paths, strict=True)], errors
+    return [PictureFile(name, path) for name, path in zip(_names(paths), paths, strict=True)], errors
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from nelloc.bench.measure import Trial
+from nelloc.bench.measure import Measurement
 from nelloc.bench.own import is_own
 from nelloc.bench.peers.png import Png
 from nelloc.bench.plots import Point, rate_against_speed
@@ -118,7 +118,7 @@ def _losses(results: Results, paths: Mapping[str, Path]) -> str:
 def _bars(results: Results) -> str:
     """Bars of every image: the smallest nelloc model, the smallest other codec, and PNG."""
     ranked = {row.codec for row in results.rows if "lossy" not in row.remark}
-    by_image: dict[str, list[Trial]] = {}
+    by_image: dict[str, list[Measurement]] = {}
     for trial in results.trials:
         if trial.status == "ok" and trial.codec in ranked:
             by_image.setdefault(trial.image, []).append(trial)
@@ -137,11 +137,11 @@ def _bars(results: Results) -> str:
     return f"<h2>Image by image</h2>\n<p class='muted'>{note}</p>\n<div class=\"bars\">{''.join(parts)}</div>"
 
 
-def _shown(images: Iterable[Sequence[Trial]]) -> list[Trial]:
+def _shown(images: Iterable[Sequence[Measurement]]) -> list[Measurement]:
     return [trial for trials in images for trial in _chosen(trials)]
 
 
-def _chosen(trials: Sequence[Trial]) -> list[Trial]:
+def _chosen(trials: Sequence[Measurement]) -> list[Measurement]:
     """Smallest nelloc model, smallest other codec, and PNG, without duplicates."""
     sides = [
         [t for t in trials if is_own(t.codec)],
@@ -152,7 +152,7 @@ def _chosen(trials: Sequence[Trial]) -> list[Trial]:
     return list(dict.fromkeys(smallest))
 
 
-def _bar(trial: Trial, widest: float) -> str:
+def _bar(trial: Measurement, widest: float) -> str:
     rate = trial.bits_per_dimension or 0.0
     kind = "own" if is_own(trial.codec) else "png" if trial.codec == Png().label else "peer"
     return (

@@ -10,7 +10,7 @@ from typing import Any
 
 from nelloc.bench.interface import Codec
 from nelloc.bench.machine import Machine
-from nelloc.bench.measure import Measured, Trial
+from nelloc.bench.measure import Measured, Measurement
 from nelloc.bench.own import is_own
 from nelloc.bench.peers import Missing
 from nelloc.bench.summary import Loss, Row, losses, summarise
@@ -44,7 +44,7 @@ class Results:
     machine: Machine
     threads: int
     repeat: int
-    trials: tuple[Trial, ...]
+    trials: tuple[Measurement, ...]
     rows: tuple[Row, ...]
     losses: tuple[Loss, ...]
     missing: tuple[Missing, ...]
@@ -96,7 +96,7 @@ class Results:
         return max(by_codec.values(), default=0)
 
     @property
-    def failed(self) -> tuple[Trial, ...]:
+    def failed(self) -> tuple[Measurement, ...]:
         """Trials that failed, and those in which nelloc changed pixels. A peer that does is lossy, not failed."""
         return tuple(t for t in self.trials if t.status == "failed" or (t.status == "lossy" and is_own(t.codec)))
 
@@ -125,6 +125,6 @@ def to_csv(results: Results) -> str:
     return out.getvalue()
 
 
-def _record(trial: Trial) -> dict[str, Any]:
+def _record(trial: Measurement) -> dict[str, Any]:
     record = asdict(trial) | {"bits_per_dimension": trial.bits_per_dimension}
     return {column: record[column] for column in COLUMNS}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nelloc.bench.interface import Codec
-from nelloc.bench.measure import Measured, Trial
+from nelloc.bench.measure import Measured, Measurement
 from nelloc.bench.own import is_own
 from nelloc.bench.peers.png import Png
 
@@ -81,12 +81,12 @@ def _row(codec: Codec, measured: Measured, png: dict[str, int | None]) -> Row:
     )
 
 
-def _speed(trials: Sequence[Trial], seconds_of: Callable[[Trial], float | None]) -> float | None:
+def _speed(trials: Sequence[Measurement], seconds_of: Callable[[Measurement], float | None]) -> float | None:
     seconds = sum(seconds_of(t) or 0.0 for t in trials)
     return sum(t.raw_bytes for t in trials) / seconds / 1e6 if seconds else None
 
 
-def _remark(trials: Sequence[Trial]) -> str:
+def _remark(trials: Sequence[Measurement]) -> str:
     """Reason why a codec cannot be ranked: images that it changed, failed on or refused, with the first reason."""
     parts = []
     for status, words in (("lossy", "lossy: altered"), ("failed", "failed on"), ("skipped", "skipped")):
@@ -100,7 +100,7 @@ def _remark(trials: Sequence[Trial]) -> str:
 def losses(measured: Measured, rows: Sequence[Row]) -> list[Loss]:
     """Images where a peer that is lossless on all it coded beats nelloc, worst first."""
     lossy = {row.codec for row in rows if "lossy" in row.remark}
-    best: dict[str, dict[bool, Trial]] = {}
+    best: dict[str, dict[bool, Measurement]] = {}
     for trial in measured.trials:
         if trial.status != "ok" or trial.bytes is None or trial.codec in lossy:
             continue

@@ -48,7 +48,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrainOptions:
     """Options of `nelloc train`; None for those that were not given."""
 
     data: tuple[str, ...]
@@ -167,7 +167,7 @@ def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
 
     Exit status: 0 trained to the end, 1 failed or stopped, 2 wrong usage.
     """  # noqa: D301
-    asked = Asked(**fields)
+    asked = TrainOptions(**fields)
     asked.check()
     asked.check_pair(ood, size)
     with reporting():
@@ -207,7 +207,7 @@ def train(ood, size, device, threads, as_json, quiet, verbose, **fields):
             printer.remark(f"{path}: model {model.id.hex()}, {model.size} bytes")
 
 
-def _trainer(asked: Asked, processes: Processes) -> Trainer:
+def _trainer(asked: TrainOptions, processes: Processes) -> Trainer:
     from dataclasses import replace
 
     from nelloc.exact import model_store
@@ -252,7 +252,7 @@ def _trainer(asked: Asked, processes: Processes) -> Trainer:
     return Trainer(config, network=network, data=data, processes=processes)
 
 
-def _every(asked: Asked, trainer: Trainer) -> int:
+def _every(asked: TrainOptions, trainer: Trainer) -> int:
     """Number of pixels between validations."""
     if asked.validate_every is not None:
         pixels = round(asked.validate_every * 1e6)

@@ -22,7 +22,7 @@ from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_prod
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.stretched import levels_of_jpeg
 from nelloc.codec.plan_past import bits_of, has_colour, is_enough, plan_past
-from nelloc.codec.search import Piece, Plan, Trial, plans_for
+from nelloc.codec.search import Piece, TileSearch, Trial, plans_for
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store
 from nelloc.exact.encode_tile import TileCode
@@ -83,7 +83,7 @@ class _Job:
     """
 
     image: Pixels
-    plans: list[Plan]
+    plans: list[TileSearch]
     model: ExactModel | None
     held: Section | None
 
@@ -121,7 +121,7 @@ def coded_planes(image: Pixels, model: ExactModel, options: EncodeOptions) -> Sa
     return _by_levels(image, describe(image), model, options, learns=learns)[0][0].groups[0]
 
 
-def _plans(kind: Kind, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
+def _plans(kind: Kind, what: Described, options: EncodeOptions, *, learns: int) -> list[TileSearch]:
     """Plans of an image as it is described, with all sections but that of a model."""
     bits = bits_of(kind, what)
     plans = plans_for(kind, what.groups, bits, options.tile, options.effort, learns=learns, lattices=options.lattice)
@@ -134,7 +134,7 @@ _PROBE = 128
 
 def _by_levels(
     image: Pixels, what: Described, model: ExactModel | None, options: EncodeOptions, *, learns: int
-) -> tuple[list[Described], list[Plan]]:
+) -> tuple[list[Described], list[TileSearch]]:
     """Descriptions of an image to plan, and, if the numbers of its levels are a JPEG's samples, plans as that JPEG.
 
     The description is numbered by levels if the image seems to be stretched and a part of it is smaller so. With a high
@@ -144,7 +144,7 @@ def _by_levels(
     if not any(map(any, lacking)):
         return [what], []
     placed = None if image.kind.deep else levels_of_jpeg(what.groups[0], lacking[0])
-    plans: list[Plan] = []
+    plans: list[TileSearch] = []
     if placed is None:
         numbered = by_levels(image.kind, what, lacking)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from nelloc.codec import lzma_rows as rows
 from nelloc.codec.adaptive import stream
 from nelloc.codec.adaptive.coder import Shape
-from nelloc.codec.adaptive.stream import Done, Way
+from nelloc.codec.adaptive.stream import Way
 from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter
 from nelloc.varint import MalformedError
+
+if TYPE_CHECKING:
+    from nelloc.exact.engine import Advance
 
 # Samples of these numbers of bits are packed into bytes before they are deflated.
 _PACKED_BITS = (1, 2, 4, 8)
@@ -24,7 +27,7 @@ _PACKED_BITS = (1, 2, 4, 8)
 
 def encode_many(
     tiles: Sequence[tuple[Method, NDArray[Any], int, Way | Filter | None]],
-    done: Done = lambda _: None,
+    done: Advance = lambda _: None,
     *,
     core: bool = True,
 ) -> list[bytes]:
@@ -47,7 +50,7 @@ def encode_many(
 
 def decode_many(
     tiles: Sequence[tuple[Method, bytes, tuple[int, int, int], int]],
-    done: Done = lambda _: None,
+    done: Advance = lambda _: None,
     *,
     core: bool = True,
 ) -> list[NDArray[Any] | None]:

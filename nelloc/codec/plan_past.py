@@ -14,7 +14,7 @@ from nelloc.codec.options import EncodeOptions
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past import worth
 from nelloc.codec.past.invert import exact_blocks, invert
-from nelloc.codec.search import Plan, plan_for_past, tiles_for_past
+from nelloc.codec.search import TileSearch, plan_for_past, tiles_for_past
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind, Role
 
@@ -25,7 +25,7 @@ _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 _SURELY, _OF_CODED = 0.85, 1.8
 
 
-def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[Plan]:
+def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[TileSearch]:
     """Plans of an image that was a JPEG, coded as one; none if it was not."""
     if not options.past or image.kind.deep or not has_colour(image):
         return []
@@ -54,7 +54,7 @@ def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns:
     return plans
 
 
-def is_enough(plans: Sequence[Plan], image: Pixels) -> bool:
+def is_enough(plans: Sequence[TileSearch], image: Pixels) -> bool:
     """True if nothing can be smaller than the first plan that has a JPEG's coefficients: of a photograph."""
     if not plans or not classify.is_photograph(image.groups[0]):
         return False

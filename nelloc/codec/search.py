@@ -65,7 +65,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TileSearch:
     """A cut into tiles of at most ``tile``, and their pieces in the order of the file.
 
     With ``joined`` colour and alpha are one group. ``sections`` are those that the records need.
@@ -86,7 +86,7 @@ def plans_for(
     *,
     learns: int = 0,
     lattices: bool = False,
-) -> list[Plan]:
+) -> list[TileSearch]:
     """Plan the trials for an image; with ``tile`` only tiles of this size.
 
     ``samples`` (planes, H, W) and their ``bits`` are those of each of the groups of ``kind``. At most
@@ -121,7 +121,7 @@ def plan_for_past(
     *,
     learns: int = 0,
     lattices: bool = False,
-) -> Plan:
+) -> TileSearch:
     """Plan the trials for an image whose colours are mostly those that the JPEG in ``section`` ``made``.
 
     A tile that is mostly wrong is also tried without it. Otherwise as ``plans_for``.
@@ -138,7 +138,7 @@ def plan_for_past(
         else:
             pieces.append(Piece(view, bits[0], (trial,)))
         pieces += (planner.piece(part, number, False, False) for number in range(1, len(kind.groups)))
-    return Plan(tile, tuple(pieces), sections=(section,))
+    return TileSearch(tile, tuple(pieces), sections=(section,))
 
 
 # Tiles that leave edited parts of a former JPEG apart, and the least share of its wrong pixels, and their number, in
@@ -185,7 +185,7 @@ class _Planner:
         found = (self._trials(part, number, large=False, needless=False, lattices=False) for part, number in places)
         return Counter(next(trials).method for trials in found)
 
-    def plan(self, tile: int, large: bool = False, needless: bool = False) -> Plan:
+    def plan(self, tile: int, large: bool = False, needless: bool = False) -> TileSearch:
         """Plan tiles of this size, which are ``large`` in a second try; ``needless`` if no photographs are expected."""
         pieces: list[Piece] = []
         _, height, width = self._samples[0].shape
@@ -193,7 +193,7 @@ class _Planner:
             pieces += (self.piece(part, number, large, needless) for number in range(len(self._groups)))
         if len(pieces) == 1 and max(height, width) <= DEFAULT_TILE:
             pieces = [replace(pieces[0], alone=True)]
-        return Plan(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
+        return TileSearch(tile, tuple(pieces), self._groups[0].role is Role.COLOUR_AND_ALPHA)
 
     def piece(self, part: Rectangle, number: int, large: bool, needless: bool, *first: Trial) -> Piece:
         """Plan a group of a tile; the trials ``first`` come before all others."""

@@ -184,7 +184,7 @@ class Spot:
     """
 
     lattice: Lattice | SeenColours
-    memory: Memory
+    memory: LatticeCounts
     tile: NDArray[np.int64]
     context: NDArray[np.int64]
     cell: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -207,7 +207,7 @@ class Spot:
         return np.stack([off, FREE - off, nothing, nothing], axis=1).astype(np.float64)
 
 
-class Memory:
+class LatticeCounts:
     """Statistics of several tiles: ``seen`` and ``foreseen`` (2, tiles, CELLS), pixels off and on the lattice."""
 
     def __init__(self, tiles: int):
@@ -243,7 +243,7 @@ class Keeper:
 
     def __init__(self, lattice: Lattice | SeenColours, west: int, north: int, tiles: int):
         self._lattice, self._places = lattice.of_tiles(tiles), (west, north)
-        self._memory = Memory(tiles)
+        self._memory = LatticeCounts(tiles)
 
     def begin(self, quarters: NDArray[np.float32], slices: Slices) -> Spot | None:
         """Begin a step whose contexts are ``quarters`` (window, channels, N)."""

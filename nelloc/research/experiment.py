@@ -72,7 +72,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Result:
+class ExperimentResult:
     """Result of an experiment.
 
     ``numbers`` can be written as JSON. ``figures`` are drawn with ``plots.new_figure``: one is saved as NAME.png,
@@ -88,10 +88,10 @@ class Experiment:
     """Description of an experiment; nothing heavy is imported before ``run``.
 
     ``name`` is used for its command and its files. ``title`` is a line with the thesis's figure, table or equation.
-    ``module`` has a function ``run(settings: Settings) -> Result``, or one of the name after a colon. ``thesis`` has
-    the values of ``source`` for entries of ``Result.numbers``, under the same names. ``data`` are the data sets it
-    reads. ``trains`` is True if it has epochs, ``has_width`` if its networks can be made wider or narrower,
-    ``has_device`` if a GPU can train them.
+    ``module`` has a function ``run(settings: Settings) -> ExperimentResult``, or one of the name after a colon.
+    ``thesis`` has the values of ``source`` for entries of ``ExperimentResult.numbers``, under the same names. ``data``
+    are the data sets it reads. ``trains`` is True if it has epochs, ``has_width`` if its networks can be made wider or
+    narrower, ``has_device`` if a GPU can train them.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Experiment:
     source: str = "thesis"
 
     @property
-    def run(self) -> Callable[[Settings], Result]:
+    def run(self) -> Callable[[Settings], ExperimentResult]:
         """Function that runs the experiment."""
         module, _, function = self.module.partition(":")
         return getattr(importlib.import_module(module), function or "run")
@@ -211,14 +211,14 @@ def _stages(experiment: Experiment, settings: Settings) -> Path:
     return settings.out / f"{experiment.name}.stages"
 
 
-def _plot_names(experiment: Experiment, result: Result) -> dict[str, Figure]:
+def _plot_names(experiment: Experiment, result: ExperimentResult) -> dict[str, Figure]:
     """Figures by their file names."""
     if len(result.figures) == 1:
         return {f"{experiment.name}.png": figure for figure in result.figures.values()}
     return {f"{experiment.name}-{key}.png": figure for key, figure in result.figures.items()}
 
 
-def _save(experiment: Experiment, settings: Settings, result: Result, report: dict[str, Any]) -> None:
+def _save(experiment: Experiment, settings: Settings, result: ExperimentResult, report: dict[str, Any]) -> None:
     """Write figures, then the JSON report."""
     target = result_path(experiment, settings)
     encoded = json.dumps(_finite(report, experiment.name), indent=1, allow_nan=False) + "\n"

@@ -15,7 +15,7 @@ from PIL import Image
 
 import nelloc
 from nelloc.bench import measure, pictures
-from nelloc.bench.measure import Measured, Trial
+from nelloc.bench.measure import Measured, Measurement
 from nelloc.bench.own import Nelloc, is_own
 from nelloc.bench.peers.png import Png
 from nelloc.bench.summary import losses, summarise
@@ -128,8 +128,8 @@ def test_a_model_that_cannot_code_an_image_skips_it(folder, tmp_path):
     assert [trial.status for trial in run(folder, [gray]).trials] == ["skipped", "ok"]
 
 
-def trial(codec: str, image: str, size: int | None, status="ok", seconds: float | None = None) -> Trial:
-    return Trial(codec, image, "rgb", 10, 10, 300, 300, status, "", size, seconds, seconds)
+def trial(codec: str, image: str, size: int | None, status="ok", seconds: float | None = None) -> Measurement:
+    return Measurement(codec, image, "rgb", 10, 10, 300, 300, status, "", size, seconds, seconds)
 
 
 class Labelled:

@@ -13,7 +13,7 @@ import pytest
 import running
 
 from nelloc.cli.research import command_of, research
-from nelloc.research.experiment import Experiment, Result, Settings
+from nelloc.research.experiment import Experiment, ExperimentResult, Settings
 from nelloc.research.registry import EXPERIMENTS
 
 SAMPLE = Experiment("sample", "A sample (Figure 0.1)", "sample_experiment", thesis={"value": 2.0}, data=("mnist",))
@@ -35,13 +35,13 @@ def asked(monkeypatch) -> list[Settings]:
     """The settings that the sample experiment gets; it is in the group for the test."""
     seen = []
 
-    def run(settings: Settings) -> Result:
+    def run(settings: Settings) -> ExperimentResult:
         from nelloc.research.plots import new_figure
 
         seen.append(settings)
         settings.progress.expect(1)
         settings.progress.advance(remark="loss 1")
-        return Result({"value": 1.5, "curve": [1, 2]}, {"": new_figure(1, 1)})
+        return ExperimentResult({"value": 1.5, "curve": [1, 2]}, {"": new_figure(1, 1)})
 
     monkeypatch.setitem(sys.modules, SAMPLE.module, SimpleNamespace(run=run))
     monkeypatch.setitem(research.commands, SAMPLE.name, command_of(SAMPLE))
@@ -161,7 +161,7 @@ def test_without_a_terminal_each_phase_is_a_line(monkeypatch):
     def run(settings):
         settings.progress.expect(2, "the first network")
         settings.progress.expect(3, "the second network")
-        return Result({"value": 1.0}, {})
+        return ExperimentResult({"value": 1.0}, {})
 
     monkeypatch.setitem(sys.modules, SAMPLE.module, SimpleNamespace(run=run))
     lines = invoke("sample", "--data", "data").stderr.splitlines()

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nelloc.image.sample_depth import DEPTHS, Depth, Form, find
+from nelloc.image.sample_depth import DEPTHS, Depth, DepthRule, find
 from nelloc.varint import MalformedError
 
-EVERY = [Depth(bits, form) for bits in DEPTHS[:-1] for form in Form]
+EVERY = [Depth(bits, form) for bits in DEPTHS[:-1] for form in DepthRule]
 
 
 @pytest.mark.parametrize("depth", EVERY, ids=lambda depth: f"{depth.bits}-{depth.form.name}")

@@ -12,7 +12,7 @@ import pytest
 
 from nelloc import storage
 from nelloc.errors import NellocError
-from nelloc.research.experiment import Experiment, Result, Settings, perform
+from nelloc.research.experiment import Experiment, ExperimentResult, Settings, perform
 from nelloc.research.plots import new_figure
 from nelloc.research.registry import EXPERIMENTS
 from nelloc.research.stages import stage
@@ -24,12 +24,12 @@ pytest.importorskip("matplotlib")
 SAMPLE = Experiment("sample", "A sample", "sample_experiment", thesis={"value": 2.0})
 
 
-def simple_run(settings: Settings) -> Result:
+def simple_run(settings: Settings) -> ExperimentResult:
     figure = new_figure(2, 1)
     figure.subplots().plot([0, 1])
     settings.progress.expect(1)
     settings.progress.advance()
-    return Result({"value": torch.rand(()).item(), "limit": float("inf"), "rows": [1, 2]}, {"": figure})
+    return ExperimentResult({"value": torch.rand(()).item(), "limit": float("inf"), "rows": [1, 2]}, {"": figure})
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def test_an_experiment_without_networks_asks_for_no_device(sample, tmp_path):
 
 def test_several_plots_have_their_own_names(sample, tmp_path):
     report = perform(
-        sample(lambda settings: Result({}, {"a": new_figure(1, 1), "b": new_figure(1, 1)})), Settings(out=tmp_path)
+        sample(lambda settings: ExperimentResult({}, {"a": new_figure(1, 1), "b": new_figure(1, 1)})),
+        Settings(out=tmp_path),
     )
     assert report["plots"] == ["sample-a.png", "sample-b.png"]
     assert all((tmp_path / name).is_file() for name in report["plots"])
@@ -105,7 +106,7 @@ def test_finished_stages_stay_after_a_stop_and_go_with_the_result(sample, tmp_pa
         tensors = stage(settings, "first", lambda: made.append(1) or {"x": torch.rand(2)})
         if stop:
             raise KeyboardInterrupt
-        return Result({"x": tensors["x"].tolist()}, {"": new_figure(1, 1)})
+        return ExperimentResult({"x": tensors["x"].tolist()}, {"": new_figure(1, 1)})
 
     with pytest.raises(KeyboardInterrupt):
         perform(sample(lambda settings: run(settings, True)), Settings(out=tmp_path))
@@ -136,13 +137,13 @@ def test_a_stop_while_saving_leaves_no_json(sample, tmp_path, monkeypatch, writt
 
 
 def test_a_diverged_run_has_no_result(sample, tmp_path):
-    nan = Result({"losses": {"last": float("nan")}}, {"": new_figure(1, 1)})
+    nan = ExperimentResult({"losses": {"last": float("nan")}}, {"": new_figure(1, 1)})
     with pytest.raises(NellocError, match=r"sample\.numbers\.losses\.last: is not a number"):
         perform(sample(lambda settings: nan), Settings(out=tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
-def never(settings: Settings) -> Result:
+def never(settings: Settings) -> ExperimentResult:
     raise AssertionError("ran")
 
 

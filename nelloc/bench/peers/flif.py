@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form
+from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, PictureForm
 from nelloc.bench.peers.tool import Tool
 
 
@@ -21,7 +21,7 @@ class Flif(Tool):
 
     name: ClassVar[str] = "flif"
     about: ClassVar[str] = "FLIF by flif; efforts 0 to 100, as flif -E"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | SIXTEEN_BIT
     efforts: ClassVar[range] = range(101)
     usual: ClassVar[tuple[int, ...]] = (60,)
     programs: ClassVar[tuple[str, ...]] = ("flif",)

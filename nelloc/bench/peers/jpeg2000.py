@@ -8,7 +8,7 @@ from typing import ClassVar
 from numpy.typing import NDArray
 from PIL import __version__, features
 
-from nelloc.bench.interface import EIGHT_BIT, Form, Peer, Picture
+from nelloc.bench.interface import EIGHT_BIT, Peer, Picture, PictureForm
 from nelloc.bench.peers.package import load, save
 
 
@@ -18,7 +18,7 @@ class Jpeg2000(Peer):
 
     name: ClassVar[str] = "jpeg2000"
     about: ClassVar[str] = "lossless JPEG 2000 by Pillow"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | {(1, 16)}
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | {(1, 16)}
 
     @classmethod
     def missing(cls) -> str | None:

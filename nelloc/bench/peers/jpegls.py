@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import Form, Peer, Picture
+from nelloc.bench.interface import Peer, Picture, PictureForm
 from nelloc.bench.peers.package import load, missing_package, save, version_of
 
 
@@ -21,7 +21,7 @@ class JpegLsOfImagecodecs(Peer):
 
     name: ClassVar[str] = "jpegls"
     about: ClassVar[str] = "JPEG-LS by imagecodecs or pillow-jpls"
-    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16), (3, 16), (4, 16)})
+    forms: ClassVar[frozenset[PictureForm]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16), (3, 16), (4, 16)})
 
     @classmethod
     def missing(cls) -> str | None:
@@ -54,7 +54,7 @@ class JpegLsOfPillow(Peer):
 
     name: ClassVar[str] = JpegLsOfImagecodecs.name
     about: ClassVar[str] = JpegLsOfImagecodecs.about
-    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16)})
+    forms: ClassVar[frozenset[PictureForm]] = frozenset({(1, 8), (3, 8), (4, 8), (1, 16)})
 
     @classmethod
     def missing(cls) -> str | None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import EIGHT_BIT, Form, Peer, Picture
+from nelloc.bench.interface import EIGHT_BIT, Peer, Picture, PictureForm
 from nelloc.bench.peers.package import load, missing_package, save, version_of
 from nelloc.bench.peers.tool import Tool
 
@@ -25,7 +25,7 @@ class JpegXlOfPillow(Peer):
 
     name: ClassVar[str] = "jpegxl"
     about: ClassVar[str] = "lossless JPEG XL by pillow-jxl-plugin, or cjxl and djxl; efforts 1 to 9, as cjxl -e"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | {(1, 16)}
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | {(1, 16)}
     efforts: ClassVar[range] = range(1, 10)
     usual: ClassVar[tuple[int, ...]] = (7, 9)
 
@@ -66,7 +66,7 @@ class JpegXlTools(Tool):
 
     name: ClassVar[str] = JpegXlOfPillow.name
     about: ClassVar[str] = JpegXlOfPillow.about
-    forms: ClassVar[frozenset[Form]] = JpegXlOfPillow.forms
+    forms: ClassVar[frozenset[PictureForm]] = JpegXlOfPillow.forms
     efforts: ClassVar[range] = JpegXlOfPillow.efforts
     usual: ClassVar[tuple[int, ...]] = JpegXlOfPillow.usual
     programs: ClassVar[tuple[str, ...]] = ("cjxl", "djxl")

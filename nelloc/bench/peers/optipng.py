@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form
+from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, PictureForm
 from nelloc.bench.peers.tool import Tool
 
 
@@ -19,7 +19,7 @@ class OptiPng(Tool):
 
     name: ClassVar[str] = "optipng"
     about: ClassVar[str] = "PNG by OptiPNG; efforts 0 to 7, as optipng -o"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | SIXTEEN_BIT
     efforts: ClassVar[range] = range(8)
     usual: ClassVar[tuple[int, ...]] = (2,)
     programs: ClassVar[tuple[str, ...]] = ("optipng",)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form
+from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, PictureForm
 from nelloc.bench.peers.tool import Tool
 
 
@@ -19,7 +19,7 @@ class OxiPng(Tool):
 
     name: ClassVar[str] = "oxipng"
     about: ClassVar[str] = "PNG by oxipng; efforts 0 to 6, as oxipng -o"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | SIXTEEN_BIT
     efforts: ClassVar[range] = range(7)
     usual: ClassVar[tuple[int, ...]] = (4,)
     programs: ClassVar[tuple[str, ...]] = ("oxipng",)

@@ -15,7 +15,7 @@ from typing import ClassVar
 from numpy.typing import NDArray
 
 from nelloc import image
-from nelloc.bench.interface import Form, Picture, shown
+from nelloc.bench.interface import Picture, PictureForm, shown
 from nelloc.bench.peers.tool import Tool, run
 
 
@@ -27,7 +27,7 @@ class Paq8px(Tool):
 
     name: ClassVar[str] = "paq8px"
     about: ClassVar[str] = "paq8px by paq8px; efforts 1 to 12, its levels; on request only"
-    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8)})
+    forms: ClassVar[frozenset[PictureForm]] = frozenset({(1, 8), (3, 8)})
     efforts: ClassVar[range] = range(1, 13)
     usual: ClassVar[tuple[int, ...]] = (8,)
     on_request: ClassVar[bool] = True

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import __version__, features
 
 from nelloc import image
-from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form, Peer, Picture, shown
+from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Peer, Picture, PictureForm, shown
 from nelloc.image.formats import sixteen_bit
 
 
@@ -25,7 +25,7 @@ class Png(Peer):
 
     name: ClassVar[str] = "png"
     about: ClassVar[str] = "PNG by Pillow; efforts 0 to 9"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | SIXTEEN_BIT
     efforts: ClassVar[range] = range(10)
     usual: ClassVar[tuple[int, ...]] = (9,)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.bench.interface import Form, Peer, Picture
+from nelloc.bench.interface import Peer, Picture, PictureForm
 from nelloc.bench.peers.package import missing_package, version_of
 
 
@@ -18,7 +18,7 @@ class QoiOfImagecodecs(Peer):
 
     name: ClassVar[str] = "qoi"
     about: ClassVar[str] = "QOI by imagecodecs or the package qoi"
-    forms: ClassVar[frozenset[Form]] = frozenset({(1, 8), (3, 8), (4, 8)})
+    forms: ClassVar[frozenset[PictureForm]] = frozenset({(1, 8), (3, 8), (4, 8)})
 
     @classmethod
     def missing(cls) -> str | None:
@@ -46,7 +46,7 @@ class QoiPackage(Peer):
 
     name: ClassVar[str] = QoiOfImagecodecs.name
     about: ClassVar[str] = QoiOfImagecodecs.about
-    forms: ClassVar[frozenset[Form]] = QoiOfImagecodecs.forms
+    forms: ClassVar[frozenset[PictureForm]] = QoiOfImagecodecs.forms
 
     @classmethod
     def missing(cls) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, Form
+from nelloc.bench.interface import EIGHT_BIT, SIXTEEN_BIT, PictureForm
 from nelloc.bench.peers.tool import Tool
 
 
@@ -17,7 +17,7 @@ class ZopfliPng(Tool):
 
     name: ClassVar[str] = "zopflipng"
     about: ClassVar[str] = "PNG by ZopfliPNG"
-    forms: ClassVar[frozenset[Form]] = EIGHT_BIT | SIXTEEN_BIT
+    forms: ClassVar[frozenset[PictureForm]] = EIGHT_BIT | SIXTEEN_BIT
     programs: ClassVar[tuple[str, ...]] = ("zopflipng",)
     suffix: ClassVar[str] = ".png"
 

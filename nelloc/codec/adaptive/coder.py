@@ -2,7 +2,7 @@
 
 Each pixel is first compared with up to three *candidates*: colours that followed the same neighbourhood before, and
 its neighbours. One digit says which it is, or that it is none; then its samples, or its place in the palette, are
-coded. All probabilities are learned on the way. Encoding and decoding are one code: ``Coder.digits`` is handed the
+coded. All probabilities are learned on the way. Encoding and decoding are one code: ``DigitCoder.digits`` is handed the
 digits by the encoder and returns them in the decoder. docs/methods/adaptive.md, section 12, is the specification.
 
 Tiles of one shape that are coded in one way go side by side, since NumPy takes about as long for a step of several as
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.colours import indexed, packed
 from nelloc.codec.adaptive.digits import DigitModel
-from nelloc.codec.adaptive.memory import Memory, Recalled, mixed
+from nelloc.codec.adaptive.memory import ColourMemory, Recalled, mixed
 from nelloc.codec.adaptive.neighbourhood import Field, Steps, median
 from nelloc.varint import MalformedError
 
@@ -61,7 +61,7 @@ class Form(enum.IntEnum):
         return self in (Form.CANDIDATES_PREDICTED, Form.PREDICTED)
 
 
-class Coder(Protocol):
+class DigitCoder(Protocol):
     """Entropy coder of digits, for encoding or for decoding."""
 
     def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
@@ -83,7 +83,7 @@ class Shape:
 
 
 def code(
-    coder: Coder,
+    coder: DigitCoder,
     form: Form,
     order: Sequence[int],
     shape: Shape,
@@ -125,7 +125,7 @@ def _table_bits(shape: Shape) -> tuple[int, int, int, int]:
     return area_bits, min(area_bits, 16), min(area_bits + 2, 18), min(area_bits + 1, 20)
 
 
-def _code_palettes(coder: Coder, palettes: Sequence[Numbers] | None, colours: Numbers, shape: Shape) -> Numbers:
+def _code_palettes(coder: DigitCoder, palettes: Sequence[Numbers] | None, colours: Numbers, shape: Shape) -> Numbers:
     """Palettes (tiles, planes, n), coded colour by colour, each sample less that of the colour before."""
     tree = _Tree(_PALETTE_CONTEXTS, _PALETTE_BITS, 1, shape.bits, len(colours))
     result = np.zeros((len(colours), shape.planes, colours.max()), np.int64)
@@ -160,7 +160,7 @@ class _Tree:
         self._model = DigitModel(contexts, 1 << table_bits, sets * self._nodes, tiles, steady=steady)
 
     def code(
-        self, coder: Coder, known: Numbers | None, contexts: Sequence[Numbers], sets: Numbers, tiles: Numbers
+        self, coder: DigitCoder, known: Numbers | None, contexts: Sequence[Numbers], sets: Numbers, tiles: Numbers
     ) -> Numbers:
         """Code numbers (N,) of ``tiles``, in hashed contexts (N,) of each table."""
         value = np.zeros(len(sets), np.int64)
@@ -183,7 +183,7 @@ class _Walk:
 
     def __init__(
         self,
-        coder: Coder,
+        coder: DigitCoder,
         form: Form,
         order: Sequence[int],
         shape: Shape,
@@ -202,7 +202,7 @@ class _Walk:
         self._runs = Field(self._steps), Field(self._steps)  # of equal pixels to the left, and above
         _, self._hash_bits, self._sample_bits, memory_bits = _table_bits(shape)
         if form.has_candidates:
-            self._memories = [Memory(memory_bits, tiles) for _ in _SIZES]
+            self._memories = [ColourMemory(memory_bits, tiles) for _ in _SIZES]
             self._choice_model = DigitModel(_CHOICE_CONTEXTS, 1 << self._hash_bits, 25, tiles)
         if form is Form.PALETTE:
             symbol_bits = 2 * palette_digits(int(colours[0]))

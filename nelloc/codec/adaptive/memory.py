@@ -41,7 +41,7 @@ class Recalled:
     confidence: Numbers
 
 
-class Memory:
+class ColourMemory:
     """The colours seen last after each neighbourhood, in 2**``bits`` places for each of ``tiles`` tiles."""
 
     def __init__(self, bits: int, tiles: int = 1):

@@ -5,10 +5,11 @@ Tiles are coded one by one in the compiled core where it is built, else side by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ from nelloc.codec.adaptive.colours import MAX_COLOURS, count_colours
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter, pixel_checksum
 from nelloc.varint import MalformedError
 
+if TYPE_CHECKING:
+    from nelloc.exact.engine import Advance
+
 _FORM_BITS = 3
 # Forms that do not code plane by plane, or not in the context of other planes.
 UNORDERED = (Form.PALETTE, Form.STEADY)
@@ -33,8 +37,6 @@ UNORDERED = (Form.PALETTE, Form.STEADY)
 _MOST_PIXELS_PER_BIT = 50000
 # Memory for the tables of tiles that are coded side by side.
 _TABLE_BYTES = 1 << 28
-
-Done = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def decode(data: bytes, shape: Shape) -> NDArray:
 
 
 def encode_many(
-    tiles: Sequence[tuple[NDArray, int, Way]], done: Done = lambda _: None, *, core: bool = True
+    tiles: Sequence[tuple[NDArray, int, Way]], done: Advance = lambda _: None, *, core: bool = True
 ) -> list[bytes]:
     """Encode several tiles, given as in ``encode``, together, which is faster and gives the same bytes.
 
@@ -95,7 +97,7 @@ def encode_many(
 
 
 def decode_many(
-    tiles: Sequence[tuple[bytes, Shape]], done: Done = lambda _: None, *, core: bool = True
+    tiles: Sequence[tuple[bytes, Shape]], done: Advance = lambda _: None, *, core: bool = True
 ) -> list[NDArray | None]:
     """The samples of each of several records, as ``decode`` has them; None for a damaged one."""
     heads: dict[int, _Head] = {}
@@ -116,7 +118,7 @@ def decode_many(
     return [found.get(n) for n in range(len(tiles))]
 
 
-def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes], done: Done) -> list[NDArray | None]:
+def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes], done: Advance) -> list[NDArray | None]:
     first = heads[0]
     reader = _Reader([DigitDecoder(own[head.size :]) for head, own in zip(heads, data, strict=True)], done)
     planes = first.way.planes(first.shape.planes)
@@ -193,7 +195,7 @@ def _parts(tiles: Numbers, count: int) -> Iterator[tuple[int, slice]]:
 @dataclass(frozen=True)
 class _Writer:
     writers: list[DigitWriter]
-    done: Done
+    done: Advance
 
     def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
         assert known is not None
@@ -206,7 +208,7 @@ class _Writer:
 @dataclass(frozen=True)
 class _Reader:
     decoders: list[DigitDecoder]
-    done: Done
+    done: Advance
 
     def digits(self, known: Numbers | None, frequencies: NDArray[np.float64], tiles: Numbers) -> Numbers:
         self.done(0)

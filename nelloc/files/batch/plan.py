@@ -65,7 +65,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobList:
     """Jobs of a run, outcomes that are known beforehand, and the number of files of other kinds."""
 
     jobs: tuple[Job, ...]
@@ -85,7 +85,7 @@ def make_plan(
     *,
     recursive: bool = False,
     links: bool = True,
-) -> Plan:
+) -> JobList:
     """Find the inputs among files and folders, and their outputs.
 
     A file goes into the folder ``output``, by default beside itself. The files in a folder go there too; with
@@ -137,7 +137,7 @@ class _Search:
                 raise NellocError(f"{source}: {self.direction.missing}")
             self.outcomes.append(Skipped(str(source), None, self.direction.missing.split(";")[0]))
 
-    def plan(self) -> Plan:
+    def plan(self) -> JobList:
         """Plan of all files that were taken; inputs that have the same output fail."""
         jobs = []
         for rivals in self.jobs.values():
@@ -148,7 +148,7 @@ class _Search:
                 other = next(rival.source for rival in rivals if rival is not job)
                 error = f"{job.source}: its output {job.target} would also be that of {other}; rename one of them"
                 self.outcomes.append(Failed(str(job.source), NellocError(error)))
-        return Plan(tuple(jobs), tuple(self.outcomes), self.others)
+        return JobList(tuple(jobs), tuple(self.outcomes), self.others)
 
     def _enter(self, folder: Path, root: Path) -> list[Path]:
         """Take the files in a folder at or below ``root``, by name; returns the folders in it."""

@@ -26,7 +26,7 @@ from nelloc.errors import NellocError, NellocWarning
 from nelloc.exact import model_store
 from nelloc.files.batch.conversion import Compression, Conversion, Decompression
 from nelloc.files.batch.outcome import Failed, Outcome
-from nelloc.files.batch.plan import COMPRESS, Job, Plan, batches, decompress_to, make_plan
+from nelloc.files.batch.plan import COMPRESS, Job, JobList, batches, decompress_to, make_plan
 from nelloc.files.batch.work import process
 
 Batch = tuple[Job, ...]
@@ -144,7 +144,9 @@ def decompress_folder(
     return run(plan, conversion, Where(jobs, dask))
 
 
-def run(plan: Plan, conversion: Conversion, where: Where, output: Path | None = None) -> Generator[Outcome, None, None]:
+def run(
+    plan: JobList, conversion: Conversion, where: Where, output: Path | None = None
+) -> Generator[Outcome, None, None]:
     """Carry out a plan; yields the outcome of each file, as it is done. ``output`` is needed to ``adapt`` only."""
     yield from plan.outcomes
     for folder in dict.fromkeys(job.target.parent for job in plan.jobs):

@@ -17,7 +17,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import Bridged, Density, gaussian, gaussian_mixture, two_gaussians
 from nelloc.research.fisher.divergences import Grid, LogDensity, kl_divergence
 from nelloc.research.fisher.energy import corrected, normalised
@@ -132,7 +132,7 @@ def last_noise(first: float, factor: float, iterations: int) -> float:
     return first * factor**iterations
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Denoising with both readings of the annealing (Figure 3.4); FD and MFD (Figure 3.5)."""
     iterations = settings.choose(2000, ITERATIONS)
     if settings.epochs is not None:
@@ -154,7 +154,7 @@ def run(settings: Settings) -> Result:
         numbers[f"proportion, {name}"] = proportion(estimate)
         numbers[f"KL, {name}"] = _kl(p, estimate)
     compared = {"(a) FD": matched["FD"], "(b) MFD": matched["MFD"]}
-    return Result(numbers, {"annealing": draw_annealing(p, annealed), "compared": draw_compared(p, compared)})
+    return ExperimentResult(numbers, {"annealing": draw_annealing(p, annealed), "compared": draw_compared(p, compared)})
 
 
 @dataclass(frozen=True)

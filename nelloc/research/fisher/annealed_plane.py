@@ -15,7 +15,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import gaussian_mixture
 from nelloc.research.fisher.divergences import (
     Grid,
@@ -56,12 +56,12 @@ class Estimate:
     kl: float
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Compute the Fisher divergence at each level of noise, and fit energies to the levels."""
     by_noise = divergences_by_noise()
     fitted, drawn = fit_levels(settings)
     numbers = {"levels": list(LEVELS)} | by_noise | fitted
-    return Result(numbers, {"divergence": draw_divergences(by_noise), "energies": draw_estimates(drawn)})
+    return ExperimentResult(numbers, {"divergence": draw_divergences(by_noise), "energies": draw_estimates(drawn)})
 
 
 def divergences_by_noise() -> dict[str, list[float]]:

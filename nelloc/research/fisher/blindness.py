@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import two_gaussians
 from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence, score
 from nelloc.research.plots import new_figure
@@ -26,11 +26,11 @@ class Measured:
     apart: list[float]
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """FD and KL from a mixture with proportion TRUE to those with other proportions."""
     found = measure(settings)
     model = PROPORTIONS.index(MODEL)
-    return Result(
+    return ExperimentResult(
         {
             "fisher": found.fisher[model],
             "kl": found.kl[model],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import Bridged, Bumps, gaussian
 from nelloc.research.fisher.divergences import Grid, fisher_divergence, kl_divergence, mixture_fisher_divergence
 from nelloc.research.plots import new_figure
@@ -29,11 +29,11 @@ class Measured:
     kl: list[float]
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """FD, MFD and KL from two bumps with proportion TRUE to those with other proportions."""
     found = measure(settings)
     model = PROPORTIONS.index(MODEL)
-    return Result(
+    return ExperimentResult(
         {
             "fisher": found.fisher[model],
             "mixture_fisher": found.mixture[model],

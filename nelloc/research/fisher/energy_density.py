@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import Density, Rings, gaussian_mixture, moment_matched
 from nelloc.research.fisher.divergences import Grid, LogDensity, kl_monte_carlo
 from nelloc.research.fisher.energy import (
@@ -96,7 +96,7 @@ class Estimates:
     mfd_bridged: LogDensity
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Both targets, by FD and by MFD."""
     training = Training(
         settings.epochs_or(QUICK_EPOCHS, FULL_EPOCHS, MEDIUM_EPOCHS), BATCH, LEARNING_RATE, falling=False
@@ -109,7 +109,7 @@ def run(settings: Settings) -> Result:
         test = target.density.sample(torch.Size((TEST_POINTS,)))
         found.append(estimate(settings, target, points, training, width))
         numbers |= measure(found[-1], test)
-    return Result(numbers, {"": draw_estimates(found, numbers)})
+    return ExperimentResult(numbers, {"": draw_estimates(found, numbers)})
 
 
 def estimate(settings: Settings, target: Target, points: Tensor, training: Training, width: int) -> Estimates:

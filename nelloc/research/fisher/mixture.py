@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import Bridged, Density, gaussian, two_gaussians
 from nelloc.research.fisher.divergences import (
     Grid,
@@ -44,10 +44,10 @@ class Measured:
     inner: list[int]
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """FD and MFD from a mixture with proportion TRUE to those with other proportions, exact and estimated."""
     found = measure(settings)
-    return Result(
+    return ExperimentResult(
         {
             "true_proportion": TRUE,
             "minimum": _lowest(found.mixture[BETA]),

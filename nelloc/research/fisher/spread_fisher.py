@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import Bumps, Spread, gaussian, two_gaussians
 from nelloc.research.fisher.divergences import Grid, fisher_divergence, score_matching, spread_fisher_divergence
 from nelloc.research.plots import new_figure
@@ -47,10 +47,10 @@ class Measured:
     equation_error: float
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Spread FD by the noise's scale and by proportion; closed form and score matching beside the quadrature."""
     found = measure(settings)
-    return Result(
+    return ExperimentResult(
         {
             "fisher_of_bumps": found.plain,
             "scales": list(SCALES),

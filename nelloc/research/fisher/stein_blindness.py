@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.fisher.densities import Bridged, gaussian, two_gaussians
 from nelloc.research.fisher.divergences import Grid
 from nelloc.research.fisher.stein import estimated_stein_discrepancy, kernel_stein_discrepancy
@@ -27,11 +27,11 @@ class Measured:
     estimates: dict[str, float]
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """KSD^2 between mixtures of different proportions, as they are and with a bridge."""
     found = measure(settings)
     model = PROPORTIONS.index(MODEL)
-    return Result(
+    return ExperimentResult(
         {
             "stein": found.plain[model],
             "bridged_stein": found.bridged[model],

@@ -14,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.linear import best_weights, covariance, em_step, principal_components, spread
 
@@ -37,11 +37,11 @@ class Measured:
     spread_errors: list[float]
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Noise in the model only, fixed (eq. 2.9) or annealed (Figure A.1), against noise in data and model (eq. 2.23)."""
     found = measure(settings)
     at_half = int((found.variances - 0.5).abs().argmin())
-    return Result(
+    return ExperimentResult(
         numbers={
             "data_variance": found.truth,
             "model_noise_variance": float(found.variances[at_half]),

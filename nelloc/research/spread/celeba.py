@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.research.data import celeba
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.delta_vae import DeltaVAE, Training, convolutional_vae, train_kept, with_noise
 from nelloc.research.spread.elbo import kl_to_standard_normal
@@ -59,11 +59,11 @@ class Measured:
     moved: Tensor
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """A VAE, and the delta-VAE with fixed noise and with a learned mean transformation (Figure 2.7, A.7)."""
     found = measure(settings)
     transformation = _transformation_figure(found.probe[:8], found.moved[:8])
-    return Result(found.numbers, {"samples": draw(found), "transformation": transformation})
+    return ExperimentResult(found.numbers, {"samples": draw(found), "transformation": transformation})
 
 
 def measure(settings: Settings) -> Measured:

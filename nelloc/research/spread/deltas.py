@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.divergences import (
     mixture_kl,
@@ -63,11 +63,11 @@ TRANSFORMS: dict[str, Callable[[Tensor], Tensor]] = {
 GRID = torch.linspace(-200, 200, 16_001, dtype=torch.float64)  # wide, as the density K of twins falls like 1 / y^2
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Divergences of two deltas by their distance (Figure 2.2, eq. 2.21, A.4), and which noise is valid (eq. 2.16)."""
     found = measure()
     at_one = int((found.distances - 1).abs().argmin())
-    return Result(
+    return ExperimentResult(
         numbers={
             "distance": found.distances.tolist(),
             "spread_kl_gaussian": found.curves["Gaussian noise"].tolist(),

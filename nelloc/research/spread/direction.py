@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.divergences import spread_kl_of_gaussians
 from nelloc.research.spread.learned import LowRankNoise, isotropic_deviation
@@ -55,10 +55,10 @@ class Measured:
     isotropic: float
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """The direction of the noise that separates two lines best, by gradient ascent and on a grid (Figure 2.3)."""
     found = measure(settings)
-    return Result(
+    return ExperimentResult(
         numbers={
             "angle_of_p": found.p.angle,
             "angle_of_q": found.q.angle,

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.elbo import two_component_elbo
 
@@ -96,7 +96,7 @@ class Fits:
         return (self.distances < RECOVERED).float().mean(1)
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """RUNS models for each of the three bounds, from the same starts and on the same data (Figure 2.5)."""
     epochs = settings.epochs_or(EPOCHS, EPOCHS)
     settings.progress.expect(len(METHODS) * epochs)
@@ -112,7 +112,7 @@ def run(settings: Settings) -> Result:
             torch.set_rng_state(state)
             found = fit(method, epochs, settings, OTHER_DEVIATION)
             other[f"recovered_{method.key}_deviation_{OTHER_DEVIATION}"] = float(found.recovered[-1])
-    return Result(
+    return ExperimentResult(
         numbers={
             "iterations": epochs * STEPS_PER_EPOCH,
             "runs": RUNS,

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from nelloc.research.data import labelled_digits
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.delta_vae import Bound, DeltaVAE, Training, batches, dense_vae, train_kept, with_noise
 from nelloc.research.spread.elbo import kl_to_standard_normal, spread_elbo, spread_elbo_gaussian
@@ -75,10 +75,10 @@ class Measured:
     noise: LowRankNoise
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Samples and Frechet distances of the delta-VAE with each noise on MNIST (Figure 2.6, A.6)."""
     found = measure(settings)
-    return Result(found.numbers, {"samples": draw(found), "noise": _noise_figure(found.noise)})
+    return ExperimentResult(found.numbers, {"samples": draw(found), "noise": _noise_figure(found.noise)})
 
 
 def measure(settings: Settings) -> Measured:

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.spread.linear import (
     covariance,
@@ -33,10 +33,10 @@ class Measured:
     deviations: dict[str, list[float]]
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """EM with noise in data and model, and in the model only, against PCA of the same points (section 2.5.1)."""
     found = measure(settings)
-    return Result(
+    return ExperimentResult(
         numbers={
             "pca_deviations": found.truth[0].tolist(),
             "spread_em_deviations": found.deviations["spread EM"],

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import HalfAsleep, Objective, sleep
@@ -25,10 +25,10 @@ TITLES = {"alpha 0": "alpha 0: the VAE's", "alpha 0.5": "alpha 0.5: half-asleep"
 FULL_RATE = 3e-4
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Train four encoders for one decoder of binary MNIST, each with several seeds; test rates after each epoch."""
     numbers = measure(settings)
-    return Result(numbers, {"": draw(numbers["curves"])})
+    return ExperimentResult(numbers, {"": draw(numbers["curves"])})
 
 
 def measure(settings: Settings) -> dict[str, Any]:

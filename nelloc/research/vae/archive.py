@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.research.vae.bits_back import Coder, Message, decode, encode
+from nelloc.research.vae.bits_back import BitsBackCoder, Message, decode, encode
 from nelloc.research.vae.image_set import ImageSet
 from nelloc.research.vae.model_file import identity
 from nelloc.research.vae.models import VAE, Architecture
@@ -62,7 +62,7 @@ def compress(
     """
     _check_fit(found, vae.architecture, source)
     count, channels, rows, columns = found.images.shape
-    message = encode(Coder(vae, steps), torch.from_numpy(_levels(found, vae)), initial_words, progress)
+    message = encode(BitsBackCoder(vae, steps), torch.from_numpy(_levels(found, vae)), initial_words, progress)
     text = b"" if found.names is None else zlib.compress(b"".join(name.encode() + b"\0" for name in found.names), 9)
     head = _HEADER.pack(
         SIGNATURE,
@@ -118,7 +118,7 @@ def decompress(
         raise NellocError(f"{source}: declares images that do not fit its model; it is damaged")
     images = np.zeros((archive.images, *shape), np.uint8)
     try:
-        for index, image in enumerate(decode(Coder(vae, archive.steps), archive.message, archive.images)):
+        for index, image in enumerate(decode(BitsBackCoder(vae, archive.steps), archive.message, archive.images)):
             images[index] = image.numpy()
             progress()
     except NellocError as error:

@@ -95,7 +95,7 @@ def enough_initial_words(vae: VAE) -> int:
 
 
 @dataclass(frozen=True)
-class Coder:
+class BitsBackCoder:
     """Coder of images on a stack.
 
     ``steps`` of optimal inference improve each posterior (algorithm 2); 0 is algorithm 1. The next image takes its
@@ -171,7 +171,7 @@ class Message:
 
 
 def encode(
-    coder: Coder, images: Tensor, initial: int | None = None, progress: Callable[[], None] = lambda: None
+    coder: BitsBackCoder, images: Tensor, initial: int | None = None, progress: Callable[[], None] = lambda: None
 ) -> Message:
     """Encode images, uint8 (N, channels, rows, columns), chained on one stack that starts with ``initial`` words.
 
@@ -188,7 +188,7 @@ def encode(
     return Message(stack.words(), initial, stack.bits - before)
 
 
-def decode(coder: Coder, message: Message, count: int) -> Iterator[Tensor]:
+def decode(coder: BitsBackCoder, message: Message, count: int) -> Iterator[Tensor]:
     """Yield the images of a message, first to last.
 
     Raises NellocError if at the end the stack does not hold exactly its initial words.

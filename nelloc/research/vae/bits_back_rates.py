@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nelloc.errors import NellocError
-from nelloc.research.experiment import Length, Result, Settings
+from nelloc.research.experiment import ExperimentResult, Length, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae import bits_back
-from nelloc.research.vae.bits_back import LATENT_BITS, Coder, one_thread
+from nelloc.research.vae.bits_back import LATENT_BITS, BitsBackCoder, one_thread
 from nelloc.research.vae.bounds import bits_per_dimension, elbo, log_weights, standard_noise
 from nelloc.research.vae.coded_rate import coded_rate
 from nelloc.research.vae.encoders import half_asleep, train_encoder
@@ -56,13 +56,13 @@ RECIPES: dict[Kind, Recipe] = {
 FULL_RATE = 3e-4
 
 
-def run(settings: Settings, kind: Kind) -> Result:
+def run(settings: Settings, kind: Kind) -> ExperimentResult:
     """Test images, 1000 in a full run, chained and decoded again, by two encoders; rates for K = 0 to 10.
 
     Unlike Table 4.1's, these rates are not of the full test set, and they are real code lengths.
     """
     numbers = measure(settings, kind)
-    return Result(numbers, {"": draw(numbers, kind, settings.length)})
+    return ExperimentResult(numbers, {"": draw(numbers, kind, settings.length)})
 
 
 def _coded(kind: Kind, length: Length) -> dict[str, tuple[int, ...]]:
@@ -93,7 +93,7 @@ def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
         model = models[name]
         settings.progress.expect(2 * len(counts) * len(tested), f"{name}: images coded and decoded")
         for count in counts:
-            row = code(settings, Coder(model, count, recipe.step_rate, falling=False), tested)
+            row = code(settings, BitsBackCoder(model, count, recipe.step_rate, falling=False), tested)
             numbers |= {f"{name}, K={count}: {key}": value for key, value in row.items()}
         numbers[f"{name}: share of images beyond the bins"] = beyond_the_bins(model, tested)
         curves[name] = [_rate(model, tested.float(), count, recipe.step_rate, falling=False) for count in steps]
@@ -152,7 +152,7 @@ def beyond_the_bins(vae: VAE, images: Tensor) -> float:
     return float((vae.posterior(images.float()).mean.abs() > outermost).any(1).double().mean())
 
 
-def code(settings: Settings, coder: Coder, images: Tensor) -> dict[str, float]:
+def code(settings: Settings, coder: BitsBackCoder, images: Tensor) -> dict[str, float]:
     """Encode images and decode them: rates in bits per dimension, seconds on one CPU core.
 
     ``negative ELBO`` is that of the posteriors that the coder used. Raises NellocError if an image comes back changed.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import half_asleep, train_encoder
 from nelloc.research.vae.inference import Denoising, Objective
@@ -22,10 +22,10 @@ QUICK_SEEDS, FULL_SEEDS = 1, 3
 LONGER = {"binary": 1, "gray": 3, "colour": 1}
 
 
-def run(settings: Settings, kind: Kind) -> Result:
+def run(settings: Settings, kind: Kind) -> ExperimentResult:
     """Train an encoder by each method, from that of one VAE and for its decoder; half of each batch's loss is clean."""
     numbers = measure(settings, kind)
-    return Result(numbers, {"": draw(numbers, kind)})
+    return ExperimentResult(numbers, {"": draw(numbers, kind)})
 
 
 def measure(settings: Settings, kind: Kind) -> dict[str, Any]:

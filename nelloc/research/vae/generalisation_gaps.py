@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import COLOURS, optimal_encoder
 from nelloc.research.vae.gaps import Gaps
@@ -16,10 +16,10 @@ from nelloc.research.vae.setup import TRAIN_MEASURED, bits, pictures, setup, tra
 FULL_EPOCHS = 1000
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Train on binary MNIST by the plain ELBO and decompose the generalisation gap (eq. 4.7 to 4.17)."""
     numbers = measure(settings)
-    return Result(numbers, {"": draw(numbers["gaps"])})
+    return ExperimentResult(numbers, {"": draw(numbers["gaps"])})
 
 
 def measure(settings: Settings) -> dict[str, Any]:

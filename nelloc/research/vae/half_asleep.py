@@ -7,17 +7,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import COLOURS, asleep_encoder, optimal_encoder
 from nelloc.research.vae.models import Kind
 from nelloc.research.vae.setup import TITLES, bits, pictures, trained_vae
 
 
-def run(settings: Settings, kind: Kind) -> Result:
+def run(settings: Settings, kind: Kind) -> ExperimentResult:
     """Train both other encoders for the decoder of each saved VAE."""
     numbers = measure(settings, kind)
-    return Result(numbers, {"": draw(numbers["epochs kept"], numbers["test bpd"], kind)})
+    return ExperimentResult(numbers, {"": draw(numbers["epochs kept"], numbers["test bpd"], kind)})
 
 
 def measure(settings: Settings, kind: Kind) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import COLOURS, asleep_encoder, optimal_encoder
 from nelloc.research.vae.setup import bits, pictures, setup, trained_vae
@@ -17,10 +17,10 @@ SIZES = (16, 64, 128)
 QUICK_EPOCHS = 40
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Train a VAE of binary MNIST for each number of latents, and the other encoders for its decoders."""
     numbers = measure(settings)
-    return Result(numbers, {"": draw(numbers, numbers["epochs kept"])})
+    return ExperimentResult(numbers, {"": draw(numbers, numbers["epochs kept"])})
 
 
 def measure(settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nelloc.research import data
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import COLOURS, asleep_encoder
 from nelloc.research.vae.models import VAE, Kind, Posterior
@@ -32,10 +32,10 @@ class Coded:
     labels: Tensor
 
 
-def run(settings: Settings, kind: Kind) -> Result:
+def run(settings: Settings, kind: Kind) -> ExperimentResult:
     """Train a classifier of latents anew for each saved encoder, with three seeds (appendix C.3)."""
     numbers = measure(settings, kind)
-    return Result(numbers, {"": draw(numbers["epochs kept"], numbers["accuracy"], kind)})
+    return ExperimentResult(numbers, {"": draw(numbers["epochs kept"], numbers["accuracy"], kind)})
 
 
 def measure(settings: Settings, kind: Kind) -> dict[str, Any]:

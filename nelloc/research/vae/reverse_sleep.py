@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.encoders import train_encoder
 from nelloc.research.vae.inference import Objective, reverse_sleep, sleep, wake
@@ -31,10 +31,10 @@ TEST = 1_000
 SOURCE_SEED = 1_000
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Train three new encoders for the decoder of binary MNIST's VAE, which is the source of images."""
     numbers = measure(settings)
-    return Result(numbers, {"": draw(numbers["curves"])})
+    return ExperimentResult(numbers, {"": draw(numbers["curves"])})
 
 
 def measure(settings: Settings) -> dict[str, Any]:

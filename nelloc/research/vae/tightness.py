@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.bounds import bits_per_dimension, elbo, iwae, log_weights, standard_noise
 from nelloc.research.vae.encoders import COLOURS, asleep_encoder, optimal_encoder
@@ -30,10 +30,12 @@ STEPS = 400
 QUICK_IMAGES = 200
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Compute both bounds of binary MNIST's test images by the VAE's encoder, half-asleep and optimal inference."""
     numbers = measure(settings)
-    return Result(numbers, {"": draw(numbers["epochs kept"], numbers["ELBO by epoch"], numbers["IWAE by epoch"])})
+    return ExperimentResult(
+        numbers, {"": draw(numbers["epochs kept"], numbers["ELBO by epoch"], numbers["IWAE by epoch"])}
+    )
 
 
 def measure(settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nelloc.research.experiment import Result, Settings
+from nelloc.research.experiment import ExperimentResult, Settings
 from nelloc.research.plots import new_figure
 from nelloc.research.vae.inference import Objective, reverse_wake_sleep, wake_sleep
 from nelloc.research.vae.models import new_vae
@@ -19,10 +19,10 @@ from nelloc.research.vae.setup import bits, pictures, setup, train, trained_vae
 WHOLE: dict[str, Objective] = {"wake-sleep": wake_sleep, "reverse wake-sleep": reverse_wake_sleep}
 
 
-def run(settings: Settings) -> Result:
+def run(settings: Settings) -> ExperimentResult:
     """Train VAEs of binary MNIST by the ELBO, by wake-sleep and by its reverse, for the same number of epochs."""
     numbers = measure(settings)
-    return Result(numbers, {"": draw(numbers["curves"])})
+    return ExperimentResult(numbers, {"": draw(numbers["curves"])})
 
 
 def measure(settings: Settings) -> dict[str, Any]:

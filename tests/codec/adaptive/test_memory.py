@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nelloc.codec.adaptive.memory import Memory, mixed
+from nelloc.codec.adaptive.memory import ColourMemory, mixed
 
 NUMBERS = st.integers(-(2**62), 2**62)
 
@@ -18,7 +18,7 @@ def test_the_hash_is_that_of_the_specification(numbers, bits):
 
 
 def test_a_memory_recalls_the_last_of_several_and_trusts_what_was_often_right():
-    memory, place = Memory(8), [np.array([5, 5])]
+    memory, place = ColourMemory(8), [np.array([5, 5])]
     memory.learn(memory.recall(place), np.array([1, 2]))
     known = memory.recall(place)
     assert (known.first[0], known.confidence[0]) == (2, 1)
