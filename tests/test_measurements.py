@@ -47,10 +47,17 @@ def test_the_search_for_adaptation_uses_the_program_s_tiles(program, monkeypatch
     search = program("search_adapt")
     tiles = []
 
-    class Done:
+    class Tuned:
         model, stored = None, b""
 
-    monkeypatch.setattr(search, "adapt", lambda images, base, tile, plan: tiles.append(tile) or Done)
+    class Tuning:
+        def __init__(self, images, base, tile, plan):
+            tiles.append(tile)
+
+        def once(self):
+            return Tuned
+
+    monkeypatch.setattr(search, "Tuning", Tuning)
     search.differences(None, None, search.AdaptSettings(1000))
     assert tiles == [photograph_tile(True)]
 

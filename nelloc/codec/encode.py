@@ -24,7 +24,7 @@ from nelloc.codec.past.stretched import levels_of_jpeg
 from nelloc.codec.plan_past import bits_of, has_colour, is_enough, plan_past
 from nelloc.codec.search import Piece, TileSearch, Trial, plans_for
 from nelloc.errors import NellocError
-from nelloc.exact import backends, model_store
+from nelloc.exact import backends, model_store, native
 from nelloc.exact.encode_tile import TileCode
 from nelloc.exact.engine import Advance
 from nelloc.exact.model import ExactModel
@@ -63,8 +63,10 @@ def encode_pixels(
     own = {id_: (other.model, other.stored if embed else None) for id_, other in (adapted or {}).items()}
     jobs = [_job(image, options, own, find) for image in pixels]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
-    if models and options.backend is not None:
-        backends.named(options.backend)  # fails early, and loads the library that is then limited
+    if options.backend is None:
+        native.levels()  # fails early if NELLOC_CPU asks for what cannot be had
+    elif models:
+        backends.named(options.backend)  # likewise, and loads the library that is then limited
     for model in {job.model.id: job.model for job in jobs if job.model is not None and job.tries_model}.values():
         backends.chosen(model, options.backend)  # likewise
     work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="te
 PICTURE = Picture.of("big", image.from_array(np.zeros((40, 50, 3), np.uint8)))
 
 
-def measured(codec) -> memory.Memory:
+def measured(codec) -> memory.MemoryUse:
     found = memory.measure(codec, PICTURE, codec.encode(PICTURE))
     assert found is not None
     return found

@@ -170,8 +170,7 @@ def test_without_a_terminal_each_phase_is_a_line(monkeypatch):
 
 
 def test_a_missing_library_is_named_with_the_extra(monkeypatch):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "scipy" else real(name))
+    monkeypatch.setitem(sys.modules, "scipy", None)
     result = invoke("sample", "--data", "data")
     assert result.exit_code == 1
     assert "needs scipy, which is not installed; pip install 'PATH[research]'" in result.stderr

@@ -18,7 +18,7 @@ from nelloc.files.batch.plan import (
     COMPRESS,
     SMALL_BYTES,
     Job,
-    Plan,
+    JobList,
     batches,
     decompress_to,
     make_plan,
@@ -37,7 +37,7 @@ def touch(*names: str) -> None:
         Path(name).write_bytes(name.encode())
 
 
-def targets(plan: Plan) -> dict[str, str]:
+def targets(plan: JobList) -> dict[str, str]:
     return {str(job.source): str(job.target) for job in plan.jobs}
 
 

@@ -16,7 +16,7 @@ from strokes import small_vae, strokes, trained_vae  # noqa: E402
 
 from nelloc.errors import NellocError  # noqa: E402
 from nelloc.research.vae.bits_back import (  # noqa: E402
-    Coder,
+    BitsBackCoder,
     Message,
     Stack,
     decode,
@@ -34,7 +34,7 @@ from nelloc.research.vae.optimal import optimal_posterior  # noqa: E402
 KINDS = ["binary", "gray", "colour"]
 
 
-def back(coder: Coder, message: Message, count: int):
+def back(coder: BitsBackCoder, message: Message, count: int):
     return torch.stack(list(decode(coder, message, count)))
 
 
@@ -42,7 +42,7 @@ def back(coder: Coder, message: Message, count: int):
 @pytest.mark.parametrize("steps", [0, 3])
 def test_images_come_back(kind, steps):
     images = strokes(20 if steps == 0 else 4, kind, seed=2).to(torch.uint8)
-    coder = Coder(small_vae(kind), steps)
+    coder = BitsBackCoder(small_vae(kind), steps)
     assert torch.equal(back(coder, encode(coder, images), len(images)), images)
 
 
@@ -53,8 +53,8 @@ def test_any_images_come_back(seed, count, kind):
     generator = torch.Generator().manual_seed(seed)
     shape = (count, vae.likelihood.channels, 8, 8)
     images = torch.randint(0, vae.likelihood.levels, shape, generator=generator).to(torch.uint8)
-    message = encode(Coder(vae), images)
-    found = list(decode(Coder(vae), message, count))
+    message = encode(BitsBackCoder(vae), images)
+    found = list(decode(BitsBackCoder(vae), message, count))
     assert all(torch.equal(a, b) for a, b in zip(found, images, strict=True))
 
 
@@ -63,7 +63,7 @@ def test_any_images_come_back(seed, count, kind):
 def test_the_net_rate_is_the_negative_elbo(kind, steps):
     vae = trained_vae(kind)
     images = strokes(300 if steps == 0 else 100, kind, seed=3)
-    message = encode(Coder(vae, steps), images.to(torch.uint8))
+    message = encode(BitsBackCoder(vae, steps), images.to(torch.uint8))
     posteriors = [optimal_posterior(vae, image[None], steps) for image in images]
     posterior = Posterior(*(torch.cat([getattr(p, name) for p in posteriors]) for name in ("mean", "deviation")))
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_optimal_inference_saves_bits():
     with torch.no_grad():
         vae.encoder[-1].bias += 0.5  # an encoder that is a little wrong everywhere
     images = strokes(40, seed=4).to(torch.uint8)
-    plain, improved = (encode(Coder(vae, steps, 0.1), images).net_bits for steps in (0, 20))
+    plain, improved = (encode(BitsBackCoder(vae, steps, 0.1), images).net_bits for steps in (0, 20))
     assert improved < plain
 
 
@@ -84,10 +84,10 @@ def test_an_empty_stack_is_an_error_and_not_a_source_of_bits():
     vae = small_vae()
     image = strokes(1).to(torch.uint8)
     with pytest.raises(NellocError, match="ran empty"):
-        encode(Coder(vae), image, initial=0)
+        encode(BitsBackCoder(vae), image, initial=0)
     with pytest.raises(NellocError, match="ran empty"):
-        encode(Coder(vae), image, initial=1)
-    assert encode(Coder(vae), image, initial=enough_initial_words(vae)).net_bits > 0
+        encode(BitsBackCoder(vae), image, initial=1)
+    assert encode(BitsBackCoder(vae), image, initial=enough_initial_words(vae)).net_bits > 0
 
 
 def test_the_stack_gives_its_bits_and_nothing_more():
@@ -105,7 +105,7 @@ def test_the_stack_gives_its_bits_and_nothing_more():
 
 def test_the_gross_size_counts_the_initial_words():
     vae = small_vae()
-    coder = Coder(vae)
+    coder = BitsBackCoder(vae)
     message = encode(coder, strokes(20).to(torch.uint8))
     gross = 32 * len(message.words)
     assert 0 <= gross - (message.net_bits + 32 * message.initial) <= 64
@@ -113,10 +113,10 @@ def test_the_gross_size_counts_the_initial_words():
 
 def test_a_wrong_model_or_damaged_words_do_not_pass():
     images = strokes(5).to(torch.uint8)
-    coder = Coder(trained_vae())
+    coder = BitsBackCoder(trained_vae())
     message = encode(coder, images)
     with pytest.raises(NellocError):
-        list(decode(Coder(small_vae(seed=1)), message, 5))
+        list(decode(BitsBackCoder(small_vae(seed=1)), message, 5))
     words = message.words.copy()
     words[0] ^= 1
     with pytest.raises(NellocError, match="does not end as it began"):
@@ -144,7 +144,7 @@ def test_initial_words_are_a_fixed_sequence():
 def test_the_rate_depends_on_the_chain_as_a_whole_not_on_its_order():
     vae = trained_vae()
     images = strokes(60, seed=5)
-    one, other = (encode(Coder(vae), order.to(torch.uint8)).net_bits for order in (images, images.flip(0)))
+    one, other = (encode(BitsBackCoder(vae), order.to(torch.uint8)).net_bits for order in (images, images.flip(0)))
     bits = -amortised_elbo(vae, images, samples=50).sum().item() / math.log(2)
     assert one == pytest.approx(bits, rel=0.05)
     assert other == pytest.approx(bits, rel=0.05)
@@ -158,7 +158,8 @@ def test_the_rates_standard_error_is_how_far_chains_of_the_same_images_lie_apart
     rate, error = rate_of(vae, images, posterior)
     torch.manual_seed(3)
     orders = [torch.randperm(60) for _ in range(30)]
-    nets = torch.tensor([encode(Coder(vae), images[order].to(torch.uint8)).net_bits for order in orders]).double()
+    coded = [encode(BitsBackCoder(vae), images[order].to(torch.uint8)) for order in orders]
+    nets = torch.tensor([message.net_bits for message in coded]).double()
     nets /= images.numel()
     assert 0.6 < float(nets.std()) / error < 1.6
     # and in the mean over chains there is next to nothing between the net rate and the ELBO
@@ -185,7 +186,7 @@ def test_a_sample_costs_24_bits_at_most_however_little_a_model_expects_it():
     images = torch.full((10, 1, 8, 8), 255, dtype=torch.uint8)
     with torch.no_grad():
         rate, _ = rate_of(vae, images.float(), vae.posterior(images.float()))
-    net = encode(Coder(vae), images).net_bits / images.numel()
+    net = encode(BitsBackCoder(vae), images).net_bits / images.numel()
     assert rate > 40
     assert 20 < net < 25
 
@@ -201,7 +202,7 @@ def test_the_net_rate_is_what_the_coders_probabilities_and_latents_let_expect(ki
     noise = standard_noise(16, len(images), vae, 1)
     plain, error = rate_of(vae, images, posterior)
     found = coded_rate(vae, images, posterior, noise)
-    net = encode(Coder(vae), images.to(torch.uint8)).net_bits / images.numel()
+    net = encode(BitsBackCoder(vae), images.to(torch.uint8)).net_bits / images.numel()
     assert found.pixels <= plain * 1.0001
     assert net == pytest.approx(found.whole, abs=4 * error)
 
