@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,11 +15,23 @@ from decoder_library import SHIPPED, needs_libraries
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory) -> Path:
-    """The folder that CMake installs the library and nlcd to."""
+    """The folder that CMake installs the library and nlcd to, for all processes that share the tests."""
     if shutil.which("cmake") is None:
         pytest.skip("needs cmake")
     needs_libraries("cc")
-    build, prefix = (tmp_path_factory.mktemp(name) for name in ("build", "prefix"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with open(folder / "library.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "installed").exists():
+            install(folder / "build", folder / "prefix")
+            (folder / "installed").touch()
+    return folder / "prefix"
+
+
+def install(build: Path, prefix: Path) -> None:
+    """Build the library with CMake in one folder, and install it to the other."""
     # What is slow to compile is not what is tested here; models that are not built in are found elsewhere.
     settings = [
         "-DCMAKE_BUILD_TYPE=",
@@ -28,7 +41,6 @@ def installed(tmp_path_factory) -> Path:
     run(["cmake", "-S", str(NATIVE), "-B", str(build), *settings])
     run(["cmake", "--build", str(build), "--parallel", "2"])
     run(["cmake", "--install", str(build), "--prefix", str(prefix)])
-    return prefix
 
 
 @pytest.fixture(scope="session")
