@@ -46,16 +46,19 @@ static int new_storage(nlc_walk *walk) {
     if (walk->learns) {
         walk->seen = nlc_allocate(lanes + NLC_LANES, model->narrow_stride);
         walk->gradients = nlc_allocate(blocks * (size_t)model->outputs, sizeof *walk->gradients);
-        if (!walk->seen || !walk->gradients || nlc_learner_space_new(model, &walk->learning) != NLC_OK)
+        if (!walk->seen || !walk->gradients)
             return NLC_NO_MEMORY;
     }
-    if (walk->learns == 2) {
+    if (walk->learns == 2) { /* which has what evaluates the network, and learns, in the pair's space */
         walk->given = nlc_allocate(lanes + NLC_LANES, model->narrow_stride);
         walk->raw_outputs = nlc_allocate(lanes, model->output_stride * sizeof *walk->raw_outputs);
         walk->values = nlc_allocate(blocks, NLC_MAX_CHANNELS * sizeof *walk->values);
-        if (!walk->given || !walk->raw_outputs || !walk->values || nlc_pair_space_new(model, lanes, &walk->pair) != NLC_OK)
+        if (!walk->given || !walk->raw_outputs || !walk->values)
             return NLC_NO_MEMORY;
+        return nlc_pair_space_new(model, lanes, &walk->pair);
     }
+    if (walk->learns && nlc_learner_space_new(model, &walk->learning) != NLC_OK)
+        return NLC_NO_MEMORY;
     return nlc_network_space_new(model, &walk->network);
 }
 
