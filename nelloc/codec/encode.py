@@ -63,12 +63,13 @@ def encode_pixels(
     own = {id_: (other.model, other.stored if embed else None) for id_, other in (adapted or {}).items()}
     jobs = [_job(image, options, own, find) for image in pixels]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
+    # Fails early for one that cannot be had; libraries are loaded here, whose threads are limited then.
     if options.backend is None:
-        native.levels()  # fails early if NELLOC_CPU asks for what cannot be had
+        native.levels()
     elif models:
-        backends.named(options.backend)  # likewise, and loads the library that is then limited
-    for model in {job.model.id: job.model for job in jobs if job.model is not None and job.tries_model}.values():
-        backends.chosen(model, options.backend)  # likewise
+        backends.named(options.backend)
+    for id_ in {job.model.id for job in jobs if job.model is not None and job.tries_model}:
+        backends.chosen(models[id_], options.backend)
     work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]
     coded = iter(_encode_all(work, options, measure=measure))
     encoded = [_smallest_file(job, coded, measure=measure) for job in jobs]

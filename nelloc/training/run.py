@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nelloc import extras, storage
@@ -174,8 +174,11 @@ def finish(
             finished = train(
                 trainer, source, validation, folder, every=every, workers=workers, listener=drawing, stop=stop
             )
-    finally:
-        drawing.draw()
+    except NellocError:
+        with suppress(NellocError):  # the first one says more
+            drawing.draw()
+        raise
+    drawing.draw()
     if not finished:
         again = again or f"nelloc train --resume --out {folder}"
         raise NellocError(f"{folder}: stopped and saved after {trainer.seen / 1e6:.2f} megapixels; to go on: {again}")

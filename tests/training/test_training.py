@@ -201,3 +201,19 @@ def test_a_curve_is_drawn_in_a_small_part_of_the_time_and_at_the_end(tmp_path, m
     for _ in range(2):
         drawing.draw()
     assert drawn == [1, 41, 50]
+
+
+def test_the_reason_why_training_failed_is_told_though_its_curve_cannot_be_drawn(tmp_path, monkeypatch):
+    def diverge(trainer, *_, listener, **__):
+        trainer.history.append({})
+        listener._pending = True
+        raise NellocError("training diverged")
+
+    def full(*_):
+        raise NellocError("curve.png: cannot be written")
+
+    monkeypatch.setattr(run, "train", diverge)
+    monkeypatch.setattr(run, "draw_curve", full)
+    trainer = SimpleNamespace(history=[], processes=SimpleNamespace(writes=True))
+    with pytest.raises(NellocError, match="diverged"):
+        run.finish(trainer, None, {}, tmp_path, every=1, workers=0)
