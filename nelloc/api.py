@@ -52,7 +52,7 @@ def encode(
         If ``image`` is neither, such as the name of a file; if a keyword is unknown, of the wrong type, or given beside
         ``options``.
     """
-    chosen = chosen_options(EncodeOptions, options, keywords)
+    chosen = chosen_options(EncodeOptions, options, keywords, verify=verify)
     return encode_many([image], verify=verify, options=chosen)[0]
 
 
@@ -82,7 +82,7 @@ def encode_many(
     NellocError, TypeError
         As `encode`.
     """
-    chosen, images = chosen_options(EncodeOptions, options, keywords), list(images)
+    chosen, images = chosen_options(EncodeOptions, options, keywords, verify=verify), list(images)
     names = [f"image {number}" if len(images) > 1 else "image" for number in range(len(images))]
     pixels = [_pixels(image, name) for image, name in zip(images, names, strict=True)]
     if chosen.strip:

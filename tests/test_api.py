@@ -78,6 +78,49 @@ def test_options_of_the_wrong_type_are_named(keywords, message):
         nelloc.encode(IMAGE, **keywords)
 
 
+@pytest.mark.parametrize(
+    ("name", "keywords", "message"),
+    [
+        ("encode", {"verify": 0}, "verify must be bool, not int"),
+        ("encode_many", {"verify": None}, "verify must be bool, not NoneType"),
+        ("compress", {"force": "no"}, "force must be bool, not str"),
+        ("compress", {"verify": 1}, "verify must be bool, not int"),
+        ("compress", {"force": np.bool_(True)}, "force must be bool, not numpy.bool"),
+        ("compress", {"target": b"a.nlc"}, "target must be str or Path, or None, not bytes"),
+        ("decompress", {"target": 3}, "target must be str or Path, or None, not int"),
+        ("decompress", {"force": "no"}, "force must be bool, not str"),
+        ("compress_folder", {"jobs": "2"}, "jobs must be int, not str"),
+        ("compress_folder", {"jobs": True}, "jobs must be int, not bool"),
+        ("compress_folder", {"remove": "no"}, "remove must be bool, not str"),
+        ("compress_folder", {"recursive": 1}, "recursive must be bool, not int"),
+        ("compress_folder", {"verify": "yes"}, "verify must be bool, not str"),
+        ("compress_folder", {"force": "no"}, "force must be bool, not str"),
+        ("compress_folder", {"output": b"out"}, "output must be str or Path, or None, not bytes"),
+        ("compress_folder", {"dask": 1}, "dask must be str, or None, not int"),
+        ("decompress_folder", {"jobs": 1.5}, "jobs must be int, not float"),
+        ("decompress_folder", {"remove": "no"}, "remove must be bool, not str"),
+        ("decompress_folder", {"suffix": b".png"}, "suffix must be str, or None, not bytes"),
+        ("decompress_folder", {"output": 3}, "output must be str or Path, or None, not int"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_named_before_anything_is_done(name, keywords, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        CALLS[name](**keywords)
+
+
+@pytest.mark.parametrize("given", [b"a.png", None, 3])
+def test_inputs_that_are_not_names_are_told(given):
+    message = f"^source must be str or Path, not {type(given).__name__}$"
+    for function in (nelloc.compress, nelloc.decompress, nelloc.verify, nelloc.info):
+        with pytest.raises(TypeError, match=message):
+            function(given)
+    for function in (nelloc.compress_folder, nelloc.decompress_folder):
+        for sources in (given, ["a.png", given]):
+            with pytest.raises(TypeError, match=message):
+                function(sources)
+
+
 def test_a_region_of_the_wrong_type_is_named():
     with pytest.raises(TypeError, match=r"^region must be Rectangle, or None, not tuple$"):
         nelloc.decode(DATA, region=(0, 0, 2, 2))

@@ -217,14 +217,17 @@ class DecodeKeywords(_Keywords, total=False):
 _Chosen = TypeVar("_Chosen", bound=Options)
 
 
-def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mapping[str, Any]) -> _Chosen:
-    """Options of a call that may give them as an object or as keywords.
+def chosen_options(
+    kind: type[_Chosen], options: _Chosen | None, keywords: Mapping[str, Any], **arguments: object
+) -> _Chosen:
+    """Options of a call that may give them as an object or as keywords, beside its own ``arguments``.
 
     Raises
     ------
     TypeError
-        If both are given, if ``options`` are of another kind, or if a keyword is unknown.
+        If both are given, if ``options`` are of another kind, if a keyword is unknown, or as `check_types`.
     """
+    check_types(**arguments)
     if options is None:
         known = {one.name for one in fields(kind)}
         unknown = [name for name in keywords if name not in known]
@@ -240,14 +243,23 @@ def chosen_options(kind: type[_Chosen], options: _Chosen | None, keywords: Mappi
     return options
 
 
-_INTEGERS = ("tile", "effort", "threads", "max_pixels")
-_SWITCHES = ("strip", "adapt", "embed", "learn", "lattice", "pixels", "past", "levels", "allow_damaged")
-_NAMES = ("backend", "decoder")
-_NEVER_NONE = ("effort", "max_pixels", "progress", *_SWITCHES)
+def check_types(**arguments: object) -> None:
+    """Raise TypeError for a value that the argument of this name cannot have, of whichever function."""
+    for name, value in arguments.items():
+        _check_type(name, value)
+
+
+_INTEGERS = ("tile", "effort", "threads", "max_pixels", "jobs")
+_SWITCHES = ("strip", "adapt", "embed", "learn", "lattice", "pixels", "past", "levels", "allow_damaged", "force",
+             "verify", "recursive", "remove")  # fmt: skip
+_NAMES = ("backend", "decoder", "dask", "suffix")
+_PATHS = ("source", "target", "output")
+_NEVER_NONE = ("effort", "max_pixels", "progress", "jobs", "source", *_SWITCHES)
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(_INTEGERS, (int,)),
     **dict.fromkeys(_SWITCHES, (bool,)),
     **dict.fromkeys(_NAMES, (str,)),
+    **dict.fromkeys(_PATHS, (str, os.PathLike)),
     "model": (str, Path),
     "progress": (Progress,),
     "adapt_minutes": (int, float),
@@ -261,6 +273,8 @@ def _check_type(name: str, value: object) -> None:
     if value is None and name not in _NEVER_NONE:
         return
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        expected = " or ".join(one.__name__ for one in types)
+        expected = " or ".join("Path" if one is os.PathLike else one.__name__ for one in types)
         none = "" if name in _NEVER_NONE else ", or None"
-        raise TypeError(f"{name} must be {expected}{none}, not {type(value).__name__}")
+        given = type(value)
+        module = "" if given.__module__ == "builtins" else f"{given.__module__}."
+        raise TypeError(f"{name} must be {expected}{none}, not {module}{given.__qualname__}")

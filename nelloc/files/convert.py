@@ -74,7 +74,7 @@ def compress(
     TypeError
         If a keyword is unknown, of the wrong type, or given beside ``options``.
     """
-    chosen = chosen_options(EncodeOptions, options, keywords)
+    chosen = chosen_options(EncodeOptions, options, keywords, source=source, target=target, force=force, verify=verify)
     source = Path(source)
     target = default_target(source, SUFFIX) if target is None else storage.file_path(target)
     storage.check_target(source, target, force)
@@ -205,7 +205,7 @@ def decompress(
     TypeError
         As `compress`.
     """
-    chosen = chosen_options(DecodeOptions, options, keywords)
+    chosen = chosen_options(DecodeOptions, options, keywords, source=source, target=target, force=force)
     source = Path(source)
     target = default_target(source, default_suffix_of(source)) if target is None else storage.file_path(target)
     check_output(target)
@@ -358,7 +358,7 @@ def verify(source: str | Path, *, options: DecodeOptions | None = None, **keywor
     TypeError
         As `compress`.
     """
-    chosen = chosen_options(DecodeOptions, options, keywords)
+    chosen = chosen_options(DecodeOptions, options, keywords, source=source)
     return verify_bytes(storage.read(Path(source)), str(source), chosen)
 
 

@@ -14,6 +14,7 @@ from nelloc.codec.decode import locate_model
 from nelloc.codec.description import Description, read_description
 from nelloc.codec.format import Method, SectionType
 from nelloc.codec.lattice import OnLattice
+from nelloc.codec.options import check_types
 from nelloc.codec.past.jpeg_file import about
 from nelloc.codec.tiling import tile_count
 from nelloc.errors import NellocError
@@ -73,6 +74,7 @@ def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
     NellocError
         If it is not a whole .nlc file.
     """
+    check_types(source=source, max_pixels=max_pixels)
     return info_of_bytes(storage.read(Path(source)), str(source), max_pixels=max_pixels)
 
 

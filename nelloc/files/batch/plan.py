@@ -8,8 +8,10 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from nelloc import storage
+from nelloc.codec.options import check_types
 from nelloc.errors import NellocError
 from nelloc.files.batch.outcome import Failed, Outcome, Skipped
 from nelloc.files.convert import SUFFIX, default_target
@@ -92,9 +94,12 @@ def make_plan(
     ``recursive`` also those below it, each into the folder of ``output`` that has the place of its own. Symbolic links
     to files are followed, or skipped without ``links``; those to folders are never followed. Raises NellocError for a
     folder that has no inputs, unless ``recursive``, for an empty name, which as a path is the current folder, and for
-    an ``output`` that cannot be a folder.
+    an ``output`` that cannot be a folder, and TypeError for anything else than names.
     """
-    sources = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    several = isinstance(sources, Iterable) and not isinstance(sources, str | bytes | os.PathLike)
+    sources = list(cast("Iterable[str | Path]", sources)) if several else [cast("str | Path", sources)]
+    for source in sources:
+        check_types(source=source)
     if "" in sources:
         raise NellocError("the name of an input is empty; give a file or a folder")
     folder = None if output is None else Path(output)
@@ -207,8 +212,7 @@ class _Search:
         return self.real[path.parent] / path.name
 
     def _fail(self, source: Path, error: OSError | ValueError) -> None:
-        reason = getattr(error, "strerror", None) or error
-        self._put_failed(source, NellocError(f"{source}: cannot be read ({reason}); check its name and permissions"))
+        self._put_failed(source, storage.unreadable(source, error))
 
     def _put_failed(self, source: Path, error: NellocError) -> None:
         self.taken += 1

@@ -19,6 +19,7 @@ from nelloc.codec.options import (
     EncodeKeywords,
     EncodeOptions,
     Progress,
+    check_types,
     chosen_options,
 )
 from nelloc.codec.parallel import SharedByThreads
@@ -41,6 +42,7 @@ class Where:
     dask: str | None = None
 
     def __post_init__(self) -> None:
+        check_types(jobs=self.jobs, dask=self.dask)
         if self.jobs < 1:
             raise NellocError(f"{self.jobs} jobs: choose at least 1")
 
@@ -97,10 +99,12 @@ def compress_folder(
     TypeError
         If a keyword is unknown, of the wrong type, or given beside ``options``.
     """
-    chosen, folder = chosen_options(EncodeOptions, options, keywords), None if output is None else Path(output)
+    switches = {"recursive": recursive, "force": force, "verify": verify, "remove": remove}
+    chosen = chosen_options(EncodeOptions, options, keywords, output=output, **switches)
+    folder, where = None if output is None else Path(output), Where(jobs, dask)
     conversion = Compression(chosen, force, verify, remove, models=folder if chosen.adapt else None)
     plan = make_plan(sources, output, COMPRESS, recursive=recursive)
-    return run(plan, conversion, Where(jobs, dask), folder)
+    return run(plan, conversion, where, folder)
 
 
 def decompress_folder(
@@ -139,9 +143,12 @@ def decompress_folder(
     NellocError, TypeError
         As `compress_folder`.
     """
-    conversion = Decompression(chosen_options(DecodeOptions, options, keywords), force, True, remove)
+    switches = {"recursive": recursive, "force": force, "remove": remove}
+    chosen = chosen_options(DecodeOptions, options, keywords, output=output, suffix=suffix, **switches)
+    where = Where(jobs, dask)
+    conversion = Decompression(chosen, force, True, remove)
     plan = make_plan(sources, output, decompress_to(suffix), recursive=recursive)
-    return run(plan, conversion, Where(jobs, dask))
+    return run(plan, conversion, where)
 
 
 def run(
