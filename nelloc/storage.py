@@ -66,8 +66,7 @@ def read_input(path: Path) -> Input:
     except IsADirectoryError as error:
         raise NellocError(f"{path}: is a folder; give the name of a file") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise NellocError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
+        raise unreadable(path, error) from error
     if stat.S_ISREG(before.st_mode) and _version(before) != _version(after):
         raise NellocError(f"{path}: changed while it was read; try again when nothing writes to it")
     return Input(data, after)
@@ -280,14 +279,26 @@ def remove_leftovers(folder: Path) -> None:
                     _remove_unless_locked(folder / name)
 
 
-def unreadable(source: str | Path, error: OSError) -> NellocError:
-    """Error for a file or folder that cannot be read."""
-    return NellocError(f"{source}: cannot be read ({error.strerror}); check its name and permissions")
+# Remedies where neither names nor permissions are to blame.
+_REMEDIES = {
+    errno.EMFILE: "close other files first, or raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs, which have too many files open",
+    errno.ENOMEM: "close other programs, or use a machine with more memory",
+    errno.EIO: "check the disk, or get the file again from a backup",
+}
+
+
+def unreadable(source: str | Path, error: OSError | ValueError) -> NellocError:
+    """Error for a file or folder that cannot be read; ValueError is for a zero byte in its name."""
+    number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
+    remedy = _REMEDIES.get(number or 0, "check its name and permissions")
+    return NellocError(f"{source}: cannot be read ({reason}); {remedy}")
 
 
 def unwritable(target: Path, error: OSError) -> NellocError:
     """Error for a target that cannot be written."""
-    return NellocError(f"{target}: cannot be written ({error.strerror}); check its name, permissions and free space")
+    remedy = _REMEDIES.get(error.errno or 0, "check its name, permissions and free space")
+    return NellocError(f"{target}: cannot be written ({error.strerror}); {remedy}")
 
 
 def _exists(target: Path) -> NellocError:

@@ -6,6 +6,7 @@ A file's model is inside it, among those that come with nelloc, in the user's fo
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -236,6 +237,8 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
+            raise storage.unreadable(path, error) from error
         names = ", ".join(shipped()) or "none"
         reason = error.strerror or error
         raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error

@@ -5,6 +5,7 @@ The file is safetensors: the weights of both in 16 bits, named ``local.*`` and `
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -99,6 +100,8 @@ def load(path: Path) -> Pair:
             raise ValueError("some of its weights are not finite")
         return Pair(networks["local"], networks["full"], int(about["height"]), int(about["width"]), about["about"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+            raise storage.unreadable(path, error) from error
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         raise NellocError(f"{path}: no pair of models ({reason}); shipped pairs are: {_names()}") from error
 

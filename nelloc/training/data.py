@@ -66,7 +66,9 @@ def load_image(path: Path) -> NDArray[np.uint8]:
         struct.error,
         Image.DecompressionBombError,
     ) as error:
-        reason = getattr(error, "strerror", None) or str(error).split("\n")[0] or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            raise storage.unreadable(path, error) from error
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise NellocError(f"{path}: not readable as a training image ({reason}); remove it or repair it") from error
 
 

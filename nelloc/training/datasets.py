@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nelloc import storage
 from nelloc.errors import NellocError
 
 _GZIP = b"\x1f\x8b"
@@ -62,6 +63,7 @@ def read_sheet(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 def _unreadable(path: Path, error: Exception) -> NellocError:
-    system = getattr(error, "strerror", None)
-    reason = system or str(error).split("\n")[0] or type(error).__name__
-    return NellocError(f"{path}: cannot be read ({reason}); {'check the path' if system else 'get it again'}")
+    if isinstance(error, OSError) and error.strerror:
+        return storage.unreadable(path, error)
+    reason = str(error).split("\n")[0] or type(error).__name__
+    return NellocError(f"{path}: cannot be read ({reason}); get it again")

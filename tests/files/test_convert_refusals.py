@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from materials import small_model_bytes
 
 import nelloc
+from nelloc import storage
 from nelloc.codec import container
 from nelloc.codec import encode as codec
 from nelloc.codec.container import TileRecord
@@ -44,6 +48,36 @@ def test_a_name_of_no_file_is_refused(function, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with refused(tmp_path, "folder"):
         function(name)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EMFILE, "raise the limit of open files"),
+        (errno.ENFILE, "close other programs"),
+        (errno.EIO, "check the disk"),
+        (errno.EACCES, "check its name"),
+        (errno.ENOSPC, "free space"),
+    ],
+)
+def test_what_to_do_fits_the_reason_that_the_system_gives(number, remedy):
+    error = OSError(number, os.strerror(number), "a.png")
+    if number != errno.ENOSPC:
+        assert remedy in str(storage.unreadable("a.png", error))
+    assert remedy in str(storage.unwritable(Path("a.png"), error))
+
+
+def test_files_that_the_system_does_not_open_are_not_called_absent_nor_to_be_removed(monkeypatch, tmp_path):
+    from nelloc.exact import model_store
+    from nelloc.training.data import load_image
+
+    def full(*arguments, **options):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("builtins.open", full)
+    for read in (load_image, model_store._read):
+        with pytest.raises(NellocError, match=r"^a.png: cannot be read \(Too many open files\); close other files"):
+            read(Path("a.png"))
 
 
 def test_an_input_of_the_wrong_kind_is_refused(job, tmp_path):

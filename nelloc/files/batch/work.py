@@ -122,7 +122,7 @@ def _same_time(job: Job) -> bool:
     try:
         source, target = os.stat(job.source), os.lstat(job.target)
     except OSError as error:
-        raise NellocError(f"{job.source}: cannot be read ({error.strerror}); check its name and permissions") from error
+        raise storage.unreadable(job.source, error) from error
     if not stat.S_ISREG(target.st_mode):
         return False
     later = source.st_mtime_ns - target.st_mtime_ns
