@@ -59,6 +59,8 @@ def _png_left_out(data: bytes, kind: Kind) -> Iterator[str]:
         kept = name in _STORAGE_CHUNKS or (name == b"PLTE" and kind is Kind.PALETTE)
         if name == b"fdAT" or not (kept or name[0] & 0x20):
             yield f"PNG chunk {name.decode('latin-1')}"
+    if png.has_more_samples(data):
+        yield "data after the last row, in PNG chunk IDAT"
 
 
 def _end_of(data: bytes, file_format: str) -> int | None:

@@ -7,7 +7,6 @@ may be predicted from the one above, so such a file starts with the row above.
 from __future__ import annotations
 
 import io
-import itertools
 import struct
 import zlib
 from abc import ABC, abstractmethod
@@ -102,7 +101,7 @@ class _PngLayout(Layout):
 
     def read(self, data: bytes, heights: Iterable[int], decode: Callable[[bytes], Pixels]) -> Iterator[Pixels]:
         stride = 1 + self.width * _COLOUR_TYPES[self.colour] * self.depth // 8
-        stream = _Inflated(body for name, body in png.chunks(data) if name == b"IDAT")
+        stream = png.Samples(data)
         above = b""
         for height in heights:
             rows = above + stream.take(height * stride)
@@ -114,35 +113,6 @@ class _PngLayout(Layout):
             last = to_array(pixels)[-1]
             above = b"\0" + (last.astype(">u2") if self.depth == 16 else last).tobytes()
         stream.finish()
-
-
-class _Inflated:
-    """Incremental decompressor of a zlib stream given in parts."""
-
-    def __init__(self, parts: Iterator[bytes]):
-        self._parts, self._decoder, self._pending = parts, zlib.decompressobj(), b""
-
-    def take(self, count: int) -> bytes:
-        """Return the next bytes. Raises EOFError if there are fewer, zlib.error if they are damaged."""
-        out = bytearray()
-        while len(out) < count:
-            if not self._pending:
-                part = None if self._decoder.eof else next(self._parts, None)
-                if part is None:
-                    raise EOFError("rows are missing")
-                self._pending = part
-            out += self._decoder.decompress(self._pending, count - len(out))
-            self._pending = self._decoder.unconsumed_tail
-        return bytes(out)
-
-    def finish(self) -> None:
-        """Read on to the checksum at the end. Raises zlib.error if it does not match.
-
-        Data after the last row is neither unpacked nor checked, as in Pillow and libpng.
-        """
-        for part in itertools.chain([self._pending], self._parts):
-            if self._decoder.eof or self._decoder.decompress(part, 1):
-                return
 
 
 def write_png(slices: Iterable[Pixels], height: int, encode: Callable[[Pixels], bytes]) -> bytes:

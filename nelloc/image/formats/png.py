@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from nelloc.image.kinds import Kind
 from nelloc.image.metadata import Item, ItemType, Metadata, Resolution, Text, is_chunk_name, resolution_item, text_item
@@ -94,6 +96,81 @@ def mended(data: bytes) -> tuple[bytes, list[str]]:
 
 def _has_right_checksum(data: bytes, start: int, end: int) -> bool:
     return zlib.crc32(memoryview(data)[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
+
+
+# The seven passes of interlaced files: their first columns and rows, and the steps to the next.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_HEADER = struct.Struct(">IIBBBBB")
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+
+
+class Pass(NamedTuple):
+    """A part of an image that is stored as an image: the pixels that it has, and the bytes of one of its rows."""
+
+    rows: slice
+    columns: slice
+    height: int
+    width: int
+    stride: int
+
+
+def passes(data: bytes) -> list[Pass]:
+    """The passes of an interlaced PNG file that have pixels; the whole image of any other."""
+    width, height, depth, colour, _, _, interlaced = _HEADER.unpack_from(data, len(SIGNATURE) + 8)
+    found = []
+    for left, top, right, down in _PASSES if interlaced else ((0, 0, 1, 1),):
+        size = -(-(height - top) // down), -(-(width - left) // right)
+        if min(size) > 0:
+            stride = 1 + (size[1] * _CHANNELS[colour] * depth + 7) // 8
+            found.append(Pass(slice(top, None, down), slice(left, None, right), *size, stride))
+    return found
+
+
+class Samples:
+    """Incremental decompressor of the stream of samples of a PNG file."""
+
+    def __init__(self, data: bytes):
+        self._parts = (body for name, body in chunks(data) if name == b"IDAT")
+        self._decoder, self._pending = zlib.decompressobj(), b""
+
+    def take(self, count: int) -> bytes:
+        """Return the next bytes. Raises EOFError if there are fewer, zlib.error if they are damaged."""
+        out = bytearray()
+        while len(out) < count:
+            if not self._pending:
+                part = None if self._decoder.eof else next(self._parts, None)
+                if part is None:
+                    raise EOFError("rows are missing")
+                self._pending = part
+            out += self._decoder.decompress(self._pending, count - len(out))
+            self._pending = self._decoder.unconsumed_tail
+        return bytes(out)
+
+    def finish(self) -> bool:
+        """Read on to the checksum at the end; return True if nothing else is there. Raises zlib.error if it is wrong.
+
+        Data after the last row is neither unpacked nor checked, as in Pillow and libpng.
+        """
+        for part in itertools.chain([self._pending], self._parts):
+            if self._decoder.eof:
+                if part:
+                    return False
+            elif self._decoder.decompress(part, 1):
+                return False
+        return not self._decoder.unused_data
+
+
+def has_more_samples(data: bytes) -> bool:
+    """Return True if there is data after the last row, where readers see none; False also if rows are missing."""
+    stream = Samples(data)
+    try:
+        for one in passes(data):
+            left = one.height * one.stride
+            while left > 0:
+                left -= len(stream.take(min(left, _AT_ONCE)))
+        return not stream.finish()
+    except (EOFError, zlib.error):
+        return False
 
 
 def describe(data: bytes, pixels: Pixels) -> Pixels:

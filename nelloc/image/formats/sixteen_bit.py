@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -15,22 +17,34 @@ from nelloc.image.metadata import Metadata, depth_item
 from nelloc.image.pixels import Pixels, from_array
 
 _JPEG_CODINGS = ("extended", "progressive", "lossless", "JPEG-LS")
-_PNG_SAMPLES = (b"IHDR", b"IDAT", b"IEND")
-_CHANNELS_OF_PNG = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 
 
 def read(data: bytes, file_format: str, source: str) -> Pixels:
     """Read the samples of a 16-bit PNG or PPM file. Raises NellocError for samples that cannot be kept."""
     if file_format == "PNG":
-        # libpng prints warnings about other chunks to the terminal.
-        plain = png.pack(chunk for chunk in png.chunks(data) if chunk[0] in _PNG_SAMPLES)
-        array = _need("imagecodecs", source).png_decode(plain)
-        channels = _CHANNELS_OF_PNG[data[25]]
-        array = array.reshape(*array.shape[:2], -1)
-        return from_array(array[:, :, 0] if channels == 1 else array, source)
+        return from_array(_read_png(data, source), source)
     if file_format == "PPM":
         return from_array(_read_netpbm(data, source), source)
     raise NellocError(f"{source}: has 16 bits per sample, which are read of PNG, TIFF and PPM only; convert it to PNG")
+
+
+def _read_png(data: bytes, source: str) -> NDArray[np.uint16]:
+    """Samples of a PNG file, decoded from files of its passes: libpng prints warnings about all else."""
+    codecs = _need("imagecodecs", source)
+    width, height, *kind, _ = struct.unpack_from(">IIBBBBB", data, len(png.SIGNATURE) + 8)
+    stream = png.Samples(data)
+    whole: NDArray[np.uint16] | None = None
+    for one in png.passes(data):
+        rows = zlib.compress(stream.take(one.height * one.stride), 0)
+        head = struct.pack(">IIBBBBB", one.width, one.height, *kind, 0)
+        part = codecs.png_decode(png.pack(((b"IHDR", head), (b"IDAT", rows), (b"IEND", b""))))
+        part = part.reshape(one.height, one.width, -1)
+        if whole is None:
+            whole = np.empty((height, width, part.shape[2]), np.uint16)
+        whole[one.rows, one.columns] = part
+    stream.finish()
+    assert whole is not None, "an image has pixels"
+    return whole[:, :, 0] if whole.shape[2] == 1 else whole
 
 
 def _need(name: str, source: str) -> Any:
