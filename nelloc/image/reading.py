@@ -117,6 +117,11 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
             return tiff.read(data, source, max_pixels, partial(_samples_of, source=source))
     with _reading(source):
         frame = jpeg.frame(data) if jpeg.is_jpeg(data) else None
+        if frame is not None and frame.height == 0:
+            raise NellocError(
+                f"{source}: is a JPEG file that gives its height after its samples (DNL), which is not read; convert "
+                "it to PNG first"
+            )
         if frame is not None and not frame.for_pillow:
             _check_size(frame.width, frame.height, source, max_pixels)
             return inventory.describe(data, "JPEG", sixteen_bit.read_jpeg(data, frame, source))

@@ -116,6 +116,14 @@ def test_jpeg_codings_that_nothing_reads_are_named():
         assert f"is a JPEG file of 8 bits per sample, coded as {words}, with 3 channels; only" in refusal(bytes(data))
 
 
+def test_a_jpeg_file_whose_height_follows_its_samples_is_named():
+    data = bytearray(saved("JPEG"))
+    place = data.index(b"\xff\xc0") + 5
+    height, data[place : place + 2] = data[place : place + 2], bytes(2)
+    data[-2:-2] = b"\xff\xdc\0\4" + height
+    assert "is a JPEG file that gives its height after its samples (DNL), which is not read; " in refusal(bytes(data))
+
+
 def test_a_jpeg_ls_file_that_is_cut_off_is_refused_at_once():
     import time
 

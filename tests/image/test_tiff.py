@@ -153,6 +153,7 @@ def test_unsigned_and_undefined_samples_are_read(form):
         ((8,) * 4, 5, {}, "is of mode CMYK; only"),
         ((16,) * 4, 5, {}, "is of mode CMYK; only"),
         ((8,) * 3, 6, {}, "has samples of YCbCr"),
+        ((8,) * 3, 6, {530: (3, (4, 1)), 279: (4, (6,)), 273: (4, (1 << 20,))}, "has samples of YCbCr"),
         ((8,) * 2, 1, {338: (3, (0,))}, "has extra channels"),
         ((8,) * 2, 1, {}, "has extra channels"),
         ((16,) * 2, 1, {338: (3, (1,))}, "has colours multiplied by their alpha"),

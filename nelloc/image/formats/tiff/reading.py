@@ -39,6 +39,8 @@ _MULTIPLIED = 1
 # Compressions that Pillow supports; tifffile reads the others as far as imagecodecs does.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _RAW, _JPEG = 1, (6, 7)
+# WebP and JPEG XL, which give RGB whatever the tags say.
+_OWN_COLOURS = (50001, 50002)
 _JPEG_IN_STRIPS, _JPEG_TABLES = (7, 34892), 347
 _COMPRESSIONS = {
     7: "JPEG", 22610: "JPEG XR", 32809: "ThunderScan", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000",
@@ -119,6 +121,8 @@ class Layout:
             name = _COLOURS.get(self.photometric, f"photometric interpretation {self.photometric}")
             mode = f"is of mode {name}" if self.photometric in (5, 8) else f"has samples of {name}"
             return f"{mode}; only gray, RGB and palettes can be compressed; convert it to one of them first"
+        if self.photometric == _YCBCR and self.compression not in (*_JPEG, *_OWN_COLOURS):
+            return "has samples of YCbCr; convert it to RGB first"
         if len(set(self.bits)) > 1:
             depths = ", ".join(map(str, self.bits))
             return f"has samples of different depths ({depths} bits); convert it to 8 or 16 bits per sample first"
@@ -315,8 +319,6 @@ def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
     what = f"is a TIFF file of {layout.channels} x {layout.depth} bits{packed}"
     tifffile = need("tifffile", source, what)
     need("imagecodecs", source, what)
-    if layout.photometric == _YCBCR and layout.compression not in (*_JPEG, 50001, 50002):
-        raise NellocError(f"{source}: has samples of YCbCr; convert it to RGB first")
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
