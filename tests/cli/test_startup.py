@@ -32,6 +32,22 @@ _NOT_NEEDED = {
     "tqdm",
 }
 _LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+# The help of each command and of those below it, experiments among them.
+_ALL_HELP = """
+import click
+from nelloc.cli.main import main
+
+def show(command, *names):
+    try:
+        main([*names, "--help"], prog_name="nelloc")
+    except SystemExit as end:
+        assert end.code == 0, names
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            show(command.get_command(click.Context(command), name), *names, name)
+
+show(main)
+"""
 _COMMAND = f"import sys\nfrom nelloc.cli.main import main\ntry:\n    main(sys.argv[1:])\nfinally:\n    {_LOADED}"
 
 
@@ -58,3 +74,9 @@ def test_the_list_of_commands_is_known_without_importing_them():
         "nelloc.cli.main",
         "nelloc.cli.parameters",
     }
+
+
+def test_help_of_every_command_and_experiment_is_printed_without_torch():
+    found = loaded(_ALL_HELP + _LOADED)
+    assert {"nelloc.cli.research", "nelloc.cli.bits_back", "nelloc.cli.ood_score", "nelloc.cli.train"} <= found
+    assert not {"torch", "matplotlib", "scipy"} & (found - loaded(_LOADED))
