@@ -69,7 +69,7 @@ def encode_tile(
         part = slice(start, start + PIXELS_PER_PASS)
         context = np.ascontiguousarray(quarters[:, plan.sources[:, part]].transpose(1, 0, 2))
         normalised = engine.normaliser(context, plan.distances[:, part])
-        outputs = engine.evaluate(normalised.inputs)
+        outputs, _ = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
         places = plan.places(part, count)
 

@@ -13,16 +13,11 @@ from nelloc.exact.model import ExactModel
 class Evaluator(Protocol):
     """One model on one backend."""
 
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs (outputs, N) of the network for ``inputs`` (features, N); integers carried in float32.
+    def __call__(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Outputs (outputs, N) of the network for ``inputs`` (features, N), and the last layer's input (width, N).
 
-        The result may be overwritten by the next call.
+        Both are integers carried in float32, and may be overwritten by the next call.
         """
-        ...
-
-    @property
-    def hidden(self) -> NDArray[np.float32]:
-        """Input of the last layer in the last call: activations (width, N). Overwritten as the outputs are."""
         ...
 
 

@@ -14,13 +14,11 @@ class NativeEvaluator:
 
     def __init__(self, model: ExactModel, level: str):
         self._model, self._level = model, level
-        self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs (outputs, N) for ``inputs`` (features, N), integers in float32."""
+    def __call__(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Outputs (outputs, N) for ``inputs`` (features, N), and the last layer's input; integers in float32."""
         outputs, hidden = native.evaluate(self._model, self._level, inputs.T)
-        self.hidden = np.ascontiguousarray(hidden.T, np.float32)
-        return np.ascontiguousarray(outputs.T, np.float32)
+        return np.ascontiguousarray(outputs.T, np.float32), np.ascontiguousarray(hidden.T, np.float32)
 
 
 class NativeBackend:

@@ -40,9 +40,8 @@ class _NumpyEvaluator:
             self._matrices.append(matrix.astype(dtype))
         self._width = 0
         self._buffers: list[NDArray] = []
-        self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         n = inputs.shape[1]
         if n > self._width:
             self._allocate(n)
@@ -58,8 +57,7 @@ class _NumpyEvaluator:
             np.matmul(matrix, x, out=y[:-1])
             np.floor(y[:-1], out=y[:-1])
             if index == final:
-                self.hidden = x[:-1] if self._dtype is np.float32 else x[:-1].astype(np.float32)
-                return y[:-1] if self._dtype is np.float32 else y[:-1].astype(np.float32)
+                return y[:-1].astype(np.float32, copy=False), x[:-1].astype(np.float32, copy=False)
             skip = self._skips[index]
             if skip is not None:
                 y[:-1] += activations[skip][:-1]

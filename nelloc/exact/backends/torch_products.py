@@ -66,14 +66,13 @@ class _TorchFloatEvaluator:
         self._torch = torch
         self._device = device
         self._layers = []
-        self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
         for layer in model.layers:
             scale = 2.0 ** -layer.shift[:, None].astype(np.float64)
             weight = torch.tensor(layer.weight * scale, dtype=torch.float32, device=device)
             bias = torch.tensor(layer.bias[:, None] * scale, dtype=torch.float32, device=device)
             self._layers.append((weight, bias, layer.skip))
 
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         torch = self._torch
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(inputs)).to(self._device)
@@ -85,8 +84,8 @@ class _TorchFloatEvaluator:
                 x.clamp_(0, ACTIVATION_MAX)
                 activations.append(x)
             weight, bias, _ = self._layers[-1]
-            self.hidden = x.cpu().numpy()
-            return torch.addmm(bias, weight, x).floor_().cpu().numpy()
+            outputs = torch.addmm(bias, weight, x).floor_()
+            return outputs.cpu().numpy(), x.cpu().numpy()
 
 
 class _TorchInt8Evaluator:
@@ -94,7 +93,6 @@ class _TorchInt8Evaluator:
         import torch
 
         self._torch = torch
-        self.hidden: NDArray[np.float32] = np.empty((0, 0), np.float32)
         first = model.layers[0]
         scale = 2.0 ** -first.shift[None, :].astype(np.float64)
         self._first_weight = torch.tensor(first.weight.T * scale, dtype=torch.float32)
@@ -109,7 +107,7 @@ class _TorchInt8Evaluator:
             columns = (torch.tensor(bias, dtype=torch.int32)[None], torch.tensor(layer.shift, dtype=torch.int32)[None])
             self._layers.append((weight, *columns, layer.skip))
 
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         torch = self._torch
         n = inputs.shape[1]
         padded = -n % INT8_ROWS
@@ -118,15 +116,21 @@ class _TorchInt8Evaluator:
             x = torch.addmm(self._first_bias, x, self._first_weight).floor_()
             x = x.clamp_(0, ACTIVATION_MAX).to(torch.int32)
             activations = [x]
-            for index, (weight, bias, shift, skip) in enumerate(self._layers):
-                if index == len(self._layers) - 1:
-                    self.hidden = np.ascontiguousarray(x[:n].numpy().T).astype(np.float32)
-                x = torch._int_mm((x - OFFSET).to(torch.int8), weight)
-                x = (x + bias) >> shift
-                if index == len(self._layers) - 1:
-                    break
+            for *layer, skip in self._layers[:-1]:
+                x = self._product(x, *layer)
                 if skip is not None:
                     x = x + activations[skip]
                 x = x.clamp_(0, ACTIVATION_MAX)
                 activations.append(x)
-            return np.ascontiguousarray(x[:n].numpy().T).astype(np.float32)
+            *layer, _ = self._layers[-1]
+            outputs = self._product(x, *layer)
+            return _columns(outputs[:n]), _columns(x[:n])
+
+    def _product(self, x: Any, weight: Any, bias: Any, shift: Any) -> Any:
+        """Output (N, rows) of a layer for activations (N, columns), without skip and limits."""
+        return (self._torch._int_mm((x - OFFSET).to(self._torch.int8), weight) + bias) >> shift
+
+
+def _columns(rows: Any) -> NDArray[np.float32]:
+    """Convert a tensor (N, rows) to an array (rows, N)."""
+    return np.ascontiguousarray(rows.numpy().T).astype(np.float32)

@@ -61,7 +61,7 @@ def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Adv
         context = store[:, np.concatenate(reads, axis=1)].transpose(1, 0, 2)
         spot = keeper.begin(context, slices)
         normalised = engine.normaliser(context, np.concatenate(distances, axis=1))
-        outputs, hidden = engine.evaluate(normalised.inputs), engine.evaluate.hidden
+        outputs, hidden = engine.evaluate(normalised.inputs)
         outputs, lesson = learner.correct(outputs, hidden, normalised.level, slices)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson, spot)
         values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))  # noqa: B023

@@ -75,8 +75,8 @@ def _code_pixel(
 ) -> tuple[Coding, Lesson | None]:
     """The coding of one pixel, from its ``context`` (window, channels) and ``distances`` (3, 1) to the borders."""
     normalised = engine.normaliser(context[:, :, None] * np.float32(4), distances)
-    outputs, hidden = engine.evaluate(normalised.inputs).copy(), engine.evaluate.hidden
-    outputs, lesson = learner.correct(outputs, hidden, normalised.level, [(0, slice(0, 1))])
+    outputs, hidden = engine.evaluate(normalised.inputs)
+    outputs, lesson = learner.correct(outputs.copy(), hidden, normalised.level, [(0, slice(0, 1))])
     return engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson, spot), lesson
 
 

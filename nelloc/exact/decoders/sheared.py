@@ -107,7 +107,7 @@ class _LockStep:
         slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
         spot = self.keeper.begin(self._window_of(inputs), slices)
         normalised = self.engine.normaliser(self._window_of(inputs), distances, out=inputs)
-        outputs, hidden = self.engine.evaluate(inputs), self.engine.evaluate.hidden
+        outputs, hidden = self.engine.evaluate(inputs)
         decoders = [tile.digits for tile in self.tiles]
         outputs, lesson = self.learner.correct(outputs, hidden, normalised.level, slices)
         coding = self.engine.mixture.code(outputs, normalised.base, normalised.level, self.planes, lesson, spot)
