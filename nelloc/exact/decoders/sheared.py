@@ -1,8 +1,19 @@
 """ShearLoC: the working store is sheared, so that a step is a column and a context four block copies.
 
-Thesis Algorithm 4, for tiles of nearly the same shape in lock step. Cell (row, column) of a tile is kept
-in column ``column + row*(h + 1)``. The neighbours of a whole step in one row of the window are then
-2h + 1 adjacent columns, shifted by a row. Only the columns that a step can reach are kept.
+Thesis Algorithm 4, for tiles of nearly the same shape in lock step. Cell (row, j) of a tile is kept in the column of
+its step, ``j + row*(h + 1)``. With h = 1, a tile of 3 x 4 pixels, each shown by its row and its j, lies in its padding
+(..) so:
+
+    step  -3 -2 -1  0  1  2  3  4  5  6  7  8
+    row
+     -1   .. .. .. .. .. ..
+      0         .. 00 01 02 03 ..
+      1               .. 10 11 12 13 ..
+      2                     .. 20 21 22 23 ..
+
+Step 4 decodes 12 and 20. All their neighbours in the row above are in columns 1 to 3, a row higher up; those to the
+left in column 3. In general a row of the window is 2h + 1 adjacent columns. Only the columns that a step can reach are
+kept.
 """
 
 from __future__ import annotations
@@ -19,6 +30,7 @@ from nelloc.exact.engine import Advance, Engine
 from nelloc.exact.mixture import run
 from nelloc.exact.wavefront import step_count, step_rows
 
+Index = slice | NDArray[np.int64]
 # Tiles go in lock step if they are at least this share as high and as wide as the largest.
 SIMILAR = 0.9
 
@@ -55,10 +67,10 @@ def _similar(tiles: Sequence[EncodedTile]) -> list[list[int]]:
 class _LockStep:
     """Tiles decoded in lock step.
 
-    ``columns`` (columns, channels, tiles, h + rows) float32 holds the reachable part of the sheared store, in
-    quarters of a gray level; ``origin`` is the step that its first column stands for. Padding around
-    a tile lives in the same store and is refreshed as border pixels are decoded, so that what a
-    pixel reads outside the tile is what docs/FORMAT.md says it sees there.
+    ``store`` (columns, channels, tiles, h + rows) float32 holds the reachable part of the sheared tiles, in quarters of
+    a gray level; ``origin`` is the step of its first column. Padding around a tile lives in the same store and is
+    refreshed as border pixels are decoded, so that a pixel reads outside the tile what docs/FORMAT.md says it sees
+    there.
     """
 
     def __init__(self, engine: Engine, tiles: Sequence[EncodedTile]):
@@ -74,9 +86,9 @@ class _LockStep:
         self.heights: int | NDArray[np.int64] = heights[0] if same else np.array(heights)
         self.widths: int | NDArray[np.int64] = widths[0] if same else np.array(widths)
         self.distinct_widths = sorted({tile.width for tile in tiles})
-        kept = 4 * (self.reach + self.shear)
-        shape = (kept, engine.channels, len(tiles), max(heights) + h + 1)
-        self.columns = np.full(shape, 4 * self.engine.first_pixel, np.float32)
+        shape = (4 * (self.reach + self.shear), engine.channels, len(tiles), max(heights) + h + 1)
+        self.unknown = 4 * engine.first_pixel
+        self.store = np.full(shape, self.unknown, np.float32)
         self.origin = -self.reach
         area = max(tile.height * tile.width for tile in tiles)
         self.images = np.zeros((len(tiles), self.planes, area), engine.mixture.sample_type)
@@ -88,21 +100,34 @@ class _LockStep:
         for step in range(max(step_count(height, width, self.h) for height, width in distinct)):
             rows_of = {shape: step_rows(step, *shape, self.h) for shape in distinct}
             busy = [(first, last) for first, last in rows_of.values() if first < last]
-            column = self._column_of(step)
+            self._make_room(step)
             if busy:
                 rows = [rows_of[shape] for shape in shapes]
                 top, bottom = min(first for first, _ in busy), max(last for _, last in busy)
-                self._decode_step(step, column, rows, top, bottom)
+                self._decode_step(step, rows, top, bottom)
                 progress(sum(last - first for first, last in rows))
         return [
             image[:, : tile.height * tile.width].reshape(self.planes, tile.height, tile.width)
             for image, tile in zip(self.images, self.tiles, strict=True)
         ]
 
-    def _decode_step(self, step: int, column: int, rows: list[tuple[int, int]], top: int, bottom: int) -> None:
+    def _make_room(self, step: int) -> None:
+        """Move the store on, unless it has the column of ``step`` and those of the padding ahead of it."""
+        first, last = step - self.reach, step + self.shear
+        if last >= self.origin + len(self.store):
+            reached = self.store[self._column(first) : self._column(last)]
+            self.store[: len(reached)] = reached
+            self.store[len(reached) :] = self.unknown
+            self.origin = first
+
+    def _column(self, step: int) -> int:
+        """The column of a step in the store."""
+        return step - self.origin
+
+    def _decode_step(self, step: int, rows: list[tuple[int, int]], top: int, bottom: int) -> None:
         """Decode the pixels of one step: rows ``top`` to ``bottom`` of all tiles, where a tile has them."""
         n = bottom - top
-        inputs = self._contexts(column, top, bottom)
+        inputs = self._contexts(step, top, bottom)
         distances = self._distances(step, top, bottom) if self.engine.normaliser.borders else None
         slices = [(k, slice(k * n + a - top, k * n + b - top)) for k, (a, b) in enumerate(rows) if a < b]
         spot = self.keeper.begin(self._window_of(inputs), slices)
@@ -117,26 +142,29 @@ class _LockStep:
 
         values = values.reshape(self.planes, len(self.tiles), n)
         if len(set(rows)) == 1 and len(self.distinct_widths) == 1:
-            self._keep(slice(None), step, column, top, bottom, values)
+            self._keep(slice(None), step, top, bottom, values)
         else:
             for tile, (first, last) in enumerate(rows):
                 if first < last:
                     own = values[:, tile : tile + 1, first - top : last - top]
-                    self._keep(slice(tile, tile + 1), step, column, first, last, own)
-        self._pad(step, column)
+                    self._keep(slice(tile, tile + 1), step, first, last, own)
+        self._pad_above(step)
+        self._pad_left(step)
+        self._pad_right(step)
 
-    def _contexts(self, column: int, top: int, bottom: int) -> NDArray[np.float32]:
+    def _contexts(self, step: int, top: int, bottom: int) -> NDArray[np.float32]:
         """Network inputs (features, tiles * rows) whose window part holds the contexts in quarters."""
         h, shear, n = self.h, self.shear, bottom - top
+        column = self._column(step)
         tiles = len(self.tiles)
         inputs = np.empty((self.engine.normaliser.features, tiles * n), np.float32)
         window = self._window_of(inputs).reshape(-1, self.engine.channels, tiles, n)
         across = 2 * h + 1
         for index, di in enumerate(range(-h, 0)):
             start = column + di * shear - h
-            block = self.columns[start : start + across, :, :, h + top + di : h + bottom + di]
+            block = self.store[start : start + across, :, :, h + top + di : h + bottom + di]
             window[index * across : (index + 1) * across] = block
-        window[h * across :] = self.columns[column - h : column, :, :, h + top : h + bottom]
+        window[h * across :] = self.store[column - h : column, :, :, h + top : h + bottom]
         return inputs
 
     def _distances(self, step: int, top: int, bottom: int) -> NDArray[np.float32]:
@@ -151,52 +179,60 @@ class _LockStep:
         count = len(self.engine.normaliser.offsets)
         return inputs[: count * self.engine.channels].reshape(count, self.engine.channels, -1)
 
-    def _keep(self, tiles: slice, step: int, column: int, first: int, last: int, values: NDArray) -> None:
+    def _keep(self, tiles: slice, step: int, first: int, last: int, values: NDArray) -> None:
         """Put ``values`` (planes, tiles, rows) of tiles of one width into the store and the images."""
-        self.columns[column, :, tiles, self.h + first : self.h + last] = values * np.float32(4)
+        self.store[self._column(step), :, tiles, self.h + first : self.h + last] = values * np.float32(4)
         # In an image, the pixels of a step stand a constant distance apart.
         apart = self.tiles[tiles.start or 0].width - self.shear
         start = step + first * apart
         stop = start + (last - first - 1) * apart + 1
         self.images[tiles, :, start : stop : max(1, apart)] = values.transpose(1, 0, 2)
 
-    def _pad(self, step: int, column: int) -> None:
-        """Refresh the padding that the pixels of ``step`` determine."""
-        h, shear, store = self.h, self.shear, self.columns
+    def _pad_above(self, step: int) -> None:
+        """Repeat the pixel of the first row above it, and above the pixels to come that see nothing else there yet."""
         tiles = self._where(step < self.widths)
-        if tiles is not None:  # first row
-            value = store[column][:, tiles, h]
-            for k in range(1, h + 1):
-                behind = column - k * shear
-                store[behind - (h if step == 0 else 0) : behind + h + 2, :, tiles, h - k] = value
-        row, remainder = divmod(step, shear)
-        tiles = self._where(row < self.heights) if remainder == 0 else None
-        if tiles is not None:  # first column
-            value = store[column][:, tiles, h + row]
-            store[column - h : column, :, tiles, h + row] = value
-            store[column + 1 : column + 1 + h, :, tiles, h + row + 1] = value
-        for width in self.distinct_widths:
-            row, remainder = divmod(step - width + 1, shear)
-            if row >= 0 and remainder == 0:
-                tiles = self._where((self.widths == width) & (row < self.heights))
-                if tiles is not None:  # last column
-                    value = store[column][:, tiles, h + row]
-                    store[column + 1 : column + 1 + h, :, tiles, h + row] = value
+        if tiles is not None:
+            value = self._value(0, step, tiles)
+            for k in range(1, self.h + 1):
+                self._fill(-k, range(step, step + self.h + 2), tiles, value)
+                if step == 0:
+                    self._fill(-k, range(-self.h, 0), tiles, value)
 
-    def _where(self, condition: bool | NDArray[np.bool_]) -> slice | NDArray[np.int64] | None:
+    def _pad_left(self, step: int) -> None:
+        """Repeat the pixel of the first column left of it, and of the next row's first pixel, until that is known."""
+        row = self._row_at(step, 0)
+        tiles = None if row is None else self._where(row < self.heights)
+        if row is not None and tiles is not None:
+            value = self._value(row, 0, tiles)
+            for padded in (row, row + 1):
+                self._fill(padded, range(-self.h, 0), tiles, value)
+
+    def _pad_right(self, step: int) -> None:
+        """Repeat the pixels of the last columns right of them."""
+        for width in self.distinct_widths:
+            row = self._row_at(step, width - 1)
+            tiles = None if row is None else self._where((self.widths == width) & (row < self.heights))
+            if row is not None and tiles is not None:
+                value = self._value(row, width - 1, tiles)
+                self._fill(row, range(width, width + self.h), tiles, value)
+
+    def _row_at(self, step: int, j: int) -> int | None:
+        """The row whose pixel in column ``j`` of the tile is decoded at ``step``, or None."""
+        row, remainder = divmod(step - j, self.shear)
+        return row if row >= 0 and remainder == 0 else None
+
+    def _value(self, row: int, j: int, tiles: Index) -> NDArray[np.float32]:
+        """The value (channels, tiles) of a cell."""
+        return self.store[self._column(j + row * self.shear)][:, tiles, self.h + row]
+
+    def _fill(self, row: int, columns: range, tiles: Index, value: NDArray[np.float32]) -> None:
+        """Put a value (channels, tiles) into the cells of a row in these columns of the tile."""
+        first = self._column(columns.start + row * self.shear)
+        self.store[first : first + len(columns), :, tiles, self.h + row] = value
+
+    def _where(self, condition: bool | NDArray[np.bool_]) -> Index | None:
         """The tiles that meet a condition, as an index; None if there are none."""
         if isinstance(condition, bool):
             return slice(None) if condition else None
         tiles = np.flatnonzero(condition)
         return tiles if len(tiles) else None
-
-    def _column_of(self, step: int) -> int:
-        """The stored column of ``step``, making room for it and for the padding ahead of it."""
-        column = step - self.origin
-        if column + self.shear >= len(self.columns):
-            kept = self.reach + self.shear
-            self.columns[:kept] = self.columns[column - self.reach : column + self.shear]
-            self.columns[kept:] = 4 * self.engine.first_pixel
-            self.origin = step - self.reach
-            column = self.reach
-        return column
