@@ -57,7 +57,7 @@ def encode_tile(
         Compute the information content under the model too.
     """
     planes, height, width = image.shape
-    plan = _plan(height, width, engine.horizon)
+    order = _tile_order(height, width, engine.horizon)
     pixels = image.reshape(planes, -1)
     channels = np.broadcast_to(pixels, (engine.channels, height * width))
     first = np.full((engine.channels, 1), engine.first_pixel)
@@ -67,11 +67,11 @@ def encode_tile(
     frequencies = np.empty((len(digits), RADIX), np.float64)
     for start in range(0, height * width, PIXELS_PER_PASS):
         part = slice(start, start + PIXELS_PER_PASS)
-        context = np.ascontiguousarray(quarters[:, plan.sources[:, part]].transpose(1, 0, 2))
-        normalised = engine.normaliser(context, plan.distances[:, part])
+        context = np.ascontiguousarray(quarters[:, order.sources[:, part]].transpose(1, 0, 2))
+        normalised = engine.normaliser(context, order.distances[:, part])
         outputs, _ = engine.evaluate(normalised.inputs)
         coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes)
-        places = plan.places(part, count)
+        places = order.places(part, count)
 
         def choose(rows: NDArray[np.float64], places=places) -> NDArray[np.int32]:
             at = next(places)
@@ -79,7 +79,7 @@ def encode_tile(
             return digits[at]
 
         run(coding, choose)
-        progress(len(plan.order[part]))
+        progress(len(order.pixels[part]))
     model_bits = _bits(digits, frequencies) if measure else None
     return TileCode(encode_digits(digits, frequencies, seed), model_bits)
 
@@ -127,15 +127,15 @@ def encode_learning(
 def _digits(engine: Engine, image: NDArray) -> NDArray[np.int32]:
     """All digits of a tile (planes, height, width) in the order of the stream."""
     planes, height, width = image.shape
-    plan = _plan(height, width, engine.horizon)
-    values = image.reshape(planes, -1)[:, plan.order].astype(np.int64)
+    order = _tile_order(height, width, engine.horizon)
+    values = image.reshape(planes, -1)[:, order.pixels].astype(np.int64)
     strides = engine.mixture.strides
     known = [value // stride % RADIX for value in values for stride in strides]
     if engine.lattice is not None:  # before green: 1 if a pixel is on the lattice
-        known.insert(len(strides), engine.lattice.coded(values, plan.step_start).astype(np.int64))
+        known.insert(len(strides), engine.lattice.coded(values, order.step_start).astype(np.int64))
     count = len(known)
     digits = np.empty(count * height * width, np.int32)
-    for place, digit in zip(plan.places(slice(None), count), known, strict=True):
+    for place, digit in zip(order.places(slice(None), count), known, strict=True):
         digits[place] = digit
     return digits
 
@@ -146,16 +146,16 @@ def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
     return float((FREQUENCY_BITS - np.log2(chosen + 1)).sum())
 
 
-class _Plan:
+class _TileOrder:
     """Coding order of one tile shape.
 
-    ``order`` (N,) has the raster indices of the pixels in coding order. In the stream, digit k of n of each pixel is at
+    ``pixels`` (N,) has the raster indices of the pixels in coding order. In the stream, digit k of n of each pixel is at
     ``n * step_start + k * step_size + rank``.
     """
 
     def __init__(self, height: int, width: int, horizon: int):
         self._shape = height, width, horizon
-        self.order, starts = wavefront_order(height, width, horizon)
+        self.pixels, starts = wavefront_order(height, width, horizon)
         sizes = np.diff(starts)
         self.step_size = np.repeat(sizes, sizes)
         self.step_start = np.repeat(starts[:-1], sizes)
@@ -170,7 +170,7 @@ class _Plan:
     def distances(self) -> NDArray[np.float32]:
         """Distances of each pixel to the tile's borders, (3, N)."""
         _, width, horizon = self._shape
-        return border_distances(*np.divmod(self.order, width), width, horizon)
+        return border_distances(*np.divmod(self.pixels, width), width, horizon)
 
     def places(self, part: slice, count: int) -> Iterator[NDArray[np.int64]]:
         """Places in the stream of the first, second, ... digits of the pixels ``part``, if each pixel has ``count``."""
@@ -178,4 +178,4 @@ class _Plan:
         return (first + k * self.step_size[part] for k in range(count))
 
 
-_plan = lru_cache(maxsize=8)(_Plan)
+_tile_order = lru_cache(maxsize=8)(_TileOrder)

@@ -1,12 +1,13 @@
 """pNeLLoC: all pixels of a step together, contexts gathered by precomputed indices.
 
-Thesis Algorithm 3, for all tiles at once: every tile is a padded plane in one flat store, and a
-table says which cells each step's pixels read and write.
+Thesis Algorithm 3, for all tiles at once: every tile is a padded plane in one flat store, and tables say which cells
+each step's pixels read and write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +17,7 @@ from nelloc.exact.coder import decode_side_by_side
 from nelloc.exact.context import border_distances, window
 from nelloc.exact.decoders.interface import EncodedTile, batches
 from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.learning import Slices
 from nelloc.exact.mixture import run
 from nelloc.exact.wavefront import step_count, wavefront_order
 
@@ -24,74 +26,52 @@ def decode(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> l
     """Decode ``tiles``, as many at a time as make a step wide enough."""
     images: list[NDArray] = []
     for start, stop in batches([(t.height, t.width) for t in tiles], engine):
-        images += _decode_together(engine, tiles[start:stop], progress)
+        images += _FlatStore(engine, tiles[start:stop]).decode(progress)
     return images
 
 
-def _decode_together(engine: Engine, tiles: Sequence[EncodedTile], progress: Advance) -> list[NDArray]:
-    horizon = engine.horizon
-    planes = tiles[0].planes
-    plans = [_plan(tile.height, tile.width, horizon) for tile in tiles]
-    origins = np.cumsum([0] + [plan.cells for plan in plans])
-    store = np.full((engine.channels, origins[-1]), 4 * engine.first_pixel, np.float32)
-    decoders = [tile.digits for tile in tiles]
-    learner, keeper = engine.learner(len(tiles)), engine.keeper(len(tiles))
-    offsets = [np.array([di * plan.stride + dj for di, dj in window(horizon)], np.int64)[:, None] for plan in plans]
-    steps = max(step_count(tile.height, tile.width, horizon) for tile in tiles)
-    for step in range(steps):
-        slices, reads, distances, cells, sources, targets = [], [], [], [], [], []
-        n = 0
-        for index, plan in enumerate(plans):
-            if step >= len(plan.starts) - 1:
-                continue
-            first, last = plan.starts[step], plan.starts[step + 1]
-            if first == last:
-                continue
-            own = plan.cell[first:last] + origins[index]
-            cells.append(own)
-            reads.append(own + offsets[index])
-            distances.append(plan.distances[:, first:last])
-            low, high = plan.fill_starts[step], plan.fill_starts[step + 1]
-            sources.append(plan.fill_source[low:high] - first + n)
-            targets.append(plan.fill_cell[low:high] + origins[index])
-            slices.append((index, slice(n, n + last - first)))
-            n += last - first
-        if not n:
-            continue
-        context = store[:, np.concatenate(reads, axis=1)].transpose(1, 0, 2)
-        spot = keeper.begin(context, slices)
-        normalised = engine.normaliser(context, np.concatenate(distances, axis=1))
-        outputs, hidden = engine.evaluate(normalised.inputs)
-        outputs, lesson = learner.correct(outputs, hidden, normalised.level, slices)
-        coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson, spot)
-        values = run(coding, lambda frequencies: decode_side_by_side(decoders, slices, frequencies))  # noqa: B023
-        learner.learn(lesson, slices)
-        keeper.learn([spot], slices)
-        quarters = np.broadcast_to(values, (engine.channels, n)) * np.float32(4)
-        store[:, np.concatenate(cells)] = quarters
-        store[:, np.concatenate(targets)] = quarters[:, np.concatenate(sources)]
-        progress(n)
-    return [
-        _image(store[:planes, origin : origin + plan.cells], plan, tile, engine.mixture.sample_type)
-        for origin, plan, tile in zip(origins, plans, tiles, strict=False)
-    ]
+@dataclass(frozen=True)
+class _Step:
+    """Pixels that are decoded together: those of a step in one tile, or in several, which are ``joined``.
+
+    ``cells`` (n,) of the store are the pixels', ``contexts`` (window, n) those of their neighbours, and ``distances``
+    (3, n) those to the borders. Cells of the ``padding`` (m,) take the values of the pixels ``padded`` (m,), numbers
+    below n.
+    """
+
+    cells: NDArray[np.int64]
+    contexts: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    padding: NDArray[np.int64]
+    padded: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, steps: Sequence[_Step], starts: Sequence[int]) -> _Step:
+        """Join steps, whose pixels get numbers from ``starts``."""
+        parts = [
+            (step.cells, step.contexts, step.distances, step.padding, step.padded + start)
+            for step, start in zip(steps, starts, strict=True)
+        ]
+        return cls(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
 
 
-class _Plan:
-    """For one tile shape: which cell of its padded plane each pixel is, step by step, and its ``distances`` to borders.
+class _PaddedTile:
+    """For one tile shape: which cell of its padded plane each pixel is, step by step.
 
-    Padding cells hold the value that the next pixel to read them must see; pixels on the
-    border are therefore also written to padding cells (``fill_source`` pixel to ``fill_cell``).
+    Padding cells hold the value that the next pixel to read them must see; pixels on the border are therefore also
+    written to padding cells. ``cells`` is the number of cells, ``stride`` that of a row.
     """
 
     def __init__(self, height: int, width: int, horizon: int):
-        self.horizon = horizon
-        self.stride = width + 2 * horizon
-        self.cells = (height + horizon) * self.stride
-        order, self.starts = wavefront_order(height, width, horizon)
+        self._horizon, self._width = horizon, width
+        self._stride = width + 2 * horizon
+        self.cells = (height + horizon) * self._stride
+        self.steps = step_count(height, width, horizon)
+        order, self._starts = wavefront_order(height, width, horizon)
         rows, columns = np.divmod(order, width)
-        self.cell = self._cell(rows, columns)
-        self.distances = border_distances(rows, columns, width, horizon)
+        self._pixels = self._cell(rows, columns)
+        self._offsets = np.array([di * self._stride + dj for di, dj in window(horizon)], np.int64)[:, None]
+        self._distances = border_distances(rows, columns, width, horizon)
         pairs = np.array(
             [
                 (pixel, self._cell(row, column))
@@ -100,14 +80,32 @@ class _Plan:
             ],
             np.int64,
         ).reshape(-1, 2)
-        self.fill_source, self.fill_cell = pairs.T
-        self.fill_starts = np.searchsorted(self.fill_source, self.starts)
+        self._padded, self._padding = pairs.T
+        self._padding_starts = np.searchsorted(self._padded, self._starts)
 
     def _cell(self, row, column):
-        return (row + self.horizon) * self.stride + column + self.horizon
+        return (row + self._horizon) * self._stride + column + self._horizon
+
+    def step(self, number: int, origin: int) -> _Step:
+        """The pixels of a step, where the plane begins at cell ``origin`` of the store."""
+        pixels = slice(*self._starts[number : number + 2])
+        padding = slice(*self._padding_starts[number : number + 2])
+        cells = origin + self._pixels[pixels]
+        return _Step(
+            cells,
+            cells + self._offsets,
+            self._distances[:, pixels],
+            origin + self._padding[padding],
+            self._padded[padding] - pixels.start,
+        )
+
+    def inner(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cut the pixels (planes, height, width) out of padded planes (planes, cells)."""
+        h = self._horizon
+        return plane.reshape(len(plane), -1, self._stride)[:, h:, h : h + self._width]
 
 
-_plan = lru_cache(maxsize=16)(_Plan)
+_padded_tile = lru_cache(maxsize=16)(_PaddedTile)
 
 
 def _padding_of(row: int, column: int, height: int, width: int, horizon: int) -> Iterator[tuple[int, int]]:
@@ -128,7 +126,56 @@ def _padding_of(row: int, column: int, height: int, width: int, horizon: int) ->
         yield from ((row, column + j) for j in aside)
 
 
-def _image(store: NDArray[np.float32], plan: _Plan, tile: EncodedTile, sample_type: np.dtype) -> NDArray:
-    padded = store.reshape(tile.planes, -1, plan.stride)
-    inner = padded[:, plan.horizon :, plan.horizon : plan.horizon + tile.width]
-    return (inner * np.float32(0.25)).astype(sample_type)
+class _FlatStore:
+    """Tiles decoded together.
+
+    ``store`` (channels, cells) float32 holds their padded planes one after the other, in quarters of a gray level;
+    those of tile k begin at ``origins[k]``.
+    """
+
+    def __init__(self, engine: Engine, tiles: Sequence[EncodedTile]):
+        self.engine, self.tiles = engine, tiles
+        self.learner, self.keeper = engine.learner(len(tiles)), engine.keeper(len(tiles))
+        self.padded = [_padded_tile(tile.height, tile.width, engine.horizon) for tile in tiles]
+        *self.origins, cells = np.cumsum([0, *(padded.cells for padded in self.padded)]).tolist()
+        self.store = np.full((engine.channels, cells), 4 * engine.first_pixel, np.float32)
+
+    def decode(self, progress: Advance) -> list[NDArray]:
+        """All steps of all tiles; returns (planes, height, width) arrays."""
+        for number in range(max(padded.steps for padded in self.padded)):
+            slices: list[tuple[int, slice]] = []
+            steps: list[_Step] = []
+            count = 0
+            for tile, (padded, origin) in enumerate(zip(self.padded, self.origins, strict=True)):
+                step = padded.step(number, origin) if number < padded.steps else None
+                if step is not None and len(step.cells):
+                    slices.append((tile, slice(count, count + len(step.cells))))
+                    steps.append(step)
+                    count += len(step.cells)
+            if steps:
+                self._decode_step(_Step.joined(steps, [columns.start for _, columns in slices]), slices)
+                progress(count)
+        return [self._image(tile) for tile in range(len(self.tiles))]
+
+    def _decode_step(self, step: _Step, slices: Slices) -> None:
+        """Decode the pixels of a step into the store; ``slices`` are pairs of a tile and its pixels."""
+        engine, planes = self.engine, self.tiles[0].planes
+        context = self.store[:, step.contexts].transpose(1, 0, 2)
+        spot = self.keeper.begin(context, slices)
+        normalised = engine.normaliser(context, step.distances)
+        outputs, hidden = engine.evaluate(normalised.inputs)
+        outputs, lesson = self.learner.correct(outputs, hidden, normalised.level, slices)
+        coding = engine.mixture.code(outputs, normalised.base, normalised.level, planes, lesson, spot)
+        digits = [tile.digits for tile in self.tiles]
+        values = run(coding, lambda frequencies: decode_side_by_side(digits, slices, frequencies))
+        self.learner.learn(lesson, slices)
+        self.keeper.learn([spot], slices)
+        quarters = np.broadcast_to(values, (engine.channels, len(step.cells))) * np.float32(4)
+        self.store[:, step.cells] = quarters
+        self.store[:, step.padding] = quarters[:, step.padded]
+
+    def _image(self, tile: int) -> NDArray:
+        """The pixels (planes, height, width) of a tile."""
+        padded, origin = self.padded[tile], self.origins[tile]
+        inner = padded.inner(self.store[: self.tiles[tile].planes, origin : origin + padded.cells])
+        return (inner * np.float32(0.25)).astype(self.engine.mixture.sample_type)
