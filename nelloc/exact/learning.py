@@ -3,7 +3,7 @@
 Encoder and decoder see the same pixels in the same order, so that both learn the same, and nothing is sent. It is
 stochastic gradient descent on the likelihood, a step of the wavefront at a time, with a rate for each unit of the last
 hidden layer that is a power of two. docs/methods/learning.md, section 13, states it in plain integers, which are
-carried here in float32 below 2**24, and in float64 below 2**53.
+carried here in float32 below 2**24, and in float64 below 2**53. Its lines stand in comments here, as "section 13: ...".
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from nelloc.exact.model import (
     ACTIVATION_MAX,
     COEFFICIENT_BITS,
     LOGISTIC_BITS,
+    LOGISTIC_STEPS,
     MEAN_BITS,
     SUM_LIMIT,
     WEIGHT_BITS,
     ExactModel,
+    Layer,
     output_bits,
 )
 
@@ -35,16 +37,30 @@ LARGEST_LEARNED = LARGEST_USED << ROUNDED_BITS
 # A unit that is always 1, for the biases: activations are in steps of 1/32.
 ONE = 1 << ACTIVATION_BITS
 _CORRECTION_BITS = USED_BITS + ACTIVATION_BITS  # fractional
+# Most fractional bits of an output: a correction is the largest there.
+FINEST_BITS = max(MEAN_BITS, COEFFICIENT_BITS)
 # Most pixels of a step that are learned from, the first in its order, so that sums stay below 2**24.
 TEACHERS = 256
 # Memory limit of all tiles that learn at once.
 MOST_BYTES = 1 << 26
-# Mean squares of the units begin as if _FIRST_PIXELS pixels had been seen with _FIRST_SQUARE.
-_FIRST_PIXELS, _FIRST_SQUARE = 64, 51
-# Limits of gradients, in steps of 1/64; and of deviations, in sixteenths of the activity.
+# Mean squares of the units begin as if _FIRST_PIXELS pixels had been seen with FIRST_SQUARE.
+_FIRST_PIXELS, FIRST_SQUARE = 64, 51
+# Rate of learning: sums of gradients are multiplied by 2**GAIN_BITS, and lose REDUCTION bits where a unit's mean square
+# is about 1.
+GAIN_BITS, REDUCTION = 2, 4
+# Fractional bits of gradients of the log-likelihood: by logits, by means in scales, by natural log-scales, and by
+# coefficients, where a deviation counts in activities.
+LOGIT_GRADIENT_BITS, MEAN_GRADIENT_BITS, SCALE_GRADIENT_BITS, COEFFICIENT_GRADIENT_BITS = 7, 6, 6, 5
+# Limits of a component's gradient by its log-scale, with these bits.
 LEAST_SCALE, LARGEST_SCALE = -64, 192
-LARGEST_DEVIATION = 64
+# Fractional bits and limit of deviations in activities. They are given in quarters of a gray level, activities in 1/64.
+DEVIATION_BITS, LARGEST_DEVIATION = 4, 64
+_DEVIATION_FACTOR = (64 // 4) << DEVIATION_BITS
 _WHOLE = 1 << LOGISTIC_BITS
+# Fractional bits of a weight times a difference of logistics; and those that a gradient by the log-scale loses, which
+# is a position times two logistics, over a third one.
+_PULL_BITS = WEIGHT_BITS + LOGISTIC_BITS
+_LOST_BITS = LOGISTIC_STEPS.bit_length() - 1 + LOGISTIC_BITS - SCALE_GRADIENT_BITS
 
 Plane = NDArray[np.float64]
 
@@ -131,10 +147,15 @@ class NoLearner:
 def can_learn(model: ExactModel) -> bool:
     """True if the model's components are joint, and no sum can reach 2**24 whatever is learned."""
     last = model.layers[-1]
+    # Section 13: 127*255*(n+1) < 2^24; (255*sum|weight| + |bias| >> shift) + 127*255*(n+1)//128 + 2 < 2^24
     correction = LARGEST_USED * ACTIVATION_MAX * (last.weight.shape[1] + 1)
-    sums = ACTIVATION_MAX * np.abs(last.weight.astype(np.int64)).sum(axis=1) + np.abs(last.bias.astype(np.int64))
-    outputs = int((sums >> last.shift).max()) + (correction >> _CORRECTION_BITS - max(MEAN_BITS, COEFFICIENT_BITS))
+    outputs = int((largest_sums(last) >> last.shift).max()) + (correction >> _CORRECTION_BITS - FINEST_BITS)
     return model.joint and correction < SUM_LIMIT and outputs + 2 < SUM_LIMIT
+
+
+def largest_sums(layer: Layer) -> NDArray[np.int64]:
+    """The largest magnitude of each row's sum."""
+    return ACTIVATION_MAX * np.abs(layer.weight.astype(np.int64)).sum(axis=1) + np.abs(layer.bias.astype(np.int64))
 
 
 def most_tiles(model: ExactModel, layers: int = 1) -> int:
@@ -159,15 +180,18 @@ class LastLayer:
         self._gradients = Gradients(model)
         self._learned = np.zeros((tiles, rows, width + 1), np.float32)
         self._used = np.zeros_like(self._learned)
-        self._squares = np.full((tiles, width + 1), first_squares(), np.float64)
-        self._pixels = np.full(tiles, _FIRST_PIXELS, np.float64)
+        self._squares = np.full((tiles, width + 1), first_sum(FIRST_SQUARE), np.float64)
+        self._pixels = np.full(tiles, first_sum(1), np.float64)
         bits = np.array(output_bits(model.components, model.channels))
         self._step = np.ldexp(np.float32(1), bits - _CORRECTION_BITS)[:, None]
 
     def correct(
         self, outputs: NDArray[np.float32], hidden: NDArray[np.float32], level: NDArray[np.int16], slices: Slices
     ) -> tuple[NDArray[np.float32], Lesson]:
-        """Add the learned corrections to the outputs (outputs, N), in place."""
+        """Add the learned corrections to the outputs (outputs, N), in place.
+
+        Section 13: sum((D[o][j]+2048 >> 12)*a[j]) + 2^(s-1) >> s; s is 15 less an output's fractional bits.
+        """
         seen = with_one(hidden)
         correction = np.zeros_like(outputs)
         for tiles, columns, shape in _alike(slices):
@@ -188,12 +212,15 @@ class LastLayer:
             self._update(tiles, *parts)
 
     def _update(self, tiles: slice, gradient: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
-        """Follow the gradients (tiles, outputs, n), given the input of the last layer (tiles, width + 1, n)."""
+        """Follow the gradients (tiles, outputs, n), given the input of the last layer (tiles, width + 1, n).
+
+        Section 13: D[o][j] = clamp(D[o][j] + (4*S + (2^u >> 1) >> u), -127*4096, 127*4096)
+        """
         self._squares[tiles] += np.add.reduce(seen * seen, axis=2)
         self._pixels[tiles] += seen.shape[2]
         reduction = reductions(self._squares[tiles] / self._pixels[tiles, None])
         change = np.matmul(gradient, seen.transpose(0, 2, 1))
-        change *= np.ldexp(np.float32(1), 2 - reduction)[:, None, :]
+        change *= np.ldexp(np.float32(1), GAIN_BITS - reduction)[:, None, :]
         change += np.float32(0.5)
         np.floor(change, out=change)
         learned = self._learned[tiles]
@@ -205,15 +232,23 @@ class LastLayer:
         np.floor(used, out=used)
 
 
-def first_squares(square: int = _FIRST_SQUARE) -> int:
-    """First values of sums over pixels, as if some pixels had been seen with this ``square``."""
-    return _FIRST_PIXELS * square
+def first_sum(value: int) -> int:
+    """First value of a sum over pixels, as if the first ones had been seen with this ``value`` each."""
+    return _FIRST_PIXELS * value
+
+
+def bit_lengths(numbers: Plane) -> NDArray[np.int32]:
+    """Numbers of bits of the integer parts of ``numbers``, which are not negative."""
+    return np.frexp(np.floor(numbers))[1]
 
 
 def reductions(squares: Plane) -> NDArray[np.int32]:
-    """Numbers of bits by which changes are reduced, for units of these mean squares."""
-    _, length = np.frexp(np.floor(squares))
-    return (np.maximum(length, 2) - 10) // 2 + 4
+    """Numbers of bits by which changes are reduced, for units of these mean squares.
+
+    Section 13: l = max(2,bits(Q[j]//N)), u = (l-10)//2 + 4; squares of activations have 10 fractional bits.
+    """
+    octaves = (np.maximum(bit_lengths(squares), 2) - 2 * ACTIVATION_BITS) // 2
+    return octaves + REDUCTION
 
 
 class Gradients:
@@ -230,35 +265,46 @@ class Gradients:
         n = lesson.prior.shape[1]
         gradient = np.zeros((self._outputs, n), np.float32)
         posterior = lesson.posterior.astype(np.float64)
-        gradient[:k] = _rounded(posterior - lesson.prior, WEIGHT_BITS - 7)
+        # Section 13, logit: r[i]-w[i]+32 >> 6
+        gradient[:k] = _rounded(posterior - lesson.prior, WEIGHT_BITS - LOGIT_GRADIENT_BITS)
         means = gradient[k : (1 + c) * k].reshape(c, k, n)
         scales = gradient[(1 + c) * k : (1 + 2 * c) * k].reshape(c, k, n)
         coefficients = gradient[(1 + 2 * c) * k :].reshape(-1, k, n)
         relative = [self._relative(plane.deviation, lesson.level) for plane in lesson.planes[:-1]]
         for p, plane in enumerate(lesson.planes):
+            # Section 13, mean: r[i]*t + 2^21 >> 22
             pull = (plane.below + plane.above - _WHOLE) * posterior
-            means[p] = _rounded(pull, WEIGHT_BITS + LOGISTIC_BITS - 6)
+            means[p] = _rounded(pull, _PULL_BITS - MEAN_GRADIENT_BITS)
+            # Section 13, log-scale: r[i]*e + 2^12 >> 13
             scales[p] = _rounded(posterior * _scale_gradient(plane), WEIGHT_BITS)
+            # Section 13, a0, a1, a2: r[i]*t*T_q + 2^26 >> 27
             for q in range(p):
-                coefficients[p + q - 1] = _rounded(pull * relative[q], WEIGHT_BITS + LOGISTIC_BITS - 1)
+                own = pull * relative[q]
+                coefficients[p + q - 1] = _rounded(own, _PULL_BITS + DEVIATION_BITS - COEFFICIENT_GRADIENT_BITS)
         return gradient
 
     def _relative(self, deviation: Plane, level: NDArray[np.int16]) -> Plane:
-        """Deviations (N,) in sixteenths of the activity."""
-        found = np.floor(deviation * 256 / self._mean_scale[level])
+        """Deviations (N,) in sixteenths of the activity.
+
+        Section 13: T_p = clamp(256*v_p//mean_scale[level],-64,64)
+        """
+        found = np.floor(deviation * _DEVIATION_FACTOR / self._mean_scale[level])
         return np.clip(found, -LARGEST_DEVIATION, LARGEST_DEVIATION)
 
 
 def _scale_gradient(plane: PlaneTrace) -> Plane:
-    """Derivative of each component's log-probability by its log-scale (K, N), in steps of 1/64."""
+    """Derivative of each component's log-probability by its log-scale (K, N), in steps of 1/64.
+
+    Section 13: e = clamp((z(x)*b*(32768-b) - z(x+1)*c*(32768-c)) // (2^19*max(c-b,1)), -64, 192)
+    """
     below, above = plane.below.astype(np.float64), plane.above.astype(np.float64)
     numerator = plane.position[0] * (below * (_WHOLE - below)) - plane.position[1] * (above * (_WHOLE - above))
-    found = np.floor(numerator / (np.maximum(above - below, 1) * (1 << 19)))
+    found = np.floor(numerator / (np.maximum(above - below, 1) * (1 << _LOST_BITS)))
     return np.clip(found, LEAST_SCALE, LARGEST_SCALE)
 
 
 def _rounded(numbers: Plane, bits: int) -> Plane:
-    """Numbers without their last bits, rounded."""
+    """Numbers without their last bits, rounded: number + 2^(bits-1) >> bits."""
     return np.floor(numbers * 2.0**-bits + 0.5)
 
 

@@ -2,7 +2,7 @@
 
 Differences to ``learning``: pixels are coded with averages of the weights that learn, and each unit of the hidden
 layer follows the true gradient, divided by its root mean square. docs/methods/learning.md, section 14, states it in
-plain integers, which are carried here in int64 and in float64 below 2**53.
+plain integers, which are carried here in int64 and in float64 below 2**53. Its lines stand in comments here.
 """
 
 from __future__ import annotations
@@ -15,41 +15,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.learning import (
+    COEFFICIENT_GRADIENT_BITS,
+    FINEST_BITS,
+    FIRST_SQUARE,
+    GAIN_BITS,
     LEARNED_BITS,
+    MEAN_GRADIENT_BITS,
     TEACHERS,
     Gradients,
     Lesson,
     Slices,
+    bit_lengths,
     can_learn,
-    first_squares,
+    first_sum,
+    largest_sums,
     reductions,
     with_one,
 )
-from nelloc.exact.model import ACTIVATION_BITS, ACTIVATION_MAX, SUM_LIMIT, ExactModel, Layer, output_bits
+from nelloc.exact.model import ACTIVATION_BITS, ACTIVATION_MAX, SCALE_BITS, SUM_LIMIT, ExactModel, Layer, output_bits
 
 # Fractional bits of changes as they are used, and of an average beyond those of what it is of.
 USED_BITS, MORE_BITS = 9, 4
 ROUNDED_BITS = LEARNED_BITS - USED_BITS
 LARGEST_USED = 127
 LARGEST_LEARNED = LARGEST_USED << ROUNDED_BITS
-# Rates of the last layer and of the hidden one, in powers of two, by which sums over pixels are multiplied.
-LAST_GAIN, HIDDEN_GAIN = 2, 4
+# Rate of the hidden layer, as GAIN_BITS is that of the last: sums over pixels are multiplied by 2**HIDDEN_GAIN_BITS.
+HIDDEN_GAIN_BITS = 4
 # Averages move by 1/16 of the distance, in a tile's first steps by 1, 1/2, 1/2, 1/4, ...
 PACE = 4
-# Gradients that go back, in 1/128 of a nat; fractional bits of the weights that they go through.
-LARGEST_GRADIENT, BACK_BITS = 511, 8
+# Gradients that go back: their fractional bits, in nats, and limit; fractional bits of weights that they go through.
+TRUE_BITS, LARGEST_GRADIENT, BACK_BITS = 7, 511, 8
 # Errors of hidden units: the bits that they lose, how large they are, and what their mean squares begin with.
 ERROR_BITS, LARGEST_ERROR, FIRST_ERROR = 5, 4095, 1 << 14
-LARGEST_STEP = 127
-# Largest number of octaves from a scale of 1, by which gradients are divided.
-_OCTAVES = 6
-_WEIGHTS_16 = 1 << 15
+# Moves of hidden units, in their root mean square error: fractional bits (about) and limit.
+MOVE_BITS, LARGEST_MOVE = 2, 127
+# Gradients by means are divided by their scales: of at most _OCTAVES octaves, with _INVERSE_BITS bits in an octave.
+_OCTAVES, _INVERSE_BITS = 6, 6
+# Gradients by a log2-scale of those by its natural logarithm: 2 * ln 2 in 1/256, as they have a fractional bit less.
+_OF_LOG2, _OF_LOG2_BITS = 355, 8
+_WEIGHTS_16, _SUMS_32 = 1 << 15, 1 << 31
 
 Integers = NDArray[np.int64]
 
 
 def can_learn_two(model: ExactModel) -> bool:
-    """True if both layers can learn: no sum can leave its range, whatever is learned."""
+    """True if both layers can learn: no sum can leave its range, whatever is learned. Limits are of section 14."""
     if not can_learn(model) or len(model.layers) < 3:
         return False
     *_, hidden, last = model.layers
@@ -60,10 +70,14 @@ def can_learn_two(model: ExactModel) -> bool:
         return False
     if largest >= _WEIGHTS_16 or correction >= SUM_LIMIT:
         return False
-    outputs = int((_largest_sums(last) >> last.shift).max()) + (correction >> USED_BITS + ACTIVATION_BITS - 8)
-    units = int((_largest_sums(hidden) << USED_BITS - hidden.shift).max()) + correction
-    back = np.minimum(np.abs(_back(model)) + (LARGEST_USED >> USED_BITS - BACK_BITS) + 1, _WEIGHTS_16).sum(axis=1)
-    return outputs + 2 < SUM_LIMIT and units < 1 << 31 and int(back.max()) * LARGEST_GRADIENT < 1 << 31
+    # (255*sum|weight| + |bias| >> shift) + C//64 + 2 < 2^24
+    outputs = int((largest_sums(last) >> last.shift).max()) + (correction >> USED_BITS + ACTIVATION_BITS - FINEST_BITS)
+    # (255*sum|weight| + |bias| << 9-shift) + C < 2^31
+    units = int((largest_sums(hidden) << USED_BITS - hidden.shift).max()) + correction
+    # 511*sum(min(|v[o][i]|+64, 2^15)) < 2^31
+    learned = (LARGEST_USED >> USED_BITS - BACK_BITS) + 1
+    back = int(np.minimum(np.abs(_back(model)) + learned, _WEIGHTS_16).sum(axis=1).max()) * LARGEST_GRADIENT
+    return outputs + 2 < SUM_LIMIT and units < _SUMS_32 and back < _SUMS_32
 
 
 @lru_cache(maxsize=16)
@@ -72,18 +86,16 @@ def layers_that_learn(model: ExactModel) -> int:
     return can_learn(model) + can_learn_two(model)
 
 
-def _largest_sums(layer: Layer) -> Integers:
-    """The largest magnitude of each row's sum."""
-    return ACTIVATION_MAX * np.abs(layer.weight.astype(np.int64)).sum(axis=1) + np.abs(layer.bias.astype(np.int64))
-
-
 def _rounded(numbers: Integers, bits: NDArray[Any] | int) -> Integers:
-    """Numbers without their last bits, rounded."""
+    """Numbers without their last bits, rounded. Section 14: round(x,n) = x + (2^n >> 1) >> n."""
     return numbers + (1 << np.asarray(bits) >> 1) >> bits
 
 
 def _back(model: ExactModel) -> Integers:
-    """The last layer's own weights (units, outputs), in steps of 2**-BACK_BITS of what they are."""
+    """The last layer's own weights (units, outputs), in steps of 2**-BACK_BITS of what they are.
+
+    Section 14: the weight times 2^x, x = 13-s-shift, s = 6 for logits, 8 means, 5 log-scales, 8 coefficients
+    """
     last = model.layers[-1]
     by = BACK_BITS + ACTIVATION_BITS - np.array(output_bits(model.components, model.channels)) - last.shift
     weight = last.weight.T.astype(np.int64)
@@ -104,15 +116,21 @@ class _Learned:
         self._gain = gain
         self.changes: Integers = np.zeros((tiles, rows, units), np.int64)
         self.averages = np.zeros_like(self.changes)
-        self._squares = np.full((tiles, units), first_squares(), np.float64)
+        self._squares = np.full((tiles, units), first_sum(FIRST_SQUARE), np.float64)
 
     def sums(self, tile: int, seen: NDArray[np.float32], *, averaged: bool) -> NDArray[np.float64]:
-        """Sums (rows, n) of units (units, n) by the changes or their averages, in 2**-USED_BITS."""
+        """Sums (rows, n) of units (units, n) by the changes or their averages, in 2**-USED_BITS.
+
+        Section 14: d = round(M,17), or d = round(D,13)
+        """
         learned, bits = (self.averages, ROUNDED_BITS + MORE_BITS) if averaged else (self.changes, ROUNDED_BITS)
         return _rounded(learned[tile], bits).astype(np.float64) @ seen.astype(np.float64)
 
     def follow(self, tile: int, gradient: NDArray[Any], seen: NDArray[np.float32], pixels: float, pace: int) -> None:
-        """Follow the gradients (rows, n) of n pixels, given the units (units, n)."""
+        """Follow the gradients (rows, n) of n pixels, given the units (units, n).
+
+        Section 14: D = clamp(D + round(4*S,u), -127*8192, 127*8192), in H with 16*S; M = M + round(16*D - M, pace)
+        """
         self._squares[tile] += np.add.reduce(seen.astype(np.float64) ** 2, axis=1)
         sums = (gradient.astype(np.float64) @ seen.T.astype(np.float64)).astype(np.int64)
         change = _rounded(sums << self._gain, reductions(self._squares[tile] / pixels))
@@ -127,10 +145,10 @@ class TwoLayers:
     def __init__(self, model: ExactModel, tiles: int):
         *_, self._hidden, self._last = model.layers
         self._model, self._gradients = model, Gradients(model)
-        self._of_hidden = _Learned(self._hidden, tiles, HIDDEN_GAIN)
-        self._of_last = _Learned(self._last, tiles, LAST_GAIN)
-        self._errors = np.full((tiles, len(self._hidden.weight)), first_squares(FIRST_ERROR), np.int64)
-        self._pixels = np.full(tiles, first_squares(1), np.int64)
+        self._of_hidden = _Learned(self._hidden, tiles, HIDDEN_GAIN_BITS)
+        self._of_last = _Learned(self._last, tiles, GAIN_BITS)
+        self._errors = np.full((tiles, len(self._hidden.weight)), first_sum(FIRST_ERROR), np.int64)
+        self._pixels = np.full(tiles, first_sum(1), np.int64)
         self._steps = [0] * tiles
         self._bits = (USED_BITS + ACTIVATION_BITS - np.array(output_bits(model.components, model.channels)))[:, None]
         self._own_back = _back(model)
@@ -180,37 +198,55 @@ class TwoLayers:
         seen: NDArray[np.float32],
         given: NDArray[np.float32],
     ) -> None:
-        steps = self._steps_of_hidden(tile, true, seen[:-1])
+        moves = self._moves(tile, true, seen[:-1])
         self._pixels[tile] += seen.shape[1]
         self._steps[tile] += 1
-        pace = min(PACE, self._steps[tile].bit_length() - 1)
+        pace = min(PACE, self._steps[tile].bit_length() - 1)  # min(4, bits(K)-1)
         self._of_last.follow(tile, gradient, seen, self._pixels[tile], pace)
-        self._of_hidden.follow(tile, steps, given, self._pixels[tile], pace)
+        self._of_hidden.follow(tile, moves, given, self._pixels[tile], pace)
 
-    def _steps_of_hidden(self, tile: int, true: Integers, units: NDArray[np.float32]) -> Integers:
-        """By how much each unit (units, n) should move, in about quarters of what is usual for it."""
+    def _moves(self, tile: int, true: Integers, units: NDArray[np.float32]) -> Integers:
+        """Moves of each unit (units, n) that gradients ask for, in about quarters of its usual error."""
+        # V = clamp(v + round(D,14)) to 16 bits
         more = _rounded(self._of_last.changes[tile].T[:-1], LEARNED_BITS - BACK_BITS)
         back = np.clip(self._own_back + more, -_WEIGHTS_16, _WEIGHTS_16 - 1)
+        # e = clamp(round(sum(V[o][i]*t), 5), -4095, 4095), 0 if the unit is 0 or 255
         found = (back.astype(np.float64) @ true.astype(np.float64)).astype(np.int64)
         error = np.clip(_rounded(found, ERROR_BITS), -LARGEST_ERROR, LARGEST_ERROR)
         error *= (units > 0) & (units < ACTIVATION_MAX)
-        _, digits = np.frexp(np.floor(self._errors[tile] / self._pixels[tile]))
+        # clamp(round(e,b), -127, 127), b = max(0, bits(E[i]//N)//2 - 2)
+        usual = bit_lengths(self._errors[tile] / self._pixels[tile]) // 2
         self._errors[tile] += (error**2).sum(axis=1)
-        by = np.maximum(digits // 2 - 2, 0)[:, None]
-        return np.clip(_rounded(error, by), -LARGEST_STEP, LARGEST_STEP)
+        by = np.maximum(usual - MOVE_BITS, 0)[:, None]
+        return np.clip(_rounded(error, by), -LARGEST_MOVE, LARGEST_MOVE)
 
 
 def true_gradients(model: ExactModel, gradient: NDArray[np.float32], outputs: NDArray[np.float32]) -> Integers:
-    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 13."""
+    """The gradients (outputs, N) of the likelihood by the outputs in 1/128 of a nat, of those of section 13.
+
+    Section 14: log-scale round(355*g,8), mean round(2*g*f,12), coefficient round(4*g*f,12)
+    """
     k, c = model.components, model.channels
     known = gradient.astype(np.int64)
-    log_scale = outputs[(1 + c) * k : (1 + 2 * c) * k].astype(np.int64)
-    octave = np.clip(log_scale >> 5, -_OCTAVES, _OCTAVES)
-    inverse = 64 - (log_scale & 31) << _OCTAVES - octave
+    means, log_scales = slice(k, (1 + c) * k), slice((1 + c) * k, (1 + 2 * c) * k)
+    coefficients = slice((1 + 2 * c) * k, None)
+    inverse = _inverse_scale(outputs[log_scales].astype(np.int64))
     found = known.copy()
-    found[k : (1 + c) * k] = _rounded(2 * known[k : (1 + c) * k] * inverse, 12)
-    found[(1 + c) * k : (1 + 2 * c) * k] = _rounded(355 * known[(1 + c) * k : (1 + 2 * c) * k], 8)
+    of_mean = known[means] << TRUE_BITS - MEAN_GRADIENT_BITS
+    found[means] = _rounded(of_mean * inverse, _INVERSE_BITS + _OCTAVES)
+    found[log_scales] = _rounded(_OF_LOG2 * known[log_scales], _OF_LOG2_BITS)
     if c == 3:  # of green by red, and of blue by both
         of_plane = np.concatenate([inverse[k : 2 * k], inverse[2 * k :], inverse[2 * k :]])
-        found[(1 + 2 * c) * k :] = _rounded(4 * known[(1 + 2 * c) * k :] * of_plane, 12)
+        of_coefficient = known[coefficients] << TRUE_BITS - COEFFICIENT_GRADIENT_BITS
+        found[coefficients] = _rounded(of_coefficient * of_plane, _INVERSE_BITS + _OCTAVES)
     return np.clip(found, -LARGEST_GRADIENT, LARGEST_GRADIENT)
+
+
+def _inverse_scale(log_scale: Integers) -> Integers:
+    """About 2**-log_scale, for a log2 in 1/32, by a line in each octave; in 2**-(_INVERSE_BITS + _OCTAVES).
+
+    Section 14: f = (64 - (q & 31)) << 6 - clamp(q >> 5, -6, 6)
+    """
+    octave = np.clip(log_scale >> SCALE_BITS, -_OCTAVES, _OCTAVES)
+    within = log_scale & (1 << SCALE_BITS) - 1
+    return (1 << _INVERSE_BITS) - within << _OCTAVES - octave
