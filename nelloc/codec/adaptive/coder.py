@@ -20,24 +20,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.colours import indexed, packed
+from nelloc.codec.adaptive.contexts import (
+    CHOICE_CONTEXTS,
+    CHOICE_SETS,
+    NEIGHBOURS,
+    NORTH,
+    SAMPLE_CONTEXTS,
+    SYMBOL_CONTEXTS,
+    WEST,
+    Around,
+    bit_length,
+    choice_contexts,
+    first_three,
+    likely_colours,
+    sample_contexts,
+    symbol_contexts,
+    unzigzag,
+    zigzag,
+)
 from nelloc.codec.adaptive.digits import DigitModel
 from nelloc.codec.adaptive.memory import ColourMemory, Recalled, mixed
-from nelloc.codec.adaptive.neighbourhood import Field, Steps, median
+from nelloc.codec.adaptive.neighbourhood import Field, Steps
 from nelloc.varint import MalformedError
 
 Numbers = NDArray[np.int64]
 RADIX = 4
 NONE_OF_THEM = 3
 
-# Neighbours in the order in which neighbourhoods grow, and the sizes of the three neighbourhoods remembered.
-_NEIGHBOURS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, 1), (-2, -1), (0, -3))
+# Sizes of the three neighbourhoods remembered.
 _SIZES = (11, 6, 2)
 _LONGEST_RUN = 40
-_CONFIDENCE_CLASS = np.array([0, 1, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4])
 # Multiplier that spreads the nodes of a digit tree over a table.
 _NODE = 40503
-_CHOICE_CONTEXTS, _SAMPLE_CONTEXTS, _SYMBOL_CONTEXTS, _PALETTE_CONTEXTS = 7, 8, 6, 3
-_PALETTE_BITS = 10
+_PALETTE_CONTEXTS, _PALETTE_BITS = 3, 10
 
 
 class Form(enum.IntEnum):
@@ -114,7 +129,7 @@ def palette_digits(colours: int) -> int:
 def table_bytes(form: Form, shape: Shape) -> int:
     """Approximate number of bytes of memory for each tile."""
     area_bits, hash_bits, sample_bits, memory_bits = _table_bits(shape)
-    counts = (_SAMPLE_CONTEXTS << sample_bits) + (_CHOICE_CONTEXTS << hash_bits if form.has_candidates else 0)
+    counts = (SAMPLE_CONTEXTS << sample_bits) + (CHOICE_CONTEXTS << hash_bits if form.has_candidates else 0)
     memories = 32 * len(_SIZES) << memory_bits if form.has_candidates else 0
     return 16 * counts + memories + (32 * shape.planes << area_bits)
 
@@ -203,27 +218,27 @@ class _Walk:
         _, self._hash_bits, self._sample_bits, memory_bits = _table_bits(shape)
         if form.has_candidates:
             self._memories = [ColourMemory(memory_bits, tiles) for _ in _SIZES]
-            self._choice_model = DigitModel(_CHOICE_CONTEXTS, 1 << self._hash_bits, 25, tiles)
+            self._choice_model = DigitModel(CHOICE_CONTEXTS, 1 << self._hash_bits, CHOICE_SETS, tiles)
         if form is Form.PALETTE:
             symbol_bits = 2 * palette_digits(int(colours[0]))
-            self._tree = _Tree(_SYMBOL_CONTEXTS, self._sample_bits, 1, symbol_bits, tiles)
+            self._tree = _Tree(SYMBOL_CONTEXTS, self._sample_bits, 1, symbol_bits, tiles)
         elif form is Form.STEADY:
             self._tree = _Tree(1, self._sample_bits, shape.planes, shape.bits, tiles, steady=True)
         else:
-            self._tree = _Tree(_SAMPLE_CONTEXTS, self._sample_bits, shape.planes, shape.bits, tiles)
+            self._tree = _Tree(SAMPLE_CONTEXTS, self._sample_bits, shape.planes, shape.bits, tiles)
 
     def run(self) -> Numbers:
         """Code all steps; returns the samples (tiles, planes, H, W)."""
         for count in self._steps:
             self._tiles = np.arange(self._steps.tiles).repeat(count)
-            self._predictions = [] if self._form is Form.PALETTE else [_predicted(plane) for plane in self._planes]
+            predicts = self._form is not Form.PALETTE
+            self._predictions = [Around.of(plane).prediction for plane in self._planes] if predicts else []
             if not self._form.has_candidates:
                 self._code_samples(np.arange(len(self._tiles)))
                 continue
-            truth = None if self._truth is None else packed([plane[0, 0] for plane in self._truth], self._shape.bits)
-            recalled = self._recall()
-            candidates = self._candidates(recalled)
-            choice = self._code_choice(candidates, recalled, truth)
+            colours, recalled = Around.of(self._colours), self._recall()
+            candidates = self._candidates(recalled, colours)
+            choice = self._code_choice(candidates, recalled, colours)
             others = np.flatnonzero(choice == NONE_OF_THEM)
             colour = np.choose(choice, [*candidates, candidates[0]])
             if (colour < 0).any():
@@ -235,57 +250,29 @@ class _Walk:
                     self._code_symbols(others, candidates)
                 else:
                     self._code_samples(others)
-            self._settle(recalled, choice)
+            self._settle(recalled, choice, colours)
         return np.stack([plane.whole() for plane in self._planes], axis=1)
 
     def _recall(self) -> list[Recalled]:
-        neighbours = [self._colours[offset] for offset in _NEIGHBOURS]
+        neighbours = [self._colours[offset] for offset in NEIGHBOURS]
         sized = zip(self._memories, _SIZES, strict=True)
         return [memory.recall(neighbours[:size], self._tiles) for memory, size in sized]
 
-    def _candidates(self, recalled: list[Recalled]) -> list[Numbers]:
-        """The first three different colours among those that are likely; -1 where there are fewer."""
-        west, north, northwest, northeast = (self._colours[offset] for offset in _NEIGHBOURS[:4])
-        likely = west
-        firsts = []
-        for memory in reversed(recalled):
-            likely = np.where(memory.confidence > 0, memory.first, likely)
-            firsts.append(likely if memory is recalled[0] else np.where(memory.confidence > 0, memory.first, west))
-        palette = self._form is Form.PALETTE
-        extra = recalled[2].second if palette else packed(self._predictions, self._shape.bits)
-        rest = [firsts[1], firsts[0], recalled[0].second, recalled[1].second, extra, west, north, northeast, northwest]
-        first = firsts[2]
-        second = np.full(len(west), -1)
-        third = np.full(len(west), -1)
-        for colour in rest:
-            new = colour != first
-            fill = new & (second < 0)
-            third = np.where(new & ~fill & (third < 0) & (colour != second), colour, third)
-            second = np.where(fill, colour, second)
-        return [first, second, third]
+    def _candidates(self, recalled: list[Recalled], colours: Around) -> list[Numbers]:
+        """The first three different colours among those that are likely."""
+        in_palette = self._form is Form.PALETTE
+        extra = recalled[-1].second if in_palette else packed(self._predictions, self._shape.bits)
+        return first_three(likely_colours(recalled, colours, extra))
 
-    def _code_choice(self, candidates: list[Numbers], recalled: list[Recalled], truth: Numbers | None) -> Numbers:
-        first, second, third = candidates
-        west, north, northwest, northeast = (self._colours[offset] for offset in _NEIGHBOURS[:4])
-        a, b, c = (_CONFIDENCE_CLASS[memory.confidence] for memory in recalled)
-        agree = (recalled[0].first == recalled[1].first) + 2 * (recalled[1].first == recalled[2].first)
-        agree = agree + 4 * (first == west) + 8 * (first == north)
-        flat = (west == north) + 2 * (north == northeast) + 4 * (west == northwest)
-        choices = [self._choices[offset] for offset in _NEIGHBOURS[:4]]
-        left, above = self._runs
-        contexts = [
-            (a, b, c, agree, flat),
-            (*choices, a, agree),
-            (first, second, third, agree),
-            (first, west, north, choices[0]),
-            (recalled[1].at, first, a),
-            (first == west, first == north, left[0, -1], left[-1, 0], above[-1, 0]),
-            (first == west, second == west, above[-1, 0], above[0, -1], left[0, -1]),
-        ]
+    def _code_choice(self, candidates: list[Numbers], recalled: list[Recalled], colours: Around) -> Numbers:
+        """Code the number of the candidate that each pixel of the step is, or NONE_OF_THEM."""
+        choices = Around.of(self._choices)
+        contexts, sets = choice_contexts(candidates, recalled, colours, choices, self._runs)
         hashed = [mixed(parts, self._hash_bits) for parts in contexts]
-        frequencies = self._choice_model.predict(hashed, a * 5 + b, self._tiles)
+        frequencies = self._choice_model.predict(hashed, sets, self._tiles)
         known = None
-        if truth is not None:
+        if self._truth is not None:
+            truth = packed([plane[0, 0] for plane in self._truth], self._shape.bits)
             known = np.select([truth == candidate for candidate in candidates], [0, 1, 2], NONE_OF_THEM)
         choice = self._coder.digits(known, frequencies, self._tiles)
         self._choice_model.learn(choice)
@@ -293,14 +280,12 @@ class _Walk:
 
     def _code_symbols(self, others: Numbers, candidates: list[Numbers]) -> None:
         """Code places in the palette of the pixels ``others`` of the step."""
-        west, north, northwest, northeast = (self._colours[offset][others] for offset in _NEIGHBOURS[:4])
-        first, second = candidates[0][others], candidates[1][others]
-        nothing = np.zeros(len(others), np.int64)
-        contexts = ((nothing,), (west,), (west, north), (first, second), (north, northeast), (west, northwest))
+        first, second, _ = candidates
+        contexts = symbol_contexts(Around.of(self._colours, others), first[others], second[others])
+        hashed = [mixed(parts, self._sample_bits) for parts in contexts]
         known = None if self._truth is None else self._truth[0][0, 0][others]
-        hashed = [mixed((np.full(len(others), k), *parts), self._sample_bits) for k, parts in enumerate(contexts)]
         tiles = self._tiles[others]
-        symbols = self._tree.code(self._coder, known, hashed, nothing, tiles)
+        symbols = self._tree.code(self._coder, known, hashed, np.zeros(len(others), np.int64), tiles)
         if (symbols >= self._colour_counts[tiles]).any():
             raise MalformedError("a colour that is not in the palette")
         self._planes[0].put(others, symbols)
@@ -308,71 +293,46 @@ class _Walk:
     def _code_samples(self, others: Numbers) -> None:
         """Code the samples of the pixels ``others`` of the step, plane by plane."""
         bits, predicts = self._shape.bits, self._form.predicts
-        modulus, half = 1 << bits, 1 << bits - 1
-        activity = [_activity(plane)[others] for plane in self._planes]
-        total = _bit_length(np.sum(activity, axis=0))
-        shift = previous = before = np.zeros(len(others), np.int64)
-        known_samples: list[Numbers] = []
+        modulus = 1 << bits
+        around = [Around.of(plane, others) for plane in self._planes]
+        activity = [each.activity for each in around]
+        total = bit_length(np.sum(activity, axis=0))
+        first_residual = nothing = np.zeros(len(others), np.int64)
+        # Of the planes so far: samples, and their deviations from predictions, which are 0 before the first plane.
+        samples: list[Numbers] = []
+        deviations = [nothing, nothing]
         for number, k in enumerate(self._order):
-            plane, residuals = self._planes[k], self._residuals[k]
-            west, north, northwest = (plane[offset][others] for offset in _NEIGHBOURS[:3])
-            straight = self._predictions[k][others]
-            prediction = np.clip(straight + shift, 0, modulus - 1) if predicts else np.zeros_like(straight)
-            error_west, error_north = (residuals[offset][others] for offset in _NEIGHBOURS[:2])
-            place, level = np.full(len(others), number), _bit_length(activity[k])
-            seen = (straight, *known_samples) if number else (west, north, northwest)
-            contexts = [
-                (place,),
-                (place, total, _bit_length(np.abs(previous))),
-                (place, np.clip(error_west, -6, 6), np.clip(error_north, -6, 6)),
-                (place, previous, before, level >> 1),
-                (place, *seen),
-                (place, level, np.clip(error_west + error_north, -20, 20) >> 1),
-                (place, west, *known_samples),
-                (place, west, north),
-            ]
-            known = None
-            if self._truth is not None:
-                known = self._truth[k][0, 0][others]
-                if predicts:
-                    difference = (known - prediction) % modulus
-                    known = np.where(difference < half, 2 * difference, 2 * (modulus - difference) - 1)
+            plain, residuals = self._predictions[k][others], self._residuals[k]
+            prediction = np.clip(plain + first_residual, 0, modulus - 1) if predicts else nothing
+            errors = residuals[WEST][others], residuals[NORTH][others]
+            levels = bit_length(activity[k]), total
+            contexts = sample_contexts(number, around[k], errors, plain, levels, samples, deviations)
             hashed = [mixed(parts, self._sample_bits) for parts in contexts[: self._tree.contexts]]
-            value = self._tree.code(self._coder, known, hashed, place, self._tiles[others])
+            known = None if self._truth is None else self._truth[k][0, 0][others]
+            if known is not None and predicts:
+                known = zigzag(known - prediction, bits)
+            sets = np.full(len(others), number)
+            value = self._tree.code(self._coder, known, hashed, sets, self._tiles[others])
             if value.max() >= modulus:
                 raise MalformedError("a sample out of range")
             if predicts:
-                value = (np.where(value & 1, -(value + 1 >> 1), value >> 1) + prediction) % modulus
-            plane.put(others, value)
-            residuals.put(others, value - straight)
+                value = (unzigzag(value) + prediction) % modulus
+            self._planes[k].put(others, value)
+            residuals.put(others, value - plain)
             if number == 0:
-                shift = value - straight
-            before, previous = previous, value - prediction
-            known_samples.append(value)
+                first_residual = value - plain
+            samples.append(value)
+            deviations.append(value - prediction)
 
-    def _settle(self, recalled: list[Recalled], choice: Numbers) -> None:
+    def _settle(self, recalled: list[Recalled], choice: Numbers, colours: Around) -> None:
         """Fill in what later steps need, and learn."""
         colour = packed([plane[0, 0] for plane in self._planes], self._shape.bits)
         for residuals, plane, prediction in zip(self._residuals, self._planes, self._predictions, strict=False):
             residuals.set(plane[0, 0] - prediction)
         self._colours.set(colour)
         self._choices.set(choice)
-        for runs, offset in zip(self._runs, _NEIGHBOURS[:2], strict=True):
+        for runs, offset, before in zip(self._runs, (WEST, NORTH), colours[:2], strict=True):
             longer = np.minimum(runs[offset] + 1, _LONGEST_RUN)
-            runs.set(np.where(colour == self._colours[offset], longer, 0))
+            runs.set(np.where(colour == before, longer, 0))
         for memory, known in zip(self._memories, recalled, strict=True):
             memory.learn(known, colour)
-
-
-def _predicted(plane: Field) -> Numbers:
-    return median(plane[0, -1], plane[-1, 0], plane[-1, -1])
-
-
-def _activity(plane: Field) -> Numbers:
-    west, north, northwest, northeast = (plane[offset] for offset in _NEIGHBOURS[:4])
-    return np.abs(west - northwest) + np.abs(north - northwest) + np.abs(north - northeast)
-
-
-def _bit_length(numbers: Numbers) -> Numbers:
-    """The number of bits of numbers below 2**53."""
-    return np.frexp(numbers.astype(np.float64))[1].astype(np.int64)
