@@ -227,32 +227,59 @@ class _Counts:
 
 def _code(coder: _Coder, counts: _Counts, known: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
     """Code a vector of ``n`` differences, given if they are ``known``; its class, magnitudes, then signs."""
-    class_ = None if known is None else _class(known)
-    high = _single(counts.code(coder, (0,), _digit(class_, RADIX), 1))
-    low = _single(counts.code(coder, (1, high), _digit(class_, 1), 1))
+    class_ = _code_class(coder, counts, None if known is None else _class(known))
+    if class_ == 0:
+        return np.zeros(n, np.int64)
+    magnitude = _code_magnitudes(coder, counts, class_, None if known is None else np.abs(known), n)
+    moved = np.flatnonzero(magnitude)
+    magnitude[moved] *= _code_signs(coder, None if known is None else known[moved], len(moved))
+    return magnitude
+
+
+def _code_class(coder: _Coder, counts: _Counts, known: int | None) -> int:
+    """Code the class of a vector, as a high and a low digit."""
+    digits = (None, None) if known is None else divmod(known, RADIX)
+    high = _code_one(coder, counts, (0,), digits[0])
+    return RADIX * high + _code_one(coder, counts, (1, high), digits[1])
+
+
+def _code_one(coder: _Coder, counts: _Counts, context: tuple[int, ...], known: int | None) -> int:
+    """Code a single digit."""
+    return int(counts.code(coder, context, None if known is None else np.array([known]), 1)[0])
+
+
+def _code_magnitudes(
+    coder: _Coder, counts: _Counts, class_: int, known: NDArray[np.int64] | None, n: int
+) -> NDArray[np.int64]:
+    """Code the magnitudes (n,) of a vector: level by level a digit of those that were 3 or more in all before."""
     magnitude = np.zeros(n, np.int64)
-    if high == low == 0:
-        return magnitude
-    size = None if known is None else np.abs(known)
     active = np.arange(n)
     for level in range(_LEVELS):
-        rest = None if size is None else np.minimum(size[active] - magnitude[active], _LAST)
-        digits = counts.code(coder, (2, RADIX * high + low, min(level, 3)), rest, len(active))
+        rest = None if known is None else np.minimum(known[active] - magnitude[active], _LAST)
+        digits = counts.code(coder, (2, class_, min(level, 3)), rest, len(active))
         magnitude[active] += digits
         active = active[digits == _LAST]
         if not len(active):
-            break
-    else:
-        places = RADIX ** np.arange(_PLAIN_DIGITS - 1, -1, -1)
-        plain = None if size is None else ((size[active] - magnitude[active])[:, None] // places % RADIX).ravel()
-        digits = coder.digits(plain, _EQUAL, len(active) * _PLAIN_DIGITS)
-        magnitude[active] += (digits.reshape(-1, _PLAIN_DIGITS) * places).sum(axis=1)
-    moved = np.flatnonzero(magnitude)
-    negative = coder.digits(None if known is None else (known[moved] < 0).astype(np.int64), _SIGNS, len(moved))
+            return magnitude
+    rest = None if known is None else known[active] - magnitude[active]
+    magnitude[active] += _code_plain(coder, rest, len(active))
+    return magnitude
+
+
+def _code_plain(coder: _Coder, known: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
+    """Code numbers (n,) of _PLAIN_DIGITS digits, all equally likely."""
+    places = RADIX ** np.arange(_PLAIN_DIGITS - 1, -1, -1)
+    plain = None if known is None else (known[:, None] // places % RADIX).ravel()
+    digits = coder.digits(plain, _EQUAL, n * _PLAIN_DIGITS)
+    return (digits.reshape(n, _PLAIN_DIGITS) * places).sum(axis=1)
+
+
+def _code_signs(coder: _Coder, known: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
+    """Code the signs, 1 or -1, of ``n`` numbers other than 0."""
+    negative = coder.digits(None if known is None else (known < 0).astype(np.int64), _SIGNS, n)
     if (negative > 1).any():
         raise ValueError("a sign is neither plus nor minus")
-    magnitude[moved] *= 1 - 2 * negative
-    return magnitude
+    return 1 - 2 * negative
 
 
 def _class(vector: NDArray[np.int64]) -> int:
@@ -262,14 +289,6 @@ def _class(vector: NDArray[np.int64]) -> int:
         return 0
     octave = (total * 256 // len(vector)).bit_length()
     return min(max(octave, 1), _CLASSES - 1)
-
-
-def _digit(value: int | None, place: int) -> NDArray[np.int64] | None:
-    return None if value is None else np.array([value // place % RADIX])
-
-
-def _single(digits: NDArray[np.int64]) -> int:
-    return int(digits[0])
 
 
 @dataclass(frozen=True)
