@@ -34,7 +34,7 @@ def mark(group: Group, samples: Samples, bits: int) -> None:
     samples[:] = np.array(fillings.get(group.role, [0]))[:, None, None]
 
 
-class Past:
+class LazyPast:
     """Pixels of the JPEG that a file's image was, decoded at their first use."""
 
     def __init__(self, file: Container, source: str, progress: Progress | None = None):
@@ -76,7 +76,7 @@ class Past:
 
 def past_of(file: Container, source: str) -> str | None:
     """Describe the JPEG that a file's picture was, or None. Raises NellocError if what tells it is damaged."""
-    return Past(file, source).summary
+    return LazyPast(file, source).summary
 
 
 @dataclass
@@ -89,11 +89,11 @@ class Canvas:
     region: Rectangle
     area: Rectangle
     groups: tuple[Samples, ...]
-    past: Past
+    past: LazyPast
     damaged: dict[int, Rectangle] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle, past: Past) -> Canvas:
+    def of(cls, file: Container, source: str, what: Description, wanted: Rectangle, past: LazyPast) -> Canvas:
         """Make a canvas for the part ``wanted`` of a file."""
         area = whole_tiles(file, wanted)
         groups = tuple(

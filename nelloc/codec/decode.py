@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from nelloc.codec import plain_tiles
-from nelloc.codec.canvas import Canvas, Past, Stream, whole_tiles
+from nelloc.codec.canvas import Canvas, LazyPast, Stream, whole_tiles
 from nelloc.codec.container import Container, parse
 from nelloc.codec.description import read_description
 from nelloc.codec.format import LAYERS, Method, SectionType
@@ -68,7 +68,7 @@ def decode_files(
         if file.jpeg is not None:
             found.append(partial(_of_jpeg, file, source, options, wanted))
             continue
-        past = Past(file, source, options.progress)
+        past = LazyPast(file, source, options.progress)
         canvases.append(Canvas.of(file, source, read_description(file, source), wanted, past))
         found.append(canvases[-1].image)
     options.progress.expect(sum(canvas.pixels for canvas in canvases))
@@ -126,7 +126,7 @@ def decode_slices(
         yield _of_jpeg(file, source, options, _wanted(file, source, options))
         return
     what, find = read_description(file, source), _finder(options, models)
-    made = Past(file, source, options.progress)
+    made = LazyPast(file, source, options.progress)
     parts = _slices(file, _wanted(file, source, options), PIXELS_AT_ONCE * options.workers)
     areas = [whole_tiles(file, part) for part in parts]
     options.progress.expect(len(file.groups) * sum(area.height * area.width for area in areas))
