@@ -197,7 +197,7 @@ class _Canvas:
         low, high = self._low[0], self._high[0]
         luma = np.where(low == high, low, about_luma(self._pixels)).astype(np.uint8)
         made = self._luma.enlarged()[self.top : self.top + low.shape[0], self.left : self.left + low.shape[1]]
-        found = worth.Found(self._luma.coefficients, self.top, self.left)
+        found = worth.PlacedBlocks(self._luma.coefficients, self.top, self.left)
         return worth.share_of_luma(luma, made, found, self._pixels)
 
     def samplings(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:

@@ -28,8 +28,8 @@ LIKELY = 0.85
 PART, _PLACES = 128, ((0, 0), (4, 4), (2, 2))
 
 
-class Found(NamedTuple):
-    """Coefficients (rows, columns, frequencies) of blocks, and the lines of the first ones that are no picture's."""
+class PlacedBlocks(NamedTuple):
+    """Blocks of luma: coefficients (rows, columns, frequencies), and the picture's first line and column in them."""
 
     coefficients: NDArray[np.int16]
     top: int
@@ -77,7 +77,9 @@ def entropies_of_pixels(made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> t
     return entropy(errors) + entropy([own[far] for own in before]), entropy(before)
 
 
-def share_of_luma(luma: NDArray[np.uint8], made: NDArray[np.uint8], found: Found, pixels: NDArray[np.uint8]) -> float:
+def share_of_luma(
+    luma: NDArray[np.uint8], made: NDArray[np.uint8], found: PlacedBlocks, pixels: NDArray[np.uint8]
+) -> float:
     """The entropy of a JPEG's luma alone, and of what is wrong of it, as a share of that of RGB ``pixels``.
 
     It ``made`` samples (H, W), which ``luma`` should be. Tiles that are far off count as pixels, as in

@@ -113,7 +113,7 @@ def test_luma_tells_that_all_is_wrong(top):
     right = canvas.share_of_luma()
     assert (canvas.top, canvas.left) == (top, top)
     assert right < 0.4
-    found = worth.Found(canvas._luma.coefficients, canvas.top, canvas.left)
+    found = worth.PlacedBlocks(canvas._luma.coefficients, canvas.top, canvas.left)
     made = canvas._luma.enlarged()[canvas.top :, canvas.left :][: planes.shape[1], : planes.shape[2]]
     noise = np.random.default_rng(6).integers(-20, 21, planes.shape[1:])
     luma = np.clip(made + noise, 0, 255).astype(np.uint8)
