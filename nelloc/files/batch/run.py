@@ -89,8 +89,8 @@ def compress_folder(
     Returns
     -------
     iterator of Outcome
-        Outcome of each file, as it is done: ``Done``, ``Skipped`` or ``Failed``. A file is converted when its outcome
-        is asked for.
+        Outcome of each file, as it is done: ``Written``, ``Skipped`` or ``Failed``. A file is converted when its
+        outcome is asked for.
 
     Raises
     ------
