@@ -49,22 +49,22 @@ def main() -> None:
 
 def measured(name: str, samples: NDArray[Any], repeats: int) -> tuple[str, str, int, int, list[float]]:
     """Name, form, pixels, bytes, and seconds: NumPy's to encode and decode, and the core's."""
-    way = classify.likely_way(samples, BITS)
+    setting = classify.likely_setting(samples, BITS)
     shape = Shape(*samples.shape, BITS)
     with numpy_alone():
-        data, encoding = timed(lambda: stream.encode(samples, BITS, way))
+        data, encoding = timed(lambda: stream.encode(samples, BITS, setting))
         back, decoding = timed(lambda: stream.decode(data, shape))
     assert native.codes(samples, BITS)
     seconds = [encoding, decoding, 0.0, 0.0]
     for place, work, right in (
-        (2, lambda: stream.encode(samples, BITS, way), lambda found: found == data),
+        (2, lambda: stream.encode(samples, BITS, setting), lambda found: found == data),
         (3, lambda: stream.decode(data, shape), lambda found: np.array_equal(found, samples)),
     ):
         runs = [timed(work) for _ in range(repeats)]
         if not (np.array_equal(back, samples) and all(right(found) for found, _ in runs)):
             raise SystemExit(f"{name}: the two differ")
         seconds[place] = statistics.median(each for _, each in runs)
-    return name, way.form.name.lower(), samples[0].size, len(data), seconds
+    return name, setting.form.name.lower(), samples[0].size, len(data), seconds
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

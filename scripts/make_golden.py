@@ -24,7 +24,7 @@ from PIL import Image
 import nelloc
 from nelloc.codec import level_lists, plain_tiles
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.container import Container, Section, TileRecord, pack, parse
 from nelloc.codec.decode import decode_files
 from nelloc.codec.encode import encode_pixels
@@ -144,11 +144,11 @@ def _make() -> None:
     for name, (pixels, way_of) in _adaptive(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         _keep(GOLDEN / f"{name}.nlc", pack(_coded(pixels, way_of)))
-    for name, (pixels, method, way) in _whole(photograph).items():
+    for name, (pixels, method, setting) in _whole(photograph).items():
         _keep(GOLDEN / f"{name}.png", write(pixels, ".png", name).data)
         joined = pixels.kind.joined_groups is not None
         samples = np.concatenate(pixels.groups)
-        records = (TileRecord(method, plain_tiles.encode(method, samples, 8, way)),)
+        records = (TileRecord(method, plain_tiles.encode(method, samples, 8, setting)),)
         file = Container(pixels.kind, pixels.width, pixels.height, 64, NO_MODEL, records, joined=joined)
         _keep(GOLDEN / f"{name}.nlc", pack(file))
     # JPEG files, and pictures that were some.
@@ -188,10 +188,10 @@ def _make() -> None:
         "two-layers-lattice": on_lattice(photograph[7:21, 20:35], Rule.JFIF),
         "two-layers-seen": on_lattice(photograph[9:25, 20:43], Rule.SEEN),
     }.items():
-        own, way = TWO_LAYERS[name]
+        own, setting = TWO_LAYERS[name]
         _keep_png(GOLDEN / f"{name}.png", image)
         model = own if own in model_store.shipped() else GOLDEN / f"{own}.nlm"
-        _keep(GOLDEN / f"{name}.nlc", encode_by(way, image, model=model, tile=32, embed=False))
+        _keep(GOLDEN / f"{name}.nlc", encode_by(setting, image, model=model, tile=32, embed=False))
     # Former luma and chroma, by each rule, of a model as it is or of one that learns: "lattice-RULE".
     for rule in CONVERSIONS:
         height, width = {Rule.JFIF: (37, 41), Rule.PHOTO_CD: (11, 14), Rule.HEIF: (17, 23)}.get(rule, (9, 11))
@@ -312,57 +312,57 @@ def _kinds(photograph: np.ndarray) -> dict[str, Pixels]:
     return {f"kind-{name}": pixels for name, pixels in images.items()}
 
 
-def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[Way | None]]]:
+def _adaptive(photograph: np.ndarray) -> dict[str, tuple[Pixels, list[AdaptiveSetting | None]]]:
     """Make images for the adaptive coder, and the form of each of their tiles; None for a stored one."""
     steps = photograph[:45, :48] // 64 * 64
     blocks = steps[::3, ::4].repeat(3, axis=0).repeat(4, axis=1)
     noise = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
     mixed = np.concatenate([blocks, np.tile(noise, (1, 3, 1))])
-    forms = [Way(Form(form), order) for form, order in ((1, 0), (2, 0), (3, 3), (4, 5), (5, 1), (3, 0))]
+    forms = [AdaptiveSetting(Form(form), order) for form, order in ((1, 0), (2, 0), (3, 3), (4, 5), (5, 1), (3, 0))]
     gray = np.asarray(Image.fromarray(blocks).convert("L"))
-    palette, candidates = Way(Form.PALETTE), Way(Form.CANDIDATES_PREDICTED)
+    palette, candidates, plain = map(AdaptiveSetting, (Form.PALETTE, Form.CANDIDATES_PREDICTED, Form.PLAIN))
     deep = blocks[:20, :24].astype(np.uint16) * 257
     return {
-        "adaptive-rgb": (from_array(mixed), [*forms, *forms[1:4], palette, None, Way(Form.PLAIN)]),
+        "adaptive-rgb": (from_array(mixed), [*forms, *forms[1:4], palette, None, plain]),
         "adaptive-gray": (
             from_array(gray),
-            [Way(Form.PALETTE), Way(Form.CANDIDATES_PREDICTED)] * 4 + [Way(Form.PLAIN)],
+            [palette, candidates] * 4 + [plain],
         ),
         "adaptive-large": (from_array(np.tile(gray, (2, 2))), [palette]),
         "adaptive-rgb16": (from_array(deep), [candidates, palette] * 2),
         "adaptive-bilevel": (
             from_array(gray > 100),
-            [palette, Way(Form.CANDIDATES_PLAIN)] * 4 + [Way(Form.PREDICTED)],
+            [palette, AdaptiveSetting(Form.CANDIDATES_PLAIN)] * 4 + [AdaptiveSetting(Form.PREDICTED)],
         ),
     }
 
 
-def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, Way | Filter | None]]:
+def _whole(photograph: np.ndarray) -> dict[str, tuple[Pixels, Method, AdaptiveSetting | Filter | None]]:
     """Make images of one tile: with colour and alpha in one group, of filtered or packed rows, or of noise."""
     small = photograph[3:18, 8:28]
     rgba = np.dstack([small // 32 * 32, np.where(small[:, :, 1] > 100, 255, 90).astype(np.uint8)])
     noise = np.random.default_rng(2).normal(128, 20, (12, 11, 3)).clip(0, 255).astype(np.uint8)
     return {
-        "joined-rgba": (from_array(rgba), Method.ADAPTIVE, Way(Form.CANDIDATES_PREDICTED, 7)),
+        "joined-rgba": (from_array(rgba), Method.ADAPTIVE, AdaptiveSetting(Form.CANDIDATES_PREDICTED, 7)),
         "joined-la": (from_array(rgba[:, :, 2:]), Method.ROWS, Filter(Predictor.WEST, planar=True)),
         "rows-median": (from_array(small), Method.ROWS, Filter(Predictor.MEDIAN, green=True)),
         "rows-plane": (from_array(rgba), Method.ROWS, Filter(Predictor.PLANE, planar=True, green=True)),
         "rows-north": (from_array(small[:, :, 0]), Method.ROWS, Filter(Predictor.NORTH)),
         "deflate-gray": (from_array(small[:, :, 0] // 16), Method.DEFLATE, None),
         "deflate-bilevel": (from_array(small[:, :, 0] > 100), Method.DEFLATE, None),
-        "steady-rgb": (from_array(noise), Method.ADAPTIVE, Way(Form.STEADY)),
+        "steady-rgb": (from_array(noise), Method.ADAPTIVE, AdaptiveSetting(Form.STEADY)),
     }
 
 
-def _coded(pixels: Pixels, chosen: list[Way | None]) -> Container:
+def _coded(pixels: Pixels, chosen: list[AdaptiveSetting | None]) -> Container:
     """Make a file of tiles of 16, or of one tile, each in the form ``chosen`` for it; deep samples at full depth."""
     size = 16 if len(chosen) > 1 else 96
     group = pixels.kind.groups[0]
     records = []
-    for tile, way in zip(tiles(pixels.height, pixels.width, size), chosen, strict=True):
+    for tile, setting in zip(tiles(pixels.height, pixels.width, size), chosen, strict=True):
         samples = np.ascontiguousarray(pixels.planes[:, tile.rows, tile.columns])
-        method = Method.STORED if way is None else Method.ADAPTIVE
-        records.append(TileRecord(method, plain_tiles.encode(method, samples, group.bits, way)))
+        method = Method.STORED if setting is None else Method.ADAPTIVE
+        records.append(TileRecord(method, plain_tiles.encode(method, samples, group.bits, setting)))
     return Container(pixels.kind, pixels.width, pixels.height, size, NO_MODEL, tuple(records))
 
 

@@ -16,7 +16,7 @@ from materials import on_lattice
 import nelloc
 from nelloc.codec import container, search
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.lattice import OnLattice
 from nelloc.codec.lzma_rows import Filter, Predictor
@@ -33,7 +33,7 @@ TRIALS = {
     "two layers": Trial(Method.TWO_LAYERS),
     "lattice": Trial(Method.LATTICE, OnLattice(Rule.JFIF, Method.LEARNING)),
     "seen colours": Trial(Method.LATTICE, OnLattice(Rule.SEEN, Method.LEARNING)),
-    **{f"adaptive, {form.name.lower()}": Trial(Method.ADAPTIVE, Way(form)) for form in Form},
+    **{f"adaptive, {form.name.lower()}": Trial(Method.ADAPTIVE, AdaptiveSetting(form)) for form in Form},
     **{f"rows, {predictor.name.lower()}": Trial(Method.ROWS, Filter(predictor)) for predictor in Predictor},
     "deflate": Trial(Method.DEFLATE),
     "stored": Trial(Method.STORED),

@@ -206,7 +206,10 @@ def test_the_adaptive_coder_gives_the_golden_bytes(name):
         if coded.method is Method.ADAPTIVE:
             samples = np.ascontiguousarray(image.planes[:, tile.rows, tile.columns])
             order, form = divmod(coded.data[0], 8)
-            assert record.encode(samples, file.kind.groups[0].bits, record.Way(Form(form), order)) == coded.data
+            assert (
+                record.encode(samples, file.kind.groups[0].bits, record.AdaptiveSetting(Form(form), order))
+                == coded.data
+            )
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -216,7 +219,7 @@ def test_one_tile_of_all_planes_gives_the_golden_bytes(name):
     (coded,), samples = file.records, np.concatenate(image_of(name).groups)
     if coded.method is Method.ADAPTIVE:
         order, form = divmod(coded.data[0], 8)
-        assert record.encode(samples, 8, record.Way(Form(form), order)) == coded.data
+        assert record.encode(samples, 8, record.AdaptiveSetting(Form(form), order)) == coded.data
     else:  # the bytes are liblzma's, or zlib's
         assert np.array_equal(plain_tiles.decode(coded.method, coded.data, samples.shape, 8), samples)
 

@@ -266,8 +266,8 @@ def _decode_streams(model: ExactModel, streams: Sequence[Stream], options: Decod
         return
     method, rule = streams[0].record.method, None
     if method is Method.LATTICE:
-        way = OnLattice.of(streams[0].head)
-        method, rule = way.below, way.rule
+        on_lattice = OnLattice.of(streams[0].head)
+        method, rule = on_lattice.below, on_lattice.rule
     learns = LAYERS[method]
     if learns > layers_that_learn(model):
         raise NellocError(f"{streams[0].canvas.source}: learns while it is decoded, but its model cannot; {RESTORE}")

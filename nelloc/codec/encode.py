@@ -256,9 +256,9 @@ def _encode_pieces(
     without_model = []
     for number, (piece, model) in enumerate(work):
         for trial in piece.trials:
-            if isinstance(trial.way, past_pixels.Made):
+            if isinstance(trial.setting, past_pixels.Made):
                 core = backend in (None, backends.NATIVE)
-                data = past_pixels.encode_corrections(piece.samples, trial.way.pixels, core=core)
+                data = past_pixels.encode_corrections(piece.samples, trial.setting.pixels, core=core)
                 found[number, trial] = TileCode(data, 8.0 * len(data) if measure else None)
                 advance(piece.samples[0].size)
             elif trial.method.needs_model:
@@ -270,8 +270,8 @@ def _encode_pieces(
     for (_, bits, _, trial), places in modelled.items():
         model = work[places[0][0]][1]
         assert model is not None
-        way = trial.way if isinstance(trial.way, OnLattice) else None
-        method, rule, head = (trial.method, None, b"") if way is None else (way.below, way.rule, way.byte)
+        own = trial.setting if isinstance(trial.setting, OnLattice) else None
+        method, rule, head = (trial.method, None, b"") if own is None else (own.below, own.rule, own.byte)
         coder = tile_coder(model, bits, learns=LAYERS[method], rule=rule, backend=backend)
         coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
         found |= zip(places, (replace(code, data=head + code.data) for code in coded), strict=True)
@@ -306,7 +306,7 @@ def _encode_plain(
 ) -> dict[_Place, TileCode]:
     """Code pieces of ``work`` in ways that need no model."""
     tiles: list[Any] = [
-        (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.way, OnLattice) else trial.way)
+        (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.setting, OnLattice) else trial.setting)
         for n, trial in places
     ]
     coded = plain_tiles.encode_many(tiles, advance, core=backend in (None, backends.NATIVE))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nelloc.codec import lzma_rows as rows
 from nelloc.codec.adaptive import stream
 from nelloc.codec.adaptive.coder import Shape
-from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter
 from nelloc.varint import MalformedError
@@ -26,7 +26,7 @@ _PACKED_BITS = (1, 2, 4, 8)
 
 
 def encode_many(
-    tiles: Sequence[tuple[Method, NDArray[Any], int, Way | Filter | None]],
+    tiles: Sequence[tuple[Method, NDArray[Any], int, AdaptiveSetting | Filter | None]],
     done: Advance = lambda _: None,
     *,
     core: bool = True,
@@ -36,13 +36,13 @@ def encode_many(
     ``done`` is called with the number of pixels that were coded. Without ``core`` all is done in NumPy.
     """
     found: dict[int, bytes] = {}
-    adaptive: dict[int, tuple[NDArray[Any], int, Way]] = {}
-    for n, (method, samples, bits, way) in enumerate(tiles):
+    adaptive: dict[int, tuple[NDArray[Any], int, AdaptiveSetting]] = {}
+    for n, (method, samples, bits, setting) in enumerate(tiles):
         if method is Method.ADAPTIVE:
-            assert isinstance(way, Way)
-            adaptive[n] = samples, bits, way
+            assert isinstance(setting, AdaptiveSetting)
+            adaptive[n] = samples, bits, setting
         else:
-            found[n] = encode(method, samples, bits, way)
+            found[n] = encode(method, samples, bits, setting)
             done(samples[0].size)
     found |= zip(adaptive, stream.encode_many(list(adaptive.values()), done, core=core), strict=True)
     return [found[n] for n in range(len(tiles))]
@@ -70,21 +70,21 @@ def decode_many(
     return [found[n] for n in range(len(tiles))]
 
 
-def encode(method: Method, samples: NDArray[Any], bits: int = 8, way: Way | Filter | None = None) -> bytes:
+def encode(method: Method, samples: NDArray[Any], bits: int = 8, setting: AdaptiveSetting | Filter | None = None) -> bytes:
     """The data of a record that needs no model, of samples (planes, H, W) uint8 or uint16 of at most ``bits`` bits.
 
-    ``way`` is that of the adaptive coder, or the filter of rows.
+    ``setting`` is that of the adaptive coder, or the filter of rows.
     """
     if method is Method.CONSTANT:
         return _little_endian(samples[:, 0, 0]).tobytes().rstrip(b"\0")
     if method is Method.STORED:
         return _little_endian(samples).tobytes().rstrip(b"\0")
     if method is Method.ADAPTIVE:
-        assert isinstance(way, Way)
-        return stream.encode(samples, bits, way)
+        assert isinstance(setting, AdaptiveSetting)
+        return stream.encode(samples, bits, setting)
     if method is Method.ROWS:
-        assert isinstance(way, Filter)
-        return rows.encode(samples, way)
+        assert isinstance(setting, Filter)
+        return rows.encode(samples, setting)
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     bits = next(bits for bits in _PACKED_BITS if int(samples.max()) < 1 << bits)
     return bytes([bits]) + deflate.compress(_pack(samples[0], bits)) + deflate.flush()

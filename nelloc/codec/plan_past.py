@@ -59,13 +59,13 @@ def is_enough(plans: Sequence[TileSearch], image: Pixels) -> bool:
     if not plans or not classify.is_photograph(image.groups[0]):
         return False
     section = plans[0].sections[0]
-    pieces = [(piece.samples, piece.trials[0].way) for piece in plans[0].pieces]
-    made = [(samples, way.pixels) for samples, way in pieces if isinstance(way, past_pixels.Made)]
+    pieces = [(piece.samples, piece.trials[0].setting) for piece in plans[0].pieces]
+    made = [(samples, first.pixels) for samples, first in pieces if isinstance(first, past_pixels.Made)]
     bits, size = 8 * len(section.data), image.kind.groups[0].planes * image.area
     few = len(image.planes) >= 3 and bits < _FEW_BITS * size
     if few and min(exact_blocks(*one)[0] for one in made) >= _RIGHT_BLOCKS:
         return True
-    wrong, whole = map(sum, zip(*(worth.entropies_of_pixels(way, own) for own, way in made), strict=True))
+    wrong, whole = map(sum, zip(*(worth.entropies_of_pixels(pixels, own) for own, pixels in made), strict=True))
     return bits * _OF_CODED + wrong < _SURELY * whole
 
 

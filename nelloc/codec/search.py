@@ -13,7 +13,7 @@ import numpy as np
 
 from nelloc.codec.adaptive import classify
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.stream import Way, ways
+from nelloc.codec.adaptive.stream import AdaptiveSetting, all_settings
 from nelloc.codec.container import Section
 from nelloc.codec.effort import LARGE_TILE, Effort, photograph_tile
 from nelloc.codec.format import Method
@@ -36,12 +36,12 @@ LEAST_FOR_TWO = 96 * 96
 class Trial:
     """A way to code one group of planes of one tile.
 
-    ``way`` is that of the adaptive coder, the filter of rows, the lattice, or what a JPEG makes of the piece. A
-    trial is left out if the adaptive coder has made a record of fewer than ``least`` bytes.
+    ``setting`` of the method is that of the adaptive coder, the filter of rows, the lattice, or what a JPEG makes of
+    the piece. A trial is left out if the adaptive coder has made a record of fewer than ``least`` bytes.
     """
 
     method: Method
-    way: Way | Filter | OnLattice | Made | None = None
+    setting: AdaptiveSetting | Filter | OnLattice | Made | None = None
     least: int = field(default=0, compare=False)
 
 
@@ -59,7 +59,7 @@ class Piece:
 
     def apart(self) -> list[Piece]:
         """The piece as a JPEG makes it, and in all other ways, which do not depend on the JPEG."""
-        own = tuple(trial for trial in self.trials if isinstance(trial.way, Made))
+        own = tuple(trial for trial in self.trials if isinstance(trial.setting, Made))
         others = self.trials[len(own) :]
         return [replace(self, trials=trials) for trials in (own, others) if trials]
 
@@ -238,7 +238,7 @@ class _Look:
     """Facts about a tile: a test is ``needless`` if it cannot be a photograph; it may be a ``large`` tile.
 
     ``modelled`` are the methods of the model for photographs, the likeliest first; the tile may be on one of the
-    ``lattices``. ``likeness`` returns what it looks like, and ``probed`` the ways that are best on a part of the image.
+    ``lattices``. ``likeness`` returns what it looks like, and ``probed`` the settings that are best on a part of the image.
     """
 
     needless: bool
@@ -246,7 +246,7 @@ class _Look:
     modelled: Sequence[Method]
     lattices: bool
     likeness: Callable[[], _Likeness]
-    probed: Callable[[], Sequence[Way]]
+    probed: Callable[[], Sequence[AdaptiveSetting]]
 
 
 def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Trial]:
@@ -262,11 +262,11 @@ def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look)
             yield from _modelled(samples, effort, look, sure=photograph)
             if effort < Effort.EVERYTHING:
                 if not photograph and effort >= Effort.OTHER_WAYS:
-                    yield Trial(Method.ADAPTIVE, classify.likely_way(samples, bits))
+                    yield Trial(Method.ADAPTIVE, classify.likely_setting(samples, bits))
                     yield from _rows(samples, bits, effort)
                 return
-    for way in _ways(samples, bits, effort, look):
-        yield Trial(Method.ADAPTIVE, way)
+    for setting in _settings(samples, bits, effort, look):
+        yield Trial(Method.ADAPTIVE, setting)
     worth_it = effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL)
     if modelled and worth_it and (effort >= Effort.EVERYTHING or not classify.has_few_colours(samples, bits)):
         yield from _modelled(samples, effort, look, sure=True)
@@ -313,11 +313,11 @@ def _rows(samples: Samples, bits: int, effort: int) -> Iterator[Trial]:
             yield Trial(Method.ROWS, filter_, least if effort < Effort.EVERYTHING else 0)
 
 
-def _ways(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Way]:
-    yield classify.likely_way(samples, bits)
+def _settings(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[AdaptiveSetting]:
+    yield classify.likely_setting(samples, bits)
     if effort >= Effort.PROBE:
         yield from look.probed()
     if effort >= Effort.OTHER_WAYS:
-        yield Way(Form.CANDIDATES_PLAIN)
+        yield AdaptiveSetting(Form.CANDIDATES_PLAIN)
     if effort >= Effort.EVERYTHING:
-        yield from ways(samples, bits)
+        yield from all_settings(samples, bits)

@@ -131,6 +131,6 @@ def _method_of(record: container.TileRecord) -> str:
     if record.method is not Method.LATTICE:
         return record.method.name.lower()
     with contextlib.suppress(MalformedError):
-        way = OnLattice.of(record.data)
-        return f"lattice ({way.rule.name.lower()}, {way.below.name.lower()})"
+        on_lattice = OnLattice.of(record.data)
+        return f"lattice ({on_lattice.rule.name.lower()}, {on_lattice.below.name.lower()})"
     return "lattice (unknown)"

@@ -16,7 +16,7 @@ import nelloc
 from nelloc import NellocError
 from nelloc.codec import container, encode, level_lists, search
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.container import Section
 from nelloc.codec.decode import decode_files
 from nelloc.codec.description import describe, missing_levels, read_description
@@ -197,7 +197,7 @@ def test_the_independent_decoder_agrees_on_forms_and_numbers():
 @pytest.mark.parametrize("method", ["model", "adaptive"])
 def test_what_checks_its_samples_is_checked_for_levels_too(method, always, small_model_path, monkeypatch):
     if method == "adaptive":
-        trial = search.Trial(Method.ADAPTIVE, Way(Form.PREDICTED))
+        trial = search.Trial(Method.ADAPTIVE, AdaptiveSetting(Form.PREDICTED))
         monkeypatch.setattr(search, "_trials", lambda *_: iter([trial]))
     image = stretched(photograph(1))[:, :, 0]
     file = container.parse(nelloc.encode(image, model=small_model_path, tile=32, past=False))

@@ -13,7 +13,7 @@ import nelloc
 from nelloc.codec.adaptive import colours as colours_of
 from nelloc.codec.adaptive import native, stream
 from nelloc.codec.adaptive.coder import Form, Shape
-from nelloc.codec.adaptive.stream import UNORDERED, Way, orders
+from nelloc.codec.adaptive.stream import UNORDERED, AdaptiveSetting, orders
 from nelloc.codec.container import parse
 from nelloc.codec.format import Method
 from nelloc.errors import NellocWarning
@@ -59,18 +59,18 @@ def tiles(draw):
     if form is Form.PALETTE and native.count_colours(samples, bits) > colours_of.MAX_COLOURS:
         form = Form.CANDIDATES_PREDICTED
     count = 1 if form in UNORDERED else len(orders(shape.planes))
-    return samples, bits, Way(form, draw(st.integers(0, count - 1)))
+    return samples, bits, AdaptiveSetting(form, draw(st.integers(0, count - 1)))
 
 
 @settings(max_examples=60, deadline=None)
 @given(tiles())
 def test_both_write_the_same_record_and_read_it(tile):
-    samples, bits, way = tile
+    samples, bits, setting = tile
     with numpy_alone():
-        expected = stream.encode(samples, bits, way)
+        expected = stream.encode(samples, bits, setting)
         colours = colours_of.count_colours(samples, bits)
     assert native.codes(samples, bits)
-    assert stream.encode(samples, bits, way) == expected
+    assert stream.encode(samples, bits, setting) == expected
     assert native.count_colours(samples, bits) == min(colours, colours_of.MAX_COLOURS + 1)
     back = stream.decode(expected, Shape(*samples.shape, bits))
     assert back.dtype == samples.dtype
@@ -84,8 +84,8 @@ def test_counts_are_halved_alike(form):
     random = np.random.default_rng(0)
     samples = (random.integers(0, 5, size) * (random.random(size) < 0.05)).astype(np.uint8)
     with numpy_alone():
-        expected = stream.encode(samples, 4, Way(form))
-    assert stream.encode(samples, 4, Way(form)) == expected
+        expected = stream.encode(samples, 4, AdaptiveSetting(form))
+    assert stream.encode(samples, 4, AdaptiveSetting(form)) == expected
     assert np.array_equal(stream.decode(expected, Shape(*samples.shape, 4)), samples)
 
 
@@ -94,17 +94,17 @@ def test_counts_are_halved_alike(form):
 def test_steps_of_more_pixels_than_counts_of_16_bits_allow(form):
     samples = (np.random.default_rng(1).random((1, 1100, 3300)) < 0.01).astype(np.uint8)
     with numpy_alone():
-        expected = stream.encode(samples, 8, Way(form))
-    assert stream.encode(samples, 8, Way(form)) == expected
+        expected = stream.encode(samples, 8, AdaptiveSetting(form))
+    assert stream.encode(samples, 8, AdaptiveSetting(form)) == expected
     assert np.array_equal(stream.decode(expected, Shape(*samples.shape, 8)), samples)
 
 
 def test_samples_may_lie_in_memory_as_they_like():
     samples = np.random.default_rng(2).integers(0, 9, (8, 9, 3)).astype(np.uint16).transpose(2, 0, 1)
     swapped = samples.astype(samples.dtype.newbyteorder())
-    expected = stream.encode(np.ascontiguousarray(samples), 12, Way(Form.PREDICTED))
+    expected = stream.encode(np.ascontiguousarray(samples), 12, AdaptiveSetting(Form.PREDICTED))
     for other in (samples, samples[:, ::-1][:, ::-1], np.asfortranarray(samples), swapped):
-        assert stream.encode(other, 12, Way(Form.PREDICTED)) == expected
+        assert stream.encode(other, 12, AdaptiveSetting(Form.PREDICTED)) == expected
 
 
 def adaptive_golden_files():
@@ -141,7 +141,7 @@ def small_record(form, bits):
     random = np.random.default_rng(bits)
     samples = random.integers(0, 1 << bits, (2, 3, 4)) * (random.random((2, 3, 4)) < 0.5)
     samples = samples.astype(np.uint16 if bits > 8 else np.uint8)
-    return stream.encode(samples, bits, Way(form)), samples.shape, samples
+    return stream.encode(samples, bits, AdaptiveSetting(form)), samples.shape, samples
 
 
 @pytest.mark.parametrize("bits", [8, 12])
@@ -180,7 +180,7 @@ def test_a_shape_outside_of_its_limits_is_left_to_numpy():
     for shape, bits in [((1, 4097, 1), 8), ((1, 1, 4097), 8), ((5, 1, 1), 8), ((4, 1, 1), 15), ((1, 1, 1), 17)]:
         assert not native.decodes(shape, bits)
     samples = np.arange(20, dtype=np.uint8).reshape(5, 2, 2)
-    data = stream.encode(samples, 8, Way(Form.PALETTE))
+    data = stream.encode(samples, 8, AdaptiveSetting(Form.PALETTE))
     assert np.array_equal(stream.decode(data, Shape(*samples.shape, 8)), samples)
 
 
@@ -205,13 +205,13 @@ def test_the_binding_refuses_what_would_be_read_beyond_its_end():
 
 def test_work_stops_where_the_caller_raises():
     samples = np.random.default_rng(0).integers(0, 4, (1, 200, 200)).astype(np.uint8)
-    data = stream.encode(samples, 8, Way(Form.PLAIN))
+    data = stream.encode(samples, 8, AdaptiveSetting(Form.PLAIN))
 
     def stop(pixels):
         raise KeyboardInterrupt
 
     for work in (
-        lambda: stream.encode_many([(samples, 8, Way(Form.PLAIN))], stop),
+        lambda: stream.encode_many([(samples, 8, AdaptiveSetting(Form.PLAIN))], stop),
         lambda: stream.decode_many([(data, Shape(1, 200, 200, 8))], stop),
     ):
         with pytest.raises(KeyboardInterrupt):
@@ -234,5 +234,5 @@ def test_known_answers_are_those_of_numpy():
     with numpy_alone():
         for bits in native._KNOWN_BITS:
             for form in Form:
-                checksum = zlib.crc32(stream.encode(native._known_tile(bits), bits, Way(form)), checksum)
+                checksum = zlib.crc32(stream.encode(native._known_tile(bits), bits, AdaptiveSetting(form)), checksum)
     assert checksum == native._KNOWN_ANSWER

@@ -1,4 +1,4 @@
-"""Fast classification of samples: photographs, and the way to code other images."""
+"""Fast classification of samples: photographs, and settings of the adaptive coder for other images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.colours import MAX_COLOURS, count_colours
 from nelloc.codec.adaptive.memory import MULTIPLIERS
 from nelloc.codec.adaptive.neighbourhood import median
-from nelloc.codec.adaptive.stream import Way, encode, ways
+from nelloc.codec.adaptive.stream import AdaptiveSetting, all_settings, encode
 from nelloc.codec.tiling import tiles
 
 # A photograph has fewer equal neighbours than this share, uses more of the levels between its extremes than this
@@ -116,23 +116,23 @@ def repeats(samples: NDArray) -> bool:
     return chosen.size > 1 and bool((chosen[1:] == chosen[:-1]).mean() > REPEATED_SHARE)
 
 
-def likely_way(samples: NDArray, bits: int) -> Way:
-    """The way to code samples (planes, H, W) that are no photograph's, by rule of thumb."""
-    colours = next(iter(ways(samples, bits)))
+def likely_setting(samples: NDArray, bits: int) -> AdaptiveSetting:
+    """The setting for samples (planes, H, W) that are no photograph's, by rule of thumb."""
+    colours = next(iter(all_settings(samples, bits)))
     if colours.form is Form.PALETTE:
         return colours
     equal = (samples[:, :, 1:] == samples[:, :, :-1]).all(axis=0)
     repeats = equal.size > 0 and equal.mean() > EQUAL_SHARE / 2
-    return Way(Form.CANDIDATES_PLAIN if repeats else Form.PLAIN)
+    return AdaptiveSetting(Form.CANDIDATES_PLAIN if repeats else Form.PLAIN)
 
 
-def best_on_probe(samples: NDArray, bits: int) -> Sequence[Way]:
-    """The way that codes the busiest part of samples (planes, H, W) smallest, with planes in their first order.
+def best_on_probe(samples: NDArray, bits: int) -> Sequence[AdaptiveSetting]:
+    """The setting that codes the busiest part of samples (planes, H, W) smallest, with planes in their first order.
 
-    All ways if that part is the whole, which is sooner with other images of its size (``record.encode_many``). A
+    All settings if that part is the whole, which is sooner with other images of its size (``record.encode_many``). A
     palette of more than one plane is taken unseen, since it hardly ever loses.
     """
-    first, *others = (way for way in ways(samples, bits) if not way.order)
+    first, *others = (setting for setting in all_settings(samples, bits) if not setting.order)
     if first.form is Form.PALETTE and len(samples) > 1:
         return [first]
     _, height, width = samples.shape
@@ -141,7 +141,7 @@ def best_on_probe(samples: NDArray, bits: int) -> Sequence[Way]:
     parts = tiles(height, width, _PROBE)
     busiest = max(parts, key=lambda part: _changes(samples[:, part.rows, part.columns]))
     probe = np.ascontiguousarray(samples[:, busiest.rows, busiest.columns])
-    return [min((first, *others), key=lambda way: len(encode(probe, bits, way)))]
+    return [min((first, *others), key=lambda setting: len(encode(probe, bits, setting)))]
 
 
 def _changes(samples: NDArray) -> float:

@@ -40,8 +40,8 @@ _TABLE_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class Way:
-    """Way to code a tile: the form, and the order of its planes by its number among all orders."""
+class AdaptiveSetting:
+    """Setting of the adaptive coder for a tile: the form, and the order of planes by its number among all orders."""
 
     form: Form
     order: int = 0
@@ -56,9 +56,9 @@ def orders(planes: int) -> list[tuple[int, ...]]:
     return sorted(permutations(range(planes)), key=lambda order: (order[0] != planes // 2, order))
 
 
-def encode(samples: NDArray, bits: int, way: Way) -> bytes:
+def encode(samples: NDArray, bits: int, setting: AdaptiveSetting) -> bytes:
     """The record of samples (planes, H, W) of at most ``bits`` bits; at most MAX_COLOURS of them for a palette."""
-    return encode_many([(samples, bits, way)])[0]
+    return encode_many([(samples, bits, setting)])[0]
 
 
 def decode(data: bytes, shape: Shape) -> NDArray:
@@ -70,7 +70,7 @@ def decode(data: bytes, shape: Shape) -> NDArray:
 
 
 def encode_many(
-    tiles: Sequence[tuple[NDArray, int, Way]], done: Advance = lambda _: None, *, core: bool = True
+    tiles: Sequence[tuple[NDArray, int, AdaptiveSetting]], done: Advance = lambda _: None, *, core: bool = True
 ) -> list[bytes]:
     """Encode several tiles, given as in ``encode``, together, which is faster and gives the same bytes.
 
@@ -79,17 +79,17 @@ def encode_many(
     """
     heads: dict[int, _Head] = {}
     found: dict[int, bytes] = {}
-    for n, (samples, bits, way) in enumerate(tiles):
+    for n, (samples, bits, setting) in enumerate(tiles):
         if core and native.codes(samples, bits):
-            found[n] = native.encode(samples, bits, way.form, way.order, partial(done, 0))
+            found[n] = native.encode(samples, bits, setting.form, setting.order, partial(done, 0))
             done(samples[0].size)
         else:
-            heads[n] = _Head.of(samples, bits, way)
+            heads[n] = _Head.of(samples, bits, setting)
     for batch in _batches(heads):
         first, members = heads[batch[0]], [tiles[n][0] for n in batch]
         writer = _Writer([DigitWriter() for _ in batch], done)
-        planes = first.way.planes(first.shape.planes)
-        code(writer, first.way.form, planes, first.shape, [heads[n].colours for n in batch], members)
+        planes = first.setting.planes(first.shape.planes)
+        code(writer, first.setting.form, planes, first.shape, [heads[n].colours for n in batch], members)
         for n, own, samples in zip(batch, writer.writers, members, strict=True):
             found[n] = (heads[n].bytes() + own.bytes(pixel_checksum(samples))).rstrip(b"\0")
         done(len(batch) * first.shape.height * first.shape.width)
@@ -121,9 +121,9 @@ def decode_many(
 def _decode_batch(heads: Sequence[_Head], data: Sequence[bytes], done: Advance) -> list[NDArray | None]:
     first = heads[0]
     reader = _Reader([DigitDecoder(own[head.size :]) for head, own in zip(heads, data, strict=True)], done)
-    planes = first.way.planes(first.shape.planes)
+    planes = first.setting.planes(first.shape.planes)
     try:
-        decoded = code(reader, first.way.form, planes, first.shape, [head.colours for head in heads], None)
+        decoded = code(reader, first.setting.form, planes, first.shape, [head.colours for head in heads], None)
     except MalformedError:
         if len(data) == 1:
             return [None]
@@ -138,14 +138,14 @@ class _Head:
     """Head of a record, and the shape of its tile; ``colours`` is the size of its palette, or 0."""
 
     shape: Shape
-    way: Way
+    setting: AdaptiveSetting
     colours: int
 
     @classmethod
-    def of(cls, samples: NDArray, bits: int, way: Way) -> _Head:
-        colours = count_colours(samples, bits) if way.form is Form.PALETTE else 0
+    def of(cls, samples: NDArray, bits: int, setting: AdaptiveSetting) -> _Head:
+        colours = count_colours(samples, bits) if setting.form is Form.PALETTE else 0
         planes, height, width = samples.shape
-        return cls(Shape(planes, height, width, bits), way, colours)
+        return cls(Shape(planes, height, width, bits), setting, colours)
 
     @classmethod
     def read(cls, data: bytes, shape: Shape) -> _Head:
@@ -158,25 +158,25 @@ class _Head:
         order, form = divmod(head[0], 1 << _FORM_BITS)
         if form not in set(Form) or order >= len(orders(shape.planes)) or (form in UNORDERED and order):
             raise MalformedError("form")
-        return cls(shape, Way(Form(form), order), head[1] + 1 if form == Form.PALETTE else 0)
+        return cls(shape, AdaptiveSetting(Form(form), order), head[1] + 1 if form == Form.PALETTE else 0)
 
     @property
     def size(self) -> int:
         return 2 if self.colours else 1
 
     def bytes(self) -> bytes:
-        head = bytes([self.way.form | self.way.order << _FORM_BITS])
+        head = bytes([self.setting.form | self.setting.order << _FORM_BITS])
         return head + bytes([self.colours - 1] if self.colours else [])
 
 
 def _batches(heads: Mapping[int, _Head]) -> Iterator[list[int]]:
     """Divide tiles into batches that can be coded side by side, as large as memory allows; yields their numbers."""
-    alike: dict[tuple[Shape, Way, int], list[int]] = {}
+    alike: dict[tuple[Shape, AdaptiveSetting, int], list[int]] = {}
     for n, head in heads.items():
-        key = (head.shape, head.way, palette_digits(head.colours) if head.colours else 0)
+        key = (head.shape, head.setting, palette_digits(head.colours) if head.colours else 0)
         alike.setdefault(key, []).append(n)
-    for (shape, way, _), members in alike.items():
-        size = max(1, _TABLE_BYTES // table_bytes(way.form, shape))
+    for (shape, setting, _), members in alike.items():
+        size = max(1, _TABLE_BYTES // table_bytes(setting.form, shape))
         for start in range(0, len(members), size):
             yield members[start : start + size]
 
@@ -218,10 +218,10 @@ class _Reader:
         return digits
 
 
-def ways(samples: NDArray, bits: int) -> Iterator[Way]:
-    """All ways to code samples (planes, H, W), the likeliest first."""
+def all_settings(samples: NDArray, bits: int) -> Iterator[AdaptiveSetting]:
+    """All settings for samples (planes, H, W), the likeliest first."""
     small = count_colours(samples, bits) <= MAX_COLOURS
     for form in Form:
         for order in range(1 if form in UNORDERED else len(orders(len(samples)))):
             if small or form is not Form.PALETTE:
-                yield Way(form, order)
+                yield AdaptiveSetting(form, order)

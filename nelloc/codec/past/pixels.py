@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nelloc.codec import lzma_rows, plain_tiles
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.stream import Way
+from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
@@ -139,7 +139,7 @@ class _Sheet:
 
 
 def _in_forms(sheet: Plane, forms: list[Form], *, core: bool) -> list[bytes]:
-    return plain_tiles.encode_many([(Method.ADAPTIVE, sheet, 8, Way(form)) for form in forms], core=core)
+    return plain_tiles.encode_many([(Method.ADAPTIVE, sheet, 8, AdaptiveSetting(form)) for form in forms], core=core)
 
 
 def decode_corrections(data: bytes, made: Plane) -> Plane:

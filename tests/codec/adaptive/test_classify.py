@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from nelloc.codec.adaptive import classify
 from nelloc.codec.adaptive.coder import Form
-from nelloc.codec.adaptive.stream import encode, ways
+from nelloc.codec.adaptive.stream import all_settings, encode
 from nelloc.codec.tiling import tiles
 
 PARROTS = Path(__file__).parents[3] / "docs" / "images" / "parrots.png"
@@ -80,8 +80,8 @@ def test_what_is_drawn_or_computed_is_not_smooth(name):
 
 
 def test_few_colours_are_likely_to_want_a_palette():
-    assert classify.likely_way(np.zeros((3, 9, 9), np.uint8), 8).form is Form.PALETTE
-    assert classify.likely_way(OTHERS["noise"](), 8).form is Form.PLAIN
+    assert classify.likely_setting(np.zeros((3, 9, 9), np.uint8), 8).form is Form.PALETTE
+    assert classify.likely_setting(OTHERS["noise"](), 8).form is Form.PLAIN
 
 
 def test_the_probe_is_the_busiest_part_and_only_what_is_small_is_tried_in_all_ways():
@@ -89,11 +89,12 @@ def test_the_probe_is_the_busiest_part_and_only_what_is_small_is_tried_in_all_wa
     samples[:, 10:50, 190:240] = np.random.default_rng(0).integers(0, 256, (40, 50))
     busiest = next(part for part in tiles(100, 300, 64) if (part.top, part.left) == (0, 180))
     part = np.ascontiguousarray(samples[:, busiest.rows, busiest.columns])
-    tried = [way for way in ways(samples, 8) if not way.order]
-    expected = min(tried, key=lambda way: len(encode(part, 8, way)))
-    assert expected != min(tried, key=lambda way: len(encode(samples[:, :40, :180], 8, way)))  # of what is plain
+    tried = [setting for setting in all_settings(samples, 8) if not setting.order]
+    expected = min(tried, key=lambda setting: len(encode(part, 8, setting)))
+    plain = samples[:, :40, :180]
+    assert expected != min(tried, key=lambda setting: len(encode(plain, 8, setting)))
     assert classify.best_on_probe(samples, 8) == [expected]
-    assert classify.best_on_probe(samples[:, :60, :64], 8) == [way for way in ways(samples, 8) if not way.order]
+    assert classify.best_on_probe(samples[:, :60, :64], 8) == tried
 
 
 def test_what_is_a_photograph_does_not_depend_on_how_it_lies_in_memory():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nelloc.codec.adaptive import stream
 from nelloc.codec.adaptive.coder import Form, Shape, table_bytes
-from nelloc.codec.adaptive.stream import Way, decode, decode_many, encode, encode_many, orders, ways
+from nelloc.codec.adaptive.stream import AdaptiveSetting, all_settings, decode, decode_many, encode, encode_many, orders
 from nelloc.varint import MalformedError
 
 
@@ -25,8 +25,8 @@ def samples_and_bits(draw):
 @given(samples_and_bits(), st.data())
 def test_every_way_gives_the_samples_back(given_samples, data):
     samples, bits = given_samples
-    way = data.draw(st.sampled_from(list(ways(samples, bits))))
-    back = decode(encode(samples, bits, way), Shape(*samples.shape, bits))
+    setting = data.draw(st.sampled_from(list(all_settings(samples, bits))))
+    back = decode(encode(samples, bits, setting), Shape(*samples.shape, bits))
     assert back.dtype == samples.dtype
     assert np.array_equal(back, samples)
 
@@ -36,7 +36,7 @@ def test_every_way_gives_the_samples_back(given_samples, data):
 def test_a_changed_byte_is_refused(form, seed, place):
     random = np.random.default_rng(seed)
     samples = random.integers(0, 4, (3, 5, 5)).astype(np.uint8) * 60
-    data = bytearray(encode(samples, 8, Way(form)))
+    data = bytearray(encode(samples, 8, AdaptiveSetting(form)))
     data[place % len(data)] ^= 1 << seed % 8
     with pytest.raises(MalformedError):
         decode(bytes(data), Shape(3, 5, 5, 8))
@@ -62,21 +62,21 @@ def test_green_comes_first():
 def test_a_nearly_constant_tile_costs_a_few_bytes():
     samples = np.full((1, 64, 64), 240, np.uint8)
     samples[0, 20, 30] = 3
-    assert len(encode(samples, 8, Way(Form.PALETTE))) < 30
+    assert len(encode(samples, 8, AdaptiveSetting(Form.PALETTE))) < 30
 
 
 def test_repeated_noise_costs_once():
     patch = np.random.default_rng(0).integers(0, 256, (3, 16, 16), np.uint8)
-    once = len(encode(patch, 8, Way(Form.CANDIDATES_PLAIN)))
+    once = len(encode(patch, 8, AdaptiveSetting(Form.CANDIDATES_PLAIN)))
     repeated = np.tile(patch, (1, 3, 3))
-    assert len(encode(repeated, 8, Way(Form.CANDIDATES_PLAIN))) < 1.5 * once
+    assert len(encode(repeated, 8, AdaptiveSetting(Form.CANDIDATES_PLAIN))) < 1.5 * once
 
 
 @settings(max_examples=10)
 @given(st.lists(samples_and_bits(), min_size=2, max_size=4), st.data())
 def test_tiles_side_by_side_are_coded_as_one_by_one(tiles, data):
     tiles = [*tiles, *((samples[:, ::-1, ::-1], bits) for samples, bits in tiles)]  # of the same shapes
-    work = [(samples, bits, way) for samples, bits in tiles for way in ways(samples, bits)]
+    work = [(samples, bits, setting) for samples, bits in tiles for setting in all_settings(samples, bits)]
     expected = [encode(*one) for one in work]
     pixels = []
     assert encode_many(work, pixels.append) == expected
@@ -90,7 +90,7 @@ def test_tiles_side_by_side_are_coded_as_one_by_one(tiles, data):
 
 def test_data_that_ends_in_a_zero_byte_are_damaged():
     samples = np.array([[[1, 0, 1, 1], [0, 0, 1, 1]]], np.uint8)
-    data, shape = encode(samples, 8, Way(Form.PLAIN)), Shape(1, 2, 4, 8)
+    data, shape = encode(samples, 8, AdaptiveSetting(Form.PLAIN)), Shape(1, 2, 4, 8)
     assert np.array_equal(decode(data, shape), samples)
     for zeros in range(1, 9):
         assert decode_many([(data + bytes(zeros), shape)]) == [None]
@@ -99,7 +99,7 @@ def test_data_that_ends_in_a_zero_byte_are_damaged():
 def test_memory_for_tables_bounds_how_many_are_side_by_side(monkeypatch):
     monkeypatch.setenv("NELLOC_CPU", "numpy")  # the compiled core codes tiles one by one
     random = np.random.default_rng(0)
-    work = [(random.integers(0, 3, (1, 4, 5), np.uint8), 8, Way(Form.PLAIN)) for _ in range(5)]
+    work = [(random.integers(0, 3, (1, 4, 5), np.uint8), 8, AdaptiveSetting(Form.PLAIN)) for _ in range(5)]
     together, sizes = encode_many(work), []
     monkeypatch.setattr(stream, "_TABLE_BYTES", 2 * table_bytes(Form.PLAIN, Shape(1, 4, 5, 8)))
     assert encode_many(work, sizes.append) == together

@@ -50,16 +50,16 @@ def test_pixels_are_not_tried_where_a_jpeg_is_much_smaller(coded, monkeypatch, m
     image = edited(60, mode=mode)
     data = nelloc.encode(image, verify=False)
     assert coded
-    assert all(isinstance(piece.trials[0].way, Made) for piece in coded)
+    assert all(isinstance(piece.trials[0].setting, Made) for piece in coded)
     coded.clear()
     monkeypatch.setattr(encode, "is_enough", lambda *_: False)
     assert nelloc.encode(image, verify=False) == data
-    assert not all(isinstance(piece.trials[0].way, Made) for piece in coded)
+    assert not all(isinstance(piece.trials[0].setting, Made) for piece in coded)
 
 
 def test_pixels_are_tried_where_they_may_be_smaller(coded):
     nelloc.encode(edited(97, 0.8), verify=False)
-    assert not all(isinstance(piece.trials[0].way, Made) for piece in coded)
+    assert not all(isinstance(piece.trials[0].setting, Made) for piece in coded)
 
 
 def test_share_below_which_pixels_are_not_tried(monkeypatch):
