@@ -21,7 +21,7 @@ from nelloc.codec.past.jpeg_file import about, unpack_file
 from nelloc.codec.tiling import Rectangle, cuts
 from nelloc.errors import RESTORE, NellocError
 from nelloc.exact import backends, model_store, native
-from nelloc.exact.engine import Advance
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.lattice import Rule
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import is_differences

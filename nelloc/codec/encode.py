@@ -26,7 +26,7 @@ from nelloc.codec.search import Piece, TileSearch, Trial, plans_for
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store, native
 from nelloc.exact.encode_tile import TileCode
-from nelloc.exact.engine import Advance
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted, is_differences
 from nelloc.exact.tile_coder import tile_coder

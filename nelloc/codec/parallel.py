@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nelloc.errors import NellocError
 from nelloc.exact import native
-from nelloc.exact.engine import Advance
+from nelloc.exact.callbacks import Advance
 
 if TYPE_CHECKING:  # slow to import, and not needed by the core's threads
     from threadpoolctl import ThreadpoolController

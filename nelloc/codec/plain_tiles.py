@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,8 @@ from nelloc.codec.adaptive.coder import Shape
 from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.lzma_rows import Filter
+from nelloc.exact.callbacks import Advance
 from nelloc.varint import MalformedError
-
-if TYPE_CHECKING:
-    from nelloc.exact.engine import Advance
 
 # Samples of these numbers of bits are packed into bytes before they are deflated.
 _PACKED_BITS = (1, 2, 4, 8)
@@ -70,7 +68,9 @@ def decode_many(
     return [found[n] for n in range(len(tiles))]
 
 
-def encode(method: Method, samples: NDArray[Any], bits: int = 8, setting: AdaptiveSetting | Filter | None = None) -> bytes:
+def encode(
+    method: Method, samples: NDArray[Any], bits: int = 8, setting: AdaptiveSetting | Filter | None = None
+) -> bytes:
     """The data of a record that needs no model, of samples (planes, H, W) uint8 or uint16 of at most ``bits`` bits.
 
     ``setting`` is that of the adaptive coder, or the filter of rows.

@@ -17,6 +17,7 @@ from multiprocessing.synchronize import Event
 from typing import TypeVar
 
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Advance
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -50,9 +51,9 @@ class Workers:
 
     def answers(
         self,
-        function: Callable[[Item, Callable[[int], None]], Answer],
+        function: Callable[[Item, Advance], Answer],
         items: Sequence[Item],
-        advance: Callable[[int], None],
+        advance: Advance,
     ) -> list[Answer] | None:
         """Apply ``function`` to the items side by side; returns the results in order, or None without processes.
 
@@ -100,7 +101,7 @@ class Workers:
         return self._pool, self._done
 
 
-def _counted(function: Callable[[Item, Callable[[int], None]], Answer], item: Item) -> Answer:
+def _counted(function: Callable[[Item, Advance], Answer], item: Item) -> Answer:
     """Apply ``function`` to an item in a process of a pool."""
 
     def advance(number: int) -> None:

@@ -13,11 +13,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.coder import DigitWriter, encode_digits
 from nelloc.exact.context import border_distances, context_sources
 from nelloc.exact.decoders import sheared
 from nelloc.exact.decoders.interface import EncodedTile
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Engine
 from nelloc.exact.mixture import FREQUENCY_BITS, RADIX, run
 from nelloc.exact.wavefront import wavefront_order
 
@@ -149,8 +150,8 @@ def _bits(digits: NDArray[np.int32], frequencies: NDArray[np.float64]) -> float:
 class _TileOrder:
     """Coding order of one tile shape.
 
-    ``pixels`` (N,) has the raster indices of the pixels in coding order. In the stream, digit k of n of each pixel is at
-    ``n * step_start + k * step_size + rank``.
+    ``pixels`` (N,) has the raster indices of the pixels in coding order. In the stream, digit k of n of each pixel is
+    at ``n * step_start + k * step_size + rank``.
     """
 
     def __init__(self, height: int, width: int, horizon: int):

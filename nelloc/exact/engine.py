@@ -16,9 +16,6 @@ from nelloc.exact.seen_colours import SeenColours
 from nelloc.exact.two_layers import TwoLayers, without_last
 from nelloc.exact.wide_samples import DeepMixture, DeepNormaliser
 
-# Progress callback: receives the number of pixels coded since the last call.
-Advance = Callable[[int], None]
-
 # Most tiles at once whose lattice is what they have seen: tables of theirs alone.
 MOST_SEEN = 64
 

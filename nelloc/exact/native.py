@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.lattice import Rule
 from nelloc.exact.model import ExactModel
 
@@ -139,7 +140,7 @@ class Core:
         self,
         images: Sequence[NDArray[Any]],
         seeds: Sequence[int],
-        progress: Callable[[int], None],
+        progress: Advance,
         measure: bool = False,
     ) -> list[tuple[bytes, float]]:
         """Code tiles (planes, height, width) of equal numbers of planes; returns their streams, and the bits measured.
@@ -159,7 +160,7 @@ class Core:
         self,
         tiles: Sequence[tuple[tuple[int, ...], bytes]],
         seed_of: Callable[[NDArray[Any]], int],
-        progress: Callable[[int], None],
+        progress: Advance,
     ) -> list[NDArray[Any] | None]:
         """Decode tiles of shapes (planes, height, width) from their streams; None if the final stack is wrong.
 
@@ -175,7 +176,7 @@ class Core:
         ]
 
     def draw(
-        self, shape: tuple[int, int, int], numbers: Sequence[NDArray[np.uint32]], progress: Callable[[int], None]
+        self, shape: tuple[int, int, int], numbers: Sequence[NDArray[np.uint32]], progress: Advance
     ) -> list[NDArray[Any]]:
         """Draw tiles of ``shape`` (planes, height, width), each from ``numbers`` of 24 bits, one for each digit."""
         images = [np.empty(shape, self._type) for _ in numbers]
@@ -183,9 +184,7 @@ class Core:
         self._walk(_DRAW, shape[0], tiles, progress)
         return images
 
-    def _walk(
-        self, mode: int, planes: int, tiles: list[tuple[Any, ...]], progress: Callable[[int], None], measure=False
-    ) -> Any:
+    def _walk(self, mode: int, planes: int, tiles: list[tuple[Any, ...]], progress: Advance, measure=False) -> Any:
         walk = _native.walk(self._model, mode, planes, self._learns, measure, self._lattice, tiles)
         while done := _native.run(walk, _PIXELS_AT_ONCE):
             progress(done)

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.model import ExactModel
 from nelloc.exact.tile_coder import tile_coder
@@ -38,7 +39,7 @@ def sample(
     *,
     decoder: str | None = None,
     backend: str | None = None,
-    progress: Callable[[int], None] = lambda pixels: None,
+    progress: Advance = lambda pixels: None,
 ) -> NDArray[np.uint8]:
     """Draw ``count`` images of the model's channels, (count, height, width, channels) uint8, each one tile.
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact import backends, wide_samples
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
 from nelloc.exact.decoders import DECODERS, DEFAULT_DECODER
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.encode_tile import TileCode, encode_learning, encode_tile
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Engine
 from nelloc.exact.lattice import Rule
 from nelloc.exact.mixture import FREQUENCY_BITS
 from nelloc.exact.model import ExactModel

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -15,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocWarning
+from nelloc.exact.callbacks import Watch
 from nelloc.exact.native import _native, levels, missing
-
-Watch = Callable[[], object]
 
 # The CRC-32 of the records of the known-answer tiles, one after the other.
 _KNOWN_ANSWER = 0xB5D13C8A

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +23,9 @@ from nelloc.codec.adaptive.coder import (
     table_bytes,
 )
 from nelloc.codec.adaptive.colours import MAX_COLOURS, count_colours
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.coder import CODER_STATE_BITS, DigitDecoder, DigitWriter, pixel_checksum
 from nelloc.varint import MalformedError
-
-if TYPE_CHECKING:
-    from nelloc.exact.engine import Advance
 
 _FORM_BITS = 3
 # Forms that do not code plane by plane, or not in the context of other planes.

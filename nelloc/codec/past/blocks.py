@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from functools import cached_property
 from typing import Any
@@ -15,6 +14,7 @@ from nelloc.codec.past.coefficients import Component, JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.samples import SIDE, Plane, block_shape, enlarge, reduce
 from nelloc.exact import native
+from nelloc.exact.callbacks import Watch
 
 # Steps of the search for a block where the table has entries of 1 and 2, and where it has none.
 FINE_STEPS, COARSE_STEPS = 1000, 60
@@ -26,8 +26,6 @@ BUDGET, ENLARGED_BUDGET = 100, 60
 
 # States of a block in the core.
 _SOLVED, _UNSOLVED = 1, 2
-
-Advance = Callable[[], object]
 
 
 def best_table(
@@ -191,7 +189,7 @@ class Blocks:
     def _budget(self) -> int:
         return (BUDGET if self.across * self.down == 1 else ENLARGED_BUDGET) * self.rows * self.columns
 
-    def search(self, advance: Advance, patience: int = 1) -> None:
+    def search(self, watch: Watch, patience: int = 1) -> None:
         """Search for the blocks that are wrong, for a time in proportion to ``patience``; at 0, only at the edge.
 
         A long search is left out where a short one does not find half of them: then they are not of such a JPEG.
@@ -200,17 +198,17 @@ class Blocks:
         self._solve_cut()
         self._cut = (self.coefficients != before).any(axis=2)
         self._before_cut = before[self._cut]
-        advance()
+        watch()
         if not patience:
             return
         if self.across * self.down == 1:
-            self._search_each(advance, patience, hopeless=0.5 if patience == 1 else 1)
+            self._search_each(watch, patience, hopeless=0.5 if patience == 1 else 1)
             return
-        self._refine(advance)
+        self._refine(watch)
         budget = patience * self._budget
         for limit in (*SWEEPS, *[SWEEPS[-1]] * (patience - 1)) if self._is_fine else COARSE_SWEEPS:
             budget = self._repair(limit, budget)
-            advance()
+            watch()
             if self.right.all():
                 return
 
@@ -218,7 +216,7 @@ class Blocks:
     def _is_fine(self) -> bool:
         return bool((self.table <= 2).any())
 
-    def _search_each(self, advance: Advance, patience: int, hopeless: float) -> None:
+    def _search_each(self, watch: Watch, patience: int, hopeless: float) -> None:
         """Search for the wrong blocks of a component that was not enlarged, each by itself.
 
         A long search is left out if a larger share than ``hopeless`` of them is still wrong after a short one.
@@ -228,7 +226,7 @@ class Blocks:
         limits = (FINE_STEPS // 10, patience * FINE_STEPS) if self._is_fine else (patience * COARSE_STEPS,)
         for limit in limits:
             budget = self._solve(limit, budget)
-            advance()
+            watch()
             if np.count_nonzero(~self.right) > hopeless * wrong:
                 return
 
@@ -237,14 +235,14 @@ class Blocks:
         """True if blocks that the edge cuts were found by themselves."""
         return bool(self._cut.any())
 
-    def without_cut(self, advance: Advance, patience: int) -> Blocks:
+    def without_cut(self, watch: Watch, patience: int) -> Blocks:
         """The same with blocks that the edge cuts as they are without that, which takes fewer bits."""
         other = copy(self)
         other.coefficients = self.coefficients.copy()
         other.coefficients[self._cut] = self._before_cut
         if self.across * self.down == 1:
             other._solved = np.where(self._cut, _UNSOLVED, _SOLVED).astype(np.uint8)
-            other._search_each(advance, patience, hopeless=1)
+            other._search_each(watch, patience, hopeless=1)
         return other
 
     def _solve_cut(self) -> None:
@@ -270,7 +268,7 @@ class Blocks:
         self._samples = self._decoded()
         self._repair(0)
 
-    def _refine(self, advance: Advance) -> None:
+    def _refine(self, watch: Watch) -> None:
         """Fill what is unknown of the enlarged samples with what the coefficients make of it, and begin again."""
         unknown = self.low != self.high
         if not unknown.any() or self.right.all():
@@ -286,7 +284,7 @@ class Blocks:
             self._solve(0)
             self._samples = self._decoded()
             self._repair(0)
-            advance()
+            watch()
             if self.right.sum() <= (before[2] == 1).sum():
                 self.coefficients, self._samples, self._solved = before
                 return

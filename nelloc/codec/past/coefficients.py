@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nelloc.codec.past import core
 from nelloc.errors import RESTORE, NellocError
+from nelloc.exact.callbacks import Advance
 from nelloc.varint import Cursor, MalformedError, varint
 
 BLOCK = 64
@@ -109,7 +110,7 @@ def encode_coefficients(image: JpegCoefficients) -> bytes:
     return head + body + struct.pack("<I", zlib.crc32(head + body))
 
 
-def decode_coefficients(data: bytes, source: str = "data", advance: core.Advance = lambda _: None) -> JpegCoefficients:
+def decode_coefficients(data: bytes, source: str = "data", advance: Advance = lambda _: None) -> JpegCoefficients:
     """The image of coefficients that ``encode_coefficients`` coded; ``advance`` counts its pixels.
 
     Raises NellocError naming ``source`` for other bytes.
@@ -153,7 +154,7 @@ def read_head(data: bytes) -> tuple[Head, Cursor]:
     return Head(width, height, factors, own), reader
 
 
-def decode_after_head(head: Head, reader: Cursor, advance: core.Advance) -> JpegCoefficients:
+def decode_after_head(head: Head, reader: Cursor, advance: Advance) -> JpegCoefficients:
     """Decode the rest. Raises MalformedError or ValueError if it is damaged."""
     given = [(h, v, table, b"") for (h, v), table in zip(head.factors, head.tables, strict=True)]
     handle = core.make(head.width, head.height, given)

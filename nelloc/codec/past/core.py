@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NewType
 
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Advance, Watch
 from nelloc.exact.native import _native, missing
 
-Watch = Callable[[], object]
-# Called now and then with what was done since, and may raise to stop.
-Advance = Callable[[int], object]
 # An image of the core, or of the reference; it goes only to where it is from.
 Image = NewType("Image", object)
 # Sampling factors h and v, a table of 64 16-bit numbers, and coefficients or nothing.

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from nelloc.codec.effort import DEFAULT_EFFORT, Effort
 from nelloc.codec.past import tables, worth
-from nelloc.codec.past.blocks import Advance, Blocks, best_table
+from nelloc.codec.past.blocks import Blocks, best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import LEAST_SHARE, find_grid, share_of_colours, was_jpeg
 from nelloc.codec.past.edits import about_luma, distrust, flattened
 from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, guessed, round_up
 from nelloc.exact import native
+from nelloc.exact.callbacks import Watch
 
 # At least this share of whole and fully known blocks must be found in the first try.
 LEAST_BLOCKS = 0.03
@@ -55,11 +56,11 @@ class Inverted:
     uncut: Inverted | None = None
 
 
-def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT_EFFORT) -> Inverted | None:
+def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFFORT) -> Inverted | None:
     """Find the JPEG that a picture (1 or 3 planes, H, W) was, or None.
 
     ``effort`` decides how long is searched for blocks that are not right at once, and whether that is done where it
-    seems to be in vain. ``advance`` is called now and then, and may raise to stop.
+    seems to be in vain. ``watch`` is called now and then, and may raise to stop.
     """
     patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.LARGE_PHOTOGRAPHS else LONG_PATIENCE
     if native.missing() is not None:
@@ -68,48 +69,48 @@ def invert(pixels: Plane, advance: Advance = lambda: None, effort: int = DEFAULT
     gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     colours = 1.0 if gray else share_of_colours(pixels)
     judged = effort < Effort.LARGE_PHOTOGRAPHS and (gray or colours < UNCHANGED)
-    if colours < LEAST_SHARE or (judged and not gray and _is_hopeless(pixels, advance)):
+    if colours < LEAST_SHARE or (judged and not gray and _is_hopeless(pixels, watch)):
         return None
-    canvas = _first_look(pixels, advance, gray=gray, judged=judged)
+    canvas = _first_look(pixels, watch, gray=gray, judged=judged)
     if canvas is None:
         return None
     share = canvas.share_of_pixels() if judged else 0
-    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(canvas, pixels, advance, patience)):
+    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(canvas, pixels, watch, patience)):
         return None
-    canvas.search(advance, patience)
+    canvas.search(watch, patience)
     if share >= worth.WORTH and not worth.is_less(*canvas.entropies()):
         return None
     found = canvas.inverted()
-    uncut = canvas.without_cut(advance, patience) if patience else None
+    uncut = canvas.without_cut(watch, patience) if patience else None
     return found if uncut is None else replace(found, uncut=uncut.inverted())
 
 
-def _is_hopeless(pixels: Plane, advance: Advance) -> bool:
+def _is_hopeless(pixels: Plane, watch: Watch) -> bool:
     """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two have colours."""
     looked_at = 0
     for part in filter(was_jpeg, worth.parts(pixels)):
-        canvas = _first_look(part, advance, judged=True)
+        canvas = _first_look(part, watch, judged=True)
         if canvas is not None and canvas.share_of_pixels() < worth.WORTH:
             return False
         looked_at += 1
     return looked_at > 1
 
 
-def _may_gain(canvas: _Canvas, pixels: Plane, advance: Advance, patience: int) -> bool:
+def _may_gain(canvas: _Canvas, pixels: Plane, watch: Watch, patience: int) -> bool:
     """True if a picture in doubt is likely to be smaller as a JPEG after a search, by parts of it if it is large."""
     if next(worth.parts(pixels), None) is None:
         return not canvas.gray and canvas.share_of_luma() < worth.LIKELY
     as_jpeg = as_pixels = 0.0
     for part in filter(was_jpeg, worth.parts(pixels)):
-        of_part = _first_look(part, advance)
+        of_part = _first_look(part, watch)
         if of_part is not None:
-            of_part.search(advance, patience)
+            of_part.search(watch, patience)
             jpeg, own = of_part.entropies()
             as_jpeg, as_pixels = as_jpeg + jpeg, as_pixels + own
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False, judged: bool = False) -> _Canvas | None:
+def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool = False) -> _Canvas | None:
     """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
 
     It is ``gray``, or its colours are such as a JPEG decoder makes. One in colour that is ``judged`` is also None if
@@ -123,26 +124,26 @@ def _first_look(pixels: Plane, advance: Advance, *, gray: bool = False, judged: 
         low, high = np.empty_like(pixels), np.empty_like(pixels)
         if native._native.past_separate(pixels, low, high):
             distrust(low, high)
-    advance()
+    watch()
     top, left, clear = find_grid(low[0], high[0], None if gray else pixels)
     if gray and clear < GRAY_CLEAR:
         return None
-    advance()
+    watch()
     canvas = _Canvas(low, high, top, left, pixels)
     if not canvas.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
         return None
     if gray:
         return canvas
-    return None if judged and canvas.share_of_luma() >= worth.WORTH else _best_sampling(canvas, advance)
+    return None if judged and canvas.share_of_luma() >= worth.WORTH else _best_sampling(canvas, watch)
 
 
-def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
+def _best_sampling(canvas: _Canvas, watch: Watch) -> _Canvas:
     """The canvas with chroma as it is most likely sampled."""
     trials = []
     for sampling, origin in canvas.samplings():
         trial = canvas.at(*origin)
         trial.try_chroma(*sampling)
-        advance()
+        watch()
         if PROBABLY < trial.share <= CLEARLY:
             trial.improve_chroma()
         if trial.share > CLEARLY:
@@ -150,7 +151,7 @@ def _best_sampling(canvas: _Canvas, advance: Advance) -> _Canvas:
         trials.append(trial)
     best = min(trials, key=lambda trial: trial.cost())
     best.improve_chroma()
-    advance()
+    watch()
     return best
 
 
@@ -257,15 +258,15 @@ class _Canvas:
         found = self.inverted()
         return worth.entropies(found.image, found.pixels, self._pixels)
 
-    def search(self, advance: Advance, patience: int) -> None:
+    def search(self, watch: Watch, patience: int) -> None:
         """Search for what is still wrong of chroma, and then of luma."""
         for component in self._chroma:
-            component.search(advance, patience)
+            component.search(watch, patience)
         self._find_luma()
         assert self._luma is not None
-        self._luma.search(advance, patience)
+        self._luma.search(watch, patience)
 
-    def without_cut(self, advance: Advance, patience: int) -> _Canvas | None:
+    def without_cut(self, watch: Watch, patience: int) -> _Canvas | None:
         """The same with blocks that the picture's edge cuts as they came; None if all came so.
 
         In colour that is chroma's blocks only: those of luma have pixels enough of their own to be worth it.
@@ -275,12 +276,12 @@ class _Canvas:
             return None
         other = copy(self)
         if self._chroma:
-            other._chroma = [one.without_cut(advance, patience) for one in self._chroma]
+            other._chroma = [one.without_cut(watch, patience) for one in self._chroma]
             other._find_luma()
             assert other._luma is not None
-            other._luma.search(advance, patience)
+            other._luma.search(watch, patience)
         else:
-            other._luma = self._luma.without_cut(advance, patience)
+            other._luma = self._luma.without_cut(watch, patience)
         return other
 
     def inverted(self) -> Inverted:

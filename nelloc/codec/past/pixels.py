@@ -19,9 +19,9 @@ from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
-from nelloc.codec.past.core import Advance
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.invert import Inverted
+from nelloc.exact.callbacks import Advance
 from nelloc.varint import Cursor, MalformedError, varint
 
 SIDE = 8

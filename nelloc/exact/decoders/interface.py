@@ -8,8 +8,9 @@ from typing import Generic, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.coder import DigitSource
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Engine
 
 Source = TypeVar("Source", bound=DigitSource)
 

@@ -13,10 +13,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.coder import decode_side_by_side
 from nelloc.exact.context import border_distances, window
 from nelloc.exact.decoders.interface import EncodedTile, batches
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Engine
 from nelloc.exact.learning import Slices
 from nelloc.exact.mixture import run
 from nelloc.exact.wavefront import step_count, wavefront_order

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.context import border_distances, window
 from nelloc.exact.decoders.interface import EncodedTile
-from nelloc.exact.engine import Advance, Engine
+from nelloc.exact.engine import Engine
 from nelloc.exact.lattice import Spot
 from nelloc.exact.learning import Learner, Lesson, joined
 from nelloc.exact.mixture import Coding

@@ -6,7 +6,7 @@ and ``scans`` the way from coefficients back to a JPEG file. docs/methods/jpeg.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from nelloc.codec.past.reference.image import Component, Image
 from nelloc.codec.past.reference.part import decode_part
 from nelloc.codec.past.reference.scans import write
 from nelloc.codec.past.reference.segments import Segments, UnsupportedError
+from nelloc.exact.callbacks import Advance
 
 __all__ = ["content", "decode", "make", "parts", "prepare", "shape", "unpack_bytes", "write"]
 
@@ -69,7 +70,7 @@ def parts(image: Image) -> int:
     return image.parts
 
 
-def decode(image: Image, part: int, stream: bytes, advance: Callable[[int], object], cost: int) -> bool:
+def decode(image: Image, part: int, stream: bytes, advance: Advance, cost: int) -> bool:
     """Fill a part of the image in; False if the stream is damaged. ``advance`` is told ``cost`` in all."""
     told = 0
 

@@ -16,7 +16,7 @@ from nelloc.codec.past.reference.image import BLOCK, ZIGZAG, Component, Image
 from nelloc.codec.past.reference.learned import Regression, Spreads
 from nelloc.codec.past.reference.mixing import FINE, Decisions, Expectation, Weights, line
 
-Watch = Callable[[float], object]
+Report = Callable[[float], object]
 Numbers = NDArray[np.int64]
 
 _INNER = [k for k in ZIGZAG if k % 8 and k // 8]
@@ -102,10 +102,10 @@ def _rounded(a: int, b: int) -> int:
     return (abs(a) + b // 2) // b * (1 if a >= 0 else -1)
 
 
-def decode_part(image: Image, number: int, stream: bytes, watch: Watch) -> bool:
+def decode_part(image: Image, number: int, stream: bytes, report: Report) -> bool:
     """Fill a part of the image in; False if the stream is damaged.
 
-    ``watch`` is told, row by row, which share of the part is done, and may raise to stop.
+    ``report`` receives, row by row, the share of the part that is done, and may raise to stop.
     """
     first = number * image.rows_of_part
     end = min(first + image.rows_of_part, image.units[0])
@@ -127,7 +127,7 @@ def decode_part(image: Image, number: int, stream: bytes, watch: Watch) -> bool:
         for row in range(first * own.v, end * own.v):
             own.coefficients[row] = component.decode_row()
             done += own.columns
-            watch(done / blocks)
+            report(done / blocks)
     return decisions.whole
 
 
