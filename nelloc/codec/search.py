@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import IntEnum
 from functools import cache, partial
 
 import numpy as np
@@ -205,19 +205,21 @@ class _Planner:
 
     def _trials(self, part: Rectangle, number: int, *, large: bool, needless: bool, lattices: bool) -> Iterator[Trial]:
         view, bits, group = self._view(part, number), self._bits[number], self._groups[number]
-        methods = _methods(view, self._learns if bits <= 8 else 0)
+        codable = group.role in (Role.COLOUR, Role.ALPHA)
+        methods = _methods(view, self._learns if bits <= 8 else 0) if codable else []
         lattices = lattices and bits <= 8 and group.role is Role.COLOUR and group.planes == CHANNELS
-        likeness, probed = partial(self._likeness, part, number), partial(self._probed, number)
-        look = _Look(needless or self._repeats[number], large, methods, lattices, likeness, probed)
-        return _trials(group, view, bits, self._effort, look)
+        unlike = not codable or needless or self._repeats[number]
+        likeness = (lambda: _Likeness.DRAWN) if unlike else partial(self._likeness, part, number)
+        probed = partial(self._probed, number)
+        return _trials(_Facts(view, bits, self._effort, large, methods, lattices, likeness, probed))
 
 
-class _Likeness(Enum):
-    """Likeness of a tile to a photograph."""
+class _Likeness(IntEnum):
+    """Likeness of a tile to a photograph: a column of the table of trials."""
 
-    PHOTOGRAPH = "photograph"
-    SMOOTH = "smooth"
-    DRAWN = "drawn"
+    PHOTOGRAPH = 0
+    SMOOTH = 1
+    DRAWN = 2
 
 
 def _likeness(samples: Samples) -> _Likeness:
@@ -234,66 +236,81 @@ def _repeats(samples: Samples) -> bool:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Facts about a tile: a test is ``needless`` if it cannot be a photograph; it may be a ``large`` tile.
+class _Facts:
+    """Facts about a piece, by which its trials are chosen.
 
-    ``modelled`` are the methods of the model for photographs, the likeliest first; the tile may be on one of the
-    ``lattices``. ``likeness`` returns what it looks like, and ``probed`` the settings that are best on a part of the image.
+    ``methods`` are those of the model, the likeliest first, if one may code it. It may be of a ``large`` tile, or on
+    one of the ``lattices``. ``likeness`` is found out when it is asked for, and so are the settings that are best on a
+    part of the image, ``probed``.
     """
 
-    needless: bool
+    samples: Samples
+    bits: int
+    effort: int
     large: bool
-    modelled: Sequence[Method]
+    methods: Sequence[Method]
     lattices: bool
     likeness: Callable[[], _Likeness]
     probed: Callable[[], Sequence[AdaptiveSetting]]
 
 
-def _trials(group: Group, samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[Trial]:
-    """Yield the trials of a piece, the likeliest first."""
-    if (samples == samples[:, :1, :1]).all():
+def _trials(facts: _Facts) -> Iterator[Trial]:
+    """Yield the trials of a piece, in the order of the table, the likeliest first."""
+    if (facts.samples == facts.samples[:, :1, :1]).all():
         yield Trial(Method.CONSTANT)
         return
-    modelled = group.role in (Role.COLOUR, Role.ALPHA)
-    if modelled and not look.needless:
-        likeness = look.likeness()
-        photograph = likeness is _Likeness.PHOTOGRAPH
-        if likeness is not _Likeness.DRAWN:
-            yield from _modelled(samples, effort, look, sure=photograph)
-            if effort < Effort.EVERYTHING:
-                if not photograph and effort >= Effort.OTHER_WAYS:
-                    yield Trial(Method.ADAPTIVE, classify.likely_setting(samples, bits))
-                    yield from _rows(samples, bits, effort)
-                return
-    for setting in _settings(samples, bits, effort, look):
-        yield Trial(Method.ADAPTIVE, setting)
-    worth_it = effort >= (Effort.LARGE_PHOTOGRAPHS if look.large else Effort.MODEL)
-    if modelled and worth_it and (effort >= Effort.EVERYTHING or not classify.has_few_colours(samples, bits)):
-        yield from _modelled(samples, effort, look, sure=True)
-    if effort >= Effort.OTHER_WAYS:
-        yield from _rows(samples, bits, effort)
-    if group.planes == 1 and not modelled:
-        yield Trial(Method.DEFLATE)
-    yield Trial(Method.STORED)
+    column = facts.likeness()
+    for *efforts, trials in _TABLE:
+        if facts.effort >= efforts[column]:
+            yield from trials(facts)
 
 
-def _modelled(samples: Samples, effort: int, look: _Look, *, sure: bool) -> Iterator[Trial]:
+def _of_model(facts: _Facts, *, sure: bool = False) -> Iterator[Trial]:
     """Yield the trials of the model, on a lattice if the colours seem to be on one.
 
     The first method is tried alone if it is ``sure`` to be the best, which learning of two layers is not on partly flat
     tiles. With the highest effort all of them, also without the lattice, and without learning.
     """
+    samples = facts.samples
+    sure = sure or facts.likeness() is _Likeness.PHOTOGRAPH
     sure = sure and (samples[0].size < LEAST_FOR_TWO or not classify.is_partly_flat(samples))
     enough = Effort.EVERYTHING if sure else Effort.OTHER_WAYS
-    tried = look.modelled if effort >= enough else look.modelled[:1]
-    rule = likely_rule(samples) if look.lattices else None
+    tried = facts.methods if facts.effort >= enough else facts.methods[:1]
+    rule = likely_rule(samples) if facts.lattices else None
     if rule is not None:
         yield from (Trial(Method.LATTICE, OnLattice(rule, method)) for method in tried)
-        if effort < Effort.EVERYTHING:
+        if facts.effort < Effort.EVERYTHING:
             return
     yield from map(Trial, tried)
-    if effort >= Effort.EVERYTHING:
+    if facts.effort >= Effort.EVERYTHING:
         yield Trial(Method.MIXTURE)
+
+
+def _of_model_anyway(facts: _Facts) -> Iterator[Trial]:
+    """Yield the trials of the model for a piece that looks like none, unless it seems a waste of time."""
+    if not facts.methods or (facts.large and facts.effort < Effort.LARGE_PHOTOGRAPHS):
+        return
+    if facts.effort >= Effort.EVERYTHING or not classify.has_few_colours(facts.samples, facts.bits):
+        yield from _of_model(facts, sure=True)
+
+
+def _by_settings(choose: Callable[[_Facts], Iterable[AdaptiveSetting]]) -> Callable[[_Facts], Iterator[Trial]]:
+    """Make the trials of the adaptive coder with the settings that ``choose`` gives."""
+    return lambda facts: (Trial(Method.ADAPTIVE, setting) for setting in choose(facts))
+
+
+def _rows(facts: _Facts) -> Iterator[Trial]:
+    """Yield the trials of filtered rows, for samples of one byte."""
+    if facts.bits <= 8:
+        for filter_, least in likely_filters(facts.samples).items():
+            yield Trial(Method.ROWS, filter_, least if facts.effort < Effort.EVERYTHING else 0)
+
+
+def _plain(facts: _Facts) -> Iterator[Trial]:
+    """Yield the trials that model nothing."""
+    if len(facts.samples) == 1 and not facts.methods:
+        yield Trial(Method.DEFLATE)
+    yield Trial(Method.STORED)
 
 
 def _methods(samples: Samples, learns: int) -> list[Method]:
@@ -306,18 +323,22 @@ def _methods(samples: Samples, learns: int) -> list[Method]:
     return both if samples[0].size >= LEAST_FOR_TWO else both[::-1]
 
 
-def _rows(samples: Samples, bits: int, effort: int) -> Iterator[Trial]:
-    """Yield the trials of filtered rows, for samples of one byte."""
-    if bits <= 8:
-        for filter_, least in likely_filters(samples).items():
-            yield Trial(Method.ROWS, filter_, least if effort < Effort.EVERYTHING else 0)
-
-
-def _settings(samples: Samples, bits: int, effort: int, look: _Look) -> Iterator[AdaptiveSetting]:
-    yield classify.likely_setting(samples, bits)
-    if effort >= Effort.PROBE:
-        yield from look.probed()
-    if effort >= Effort.OTHER_WAYS:
-        yield AdaptiveSetting(Form.CANDIDATES_PLAIN)
-    if effort >= Effort.EVERYTHING:
-        yield from all_settings(samples, bits)
+_NEVER = Effort.EVERYTHING + 1
+_likely = _by_settings(lambda facts: [classify.likely_setting(facts.samples, facts.bits)])
+_probed = _by_settings(lambda facts: facts.probed())
+_repeated = _by_settings(lambda facts: [AdaptiveSetting(Form.CANDIDATES_PLAIN)])
+_all_forms = _by_settings(lambda facts: all_settings(facts.samples, facts.bits))
+# Trials in their order, and the least effort at which each is made, by the likeness of a piece.
+# fmt: off
+_TABLE: list[tuple[int, int, int, Callable[[_Facts], Iterator[Trial]]]] = [
+    # PHOTOGRAPH         SMOOTH              DRAWN
+    (Effort.GUESS,       Effort.GUESS,       _NEVER,             _of_model),
+    (Effort.EVERYTHING,  Effort.OTHER_WAYS,  Effort.GUESS,       _likely),
+    (Effort.EVERYTHING,  Effort.EVERYTHING,  Effort.PROBE,       _probed),
+    (Effort.EVERYTHING,  Effort.EVERYTHING,  Effort.OTHER_WAYS,  _repeated),
+    (Effort.EVERYTHING,  Effort.EVERYTHING,  Effort.EVERYTHING,  _all_forms),
+    (_NEVER,             _NEVER,             Effort.MODEL,       _of_model_anyway),
+    (Effort.EVERYTHING,  Effort.OTHER_WAYS,  Effort.OTHER_WAYS,  _rows),
+    (Effort.EVERYTHING,  Effort.EVERYTHING,  Effort.GUESS,       _plain),
+]
+# fmt: on
