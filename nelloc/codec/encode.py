@@ -25,8 +25,8 @@ from nelloc.codec.plan_past import bits_of, has_colour, is_enough, plan_past
 from nelloc.codec.search import Piece, TileSearch, Trial, plans_for
 from nelloc.errors import NellocError
 from nelloc.exact import backends, model_store, native
-from nelloc.exact.encode_tile import TileCode
 from nelloc.exact.callbacks import Advance
+from nelloc.exact.encode_tile import TileCode
 from nelloc.exact.model import ExactModel
 from nelloc.exact.model_delta import Adapted, is_differences
 from nelloc.exact.tile_coder import tile_coder
@@ -251,44 +251,19 @@ def _encode_pieces(
     work: Sequence[_Work], advance: Advance, *, backend: str | None, measure: bool = False
 ) -> list[_Coded]:
     """Code pieces in all ways of their trials, and keep the smallest result of each."""
-    found: dict[_Place, TileCode] = {}
-    modelled: dict[tuple[bytes, int, int, Trial], list[_Place]] = {}
-    without_model = []
-    for number, (piece, model) in enumerate(work):
+    of_past: list[_Place] = []
+    modelled: list[_Place] = []
+    plain: list[_Place] = []
+    for number, (piece, _) in enumerate(work):
         for trial in piece.trials:
-            if isinstance(trial.setting, past_pixels.Made):
-                core = backend in (None, backends.NATIVE)
-                data = past_pixels.encode_corrections(piece.samples, trial.setting.pixels, core=core)
-                found[number, trial] = TileCode(data, 8.0 * len(data) if measure else None)
-                advance(piece.samples[0].size)
-            elif trial.method.needs_model:
-                assert model is not None, "only images with colour are coded with a model"
-                key = (model.sha256, piece.bits, len(piece.samples), trial)
-                modelled.setdefault(key, []).append((number, trial))
-            else:
-                without_model.append((number, trial))
-    for (_, bits, _, trial), places in modelled.items():
-        model = work[places[0][0]][1]
-        assert model is not None
-        own = trial.setting if isinstance(trial.setting, OnLattice) else None
-        method, rule, head = (trial.method, None, b"") if own is None else (own.below, own.rule, own.byte)
-        coder = tile_coder(model, bits, learns=LAYERS[method], rule=rule, backend=backend)
-        coded = coder.encode([work[number][0].samples for number, _ in places], advance, measure=measure)
-        found |= zip(places, (replace(code, data=head + code.data) for code in coded), strict=True)
-    at_once = [(number, trial) for number, trial in without_model if not trial.least]
-    after = [(number, trial) for number, trial in without_model if trial.least]
+            kind = modelled if trial.method.needs_model else plain
+            (of_past if isinstance(trial.setting, past_pixels.Made) else kind).append((number, trial))
+    found = _encode_of_past(work, of_past, advance, backend=backend, measure=measure)
+    found |= _encode_modelled(work, modelled, advance, backend=backend, measure=measure)
+    at_once = [(number, trial) for number, trial in plain if not trial.least]
+    after = [(number, trial) for number, trial in plain if trial.least]
     found |= _encode_plain(work, at_once, advance, backend=backend, measure=measure)
-    sizes: dict[int, int] = {}  # of the smallest record of the adaptive coder
-    for (number, trial), code in found.items():
-        if trial.method is Method.ADAPTIVE:
-            sizes[number] = min(len(code.data), sizes.get(number, len(code.data)))
-    promising = []
-    for number, trial in after:
-        if trial.least <= sizes.get(number, trial.least):
-            promising.append((number, trial))
-        else:
-            advance(work[number][0].samples[0].size)
-    found |= _encode_plain(work, promising, advance, backend=backend, measure=measure)
+    found |= _encode_plain(work, _promising(work, after, found, advance), advance, backend=backend, measure=measure)
     results = []
     for number, (piece, _) in enumerate(work):
         costs = {
@@ -301,14 +276,63 @@ def _encode_pieces(
     return results
 
 
+def _promising(
+    work: Sequence[_Work], places: Sequence[_Place], found: Mapping[_Place, TileCode], advance: Advance
+) -> list[_Place]:
+    """Leave out the trials of pieces of which the adaptive coder has made a small record."""
+    sizes: dict[int, int] = {}  # of the smallest record of the adaptive coder
+    for (number, trial), code in found.items():
+        if trial.method is Method.ADAPTIVE:
+            sizes[number] = min(len(code.data), sizes.get(number, len(code.data)))
+    promising = []
+    for number, trial in places:
+        if trial.least <= sizes.get(number, trial.least):
+            promising.append((number, trial))
+        else:
+            advance(work[number][0].samples[0].size)
+    return promising
+
+
+def _encode_of_past(
+    work: Sequence[_Work], places: Sequence[_Place], advance: Advance, *, backend: str | None, measure: bool
+) -> dict[_Place, TileCode]:
+    """Code pieces of ``work`` as what a JPEG gets wrong of them."""
+    found = {}
+    for number, trial in places:
+        assert isinstance(trial.setting, past_pixels.Made)
+        samples, core = work[number][0].samples, backend in (None, backends.NATIVE)
+        data = past_pixels.encode_corrections(samples, trial.setting.pixels, core=core)
+        found[number, trial] = TileCode(data, 8.0 * len(data) if measure else None)
+        advance(samples[0].size)
+    return found
+
+
+def _encode_modelled(
+    work: Sequence[_Work], places: Sequence[_Place], advance: Advance, *, backend: str | None, measure: bool
+) -> dict[_Place, TileCode]:
+    """Code pieces of ``work`` with their models, those of one model that are coded alike together."""
+    groups: dict[tuple[bytes, int, int, Trial], list[_Place]] = {}
+    for number, trial in places:
+        piece, model = work[number]
+        assert model is not None, "only images with colour are coded with a model"
+        groups.setdefault((model.sha256, piece.bits, len(piece.samples), trial), []).append((number, trial))
+    found: dict[_Place, TileCode] = {}
+    for (_, bits, _, trial), members in groups.items():
+        model = work[members[0][0]][1]
+        assert model is not None
+        own = trial.setting if isinstance(trial.setting, OnLattice) else None
+        method, rule, head = (trial.method, None, b"") if own is None else (own.below, own.rule, own.byte)
+        coder = tile_coder(model, bits, learns=LAYERS[method], rule=rule, backend=backend)
+        coded = coder.encode([work[number][0].samples for number, _ in members], advance, measure=measure)
+        found |= zip(members, (replace(code, data=head + code.data) for code in coded), strict=True)
+    return found
+
+
 def _encode_plain(
     work: Sequence[_Work], places: Sequence[_Place], advance: Advance, *, backend: str | None, measure: bool
 ) -> dict[_Place, TileCode]:
     """Code pieces of ``work`` in ways that need no model."""
-    tiles: list[Any] = [
-        (trial.method, work[n][0].samples, work[n][0].bits, None if isinstance(trial.setting, OnLattice) else trial.setting)
-        for n, trial in places
-    ]
+    tiles: list[Any] = [(trial.method, work[n][0].samples, work[n][0].bits, trial.setting) for n, trial in places]
     coded = plain_tiles.encode_many(tiles, advance, core=backend in (None, backends.NATIVE))
     codes = (TileCode(data, 8.0 * len(data) if measure else None) for data in coded)
     return dict(zip(places, codes, strict=True))
