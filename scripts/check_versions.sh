@@ -30,7 +30,7 @@ check() { # check NAME PYTHON [PIP ARGUMENT...]: test the wheel in an environmen
     echo "== $name"
     "$python" -m venv "$work/$name"
     "$work/$name/bin/pip" install "${pip_options[@]}" "$@" "$wheel" hypothesis imagecodecs pytest tifffile
-    "$work/$name/bin/pip" freeze --disable-pip-version-check | grep -iE '^(click|constriction|numpy|pillow|safetensors)=' | xargs
+    "$work/$name/bin/pip" freeze --disable-pip-version-check | grep -iE '^(click|constriction|numpy|pillow|platformdirs|safetensors)=' | xargs
     env -u PYTHONPATH PATH="$work/$name/bin:$PATH" OMP_NUM_THREADS=1 bash scripts/test_installed.sh -p no:cacheprovider
     rm -rf "${work:?}/$name"
 }

@@ -85,6 +85,17 @@ def test_no_import_goes_upwards():
     assert not upward_imports(), "\n".join(upward_imports())
 
 
+def test_only_the_command_line_imports_its_library():
+    users = {
+        name
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and "click" in (getattr(node, "module", None), *(alias.name for alias in node.names))
+    }
+    assert {room(name) for name in users} == {"cli"}
+
+
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Groups of modules that import each other, found by Tarjan's algorithm."""
     index: dict[str, int] = {}

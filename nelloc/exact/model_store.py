@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import click
-
 from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact import model_delta
@@ -50,7 +48,11 @@ def _weights() -> Path:
 def user_folder() -> Path:
     """The folder of the user's own models, which may not exist: NELLOC_MODELS, or the system's data folder."""
     given = os.environ.get("NELLOC_MODELS")
-    return Path(given) if given else Path(click.get_app_dir("nelloc")) / "models"
+    if given:
+        return Path(given)
+    import platformdirs  # not at the top: who uses shipped models needs no folder, and starts sooner
+
+    return platformdirs.user_data_path("nelloc", appauthor=False) / "models"
 
 
 def installed() -> dict[str, Path]:

@@ -26,6 +26,7 @@ _NOT_NEEDED = {
     "nelloc.ood",
     "nelloc.research",
     "nelloc.training",
+    "platformdirs",
     "scipy",
     "threadpoolctl",
     "torch",

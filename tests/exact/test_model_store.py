@@ -1,6 +1,7 @@
 """Models are found by name, path and id, and all of them are installed."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,18 @@ def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(NellocError, match="was made with model"):
         model_store.find_by_id(bytes([1, 2, 3, 4]), "photo.nlc", other)
     assert model_store.find_by_id(model_store.find().id, "photo.nlc", other) is model_store.find()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="tests where Linux has it")
+def test_the_folder_of_own_models_is_in_the_data_folder_unless_it_is_moved(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("NELLOC_MODELS", raising=False)
+    assert model_store.user_folder() == tmp_path / "nelloc" / "models"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert model_store.user_folder() == tmp_path / ".local" / "share" / "nelloc" / "models"
+    monkeypatch.setenv("NELLOC_MODELS", "mine")
+    assert model_store.user_folder() == Path("mine")
 
 
 @pytest.fixture
