@@ -96,6 +96,18 @@ class Mixture:
         ``outputs`` (outputs, N) from the network, ``base`` (channels, N) and ``level`` (N,) from the
         normaliser; ``planes`` is at most the model's channels. Returns the values (planes, N) that the digits make.
         A ``lesson`` receives the data for learning. Tiles on a colour lattice have a ``spot`` and three planes.
+
+        For example, a gray pixel of one component, outputs 0, a base of 400 quarters and an activity of 6 gray levels
+        has a logistic of mean 100 and scale 6. The value 103 = 1*64 + 2*16 + 1*4 + 3 takes four digits, each of which
+        tells a quarter of the values left: 64 to 127, 96 to 111, 100 to 103, 103. Frequencies sum to 2**24 - 4:
+
+            stride   frequencies of the digits 0 to 3       sent
+                64     39931  16561686   175083      512       1
+                16    510950   4917490  9323511  2025261       2
+                 4   4819077   4941325  4130379  2886431       1
+                 1   4283812   4277475  4188758  4027167       3
+
+        Its probability is 0.987 * 0.556 * 0.295 * 0.240 = 0.039: it takes 4.7 bits.
         """
         k, n = self.components, outputs.shape[1]
         weight = self._weights(outputs[:k])

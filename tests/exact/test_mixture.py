@@ -1,12 +1,14 @@
 """The integer mixture is a distribution, follows FORMAT.md digit by digit, and is close to the real one."""
 
+import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
 
 from nelloc.exact import model_store
-from nelloc.exact.context import Normaliser
+from nelloc.exact.context import Normaliser, standard_activity
 from nelloc.exact.mixture import DIGITS, FREQUENCY_BITS, RADIX, STRIDES, Mixture, run
 
 
@@ -117,3 +119,24 @@ def test_the_uniform_part_is_the_thesis_alpha():
     outputs[model_scale] = -10_000  # as sure as it can be
     lowest = probabilities(model, (outputs, base, level), []).min()
     assert lowest > 0.5 * UNIFORM_WEIGHT / 256
+
+
+def test_the_example_of_a_pixel_is_right():
+    rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d)$", Mixture.code.__doc__, re.MULTILINE)
+    table = np.array(rows, int)
+    model = dataclasses.replace(model_store.find("default-gray"), components=1)
+    level = standard_activity(len(model.context.thresholds)).index(6)
+    outputs, base = np.zeros((3, 1), np.float32), np.full((1, 1), 400, np.float32)
+    given = []
+
+    def choose(frequencies):
+        given.append(frequencies[0])
+        return table[len(given) - 1, -1:]
+
+    assert run(Mixture(model).code(outputs, base, np.array([level], np.int16), 1), choose) == 103
+    np.testing.assert_array_equal(table[:, 0], STRIDES)
+    np.testing.assert_array_equal(table[:, 1:-1], given)
+    digits = table[:, -1]
+    chances = (table[np.arange(DIGITS), 1 + digits] + 1) / 2**FREQUENCY_BITS
+    assert " * ".join(f"{chance:.3f}" for chance in chances) + f" = {chances.prod():.3f}" in Mixture.code.__doc__
+    assert f"takes {-np.log2(chances.prod()):.1f} bits" in Mixture.code.__doc__
