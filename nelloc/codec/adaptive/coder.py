@@ -298,7 +298,7 @@ class _Walk:
         activity = [each.activity for each in around]
         total = bit_length(np.sum(activity, axis=0))
         first_residual = nothing = np.zeros(len(others), np.int64)
-        # Of the planes so far: samples, and their deviations from predictions, which are 0 before the first plane.
+        # Samples of the planes so far, and their deviations from predictions: 0 before the first plane.
         samples: list[Numbers] = []
         deviations = [nothing, nothing]
         for number, k in enumerate(self._order):
