@@ -5,6 +5,7 @@ const PNG_COMPARED = 1 << 26; // samples of images for which the size as PNG is 
 const ALLOW_DAMAGED = 1;
 const PREVIEW = 2;
 const PREVIEWED = 1 << 22; // pixels of images that are shown before their tiles are finished
+const MOST_BYTES = 2 ** 32; // of memory
 const AS_STORED = 0;
 const RGBA8 = 1;
 const NAMES = { kind: 0, method: 1, item: 2 };
@@ -21,8 +22,18 @@ let lastPreview = 0;
 
 const memory = () => new Uint8Array(exports.memory.buffer);
 
+// Places and sizes have 32 bits, which JavaScript takes for numbers with a sign; larger sizes would lose their high bits.
+const unsigned = (number) => number >>> 0;
+const take = (size) => (size < MOST_BYTES ? unsigned(exports.take(size)) : 0);
+
+// Bytes of the library's memory, copied.
+function copy(place, size) {
+    const start = unsigned(place);
+    return memory().slice(start, start + unsigned(size));
+}
+
 function put(bytes) {
-    const place = exports.take(bytes.length);
+    const place = take(bytes.length);
     if (!place) throw failure(-1, "there is not enough memory; close other pages");
     memory().set(bytes, place);
     return place;
@@ -30,15 +41,14 @@ function put(bytes) {
 
 function text(place) {
     if (!place) return "";
-    const bytes = memory();
-    let end = place;
-    while (bytes[end]) end++;
-    return new TextDecoder().decode(bytes.subarray(place, end));
+    const bytes = memory(), start = unsigned(place);
+    return new TextDecoder().decode(bytes.subarray(start, bytes.indexOf(0, start)));
 }
 
 // Numbers that a function of the library writes.
 function numbers(call, count) {
-    const place = exports.take(8 * count);
+    const place = take(8 * count);
+    if (!place) throw failure(-1, "there is not enough memory; close other pages");
     const written = call(place);
     const found = Array.from(new Float64Array(exports.memory.buffer, place, count));
     exports.give(place);
@@ -71,7 +81,7 @@ function items(count) {
     const found = [];
     for (let number = 0; number < count; number++) {
         const [type, place, size] = numbers((to) => exports.item(number, to), 3);
-        found.push({ type, name: text(exports.name_of(NAMES.item, type)), data: memory().slice(place, place + size) });
+        found.push({ type, name: text(exports.name_of(NAMES.item, type)), data: copy(place, size) });
     }
     return found;
 }
@@ -113,7 +123,7 @@ function forgetPixels() {
 
 // Memory for the pixels of a region.
 function roomFor({ width, height }) {
-    const place = exports.take(4 * width * height);
+    const place = take(4 * width * height);
     if (!place) throw failure(-1, "there is not enough memory to show it; use nlcd --region");
     return place;
 }
@@ -160,7 +170,7 @@ const commands = {
 
     // The open file, for other workers.
     file() {
-        const { buffer } = memory().slice(file, file + fileSize);
+        const { buffer } = copy(file, fileSize);
         return { data: buffer, transfer: [buffer] };
     },
 
@@ -178,7 +188,7 @@ const commands = {
             forgetPixels();
             throw error;
         }
-        const pixels = new Uint8ClampedArray(memory().slice(shown, shown + size).buffer);
+        const pixels = new Uint8ClampedArray(copy(shown, size).buffer);
         if (region) forgetPixels();
         return { pixels, tiles: tiles(first, count), transfer: [pixels.buffer] };
     },
@@ -201,8 +211,7 @@ const commands = {
 
     jpeg({ allowDamaged }) {
         check(exports.restore(allowDamaged ? ALLOW_DAMAGED : 0));
-        const place = exports.jpeg_data();
-        const jpeg = memory().slice(place, place + exports.jpeg_size());
+        const jpeg = copy(exports.jpeg_data(), exports.jpeg_size());
         return { jpeg, transfer: [jpeg.buffer] };
     },
 
@@ -213,7 +222,7 @@ const commands = {
         if (!made && ifQuick && samples > PNG_COMPARED / 16) return { png: null };
         if (!made) {
             const stride = image.width * image.channels * image.sampleBytes;
-            const stored = exports.take(stride * image.height);
+            const stored = take(stride * image.height);
             if (!stored) throw failure(-1, "there is not enough memory to save it; use nlcd");
             const kept = shown;
             shown = 0; // no tiles go out
@@ -224,7 +233,7 @@ const commands = {
             check(status);
         }
         if (!made) throw failure(-1, "there is not enough memory to save it; use nlcd");
-        const png = memory().slice(made, made + exports.png_size());
+        const png = copy(made, exports.png_size());
         exports.free_png();
         return { png, transfer: [png.buffer] };
     },
