@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #define FILTERS 5
+#define MOST_AT_ONCE ((size_t)1 << 30) /* bytes for zlib, or of a chunk */
 
 enum nlcd_format nlcd_format_of(const char *name) {
     static const struct {
@@ -38,8 +39,10 @@ typedef struct {
     int bits; /* of a sample in the file: 1, 2, 4, 8 or 16 */
 } picture;
 
+/* Bytes of a row, of which there are no more than of its samples; its bits can be too many for a size. */
 static size_t row_bytes(const picture *p) {
-    return ((size_t)p->width * (size_t)p->image->channels * (size_t)p->bits + 7) / 8;
+    const size_t count = (size_t)p->width * (size_t)p->image->channels, bits = (size_t)p->bits;
+    return bits < 8 ? count / (8 / bits) + (count % (8 / bits) != 0) : count * (bits / 8);
 }
 
 /* A row as PNG and netpbm have it: the first sample in the highest bits, and the high byte of two first. */
@@ -56,11 +59,12 @@ static void pack_row(const picture *p, uint32_t y, int inverted, uint8_t *to) {
     } else if (p->bits == 8) {
         memcpy(to, from, count);
     } else {
-        const size_t bits = (size_t)p->bits;
+        const size_t bits = (size_t)p->bits, together = 8 / bits;
         memset(to, 0, row_bytes(p));
         for (size_t k = 0; k < count; k++) {
             const unsigned sample = inverted ? !from[k] : from[k];
-            to[k * bits / 8] = (uint8_t)(to[k * bits / 8] | sample << (8 - bits - k * bits % 8));
+            uint8_t *byte = &to[k / together];
+            *byte = (uint8_t)(*byte | sample << (8 - bits - k % together * bits));
         }
     }
 }
@@ -95,18 +99,21 @@ static uint64_t cost_of(const uint8_t *row, size_t size) {
     return sum;
 }
 
-/* Give the deflater bytes, and add what comes out. */
+/* Give the deflater bytes, of which its counts may not hold all at once, and add what comes out. */
 static int deflate_into(z_stream *z, const uint8_t *data, size_t size, int flush, nlcd_bytes *to) {
     uint8_t out[1 << 15];
-    z->next_in = (z_const Bytef *)(uintptr_t)data;
-    z->avail_in = (uInt)size;
     int status = Z_OK;
-    do {
-        z->next_out = out;
-        z->avail_out = sizeof out;
-        status = deflate(z, flush);
-        nlcd_add(to, out, sizeof out - z->avail_out);
-    } while (status == Z_OK && z->avail_out == 0);
+    for (size_t now; size; data += now, size -= now) {
+        now = size < MOST_AT_ONCE ? size : MOST_AT_ONCE;
+        z->next_in = (z_const Bytef *)(uintptr_t)data;
+        z->avail_in = (uInt)now;
+        do {
+            z->next_out = out;
+            z->avail_out = sizeof out;
+            status = deflate(z, now < size ? Z_NO_FLUSH : flush);
+            nlcd_add(to, out, sizeof out - z->avail_out);
+        } while (status == Z_OK && z->avail_out == 0);
+    }
     return status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR;
 }
 
@@ -117,7 +124,7 @@ static int add_samples(const picture *p, int level, int is_indexed, nlcd_bytes *
     nlcd_bytes packed = {NULL, 0, 0, 0};
     z_stream z;
     memset(&z, 0, sizeof z);
-    uint8_t *rows = calloc(2 + FILTERS, size + 1);
+    uint8_t *rows = calloc(2 + (size_t)filters, size + 1);
     if (!rows || deflateInit2(&z, level, Z_DEFLATED, 15, 9, filters > 1 ? Z_FILTERED : Z_DEFAULT_STRATEGY) != Z_OK) {
         free(rows);
         return 0;
@@ -145,9 +152,10 @@ static int add_samples(const picture *p, int level, int is_indexed, nlcd_bytes *
     deflateEnd(&z);
     free(rows);
     good = good && !packed.failed;
-    const size_t most = (size_t)1 << 30; /* of a chunk */
-    for (size_t at = 0; good && at < packed.size; at += most)
-        nlcd_add_chunk(to, "IDAT", packed.data + at, packed.size - at < most ? packed.size - at : most);
+    for (size_t at = 0, now; good && at < packed.size; at += now) {
+        now = packed.size - at < MOST_AT_ONCE ? packed.size - at : MOST_AT_ONCE;
+        nlcd_add_chunk(to, "IDAT", packed.data + at, now);
+    }
     nlcd_free(&packed);
     return good;
 }
@@ -196,6 +204,7 @@ static const char *make_png(picture *p, const nlcd_chunks *chunks, int level, nl
     nlcd_add_big32(&head, p->height);
     nlcd_add(&head, rest, sizeof rest);
     nlcd_add_chunk(to, "IHDR", head.data, head.size);
+    to->failed |= head.failed;
     nlcd_free(&head);
     nlcd_add(to, chunks->early.data, chunks->early.size);
     if (indexed)

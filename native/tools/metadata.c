@@ -183,6 +183,7 @@ static void put_comment(nlcd_chunks *chunks, part comment) {
     }
     const part text = {wide.data, wide.size};
     put_text(chunks, keyword, none, none, text);
+    chunks->late.failed |= wide.failed;
     nlcd_free(&wide);
 }
 
