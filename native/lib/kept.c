@@ -36,6 +36,8 @@ static int fail_to_show(nelloc_decoder *d) {
 static int unpack(nelloc_decoder *d, const uint8_t *stream, size_t stream_size, uint64_t size, uint8_t **out) {
     if (size > BYTES_OF_A_BYTE * ((uint64_t)stream_size + CODER_BYTES))
         return fail(d);
+    if (size >= SIZE_MAX)
+        return nlc_fail_for_memory(d);
     *out = nlc_get(&d->budget, (size_t)size + 1, 1);
     if (!*out)
         return nlc_fail_for_memory(d);

@@ -155,7 +155,7 @@ int nlc_state_begin(nlc_walk *walk, nlc_state *state) {
     state->row = (width + 2 * h) * channels;
     state->samples = height * width;
     state->steps = tile->width + (tile->height - 1) * (model->horizon + 1);
-    state->store = nlc_allocate((height + h) * state->row, sizeof *state->store);
+    state->store = nlc_allocate(height + h, state->row * sizeof *state->store);
     if (!state->store)
         return NLC_NO_MEMORY;
     /* What the first pixel sees: everything else is written before it is seen. */
@@ -165,9 +165,9 @@ int nlc_state_begin(nlc_walk *walk, nlc_state *state) {
     if (walk->mode == NLC_DECODE)
         rans_open(&state->reader, tile->data, tile->size);
     if (walk->mode == NLC_ENCODE) {
-        const size_t digits = state->samples * (size_t)(walk->planes * model->digits + (walk->lattice != NULL));
-        state->left = nlc_allocate(digits, sizeof *state->left);
-        state->frequency = nlc_allocate(digits, sizeof *state->frequency);
+        const size_t digits = (size_t)(walk->planes * model->digits + (walk->lattice != NULL)); /* of a pixel */
+        state->left = nlc_allocate(state->samples, digits * sizeof *state->left);
+        state->frequency = nlc_allocate(state->samples, digits * sizeof *state->frequency);
         if (!state->left || !state->frequency)
             return NLC_NO_MEMORY;
     }

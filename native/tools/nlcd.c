@@ -270,5 +270,5 @@ int main(int count, char **arguments) {
     s.names[0] = s.files[0];
     s.names[1] = s.count > 1 ? s.files[1] : NULL;
     const int failed = info || verify ? run_each(&s, info ? show : check) : run_decode(&s);
-    return !nlcd_end_output() | failed;
+    return nlcd_end_output() ? failed : 1;
 }
