@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 
+@cache
 def version(program: str) -> str | None:
     """What a program, exiftool or vips, says of itself; None if it is not installed."""
     if shutil.which(program) is None:

@@ -73,7 +73,8 @@ class Lattice:
             for y, v in self.origins.get(red, ()):
                 base = self.lumas[y][1] + self.greens[v][1]
                 for (green, _), blue in zip(self.greens, self.bits[y], strict=True):
-                    found[self.level(base + green)] |= blue
+                    level = (base + green) // self.d  # clamped where it must be, which is seldom
+                    found[level if 0 <= level <= 255 else self.level(base + green)] |= blue
             self.rows[red] = found
         return self.rows[red]
 
