@@ -35,7 +35,7 @@ def prepared(machine: str, program: str, folder: Path) -> list[str]:
     for needed in (compiler, *emulator[:1]):
         if shutil.which(needed) is None:
             pytest.skip(f"needs {needed}")
-    # Without libraries of the other machine; with vectors where its systems have had them long, which are sooner emulated.
+    # Without libraries of the other machine; with the vectors that systems of s390x ask for, which are sooner emulated.
     own = ["-static"] if emulator else []
     own += ["-march=z13"] if machine == "s390x" else []
     return [*emulator, str(build(compiler, [f"tests/{program}.c"], folder / program, ["-O2", *own]))]
