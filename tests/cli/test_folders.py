@@ -220,6 +220,28 @@ def test_an_output_that_is_not_the_inputs_is_kept_and_named(change):
     assert target.read_bytes() == nelloc.encode(pixels(TREE[0]), model="model.nlm")
 
 
+@pytest.mark.parametrize(
+    ("options", "make", "cause"),
+    [
+        ((), lambda data: data[:-3], "so it is damaged"),
+        ((), lambda data: data[:4] + bytes([data[4] | 0x20]) + data[5:], "has format version 3"),
+        (("--max-pixels", "3"), lambda data: data, "above the limit of 3"),
+    ],
+)
+def test_an_output_that_cannot_be_read_is_called_what_it_is(options, make, cause):
+    """One of a later version, or above a limit, is not damaged, nor to be replaced without a look."""
+    compressed()
+    made = Path("out/a.nlc")
+    times = made.stat().st_atime_ns, made.stat().st_mtime_ns
+    made.write_bytes(make(made.read_bytes()))
+    os.utime(made, ns=times)
+    result = invoke("compress", "-r", "photos", "--output-dir", "out", *MODEL, *options)
+    assert result.exit_code == 1
+    assert "nelloc: out/a.nlc: exists, but " in result.stderr
+    assert cause in result.stderr
+    assert "look at it before you replace it with --force" in result.stderr
+
+
 def test_jobs_change_nothing_but_the_time():
     compressed()
     Path("photos/bad.png").write_bytes(b"no image")

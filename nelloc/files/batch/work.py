@@ -97,7 +97,8 @@ def _done_already(job: Job, conversion: Conversion) -> Skipped:
     try:
         conversion.check_done(job)
     except NellocError as error:
-        raise NellocError(f"{target}: exists, but is damaged; use --force to replace it") from error
+        cause = str(error).removeprefix(f"{target}: ").split("; ")[0]
+        raise NellocError(f"{target}: exists, but {cause}; look at it before you replace it with --force") from error
     if not conversion.remove:
         return Skipped(source, target, "done already")
     ready = read_job(job, conversion)
