@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.image import inventory, mapped_array, opened, slices
 from nelloc.image.formats import bmp, jpeg, long_texts, png, sixteen_bit
@@ -226,7 +227,12 @@ def _reading(source: str) -> Iterator[None]:
         raise NellocError(f"{source}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS if it is trusted") from None
     except MemoryError:
         raise NellocError(f"{source}: does not fit in memory; split the image first") from None
+    except ImportError as error:  # builds of imagecodecs lack some codecs
+        reason = str(error).partition("\n")[0]
+        raise NellocError(f"{source}: cannot be decoded here ({reason}); install a build that has it") from error
     except Exception as error:  # Pillow's readers raise many types of exceptions for damaged files
+        if isinstance(error, OSError) and error.errno is not None:
+            raise storage.unreadable(source, error) from error
         if isinstance(error, ValueError) and "closed" in str(error):
             raise NellocError(f"{source}: was closed before its samples were read; open it again") from error
         raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error

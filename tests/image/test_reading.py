@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from nelloc import image
 from nelloc.errors import NellocError
@@ -302,6 +303,27 @@ def test_a_damaged_image_file_raises_nothing_but_nelloc_error(file_format, chang
             image.read(bytes(data), "photo", max_pixels=1 << 20)
         except NellocError as error:
             assert str(error).startswith("photo: ")  # noqa: PT017 - some damage does not show
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "cannot be read (Too many open files); close other files"),
+        (OSError(errno.EIO, "Input/output error"), "cannot be read (Input/output error); check the disk"),
+        (ImportError("no codec 'lzma'\nmore"), "cannot be decoded here (no codec 'lzma'); install"),
+        (OSError("image file is truncated"), "is damaged (image file is truncated)"),
+    ],
+)
+def test_what_the_machine_lacks_is_not_called_damage_of_the_file(error, words, monkeypatch):
+    def fail(*arguments):
+        raise error
+
+    data = saved(RGB, "PNG")
+    monkeypatch.setattr(Image.Image, "load", fail)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    with pytest.raises(NellocError) as caught:
+        image.read(data, "photo")
+    assert words in str(caught.value)
 
 
 def test_another_kind_of_file_is_named_as_such():

@@ -325,7 +325,7 @@ def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
             if page.imagedepth != 1:
                 raise NellocError(f"{source}: has samples of a volume; write each of its planes to a file first")
             array, axes = page.asarray(), page.axes
-    except (NellocError, MemoryError):
+    except (NellocError, MemoryError, ImportError):
         raise
     except Exception as error:  # decoders raise many types of exceptions for unsupported and damaged files
         if layout.compression not in _PILLOW_COMPRESSIONS:
