@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from nelloc import api
 from nelloc import image as images
 from nelloc.codec import decode as decoding
-from nelloc.codec.options import DecodeOptions
+from nelloc.codec.options import DecodeOptions, EncodeOptions, check_types
 from nelloc.errors import NellocError
 from nelloc.image.metadata import Metadata, Text, text_item
 
@@ -19,6 +20,23 @@ from nelloc.image.metadata import Metadata, Text, text_item
 CHANNELS = (3, 4)
 # Keyword of the text item that names a layout in memory other than the usual one.
 LAYOUT_KEYWORD = "array layout"
+# Parameters of the codecs, which the metadata of arrays holds.
+_PARAMETERS = ("model", "tile", "verify")
+
+
+def check_parameters(*, model: str | None, tile: int | None, verify: bool) -> None:
+    """Raise TypeError or NellocError for parameters with which no chunk could be encoded."""
+    check_types(verify=verify)
+    EncodeOptions(model=model, tile=tile)
+
+
+def check_configuration(configuration: Mapping[str, Any]) -> None:
+    """Raise NellocError for a configuration in an array's metadata that has other parameters."""
+    unknown = sorted(set(configuration) - set(_PARAMETERS))
+    if unknown:
+        raise NellocError(
+            f"codec nelloc: has the parameter {', '.join(unknown)}, which this nelloc does not know; use a newer nelloc"
+        )
 
 
 @dataclass(frozen=True)
@@ -102,7 +120,7 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     axes = 3 if len(shape) > 2 and shape[-1] in CHANNELS else 2
     if len(shape) < axes or any(length != 1 for length in shape[:-axes]):
         raise NellocError(
-            f"chunk of shape {shape}: is not one image; choose chunks of (height, width) or (height, width, "
-            "channels), and of length 1 along all axes before them"
+            f"chunk of shape {shape}: is not one image; choose chunks of (height, width) or (height, width, 3 or 4), "
+            "and of length 1 along all axes before them"
         )
     return shape[-axes:]

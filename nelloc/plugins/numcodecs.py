@@ -18,7 +18,7 @@ from numcodecs.compat import ensure_bytes
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
-from nelloc.plugins.chunks import decode_chunk, encode_chunk
+from nelloc.plugins.chunks import check_configuration, check_parameters, decode_chunk, encode_chunk
 
 
 class Nelloc(Codec):
@@ -39,7 +39,14 @@ class Nelloc(Codec):
     codec_id: ClassVar[str] = "nelloc"
 
     def __init__(self, model: str | None = None, tile: int | None = None, verify: bool = True):
+        check_parameters(model=model, tile=tile, verify=verify)
         self.model, self.tile, self.verify = model, tile, verify
+
+    @classmethod
+    def from_config(cls, config: Any) -> Nelloc:
+        """Make the codec from an array's metadata. Raises NellocError for those of a later version."""
+        check_configuration(config)
+        return cls(**config)
 
     def encode(self, buf: Any) -> bytes:
         """Compress a chunk.

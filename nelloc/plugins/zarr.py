@@ -22,7 +22,7 @@ from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
 from nelloc.errors import NellocError
-from nelloc.plugins.chunks import Layout, decode_chunk, encode_array, image_shape
+from nelloc.plugins.chunks import Layout, check_configuration, check_parameters, decode_chunk, encode_array, image_shape
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,15 @@ class NellocCodec(ArrayBytesCodec):
 
     is_fixed_size = False
 
+    def __post_init__(self) -> None:
+        check_parameters(model=self.model, tile=self.tile, verify=self.verify)
+
     @classmethod
     def from_dict(cls, data: Any) -> NellocCodec:
-        """Make the codec from an array's metadata."""
-        return cls(**(data.get("configuration") or {}))
+        """Make the codec from an array's metadata. Raises NellocError for those of a later version."""
+        configuration = data.get("configuration") or {}
+        check_configuration(configuration)
+        return cls(**configuration)
 
     def to_dict(self) -> Any:
         """Serialise the codec for an array's metadata."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 zarr = pytest.importorskip("zarr")
+numcodecs = pytest.importorskip("numcodecs")
 
 import nelloc  # noqa: E402
 import nelloc.plugins.numcodecs  # noqa: E402
@@ -59,6 +60,23 @@ def test_chunks_that_are_no_image_are_refused(tmp_path, zarr_format):
     )
     with pytest.raises(NellocError, match=r"shape \(4, 5, 6\): is not one image"):
         array[:] = np.ones((4, 5, 6), np.uint8)
+
+
+@pytest.mark.parametrize("codec", [Nelloc, NellocCodec])
+def test_parameters_that_no_chunk_can_be_encoded_with_are_refused_at_once(codec):
+    for parameters in ({"model": 3}, {"tile": "256"}, {"verify": "no"}, {"verify": None}):
+        with pytest.raises(TypeError, match=f"^{next(iter(parameters))} must be "):
+            codec(**parameters)
+    with pytest.raises(NellocError, match="tile size 3: out of range"):
+        codec(tile=3)
+
+
+def test_the_metadata_of_an_array_of_a_later_version_is_refused_with_a_sentence():
+    message = "codec nelloc: has the parameter effort, which this nelloc does not know; use a newer nelloc"
+    with pytest.raises(NellocError, match=message):
+        numcodecs.get_codec({"id": "nelloc", "effort": 9})
+    with pytest.raises(NellocError, match=message):
+        NellocCodec.from_dict({"name": "nelloc", "configuration": {"effort": 9}})
 
 
 def test_a_damaged_chunk_is_refused(tmp_path, small_model_path):
