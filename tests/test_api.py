@@ -14,7 +14,7 @@ from PIL import Image
 import nelloc
 from nelloc import NellocError
 from nelloc.codec.options import DecodeKeywords, EncodeKeywords
-from nelloc.files.batch.outcome import Written
+from nelloc.files.batch.outcome import Converted
 
 IMAGE = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
 DATA = nelloc.encode(IMAGE)
@@ -162,7 +162,7 @@ def test_a_run_over_folders_refuses_at_once_and_takes_one_name(tmp_path):
     with pytest.raises(nelloc.NellocError, match="tile size 3"):
         nelloc.compress_folder(str(tmp_path), tile=3)
     (tmp_path / "a.nlc").write_bytes(DATA)
-    assert [type(outcome) for outcome in nelloc.decompress_folder(str(tmp_path))] == [Written]
+    assert [type(outcome) for outcome in nelloc.decompress_folder(str(tmp_path))] == [Converted]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_folders_are_converted_both_ways(tmp_path):
     (tmp_path / "in" / "a.nlc").write_bytes(DATA)
     back = list(nelloc.decompress_folder([tmp_path / "in"], tmp_path / "images"))
     again = list(nelloc.compress_folder([tmp_path / "images"], tmp_path / "out"))
-    assert [type(outcome) for outcome in (*back, *again)] == [Written, Written]
+    assert [type(outcome) for outcome in (*back, *again)] == [Converted, Converted]
     assert (tmp_path / "out" / "a.nlc").read_bytes() == DATA
 
 
@@ -221,7 +221,7 @@ def test_the_sources_of_a_folder_may_come_from_a_generator(tmp_path):
     for name in ("a.png", "b.png"):
         Image.new("L", (4, 5), 9).save(tmp_path / name)
     outcomes = list(nelloc.compress_folder((tmp_path / name for name in ("a.png", "b.png")), tmp_path / "out"))
-    assert [type(outcome).__name__ for outcome in outcomes] == ["Written", "Written"]
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Converted", "Converted"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.nlc", "b.nlc"]
 
 

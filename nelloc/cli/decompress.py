@@ -103,7 +103,7 @@ def _decompress_one(
     source, target=None, *, suffix: str | None, conversion: Decompression, printer: Printer, as_json: bool
 ) -> None:
     from nelloc.files import convert as files
-    from nelloc.files.batch.outcome import Written
+    from nelloc.files.batch.outcome import Converted
     from nelloc.files.jpeg import check_output, default_suffix_of
 
     ending = f".{suffix}" if suffix else None
@@ -121,7 +121,7 @@ def _decompress_one(
         ending = Path(target).suffix
     if STDIO not in (source, target):
         outcome = convert_one(source, target, conversion, printer, as_json, _shown)
-        sys.exit(1 if isinstance(outcome, Written) and outcome.result.damaged else 0)
+        sys.exit(1 if isinstance(outcome, Converted) and outcome.result.damaged else 0)
 
     def decompressed(data: bytes, name: str) -> tuple[Result, bytes]:
         return files.decompress_bytes(data, name, conversion.options, ending)

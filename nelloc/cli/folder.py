@@ -27,7 +27,7 @@ from nelloc.cli.parameters import Name
 
 if TYPE_CHECKING:
     from nelloc.files.batch.conversion import Conversion
-    from nelloc.files.batch.outcome import Failed, Skipped, Written
+    from nelloc.files.batch.outcome import Converted, Failed, Skipped
     from nelloc.files.batch.plan import Direction
     from nelloc.files.result import Result
 
@@ -132,9 +132,9 @@ class Shown:
 
 def convert_one(
     source: str, target: str, conversion: Conversion, printer: Printer, as_json: bool, show: Callable[[Result], Shown]
-) -> Written | Skipped:
+) -> Converted | Skipped:
     """Convert one file to another, and print the result. Raises NellocError if it cannot be converted."""
-    from nelloc.files.batch.outcome import Failed, Written
+    from nelloc.files.batch.outcome import Converted, Failed
     from nelloc.files.batch.plan import Job
     from nelloc.files.batch.work import process
 
@@ -142,7 +142,7 @@ def convert_one(
     if isinstance(outcome, Failed):
         raise outcome.error
     _put(outcome, printer, as_json, show, {})
-    if isinstance(outcome, Written) and outcome.grown is not None:
+    if isinstance(outcome, Converted) and outcome.grown is not None:
         remark_growth(source, target, outcome.grown, printer)
     return outcome
 
@@ -162,7 +162,7 @@ def convert_many(
     last: str | None = None,
 ) -> None:
     """Convert many files, print the outcome of each and the remark ``last``, and exit."""
-    from nelloc.files.batch.outcome import Failed, Summary, Written
+    from nelloc.files.batch.outcome import Converted, Failed, Summary
     from nelloc.files.batch.plan import make_plan
     from nelloc.files.batch.run import Where
     from nelloc.files.batch.run import run as start
@@ -181,7 +181,7 @@ def convert_many(
                 if isinstance(outcome, Failed):
                     _put_failed(outcome, printer, as_json)
                 else:
-                    status = "done" if isinstance(outcome, Written) else "skipped"
+                    status = "done" if isinstance(outcome, Converted) else "skipped"
                     _put(outcome, printer, as_json, show, {"status": status, "removed": outcome.removed})
             if bar is not None:
                 bar.update()
@@ -207,11 +207,11 @@ def _put_failed(outcome: Failed, printer: Printer, as_json: bool) -> None:
 
 
 def _put(
-    outcome: Written | Skipped, printer: Printer, as_json: bool, show: Callable[[Result], Shown], more: dict[str, Any]
+    outcome: Converted | Skipped, printer: Printer, as_json: bool, show: Callable[[Result], Shown], more: dict[str, Any]
 ) -> None:
-    from nelloc.files.batch.outcome import Written
+    from nelloc.files.batch.outcome import Converted
 
-    if isinstance(outcome, Written):
+    if isinstance(outcome, Converted):
         show(outcome.result).put(printer, as_json, **more)
     else:
         named = f" ({outcome.target})" if outcome.target else ""

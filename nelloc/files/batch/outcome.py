@@ -9,7 +9,7 @@ from nelloc.files.result import Result
 
 
 @dataclass(frozen=True)
-class Written:
+class Converted:
     """A file that was written.
 
     ``removed`` is True if its input was then deleted; ``kept`` is the reason if it was to be deleted and was not.
@@ -40,7 +40,7 @@ class Failed:
 class Skipped:
     """A file that needs no work: ``target`` holds ``source`` already, or ``reason`` is another reason.
 
-    ``removed`` and ``kept`` as in ``Written``.
+    ``removed`` and ``kept`` as in ``Converted``.
     """
 
     source: str
@@ -50,7 +50,7 @@ class Skipped:
     kept: str | None = None
 
 
-Outcome = Written | Failed | Skipped
+Outcome = Converted | Failed | Skipped
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Summary:
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
         match outcome:
-            case Written(result=result):
+            case Converted(result=result):
                 self.done += 1
                 self.damaged += bool(result.damaged)
                 self.grown += outcome.grown is not None

@@ -89,7 +89,7 @@ def compress_folder(
     Returns
     -------
     iterator of Outcome
-        Outcome of each file, as it is done: ``Written``, ``Skipped`` or ``Failed``. A file is converted when its
+        Outcome of each file, as it is done: ``Converted``, ``Skipped`` or ``Failed``. A file is converted when its
         outcome is asked for.
 
     Raises

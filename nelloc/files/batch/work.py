@@ -13,7 +13,7 @@ from functools import partial
 from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.files.batch.conversion import Conversion, Ready
-from nelloc.files.batch.outcome import Failed, Outcome, Skipped, Written
+from nelloc.files.batch.outcome import Converted, Failed, Outcome, Skipped
 from nelloc.files.batch.plan import Job
 from nelloc.files.jpeg import OpenedJpeg
 from nelloc.files.result import Result
@@ -159,7 +159,7 @@ def finish(
             removed: tuple[bool, str | None] = (False, None)
             if conversion.remove:
                 removed = _remove(ready, result.left_out, None if conversion.force else larger)
-            outcomes[ready.job] = Written(result, *removed, larger)
+            outcomes[ready.job] = Converted(result, *removed, larger)
 
 
 def _write(ready: Ready, result: Result, data: bytes, conversion: Conversion) -> None:

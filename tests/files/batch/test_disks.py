@@ -18,7 +18,7 @@ from small_runs import NAMES, compress, image, inputs, kinds, outputs
 
 import nelloc
 from nelloc import NellocError, storage
-from nelloc.files.batch.outcome import Failed, Skipped, Written
+from nelloc.files.batch.outcome import Converted, Failed, Skipped
 from nelloc.files.batch.run import decompress_folder
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -67,7 +67,7 @@ def test_what_stands_in_the_way_is_named():
     Path("out").unlink()
     os.makedirs("out/a.nlc")
     outcomes = compress()
-    assert kinds(outcomes) == {"a": Failed, "b": Written, "c": Written}
+    assert kinds(outcomes) == {"a": Failed, "b": Converted, "c": Converted}
     assert "out/a.nlc: is a folder" in str(outcomes["a"].error)
 
 
@@ -76,7 +76,7 @@ def test_a_name_that_gets_too_long_fails():
     compress()
     Path("out/a.nlc").rename(Path("out", "n" * (longest - 4) + ".nlc"))
     found = list(decompress_folder(["out"], "back", suffix=".tiff", model="model.nlm"))
-    assert sorted(type(outcome).__name__ for outcome in found) == ["Failed", "Written", "Written"]
+    assert sorted(type(outcome).__name__ for outcome in found) == ["Converted", "Converted", "Failed"]
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_the_temporary_files_of_killed_runs_are_removed_and_those_in_use_are_not
         path.write_bytes(b"part")
     with open(alive, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert kinds(compress()) == dict.fromkeys(NAMES, Written)
+        assert kinds(compress()) == dict.fromkeys(NAMES, Converted)
         assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
     assert kinds(compress()) == dict.fromkeys(NAMES, Skipped)
     assert (alive.exists(), other.exists()) == (False, True)
@@ -199,7 +199,7 @@ def test_a_file_that_is_being_written_is_not_taken_for_a_leftover(monkeypatch):
         real(*arguments)
 
     monkeypatch.setattr(os, "link", link)
-    assert kinds(compress()) == dict.fromkeys(NAMES, Written)
+    assert kinds(compress()) == dict.fromkeys(NAMES, Converted)
 
 
 def test_five_killed_runs_lose_nothing():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nelloc.files.batch.outcome import Written
+from nelloc.files.batch.outcome import Converted
 from nelloc.files.batch.run import compress_folder
 
 
@@ -43,6 +43,6 @@ def test_work_for_other_processes_leaves_one_that_has_other_work_as_it_was(
         before = list(warnings.filters)
         outcomes = list(compress_folder([tmp_path], tmp_path / "out", recursive=True, model=small_model_path, jobs=2))
         assert warnings.filters == before
-    assert [type(outcome) for outcome in outcomes] == [Written] * 3
+    assert [type(outcome) for outcome in outcomes] == [Converted] * 3
     assert set(during) == {(None, "ignore")}
     assert Image.MAX_IMAGE_PIXELS == 20

@@ -16,7 +16,7 @@ from nelloc import storage
 from nelloc.codec import encode as codec
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
-from nelloc.files.batch.outcome import Failed, Skipped, Summary, Written
+from nelloc.files.batch.outcome import Converted, Failed, Skipped, Summary
 from nelloc.files.batch.run import decompress_folder
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -31,7 +31,7 @@ def test_small_images_are_coded_together(monkeypatch):
         return real(pixels, *arguments, **options)
 
     monkeypatch.setattr(codec, "encode_pixels", encode_pixels)
-    assert kinds(compress()) == dict.fromkeys(NAMES, Written)
+    assert kinds(compress()) == dict.fromkeys(NAMES, Converted)
     assert seen == [3]
 
 
@@ -44,7 +44,7 @@ def test_of_a_group_that_cannot_be_coded_together_only_the_culprit_fails(monkeyp
         return real(pixels, *arguments, **options)
 
     monkeypatch.setattr(codec, "encode_pixels", encode_pixels)
-    assert kinds(compress()) == {"a": Written, "b": Failed, "c": Written}
+    assert kinds(compress()) == {"a": Converted, "b": Failed, "c": Converted}
     assert outputs() == ["a.nlc", "c.nlc"]
 
 
@@ -58,7 +58,7 @@ def test_an_error_that_nobody_foresaw_fails_one_file_and_says_where_it_was(monke
 
     monkeypatch.setattr(files, "open_image", open_image)
     outcomes = compress()
-    assert kinds(outcomes) == {"a": Written, "b": Failed, "c": Written}
+    assert kinds(outcomes) == {"a": Converted, "b": Failed, "c": Converted}
     message = "in/b.png: internal error (ZeroDivisionError: a mistake); please report it with this file"
     assert str(outcomes["b"].error) == message
     assert "Traceback" in outcomes["b"].error.__notes__[0]
@@ -75,7 +75,7 @@ def test_outputs_of_small_images_are_written_at_once_and_each_fails_alone(monkey
 
     monkeypatch.setattr(storage, "write", write)
     outcomes = compress(remove=True)
-    assert kinds(outcomes) == {"a": Written, "b": Failed, "c": Written}
+    assert kinds(outcomes) == {"a": Converted, "b": Failed, "c": Converted}
     assert str(outcomes["b"].error) == "out/b.nlc: cannot be written"
     assert inputs() == ["b"]
 
@@ -99,7 +99,7 @@ def test_an_input_that_vanished_fails_and_the_others_are_done(monkeypatch):
 
     monkeypatch.setattr(storage, "read_input", read_input)
     outcomes = compress()
-    assert kinds(outcomes) == {"a": Written, "b": Failed, "c": Written}
+    assert kinds(outcomes) == {"a": Converted, "b": Failed, "c": Converted}
     assert "in/b.png: cannot be read (No such file or directory)" in str(outcomes["b"].error)
 
 
@@ -127,7 +127,7 @@ def test_an_input_that_changes_before_it_is_to_be_removed_is_kept(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(storage, "write", write)
         outcomes = compress(remove=True)
-    assert kinds(outcomes) == dict.fromkeys(NAMES, Written)
+    assert kinds(outcomes) == dict.fromkeys(NAMES, Converted)
     assert (outcomes["b"].removed, outcomes["b"].kept) == (False, "it changed meanwhile")
     assert inputs() == ["b"]
     assert kinds(compress(remove=True)) == {"b": Failed}  # its output is of what it was
@@ -211,7 +211,7 @@ def test_an_image_that_the_output_format_cannot_hold_is_not_removed():
     assert compress(remove=True)["gray"].removed
     found = decompress_folder(["out"], "back", recursive=True, suffix=".webp", remove=True, model="model.nlm")
     outcomes = by_stem(found)
-    assert kinds(outcomes) == {"gray": Failed, **dict.fromkeys(NAMES, Written)}
+    assert kinds(outcomes) == {"gray": Failed, **dict.fromkeys(NAMES, Converted)}
     assert "cannot hold" in str(outcomes["gray"].error)
     assert outputs() == ["gray.nlc"]
 
