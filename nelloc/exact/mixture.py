@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.exact.lattice import LEAST_MASS, LEAST_WEIGHT, REACH, Spot
-from nelloc.exact.learning import Lesson, PlaneTrace
+from nelloc.exact.learning import Lesson, Plane, PlaneTrace
 from nelloc.exact.model import LOGISTIC_BITS, SCALE_FRACTION_BITS, WEIGHT_BITS, ExactModel
 
 RADIX = 4
@@ -42,7 +42,6 @@ MEAN_SHIFT = 8
 _INNER = np.arange(1, RADIX)[:, None]  # inner boundaries of a digit
 _EDGES = np.arange(2)[:, None]  # lower and upper boundary of a value
 
-Plane = NDArray[np.float64]
 # Coding N pixels: yields the frequencies (N, RADIX) of the next digits, is sent the digits (N,),
 # and returns the values. Encoders look the digits up, decoders decode them: the rest is one code.
 Frequencies = NDArray[np.float64]

@@ -40,10 +40,9 @@ from nelloc.codec.adaptive.contexts import (
 )
 from nelloc.codec.adaptive.digits import DigitModel
 from nelloc.codec.adaptive.memory import ColourMemory, Recalled, mixed
-from nelloc.codec.adaptive.neighbourhood import Field, Steps
+from nelloc.codec.adaptive.neighbourhood import Field, Numbers, Steps
 from nelloc.varint import MalformedError
 
-Numbers = NDArray[np.int64]
 RADIX = 4
 NONE_OF_THEM = 3
 

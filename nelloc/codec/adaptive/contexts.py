@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.memory import Recalled
-from nelloc.codec.adaptive.neighbourhood import Field, median
+from nelloc.codec.adaptive.neighbourhood import Field, Numbers, median
 
-Numbers = NDArray[np.int64]
 Contexts = list[tuple[Numbers, ...]]
 
 # Neighbours in the order in which neighbourhoods grow.

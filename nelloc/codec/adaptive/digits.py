@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.logistic import LIMIT, PROBABILITY_BITS, STRETCH_BITS, squash_table, stretch_table
+from nelloc.codec.adaptive.neighbourhood import Numbers
 from nelloc.exact.mixture import FREE_FREQUENCY, RADIX
 
 DECISIONS = RADIX - 1
@@ -27,8 +28,6 @@ _ERROR_BITS = 12
 # Decisions that are taken for each digit, and their outcomes.
 _TAKEN = (np.arange(RADIX)[:, None] >= np.arange(DECISIONS)).astype(np.int64)
 _TARGETS = np.eye(RADIX, DECISIONS, dtype=np.int64) << PROBABILITY_BITS
-
-Numbers = NDArray[np.int64]
 
 
 class DigitModel:

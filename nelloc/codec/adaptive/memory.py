@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
+from nelloc.codec.adaptive.neighbourhood import Numbers
 
 # Odd multipliers: powers of 2**64 / golden ratio.
 _GOLDEN = 0x9E3779B97F4A7C15

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nelloc.codec.adaptive.colours import count_colours
 from nelloc.codec.past import tables
+from nelloc.codec.past.samples import SIDE, Plane
 from nelloc.exact import native
 
-SIDE = 8
 # Number of coloured pixels that are tested, and the least share of them that a JPEG decoder can make.
 LOOKED_AT = 4096
 LEAST_SHARE = 0.6
@@ -22,8 +21,6 @@ _NOTHING = 0.6
 # Waves in whole numbers, by which sums are exact whatever adds them.
 _WAVE_ONE = 1 << 20
 _HIGH_WAVES = np.rint(tables.WAVES[tables.HIGH].astype(np.float64) * _WAVE_ONE)
-
-Plane = NDArray[np.uint8]
 
 
 def was_jpeg(pixels: Plane) -> bool:

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.past.coefficients import Component, JpegCoefficients
+from nelloc.codec.past.samples import SIDE, Plane
 
-SIDE = 8
 # A pixel is edited if at least this many of the nine around it are; first of those whose colours no decoder makes.
 _NEIGHBOURS = (3, 6)
 # Blocks with more wrong pixels, and a larger mean error of all samples, are not worth their coefficients.
 _WRONG, _OFF = SIDE * SIDE // 2, 2
 
-Plane = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 

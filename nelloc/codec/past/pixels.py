@@ -21,18 +21,16 @@ from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.invert import Inverted
+from nelloc.codec.past.samples import SIDE, Plane
 from nelloc.exact.callbacks import Advance
 from nelloc.varint import Cursor, MalformedError, varint
 
-SIDE = 8
 # The picture is at most this far from the first lines of its JPEG, and these at most as far from the last.
 MAX_MARGIN = 63
 # Methods that may code corrections of blocks.
 _METHODS = (Method.DEFLATE, Method.ADAPTIVE, Method.STORED, Method.ROWS)
 # Mean errors of blocks above which their pixels are coded instead of corrections: all are tried, in one form.
 _FAR_OFF = (2, 12, 255)
-
-Plane = NDArray[np.uint8]
 
 
 def pack_section(found: Inverted) -> bytes:

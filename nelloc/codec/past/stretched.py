@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.past.detect import FEW, LOOKED_AT, SIDE, find_grid, was_jpeg
+from nelloc.codec.past.detect import FEW, LOOKED_AT, find_grid, was_jpeg
 from nelloc.codec.past.invert import GRAY_CLEAR
+from nelloc.codec.past.samples import SIDE, Plane
 from nelloc.exact import native
 from nelloc.exact.lattice import Rule, conversion
 from nelloc.image.levels import Levels, is_bright, occurring, reduce_planes
@@ -30,7 +31,6 @@ _MOST_APART = 40
 # Levels that a picture may lack by chance, besides those that its stretch left out.
 _LACKING = 24
 
-Plane = NDArray[np.uint8]
 Lists = Sequence[Levels | None]
 
 

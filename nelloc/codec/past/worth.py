@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.past.coefficients import JpegCoefficients
+from nelloc.codec.past.samples import SIDE
 
 _LEAST, _MOST = -512, 511
 # The side of tiles that may be coded as pixels, and the mean error from which on they count as such.
 _TILE, _FAR = 64, 2
-_BLOCK = 8
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
@@ -89,7 +89,7 @@ def share_of_luma(
     far = _far_off(off[None])
     rows, columns, frequencies = found.coefficients.shape
     middles = (
-        np.clip(_BLOCK * np.arange(count) + _BLOCK // 2 - lost, 0, size - 1)
+        np.clip(SIDE * np.arange(count) + SIDE // 2 - lost, 0, size - 1)
         for count, lost, size in zip((rows, columns), (found.top, found.left), far.shape, strict=True)
     )
     near = found.coefficients[~far[np.ix_(*middles)]]
