@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from materials import GOLDEN, small_model_bytes
+from random_pixels import COMPONENTS, picture, random_pixels
 
 import nelloc
 from nelloc import NellocError
@@ -22,25 +23,16 @@ from nelloc.codec.container import TileRecord
 from nelloc.codec.format import Method
 from nelloc.exact import backends, learning, model_store
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
-from nelloc.exact.context import standard_activity
 from nelloc.exact.decoders import DECODERS
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.encode_tile import encode_learning, encode_tile
 from nelloc.exact.engine import Engine
 from nelloc.exact.learning import LastLayer, Lesson, can_learn
-from nelloc.exact.mixture import run
-from nelloc.exact.model import load_model, output_bits
+from nelloc.exact.model import load_model
 
 
 def engine_of(model, learns: bool = True) -> Engine:
     return Engine.of(model, backends.prepare(model, "numpy"), learns=learns)
-
-
-def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    rows, columns, channel = np.ogrid[:height, :width, :channels]
-    smooth = 120 + 50 * np.sin(rows / 9 + columns / 7 + channel)
-    noisy = smooth + np.random.default_rng(seed).normal(size=smooth.shape) * 3
-    return np.ascontiguousarray(noisy.astype(np.uint8).transpose(2, 0, 1))
 
 
 def decoded(engine: Engine, images, codes, decoder: str) -> list[np.ndarray]:
@@ -74,39 +66,15 @@ def test_what_is_learned_makes_photographs_smaller():
     assert 8 * len(learned.data) == pytest.approx(learned.model_bits, abs=64)
 
 
-def lesson_of(model, outputs: np.ndarray, values: np.ndarray, base: np.ndarray, level: np.ndarray) -> Lesson:
-    """What the mixture writes down when ``values`` (planes, N) are coded with these ``outputs``."""
-    lesson = Lesson(np.zeros((1, values.shape[1]), np.float32), level)
-    coding = engine_of(model).mixture.code(outputs, base, level, len(values), lesson)
-    known = (value.astype(np.int64) // stride % 4 for value in values for stride in (64, 16, 4, 1))
-    np.testing.assert_array_equal(run(coding, lambda frequencies: next(known)), values)
-    return lesson
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gradients_are_those_of_the_likelihood_in_floating_point(channels):
-    torch = pytest.importorskip("torch")
-    from nelloc.training.networks.mixture import log_likelihood
-
-    k, n = 4, 300
-    model = load_model(small_model_bytes(components=k, channels=channels))
-    random = np.random.default_rng(3)
-    bits = np.array(output_bits(k, channels))
-    spread = np.repeat([1.0, 0.7, 0.4, 0.3], [k, channels * k, channels * k, len(bits) - (1 + 2 * channels) * k])
-    real = random.normal(size=(n, len(bits))) * spread
-    outputs = np.floor(real.T * 2.0 ** bits[:, None] + 0.5).astype(np.float32)
-    level = random.integers(12, 40, n).astype(np.int16)
-    activity = np.array(standard_activity(len(model.context.thresholds)))[level]
-    base = random.integers(4 * 60, 4 * 190, (channels, n)).astype(np.float32)
-    values = np.clip(np.floor(base / 4 + random.logistic(size=(channels, n)) * activity * 0.8), 0, 255)
-    lesson = lesson_of(model, outputs, values.astype(np.uint8), base, level)
-    found = LastLayer(model, 1)._gradients(lesson)
-    exact = torch.tensor(outputs.T / 2.0**bits, dtype=torch.float64, requires_grad=True)
-    arguments = (torch.tensor(array) for array in (values.T.copy(), base.T / 4, activity))
-    log_likelihood(exact, *arguments).sum().backward()
-    gradient = exact.grad.numpy().T.copy()
+    pixels = random_pixels(channels, spread_of_scales=0.4)
+    k, n = COMPONENTS, len(pixels.level)
+    lesson = pixels.lesson(Lesson(np.zeros((1, n), np.float32), pixels.level), pixels.outputs)
+    found = LastLayer(pixels.model, 1)._gradients(lesson)
+    gradient = pixels.gradient.copy()
     # As section 13 has them: of a mean times the scale, of a scale's natural logarithm, of a coefficient in activities.
-    log_scale = outputs[(1 + channels) * k : (1 + 2 * channels) * k] / 32
+    log_scale = pixels.outputs[(1 + channels) * k : (1 + 2 * channels) * k] / 32
     relative = 2.0**log_scale
     gradient[:k] *= 128
     gradient[k : (1 + channels) * k] *= 64 * relative
@@ -114,16 +82,13 @@ def test_gradients_are_those_of_the_likelihood_in_floating_point(channels):
     if channels == 3:
         of_plane = relative.reshape(3, k, n)[[1, 2, 2]].reshape(-1, n)
         gradient[7 * k :] *= 32 * of_plane
-    inside = np.abs(values - base / 4).max(axis=0) < 3.9 * activity  # deviations are cut at four activities
-    assert inside.mean() > 0.8
-    blocks = np.split(np.arange(len(bits)), [k, (1 + channels) * k, (1 + 2 * channels) * k])
-    for block in blocks:
-        if len(block):
-            ours, theirs = found[block][:, inside], np.clip(gradient[block][:, inside], -64, 192)
-            # Integers from tables of 15 bits, so that what has hardly any probability is told coarsely.
-            assert np.quantile(np.abs(ours - theirs), 0.9) < 1
-            assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
-            assert np.polyfit(theirs.ravel(), ours.ravel(), 1)[0] == pytest.approx(1, abs=0.06)
+    assert pixels.inside.mean() > 0.8
+    for block in pixels.blocks:
+        ours, theirs = found[block][:, pixels.inside], np.clip(gradient[block][:, pixels.inside], -64, 192)
+        # Integers from tables of 15 bits, so that what has hardly any probability is told coarsely.
+        assert np.quantile(np.abs(ours - theirs), 0.9) < 1
+        assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+        assert np.polyfit(theirs.ravel(), ours.ravel(), 1)[0] == pytest.approx(1, abs=0.06)
 
 
 def test_a_step_teaches_with_its_first_pixels_only(small_model):

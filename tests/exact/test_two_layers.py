@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from materials import GOLDEN, small_model_bytes
 from PIL import Image
+from random_pixels import picture, random_pixels
 
 import nelloc
 from nelloc import NellocError
@@ -22,14 +23,12 @@ from nelloc.codec.container import TileRecord
 from nelloc.codec.format import Method
 from nelloc.exact import backends, model_store, two_layers
 from nelloc.exact.coder import DigitDecoder, pixel_checksum
-from nelloc.exact.context import standard_activity
 from nelloc.exact.decoders import DECODERS
 from nelloc.exact.decoders.interface import EncodedTile
 from nelloc.exact.encode_tile import encode_learning
 from nelloc.exact.engine import Engine
 from nelloc.exact.learning import Gradients, Lesson
-from nelloc.exact.mixture import run
-from nelloc.exact.model import load_model, output_bits
+from nelloc.exact.model import load_model
 from nelloc.exact.native import Core, _native, levels
 from nelloc.exact.tile_coder import tile_coder
 from nelloc.exact.two_layers import LARGEST_LEARNED, TwoLayers, can_learn_two, layers_that_learn, true_gradients
@@ -41,13 +40,6 @@ def no_progress(pixels):
 
 def engine_of(model) -> Engine:
     return Engine.of(model, backends.prepare(Engine.evaluated(model, 2), "numpy"), learns=2)
-
-
-def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    rows, columns, channel = np.ogrid[:height, :width, :channels]
-    smooth = 120 + 50 * np.sin(rows / 9 + columns / 7 + channel)
-    noisy = smooth + np.random.default_rng(seed).normal(size=smooth.shape) * 3
-    return np.ascontiguousarray(noisy.astype(np.uint8).transpose(2, 0, 1))
 
 
 def parrots() -> np.ndarray:
@@ -83,39 +75,16 @@ def test_tiles_of_photographs_learn_in_two_layers_unless_they_are_small(small_mo
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_true_gradients_are_those_of_the_likelihood_in_floating_point(channels):
-    torch = pytest.importorskip("torch")
-    from nelloc.training.networks.mixture import log_likelihood
-
-    k, n = 4, 300
-    model = load_model(small_model_bytes(components=k, channels=channels))
-    random = np.random.default_rng(3)
-    bits = np.array(output_bits(k, channels))
-    spread = np.repeat([1.0, 0.7, 0.9, 0.3], [k, channels * k, channels * k, len(bits) - (1 + 2 * channels) * k])
-    outputs = np.floor((random.normal(size=(n, len(bits))) * spread).T * 2.0 ** bits[:, None] + 0.5).astype(np.float32)
-    level = random.integers(12, 40, n).astype(np.int16)
-    activity = np.array(standard_activity(len(model.context.thresholds)))[level]
-    base = random.integers(4 * 60, 4 * 190, (channels, n)).astype(np.float32)
-    values = np.clip(np.floor(base / 4 + random.logistic(size=(channels, n)) * activity * 0.8), 0, 255)
-    found = true_gradients(model, Gradients(model)(lesson_of(model, outputs, values, base, level)), outputs)
-    exact = torch.tensor(outputs.T / 2.0**bits, dtype=torch.float64, requires_grad=True)
-    arguments = (torch.tensor(array) for array in (values.T.copy(), base.T / 4, activity))
-    log_likelihood(exact, *arguments).sum().backward()
-    gradient = 128 * exact.grad.numpy().T
-    inside = np.abs(values - base / 4).max(axis=0) < 3.9 * activity  # deviations are cut at four activities
-    for block in np.split(np.arange(len(bits)), [k, (1 + channels) * k, (1 + 2 * channels) * k]):
-        if len(block):
-            ours, theirs = found[block][:, inside], gradient[block][:, inside].clip(-511, 511)
-            assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
-            assert np.polyfit(theirs.ravel(), ours.ravel(), 1)[0] == pytest.approx(1, abs=0.08)
-
-
-def lesson_of(model, outputs, values, base, level) -> Lesson:
-    """What the mixture writes down of values (planes, N) that were coded with other outputs than these."""
-    lesson = Lesson(np.zeros((1, values.shape[1]), np.float32), level, outputs=outputs)
-    coding = engine_of(model).mixture.code(outputs[:, ::-1].copy(), base, level, len(values), lesson)
-    known = (value.astype(np.int64) // stride % 4 for value in values for stride in (64, 16, 4, 1))
-    np.testing.assert_array_equal(run(coding, lambda frequencies: next(known)), values)
-    return lesson
+    pixels = random_pixels(channels, spread_of_scales=0.9)
+    nothing = np.zeros((1, len(pixels.level)), np.float32)
+    # The pixels are coded with other outputs than those that learn.
+    lesson = pixels.lesson(Lesson(nothing, pixels.level, outputs=pixels.outputs), pixels.outputs[:, ::-1].copy())
+    found = true_gradients(pixels.model, Gradients(pixels.model)(lesson), pixels.outputs)
+    for block in pixels.blocks:
+        ours, theirs = found[block][:, pixels.inside], 128 * pixels.gradient[block][:, pixels.inside]
+        theirs = theirs.clip(-511, 511)
+        assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
+        assert np.polyfit(theirs.ravel(), ours.ravel(), 1)[0] == pytest.approx(1, abs=0.08)
 
 
 class Extremes(TwoLayers):
