@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +12,7 @@ import click
 from nelloc.cli.common import Printer, needs, options, print_json, progress_bar, reporting
 from nelloc.cli.parameters import Name, OutputFile
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Advance
 
 _EPILOG = "Exit status: 0 done, 1 failed or stopped, 2 wrong usage."
 _FILE = Name(path_type=Path)
@@ -135,7 +136,7 @@ def _starting(source: Path, target: Path, force: bool, quiet: bool) -> Iterator[
 
 
 @contextmanager
-def _bar(printer: Printer, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def _bar(printer: Printer, total: int, unit: str) -> Iterator[Advance]:
     """Show a bar on standard error, on a terminal only; yields the function that advances it."""
     with progress_bar(printer, total=total, unit=f" {unit}") as bar:
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from nelloc.bench.interface import Peer, Picture
 from nelloc.bench.peers import JpegXlOfPillow, Png, WebP
+from nelloc.exact.callbacks import Advance
 from nelloc.image import from_array
 from nelloc.ood.pair import Pair
 from nelloc.training.networks.full import FullNetwork
@@ -66,7 +66,7 @@ class Scores:
         return Scores(**{field.name: getattr(self, field.name)[places] for field in fields(self)})
 
 
-def score(pair: Pair, images: NDArray[np.uint8], progress: Callable[[int], None] = lambda images: None) -> Scores:
+def score(pair: Pair, images: NDArray[np.uint8], progress: Advance = lambda images: None) -> Scores:
     """Score images under a pair of models.
 
     Parameters

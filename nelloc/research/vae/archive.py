@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Watch
 from nelloc.research.vae.bits_back import BitsBackCoder, Message, decode, encode
 from nelloc.research.vae.image_set import ImageSet
 from nelloc.research.vae.model_file import identity
@@ -53,7 +53,7 @@ def compress(
     *,
     steps: int = 0,
     initial_words: int | None = None,
-    progress: Callable[[], None] = lambda: None,
+    progress: Watch = lambda: None,
     source: str = "images",
 ) -> tuple[bytes, Summary]:
     """Compress a data set to an archive. ``source`` names it in errors.
@@ -102,9 +102,7 @@ def contents(data: bytes, source: str) -> tuple[int, bool]:
     return found.images, found.names is not None
 
 
-def decompress(
-    data: bytes, vae: VAE, *, progress: Callable[[], None] = lambda: None, source: str = "archive"
-) -> ImageSet:
+def decompress(data: bytes, vae: VAE, *, progress: Watch = lambda: None, source: str = "archive") -> ImageSet:
     """Decompress the data set of an archive. ``source`` names it in errors.
 
     Raises NellocError if it is damaged, was made with another model, or does not decode to the original on this

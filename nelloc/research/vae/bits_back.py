@@ -11,7 +11,7 @@ the .nlc format this promises nothing between machines; ``archive`` detects fail
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Watch
 from nelloc.research.vae.models import VAE, Posterior
 from nelloc.research.vae.optimal import LEARNING_RATE, optimal_posterior
 
@@ -170,9 +171,7 @@ class Message:
     net_bits: int
 
 
-def encode(
-    coder: BitsBackCoder, images: Tensor, initial: int | None = None, progress: Callable[[], None] = lambda: None
-) -> Message:
+def encode(coder: BitsBackCoder, images: Tensor, initial: int | None = None, progress: Watch = lambda: None) -> Message:
     """Encode images, uint8 (N, channels, rows, columns), chained on one stack that starts with ``initial`` words.
 
     By default these are as many as the model can need. The last image is coded first, so that decoding yields them in

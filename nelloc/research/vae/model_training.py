@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
+from nelloc.exact.callbacks import Advance
 from nelloc.research.vae.image_set import ImageSet
 from nelloc.research.vae.inference import HalfAsleep, wake
 from nelloc.research.vae.models import VAE, Architecture, new_vae
@@ -21,7 +20,7 @@ def train_model(
     seed: int,
     half_asleep: bool = False,
     device: str | None = None,
-    progress: Callable[[int], None] = lambda steps: None,
+    progress: Advance = lambda steps: None,
 ) -> VAE:
     """Train a VAE of ``latent`` latents by the ELBO; with ``half_asleep``, its encoder for a third as long again.
 

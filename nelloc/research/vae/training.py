@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nelloc import __version__, storage
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Watch
 from nelloc.research import tensor_file
 from nelloc.research.tensor_file import TensorFile
 from nelloc.research.vae.inference import Objective
@@ -79,7 +80,7 @@ def fit(
     plan: EpochSettings,
     *,
     measure: Callable[[int], Row] = lambda epoch: {},
-    progress: Callable[[], None] = lambda: None,
+    progress: Watch = lambda: None,
     checkpoint: Path | None = None,
     low_precision: bool = False,
 ) -> list[Row]:

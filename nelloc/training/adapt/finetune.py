@@ -8,7 +8,7 @@ change few weights and many pixels change all.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from torch.func import functional_call
 
 from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.exact.model_delta import Adapted, apply_differences, encode_differences, parse_differences
 from nelloc.training.adapt.pixels import TilePool, TileSampler
@@ -138,9 +139,7 @@ class Tuning:
         return Adapted(load_model(model, "adapted model"), differences)
 
 
-def _train(
-    tuned: Tuned, sampler: TileSampler, plan: AdaptSettings, device: torch.device, advance: Callable[[int], None]
-) -> None:
+def _train(tuned: Tuned, sampler: TileSampler, plan: AdaptSettings, device: torch.device, advance: Advance) -> None:
     network = tuned.network
     network.low_precision = bfloat16_is_faster(device)
     maker = BatchMaker(network.config)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, cast, get_args
 
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nelloc.errors import NellocError
+from nelloc.exact.callbacks import Advance
 from nelloc.exact.context import (
     FIRST_PIXEL,
     INPUT_STEPS,
@@ -203,7 +203,7 @@ def sample(
     width: int,
     count: int,
     seed: int,
-    progress: Callable[[int], None] = lambda pixels: None,
+    progress: Advance = lambda pixels: None,
 ) -> Tensor:
     """Draw ``count`` images from ``network``, pixel by pixel: (count, C, height, width) uint8, on the CPU.
 
