@@ -24,10 +24,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import report as markdown
+import report as reports
 from images import load
 from PIL import Image
 
+from nelloc.bench import markdown
 from nelloc.codec.options import EncodeOptions
 from nelloc.files import convert as files
 from nelloc.files.batch.run import compress_folder
@@ -155,7 +156,7 @@ def draw(rows: list[Row], path: Path) -> None:
 
 def kept(path: Path, sets: list[str], minutes: Sequence[float | None]) -> list[Row]:
     """Rows of an earlier run for sets or numbers of minutes that are not measured now."""
-    rows = markdown.read_rows(path, Row)
+    rows = reports.read_rows(path, Row)
     return [row for row in rows if row.set not in sets or (row.asked or None) not in minutes]
 
 
@@ -174,7 +175,7 @@ def report(rows: list[Row], args: argparse.Namespace) -> str:
         "are those of one core, without learning those of the clock, with the compression before and after. camera, "
         "unsplash: photographs that the shipped model was mostly trained on."
     )
-    return markdown.document("Adaptation", made, table(rows), f"![size over minutes]({args.out.name}.png)")
+    return reports.document("Adaptation", made, table(rows), f"![size over minutes]({args.out.name}.png)")
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -209,8 +210,8 @@ def main() -> None:
 def save(rows: list[Row], args: argparse.Namespace) -> None:
     """Write all rows: CSV, report and figure."""
     rounded = [replace(row, minutes=round(row.minutes, 3), seconds=round(row.seconds, 1)) for row in rows]
-    markdown.write_rows(args.out.with_suffix(".csv"), Row, rounded)
-    markdown.write_report(args.out.with_suffix(".md"), report(rounded, args))
+    reports.write_rows(args.out.with_suffix(".csv"), Row, rounded)
+    reports.write_report(args.out.with_suffix(".md"), report(rounded, args))
     draw(rounded, args.out.with_suffix(".png"))
 
 

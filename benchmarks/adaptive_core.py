@@ -20,6 +20,7 @@ import report
 from mixed_images import mixed_images
 from numpy.typing import NDArray
 
+from nelloc.bench import markdown
 from nelloc.codec.adaptive import classify, native, stream
 from nelloc.codec.adaptive.coder import Shape
 from nelloc.exact.native import NO_CORE, VARIABLE, missing
@@ -105,7 +106,7 @@ def document(rows: list[tuple[str, str, int, int, list[float]]], args: argparse.
         times = [f"{each / size * 1e9:.0f}" for each in seconds]
         faster = [f"{seconds[k] / seconds[k + 2]:.0f}" for k in range(2)]
         lines.append([name, form, stored, *times, *faster])
-    return report.document("The adaptive coder in the compiled core", made, report.table(heads, lines))
+    return report.document("The adaptive coder in the compiled core", made, markdown.table(heads, lines))
 
 
 if __name__ == "__main__":

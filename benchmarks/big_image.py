@@ -21,6 +21,7 @@ import report
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 
 PAUSE = 0.1  # seconds between looks at the memory
 
@@ -103,7 +104,7 @@ def main() -> None:
         f"nelloc {nelloc.__version__}."
     )
     rows = [[one.name, f"{one.megabytes:.0f}", f"{one.seconds:.0f}"] for one in runs]
-    text = report.document("A big image", made, report.table(["command", "peak memory, MB", "seconds"], rows))
+    text = report.document("A big image", made, markdown.table(["command", "peak memory, MB", "seconds"], rows))
     print(text)
     if args.out:
         report.write_report(args.out, text)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageEnhance
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec import container
 from nelloc.codec.format import Method
 from nelloc.exact.lattice import Rule
@@ -138,7 +139,7 @@ def line(name: str, size: str, rows: list[Row]) -> str:
     largest = max(row.bytes[0] / row.bytes[1] - 1 for row in rows)
     tiles = f"{sum(row.seen for row in rows)} of {sum(row.tiles for row in rows)}"
     cells = [name, size, str(len(rows)), f"{8 * on / samples:.4f}", f"{8 * off / samples:.4f}", f"{on / off - 1:+.2%}"]
-    return "| " + " | ".join([*cells, f"{largest:+.2%}", tiles, *(f"{ratio:.2f}" for ratio in times)]) + " |"
+    return markdown.row([*cells, f"{largest:+.2%}", tiles, *(f"{ratio:.2f}" for ratio in times)])
 
 
 _WAYS = ("encode", "decode")
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=None, help="only the first images")
     args = parser.parse_args()
     images = dict(list(load(args.data, "held-out").items())[: args.limit])
-    table = report.table_head([*_HEADS, *_MORE])
+    table = markdown.head([*_HEADS, *_MORE])
     for row in lines(images, args.model):
         table.append(row)
         print(row, flush=True)

@@ -30,6 +30,7 @@ from conformance.cases import cases
 from conformance.pictures import HEIGHT, WIDTH
 from conformance.round_trip import Outcome, run
 
+from nelloc.bench import markdown
 from nelloc.codec.options import EncodeOptions
 
 _COLUMNS = ("file", "kind", "samples", "palette, transparency", "metadata in .nlc", "written again", "read by others")
@@ -83,7 +84,7 @@ def main() -> None:
         + ", ".join(f"{program} {found or 'not installed'}" for program, found in others.items())
         + "."
     )
-    text = report.document("Conformance", made, report.table(_HEADS, map(row, outcomes)))
+    text = report.document("Conformance", made, markdown.table(_HEADS, map(row, outcomes)))
     if args.out is None:
         print(text, end="")
     else:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import report
 from numpy.typing import NDArray
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.bench.interface import Peer, Picture
 from nelloc.bench.peers import Missing, find
 from nelloc.bench.timing import medians
@@ -106,7 +106,7 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
         "decode, NumPy's time by its",
         "of JPEG XL -e 7: encode",
     ]
-    lines = report.table_head([*heads, "decode"])
+    lines = markdown.head([*heads, "decode"])
     for name in encode:
         way = next((way for way in ways if str(way) == name), None)
         slow = None if way is None else decoding.get(str(Way(NUMPY, way.model, way.learn)))
@@ -122,7 +122,7 @@ def _compared(image: NDArray[np.uint8], ways: list[Way]) -> list[str]:
             if jxl is None
             else [f"{encoding[name] / encoding[jxl]:.2f}", f"{decoding[name] / decoding[jxl]:.2f}"]
         )
-        lines.append(report.table_row([*cells, faster, *beside]))
+        lines.append(markdown.row([*cells, faster, *beside]))
     return lines
 
 
@@ -167,13 +167,13 @@ def models(photograph: NDArray[np.uint8]) -> list[str]:
             variants[name, "decode", learn] = lambda way=way, data=data: way.decode(data)
     seconds = medians(variants, ROUNDS, time.process_time)
     heads = ["encode, s", "decode, s", "decode, Mpx/s", "--no-learn: encode, s", "decode, s", "decode, Mpx/s"]
-    lines = report.table_head([f"{photograph.shape[1]} x {photograph.shape[0]}, {level}", *heads])
+    lines = markdown.head([f"{photograph.shape[1]} x {photograph.shape[0]}, {level}", *heads])
     for name in model_store.shipped():
         cells = [f"{name} ({model_store.find(name).id.hex()})"]
         for learn in (True, False):
             encode, decode = seconds[name, "encode", learn], seconds[name, "decode", learn]
             cells += [f"{encode:.2f}", f"{decode:.2f}", f"{gray.size / 1e6 / decode:.3f}"]
-        lines.append(report.table_row(cells))
+        lines.append(markdown.row(cells))
     return lines
 
 
@@ -185,7 +185,7 @@ def sets(photograph: NDArray[np.uint8]) -> list[str]:
     levels = _levels()
     with Way(levels[0], "default", True).chosen() as options:
         reference = nelloc.encode_many(images, verify=False, **options)
-    lines = report.table_head(["images of 32 x 32, `default`, one thread", "encode, images/s", "decode, images/s"])
+    lines = markdown.head(["images of 32 x 32, `default`, one thread", "encode, images/s", "decode, images/s"])
     for way in (Way(level, "default", True) for level in levels):
         count = 50 if way.level == NUMPY else len(images)
         with way.chosen() as options:
@@ -198,7 +198,7 @@ def sets(photograph: NDArray[np.uint8]) -> list[str]:
             }
             found = medians(variants, ROUNDS, time.process_time)
         cells = (f"{count / found[each]:.0f}" for each in ("encode", "decode"))
-        lines.append(report.table_row([f"{count}, {way.level}", *cells]))
+        lines.append(markdown.row([f"{count}, {way.level}", *cells]))
     return lines
 
 
@@ -218,11 +218,11 @@ def shapes(photograph: NDArray[np.uint8]) -> list[str]:
     encode = {name: lambda image=image: way.encode(np.ascontiguousarray(image)) for name, image in images.items()}
     decode = {name: lambda name=name: way.decode(streams[name]) for name in images}
     times = [medians(variants, ROUNDS, time.process_time) for variants in (encode, decode)]
-    lines = report.table_head([str(way), "encode, us/px", "decode, us/px", "of 256 x 256: encode", "decode"])
+    lines = markdown.head([str(way), "encode, us/px", "decode, us/px", "of 256 x 256: encode", "decode"])
     each = {name: [found[name] / image[..., 0].size * 1e6 for found in times] for name, image in images.items()}
     for name, (encoding, decoding) in each.items():
         ratios = [value / first for value, first in zip((encoding, decoding), each["256 x 256"], strict=True)]
-        lines.append(report.table_row([name, *(f"{value:.2f}" for value in (encoding, decoding, *ratios))]))
+        lines.append(markdown.row([name, *(f"{value:.2f}" for value in (encoding, decoding, *ratios))]))
     return lines
 
 
@@ -236,10 +236,10 @@ def threads(photograph: NDArray[np.uint8]) -> list[str]:
         variants["encode", count] = lambda count=count: nelloc.encode(image, verify=False, threads=count)
         variants["decode", count] = lambda count=count: nelloc.decode(data, threads=count)
     seconds = medians(variants, ROUNDS)
-    lines = report.table_head(["2048 x 2048, `default`", "1 thread, s", "2 threads, s", "faster by"])
+    lines = markdown.head(["2048 x 2048, `default`", "1 thread, s", "2 threads, s", "faster by"])
     for what in ("encode", "decode"):
         one, two = seconds[what, 1], seconds[what, 2]
-        lines.append(report.table_row([what, *(f"{value:.2f}" for value in (one, two, one / two))]))
+        lines.append(markdown.row([what, *(f"{value:.2f}" for value in (one, two, one / two))]))
     return lines
 
 

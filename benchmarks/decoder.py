@@ -28,6 +28,7 @@ from in_page import Browser
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 
 # Decode as web/nelloc-worker.js does; prints milliseconds of CPU time.
 NODE = """
@@ -132,8 +133,10 @@ def main() -> None:
             middle = {name: statistics.median(all_times) for name, all_times in times.items()}
             megapixels = pixels.shape[0] * pixels.shape[1] / 1e6
             lines += [f"{image.name}, {pixels.shape[1]} x {pixels.shape[0]}, {len(data)} bytes:", ""]
-            lines += ["| | CPU s | s per megapixel |", "| --- | --- | --- |"]
-            lines += [f"| {name} | {taken:.3f} | {taken / megapixels:.2f} |" for name, taken in middle.items()]
+            lines += markdown.head(["", "CPU s", "s per megapixel"])
+            lines += [
+                markdown.row([name, f"{taken:.3f}", f"{taken / megapixels:.2f}"]) for name, taken in middle.items()
+            ]
             lines += ["", f"nlcd / Python: {middle['nlcd'] / middle['Python']:.2f}"]
             if options.wasm:
                 lines.append(f"WebAssembly / AVX2: {middle['WebAssembly'] / middle['nlcd, AVX2']:.2f}")

@@ -20,6 +20,7 @@ from images import load
 from numpy.typing import NDArray
 
 from nelloc import image as images
+from nelloc.bench import markdown
 from nelloc.codec.container import parse
 from nelloc.codec.decode import decode_files
 from nelloc.codec.encode import encode_pixels
@@ -80,7 +81,7 @@ def main() -> None:
     if args.out is not None:
         heads = ["images", *PEERS, *models, f"{models[0]}, 8 bits"]
         made = f"Bits per sample of whole files; made by {command}, {versions}."
-        report.write_report(args.out, report.document("16-bit images", made, report.table(heads, rows)))
+        report.write_report(args.out, report.document("16-bit images", made, markdown.table(heads, rows)))
 
 
 if __name__ == "__main__":

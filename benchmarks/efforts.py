@@ -20,6 +20,7 @@ from mixed_images import mixed_images
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec.effort import DEFAULT_EFFORT, Effort
 
 RESULTS = Path(__file__).parent / "results"
@@ -93,7 +94,7 @@ def write(rows: list[dict], path: Path) -> None:
     for kind in dict.fromkeys(row["kind"] for row in rows):
         mine = [row for row in rows if row["kind"] == kind]
         count = len({row["image"] for row in mine})
-        parts += [f"## {kind[0].upper()}{kind[1:]}: {count}", report.table(HEADS, _sums(mine))]
+        parts += [f"## {kind[0].upper()}{kind[1:]}: {count}", markdown.table(HEADS, _sums(mine))]
     path.parent.mkdir(parents=True, exist_ok=True)
     report.write_report(path, report.document("Levels of effort", made, *parts))
     cells = ([f"{value:.3f}" if isinstance(value, float) else value for value in row.values()] for row in rows)

@@ -15,6 +15,7 @@ import report
 import torch
 from images import SETS, load
 
+from nelloc.bench import markdown
 from nelloc.exact import model_store
 from nelloc.training.cost import measure_cost
 from nelloc.training.loop import Trainer
@@ -41,7 +42,7 @@ def main() -> None:
         print(*rows[-1], flush=True)
     if args.out is not None:
         made = f"Made by `{report.command_line('benchmarks/float_parent.py')}`."
-        table = report.table(["set", "float parent, bpd", "integer, bpd", "loss"], rows)
+        table = markdown.table(["set", "float parent, bpd", "integer, bpd", "loss"], rows)
         report.write_report(args.out, report.document("Integer model against its float parent", made, table))
 
 

@@ -22,6 +22,8 @@ import report
 from PIL import Image
 from speed import photograph
 
+from nelloc.bench import markdown
+
 PACKAGE = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "OPENBLAS_NUM_THREADS": "1"}
 
@@ -86,7 +88,7 @@ def main() -> None:
         for kind, images in make_sets(folder, args.small, args.large).items():
             for jobs in (1, 2):
                 rows += measure(folder, kind, images, args.model, jobs)
-                print("\n".join(map(report.table_row, rows[-4:])), flush=True)
+                print("\n".join(map(markdown.row, rows[-4:])), flush=True)
     if args.out is not None:
         load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
         made = (
@@ -95,7 +97,7 @@ def main() -> None:
             f"The machine had {os.cpu_count()} cores and other work at the time (load averages {load}), so these "
             "figures are rough."
         )
-        table = report.table(["files", "command", "jobs", "seconds", "files/s", "MB/s"], rows)
+        table = markdown.table(["files", "command", "jobs", "seconds", "files/s", "MB/s"], rows)
         report.write_report(args.out, report.document("Folders", made, table))
 
 

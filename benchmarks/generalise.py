@@ -36,6 +36,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nelloc.bench import markdown
 from nelloc.ood.pair import PARTS, load
 from nelloc.ood.scores import bits_per_dimension
 from nelloc.training.images import ImageBatch, ImageSampler
@@ -140,7 +141,7 @@ def section(rows: list[dict[str, str]], title: str) -> list[str]:
             spread = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.3f}{spread}")
         lines.append([f"{part}, horizon {horizon}", *cells])
-    return [f"## {title}", f"Seeds: {', '.join(seeds)}.", report.table(["model", *sets], lines)]
+    return [f"## {title}", f"Seeds: {', '.join(seeds)}.", markdown.table(["model", *sets], lines)]
 
 
 def plot(path: Path, rows: list[dict[str, str]]) -> None:

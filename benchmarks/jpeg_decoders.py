@@ -23,11 +23,14 @@ import simplejpeg
 from images import load
 from PIL import Image, __version__, features
 
+from nelloc.bench import markdown
+
 SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 _JAVA = """
 import java.awt.image.BufferedImage;
 import java.io.File;
 import javax.imageio.ImageIO;
+
 public class Decode {
     public static void main(String[] names) throws Exception {
         BufferedImage in = ImageIO.read(new File(names[0]));
@@ -91,7 +94,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=10, help="take one held-out photograph in this number")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    lines = ["| decoder | " + " | ".join(SAMPLINGS) + " |", "| --- |" + " --- |" * len(SAMPLINGS)]
+    lines = markdown.head(["decoder", *SAMPLINGS])
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "Decode.java").write_text(_JAVA)
         files: dict[str, list[Path]] = {}
@@ -111,7 +114,7 @@ def main() -> None:
                     count += usual[..., 0].size
                     most = max(most, int(np.abs(made.astype(int) - usual).max()))
                 cells.append("all" if same == count else f"{100 * same / count:.1f} %, off by up to {most}")
-            lines.append("| " + " | ".join([name, *cells]) + " |")
+            lines.append(markdown.row([name, *cells]))
     usual = f"Pillow {__version__} with libjpeg-turbo {features.version_feature('libjpeg_turbo')}"
     head = f"Made by `{report.command_line('benchmarks/jpeg_decoders.py')}`. Pixels that are those of {usual}.\n\n"
     args.out.with_suffix(".md").write_text(head + "\n".join(lines) + "\n")

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import report
 from PIL import Image
 
+from nelloc.bench import markdown
 from nelloc.codec import container
 from nelloc.codec.options import DecodeOptions, EncodeOptions
 from nelloc.codec.past.jpeg_file import pack_file, unpack_file
@@ -163,9 +164,9 @@ def main() -> None:
         "JPEG files kept byte for byte",
         made,
         "Shares of the JPEG files' bytes. Every file was decoded and was the same bytes.",
-        report.table(["files", "number", "JPEG bytes", *names], rows),
+        markdown.table(["files", "number", "JPEG bytes", *names], rows),
         "MB of JPEG files a CPU second, one thread.",
-        report.table(["codec", "encode", "decode"], speeds),
+        markdown.table(["codec", "encode", "decode"], speeds),
         absent,
     )
     report.write_report(arguments.out.with_suffix(".md"), text)

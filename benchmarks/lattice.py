@@ -20,6 +20,7 @@ from images import load, saved_as_jpeg
 from numpy.typing import NDArray
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.bench.timing import medians
 
 QUALITIES = (60, 70, 80, 85, 90, 92, 95, 98)
@@ -56,7 +57,7 @@ def line(name: str, rows: list[Row]) -> str:
     on, off = (sum(row.bytes[k] for row in rows) for k in (0, 1))
     times = [sum(getattr(row, way)[0] for row in rows) / sum(getattr(row, way)[1] for row in rows) for way in _WAYS]
     cells = [name, rows[0].saved if len(rows) == 1 else "", f"{8 * on / samples:.4f}", f"{8 * off / samples:.4f}"]
-    return "| " + " | ".join([*cells, f"{on / off - 1:+.2%}", *(f"{ratio:.2f}" for ratio in times)]) + " |"
+    return markdown.row([*cells, f"{on / off - 1:+.2%}", *(f"{ratio:.2f}" for ratio in times)])
 
 
 _WAYS = ("encode", "decode")
@@ -77,7 +78,7 @@ def main() -> None:
         rows.append(measure(name, saved, saved_as_jpeg(image, quality, subsampling), args.model))
         print(line(name, rows[-1:]), flush=True)
     heads = ["image", "saved as", "bpd", "--no-lattice", "difference", "time to encode, by that without", "to decode"]
-    lines = [*report.table_head(heads), *(line(row.name, [row]) for row in rows), line("all", rows)]
+    lines = [*markdown.head(heads), *(line(row.name, [row]) for row in rows), line("all", rows)]
     print(lines[-1])
     if args.out is not None:
         made = f"Made by `{report.command_line('benchmarks/lattice.py')}`."

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import report
 from images import saved_as_jpeg
 from numpy.typing import NDArray
 
+from nelloc.bench import markdown
 from nelloc.bench.timing import medians
 from nelloc.codec.effort import photograph_tile
 from nelloc.codec.tiling import tiles
@@ -55,9 +55,9 @@ def layers(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str]:
     decoded = saved_as_jpeg(photograph, QUALITY, 0)
     pixels = photograph.shape[0] * photograph.shape[1]
     heads = ["level", "learns", "encode, us/px", "decode, us/px", "by one layer less: encode", "decode"]
-    learning = report.table_head(heads)
+    learning = markdown.head(heads)
     heads = ["level", "learns", "encode, us/px", "decode, us/px", "by that without the lattice: encode", "decode"]
-    lattices = report.table_head(heads)
+    lattices = markdown.head(heads)
     streams: dict[tuple[int, bool | None], list[bytes]] = {}
     for level in native.levels():
         ways = {(learns, None): _Way(photograph, level, learns, None) for learns in LEARN}
@@ -80,4 +80,4 @@ def layers(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str]:
 def _row(level: str, learns: int, own: list[float], beside: list[float] | None) -> str:
     """Row of a table: times, and their ratios to others."""
     ratios = ["", ""] if beside is None else [f"{one / other:.2f}" for one, other in zip(own, beside, strict=True)]
-    return report.table_row([level, NAMES[learns], *(f"{value:.3f}" for value in own), *ratios])
+    return markdown.row([level, NAMES[learns], *(f"{value:.3f}" for value in own), *ratios])

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec.container import parse
 from nelloc.codec.format import SectionType
 
@@ -156,7 +157,7 @@ def main() -> None:
     made = f"Bits per sample of whole files; made by `{report.command_line('benchmarks/levels.py')}`, {versions}."
     end = f"{larger} files are larger than without."
     if args.out is not None:
-        report.write_report(args.out, report.document("Levels", made, report.table(heads, rows), end))
+        report.write_report(args.out, report.document("Levels", made, markdown.table(heads, rows), end))
 
 
 if __name__ == "__main__":

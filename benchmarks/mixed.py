@@ -18,6 +18,7 @@ from mixed_images import mixed_images
 from PIL import Image, __version__, features
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec import container
 from nelloc.codec.effort import DEFAULT_EFFORT
 
@@ -101,7 +102,7 @@ def write(rows: list[dict[str, object]], args: argparse.Namespace) -> None:
         f"divided by the smallest of the others; `within` says that it is at most 0.5 % and {BYTES} bytes larger: "
         f"**{within} of {len(rows)}** images. `coded` counts tiles, for images with alpha of colour and of alpha."
     )
-    report.write_report(args.out, report.document("Images of every sort", made, report.table(columns, cells)))
+    report.write_report(args.out, report.document("Images of every sort", made, markdown.table(columns, cells)))
     report.write_csv(args.out.with_suffix(".csv"), columns, cells)
 
 

@@ -16,6 +16,7 @@ import report
 import torch
 from images import TEST_SETS, load_set
 
+from nelloc.bench import markdown
 from nelloc.exact import model_store
 from nelloc.ood.metrics import auroc, false_positive_rate
 from nelloc.ood.pair import find
@@ -81,8 +82,8 @@ def section(pair: str, sets: dict[str, Scores], rows: list[Row]) -> list[str]:
         rates.append([name, len(scores), *(f"{part.mean():.3f}" for part in means)])
     return [
         f"## {pair}",
-        report.table(["AUROC (FPR at 95 % TPR)", *(f"{pair} against {other}" for other in others)], lines),
-        report.table(["mean bits per dimension", "images", "local", "full", "PNG", "smallest codec"], rates),
+        markdown.table(["AUROC (FPR at 95 % TPR)", *(f"{pair} against {other}" for other in others)], lines),
+        markdown.table(["mean bits per dimension", "images", "local", "full", "PNG", "smallest codec"], rates),
     ]
 
 

@@ -27,6 +27,7 @@ from images import load
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec import container
 from nelloc.codec.format import SectionType
 from nelloc.codec.past.invert import Inverted, exact_blocks, invert
@@ -143,7 +144,7 @@ def table(rows: list[Row]) -> str:
     """Sums by sampling, quality and kind, as Markdown."""
     names = ["sampling", "quality", "kind", "pictures", "right blocks", "where nothing is clipped", "and no unit cut"]
     names += ["of the JPEG files", "of pixels", "find", "encode", "decode"]
-    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines = []
     keys = list(dict.fromkeys((row.sampling, row.quality, row.kind) for row in rows))
     for key in [*keys, ("all", 0, "")]:
         own = [row for row in rows if key[0] == "all" or (row.sampling, row.quality, row.kind) == key]
@@ -155,8 +156,8 @@ def table(rows: list[Row]) -> str:
         cells.append(f"{size / sum(row.jpeg for row in own):.3f}" if {row.kind for row in own} == {"whole"} else "-")
         cells.append(f"{size / plain:.3f}" if plain else "-")
         cells += [f"{sum(getattr(row, name) for row in own) * 1e6 / area:.2f}" for name in ("find", "encode", "decode")]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    return markdown.table(names, lines)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec import container
 from nelloc.codec.description import describe, missing_levels
 from nelloc.codec.format import SectionType
@@ -162,7 +163,7 @@ def harm(rows: Iterable[tuple[str, Looked]]) -> tuple[str, list[str]]:
         "where none was found",
         "at most",
     ]
-    return report.table(heads, lines), larger
+    return markdown.table(heads, lines), larger
 
 
 def speeds(data: Path, every: int) -> str:
@@ -192,7 +193,7 @@ def speeds(data: Path, every: int) -> str:
             ratio = f"{decode / peer:.2f}"
             lines.append([sampling, quality, f"{kept} of {len(images)}", *(f"{one:.2f}" for one in figures), ratio])
     heads = ["sampling", "quality", "stored as a JPEG", "search", "decode", "JPEG XL's decode", "decode / JPEG XL's"]
-    return report.table(heads, lines)
+    return markdown.table(heads, lines)
 
 
 _OF_JPEGS = "Pictures that were JPEGs, of Kodak: seconds of the processor a megapixel."

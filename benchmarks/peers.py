@@ -19,7 +19,7 @@ import report
 from images import ALL_SETS, load
 
 from nelloc import image
-from nelloc.bench import peers
+from nelloc.bench import markdown, peers
 from nelloc.bench.interface import Peer, Picture
 from nelloc.bench.measure import check
 
@@ -61,7 +61,7 @@ def table(rows: list[Row]) -> str:
         images = next(iter(own.values())).images
         lines.append([name, images, *(own[n].bpd if n in own else "-" for n in names)])
     versions = {row.peer: row.version for row in rows}
-    text = report.table(["set", "images", *(f"{n}, bpd" for n in names)], lines)
+    text = markdown.table(["set", "images", *(f"{n}, bpd" for n in names)], lines)
     return text + "\n" + "; ".join(f"{peer}: {version}" for peer, version in versions.items()) + ".\n"
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import report
 from drawings.patterns import icon_small
 from numpy.typing import NDArray
 from PIL import Image
 
+from nelloc.bench import markdown
 from nelloc.bench.timing import cpu_seconds, medians
 
 BACKENDS = ("native", "numpy")
@@ -86,10 +86,10 @@ def processes(name: str, photograph: NDArray[np.uint8], rounds: int) -> list[str
         "icons back": f"`nelloc decompress -r` of {ICONS} icons",
     }
     heads = ["core, s", "NumPy, s", "ratio", "processor time: core, s", "NumPy, s", "ratio"]
-    lines = report.table_head(["whole process, one thread", *heads])
+    lines = markdown.head(["whole process, one thread", *heads])
     for what, text in rows.items():
         cells = []
         for core, reference in zip(*(seconds[what, backend] for backend in BACKENDS), strict=True):
             cells += [f"{core:.2f}", f"{reference:.2f}", f"{reference / core:.1f}"]
-        lines.append(report.table_row([text, *cells]))
+        lines.append(markdown.row([text, *cells]))
     return [*lines, "", f"`import nelloc` takes {start['import nelloc'] - start['pass']:.3f} s."]

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import report
 
+from nelloc.bench import markdown
 from nelloc.bench.machine import Machine
 from nelloc.research.registry import EXPERIMENTS
 
@@ -61,7 +62,7 @@ def write(rows: dict[str, Row]) -> None:
         f"Of {len(NAMES)} experiments {len(ordered)} were measured; the longest, "
         f"`{longest.experiment}`, took {longest.seconds:.0f} of {LIMIT} seconds."
     )
-    table = report.table(
+    table = markdown.table(
         ["`nelloc research`, `--quick`", "processor seconds", "processor"],
         [(f"`{row.experiment}`", f"{row.seconds:.0f}", row.processor) for row in ordered],
     )

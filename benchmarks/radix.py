@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import report
 from threadpoolctl import threadpool_limits
 
+from nelloc.bench import markdown
 from nelloc.exact import coder, mixture, model_store
 from nelloc.exact.coder import DigitDecoder, encode_digits
 from nelloc.exact.context import Normaliser
@@ -80,7 +80,7 @@ def main() -> None:
             cdf, coding, bits = measure(radix)
             rows.append([name, f"{cdf:.0f}", f"{coding:.0f}", f"{cdf + coding:.0f}", f"{bits:.3f}"])
     heads = ["digits", "CDF, ns", "coder, ns", "both, ns per sample", "bits per sample"]
-    print(report.table(heads, rows), end="")
+    print(markdown.table(heads, rows), end="")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import report
 from images import IDX, SETS, SHEETS, load
 
 from nelloc import image as images
+from nelloc.bench import markdown
 from nelloc.codec.container import parse
 from nelloc.codec.decode import decode_files
 from nelloc.codec.encode import encode_pixels
@@ -72,7 +73,7 @@ def summary(rows: list[Row]) -> str:
             own = [row for row in rows if (row.set, row.model) == (name, model)]
             cells.append(f"{sum(8 * r.bytes for r in own) / sum(r.samples for r in own):.4f}" if own else "-")
         lines.append([name, *cells])
-    return report.table(["set", *models], lines)
+    return markdown.table(["set", *models], lines)
 
 
 def table(rows: list[Row]) -> str:
@@ -83,7 +84,7 @@ def table(rows: list[Row]) -> str:
         samples, bits = sum(r.samples for r in own), sum(8 * r.bytes for r in own)
         model = sum(r.model_bits for r in own)
         lines.append([*key, len(own), f"{bits / samples:.4f}", f"{model / samples:.4f}", f"{bits / model - 1:.2%}"])
-    return report.table(["model", "set", "images", "file bpd", "model bpd", "overhead"], lines)
+    return markdown.table(["model", "set", "images", "file bpd", "model bpd", "overhead"], lines)
 
 
 def main() -> None:

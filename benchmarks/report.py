@@ -17,21 +17,6 @@ ROOT = Path(__file__).parents[1]
 Row = TypeVar("Row")
 
 
-def table_row(cells: Iterable[object]) -> str:
-    """Format one row of a Markdown table; None is an empty cell."""
-    return "| " + " | ".join("" if cell is None else str(cell) for cell in cells) + " |"
-
-
-def table_head(heads: Sequence[str]) -> list[str]:
-    """Format the two lines that begin a Markdown table."""
-    return [table_row(heads), table_row(["---"] * len(heads))]
-
-
-def table(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Format a Markdown table, with a newline at the end."""
-    return "\n".join([*table_head(heads), *map(table_row, rows)]) + "\n"
-
-
 def document(title: str, made: str, *parts: str) -> str:
     """Format a report: title, the paragraph ``made``, which names the command, and further paragraphs and tables."""
     return "\n\n".join([f"# {title}", made, *(part.rstrip("\n") for part in parts)]) + "\n"

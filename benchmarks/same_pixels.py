@@ -27,6 +27,7 @@ from mixed_images import mixed_images
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 
 LEVELS = ("plain", "avx2", "avxvnni", "vnni", "amx", "neon", "dotprod")
 IN_PAGE = """import('/nelloc.js').then(async ({ open }) => {
@@ -107,7 +108,7 @@ def main() -> None:
                 decoders[decoder] = decoders.get(decoder, 0) + 1
             different += len(set(hashes.values())) > 1
             rows.append(
-                f"| {image} | {', '.join(f'{value:08x}' for value in sorted(set(hashes.values())))} | {len(hashes)} |"
+                markdown.row([image, ", ".join(f"{value:08x}" for value in sorted(set(hashes.values()))), len(hashes)])
             )
             print(rows[-1], flush=True)
     told = ", ".join(f"{decoder} ({count})" for decoder, count in decoders.items())
@@ -122,8 +123,7 @@ def main() -> None:
     lines += [
         f"{len(rows)} images, {different} with more than one hash.",
         "",
-        "| image | CRC-32 | decoders |",
-        "| --- | --- | --- |",
+        *markdown.head(["image", "CRC-32", "decoders"]),
     ]
     options.out.with_suffix(".md").write_text("\n".join([*lines, *rows]) + "\n")
     print("\n".join(lines[4:7]))

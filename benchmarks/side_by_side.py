@@ -16,6 +16,8 @@ from pathlib import Path
 
 import report
 
+from nelloc.bench import markdown
+
 MODELS = ("fast", "default", "high")
 PEERS = ("webp:9", "jpegxl:7", "jpegxl:9", "flif:60", "flif:100", "paq8px:8")
 BESIDE = ("jpegxl:9", "paq8px:8")
@@ -39,7 +41,7 @@ def table(found: dict) -> list[str]:
         # Speeds are in millions of bytes of pixels, three of which are a pixel.
         times = [f"{3 / row[f'{way}_speed']:.2f}" for way in ("encode", "decode")]
         rows.append([row["codec"], f"{row['bytes']:,}", f"{row['bits_per_dimension']:.4f}", *compared, *times])
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    return [*markdown.head(head), *map(markdown.row, rows)]
 
 
 def main() -> None:

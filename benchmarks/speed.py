@@ -39,6 +39,7 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.bench.timing import medians
 from nelloc.codec import parallel
 from nelloc.codec.effort import photograph_tile
@@ -145,8 +146,8 @@ def large(engine: Engine) -> list[str]:
     with threadpool_limits(limits=1):  # again, for torch's own libraries, which are loaded by now
         seconds = medians(variants, rounds=5)
     bare = seconds["bare products"]
-    lines = report.table_head(["1024 x 1024, 16 tiles", "seconds", "of the bare products"])
-    return lines + [report.table_row([name, f"{s:.2f}", f"{s / bare:.2f}"]) for name, s in seconds.items()]
+    lines = markdown.head(["1024 x 1024, 16 tiles", "seconds", "of the bare products"])
+    return lines + [markdown.row([name, f"{s:.2f}", f"{s / bare:.2f}"]) for name, s in seconds.items()]
 
 
 def learning() -> list[str]:
@@ -161,10 +162,10 @@ def learning() -> list[str]:
             variants[name, learns, "encode"] = stream.encode
             variants[name, learns, "decode"] = lambda stream=stream: stream.decode("sheared")
     seconds = medians(variants, ROUNDS)
-    lines = report.table_head(["1024 x 1024", "bpd", "encode, s", "decode, s"])
+    lines = markdown.head(["1024 x 1024", "bpd", "encode, s", "decode, s"])
     for (name, learns), rate in bits.items():
         found = [f"{seconds[name, learns, way]:.2f}" for way in ("encode", "decode")]
-        lines.append(report.table_row([name + ("" if learns else " --no-learn"), f"{rate:.4f}", *found]))
+        lines.append(markdown.row([name + ("" if learns else " --no-learn"), f"{rate:.4f}", *found]))
     return lines
 
 
@@ -186,10 +187,10 @@ def workers() -> list[str]:
         variants[f"{cores} threads", way] = whole
         variants[f"{cores} processes", way] = partial(in_processes, whole)
     seconds = medians(variants, ROUNDS)
-    lines = report.table_head(["768 x 512, 2 tiles", "encode, s", "decode, s"])
+    lines = markdown.head(["768 x 512, 2 tiles", "encode, s", "decode, s"])
     for name in dict.fromkeys(name for name, _ in variants):
         found = [f"{seconds[name, way]:.2f}" for way in ("encode", "decode")]
-        lines.append(report.table_row([name, *found]))
+        lines.append(markdown.row([name, *found]))
     return lines
 
 
@@ -207,7 +208,7 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
     """Table 5.7 of the thesis: decoding time by decoder and side length, with the author's own ratios."""
     ratios = ["sequential / sheared", "parallel / sheared"]
     heads = ["side", "sequential, s", "parallel, s", "sheared, s", *ratios, *(f"author: {each}" for each in ratios)]
-    lines = report.table_head(heads)
+    lines = markdown.head(heads)
     for size in SIZES:
         stream = Stream(engine, photograph(size))
         fast = medians(
@@ -221,7 +222,7 @@ def decoders(engine: Engine, sequential_1024: bool) -> list[str]:
         row += [f"{sequential / fast['sheared']:.0f}", f"{fast['parallel'] / fast['sheared']:.2f}"]
         author = AUTHOR_SECONDS[size]
         row += [f"{author[0] / author[2]:.1f}", f"{author[1] / author[2]:.2f}"]
-        lines.append(report.table_row([size, *(cell.replace("nan", "-") for cell in row)]))
+        lines.append(markdown.row([size, *(cell.replace("nan", "-") for cell in row)]))
     return lines
 
 
@@ -247,8 +248,8 @@ def small_images(engine: Engine) -> list[str]:
     counts = {"one by one, sequential": len(few)}
     each = {name: value / counts.get(name, 100) for name, value in seconds.items()}
     best = each["100 together, sheared"]
-    lines = report.table_head(["32 x 32 images", "ms per image", "times as long"])
-    return lines + [report.table_row([name, f"{1e3 * s:.1f}", f"{s / best:.1f}"]) for name, s in each.items()]
+    lines = markdown.head(["32 x 32 images", "ms per image", "times as long"])
+    return lines + [markdown.row([name, f"{1e3 * s:.1f}", f"{s / best:.1f}"]) for name, s in each.items()]
 
 
 MEMORY = """
@@ -273,14 +274,14 @@ print(before, encoded, decoded)
 
 def memory() -> list[str]:
     """Peak memory of a process that encodes, then decodes, above that with the image loaded."""
-    lines = report.table_head(["image", "raw, MB", "encode adds, MB", "encode and decode add, MB"])
+    lines = markdown.head(["image", "raw, MB", "encode adds, MB", "encode and decode add, MB"])
     for size in (512, 1024, 2048):
         script = MEMORY.format(folder=str(Path(__file__).parent), size=size)
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         before, encoded, decoded = (int(word) / 1024 for word in done.stdout.split())
         raw = 3 * size * size / 2**20
         adds = (f"{peak - before:.0f}" for peak in (encoded, decoded))
-        lines.append(report.table_row([f"{size} x {size}", f"{raw:.1f}", *adds]))
+        lines.append(markdown.row([f"{size} x {size}", f"{raw:.1f}", *adds]))
     return lines
 
 

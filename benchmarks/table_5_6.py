@@ -18,6 +18,8 @@ import rate
 import report
 from images import ALL_SETS, IDX, SMALL_LIMIT
 
+from nelloc.bench import markdown
+
 RESULTS = Path(__file__).parent / "results"
 MODELS = ("fast", "default", "high")
 PNG = "png:9"
@@ -122,7 +124,7 @@ def table(found: dict[str, dict[str, float]], columns: list[str]) -> str:
             cells.append("-" if value is None else f"**{value:.3f}**" if value == best else f"{value:.3f}")
         cells += [f"{rates[name]:.2f}" if name in rates else "" for rates in THESIS.values()]
         lines.append([name, *cells])
-    return report.table(["set", *heads, *THESIS], lines)
+    return markdown.table(["set", *heads, *THESIS], lines)
 
 
 def trained() -> dict[str, dict[str, float]]:
@@ -150,7 +152,7 @@ def beside(found: dict[str, dict[str, float]]) -> str:
     for method, rates in (*trained().items(), *((m, {n: found[n][m] for n in COUNTERPARTS}) for m in MODELS)):
         cells = [cell for name in COUNTERPARTS for cell in ("", f"{rates[name]:.2f}" if name in rates else "-")]
         lines.append([f"`{method}`", *cells])
-    return report.table(["method", *heads], lines)
+    return markdown.table(["method", *heads], lines)
 
 
 def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> None:

@@ -21,6 +21,7 @@ from images import load
 from speed import AUTHOR_SECONDS, Stream
 from threadpoolctl import threadpool_limits
 
+from nelloc.bench import markdown
 from nelloc.bench.timing import medians
 from nelloc.exact import backends, model_store
 from nelloc.exact.engine import Engine
@@ -69,7 +70,7 @@ def table(rows: list[Row]) -> str:
         for walk, digits in ((row.sequential, 0), (row.parallel, 2)):
             cells.append(f"{float(walk) / float(row.sheared):.{digits}f}" if walk else "-")
         lines.append(cells)
-    return report.table(heads, lines)
+    return markdown.table(heads, lines)
 
 
 def write(out: Path, rows: list[Row]) -> None:

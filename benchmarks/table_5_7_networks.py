@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from speed import Stream
 from threadpoolctl import threadpool_limits
 
+from nelloc.bench import markdown
 from nelloc.bench.timing import medians
 from nelloc.exact import backends
 from nelloc.exact.decoders import DECODERS
@@ -139,7 +140,7 @@ def main() -> None:
     text = report.document(
         "Table 5.7, with networks of the thesis's shapes",
         f"Made by {made} on {report.machine()}, in seconds of the processor, one thread.",
-        report.table([*heads, "core, s"], lines),
+        markdown.table([*heads, "core, s"], lines),
         NOTES.strip("\n"),
     )
     report.write_report(args.out.with_suffix(".md"), text)

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import report
+from nelloc.bench import markdown
 
 RESULTS = Path(__file__).parent / "results" / "research"
 ENOUGH = 3
@@ -269,11 +269,11 @@ def verdict(order: Order) -> str:
 
 def rows() -> list[str]:
     """Format the table's lines as Markdown."""
-    lines = report.table_head(["order", "thesis", "`nelloc research`", "ours, by seed", "verdict"])
+    lines = markdown.head(["order", "thesis", "`nelloc research`", "ours, by seed", "verdict"])
     for order in ORDERS:
         shown = "; ".join(order.values(numbers) for numbers in results(order).values())
         lines.append(
-            report.table_row([order.claim, order.place, f"`{order.experiment}`, {order.run}", shown, verdict(order)])
+            markdown.row([order.claim, order.place, f"`{order.experiment}`, {order.run}", shown, verdict(order)])
         )
     return lines
 

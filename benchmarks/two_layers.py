@@ -22,6 +22,7 @@ from mixed_images import mixed_images
 from PIL import Image
 
 import nelloc
+from nelloc.bench import markdown
 from nelloc.codec import search
 
 RESULTS = Path(__file__).parent / "results"
@@ -105,9 +106,9 @@ def write(rows: list[Row], same: int, out: Path) -> None:
     text = report.document(
         "Learning of two layers, image by image",
         f"Made by `{report.command_line('benchmarks/two_layers.py')}`. {same} more have the same bytes both ways.",
-        report.table(["set", "images that differ", f"larger by more than {HARM:.2%}", "bytes in all"], sums),
+        markdown.table(["set", "images that differ", f"larger by more than {HARM:.2%}", "bytes in all"], sums),
         "The ten that gain least:",
-        report.table(["set", "image", "pixels", "bytes, one layer", "bytes, two", "change"], worst[:10]),
+        markdown.table(["set", "image", "pixels", "bytes, one layer", "bytes, two", "change"], worst[:10]),
     )
     report.write_report(out, text)
 

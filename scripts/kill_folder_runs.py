@@ -29,6 +29,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from nelloc.bench import markdown
 from nelloc.cli.main import main as nelloc
 from nelloc.files.batch.plan import SMALL_BYTES
 
@@ -197,10 +198,8 @@ HEAD = ("killed", "nothing done", "a part done", "all done", "temporary files le
 
 def table(counts: dict[str, Counter[str]]) -> str:
     """Format the counts of each kind of run, and of all, as Markdown."""
-    lines = ["| run | " + " | ".join(HEAD) + " |", "| --- " * (len(HEAD) + 1) + "|"]
-    for name, count in [*counts.items(), ("all", sum(counts.values(), Counter()))]:
-        lines.append(f"| {name} | " + " | ".join(str(count[key]) for key in HEAD) + " |")
-    return "\n".join(lines)
+    rows = [*counts.items(), ("all", sum(counts.values(), Counter()))]
+    return markdown.table(["run", *HEAD], ([name, *(count[key] for key in HEAD)] for name, count in rows)).rstrip()
 
 
 def earlier(path: Path) -> tuple[list[str], dict[str, Counter[str]]]:

@@ -10,6 +10,8 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+from nelloc.bench import markdown
+
 ROWS = 9
 
 
@@ -20,13 +22,13 @@ def main() -> None:
     history = json.loads((args.checkpoint / "checkpoint.json").read_text())["history"]
     names = [name for name in history[0] if name.endswith("_bpd") and name != "training_bpd"]
     heads = ["megapixels", *(name.removesuffix("_bpd") for name in names)]
-    print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
+    print("\n".join(markdown.head(heads)))
     times = [b["megapixels"] - a["megapixels"] for a, b in pairwise([{"megapixels": 0}, *history])]
     minutes = sum(time / row["megapixels_per_second"] for time, row in zip(times, history, strict=True)) / 60
     step = max(1, len(history) // ROWS)
     chosen = history[::-1][::step][::-1]
     for row in chosen:
-        print("| " + " | ".join([f"{row['megapixels']:.0f}", *(f"{row[name]:.3f}" for name in names)]) + " |")
+        print(markdown.row([f"{row['megapixels']:.0f}", *(f"{row[name]:.3f}" for name in names)]))
     print(f"\n{minutes:.0f} minutes of training.")
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
+from nelloc.bench import markdown
 from nelloc.exact.lattice import CONVERSIONS, Lattice, numbers
 
 EDGE = 3
@@ -129,15 +130,14 @@ def inner(colours: Colours) -> NDArray[np.int64]:
 def table(photographs: list[Colours]) -> Iterator[str]:
     """The table, line by line."""
     names = [rule.name for rule in CONVERSIONS]
-    yield f"| converter, version | measured by | different colours | share of all | {' | '.join(names)} |"
-    yield "| --- " * (4 + len(names)) + "|"
+    yield from markdown.head(["converter, version", "measured by", "different colours", "share of all", *names])
     has = [Lattice.of(rule).has for rule in CONVERSIONS]
     for name, how, convert in rows(photographs):
         found = inner(convert())
         share = found.shape[1] / (256 - 2 * EDGE) ** 3
         on = [f"{lattice[numbers(found)].mean():.4f}" for lattice in has]
         told = f"{share:.3f}" if how == "all triples" else ""
-        yield f"| {name} | {how} | {found.shape[1]} | {told} | {' | '.join(on)} |"
+        yield markdown.row([name, how, found.shape[1], told, *on])
 
 
 def main() -> None:

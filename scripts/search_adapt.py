@@ -24,6 +24,7 @@ from PIL import Image
 from torch import Tensor
 from train_shipped import HOLD_OUT
 
+from nelloc.bench import markdown
 from nelloc.codec.effort import photograph_tile
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.options import EncodeOptions
@@ -208,27 +209,28 @@ def main() -> None:
         "of its own, as they are, and as if taken through a colour filter array. Two layers learn while "
         "coding. Bits per dimension (bpd); seconds of one core for adapting.",
         "",
-        "| photographs | way | pixels | model, bytes of each | in all | saved | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        *markdown.head(["photographs", "way", "pixels", "model, bytes of each", "in all", "saved", "seconds"]),
     ]
     for kind, arrays in kinds.items():
         samples = sum(array.size for array in arrays)
         whole = sum(_coded(array, base, base) for array in arrays)
-        _add(lines, f"| {kind} | the shipped model | {8 * whole / samples:.4f} | 0 | {8 * whole / samples:.4f} | | |")
+        plain = f"{8 * whole / samples:.4f}"
+        _add(lines, [kind, "the shipped model", plain, 0, plain, None, None])
         for name, way in WAYS.items():
             start, pixels, size = time.process_time(), 0, 0
             made = [way(np.ascontiguousarray(array.transpose(2, 0, 1)), base, plan) for array in arrays]
             seconds = time.process_time() - start
             for array, (model, model_bytes) in zip(arrays, made, strict=True):
                 pixels, size = pixels + _coded(array, base, model), size + model_bytes
-            bpd = f"{8 * pixels / samples:.4f} | {size / len(arrays):.0f} | {8 * (pixels + size) / samples:.4f}"
-            _add(lines, f"| {kind} | {name} | {bpd} | {1 - (pixels + size) / whole:.1%} | {seconds:.0f} |")
+            rates = [f"{8 * count / samples:.4f}" for count in (pixels, pixels + size)]
+            saved = f"{1 - (pixels + size) / whole:.1%}"
+            _add(lines, [kind, name, rates[0], f"{size / len(arrays):.0f}", rates[1], saved, f"{seconds:.0f}"])
             asked.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 
-def _add(lines: list[str], line: str) -> None:
-    lines.append(line)
-    print(line, flush=True)
+def _add(lines: list[str], cells: list[object]) -> None:
+    lines.append(markdown.row(cells))
+    print(lines[-1], flush=True)
 
 
 def _coded(photograph: NDArray[np.uint8], base: ExactModel, model: ExactModel) -> int:

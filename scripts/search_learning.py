@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 from train_shipped import HOLD_OUT
 
+from nelloc.bench import markdown
 from nelloc.exact import model_store
 from nelloc.exact.context import INPUT_STEPS, Normaliser, border_distances, context_sources, standard_activity
 from nelloc.exact.learning import USED_BITS
@@ -217,15 +218,14 @@ def main() -> None:
         f"Made by `python scripts/search_learning.py --data ../shared/data --model {asked.model} --out OUT`: "
         f"{len(experiment.tiles)} tiles of held-out photographs, {pixels / 1e6:.2f} megapixels, in floating point.",
         "",
-        "| variant | bpd | difference |",
-        "| --- | --- | --- |",
-        f"| the model as it is | {plain:.4f} | |",
+        *markdown.head(["variant", "bpd", "difference"]),
+        markdown.row(["the model as it is", f"{plain:.4f}", None]),
     ]
     print(lines[-1], flush=True)
     for variant in VARIANTS:
         with torch.no_grad():
             found = experiment.bpd(lambda tile, variant=variant: experiment.learned(tile, variant))
-        lines.append(f"| {variant.name} | {found:.4f} | {found - plain:+.4f} |")
+        lines.append(markdown.row([variant.name, f"{found:.4f}", f"{found - plain:+.4f}"]))
         print(lines[-1], flush=True)
         asked.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 

@@ -24,6 +24,7 @@ import torch
 from rate_variants import BASE, VARIANTS, Variant, VariantBatchMaker, VariantNetwork, VariantSampler
 from train_shipped import load
 
+from nelloc.bench import markdown
 from nelloc.exact import model_store
 from nelloc.training.batches import LOCAL_PASS_PIXELS, Batch
 from nelloc.training.data import PixelPool
@@ -186,17 +187,12 @@ def table(rows: list[dict[str, str]]) -> str:
     """Format the rows in the order of VARIANTS, with their differences to the first, as Markdown."""
     by_name = {row["variant"]: row for row in rows}
     base = by_name[BASE.name]
-    lines = [
-        "| variant | multiply-adds | photographs, bpd | small images, bpd | difference |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    lines = []
     for row in (by_name[variant.name] for variant in VARIANTS if variant.name in by_name):
         large, small = (float(row[key]) - float(base[key]) for key in ("photographs", "small"))
-        lines.append(
-            f"| {row['about']} | {int(row['multiply_adds']):,} | {row['photographs']} | {row['small']} "
-            f"| {large:+.3f}, {small:+.3f} |"
-        )
-    return "\n".join(lines) + "\n"
+        cells = [row["about"], f"{int(row['multiply_adds']):,}", row["photographs"], row["small"]]
+        lines.append([*cells, f"{large:+.3f}, {small:+.3f}"])
+    return markdown.table(["variant", "multiply-adds", "photographs, bpd", "small images, bpd", "difference"], lines)
 
 
 if __name__ == "__main__":

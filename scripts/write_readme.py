@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nelloc.bench import markdown
 from nelloc.bench.plots import Point, rate_against_speed
 
 ROOT = Path(__file__).parents[1]
@@ -120,12 +121,12 @@ def chart_caption() -> str:
 
 def rate_table() -> str:
     codecs = measured()["codecs"]
-    lines = ["| Kodak | bits per sample | of PNG | encodes, MB/s | decodes, MB/s |", "| --- | --- | --- | --- | --- |"]
+    lines = markdown.head(["Kodak", "bits per sample", "of PNG", "encodes, MB/s", "decodes, MB/s"])
     for name in TABLE:
         row = codecs[name]
         cells = [f"{row['bits_per_dimension']:.3f}", f"{row['ratio_to_png']:.1%}".replace("%", " %")]
         cells += [f"{row[key]:.2f}" if row[key] < 10 else f"{row[key]:.0f}" for key in ("encode_speed", "decode_speed")]
-        lines.append(f"| {NAMES[name]} | " + " | ".join(cells) + " |")
+        lines.append(markdown.row([NAMES[name], *cells]))
     found = rates()
     own, peer = found["cifar10", "default"], found["cifar10", "jpegxl:9"]
     note = wrapped(
@@ -146,11 +147,11 @@ def rate_table() -> str:
 def set_table() -> str:
     found = rates()
     heads = ["set", *(NAMES[peer] for peer in PEERS), *(f"`{model}`" for model in MODELS), "`default`, with the past"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines = markdown.head(heads)
     for name, title in SETS.items():
         own = [model if name == "cifar10" else f"{model}{PLAIN}" for model in MODELS]
         cells = [f"{found[name, codec]:.3f}" for codec in (*PEERS, *own, "default")]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+        lines.append(markdown.row([title, *cells]))
     return "\n".join(lines)
 
 
