@@ -13,7 +13,8 @@ from PIL import Image
 
 import nelloc
 from nelloc import NellocError
-from nelloc.codec.options import DecodeKeywords, EncodeKeywords
+from nelloc.cli.parameters import WORKERS
+from nelloc.codec.options import MAX_WORKERS, DecodeKeywords, EncodeKeywords
 from nelloc.files.batch.outcome import Converted
 
 IMAGE = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
@@ -119,6 +120,15 @@ def test_inputs_that_are_not_names_are_told(given):
         for sources in (given, ["a.png", given]):
             with pytest.raises(TypeError, match=message):
                 function(sources)
+
+
+@pytest.mark.parametrize("count", [0, -1, MAX_WORKERS + 1])
+def test_more_workers_than_a_machine_has_are_refused(count):
+    with pytest.raises(NellocError, match=f"^{count} threads: choose 1 to {MAX_WORKERS}$"):
+        nelloc.encode(IMAGE, threads=count)
+    with pytest.raises(NellocError, match=f"^{count} jobs: choose 1 to {MAX_WORKERS}$"):
+        nelloc.compress_folder("a.png", jobs=count)
+    assert WORKERS.max == MAX_WORKERS
 
 
 def test_a_region_of_the_wrong_type_is_named():

@@ -19,7 +19,7 @@ from nelloc.cli.common import (
     quiet_pillow,
     reporting,
 )
-from nelloc.cli.parameters import Name
+from nelloc.cli.parameters import WORKERS, Name
 from nelloc.errors import NellocError
 
 REPORT = "index.html"
@@ -82,7 +82,7 @@ def _list_peers(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 )
 @click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=WORKERS,
     default=1,
     show_default=True,
     metavar="N",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from nelloc.cli.parameters import Name, OutputFile
+from nelloc.cli.parameters import WORKERS, Name, OutputFile
 from nelloc.errors import NellocError, NellocWarning
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ _PARAMETERS = {
         help="Decode by this algorithm of the thesis (sNeLLoC, pNeLLoC, ShearLoC), in Python; all give the same pixels."
         "  [default: the core's own walk, or sheared]",
     ),
-    "threads": click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Cores to use.  [default: all]"),
+    "threads": click.option("--threads", type=WORKERS, metavar="N", help="Cores to use.  [default: all]"),
     "device": click.option(
         "--device", metavar="NAME", help="Torch device: cpu, cuda, cuda:1.  [default: cuda if there is one]"
     ),

@@ -23,7 +23,7 @@ from nelloc.cli.common import (
     progress_bar,
     shows_bars,
 )
-from nelloc.cli.parameters import Name
+from nelloc.cli.parameters import WORKERS, Name
 
 if TYPE_CHECKING:
     from nelloc.files.batch.conversion import Conversion
@@ -46,7 +46,7 @@ _PARAMETERS = (
     ),
     click.option(
         "--jobs",
-        type=click.IntRange(min=1),
+        type=WORKERS,
         metavar="N",
         default=1,
         show_default=True,

@@ -10,6 +10,9 @@ import click
 
 from nelloc.errors import NellocError
 
+# Threads or processes; nelloc.codec.options has the limit too, and is slow to import.
+WORKERS = click.IntRange(1, 1024)
+
 
 class Name(click.Path):
     """Name of a file, a folder or a model.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nelloc.cli.common import Printer, needs_torch, options, print_json, printable, progress_bar, reporting
-from nelloc.cli.parameters import Name, Size, finite
+from nelloc.cli.parameters import WORKERS, Name, Size, finite
 from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
 
@@ -115,7 +115,9 @@ class TrainOptions:
 @click.option(
     "--batch", type=click.IntRange(1, _MOST_BATCH), help="Pixels per step, of all processes.  [default: 4096]"
 )
-@click.option("--learning-rate", type=_POSITIVE, callback=finite, help="[default: 0.002]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, 1000, min_open=True), callback=finite, help="[default: 0.002]"
+)
 @click.option("--seed", type=click.IntRange(0, _MOST_SEED), help="Seed of everything random.  [default: 1]")
 @click.option(
     "--augment",
@@ -138,9 +140,7 @@ class TrainOptions:
     help="Millions of pixels between validations, each of which also saves.  "
     "[default: a twentieth of the run, at most 20]",
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that draw the pixels."
-)
+@click.option("--workers", type=WORKERS, default=1, show_default=True, help="Processes that draw the pixels.")
 @click.option(
     "--ood",
     is_flag=True,

@@ -17,6 +17,8 @@ from nelloc.exact.decoders import DECODERS
 from nelloc.image.limits import MAX_PIXELS
 
 MAX_MINUTES = 10_000
+# Limit of threads, and of processes: a slip such as another zero would bring a machine to a halt.
+MAX_WORKERS = 1024
 
 
 def available_cores() -> int:
@@ -67,8 +69,8 @@ class Options:
             _check_type(one.name, getattr(self, one.name))
         if self.decoder is not None and self.decoder not in DECODERS:
             raise NellocError(f"decoder {self.decoder}: unknown; choose one of {', '.join(DECODERS)}")
-        if self.threads is not None and self.threads < 1:
-            raise NellocError(f"{self.threads} threads: choose at least 1")
+        if self.threads is not None and not 1 <= self.threads <= MAX_WORKERS:
+            raise NellocError(f"{self.threads} threads: choose 1 to {MAX_WORKERS}")
 
     @property
     def workers(self) -> int:

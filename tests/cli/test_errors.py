@@ -137,7 +137,15 @@ def test_a_missing_or_wrong_model_gives_one_line(command):
         *(["compress", "photo.png", "--effort", level] for level in ("0", "10", "x")),
         *(["compress", "photo.png", "--adapt-minutes", minutes] for minutes in ("0", "nan", "inf", "x")),
         *(["compress", "photo.png", "--tile", size] for size in ("15", "4097", "0", "-1", "x")),
-        *([command, "file.nlc", "--threads", "0"] for command in ("compress", "decompress", "verify")),
+        *(
+            [command, "file.nlc", "--threads", n]
+            for n in ("0", "1025")
+            for command in ("compress", "decompress", "verify")
+        ),
+        *([command, "-r", "file.nlc", "--jobs", n] for n in ("0", "1025") for command in ("compress", "decompress")),
+        *(["train", "--data", ".", "--out", "run", "--workers", n] for n in ("0", "100000")),
+        *(["train", "--data", ".", "--out", "run", "--learning-rate", n] for n in ("0", "nan", "1e300")),
+        ["bench", ".", "--threads", "1025"],
         *([command, "file.nlc", "--max-pixels", "0"] for command in COMMANDS),
         *([command, "file.nlc", "--decoder", "x"] for command in ("compress", "decompress", "verify")),
         *([command, "file.nlc", "--backend", "x"] for command in ("compress", "decompress", "verify")),

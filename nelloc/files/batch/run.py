@@ -14,6 +14,7 @@ from PIL import Image
 
 from nelloc import storage
 from nelloc.codec.options import (
+    MAX_WORKERS,
     DecodeKeywords,
     DecodeOptions,
     EncodeKeywords,
@@ -43,8 +44,8 @@ class Where:
 
     def __post_init__(self) -> None:
         check_types(jobs=self.jobs, dask=self.dask)
-        if self.jobs < 1:
-            raise NellocError(f"{self.jobs} jobs: choose at least 1")
+        if not 1 <= self.jobs <= MAX_WORKERS:
+            raise NellocError(f"{self.jobs} jobs: choose 1 to {MAX_WORKERS}")
 
 
 def compress_folder(
