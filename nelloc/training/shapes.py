@@ -65,6 +65,8 @@ def _with_fields(shape: Shape, parts: Sequence[str], text: str) -> Shape:
     changes: dict[str, Any] = {}
     for part in parts:
         key, _, value = part.partition("=")
+        if key in changes:
+            raise NellocError(f"model {text}: {key} is given twice; give it once")
         changes[key] = _value(text, key, value, shape)
     shape = replace(shape, **changes)
     if isinstance(shape, LocalConfig) and len(shape.layer_sizes) > MAX_LAYERS:

@@ -129,6 +129,7 @@ def test_what_fails(run):
     assert_failed(invoke("train", "--ood", "--data", "empty", "--out", "new"), "empty: no images there")
     assert_failed(invoke("train", "--ood", "--resume", "--out", "new"), "no run of a pair")
     assert_failed(train("--out", "new", "--model", "horizon=2,depth=3"), "'depth' is not a field of a shape")
+    assert_failed(train("--out", "new", "--model", "horizon=2,horizon=3"), "horizon is given twice; give it once")
     assert_failed(train(), "run: has a training run already")
     assert_failed(invoke("train", "--resume", "--out", "run/full"), "--data")
     assert_failed(invoke("export", "run/full", "model.nlm"), "cannot code")
