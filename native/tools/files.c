@@ -39,7 +39,13 @@ void nlcd_say(const char *name, const char *format, ...) {
     va_end(arguments);
 }
 
-int nlcd_read(const char *name, nlcd_bytes *to) {
+static int is_wanted(const nlcd_bytes *data, const char *start, size_t most) {
+    const size_t length = strlen(start);
+    const int begins = !data->size || data->size < length || memcmp(data->data, start, length) == 0;
+    return begins && !data->failed && data->size <= most;
+}
+
+int nlcd_read(const char *name, const char *start, size_t most, nlcd_bytes *to) {
     const int is_input = !strcmp(name, "-");
     memset(to, 0, sizeof *to);
 #if defined(_WIN32)
@@ -54,7 +60,7 @@ int nlcd_read(const char *name, nlcd_bytes *to) {
     uint8_t part[1 << 14];
     size_t count;
     errno = 0;
-    while ((count = fread(part, 1, sizeof part, file)) > 0)
+    while (is_wanted(to, start, most) && (count = fread(part, 1, sizeof part, file)) > 0)
         nlcd_add(to, part, count);
     const int failed = ferror(file);
     if (failed || to->failed)

@@ -24,8 +24,12 @@ void nlcd_free(nlcd_bytes *bytes);
 /* Put a sentence about a file on standard error, after "nlcd: NAME: ". */
 void nlcd_say(const char *name, const char *format, ...);
 
-/* Read a file, or standard input of "-"; returns 0 and says why if it cannot be read. */
-int nlcd_read(const char *name, nlcd_bytes *to);
+/* Read a file, or standard input of "-"; returns 0 and says why if it cannot be read.
+ *
+ * Of what does not begin with `start`, which may be "", and of more than `most` bytes, only the first ones are read: that
+ * it is refused need not wait for its end, which may never come.
+ */
+int nlcd_read(const char *name, const char *start, size_t most, nlcd_bytes *to);
 
 /* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. */
 int nlcd_write(const char *name, const nlcd_bytes *data, int force);

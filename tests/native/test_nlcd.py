@@ -267,3 +267,12 @@ def test_a_full_standard_output_is_told_once(installed, arguments):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=GOLDEN)
     assert done.returncode == 1
     assert done.stderr == "nlcd: standard output: cannot be written (No space left on device); check its free space\n"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="no /dev/zero")
+def test_what_never_ends_is_refused_by_its_beginning(nlcd):
+    done = nlcd("verify", "/dev/zero")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "not an nlc file" in done.stderr
+    done = nlcd("verify", "--model", "/dev/zero", GOLDEN / "photograph.nlc")
+    assert (done.returncode, "needs model" in done.stderr) == (1, True)
