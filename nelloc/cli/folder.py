@@ -182,7 +182,7 @@ def convert_many(
                     _put_failed(outcome, printer, as_json)
                 else:
                     status = "done" if isinstance(outcome, Converted) else "skipped"
-                    _put(outcome, printer, as_json, show, {"status": status, "removed": outcome.removed})
+                    _put(outcome, printer, as_json, show, {"status": status, "removed": outcome.removal.done})
             if bar is not None:
                 bar.update()
     if plan.count > 1 and not as_json:
@@ -217,5 +217,5 @@ def _put(
         named = f" ({outcome.target})" if outcome.target else ""
         row = {"source": outcome.source, "target": outcome.target, "reason": outcome.reason}
         Shown(f"{outcome.source}: skipped, {outcome.reason}{named}", row).put(printer, as_json, **more)
-    if outcome.kept is not None:
-        printer.remark(f"nelloc: {outcome.source}: not removed: {outcome.kept}")
+    if outcome.removal.kept is not None:
+        printer.remark(f"nelloc: {outcome.source}: not removed: {outcome.removal.kept}")

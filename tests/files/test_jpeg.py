@@ -99,10 +99,10 @@ def test_a_folder_of_jpeg_files_is_replaced_and_comes_back(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     outcomes = list(compress_folder([tmp_path], recursive=True, remove=True))
-    assert [outcome.removed for outcome in outcomes] == [True] * 5
+    assert [outcome.removal.done for outcome in outcomes] == [True] * 5
     assert {path.suffix for path in tmp_path.rglob("*.*")} == {".nlc"}
     outcomes = list(decompress_folder([tmp_path], recursive=True, remove=True))
-    assert [outcome.removed for outcome in outcomes] == [True] * 5
+    assert [outcome.removal.done for outcome in outcomes] == [True] * 5
     names["sub/d.jpg"] = names.pop("sub/d.Jpg")  # an ending that has no number
     for name, data in names.items():
         assert (tmp_path / name).read_bytes() == data

@@ -9,17 +9,22 @@ from nelloc.files.result import Result
 
 
 @dataclass(frozen=True)
-class Converted:
-    """A file that was written.
+class Removal:
+    """Removal of an input after its conversion: it is ``done``, or ``kept`` is the reason if it was asked for."""
 
-    ``removed`` is True if its input was then deleted; ``kept`` is the reason if it was to be deleted and was not.
+    done: bool = False
+    kept: str | None = None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file that was converted, and the removal of its input.
 
     ``grown`` names the lossy format of an input that is smaller than its output.
     """
 
     result: Result
-    removed: bool = False
-    kept: str | None = None
+    removal: Removal = Removal()
     grown: str | None = None
 
     @property
@@ -38,16 +43,12 @@ class Failed:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that needs no work: ``target`` holds ``source`` already, or ``reason`` is another reason.
-
-    ``removed`` and ``kept`` as in ``Converted``.
-    """
+    """A file that needs no work: ``target`` holds ``source`` already, or ``reason`` is another reason."""
 
     source: str
     target: str | None
     reason: str
-    removed: bool = False
-    kept: str | None = None
+    removal: Removal = Removal()
 
 
 Outcome = Converted | Failed | Skipped
@@ -80,12 +81,12 @@ class Summary:
                 self.grown += outcome.grown is not None
                 self.source_bytes += result.source_bytes
                 self.target_bytes += result.target_bytes
-                self.saved += (result.source_bytes - result.target_bytes) * outcome.removed
+                self.saved += (result.source_bytes - result.target_bytes) * outcome.removal.done
             case Failed():
                 self.failed += 1
             case Skipped():
                 self.skipped += 1
-        self.removed += not isinstance(outcome, Failed) and outcome.removed
+        self.removed += not isinstance(outcome, Failed) and outcome.removal.done
 
     @property
     def count(self) -> int:

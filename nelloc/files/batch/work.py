@@ -13,7 +13,7 @@ from functools import partial
 from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.files.batch.conversion import Conversion, Ready
-from nelloc.files.batch.outcome import Converted, Failed, Outcome, Skipped
+from nelloc.files.batch.outcome import Converted, Failed, Outcome, Removal, Skipped
 from nelloc.files.batch.plan import Job
 from nelloc.files.jpeg import OpenedJpeg
 from nelloc.files.result import Result
@@ -107,7 +107,7 @@ def _done_already(job: Job, conversion: Conversion) -> Skipped:
         storage.sync_file(job.target)
         storage.sync_path(job.target.parent)
         larger = None if isinstance(ready.opened, OpenedJpeg) else grown(ready.file.data, job.target.stat().st_size)
-    return Skipped(source, target, "done already", *_remove(ready, lacking, None if conversion.force else larger))
+    return Skipped(source, target, "done already", _remove(ready, lacking, None if conversion.force else larger))
 
 
 @contextmanager
@@ -156,10 +156,10 @@ def finish(
                     (storage.sync_path if conversion.remove else storage.sync_folder)(ready.job.target.parent)
                 synced.add(ready.job.target.parent)
             larger = None if result.keeps == "bytes" else grown(ready.file.data, result.target_bytes)
-            removed: tuple[bool, str | None] = (False, None)
+            removal = Removal()
             if conversion.remove:
-                removed = _remove(ready, result.left_out, None if conversion.force else larger)
-            outcomes[ready.job] = Converted(result, *removed, larger)
+                removal = _remove(ready, result.left_out, None if conversion.force else larger)
+            outcomes[ready.job] = Converted(result, removal, larger)
 
 
 def _write(ready: Ready, result: Result, data: bytes, conversion: Conversion) -> None:
@@ -206,23 +206,23 @@ def _converted(
             yield ready, output
 
 
-def _remove(ready: Ready, lacking: Sequence[str], larger: str | None) -> tuple[bool, str | None]:
-    """Delete an input; returns True, or False and the reason. Raises NellocError if it cannot be deleted.
+def _remove(ready: Ready, lacking: Sequence[str], larger: str | None) -> Removal:
+    """Delete an input, unless there is a reason to keep it. Raises NellocError if it cannot be deleted.
 
     Its output lacks what ``lacking`` names, and is larger than the input, in the lossy format ``larger``.
     """
     source = ready.job.source
     if source.is_symlink():
-        return False, "it is a symbolic link, and what it points to is kept as well"
+        return Removal(kept="it is a symbolic link, and what it points to is kept as well")
     if lacking:
-        return False, f"its output lacks {', '.join(lacking)}"
+        return Removal(kept=f"its output lacks {', '.join(lacking)}")
     if larger:
-        return False, f"its output is larger than the {larger} file; --force removes it all the same"
+        return Removal(kept=f"its output is larger than the {larger} file; --force removes it all the same")
     try:
         if not ready.file.is_still(source):
-            return False, "it changed meanwhile"
+            return Removal(kept="it changed meanwhile")
         os.unlink(source)
     except OSError as error:
         reason = f"is now {ready.job.target}, but cannot be removed ({error.strerror}); check its permissions"
         raise NellocError(f"{source}: {reason}") from error
-    return True, None
+    return Removal(done=True)

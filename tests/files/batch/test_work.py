@@ -16,7 +16,7 @@ from nelloc import storage
 from nelloc.codec import encode as codec
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
-from nelloc.files.batch.outcome import Converted, Failed, Skipped, Summary
+from nelloc.files.batch.outcome import Converted, Failed, Removal, Skipped, Summary
 from nelloc.files.batch.run import decompress_folder
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -128,7 +128,7 @@ def test_an_input_that_changes_before_it_is_to_be_removed_is_kept(monkeypatch):
         patch.setattr(storage, "write", write)
         outcomes = compress(remove=True)
     assert kinds(outcomes) == dict.fromkeys(NAMES, Converted)
-    assert (outcomes["b"].removed, outcomes["b"].kept) == (False, "it changed meanwhile")
+    assert outcomes["b"].removal == Removal(kept="it changed meanwhile")
     assert inputs() == ["b"]
     assert kinds(compress(remove=True)) == {"b": Failed}  # its output is of what it was
     assert inputs() == ["b"]
@@ -143,7 +143,7 @@ def test_an_input_whose_output_lacks_something_is_not_removed(monkeypatch):
 
     monkeypatch.setattr(files, "encode_images", encode_images)
     outcomes = compress(remove=True)
-    assert {outcome.kept for outcome in outcomes.values()} == {"its output lacks colour profile"}
+    assert {outcome.removal.kept for outcome in outcomes.values()} == {"its output lacks colour profile"}
     assert inputs() == NAMES
 
 
@@ -208,7 +208,7 @@ def test_an_output_that_the_disk_changed_removes_nothing(monkeypatch):
 
 def test_an_image_that_the_output_format_cannot_hold_is_not_removed():
     Image.fromarray(np.zeros((4, 4), np.uint8)).save("in/gray.png")
-    assert compress(remove=True)["gray"].removed
+    assert compress(remove=True)["gray"].removal.done
     found = decompress_folder(["out"], "back", recursive=True, suffix=".webp", remove=True, model="model.nlm")
     outcomes = by_stem(found)
     assert kinds(outcomes) == {"gray": Failed, **dict.fromkeys(NAMES, Converted)}
@@ -232,7 +232,7 @@ def test_nothing_is_removed_before_the_disk_has_it(monkeypatch, failing):
     assert kinds(outcomes) == dict.fromkeys(NAMES, Failed)
     assert "out/a.nlc: cannot be written (Input/output error)" in str(outcomes["a"].error)
     assert inputs() == NAMES
-    assert all(outcome.removed for outcome in compress(remove=True).values())
+    assert all(outcome.removal.done for outcome in compress(remove=True).values())
 
 
 def test_an_input_that_cannot_be_removed_fails(monkeypatch):
