@@ -71,17 +71,17 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
     judged = effort < Effort.LARGE_PHOTOGRAPHS and (gray or colours < UNCHANGED)
     if colours < LEAST_SHARE or (judged and not gray and _is_hopeless(pixels, watch)):
         return None
-    canvas = _first_look(pixels, watch, gray=gray, judged=judged)
-    if canvas is None:
+    inversion = _first_look(pixels, watch, gray=gray, judged=judged)
+    if inversion is None:
         return None
-    share = canvas.share_of_pixels() if judged else 0
-    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(canvas, pixels, watch, patience)):
+    share = inversion.share_of_pixels() if judged else 0
+    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(inversion, pixels, watch, patience)):
         return None
-    canvas.search(watch, patience)
-    if share >= worth.WORTH and not worth.is_less(*canvas.entropies()):
+    inversion.search(watch, patience)
+    if share >= worth.WORTH and not worth.is_less(*inversion.entropies()):
         return None
-    found = canvas.inverted()
-    uncut = canvas.without_cut(watch, patience) if patience else None
+    found = inversion.inverted()
+    uncut = inversion.without_cut(watch, patience) if patience else None
     return found if uncut is None else replace(found, uncut=uncut.inverted())
 
 
@@ -89,17 +89,17 @@ def _is_hopeless(pixels: Plane, watch: Watch) -> bool:
     """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two have colours."""
     looked_at = 0
     for part in filter(was_jpeg, worth.parts(pixels)):
-        canvas = _first_look(part, watch, judged=True)
-        if canvas is not None and canvas.share_of_pixels() < worth.WORTH:
+        inversion = _first_look(part, watch, judged=True)
+        if inversion is not None and inversion.share_of_pixels() < worth.WORTH:
             return False
         looked_at += 1
     return looked_at > 1
 
 
-def _may_gain(canvas: _Canvas, pixels: Plane, watch: Watch, patience: int) -> bool:
+def _may_gain(inversion: _Inversion, pixels: Plane, watch: Watch, patience: int) -> bool:
     """True if a picture in doubt is likely to be smaller as a JPEG after a search, by parts of it if it is large."""
     if next(worth.parts(pixels), None) is None:
-        return not canvas.gray and canvas.share_of_luma() < worth.LIKELY
+        return not inversion.gray and inversion.share_of_luma() < worth.LIKELY
     as_jpeg = as_pixels = 0.0
     for part in filter(was_jpeg, worth.parts(pixels)):
         of_part = _first_look(part, watch)
@@ -110,7 +110,7 @@ def _may_gain(canvas: _Canvas, pixels: Plane, watch: Watch, patience: int) -> bo
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool = False) -> _Canvas | None:
+def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool = False) -> _Inversion | None:
     """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
 
     It is ``gray``, or its colours are such as a JPEG decoder makes. One in colour that is ``judged`` is also None if
@@ -129,19 +129,19 @@ def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool
     if gray and clear < GRAY_CLEAR:
         return None
     watch()
-    canvas = _Canvas(low, high, top, left, pixels)
-    if not canvas.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
+    inversion = _Inversion(low, high, top, left, pixels)
+    if not inversion.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
         return None
     if gray:
-        return canvas
-    return None if judged and canvas.share_of_luma() >= worth.WORTH else _best_sampling(canvas, watch)
+        return inversion
+    return None if judged and inversion.share_of_luma() >= worth.WORTH else _best_sampling(inversion, watch)
 
 
-def _best_sampling(canvas: _Canvas, watch: Watch) -> _Canvas:
-    """The canvas with chroma as it is most likely sampled."""
+def _best_sampling(inversion: _Inversion, watch: Watch) -> _Inversion:
+    """The inversion with chroma as it is most likely sampled."""
     trials = []
-    for sampling, origin in canvas.samplings():
-        trial = canvas.at(*origin)
+    for sampling, origin in inversion.samplings():
+        trial = inversion.at(*origin)
         trial.try_chroma(*sampling)
         watch()
         if PROBABLY < trial.share <= CLEARLY:
@@ -155,7 +155,7 @@ def _best_sampling(canvas: _Canvas, watch: Watch) -> _Canvas:
     return best
 
 
-class _Canvas:
+class _Inversion:
     """A picture on the grid of its JPEG, of which ``top`` and ``left`` lines are lost, by bounds of its components."""
 
     def __init__(self, low: Plane, high: Plane, top: int, left: int, pixels: Plane):
@@ -172,9 +172,9 @@ class _Canvas:
         """True if there is luma alone."""
         return len(self._low) == 1
 
-    def at(self, top: int, left: int) -> _Canvas:
+    def at(self, top: int, left: int) -> _Inversion:
         """The same with the grid's origin at a larger distance."""
-        other = _Canvas(self._low, self._high, top, left, self._pixels)
+        other = _Inversion(self._low, self._high, top, left, self._pixels)
         other._luma, other._quality, other._framed_before = self._luma, self._quality, self._framed_before
         return other
 
@@ -266,7 +266,7 @@ class _Canvas:
         assert self._luma is not None
         self._luma.search(watch, patience)
 
-    def without_cut(self, watch: Watch, patience: int) -> _Canvas | None:
+    def without_cut(self, watch: Watch, patience: int) -> _Inversion | None:
         """The same with blocks that the picture's edge cuts as they came; None if all came so.
 
         In colour that is chroma's blocks only: those of luma have pixels enough of their own to be worth it.

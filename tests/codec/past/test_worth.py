@@ -77,9 +77,9 @@ def test_doubtful_pictures_are_searched_if_their_parts_gain_by_it(monkeypatch):
     def share_of_parts(patience):
         totals = np.zeros(2)
         for part in worth.parts(planes):
-            canvas = search._first_look(part, lambda: None)
-            canvas.search(lambda: None, patience)
-            totals += canvas.entropies()
+            inversion = search._first_look(part, lambda: None)
+            inversion.search(lambda: None, patience)
+            totals += inversion.entropies()
         return totals[0] / totals[1]
 
     before, after = share_of_parts(0), share_of_parts(1)
@@ -94,13 +94,13 @@ def test_a_small_picture_in_doubt_is_searched_if_its_luma_gains(monkeypatch, lik
     """A colour is off by one in most blocks; the bounds are set around it, so that it is in doubt."""
     planes = decoded(92, 2)
     planes[2, ::3, ::5] ^= 1
-    canvas = search._first_look(planes, lambda: None)
-    monkeypatch.setattr(worth, "WORTH", canvas.share_of_pixels() - 0.01)
-    monkeypatch.setattr(worth, "DOUBTFUL", canvas.share_of_pixels() + 0.01)
-    monkeypatch.setattr(worth, "LIKELY", canvas.share_of_luma() + (0.01 if likely else -0.01))
+    inversion = search._first_look(planes, lambda: None)
+    monkeypatch.setattr(worth, "WORTH", inversion.share_of_pixels() - 0.01)
+    monkeypatch.setattr(worth, "DOUBTFUL", inversion.share_of_pixels() + 0.01)
+    monkeypatch.setattr(worth, "LIKELY", inversion.share_of_luma() + (0.01 if likely else -0.01))
     assert next(worth.parts(planes), None) is None
     searched = []
-    monkeypatch.setattr(search._Canvas, "search", lambda *_: searched.append(True))
+    monkeypatch.setattr(search._Inversion, "search", lambda *_: searched.append(True))
     invert(planes, effort=5)
     assert searched == [True] * likely
 
@@ -109,12 +109,12 @@ def test_a_small_picture_in_doubt_is_searched_if_its_luma_gains(monkeypatch, lik
 def test_luma_tells_that_all_is_wrong(top):
     """Luma that comes back leaves only its coefficients; where it is noise, tiles count as pixels."""
     planes = decoded(75, 0)[:, top:, top:].copy()
-    canvas = search._first_look(planes, lambda: None)
-    right = canvas.share_of_luma()
-    assert (canvas.top, canvas.left) == (top, top)
+    inversion = search._first_look(planes, lambda: None)
+    right = inversion.share_of_luma()
+    assert (inversion.top, inversion.left) == (top, top)
     assert right < 0.4
-    found = worth.PlacedBlocks(canvas._luma.coefficients, canvas.top, canvas.left)
-    made = canvas._luma.enlarged()[canvas.top :, canvas.left :][: planes.shape[1], : planes.shape[2]]
+    found = worth.PlacedBlocks(inversion._luma.coefficients, inversion.top, inversion.left)
+    made = inversion._luma.enlarged()[inversion.top :, inversion.left :][: planes.shape[1], : planes.shape[2]]
     noise = np.random.default_rng(6).integers(-20, 21, planes.shape[1:])
     luma = np.clip(made + noise, 0, 255).astype(np.uint8)
     assert worth.share_of_luma(luma, made, found, planes) == 1
