@@ -45,6 +45,7 @@ CHANGED_FORMATS = ("PNG", "PPM", "TIFF")
 _REMEMBERED = "nelloc_problem"
 # Tags of TIFF files.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _COLOUR_MAP, _SAMPLE_FORMAT = 258, 262, 277, 320, 339
+_IMAGE_DEPTH = 32997
 _WHITE_IS_ZERO, _PALETTE = 0, 3
 
 
@@ -339,6 +340,8 @@ def _problem_of_samples(image: Image.Image) -> str | None:
     problem = _problem_of_tags(tags) if tags else None
     if problem is not None:
         return problem
+    if tags.get(_IMAGE_DEPTH, 1) != 1:
+        return tiff.VOLUME
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
         return tiff.EXTRA_CHANNELS
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):

@@ -141,32 +141,6 @@ def test_unsigned_and_undefined_samples_are_read(form):
 # Samples of other sorts, refused by name
 
 
-@pytest.mark.parametrize(
-    ("bits", "photometric", "tags", "words"),
-    [
-        ((32,), 1, {}, "has samples of 32 bits"),
-        ((5, 6, 5), 2, {}, "has samples of different depths (5, 6, 5 bits)"),
-        ((4, 4, 4), 2, {}, "has samples of 4 bits"),
-        ((8,), 4, {}, "has samples of a transparency mask"),
-        ((16,), 32803, {}, "has samples of a colour filter array"),
-        ((8, 8, 8), 9, {}, "has samples of ICC LAB"),
-        ((8,) * 4, 5, {}, "is of mode CMYK; only"),
-        ((16,) * 4, 5, {}, "is of mode CMYK; only"),
-        ((8,) * 3, 6, {}, "has samples of YCbCr"),
-        ((8,) * 3, 6, {530: (3, (4, 1)), 279: (4, (6,)), 273: (4, (1 << 20,))}, "has samples of YCbCr"),
-        ((8,) * 2, 1, {338: (3, (0,))}, "has extra channels"),
-        ((8,) * 2, 1, {}, "has extra channels"),
-        ((16,) * 2, 1, {338: (3, (1,))}, "has colours multiplied by their alpha"),
-        ((8,) * 5, 2, {338: (3, (2, 0))}, "has extra channels"),
-        ((8,) * 2, 2, {}, "has 2 channels, too few"),
-        ((12,), 0, {}, "whose 0 is white"),
-    ],
-)  # fmt: skip
-def test_samples_that_are_not_kept_are_named(bits, photometric, tags, words):
-    data = tiff(bytes(4 * sum(bits)), tags, bits=bits, photometric=photometric)
-    assert words in refusal(data)
-
-
 @pytest.mark.parametrize("orders", [("<", "<"), (">", ">")])
 def test_gray_and_alpha_of_16_bits_is_read_and_written(orders, tmp_path):
     samples = RANDOM.integers(0, 1 << 16, (3, 5, 2)).astype(np.uint16)

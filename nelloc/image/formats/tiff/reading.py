@@ -6,13 +6,9 @@ them fail, and they do not rotate the image.
 
 from __future__ import annotations
 
-import ctypes
 import io
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,6 +18,7 @@ from nelloc.errors import NellocError
 from nelloc.image.formats import jpeg
 from nelloc.image.formats.sixteen_bit import need
 from nelloc.image.formats.tiff import structure
+from nelloc.image.formats.tiff.libtiff import quiet_libtiff
 from nelloc.image.formats.tiff.metadata import COLOUR_MAP, ORIENTATION, STORAGE, items
 from nelloc.image.formats.tiff.structure import Directory, Head
 from nelloc.image.kinds import Kind
@@ -39,6 +36,8 @@ _MULTIPLIED = 1
 # Compressions that Pillow supports; tifffile reads the others as far as imagecodecs does.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _RAW, _JPEG = 1, (6, 7)
+# Compressions that may follow a prediction of the samples, and the prediction from the pixel to the left.
+_PREDICTED, _DIFFERENCES = (5, 8, 32946, 34925, 50000), 2
 # WebP and JPEG XL, which give RGB whatever the tags say.
 _OWN_COLOURS = (50001, 50002)
 _JPEG_IN_STRIPS, _JPEG_TABLES = (7, 34892), 347
@@ -53,6 +52,7 @@ _SUBFILE_TYPE, _REDUCED, _SUB_DIRECTORIES = 254, 1, 330
 # Limits for forged files.
 _MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
+VOLUME = "has samples of a volume; write each of its planes to a file first"
 EXTRA_CHANNELS = (
     "has extra channels; only gray and RGB, with or without alpha, can be compressed; write the others to files of "
     "their own first"
@@ -76,6 +76,8 @@ class Layout:
     compression: int
     extra: tuple[int, ...]
     channels: int
+    planes: int
+    predictor: int
 
     @classmethod
     def of(cls, head: Head, first: Directory) -> Layout:
@@ -97,6 +99,7 @@ class Layout:
         layout = cls(
             number(256), number(257), bits * channels if len(bits) == 1 else bits,
             numbers(339, (1,)), number(262), number(259, 1), numbers(338, ()), channels,
+            number(32997, 1), number(317, 1),
         )  # fmt: skip
         if not (layout.width > 0 and layout.height > 0 and channels > 0 and len(layout.bits) >= channels):
             raise structure.MalformedTiffError("its tags do not describe its samples")
@@ -117,6 +120,13 @@ class Layout:
         odd = problem_of_formats(self.formats, self.depth)
         if odd is not None:
             return odd
+        if self.planes != 1:
+            return VOLUME
+        if self.compression in _PREDICTED and not (
+            self.predictor == 1 or (self.predictor == _DIFFERENCES and self.depth in (8, 16))
+        ):
+            what = f"has samples of {self.depth} bits that are predicted by scheme {self.predictor}"
+            return f"{what}, which is not read; convert it to one without prediction first"
         if self.photometric in _COLOURS or self.photometric > _YCBCR:
             name = _COLOURS.get(self.photometric, f"photometric interpretation {self.photometric}")
             mode = f"is of mode {name}" if self.photometric in (5, 8) else f"has samples of {name}"
@@ -294,9 +304,11 @@ def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> Non
         raise structure.MalformedTiffError("it does not say how long its samples are")
     if layout.compression == _RAW and not tiled:
         rows = min((*numbers(278), layout.height)[0], layout.height)
+        if rows < 1:
+            raise structure.MalformedTiffError("its strips have no rows")
         interleaved = (*numbers(284), 1)[0] == 1
         stride = (layout.width * layout.depth * (layout.channels if interleaved else 1) + 7) // 8
-        strips = -(-layout.height // rows) if rows else 0
+        strips = -(-layout.height // rows)
         last = layout.height - rows * (strips - 1)
         if len(places) < strips * (1 if interleaved else layout.channels):
             raise structure.MalformedTiffError("strips are missing")
@@ -322,8 +334,6 @@ def _read_deep(data: bytes, layout: Layout, source: str) -> Pixels:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
-            if page.imagedepth != 1:
-                raise NellocError(f"{source}: has samples of a volume; write each of its planes to a file first")
             array, axes = page.asarray(), page.axes
     except (NellocError, MemoryError, ImportError):
         raise
@@ -359,41 +369,3 @@ def _pixels_of(array: Any, layout: Layout, source: str) -> Pixels:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip()
-
-
-# ---- libtiff, which Pillow decompresses with, writes to the terminal itself
-
-_HANDLERS = ("TIFFSetErrorHandler", "TIFFSetWarningHandler")
-_lock = threading.Lock()
-_silenced = 0
-_former: list[tuple[Any, Any]] = []
-
-
-@contextmanager
-def quiet_libtiff() -> Iterator[None]:
-    """Stop Pillow's libtiff from writing to the terminal, where its functions can be reached."""
-    global _silenced
-    with _lock:
-        if _silenced == 0:
-            _former[:] = [(setter, setter(None)) for setter in _setters()]
-        _silenced += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _silenced -= 1
-            if _silenced == 0:
-                for setter, handler in _former:
-                    setter(handler)
-
-
-def _setters() -> list[Any]:
-    """Functions of libtiff that install handlers of errors and warnings."""
-    try:
-        library = ctypes.CDLL(import_module("PIL._imaging").__file__)
-        found = [getattr(library, name) for name in _HANDLERS]
-    except (AttributeError, ImportError, OSError):  # linked differently
-        return []
-    for setter in found:
-        setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
-    return found

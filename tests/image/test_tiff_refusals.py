@@ -1,0 +1,67 @@
+"""TIFF files whose samples are not kept: a sentence that says why, and never that they are damaged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiff_files import tiff
+
+from nelloc import image
+from nelloc.errors import NellocError
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(NellocError) as caught:
+        image.read(data, "photo.tif")
+    sentence = str(caught.value)
+    assert sentence.startswith("photo.tif: ")
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "tags", "words"),
+    [
+        ((32,), 1, {}, "has samples of 32 bits"),
+        ((5, 6, 5), 2, {}, "has samples of different depths (5, 6, 5 bits)"),
+        ((4, 4, 4), 2, {}, "has samples of 4 bits"),
+        ((8,), 4, {}, "has samples of a transparency mask"),
+        ((16,), 32803, {}, "has samples of a colour filter array"),
+        ((8, 8, 8), 9, {}, "has samples of ICC LAB"),
+        ((8,) * 4, 5, {}, "is of mode CMYK; only"),
+        ((16,) * 4, 5, {}, "is of mode CMYK; only"),
+        ((8,) * 3, 6, {}, "has samples of YCbCr"),
+        ((8,) * 3, 6, {530: (3, (4, 1)), 279: (4, (6,)), 273: (4, (1 << 20,))}, "has samples of YCbCr"),
+        ((8,) * 2, 1, {338: (3, (0,))}, "has extra channels"),
+        ((8,) * 2, 1, {}, "has extra channels"),
+        ((16,) * 2, 1, {338: (3, (1,))}, "has colours multiplied by their alpha"),
+        ((8,) * 5, 2, {338: (3, (2, 0))}, "has extra channels"),
+        ((8,) * 2, 2, {}, "has 2 channels, too few"),
+        ((12,), 0, {}, "whose 0 is white"),
+        ((8,), 1, {32997: (4, (4,))}, "has samples of a volume; write each of its planes"),
+        ((16,) * 3, 2, {32997: (4, (2,)), 259: (3, (8,))}, "has samples of a volume; write each of its planes"),
+        ((8,), 1, {259: (3, (8,)), 317: (3, (3,))}, "has samples of 8 bits that are predicted by scheme 3, which"),
+        ((16,), 1, {259: (3, (5,)), 317: (3, (34892,))}, "has samples of 16 bits that are predicted by scheme 34892"),
+        ((4,), 1, {259: (3, (5,)), 317: (3, (2,))}, "has samples of 4 bits that are predicted by scheme 2, which"),
+    ],
+)  # fmt: skip
+def test_samples_that_are_not_kept_are_named(bits, photometric, tags, words):
+    data = tiff(bytes(4 * sum(bits)), tags, bits=bits, photometric=photometric)
+    sentence = refusal(data)
+    assert words in sentence
+    assert "damaged" not in sentence
+
+
+@pytest.mark.parametrize("options", [{"tile": (2, 16, 16)}, {"rowsperstrip": 9}])
+def test_a_volume_that_tifffile_writes_is_refused_and_not_cut_to_its_first_plane(options, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    file = tmp_path / "volume.tif"
+    tifffile.imwrite(file, np.ones((4, 9, 11), np.uint8), volumetric=True, photometric="minisblack", **options)
+    assert "has samples of a volume" in refusal(file.read_bytes())
+    with Image.open(file) as opened, pytest.raises(NellocError, match="has samples of a volume"):
+        image.from_image(opened)
+
+
+def test_strips_without_rows_are_damage():
+    assert "is damaged (its strips have no rows)" in refusal(tiff(bytes(4), {278: (3, (0,))}))
