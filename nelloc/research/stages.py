@@ -14,6 +14,10 @@ from nelloc.research import tensor_file
 from nelloc.research.experiment import Settings
 from nelloc.research.tensor_file import TensorFile
 
+# Version of nelloc that stands in the seed of a stage's random numbers, whatever version it is made by, so that a run
+# with the same settings gives the same numbers with each.
+RANDOM_NUMBERS_OF = "1.0.0"
+
 
 def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], **details: object) -> dict[str, Tensor]:
     """Load the tensors of the stage ``name`` from an interrupted run with the same settings, or make and save them.
@@ -37,7 +41,8 @@ def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], 
         if found is not None and found.origin == origin:  # else made anew
             return dict(found.tensors)
     with torch.random.fork_rng(devices=[]):
-        seed = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).digest()[:7]
+        drawn_for = origin | {"nelloc": RANDOM_NUMBERS_OF}
+        seed = hashlib.sha256(json.dumps(drawn_for, sort_keys=True).encode()).digest()[:7]
         torch.manual_seed(int.from_bytes(seed, "big"))
         tensors = {key: tensor.detach().contiguous() for key, tensor in make().items()}
     if path is not None:

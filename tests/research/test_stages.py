@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from nelloc.research import stages  # noqa: E402
 from nelloc.research.experiment import Settings  # noqa: E402
 from nelloc.research.stages import stage  # noqa: E402
 
@@ -31,13 +32,13 @@ def settings(tmp_path) -> Settings:
 def test_a_stage_is_made_once_and_leaves_other_random_numbers_alone(settings):
     make = Maker()
     following = []
-    stages = []
+    found = []
     for _ in range(2):
         torch.manual_seed(9)
-        stages.append(stage(settings, "network", make))
+        found.append(stage(settings, "network", make))
         following.append(torch.rand(()))
     assert make.calls == 1
-    torch.testing.assert_close(stages[0], stages[1])
+    torch.testing.assert_close(found[0], found[1])
     assert following[0] == following[1]
     assert [path.name for path in settings.stages.iterdir()] == ["network.safetensors"]
 
@@ -56,6 +57,14 @@ def test_a_stage_of_other_details_is_not_taken(settings):
     for width in (1, 1, 2):
         stage(settings, "network", make, width=width)
     assert make.calls == 2
+
+
+def test_another_version_makes_a_stage_anew_with_the_same_numbers(settings, monkeypatch):
+    first = stage(settings, "network", Maker(), width=1)
+    monkeypatch.setattr(stages, "__version__", "1.0.0.post1")
+    make = Maker()
+    torch.testing.assert_close(stage(settings, "network", make, width=1), first, rtol=0, atol=0)
+    assert make.calls == 1
 
 
 def test_a_damaged_stage_is_made_anew(settings):
