@@ -63,5 +63,25 @@ def test_a_volume_that_tifffile_writes_is_refused_and_not_cut_to_its_first_plane
         image.from_image(opened)
 
 
+@pytest.mark.parametrize("kind", [{}, {"imagej": True}])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_stack_with_one_directory_is_refused_and_not_cut_to_its_first_image(kind, dtype, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    file = tmp_path / "stack.tif"
+    images = np.ones((7, 9, 11), dtype)
+    tifffile.imwrite(file, images, photometric="minisblack", truncate=True, **kind)
+    assert "has 7 frames; write each frame to a file of its own" in refusal(file.read_bytes())
+    tifffile.imwrite(file, images[0], photometric="minisblack", **kind)
+    np.testing.assert_array_equal(image.to_array(image.read(file.read_bytes(), "photo")), images[0])
+
+
+def test_a_stack_of_metamorph_is_refused_and_an_image_that_was_cut_from_one_is_read():
+    tags = {33629: (5, (0,) * 6)}
+    assert "has 3 frames" in refusal(tiff(bytes(12), tags))
+    # Programs that keep the first image only may leave the description of the stack.
+    tags = {270: (2, b"ImageJ=1.53t\nimages=300\nslices=300\n\0")}
+    assert image.read(tiff(bytes(4), tags), "photo").left_out == ()
+
+
 def test_strips_without_rows_are_damage():
     assert "is damaged (its strips have no rows)" in refusal(tiff(bytes(4), {278: (3, (0,))}))

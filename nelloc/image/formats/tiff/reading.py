@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from nelloc.errors import NellocError
 from nelloc.image.formats import jpeg
 from nelloc.image.formats.sixteen_bit import need
-from nelloc.image.formats.tiff import structure
+from nelloc.image.formats.tiff import stacks, structure
 from nelloc.image.formats.tiff.libtiff import quiet_libtiff
 from nelloc.image.formats.tiff.metadata import COLOUR_MAP, ORIENTATION, STORAGE, items
 from nelloc.image.formats.tiff.structure import Directory, Head
@@ -213,6 +213,9 @@ def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Imag
             "raise --max-pixels if the file is trusted"
         )
     frames = structure.frames(data, head)
+    if frames == 1 and layout.compression == _RAW:
+        area = layout.width * layout.height
+        frames = stacks.images(data, head, first, area * layout.channels, layout.depth)
     if frames > 1:
         raise NellocError(f"{source}: has {frames} frames; write each frame to a file of its own first")
     problem = _problem_of_preview(head, first) or layout.problem()
