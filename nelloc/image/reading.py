@@ -342,6 +342,8 @@ def _problem_of_samples(image: Image.Image) -> str | None:
         return problem
     if tags.get(_IMAGE_DEPTH, 1) != 1:
         return tiff.VOLUME
+    if any(0 in _numbers(tags.get(tag, ())) for tag in tiff.PLACES):
+        return tiff.SPARSE
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
         return tiff.EXTRA_CHANNELS
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):

@@ -83,5 +83,21 @@ def test_a_stack_of_metamorph_is_refused_and_an_image_that_was_cut_from_one_is_r
     assert image.read(tiff(bytes(4), tags), "photo").left_out == ()
 
 
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("tags", [
+    {278: (3, (2,)), 273: (4, (8, 0)), 279: (4, (8, 0))},
+    {278: (3, (2,)), 273: (4, (0, 8)), 279: (4, (0, 8))},
+    {322: (3, (16,)), 323: (3, (16,)), 324: (4, (0,)), 325: (4, (0,))},
+])  # fmt: skip
+def test_the_header_is_not_taken_for_the_samples_of_a_sparse_file(tags, compression, tmp_path):
+    data = tiff(bytes(range(16)), {**tags, 259: (3, (compression,))}, width=4, height=4)
+    assert "leaves out some of its strips or tiles, as sparse files of GDAL do; " in refusal(data)
+    if compression == 1:
+        file = tmp_path / "sparse.tif"
+        file.write_bytes(data)
+        with Image.open(file) as opened, pytest.raises(NellocError, match="leaves out some of its strips"):
+            image.from_image(opened)
+
+
 def test_strips_without_rows_are_damage():
     assert "is damaged (its strips have no rows)" in refusal(tiff(bytes(4), {278: (3, (0,))}))

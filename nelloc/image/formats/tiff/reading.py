@@ -35,7 +35,7 @@ _ALPHA = (2, 999)  # the second is Corel Draw's
 _MULTIPLIED = 1
 # Compressions that Pillow supports; tifffile reads the others as far as imagecodecs does.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
-_RAW, _JPEG = 1, (6, 7)
+_RAW, _OLD_JPEG, _JPEG = 1, 6, (6, 7)
 # Compressions that may follow a prediction of the samples, and the prediction from the pixel to the left.
 _PREDICTED, _DIFFERENCES = (5, 8, 32946, 34925, 50000), 2
 # WebP and JPEG XL, which give RGB whatever the tags say.
@@ -53,6 +53,9 @@ _SUBFILE_TYPE, _REDUCED, _SUB_DIRECTORIES = 254, 1, 330
 _MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
 VOLUME = "has samples of a volume; write each of its planes to a file first"
+SPARSE = "leaves out some of its strips or tiles, as sparse files of GDAL do; write it with all of them first"
+# Places of strips and of tiles.
+PLACES = (273, 324)
 EXTRA_CHANNELS = (
     "has extra channels; only gray and RGB, with or without alpha, can be compressed; write the others to files of "
     "their own first"
@@ -200,6 +203,12 @@ def _problem_of_preview(head: Head, first: Directory) -> str | None:
     )
 
 
+def _problem_of_places(head: Head, first: Directory, layout: Layout) -> str | None:
+    """Reason to refuse a file without samples for some strips or tiles; decoders take its header for them."""
+    places = [first.entries[tag].numbers(head.order) for tag in PLACES if tag in first.entries]
+    return SPARSE if layout.compression != _OLD_JPEG and any(0 in numbers for numbers in places) else None
+
+
 def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Image], Pixels]) -> Pixels:
     """Read a TIFF file; ``decode`` converts an image that Pillow has opened.
 
@@ -218,7 +227,7 @@ def read(data: bytes, source: str, max_pixels: int, decode: Callable[[Image.Imag
         frames = stacks.images(data, head, first, area * layout.channels, layout.depth)
     if frames > 1:
         raise NellocError(f"{source}: has {frames} frames; write each frame to a file of its own first")
-    problem = _problem_of_preview(head, first) or layout.problem()
+    problem = _problem_of_preview(head, first) or layout.problem() or _problem_of_places(head, first, layout)
     if problem is not None:
         raise NellocError(f"{source}: {problem}")
     palette, left_out = _palette(head, first, layout, source)
@@ -296,7 +305,7 @@ def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> Non
 
     tiled = 324 in entries
     places, sizes = (numbers(324), numbers(325)) if tiled else (numbers(273), numbers(279))
-    if not places and layout.compression == 6:  # old JPEG files use other tags
+    if not places and layout.compression == _OLD_JPEG:  # old JPEG files use other tags
         return
     if not places:
         raise structure.MalformedTiffError("it does not say where its samples are")
