@@ -99,5 +99,20 @@ def test_the_header_is_not_taken_for_the_samples_of_a_sparse_file(tags, compress
             image.from_image(opened)
 
 
+@pytest.mark.parametrize("size", [200, 256, 0])
+@pytest.mark.parametrize("planes", [1, 3])
+def test_what_follows_a_tile_that_is_cut_off_is_not_read_as_its_samples(size, planes):
+    places = [8 + 256 * number for number in range(planes)]
+    tags = {322: (3, (16,)), 323: (3, (16,)), 324: (4, places), 325: (4, [256] * (planes - 1) + [size]), 284: (3, (2,))}
+    side = {"width": 16, "height": 16, "bits": (8,) * planes, "photometric": 1 if planes == 1 else 2}
+    data = tiff(bytes(256 * planes), tags, **side)
+    if size == 200:
+        assert "is damaged (its samples are cut off)" in refusal(data)
+    else:
+        assert image.read(data, "photo").width == 16
+    tags[324] = (4, [*places[:-1], len(data) - 20])
+    assert "is damaged (its samples are cut off)" in refusal(tiff(bytes(256 * planes), tags, **side))
+
+
 def test_strips_without_rows_are_damage():
     assert "is damaged (its strips have no rows)" in refusal(tiff(bytes(4), {278: (3, (0,))}))

@@ -314,12 +314,21 @@ def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> Non
         entries[279] = structure.numbers(structure.LONG, (max(0, sizes[0]),), head.order)
     if len(sizes) != len(places):
         raise structure.MalformedTiffError("it does not say how long its samples are")
-    if layout.compression == _RAW and not tiled:
+    interleaved = (*numbers(284), 1)[0] == 1
+    channels = layout.channels if interleaved else 1
+    if layout.compression == _RAW and tiled:
+        width, height = (*numbers(322), 0)[0], (*numbers(323), 0)[0]
+        if min(width, height) < 1:
+            raise structure.MalformedTiffError("its tiles have no pixels")
+        whole = height * ((width * layout.depth * channels + 7) // 8)
+        if any(0 < size < whole for size in sizes):
+            raise structure.MalformedTiffError("its samples are cut off")
+        sizes = (whole,) * len(places)
+    elif layout.compression == _RAW:
         rows = min((*numbers(278), layout.height)[0], layout.height)
         if rows < 1:
             raise structure.MalformedTiffError("its strips have no rows")
-        interleaved = (*numbers(284), 1)[0] == 1
-        stride = (layout.width * layout.depth * (layout.channels if interleaved else 1) + 7) // 8
+        stride = (layout.width * layout.depth * channels + 7) // 8
         strips = -(-layout.height // rows)
         last = layout.height - rows * (strips - 1)
         if len(places) < strips * (1 if interleaved else layout.channels):
