@@ -121,7 +121,7 @@ def read(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         frame = jpeg.frame(data) if jpeg.is_jpeg(data) else None
         if frame is not None and frame.height == 0:
             raise NellocError(
-                f"{source}: is a JPEG file that gives its height after its samples (DNL), which is not read; convert "
+                f"{source}: gives its height after its samples (DNL of JPEG), which is not read; convert "
                 "it to PNG first"
             )
         if frame is not None and not frame.for_pillow:

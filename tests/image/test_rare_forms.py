@@ -121,7 +121,7 @@ def test_a_jpeg_file_whose_height_follows_its_samples_is_named():
     place = data.index(b"\xff\xc0") + 5
     height, data[place : place + 2] = data[place : place + 2], bytes(2)
     data[-2:-2] = b"\xff\xdc\0\4" + height
-    assert "is a JPEG file that gives its height after its samples (DNL), which is not read; " in refusal(bytes(data))
+    assert "gives its height after its samples (DNL of JPEG), which is not read; " in refusal(bytes(data))
 
 
 def test_a_jpeg_ls_file_that_is_cut_off_is_refused_at_once():
