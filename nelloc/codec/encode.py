@@ -17,6 +17,7 @@ from nelloc.codec.description import Described, by_levels, describe, missing_lev
 from nelloc.codec.effort import Effort
 from nelloc.codec.format import LAYERS, NO_MODEL, Method, SectionType
 from nelloc.codec.lattice import OnLattice
+from nelloc.codec.lzma_rows import Filter, fewest_bytes
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
 from nelloc.codec.past import pixels as past_pixels
@@ -259,11 +260,13 @@ def _encode_pieces(
             kind = modelled if trial.method.needs_model else plain
             (of_past if isinstance(trial.setting, past_pixels.Made) else kind).append((number, trial))
     found = _encode_of_past(work, of_past, advance, backend=backend, measure=measure)
-    found |= _encode_modelled(work, modelled, advance, backend=backend, measure=measure)
-    at_once = [(number, trial) for number, trial in plain if not trial.least]
-    after = [(number, trial) for number, trial in plain if trial.least]
-    found |= _encode_plain(work, at_once, advance, backend=backend, measure=measure)
-    found |= _encode_plain(work, _promising(work, after, found, advance), advance, backend=backend, measure=measure)
+    encode_modelled = partial(_encode_modelled, work, advance=advance, backend=backend, measure=measure)
+    encode_plain = partial(_encode_plain, work, advance=advance, backend=backend, measure=measure)
+    for encode, places in ((encode_modelled, modelled), (encode_plain, plain)):
+        found |= encode([(number, trial) for number, trial in places if trial.least == 0])
+    for encode, places in ((encode_modelled, modelled), (encode_plain, plain)):
+        later = [(number, trial) for number, trial in places if trial.least != 0]
+        found |= encode(_promising(work, later, found, advance))
     results = []
     for number, (piece, _) in enumerate(work):
         costs = {
@@ -279,17 +282,21 @@ def _encode_pieces(
 def _promising(
     work: Sequence[_Work], places: Sequence[_Place], found: Mapping[_Place, TileCode], advance: Advance
 ) -> list[_Place]:
-    """Leave out the trials of pieces of which the adaptive coder has made a small record."""
-    sizes: dict[int, int] = {}  # of the smallest record of the adaptive coder
-    for (number, trial), code in found.items():
-        if trial.method is Method.ADAPTIVE:
-            sizes[number] = min(len(code.data), sizes.get(number, len(code.data)))
+    """Leave out the trials of pieces of which another has made a smaller record than is to be expected."""
+    sizes: dict[int, int] = {}  # of the smallest record of each piece
+    for (number, _), code in found.items():
+        sizes[number] = min(len(code.data), sizes.get(number, len(code.data)))
     promising = []
     for number, trial in places:
-        if trial.least <= sizes.get(number, trial.least):
+        samples = work[number][0].samples
+        least = trial.least
+        if least is None and number in sizes:
+            assert isinstance(trial.setting, Filter)
+            least = fewest_bytes(samples, trial.setting)
+        if least is None or least <= sizes.get(number, least):
             promising.append((number, trial))
         else:
-            advance(work[number][0].samples[0].size)
+            advance(samples[0].size)
     return promising
 
 

@@ -192,7 +192,7 @@ def _smallest(sheet: _Sheet, *, core: bool) -> tuple[Method, bytes]:
     found += [
         (Method.ROWS, lzma_rows.encode(sheet.values, filter_))
         for filter_, least in lzma_rows.likely_filters(sheet.values, alike=True).items()
-        if least <= best
+        if least is not None and least <= best
     ]
     found.append((Method.STORED, plain_tiles.encode(Method.STORED, sheet.values)))
     return min(found, key=lambda one: len(one[1]))
