@@ -22,7 +22,7 @@ from nelloc.image.kinds import Kind, Role
 _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 # Nor if its bits, each of which counts for more, and the entropy of what is wrong are less than this share of the
 # entropy of pixels: a model codes these in 0.5 to 0.8 of that.
-_SURELY, _OF_CODED = 0.85, 1.8
+_SURELY = 0.85
 
 
 def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[TileSearch]:
@@ -66,7 +66,7 @@ def is_enough(plans: Sequence[TileSearch], image: Pixels) -> bool:
     if few and min(exact_blocks(*one)[0] for one in made) >= _RIGHT_BLOCKS:
         return True
     wrong, whole = map(sum, zip(*(worth.entropies_of_pixels(pixels, own) for own, pixels in made), strict=True))
-    return bits * _OF_CODED + wrong < _SURELY * whole
+    return bits * worth.OF_CODED + wrong < _SURELY * whole
 
 
 def bits_of(kind: Kind, what: Described) -> list[int]:

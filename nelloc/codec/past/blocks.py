@@ -26,6 +26,8 @@ BUDGET, ENLARGED_BUDGET = 100, 60
 
 # States of a block in the core.
 _SOLVED, _UNSOLVED = 1, 2
+# Share of right blocks up to which a table may be one of edits.
+_FEW_RIGHT = 0.5
 
 
 def best_table(
@@ -36,16 +38,29 @@ def best_table(
     across: int,
     down: int,
     quality: int | None,
+    by_parts: bool = False,
 ) -> tuple[Blocks, int]:
-    """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality."""
+    """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality.
+
+    With ``by_parts`` more tables are tried if few blocks are right by those: parts of the picture may have been edited.
+    """
     probe = Blocks.of(low, high, guess, across, down, None)
-    best, best_quality = None, 0
-    for table, own_quality in tables.likely(probe.reduced, probe.known, standard, across, down, quality):
-        found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
-        if best is None or found.known_share > best.known_share:
-            best, best_quality = found, own_quality
-        if found.known_share > 0.99:
+    best, best_quality, tried = None, 0, set()
+    candidates = [tables.likely(probe.reduced, probe.known, standard, across, down, quality)]
+    if by_parts:
+        candidates.append(tables.likely_by_parts(probe.reduced, probe.known, standard, across, down))
+    for likely in candidates:
+        if best is not None and best.known_share > _FEW_RIGHT:
             break
+        for table, own_quality in likely:
+            if table.tobytes() in tried:
+                continue
+            tried.add(table.tobytes())
+            found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
+            if best is None or found.known_share > best.known_share:
+                best, best_quality = found, own_quality
+            if found.known_share > 0.99:
+                break
     assert best is not None
     return best, best_quality
 
@@ -107,6 +122,12 @@ class Blocks:
         """Mask (rows, columns) of blocks whose coefficients give the samples."""
         right: NDArray[np.bool_] = np.equal(self._solved, 1)
         return right
+
+    @property
+    def share_with_waves(self) -> float:
+        """The share of blocks that are right and have at least two coefficients beside their mean."""
+        waves = np.count_nonzero(self.coefficients[..., 1:], axis=-1)
+        return float((self.right & (waves > 1)).mean())
 
     def _first_try(self) -> None:
         self.coefficients = np.zeros((self.rows, self.columns, 64), np.int16)

@@ -39,21 +39,26 @@ def _around(chosen: Mask) -> NDArray[np.uint8]:
     return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
 
 
-def flattened(image: JpegCoefficients, pixels: Plane, made: Plane, top: int, left: int) -> JpegCoefficients | None:
-    """The JPEG with only means in blocks that are far from a picture's ``pixels``; None if there are no such blocks.
+def flattened(
+    image: JpegCoefficients, pixels: Plane, made: Plane, top: int, left: int, apart: Mask | None = None
+) -> JpegCoefficients | None:
+    """The JPEG with only means in blocks that are not worth their coefficients; None if there are no such blocks.
 
-    It ``made`` pixels (planes, H, W) from its line ``top`` and column ``left`` on. Chroma that is enlarged is flat
-    where all blocks around it are such too, because they share samples.
+    Those are far from a picture's ``pixels``, or wrong in the part (H, W) that will be coded ``apart``. It ``made``
+    pixels (planes, H, W) from its line ``top`` and column ``left`` on. Chroma that is enlarged is flat where all blocks
+    around it are such too, because they share samples.
     """
     off = np.abs(pixels.astype(np.int16) - made).sum(axis=0, dtype=np.int16)
+    inside = np.ones(off.shape, bool) if apart is None else ~apart
     luma, components, changed = image.components[0], [], False
     for one, mean in zip(image.components, _means(pixels, len(image.components)), strict=True):
         unit = SIDE * luma.v // one.v, SIDE * luma.h // one.h
         rows, columns = one.coefficients.shape[:2]
         frame = (top, rows * unit[0] - top - off.shape[0]), (left, columns * unit[1] - left - off.shape[1])
-        sums, wrong, means = (_by_blocks(plane, frame, unit) for plane in (off, off > 0, mean))
+        sums, wrong, means, inner = (_by_blocks(plane, frame, unit) for plane in (off, off > 0, mean, inside))
         shown = _by_blocks(np.ones(off.shape), frame, unit)
         far = (wrong * (SIDE * SIDE) > _WRONG * shown) & (sums > _OFF * len(pixels) * shown)
+        far |= (inner == 0) & (wrong > 0)
         if unit != (SIDE, SIDE):
             far &= _around(~far) == 0
         components.append(_flat(one, far, means / np.maximum(shown, 1)))

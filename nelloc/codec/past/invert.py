@@ -36,6 +36,8 @@ UNCHANGED = 0.995
 GRAY_VALUES = 16
 # Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
 CLEARLY, PROBABLY = 0.9, 0.5
+# Factor by which more blocks, flat ones left out, are right by the sampling of a picture that was edited in parts.
+_TIMES, _BY_CHANCE = 2, 0.02
 # Factor of the length of the search at high efforts.
 LONG_PATIENCE = 4
 _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
@@ -80,9 +82,9 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
     inversion.search(watch, patience)
     if share >= worth.WORTH and not worth.is_less(*inversion.entropies()):
         return None
-    found = inversion.inverted()
+    found = inversion.inverted(apart=True)
     uncut = inversion.without_cut(watch, patience) if patience else None
-    return found if uncut is None else replace(found, uncut=uncut.inverted())
+    return found if uncut is None else replace(found, uncut=uncut.inverted(apart=True))
 
 
 def _is_hopeless(pixels: Plane, watch: Watch) -> bool:
@@ -130,7 +132,7 @@ def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool
         return None
     watch()
     inversion = _Inversion(low, high, top, left, pixels)
-    if not inversion.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS):
+    if not inversion.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS, by_parts=not judged):
         return None
     if gray:
         return inversion
@@ -149,7 +151,9 @@ def _best_sampling(inversion: _Inversion, watch: Watch) -> _Inversion:
         if trial.share > CLEARLY:
             return trial
         trials.append(trial)
-    best = min(trials, key=lambda trial: trial.cost())
+    *others, best = sorted(trials, key=lambda trial: trial.share_with_waves)
+    if others and best.share_with_waves < _TIMES * others[-1].share_with_waves + _BY_CHANCE:
+        best = min(trials, key=lambda trial: trial.cost())
     best.improve_chroma()
     watch()
     return best
@@ -185,11 +189,11 @@ class _Inversion:
             height, width = round_up(height, SIDE * self.down), round_up(width, SIDE * self.across)
         return height, width
 
-    def find_luma_table(self, least: float) -> bool:
-        """Find the table of luma; False if none explains so large a share of the blocks."""
+    def find_luma_table(self, least: float, *, by_parts: bool) -> bool:
+        """Find the table of luma, ``by_parts`` if need be; False if none explains so large a share of the blocks."""
         low, high = self._framed(self._low[0], 0), self._framed(self._high[0], 255)
         guess = guessed(low, high, self._frame())
-        self._luma, self._quality = best_table(low, high, guess, tables.LUMA, 1, 1, None)
+        self._luma, self._quality = best_table(low, high, guess, tables.LUMA, 1, 1, None, by_parts)
         return self._luma.known_share >= least
 
     def share_of_luma(self) -> float:
@@ -234,8 +238,13 @@ class _Inversion:
         """The share of blocks of chroma that are right."""
         return min(component.known_share for component in self._chroma)
 
+    @property
+    def share_with_waves(self) -> float:
+        """The share of blocks of chroma that are right and not flat: flat ones are so by any sampling."""
+        return min(component.share_with_waves for component in self._chroma)
+
     def cost(self) -> float:
-        """The entropy of chroma and of its errors: where few blocks are right, flat ones are so by any sampling."""
+        """The entropy of chroma and of its errors, where few blocks are right."""
         return sum(
             worth.entropy_of_frequencies(component.coefficients) + worth.entropy([component.errors()])
             for component in self._chroma
@@ -284,11 +293,12 @@ class _Inversion:
             other._luma = self._luma.without_cut(watch, patience)
         return other
 
-    def inverted(self) -> Inverted:
-        """The JPEG as it is now, with only means in blocks that are far off."""
+    def inverted(self, *, apart: bool = False) -> Inverted:
+        """The JPEG as it is now, with only means in blocks that are far off, and in those better coded ``apart``."""
         image = self._image()
         made = self._shown(image)
-        flat = flattened(image, self._pixels, made, self.top, self.left)
+        own = worth.better_as_pixels(image, made, self._pixels, self.top, self.left) if apart else None
+        flat = flattened(image, self._pixels, made, self.top, self.left, own)
         image, made = (image, made) if flat is None else (flat, self._shown(flat))
         return Inverted(image, self.top, self.left, made)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -74,49 +75,70 @@ def likely(
 
     With ``quality`` that one is the first. Each has the quality that it is of, or is like, or 0.
     """
-    tried: list[bytes] = []
-    for table, own in _candidates(samples, known, base, across, down, quality):
-        if table.tobytes() not in tried:
-            tried.append(table.tobytes())
-            yield table, own
-
-
-def _candidates(
-    samples: NDArray[np.float32],
-    known: NDArray[np.bool_],
-    base: NDArray[Any],
-    across: int,
-    down: int,
-    quality: int | None,
-) -> Iterator[tuple[NDArray[np.uint16], int]]:
     if quality is not None:
         yield standard_table(base, quality), quality
-    chosen, (rows, columns) = _busiest(samples, known), known.shape
-    scores, counts = np.empty((64, 256), np.float32), np.empty(64, np.int32)
-    native._native.past_scores(samples, chosen, rows, columns, noise(across, down), scores, counts)
-    scores[:, 0] = -np.inf
-    places = np.arange(64)
-    standard = standard_tables(base)
-    best = int(scores[places, standard].sum(axis=1).argmax()) + 1
-    table = standard[best - 1]
-
-    def mended(table: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """The table with the entries that explain the samples much better."""
-        better = (scores.max(axis=1) - scores[places, table] > _GAIN) & (counts > 2)
-        return np.where(better, scores.argmax(axis=1), table).astype(np.uint16)
-
+    scores = _Scores(samples, _busiest(samples, known), across, down)
+    table, best = scores.standard(base)
     yield table, best
-    yield mended(table), best
+    yield scores.mended(table), best
     if quality is not None:
-        yield mended(standard_table(base, quality)), quality
+        yield scores.mended(standard_table(base, quality)), quality
 
 
-def _busiest(samples: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Some hundred of the known blocks, those with the widest range: rounding is noise where samples vary."""
+def likely_by_parts(
+    samples: NDArray[np.float32], known: NDArray[np.bool_], base: NDArray[Any], across: int, down: int
+) -> Iterator[tuple[NDArray[np.uint16], int]]:
+    """The tables that may explain parts of samples (H, W) that were edited, with their qualities.
+
+    Text and lines are the busiest blocks, and others may fill a side of the picture: so they are found by blocks of
+    medium range, of all of it and of its quarters.
+    """
+    for part in _parts(known):
+        scores = _Scores(samples, _busiest(samples, part, passed=0.5), across, down)
+        table, quality = scores.standard(base)
+        yield table, quality
+        yield scores.mended(table), quality
+
+
+def _parts(known: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """The mask (rows, columns) of known blocks, and those of each quarter of the picture."""
+    yield known
+    rows, columns = (np.array_split(np.arange(size), 2) for size in known.shape)
+    for own in product(rows, columns):
+        part = np.zeros_like(known)
+        part[np.ix_(*own)] = known[np.ix_(*own)]
+        yield part
+
+
+class _Scores:
+    """The log-likelihoods of entries of a table: (64, 256), and the number of coefficients (64,) that each is of."""
+
+    def __init__(self, samples: NDArray[np.float32], chosen: NDArray[np.uint8], across: int, down: int):
+        self._scores, self._counts = np.empty((64, 256), np.float32), np.empty(64, np.int32)
+        native._native.past_scores(samples, chosen, *chosen.shape, noise(across, down), self._scores, self._counts)
+        self._scores[:, 0] = -np.inf
+
+    def standard(self, base: NDArray[Any]) -> tuple[NDArray[np.uint16], int]:
+        """The likeliest standard table of ``base``, and its quality."""
+        tables = standard_tables(base)
+        best = int(self._scores[np.arange(64), tables].sum(axis=1).argmax())
+        return tables[best], best + 1
+
+    def mended(self, table: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """The table with the entries that explain the samples much better."""
+        better = (self._scores.max(axis=1) - self._scores[np.arange(64), table] > _GAIN) & (self._counts > 2)
+        return np.where(better, self._scores.argmax(axis=1), table).astype(np.uint16)
+
+
+def _busiest(samples: NDArray[np.float32], known: NDArray[np.bool_], passed: float = 0) -> NDArray[np.uint8]:
+    """Some hundred of the known blocks, those with the widest range: rounding is noise where samples vary.
+
+    A share of the known blocks is passed over, with a wider one.
+    """
     rows, columns = known.shape
     blocks = samples.reshape(rows, 8, columns, 8)
     spans = np.where(known, blocks.max(axis=(1, 3)) - blocks.min(axis=(1, 3)), -1).ravel()
     chosen = np.zeros(spans.size, np.uint8)
-    order = np.argsort(-spans, kind="stable")[:_BLOCKS]
+    order = np.argsort(-spans, kind="stable")[int(passed * known.sum()) :][:_BLOCKS]
     chosen[order[spans[order] >= 0]] = 1
     return chosen.reshape(rows, columns)

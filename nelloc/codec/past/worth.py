@@ -7,17 +7,26 @@ them takes longer than to code pixels, and is in vain if what is wrong takes as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.codec import plain_tiles
+from nelloc.codec.adaptive.coder import Form
+from nelloc.codec.adaptive.stream import AdaptiveSetting
+from nelloc.codec.format import Method
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.samples import SIDE
 
 _LEAST, _MOST = -512, 511
 # The side of tiles that may be coded as pixels, and the mean error from which on they count as such.
 _TILE, _FAR = 64, 2
+# Share of a tile's pixels from which on it is mostly wrong; such tiles that are coded on trial; and the factor by which
+# they are dearer as a JPEG with corrections than by the adaptive coder, if they are dearer than by a model.
+_MOSTLY, _CODED, _DEARER = 0.5, 6, 1.3
+# Bits of coefficients are coded; entropies are those of pixels, of which a model codes 0.5 to 0.8.
+OF_CODED = 1.8
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
@@ -77,6 +86,35 @@ def entropies_of_pixels(made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> t
     return entropy(errors) + entropy([own[far] for own in before]), entropy(before)
 
 
+def better_as_pixels(
+    image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8], top: int, left: int
+) -> NDArray[np.bool_]:
+    """Mask (H, W) of the tiles that are mostly wrong, if their coefficients cost more than they save of pixels.
+
+    The JPEG ``made`` pixels (planes, H, W) from its line ``top`` and column ``left`` on. Some of the tiles are coded by
+    the adaptive coder, as what is wrong of them and as pixels.
+    """
+    chosen = _in_tiles((pixels != made).any(axis=0)) > _MOSTLY
+    rows, columns = (size // _TILE * _TILE for size in chosen.shape)
+    corners = np.argwhere(chosen[:rows:_TILE, :columns:_TILE]) * _TILE
+    if not len(corners):
+        return np.zeros_like(chosen)
+    some = corners[:: -(-len(corners) // _CODED)].tolist()
+
+    def coded(plane: NDArray[np.uint8]) -> float:
+        sheet = np.concatenate([plane[:, y : y + _TILE, x : x + _TILE] for y, x in some], axis=2)
+        data = plain_tiles.encode(Method.ADAPTIVE, sheet, 8, AdaptiveSetting(Form.PREDICTED))
+        return 8 * len(data) * np.count_nonzero(chosen) / sheet[0].size
+
+    luma, coefficients = image.components[0], 0.0
+    for one in image.components:
+        unit = SIDE * luma.v // one.v, SIDE * luma.h // one.h
+        own = one.coefficients[chosen[_middles(one.coefficients, unit, (top, left), chosen)]]
+        coefficients += entropy_of_frequencies(own[None]) if len(own) else 0
+    as_jpeg, as_pixels = coefficients + coded(pixels - made), coded(pixels)
+    return chosen if as_jpeg > _DEARER * as_pixels else np.zeros_like(chosen)
+
+
 def share_of_luma(
     luma: NDArray[np.uint8], made: NDArray[np.uint8], found: PlacedBlocks, pixels: NDArray[np.uint8]
 ) -> float:
@@ -87,15 +125,10 @@ def share_of_luma(
     """
     off = luma.astype(np.int16) - made
     far = _far_off(off[None])
-    rows, columns, frequencies = found.coefficients.shape
-    middles = (
-        np.clip(SIDE * np.arange(count) + SIDE // 2 - lost, 0, size - 1)
-        for count, lost, size in zip((rows, columns), (found.top, found.left), far.shape, strict=True)
-    )
-    near = found.coefficients[~far[np.ix_(*middles)]]
+    near = found.coefficients[~far[_middles(found.coefficients, (SIDE, SIDE), (found.top, found.left), far)]]
     far = far[1:, 1:]
     before = [_differences(own) for own in _planes(pixels.astype(np.int16))]
-    as_luma = entropy_of_frequencies(near.reshape(1, -1, frequencies)) + entropy([off[1:, 1:][~far]])
+    as_luma = entropy_of_frequencies(near[None]) + entropy([off[1:, 1:][~far]])
     return (as_luma + entropy([own[far] for own in before])) / max(1.0, entropy(before))
 
 
@@ -107,10 +140,26 @@ def _differences(plane: NDArray[np.int16]) -> NDArray[np.int16]:
 
 def _far_off(off: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Mask (H, W) of the tiles whose samples have large errors ``off`` (planes, H, W), on average."""
-    height, width = off.shape[1:]
-    padded = np.pad(np.abs(off).sum(axis=0), ((0, -height % _TILE), (0, -width % _TILE)))
-    tiles = padded.reshape(len(padded) // _TILE, _TILE, -1, _TILE).mean(axis=(1, 3)) > _FAR * len(off)
-    return tiles.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:height, :width]
+    return _in_tiles(np.abs(off).sum(axis=0)) > _FAR * len(off)
+
+
+def _in_tiles(plane: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean (H, W) of each tile of a plane, which is filled up with zeros, at all of its places."""
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, -height % _TILE), (0, -width % _TILE)))
+    means = padded.reshape(len(padded) // _TILE, _TILE, -1, _TILE).mean(axis=(1, 3))
+    return means.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:height, :width]
+
+
+def _middles(
+    coefficients: NDArray[np.int16], unit: tuple[int, int], origin: tuple[int, int], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], ...]:
+    """Index of the places in a picture's ``mask`` that are in the middle of blocks, or nearest to it."""
+    places = (
+        np.clip(side * np.arange(count) + side // 2 - lost, 0, size - 1)
+        for side, count, lost, size in zip(unit, coefficients.shape, origin, mask.shape, strict=False)
+    )
+    return np.ix_(*places)
 
 
 def _planes(samples: NDArray[np.int16]) -> list[NDArray[np.int16]]:

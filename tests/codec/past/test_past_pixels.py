@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from independent import decode as decode_independently
 from past_pictures import random_picture
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import nelloc
 from nelloc.codec import container, plain_tiles
@@ -18,7 +18,8 @@ from nelloc.codec.format import Method, SectionType
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past.coefficients import encode_coefficients
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.invert import Inverted
+from nelloc.codec.past.invert import Inverted, invert
+from nelloc.codec.past.tables import LUMA, likely, likely_by_parts, standard_table
 from nelloc.codec.tiling import Rectangle
 from nelloc.errors import NellocError
 from nelloc.exact import native
@@ -94,6 +95,32 @@ def test_crops_and_edits():
     data = nelloc.encode(edited)
     assert np.array_equal(nelloc.decode(data), edited)
     assert len(data) < 0.7 * len(nelloc.encode(edited, past=False))
+
+
+def test_a_table_is_found_where_the_busiest_blocks_were_edited():
+    samples = through_jpeg(photograph(8, 256, 256)[..., 1], 90).astype(np.float32)
+    samples[:160] = np.random.default_rng(8).integers(0, 256, (160, 256))
+    arguments = samples, np.ones((32, 32), bool), LUMA, 1, 1
+    right = standard_table(LUMA, 90).tobytes()
+    assert all(table.tobytes() != right for table, _ in likely(*arguments, None))
+    assert any(table.tobytes() == right for table, _ in likely_by_parts(*arguments))
+
+
+def test_a_half_that_was_a_jpeg_is_found():
+    """The other half has colours of a JPEG too, and no sampling and no table is right for most blocks."""
+    image = through_jpeg(
+        np.asarray(Image.fromarray(photograph(8, 128, 256)).filter(ImageFilter.GaussianBlur(1.5))), 90, 2
+    )
+    image = np.concatenate([image[:, :128], np.asarray(Image.fromarray(image).rotate(3))[:, 128:]], axis=1)
+    found = invert(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    assert found is not None
+    luma, *chroma = found.image.components
+    assert [(one.h, one.v) for one in (luma, *chroma)] == [(2, 2), (1, 1), (1, 1)]
+    assert luma.quantisation.tobytes() == standard_table(LUMA, 90).tobytes()
+    assert (found.pixels == image.transpose(2, 0, 1))[:, :, :112].all(axis=0).mean() > 0.9
+    data = nelloc.encode(image)
+    assert np.array_equal(nelloc.decode(data), image)
+    assert len(data) < 0.9 * len(nelloc.encode(image, past=False))
 
 
 def test_each_form_of_a_sheet_is_coded_once(monkeypatch):
