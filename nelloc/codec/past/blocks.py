@@ -26,8 +26,6 @@ BUDGET, ENLARGED_BUDGET = 100, 60
 
 # States of a block in the core.
 _SOLVED, _UNSOLVED = 1, 2
-# Share of right blocks up to which a table may be one of edits.
-_FEW_RIGHT = 0.5
 
 
 def best_table(
@@ -42,25 +40,20 @@ def best_table(
 ) -> tuple[Blocks, int]:
     """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality.
 
-    With ``by_parts`` more tables are tried if few blocks are right by those: parts of the picture may have been edited.
+    The likely ones are those of the whole picture or, ``by_parts``, of some that may not have been edited.
     """
     probe = Blocks.of(low, high, guess, across, down, None)
     best, best_quality, tried = None, 0, set()
-    candidates = [tables.likely(probe.reduced, probe.known, standard, across, down, quality)]
-    if by_parts:
-        candidates.append(tables.likely_by_parts(probe.reduced, probe.known, standard, across, down))
-    for likely in candidates:
-        if best is not None and best.known_share > _FEW_RIGHT:
+    known = probe.reduced, probe.known, standard, across, down
+    for table, own_quality in tables.likely_by_parts(*known) if by_parts else tables.likely(*known, quality):
+        if table.tobytes() in tried:
+            continue
+        tried.add(table.tobytes())
+        found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
+        if best is None or found.known_share > best.known_share:
+            best, best_quality = found, own_quality
+        if found.known_share > 0.99:
             break
-        for table, own_quality in likely:
-            if table.tobytes() in tried:
-                continue
-            tried.add(table.tobytes())
-            found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
-            if best is None or found.known_share > best.known_share:
-                best, best_quality = found, own_quality
-            if found.known_share > 0.99:
-                break
     assert best is not None
     return best, best_quality
 
@@ -124,10 +117,10 @@ class Blocks:
         return right
 
     @property
-    def share_with_waves(self) -> float:
-        """The share of blocks that are right and have at least two coefficients beside their mean."""
-        waves = np.count_nonzero(self.coefficients[..., 1:], axis=-1)
-        return float((self.right & (waves > 1)).mean())
+    def right_with_waves(self) -> NDArray[np.bool_]:
+        """Mask (rows, columns) of blocks that are right and have at least two coefficients beside their mean."""
+        right: NDArray[np.bool_] = self.right & (np.count_nonzero(self.coefficients[..., 1:], axis=-1) > 1)
+        return right
 
     def _first_try(self) -> None:
         self.coefficients = np.zeros((self.rows, self.columns, 64), np.int16)

@@ -34,10 +34,14 @@ GRAY_BLOCKS, GRAY_CLEAR = 0.3, 9
 UNCHANGED = 0.995
 # A gray picture with fewer values is a drawing.
 GRAY_VALUES = 16
+# Share of right blocks up to which edits may have hidden the tables.
+EDITED = 0.5
 # Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
 CLEARLY, PROBABLY = 0.9, 0.5
 # Factor by which more blocks, flat ones left out, are right by the sampling of a picture that was edited in parts.
 _TIMES, _BY_CHANCE = 2, 0.02
+# Fewer such blocks may be right by chance, and a sampling of less than this share of the cost is right nevertheless.
+_ENOUGH, _CHEAPER = 12, 0.75
 # Factor of the length of the search at high efforts.
 LONG_PATIENCE = 4
 _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
@@ -74,13 +78,16 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
     if colours < LEAST_SHARE or (judged and not gray and _is_hopeless(pixels, watch)):
         return None
     inversion = _first_look(pixels, watch, gray=gray, judged=judged)
+    if inversion is not None:
+        share = inversion.share_of_pixels() if judged else 0
+        if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(inversion, pixels, watch, patience)):
+            return None
+        inversion.search(watch, patience)
+        if share >= worth.WORTH and not worth.is_less(*inversion.entropies()):
+            return None
+    if patience and not gray and not judged:
+        inversion = _beside_edits(inversion, pixels, watch, patience)
     if inversion is None:
-        return None
-    share = inversion.share_of_pixels() if judged else 0
-    if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(inversion, pixels, watch, patience)):
-        return None
-    inversion.search(watch, patience)
-    if share >= worth.WORTH and not worth.is_less(*inversion.entropies()):
         return None
     found = inversion.inverted(apart=True)
     uncut = inversion.without_cut(watch, patience) if patience else None
@@ -112,11 +119,25 @@ def _may_gain(inversion: _Inversion, pixels: Plane, watch: Watch, patience: int)
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool = False) -> _Inversion | None:
+def _beside_edits(found: _Inversion | None, pixels: Plane, watch: Watch, patience: int) -> _Inversion | None:
+    """An inversion by tables of parts, searched, if what was ``found`` is wrong in most blocks, and it is better."""
+    if found is not None and exact_blocks(pixels, found.inverted().pixels)[0] > EDITED:
+        return found
+    other = _first_look(pixels, watch, by_parts=True)
+    if other is None:
+        return found
+    other.search(watch, patience)
+    return other if found is None else min(found, other, key=_Inversion.likely_bits)
+
+
+def _first_look(
+    pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool = False, by_parts: bool = False
+) -> _Inversion | None:
     """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
 
     It is ``gray``, or its colours are such as a JPEG decoder makes. One in colour that is ``judged`` is also None if
-    luma shows that it is not smaller as a JPEG: chroma takes most of the time.
+    luma shows that it is not smaller as a JPEG: chroma takes most of the time. With ``by_parts`` the table of luma is
+    that of parts that may not have been edited.
     """
     if gray:
         if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
@@ -132,7 +153,7 @@ def _first_look(pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool
         return None
     watch()
     inversion = _Inversion(low, high, top, left, pixels)
-    if not inversion.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS, by_parts=not judged):
+    if not inversion.find_luma_table(GRAY_BLOCKS if gray else LEAST_BLOCKS, by_parts=by_parts):
         return None
     if gray:
         return inversion
@@ -151,9 +172,11 @@ def _best_sampling(inversion: _Inversion, watch: Watch) -> _Inversion:
         if trial.share > CLEARLY:
             return trial
         trials.append(trial)
-    *others, best = sorted(trials, key=lambda trial: trial.share_with_waves)
-    if others and best.share_with_waves < _TIMES * others[-1].share_with_waves + _BY_CHANCE:
-        best = min(trials, key=lambda trial: trial.cost())
+    best = min(trials, key=lambda trial: trial.cost())
+    *others, right = sorted(trials, key=lambda trial: trial.share_with_waves)
+    is_clear = all(right.share_with_waves > _TIMES * other.share_with_waves + _BY_CHANCE for other in others)
+    if is_clear and best.cost() > _CHEAPER * right.cost():
+        best = right
     best.improve_chroma()
     watch()
     return best
@@ -190,7 +213,10 @@ class _Inversion:
         return height, width
 
     def find_luma_table(self, least: float, *, by_parts: bool) -> bool:
-        """Find the table of luma, ``by_parts`` if need be; False if none explains so large a share of the blocks."""
+        """Find the table of luma; False if none explains at least this share of the blocks.
+
+        With ``by_parts`` it is that of parts that may not have been edited.
+        """
         low, high = self._framed(self._low[0], 0), self._framed(self._high[0], 255)
         guess = guessed(low, high, self._frame())
         self._luma, self._quality = best_table(low, high, guess, tables.LUMA, 1, 1, None, by_parts)
@@ -240,8 +266,9 @@ class _Inversion:
 
     @property
     def share_with_waves(self) -> float:
-        """The share of blocks of chroma that are right and not flat: flat ones are so by any sampling."""
-        return min(component.share_with_waves for component in self._chroma)
+        """The share of blocks of chroma that are right and not flat, which any sampling makes right; 0 of a few."""
+        right = [component.right_with_waves for component in self._chroma]
+        return min(float(mask.mean()) if mask.sum() >= _ENOUGH else 0.0 for mask in right)
 
     def cost(self) -> float:
         """The entropy of chroma and of its errors, where few blocks are right."""
@@ -266,6 +293,11 @@ class _Inversion:
         """The entropy as the JPEG that was found, with its errors, and as pixels."""
         found = self.inverted()
         return worth.entropies(found.image, found.pixels, self._pixels)
+
+    def likely_bits(self) -> float:
+        """Estimate the bits of the JPEG that was found and of what is wrong, as a multiple that all share."""
+        found = self.inverted()
+        return worth.likely_bits(found.image, found.pixels, self._pixels)
 
     def search(self, watch: Watch, patience: int) -> None:
         """Search for what is still wrong of chroma, and then of luma."""

@@ -73,6 +73,13 @@ def entropies(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[
     return sum(entropy_of_frequencies(one.coefficients) for one in image.components) + wrong, as_pixels
 
 
+def likely_bits(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> float:
+    """The entropy of a JPEG, which counts for more than others, and of what is wrong of the pixels that it ``made``."""
+    planes = len(image.components)
+    coded = sum(entropy_of_frequencies(one.coefficients) for one in image.components)
+    return OF_CODED * coded + entropies_of_pixels(made[:planes], pixels[:planes])[0]
+
+
 def entropies_of_pixels(made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> tuple[float, float]:
     """The entropy of what is wrong of the pixels that a JPEG ``made``, and that of ``pixels``.
 

@@ -136,10 +136,10 @@ def test_chroma_is_not_looked_at_where_luma_is_enough(monkeypatch):
     assert not looked_at
     assert invert(changed, effort=6) is not None
     assert invert(planes, effort=5) is not None
-    assert len(looked_at) == 2
+    assert len(looked_at) == 3  # twice at the changed one, most of whose blocks are wrong
 
 
-@pytest.mark.parametrize(("width", "height", "quality"), [(64, 48, 30), (130, 60, 92)])
+@pytest.mark.parametrize(("width", "height", "quality"), [(40, 33, 30), (64, 48, 30), (130, 60, 92)])
 def test_small_smooth_pictures_are_searched_whatever_a_first_look_shows(width, height, quality):
     image = Image.open(io.BytesIO(saved(picture(width, height), quality=quality, subsampling=2)))
     planes = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
