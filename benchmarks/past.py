@@ -102,7 +102,7 @@ def right_of_uncut(pixels: np.ndarray, found: Inverted) -> float:
 
 
 def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The picture as it is, cropped off the grid, brightened in a rectangle, and written over."""
+    """Yield the picture as it is, cropped off the grid, and edited in several ways."""
     height, width = image.shape[:2]
     yield "whole", image
     yield "cropped", np.ascontiguousarray(image[5 : height - 6, 3 : width - 9])
@@ -116,6 +116,12 @@ def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     for line in range(3):
         ImageDraw.Draw(written).text((width // 8, height // 4 + 20 * line), "written over the picture", "white")
     yield "written over", np.asarray(written)
+    text = Image.fromarray(image)
+    for y in range(10, min(60, height), 14):
+        ImageDraw.Draw(text).text((10, y), "lines from side to side " * 6, "white")
+    yield "under text", np.asarray(text)
+    other = np.asarray(Image.fromarray(image).rotate(3))
+    yield "half replaced", np.concatenate([image[:, : width // 2], other[:, width // 2 :]], axis=1)
 
 
 def made(data: Path, every: int, qualities: list[int], *, edits: bool) -> Iterator[tuple[np.ndarray, int, dict]]:

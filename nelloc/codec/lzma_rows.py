@@ -33,8 +33,7 @@ _RANKED_BYTES = 1 << 15
 _COUNTED_BYTES = 16382
 # LZMA hardly ever packs a few bytes into less than this share of what deflate needs.
 _LEAST_OF_DEFLATED = 2 / 3
-# Nor any into less than this share of what its fastest form needs, unless that is less than this share of the samples:
-# of 658 tiles of screens and plots, the least was 0.65.
+# Nor any into less than this share of what its fastest form needs, unless that is less than this share of the samples.
 _LEAST_OF_FAST, _VERY_FEW = 0.55, 1 / 64
 
 
