@@ -19,6 +19,10 @@ import report
 from images import ALL_SETS, IDX, SMALL_LIMIT
 
 from nelloc.bench import markdown
+from nelloc.exact import model_store
+from nelloc.training.networks.export import export
+from nelloc.training.networks.local import THESIS as THESIS_SHAPES
+from nelloc.training.networks.local import LocalNetwork
 
 RESULTS = Path(__file__).parent / "results"
 MODELS = ("fast", "default", "high")
@@ -52,6 +56,9 @@ PRINTED: dict[str, tuple[float, float, float, float]] = {
     "JPEG 2000": (5.56, 4.10, 5.70, 5.60),
     "FLIF": (4.19, 2.93, 4.44, 4.52),
 }
+# "Size(MB)" of the thesis, by r: four bytes a weight, in units of 2^20 bytes.
+PRINTED_SIZES = {"r = 0": 0.49, "r = 1": 1.34, "r = 3": 2.75}
+MEGABYTE = 2**20
 # Columns of the main table that stand beside them.
 OURS_BESIDE = {"PNG": PNG, "WebP": "webp:9", "JPEG 2000": "jpeg2000", "FLIF": "flif:60"}
 # In the plot: those trained on ImageNet32, of the two sets whose images are the thesis's or made like them; and rates
@@ -79,7 +86,10 @@ BESIDE = """
 Bits per dimension, as the thesis prints them, and ours of the same method. Not all of the images are the thesis's: of
 CIFAR-10 they are the first 1000 test images of 10,000; CelebA's are other test images, cropped and resized alike; svhn
 is an approximation with other brightnesses and imagenet32-like a softer stand-in, so that of these two only orders
-compare. ImageNet64 and whole ImageNet photographs, the thesis's other two columns, have no counterpart here.
+compare. ImageNet64 and whole ImageNet photographs, the thesis's other two columns, have no counterpart here, and its
+rows of other neural codecs, quoted or measured there, are left out. Of its own rates the thesis gives the deviation
+over seeds as about 0.02. "Model": its size in units of 2^20 bytes, in the thesis at four bytes a weight, here of the
+file, whose weights have one or two.
 """
 TRAINED = """
 Rows `thesis-r`: networks of the thesis's shapes, trained here by its recipe on what data and time there were, and coded
@@ -139,20 +149,28 @@ def trained() -> dict[str, dict[str, float]]:
     }
 
 
+def model_bytes(name: str) -> int:
+    """Size of the file of a shipped model, or of any of the thesis's shape ``name``, whatever its weights are."""
+    if name in MODELS:
+        return model_store.shipped()[name].stat().st_size
+    return len(export(LocalNetwork(THESIS_SHAPES[name])))
+
+
 def beside(found: dict[str, dict[str, float]]) -> str:
     """Format the thesis's values and ours of the same method, methods down, sets across, as Markdown."""
     heads = [head for name in COUNTERPARTS for head in (f"{name}, thesis", "ours")]
     lines = []
     for method, printed in PRINTED.items():
-        cells = []
+        size = PRINTED_SIZES.get(method.split(", ")[-1])
+        cells = ["" if size is None else f"{size:.2f}"]
         for name, value in zip(COUNTERPARTS, printed, strict=True):
             ours = found[name].get(OURS_BESIDE.get(method, ""))
             cells += [f"{value:.2f}", "" if ours is None else f"{ours:.2f}"]
         lines.append([f"thesis, {method}" if "r =" in method else method, *cells])
     for method, rates in (*trained().items(), *((m, {n: found[n][m] for n in COUNTERPARTS}) for m in MODELS)):
         cells = [cell for name in COUNTERPARTS for cell in ("", f"{rates[name]:.2f}" if name in rates else "-")]
-        lines.append([f"`{method}`", *cells])
-    return markdown.table(["method", *heads], lines)
+        lines.append([f"`{method}`", f"{model_bytes(method) / MEGABYTE:.2f}", *cells])
+    return markdown.table(["method", "model", *heads], lines)
 
 
 def plot(found: dict[str, dict[str, float]], columns: list[str], path: Path) -> None:

@@ -370,6 +370,23 @@ def test_slip_the_celeba_row_of_table_5_4_is_that_of_imagenet32():
     assert table_5_4["CelebA"] == table_5_6["IN32"]
 
 
+def test_slip_the_local_column_of_table_5_2_is_r_3_of_table_5_6():
+    """D.1.3.1 gives the local network of Table 5.2 ten blocks; its three rates are those that three have."""
+    table_5_2 = {"CIFAR": 3.25, "SVHN": 2.13, "CelebA": 3.35}
+    table_5_6 = {1: (3.28, 2.16, 3.37), 3: (3.25, 2.13, 3.35)}
+    assert [r for r, rates in table_5_6.items() if rates == tuple(table_5_2.values())] == [3]
+
+
+def test_slip_the_size_of_one_block_in_table_5_6():
+    """Four bytes a weight in units of 2^20: r = 0 and 3 have the printed 0.49 and 2.75, r = 1 has 1.25 and not 1.34.
+
+    That is with whole kernels of 7 x 7 in the first layer, more than half of which the mask leaves out.
+    """
+    first, hidden, last = 7 * 7 * 3 * 256 + 256, 256 * 256 + 256, 256 * 100 + 100
+    sizes = {r: 4 * (first + (3 * r + 1) * hidden + last) / 2**20 for r in (0, 1, 3)}
+    assert sizes == pytest.approx({0: 0.49, 1: 1.25, 3: 2.75}, abs=0.005)
+
+
 @pytest.mark.parametrize("side", [1, 2, 5, 8, 32])
 @pytest.mark.parametrize("horizon", [1, 2, 3])
 def test_the_parallel_steps_of_a_square(side, horizon):
