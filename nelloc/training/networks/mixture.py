@@ -1,8 +1,8 @@
 """Logistic-uniform mixture over RGB or gray pixels, in floating point (training and evaluation).
 
-Thesis section 5.5 with two changes: one mixture component is shared by the three channels of a pixel (a *joint*
-mixture; without it each channel has a mixture of its own with the same weights, as in the thesis), and means and scales
-are relative to the local base and activity, which are constants for raw inputs.
+Thesis eq. 5.7 with two changes: one mixture component is shared by the three channels of a pixel (a *joint* mixture;
+without it each channel has a mixture of its own with the same weights, as in that equation), and means and scales are
+relative to the local base and activity, which are constants for raw inputs.
 """
 
 from __future__ import annotations
