@@ -4,10 +4,11 @@
 
 (a) r = 0, 1, 3 residual blocks at 32 x 32; (b) r = 0 at sides of 32, 64, 128 and 1024. The three decoders walk in
 Python, with the network's products by NumPy, then by the compiled core; beside them the core that walks too. Weights
-are random: a decoder does the same work whatever they are. Images are crops from the middles of the thesis's ten
-photographs (the mean of three at 32 x 32, else the first) and its first of 1024 x 1024. The seconds are CPU time of one
-thread; every stream is first decoded and compared. --sequential-1024 also decodes 1024 x 1024 pixel by pixel, which
-takes a quarter of an hour. Writes OUT.md.
+are random: a decoder does the same work whatever they are. With --runs they are those of FOLDER/thesis-rN/model.nlm,
+which scripts/train_thesis.py writes, and bits per dimension stand beside the thesis's. Images are crops from the
+middles of the thesis's ten photographs and its three of 1024 x 1024: all of them for the bits; for the time the first,
+at 32 x 32 the mean of the first three. The seconds are CPU time of one thread; every stream is first decoded and
+compared. --sequential-1024 also decodes 1024 x 1024 pixel by pixel, which takes a quarter of an hour. Writes OUT.md.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from nelloc.bench import markdown
 from nelloc.bench.timing import medians
-from nelloc.exact import backends
+from nelloc.exact import backends, model_store
 from nelloc.exact.decoders import DECODERS
 from nelloc.exact.engine import Engine
 from nelloc.exact.model import ExactModel, load_model
@@ -44,6 +45,8 @@ PRINTED = {
     (0, 128): (7.574, 2.217, 1.683),
     (0, 1024): (475.9, 100.0, 73.00),
 }
+# Its bits per dimension, by the same.
+PRINTED_BPD = {(0, 32): 3.39, (1, 32): 3.32, (3, 32): 3.29, (0, 64): 3.05, (0, 128): 2.93, (0, 1024): 2.22}
 EVALUATORS = ("numpy", "native")
 # Images of 32 x 32 that are timed.
 SMALL = 3
@@ -57,18 +60,29 @@ store of known pixels is small here. "-": not measured; the sequential decoder w
 """
 
 
-def model_of(blocks: int) -> ExactModel:
-    """Make a model of the thesis's shape with random weights, the same in every run."""
+TRAINED = """
+
+"bpd": of the streams, by networks that scripts/train_thesis.py trained ([MODELS.md](../../docs/MODELS.md) has for how
+long and on what); the thesis's saw CIFAR-10 1,000 times. Those of 1024 x 1024 are the thesis's photographs; its smaller
+ones are the same ten, cut or made smaller in a way that it does not say, and ours are cut from their middles.
+"""
+
+
+def model_of(blocks: int, runs: Path | None) -> ExactModel:
+    """Load the trained model of the thesis's shape, or make one with random weights, the same in every run."""
+    name = f"thesis-r{blocks}"
+    if runs is not None:
+        return model_store.find(runs / name / "model.nlm")
     torch.manual_seed(blocks)
-    return load_model(export(LocalNetwork(THESIS[f"thesis-r{blocks}"])), f"r = {blocks}")
+    return load_model(export(LocalNetwork(THESIS[name])), f"r = {blocks}")
 
 
 def images_of(data: Path, side: int) -> list[NDArray[np.uint8]]:
-    """Load the images of a side, (side, side, 3)."""
+    """Load the images of a side, (side, side, 3): three of 1024 x 1024, else a crop of each of the ten photographs."""
     if side == 1024:
-        return [next(iter(load(data, "thesis-1024").values()))]
+        return list(load(data, "thesis-1024").values())
     found = []
-    for image in list(load(data, "thesis-imagenet10").values())[: SMALL if side == 32 else 1]:
+    for image in load(data, "thesis-imagenet10").values():
         colour = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
         row, column = ((length - side) // 2 for length in colour.shape[:2])
         found.append(np.ascontiguousarray(colour[row : row + side, column : column + side]))
@@ -77,19 +91,29 @@ def images_of(data: Path, side: int) -> list[NDArray[np.uint8]]:
 
 def measure(model: ExactModel, images: list[NDArray[np.uint8]], walks: tuple[str, ...]) -> dict[str, float]:
     """Time decoding, in seconds of an image: by evaluator and walk, and by the core alone."""
-    core = tile_coder(model)
     variants = {}
     for evaluator in EVALUATORS:
         engine = Engine.of(model, backends.prepare(model, evaluator))
         streams = [Stream(engine, image) for image in images]
         for walk in walks:
             variants[f"{evaluator} {walk}"] = partial(decode_all, streams, walk)
-    tiles = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
-    coded = [(tile.shape, code.data) for tile, code in zip(tiles, core.encode(tiles, ignore), strict=True)]
-    assert all(np.array_equal(a, b) for a, b in zip(tiles, core.decode(coded, ignore), strict=True))
-    variants["core"] = partial(core.decode, coded, ignore)
+    variants["core"] = partial(tile_coder(model).decode, coded(model, images), ignore)
     seconds = medians(variants, 1, time.process_time)
     return {name: value / len(images) for name, value in seconds.items()}
+
+
+def coded(model: ExactModel, images: list[NDArray[np.uint8]]) -> list[tuple[tuple[int, ...], bytes]]:
+    """Code images by the core: shapes and streams. Raises AssertionError if one comes back changed."""
+    core = tile_coder(model)
+    tiles = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
+    streams = [(tile.shape, code.data) for tile, code in zip(tiles, core.encode(tiles, ignore), strict=True)]
+    assert all(np.array_equal(a, b) for a, b in zip(tiles, core.decode(streams, ignore), strict=True))
+    return streams
+
+
+def bits(model: ExactModel, images: list[NDArray[np.uint8]]) -> float:
+    """Bits per dimension of the streams of ``images``."""
+    return 8 * sum(len(data) for _, data in coded(model, images)) / sum(image.size for image in images)
 
 
 def decode_all(streams: list[Stream], walk: str) -> None:
@@ -121,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sequential-1024", action="store_true")
+    parser.add_argument("--runs", type=Path, help="folder of trained networks; without, weights are random")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -128,20 +153,30 @@ def main() -> None:
     with threadpool_limits(limits=1):
         for blocks, side in PRINTED:
             walks = tuple(walk for walk in DECODERS if walk != "sequential" or side < 1024 or args.sequential_1024)
-            found = measure(model_of(blocks), images_of(args.data, side), walks)
+            model, images = model_of(blocks, args.runs), images_of(args.data, side)
+            found = measure(model, images[: SMALL if side == 32 else 1], walks)
             lines.append(cells(blocks, side, found))
+            if args.runs is not None:
+                lines[-1] += [f"{PRINTED_BPD[blocks, side]:.2f}", f"{bits(model, images):.2f}"]
             print(*lines[-1], sep=" | ", flush=True)
     seconds = "sequential; parallel; sheared, s"
     ratios = "seq. / par.; seq. / sheared; par. / sheared"
     heads = ["r", "side"]
     for source in ("thesis", "NumPy", "core's products"):
         heads += [f"{source}: {seconds}", ratios]
-    made = "`python benchmarks/table_5_7_networks.py --data ../shared/data --out benchmarks/results/table_5_7_networks`"
+    heads.append("core, s")
+    runs = "" if args.runs is None else f"--runs {args.runs} "
+    if args.runs is not None:
+        heads += ["thesis, bpd", "ours"]
+    made = (
+        f"`python benchmarks/table_5_7_networks.py --data ../shared/data {runs}"
+        "--out benchmarks/results/table_5_7_networks`"
+    )
     text = report.document(
         "Table 5.7, with networks of the thesis's shapes",
         f"Made by {made} on {report.machine()}, in seconds of the processor, one thread.",
-        markdown.table([*heads, "core, s"], lines),
-        NOTES.strip("\n"),
+        markdown.table(heads, lines),
+        NOTES.strip("\n") + ("" if args.runs is None else TRAINED.rstrip("\n")),
     )
     report.write_report(args.out.with_suffix(".md"), text)
 
