@@ -1,4 +1,4 @@
-/* Files: read whole, written whole or not at all. */
+/* Files: written whole or not at all, and models in folders. */
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -37,41 +37,6 @@ void nlcd_say(const char *name, const char *format, ...) {
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
-}
-
-static int is_wanted(const nlcd_bytes *data, const char *start, size_t most) {
-    const size_t length = strlen(start);
-    const int begins = !data->size || data->size < length || memcmp(data->data, start, length) == 0;
-    return begins && !data->failed && data->size <= most;
-}
-
-int nlcd_read(const char *name, const char *start, size_t most, nlcd_bytes *to) {
-    const int is_input = !strcmp(name, "-");
-    memset(to, 0, sizeof *to);
-#if defined(_WIN32)
-    if (is_input)
-        _setmode(_fileno(stdin), _O_BINARY);
-#endif
-    FILE *file = is_input ? stdin : fopen(name, "rb");
-    if (!file) {
-        nlcd_say(name, "cannot be read (%s); check the name", strerror(errno));
-        return 0;
-    }
-    uint8_t part[1 << 14];
-    size_t count;
-    errno = 0;
-    while (is_wanted(to, start, most) && (count = fread(part, 1, sizeof part, file)) > 0)
-        nlcd_add(to, part, count);
-    const int failed = ferror(file);
-    if (failed || to->failed)
-        nlcd_say(name, "cannot be read (%s)", failed ? strerror(errno) : "there is not enough memory");
-    if (!is_input)
-        fclose(file);
-    if (failed || to->failed) {
-        nlcd_free(to);
-        return 0;
-    }
-    return 1;
 }
 
 static int exists(const char *name) {

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of a model, at most. */
-#define MOST_MODEL ((size_t)1 << 26)
-
 /* --- models */
 
 static void search_folders(nlcd_search *s) {
@@ -35,7 +32,7 @@ static int give_model(void *context, const uint8_t id[4], unsigned attempt, cons
         name = s->names[place];
     }
     static const uint8_t none[1];
-    if (!nlcd_read(name, "", MOST_MODEL, &s->model)) { /* said; another may be the right one */
+    if (!nlcd_read(name, NULL, &s->model)) { /* said; another may be the right one */
         *data = none;
         *size = 0;
         return 1;
@@ -68,7 +65,7 @@ int nlcd_open(const nlcd_settings *s, const char *name, nlcd_opened *file) {
     options.cpu = getenv("NELLOC_CPU");
     options.context = &file->models;
     options.find_model = give_model;
-    if (!nlcd_read(name, "\x8eNL", SIZE_MAX, &file->bytes))
+    if (!nlcd_read(name, s, &file->bytes))
         return 0;
     const int status = nelloc_new(&options, &file->decoder);
     if (status == NELLOC_BAD_ARGUMENT)

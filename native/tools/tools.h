@@ -24,13 +24,6 @@ void nlcd_free(nlcd_bytes *bytes);
 /* Put a sentence about a file on standard error, after "nlcd: NAME: ". */
 void nlcd_say(const char *name, const char *format, ...);
 
-/* Read a file, or standard input of "-"; returns 0 and says why if it cannot be read.
- *
- * Of what does not begin with `start`, which may be "", and of more than `most` bytes, only the first ones are read: that
- * it is refused need not wait for its end, which may never come.
- */
-int nlcd_read(const char *name, const char *start, size_t most, nlcd_bytes *to);
-
 /* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. */
 int nlcd_write(const char *name, const nlcd_bytes *data, int force);
 
@@ -93,6 +86,15 @@ int nlcd_fail_usage(const char *problem, const char *what);
 
 /* Read the arguments; returns the exit status if there is nothing more to do, else -1. Names are moved to the front. */
 int nlcd_read_arguments(int count, char **arguments, nlcd_settings *s);
+
+/* --- read.c */
+
+/* Read an .nlc file, or standard input of "-", or without settings a model; returns 0 and says why if it cannot be read.
+ *
+ * Streams are read no further than their beginning tells that they go, models to a limit: that what follows is refused
+ * need not wait for its end, which may never come.
+ */
+int nlcd_read(const char *name, const nlcd_settings *s, nlcd_bytes *to);
 
 /* --- opened.c */
 
