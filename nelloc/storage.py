@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import secrets
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from nelloc.errors import NellocError
 
@@ -20,6 +22,7 @@ try:
 except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
 
+_PART_BYTES = 1 << 20
 _TEMPORARY = re.compile(r"\.nelloc-[0-9a-f]{16}\.part")
 # Errors of systems that cannot sync folders, or cannot open them.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
@@ -51,17 +54,31 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def read(path: Path) -> bytes:
+@dataclass(frozen=True)
+class Extent:
+    """Bytes of a stream that are read: never more than ``most``.
+
+    From its beginning ``wanted`` counts how many there are at least, so that none is read to an end that never comes.
+    """
+
+    most: int
+    wanted: Callable[[bytes], int] | None = None
+
+
+def read(path: Path, extent: Extent | None = None) -> bytes:
     """Read a file. Raises NellocError if it cannot be read."""
-    return read_input(path).data
+    return read_input(path, extent).data
 
 
-def read_input(path: Path) -> Input:
-    """Read a file with its status. Raises NellocError if it cannot be read, or changes meanwhile."""
+def read_input(path: Path, extent: Extent | None = None) -> Input:
+    """Read a file with its status, and no more than ``extent`` of one that is not regular.
+
+    Raises NellocError if it cannot be read, or changes meanwhile.
+    """
     try:
         with open(path, "rb") as file:
             before = os.fstat(file.fileno())
-            data = file.read()
+            data = read_open(file, str(path), extent)
             after = os.fstat(file.fileno())
     except IsADirectoryError as error:
         raise NellocError(f"{path}: is a folder; give the name of a file") from error
@@ -70,6 +87,31 @@ def read_input(path: Path) -> Input:
     if stat.S_ISREG(before.st_mode) and _version(before) != _version(after):
         raise NellocError(f"{path}: changed while it was read; try again when nothing writes to it")
     return Input(data, after)
+
+
+def read_open(file: BinaryIO, source: str, extent: Extent | None = None) -> bytes:
+    """Read an open file, and no more than ``extent`` of one that is not regular.
+
+    Raises NellocError naming ``source`` if it has more than it may have.
+    """
+    if extent is None or _is_regular(file):
+        return file.read()
+    data, wanted = io.BytesIO(), 0
+    while data.tell() <= extent.most and wanted <= extent.most + 1:
+        if data.tell() == wanted:
+            wanted = extent.wanted(data.getvalue()) if extent.wanted else extent.most + 1
+        part = file.read(max(0, min(wanted - data.tell(), _PART_BYTES)))
+        if not part:
+            return data.getvalue()
+        data.write(part)
+    raise NellocError(f"{source}: exceeds the {extent.most} bytes of a stream; give a file, or raise --max-pixels")
+
+
+def _is_regular(file: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except (OSError, AttributeError):  # not a file of the system
+        return False
 
 
 def is_folder(path: str | Path) -> bool:

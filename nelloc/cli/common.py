@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from nelloc.exact.model import ExactModel
+    from nelloc.files.batch.conversion import Conversion
     from nelloc.files.result import Result
+    from nelloc.storage import Extent
 
 STDIO = "-"
 # Seconds of work before a bar is shown.
@@ -263,34 +265,36 @@ def target_of(source: str, target: str | None, suffix: str) -> str:
     return str(files.default_target(Path(source), suffix))
 
 
-def read_input(name: str) -> tuple[bytes, str]:
-    """Bytes of a file, or of standard input for "-", and the name that errors use."""
+def read_input(name: str, extent: Extent) -> tuple[bytes, str]:
+    """Bytes of a file, or of standard input for "-", and the name that errors use; of a stream those of its extent."""
     from nelloc import storage
 
     if name == STDIO:
         if sys.stdin is None:
             raise NellocError("standard input: is closed; give an input file")
         try:
-            return sys.stdin.buffer.read(), "standard input"
+            return storage.read_open(sys.stdin.buffer, "standard input", extent), "standard input"
         except OSError as error:
             reason = error.strerror or error
             raise NellocError(f"standard input: cannot be read ({reason}); check where it comes from") from error
     if os.path.isdir(name):
         raise NellocError(f"{name}: is a folder; give the name of a file")
-    return storage.read(Path(name)), name
+    return storage.read(Path(name), extent), name
 
 
-def pipe(source: str, target: str, force: bool, function: Callable[[bytes, str], tuple[Result, bytes]]) -> Result:
+def pipe(
+    source: str, target: str, conversion: Conversion, function: Callable[[bytes, str], tuple[Result, bytes]]
+) -> Result:
     """Read ``source``, make the output by ``function``, and write ``target``; either may be "-"."""
     from nelloc import storage
 
     if target != STDIO:
-        storage.check_target(Path(source), Path(target), force)
-    result, output = function(*read_input(source))
+        storage.check_target(Path(source), Path(target), conversion.force)
+    result, output = function(*read_input(source, conversion.extent))
     if target == STDIO:
         put(output)
     else:
-        storage.write(Path(target), output, force)
+        storage.write(Path(target), output, conversion.force)
     return replace(result, target=target)
 
 

@@ -199,7 +199,7 @@ def _compress_one(source, target=None, *, conversion: Compression, printer: Prin
                 remark_growth(name, target, form, printer)
             return result, output
 
-        _shown(pipe(source, target, conversion.force, compressed)).put(printer, as_json)
+        _shown(pipe(source, target, conversion, compressed)).put(printer, as_json)
 
 
 def _shown(result: Result, folder: str | None = None) -> Shown:

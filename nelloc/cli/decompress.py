@@ -126,7 +126,7 @@ def _decompress_one(
     def decompressed(data: bytes, name: str) -> tuple[Result, bytes]:
         return files.decompress_bytes(data, name, conversion.options, ending)
 
-    result = pipe(source, target, conversion.force, decompressed)
+    result = pipe(source, target, conversion, decompressed)
     _shown(result).put(printer, as_json)
     sys.exit(1 if result.damaged else 0)
 

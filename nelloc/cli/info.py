@@ -38,13 +38,15 @@ def info(names, max_pixels, as_json, verbose):
 
     Exit status: 0 done, 1 at least one is not a whole nlc file, 2 wrong usage.
     """
+    from nelloc.codec import stream_end
     from nelloc.files.info import info_of_bytes
 
+    extent = stream_end.extent(max_pixels)
     failed, shown = 0, 0
     with reporting():
         for name in names:
             try:
-                data, source = read_input(name)
+                data, source = read_input(name, extent)
                 found = info_of_bytes(data, source, max_pixels=max_pixels)
             except NellocError as error:
                 failed += 1

@@ -19,14 +19,16 @@ def verify(names, as_json, quiet, verbose, **fields):
 
     Exit status: 0 all whole, 1 at least one is not, 2 wrong usage.
     """
+    from nelloc.codec import stream_end
     from nelloc.files import convert as files
 
+    extent = stream_end.extent(fields["max_pixels"])
     printer = Printer(quiet, verbose)
     failed = 0
     with reporting(), coding(printer, "decode", **fields) as coding_options:
         for name in names:
             try:
-                data, source = read_input(name)
+                data, source = read_input(name, extent)
                 result = files.verify_bytes(data, source, coding_options)
             except NellocError as error:
                 failed += 1

@@ -141,10 +141,10 @@ def parse(data: bytes, source: str = "data", *, max_pixels: int = MAX_PIXELS, ke
         file = replace(head, records=tuple(_read_records(reader, head, keep_damaged)))
         excess = len(data) - reader.position
         if excess and not keep_damaged:
-            raise DamageError(f"{excess} bytes follow its end; {RESTORE}")
+            raise DamageError(f"bytes follow its end; {RESTORE}")
         # The bytes may belong to a record that is missing.
         if excess and not any(record.damaged for record in file.records):
-            return replace(file, damage=(*file.damage, f"{excess} bytes after its end"))
+            return replace(file, damage=(*file.damage, "bytes after its end"))
         return file
 
 

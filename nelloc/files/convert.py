@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from nelloc import image, storage
-from nelloc.codec import container
+from nelloc.codec import container, stream_end
 from nelloc.codec.decode import decode_files, decode_slices, open_file
 from nelloc.codec.description import read_description
 from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, EncodeOptions, Options, chosen_options
@@ -78,7 +78,7 @@ def compress(
     source = Path(source)
     target = default_target(source, SUFFIX) if target is None else storage.file_path(target)
     storage.check_target(source, target, force)
-    file = storage.read_input(source)
+    file = storage.read_input(source, image.extent(chosen.max_pixels))
     result, encoded = compress_bytes(file.data, str(source), chosen, verify=verify)
     storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
@@ -210,7 +210,7 @@ def decompress(
     target = default_target(source, default_suffix_of(source)) if target is None else storage.file_path(target)
     check_output(target)
     storage.check_target(source, target, force)
-    file = storage.read_input(source)
+    file = storage.read_input(source, stream_end.extent(chosen.max_pixels))
     result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix)
     storage.write(target, encoded, force, file.modified)
     return replace(result, target=str(target))
@@ -359,7 +359,7 @@ def verify(source: str | Path, *, options: DecodeOptions | None = None, **keywor
         As `compress`.
     """
     chosen = chosen_options(DecodeOptions, options, keywords, source=source)
-    return verify_bytes(storage.read(Path(source)), str(source), chosen)
+    return verify_bytes(storage.read(Path(source), stream_end.extent(chosen.max_pixels)), str(source), chosen)
 
 
 def verify_bytes(data: bytes, source: str, options: DecodeOptions) -> Result:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nelloc import storage
-from nelloc.codec import container
+from nelloc.codec import container, stream_end
 from nelloc.codec.canvas import past_of
 from nelloc.codec.decode import locate_model
 from nelloc.codec.description import Description, read_description
@@ -75,7 +75,7 @@ def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
         If it is not a whole .nlc file.
     """
     check_types(source=source, max_pixels=max_pixels)
-    return info_of_bytes(storage.read(Path(source)), str(source), max_pixels=max_pixels)
+    return info_of_bytes(storage.read(Path(source), stream_end.extent(max_pixels)), str(source), max_pixels=max_pixels)
 
 
 def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Info:

@@ -118,10 +118,12 @@ def default_suffix(data: bytes) -> str:
 def default_suffix_of(path: Path) -> str:
     """Extension of the output for an .nlc file; .png if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return default_suffix(file.read(_HEAD_BYTES))
+        if path.is_file():  # reading takes the beginning of others away
+            with path.open("rb") as file:
+                return default_suffix(file.read(_HEAD_BYTES))
     except (OSError, ValueError):
-        return PIXEL_SUFFIX
+        pass
+    return PIXEL_SUFFIX
 
 
 def _extension_of_jpeg(data: bytes) -> str | None:

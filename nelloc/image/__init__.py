@@ -3,6 +3,7 @@
 Samples are never converted: an image whose pixels cannot be kept exactly is refused.
 """
 
+from nelloc.image.limits import extent
 from nelloc.image.metadata import Metadata
 from nelloc.image.pixels import Palette, Pixels, from_array, same_picture, to_array
 from nelloc.image.reading import from_image, read
@@ -15,6 +16,7 @@ __all__ = [
     "Pixels",
     "Written",
     "check_output",
+    "extent",
     "from_array",
     "from_image",
     "in_slices",

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 import nelloc
 from nelloc import image as images
 from nelloc import storage
+from nelloc.codec import stream_end
 from nelloc.codec.decode import decode_files, open_file
 from nelloc.codec.options import DecodeOptions
 from nelloc.image.kinds import Kind
@@ -64,7 +65,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
         If the file is damaged, its model is missing, or ``target`` exists and ``force`` is not set.
     """
     storage.check_target(source, target, force, in_place=force)
-    file = storage.read_input(source)
+    file = storage.read_input(source, stream_end.extent(options.max_pixels))
     opened = open_file(file.data, str(source), options)
     (pixels,) = decode_files([opened], [str(source)], options)
     small = _reduced(pixels, size)

@@ -105,14 +105,14 @@ def with_damage(folder, damage: str) -> bytes:
     Image.fromarray(IMAGE).save("titled.png", pnginfo=text)
     nelloc.compress("titled.png", "titled.nlc", model=folder / "model.nlm", tile=16)
     data = (folder / "titled.nlc").read_bytes()
-    if damage == "5 bytes after its end":
+    if damage == "bytes after its end":
         return data + b"junk\n"
     (section,) = container.parse(data).sections
     place = data.index(section.data)
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
-@pytest.mark.parametrize("damage", ["its metadata", "5 bytes after its end"])
+@pytest.mark.parametrize("damage", ["its metadata", "bytes after its end"])
 def test_damage_that_costs_no_pixel_is_named_and_the_pixels_are_written(folder, damage):
     (folder / "hurt.nlc").write_bytes(with_damage(folder, damage))
     for command in (["verify"], ["decompress", "--region", "0,0,4,4"], ["decompress"]):

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,40 @@ def test_a_standard_input_that_cannot_be_read_is_named():
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"nelloc: standard input: cannot be read (Bad file descriptor); ")
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero")
+def test_input_that_never_ends_is_refused_in_one_line():
+    whole = Path("file.nlc").read_bytes()
+    for data in (whole, whole[:20], b""):
+        Path("start").write_bytes(data)
+        for command in ("decompress - out.png", "verify -", "info -"):
+            shell = ["sh", "-c", f'cat start /dev/zero | "$0" -m nelloc {command}', sys.executable]
+            done = subprocess.run(shell, check=False, capture_output=True, env=environment())
+            assert (done.returncode, done.stdout) == (1, b""), data
+            assert done.stderr.startswith(b"nelloc: standard input: ")
+            assert done.stderr.count(b"\n") == 1
+    for command in (["decompress", "/dev/zero", "out.png"], ["verify", "/dev/zero"], ["info", "/dev/zero"]):
+        done = run(*command)
+        assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+        assert done.stderr.startswith(b"nelloc: /dev/zero: it is not an nlc file")
+    done = run("compress", "--max-pixels", "1", "/dev/zero", "out.nlc")
+    assert done.stderr.startswith(b"nelloc: /dev/zero: exceeds the 1073741848 bytes of a stream; ")
+    assert not list(Path().glob("out.*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+@pytest.mark.parametrize("target", [["-"], ["back.png"], []])
+def test_a_named_pipe_is_read_once(target):
+    os.mkfifo("pipe.nlc")
+    writer = threading.Thread(target=lambda: Path("pipe.nlc").write_bytes(Path("file.nlc").read_bytes()))
+    writer.start()
+    done = run("decompress", "pipe.nlc", *target, *MODEL)
+    writer.join()
+    assert (done.returncode, done.stderr.count(b"\n")) == (0, 1), done.stderr
+    found = done.stdout if target == ["-"] else Path(*target or ["pipe.png"]).read_bytes()
+    run("decompress", "file.nlc", "right.png", *MODEL)
+    assert found == Path("right.png").read_bytes()
 
 
 def test_a_name_that_is_not_text_is_no_problem():

@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from nelloc import storage
+from nelloc import image, storage
+from nelloc.codec import stream_end
 from nelloc.codec.options import DecodeOptions, EncodeOptions, Options
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
@@ -46,6 +47,11 @@ class Conversion(ABC):
         if self.remove and not self.verify:
             raise NellocError("inputs are removed only after their outputs were verified; leave out --no-verify")
 
+    @property
+    @abstractmethod
+    def extent(self) -> storage.Extent:
+        """Bytes of an input that are read where it is not a regular file."""
+
     @abstractmethod
     def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg | OpenedFile:
         """Parse an input. Raises NellocError if that fails."""
@@ -73,6 +79,11 @@ class Compression(Conversion):
 
     options: EncodeOptions
     models: Path | None = None
+
+    @property
+    def extent(self) -> storage.Extent:
+        """Bytes of an image file."""
+        return image.extent(self.options.max_pixels)
 
     def open(self, data: bytes, job: Job) -> OpenedImage | OpenedJpeg:
         """Read an image."""
@@ -110,6 +121,11 @@ class Decompression(Conversion):
 
     options: DecodeOptions
     suffix: str | None = None
+
+    @property
+    def extent(self) -> storage.Extent:
+        """Bytes of an .nlc file."""
+        return stream_end.extent(self.options.max_pixels)
 
     def open(self, data: bytes, job: Job) -> OpenedFile:
         """Parse an .nlc file."""

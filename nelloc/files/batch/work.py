@@ -84,7 +84,7 @@ def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
 
 def read_job(job: Job, conversion: Conversion) -> Ready:
     """Read and parse the input of a job. Raises NellocError if that fails."""
-    file = storage.read_input(job.source)
+    file = storage.read_input(job.source, conversion.extent)
     return Ready(job, file, conversion.open(file.data, job))
 
 
