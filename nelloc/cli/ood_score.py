@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Printer, fail, needs_torch, options, print_json, progress_bar, put, reporting
+from nelloc.cli.common import (
+    Printer,
+    fail,
+    needs_torch,
+    options,
+    print_json,
+    progress_bar,
+    put,
+    quiet_pillow,
+    reporting,
+)
 from nelloc.cli.parameters import Name, OutputFile, finite
 from nelloc.cli.table import aligned
 from nelloc.errors import NellocError
@@ -68,6 +78,7 @@ def ood_score(
     _check(images, threshold, calibrate, fpr, inside, outside, as_csv, as_json)
     printer = Printer(quiet)
     with reporting():
+        quiet_pillow(printer)
         needs_torch("nelloc ood-score")
         import torch
 

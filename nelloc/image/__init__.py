@@ -6,7 +6,7 @@ Samples are never converted: an image whose pixels cannot be kept exactly is ref
 from nelloc.image.limits import extent
 from nelloc.image.metadata import Metadata
 from nelloc.image.pixels import Palette, Pixels, from_array, same_picture, to_array
-from nelloc.image.reading import from_image, read
+from nelloc.image.reading import from_image, is_deep, read
 from nelloc.image.writing import OUTPUT_SUFFIXES, Written, check_output, in_slices, to_image, write, write_slices
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "from_array",
     "from_image",
     "in_slices",
+    "is_deep",
     "read",
     "same_picture",
     "to_array",

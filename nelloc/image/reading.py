@@ -87,12 +87,17 @@ def remember(image: ImageFile.ImageFile) -> None:
 
 def _problem_of_pillow(image: Image.Image) -> str | None:
     """Reason why Pillow changes the samples of a file that it opened, as far as it can be seen now."""
-    if _is_deep(image) and image.mode not in _KIND_OF_MODE_16:
+    problem = _problem_of_samples(image)
+    if problem is not None or not is_deep(image) or image.mode in _KIND_OF_MODE_16:
+        return problem
+    if image.mode == "I":  # samples that Pillow does not cut
         return (
-            "has 16 bits per sample, which Pillow cuts to 8; give the file itself to nelloc.compress, or a copy of "
-            "the image (image.copy()) if 8 bits are enough"
+            "has 16 bits per sample, in Pillow's mode I; give the file itself to nelloc.compress, or an array of uint16"
         )
-    return _problem_of_samples(image)
+    return (
+        "has 16 bits per sample, which Pillow cuts to 8; give the file itself to nelloc.compress, or a copy of "
+        "the image (image.copy()) if 8 bits are enough"
+    )
 
 
 def _problem_before_loading(image: Image.Image) -> str | None:
@@ -209,7 +214,7 @@ def _decode_bytes(data: bytes, source: str) -> Pixels:
 def _decode(image: Image.Image, data: bytes, source: str) -> Pixels:
     """Convert the image that Pillow has opened, given the bytes of its file."""
     _check_samples(image, source)
-    if _is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
+    if is_deep(image) and (image.mode not in _KIND_OF_MODE_16 or image.format == "PPM"):
         return replace(sixteen_bit.read(data, image.format or "", source), metadata=metadata_of(image))
     return _from_pillow(image, source)
 
@@ -300,7 +305,7 @@ def _check_frames(image: Image.Image, source: str) -> None:
 _KIND_OF_MODE_16 = tuple(mode for mode, kind in _KIND_OF_MODE.items() if kind.deep)
 
 
-def _is_deep(image: Image.Image) -> bool:
+def is_deep(image: Image.Image) -> bool:
     """Return True if an unloaded file has 16-bit samples; Pillow silently cuts or scales most of them."""
     for name, *arguments in _decoders(image):
         rawmode = str(arguments[0])
@@ -346,7 +351,7 @@ def _problem_of_samples(image: Image.Image) -> str | None:
         return tiff.SPARSE
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
         return tiff.EXTRA_CHANNELS
-    if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and _is_deep(image):
+    if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None
 

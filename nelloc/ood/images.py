@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +38,7 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
     NellocError
         If the file cannot be read, or has another size or mode.
     """
-    data = storage.read(path)
-    pixels = pictures.read(data, str(path))
+    pixels = pictures.read(storage.read(path), str(path))
     array = pictures.to_array(pixels)
     known = pixels.kind in (Kind.GRAY, Kind.RGB)
     if (known, *array.shape[:2], len(pixels.planes)) != (True, height, width, channels):
@@ -50,17 +48,16 @@ def read(path: Path, height: int, width: int, channels: int, *, resize: bool = F
             raise NellocError(
                 f"{path}: is {found}, where {_words(height, width, channels)} is needed; --resize makes it that"
             )
-        array = _fitted(data, path, height, width, channels)
+        if pixels.kind.deep:
+            raise NellocError(f"{path}: has more than 8 bits per sample; convert it to 8")
+        array = _fitted(pixels, height, width, channels)
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def _fitted(data: bytes, path: Path, height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    """Resize and convert a readable image; alpha is dropped."""
-    with Image.open(io.BytesIO(data)) as image:
-        if image.mode.startswith(("I", "F")):
-            raise NellocError(f"{path}: has more than 8 bits per sample; convert it to 8")
-        converted = image.convert(MODES[channels])
-        return np.asarray(converted.resize((width, height), Image.Resampling.BILINEAR))
+def _fitted(pixels: pictures.Pixels, height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    """Resize and convert an image of at most 8 bits per sample; alpha is dropped."""
+    converted = pictures.to_image(pixels).convert(MODES[channels])
+    return np.asarray(converted.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _words(height: int, width: int, channels: int) -> str:

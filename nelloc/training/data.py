@@ -21,6 +21,7 @@ from PIL import Image
 from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
+from nelloc.image import is_deep
 from nelloc.image.formats import IMAGE_SUFFIXES
 
 
@@ -54,7 +55,7 @@ def load_image(path: Path) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings about damaged metadata and large images
             with Image.open(path) as image:
-                if image.mode.startswith(("I", "F")):
+                if is_deep(image) or image.mode.startswith(("I", "F")):
                     raise ValueError("its samples have more than 8 bits")
                 return np.asarray(image.convert("RGB"))
     except (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from running import invoke, run_without_torch
+from running import invoke, run, run_without_torch
 
 torch = pytest.importorskip("torch", reason="ood-score needs torch")
 
@@ -161,6 +161,19 @@ def test_alpha_and_one_bit_are_converted_but_not_deep_samples():
     result = invoke("ood-score", *MODEL, "alpha.png", "bits.png", "deep.png", "--resize", "--csv")
     assert_failed(result, "deep.png: has more than 8 bits")
     assert [row.split(",")[0] for row in result.stdout.splitlines()] == ["image", "alpha.png", "bits.png"]
+
+
+def test_16_bit_colour_is_not_cut_to_8():
+    Path("deep.ppm").write_bytes(b"P6 1 1 65535\n\1\2\3\4\5\6")
+    assert_failed(invoke("ood-score", *MODEL, "deep.ppm", "--resize"), "deep.ppm: has more than 8 bits", lines=1)
+
+
+def test_pillows_warnings_are_not_shown():
+    image = Image.new("P", (9, 9), 1)
+    image.putpalette(bytes(range(6)))
+    image.save("palette.png", transparency=b"\0\x80")
+    result = run("ood-score", *MODEL, "palette.png", "--resize")
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_failures_are_named_and_the_rest_is_scored():

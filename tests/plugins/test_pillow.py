@@ -125,6 +125,7 @@ def files_that_pillow_changes():
     yield "16 bits", png(1, 1, 16, 2, b"\0\1\2\3\4\5\6")
     yield "16 bits", b"P6 1 1 65535\n\1\2\3\4\5\6"
     yield "samples of 0 to 100", b"P6 1 1 100\nabc"
+    yield "samples of 0 to 1000", b"P6 1 1 1000\n\1\2\1\3\1\4"
     yield "multiplied by their alpha", tiff((8,) * 4, bytes(16), (338, 1))
 
 
@@ -139,6 +140,17 @@ def test_a_file_whose_samples_pillow_changes_is_not_saved(tmp_path):
             image.save(tmp_path / "a.nlc")
         assert not (tmp_path / "a.nlc").exists()
         assert saved(image.copy()).getvalue()
+
+
+def test_what_pillow_does_not_cut_is_not_called_cut():
+    from image.test_reading import tiff
+
+    image = Image.open(io.BytesIO(b"P5 1 1 65535\n\1\2"))
+    assert image.mode == "I"
+    with pytest.raises(NellocError, match="in Pillow's mode I; give the file itself"):
+        saved(image)
+    with pytest.raises(NellocError, match="samples of 16 bits that are signed"):
+        saved(Image.open(io.BytesIO(tiff((16,), bytes(8), (339, 2)))))
 
 
 def test_a_file_that_pillow_changed_before_registering_is_known_by_its_name(tmp_path, monkeypatch):
