@@ -28,7 +28,8 @@ class Info:
 
     ``bits`` is the number of bits of a sample of the first group, ``methods`` the number of records of each method;
     ``metadata`` are items and their sizes, which together take ``metadata_bytes`` in the file. A file that needs no
-    model has the id 00000000. ``jpeg`` describes a JPEG file that is kept instead of pixels, whose parts are ``tiles``.
+    model has the id 00000000. ``jpeg`` describes a JPEG file that is kept instead of pixels, whose parts are ``tiles``,
+    and whose samples and channels are those of ``bits`` and ``kind``, such as CMYK.
     ``past`` describes the picture before it was decoded to pixels. ``levels`` are, of each plane, the numbers of levels
     that its samples have, and of those that they could have; there are none unless the file lists levels.
     """
@@ -96,10 +97,16 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> 
     with contextlib.suppress(NellocError):  # a model that is missing or damaged
         located = locate_model(file, source, None)
         place, name = located.place, None if located.path is None else located.path.stem
+    kept = None if file.jpeg is None else about(file, source)
+    kind, planes = file.kind.name, file.kind.planes
+    bits = min(description.depths[0].bits, file.kind.groups[0].bits)
+    if kept is not None and kept.frame is not None:
+        bits, planes = kept.frame.bits, kept.frame.channels
+        kind = {1: "GRAY", 3: "RGB", 4: "CMYK"}.get(planes, f"{planes} channels")
     return Info(
         file=source,
         bytes=len(data),
-        kind=file.kind.name,
+        kind=kind,
         width=file.width,
         height=file.height,
         tile=file.tile,
@@ -108,12 +115,12 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> 
         model_name=name,
         model_place=place,
         model_bytes=0 if section is None else len(section.data),
-        bits_per_dimension=8 * len(data) / (file.width * file.height * file.kind.planes),
-        bits=min(description.depths[0].bits, file.kind.groups[0].bits),
+        bits_per_dimension=8 * len(data) / (file.width * file.height * planes),
+        bits=bits,
         methods=dict(Counter(_method_of(record) for record in file.records)),
         metadata=items,
         metadata_bytes=0 if packed is None else len(packed),
-        jpeg=None if file.jpeg is None else str(about(file, source)),
+        jpeg=None if kept is None else str(kept),
         past=past_of(file, source),
         levels=_levels(file, description),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -74,6 +75,21 @@ def test_info_says_that_a_jpeg_file_is_kept(photo):
     run("compress", photo)
     text = run("info", photo.with_suffix(".nlc")).stdout
     assert f"JPEG file, baseline, quality about 85, 4:2:0, {len(PHOTO)} bytes" in text
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits", "kind"), [(1, 12, "12-bit GRAY"), (4, 8, "8-bit CMYK"), (2, 8, "2 channels")]
+)
+def test_info_says_of_what_samples_a_jpeg_file_is(tmp_path, channels, bits, kind):
+    components = b"".join(bytes([number, 17, 0]) for number in range(channels))
+    frame = struct.pack(">BHHB", bits, 4, 5, channels) + components
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\xff\xd8\xff\xc1" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xd9" + bytes(40))
+    nelloc.compress(path)
+    assert kind in run("info", path.with_suffix(".nlc")).stdout
+    found = nelloc.info(path.with_suffix(".nlc"))
+    assert found.bits == bits
+    assert found.bits_per_dimension == pytest.approx(8 * found.bytes / (20 * channels))
 
 
 def test_pixels_are_kept_instead_if_that_is_asked_for(photo):

@@ -276,15 +276,20 @@ def _decode_parts(image: core.Image, file: Container, options: Options) -> list[
 class About:
     """Facts about a JPEG file in an .nlc file.
 
-    ``bytes`` is its size and ``coding`` a word; ``quality`` is the one that fits its tables best, and ``sampling`` that
-    of its colours, if known. ``coefficients`` is True if it is held as coefficients.
+    ``bytes`` is its size, and ``frame`` its frame header, if it has one; ``quality`` is the one that fits its tables
+    best, and ``sampling`` that of its colours, if known. ``coefficients`` is True if it is held as coefficients.
     """
 
     bytes: int
-    coding: str
+    frame: jpeg.Frame | None
     quality: int | None
     sampling: str | None
     coefficients: bool
+
+    @property
+    def coding(self) -> str:
+        """Name of the coding."""
+        return "without a frame" if self.frame is None else self.frame.coding
 
     def __str__(self) -> str:
         quality = "" if self.quality is None else f", quality about {self.quality}"
@@ -297,7 +302,5 @@ def about(file: Container, source: str) -> About:
     """Read the facts about the JPEG file in an .nlc file. Raises NellocError naming ``source`` if it is damaged."""
     found = content(file, source)
     segments = skeleton(file, source)
-    frame = jpeg.frame(segments)
-    coding = "without a frame" if frame is None else frame.coding
     quality, sampling = jpeg.quality(segments), jpeg.sampling(segments)
-    return About(found.size, coding, quality, sampling, found.form == _COEFFICIENTS)
+    return About(found.size, jpeg.frame(segments), quality, sampling, found.form == _COEFFICIENTS)
