@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nelloc.bench.results import Results
 from nelloc.bench.summary import Row
 from nelloc.bench.table import HEADS, cells, metadata_note
+from nelloc.cli.common import one_line
 from nelloc.cli.table import aligned
 
 
@@ -24,7 +25,7 @@ def table(results: Results) -> str:
         text += ["", metadata_note(results)]
     unranked = [row for row in results.rows if not row.ranked]
     if unranked:
-        text += ["", "not ranked:", *(f"  {row.codec}: {row.remark}" for row in unranked)]
+        text += ["", "not ranked:", *(one_line(f"  {row.codec}: {row.remark}") for row in unranked)]
     text += ["", "versions:", *_versions(results.rows)]
     if results.missing:
         text += ["", "not found:", *(f"  {missing.name}: {missing.reason}" for missing in results.missing)]

@@ -133,7 +133,7 @@ def needs(command: str, extra: str, *modules: str) -> None:
 
 def fail(error: NellocError) -> None:
     """Print an error on one line of standard error."""
-    say(f"nelloc: {error}".replace("\n", "\\n"))
+    say(f"nelloc: {error}")
 
 
 def say(text: str) -> None:
@@ -141,7 +141,7 @@ def say(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        click.echo(printable(text), err=True)
+        click.echo(one_line(text), err=True)
     except OSError:
         _drop(sys.stderr)
 
@@ -149,6 +149,11 @@ def say(text: str) -> None:
 def printable(text: str) -> str:
     """Replace control characters, which a terminal obeys: names and errors may come from a file."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def one_line(text: str) -> str:
+    """Replace ends of lines too, which names may have: what is told of a file is one line."""
+    return printable(text.replace("\n", "\\n"))
 
 
 # All control characters (C0, DEL and C1) but tab and the end of a line.

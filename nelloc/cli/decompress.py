@@ -102,6 +102,7 @@ def decompress(selection, suffix, force, as_json, quiet, verbose, **fields):
 def _decompress_one(
     source, target=None, *, suffix: str | None, conversion: Decompression, printer: Printer, as_json: bool
 ) -> None:
+    from nelloc.codec.format import SIGNATURE
     from nelloc.files import convert as files
     from nelloc.files.batch.outcome import Converted
     from nelloc.files.jpeg import check_output, default_suffix_of
@@ -113,6 +114,10 @@ def _decompress_one(
     if target == STDIO and as_json:
         raise click.UsageError("--json cannot be used when the image goes to standard output")
     if target == source != STDIO and os.path.isfile(source):
+        with open(source, "rb") as file:
+            signed = file.read(len(SIGNATURE)) == SIGNATURE
+        if signed:
+            raise NellocError(f"{source}: is the input; give another name for the output")
         raise NellocError(f"{source}: is not an .nlc file; give a file made by nelloc compress")
     if target != STDIO and not Path(target).suffix:
         conversion = replace(conversion, suffix=ending)

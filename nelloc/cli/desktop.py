@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
-from nelloc.cli.common import options, printable, put, reporting, say
+from nelloc.cli.common import one_line, options, put, reporting, say
 from nelloc.cli.manual import manual
 from nelloc.cli.parameters import Name
 
@@ -85,7 +85,7 @@ def _tell(paths: list[Path], remarks: list[str], quiet: bool) -> None:
     if quiet:
         return
     for path in paths:
-        put(printable(str(path)))
+        put(one_line(str(path)))
     for remark in remarks:
         say(f"nelloc: {remark}")
 

@@ -12,6 +12,7 @@ import click
 from nelloc.cli.common import (
     Printer,
     fail,
+    one_line,
     options,
     print_json,
     put,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from nelloc.files.info import Info
 
 
-@click.command(short_help="Show what .nlc files or models hold.")
+@click.command(short_help="Show what .nlc files hold.")
 @click.argument("names", metavar="FILE...", type=Name(), nargs=-1, required=True)
 @options("max_pixels", "json", "verbose")
 def info(names, max_pixels, as_json, verbose):
@@ -61,7 +62,7 @@ def info(names, max_pixels, as_json, verbose):
                 put("")
             shown += 1
             for title, value in _rows(found, verbose):
-                put(f"{title:6} {value}")
+                put(one_line(f"{title:6} {value}"))
     sys.exit(1 if failed else 0)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nelloc.cli.common import Printer, needs_torch, options, print_json, printable, progress_bar, reporting
+from nelloc.cli.common import Printer, needs_torch, one_line, options, print_json, progress_bar, reporting
 from nelloc.cli.parameters import WORKERS, Name, Size, finite
 from nelloc.cli.train_pair import SHAPE, train_pair
 from nelloc.errors import NellocError
@@ -274,7 +274,7 @@ def _listening(trainer: Trainer, printer: Printer) -> Iterator[Listener]:
 
         def say(text: str) -> None:
             if not printer.quiet and sys.stderr is not None:
-                bar.write(printable(text), file=sys.stderr)
+                bar.write(one_line(text), file=sys.stderr)
 
         class Bar(Listener):
             def advance(self, steps: int = 1, remark: str = "") -> None:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from nelloc.cli.common import Printer, coding, fail, options, print_json, put, read_input, reporting
+from nelloc.cli.common import Printer, coding, fail, one_line, options, print_json, put, read_input, reporting
 from nelloc.cli.parameters import Name
 from nelloc.errors import NellocError
 
@@ -39,7 +39,7 @@ def verify(names, as_json, quiet, verbose, **fields):
             if as_json:
                 print_json({"file": name, "ok": True})
             elif not quiet:
-                put(f"{name}: whole, {result.width} x {result.height} pixels")
+                put(one_line(f"{name}: whole, {result.width} x {result.height} pixels"))
     if len(names) > 1:
         printer.detail(f"{len(names) - failed} of {len(names)} files are whole")
     sys.exit(1 if failed else 0)

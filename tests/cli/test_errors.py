@@ -92,6 +92,8 @@ def test_a_folder_is_told_from_a_file(command):
     [
         (["compress", "file.nlc"], "file.nlc: is an .nlc file already; "),
         (["decompress", "photo.png"], "photo.png: is not an .nlc file; "),
+        (["decompress", "photo.png", "photo.png"], "photo.png: is not an .nlc file; "),
+        (["decompress", "file.nlc", "file.nlc"], "file.nlc: is the input; give another name for the output"),
         (["compress", "photo.png", "photo.png/x.nlc"], "photo.png/x.nlc: photo.png is not a folder; "),
         (["decompress", "file.nlc", "photo.png/x.png"], "photo.png/x.png: photo.png is not a folder; "),
         (["compress", "photo.png", "--output-dir", "photo.png"], "photo.png: is a file; give a folder, or the name"),

@@ -14,6 +14,7 @@ import pytest
 from running import MODEL, environment, invoke, run
 
 from nelloc.cli import common
+from nelloc.cli.table import aligned
 
 pytestmark = pytest.mark.usefixtures("photo_folder")
 
@@ -171,8 +172,16 @@ def test_no_control_character_reaches_a_terminal():
     assert failed.stderr.startswith(r"nelloc: a\x1b[2J\x9b\x7f\x0d\nb.nlc: cannot be read")
     Path("file.nlc").rename(name)
     shown = invoke("info", name).stdout
-    assert shown.splitlines()[0] == r"file   a\x1b[2J\x9b\x7f\x0d"
+    assert shown.splitlines()[0] == r"file   a\x1b[2J\x9b\x7f\x0d\nb.nlc"
     assert json.loads(invoke("info", name, "--json").stdout)["file"] == name
     done = invoke("decompress", name, "b\x1b.png", *MODEL)
     assert done.exit_code == 0
     assert "\x1b" not in done.stderr
+
+
+def test_a_file_has_one_line_even_if_its_name_has_two():
+    Path("file.nlc").rename("a\nb.nlc")
+    assert invoke("verify", "a\nb.nlc", *MODEL).stdout.splitlines()[0].startswith(r"a\nb.nlc: whole")
+    assert len(invoke("decompress", "a\nb.nlc", *MODEL).stderr.splitlines()) == 1
+    assert len(invoke("compress", "photo.png", "c\nd.nlc", *MODEL).stderr.splitlines()) == 1
+    assert aligned([["a\nb", "1"], ["c", "22"]]) == [r"a\nb   1", "c     22"]
