@@ -152,7 +152,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Replace ends of lines too, which names may have: what is told of a file is one line."""
+    """Replace ends of lines too, which names may have, so that a file has one line."""
     return printable(text.replace("\n", "\\n"))
 
 
