@@ -2,7 +2,7 @@
 #ifndef NLC_JPEG_BLOCK_H
 #define NLC_JPEG_BLOCK_H
 
-#include "jpeg_mix.h"
+#include "jpeg_values.h"
 
 /* Where sets of weights begin: those of values, then those of counts. */
 enum { NLC_JPEG_INNER_1 = 0, NLC_JPEG_EDGE_1 = 544, NLC_JPEG_DC_1 = 800, NLC_JPEG_COUNTS_1 = 832 };
@@ -11,6 +11,7 @@ enum { NLC_JPEG_INNER_2 = 0, NLC_JPEG_EDGE_2 = 384, NLC_JPEG_DC_2 = 544, NLC_JPE
 #define NLC_JPEG_FIRST_SETS 992
 #define NLC_JPEG_SECOND_SETS 816
 #define NLC_JPEG_SPREADS 64
+#define NLC_JPEG_COUNT_CLASSES 12
 
 /* What is kept of a block that was coded: how many of its coefficients are not 0, the inner ones, those of the first
  * row and those of the first column, and how its DC was off.
@@ -28,6 +29,7 @@ typedef struct {
 /* A part that is coded. */
 typedef struct {
     nlc_mix mix;
+    const nlc_value_functions *code; /* how values are coded: written, or read */
     const nlc_jpeg_image *image;
     int component;
     int32_t first_row[NLC_JPEG_MAX_COMPONENTS], end_row[NLC_JPEG_MAX_COMPONENTS]; /* of blocks */
@@ -36,6 +38,7 @@ typedef struct {
     int16_t steps[64];    /* of the component */
     int32_t inverses[64]; /* 2^20 divided by steps */
     uint8_t classes[256]; /* of magnitudes; those of larger ones are that of the last */
+    uint16_t inner_lines[64][NLC_JPEG_COUNT_CLASSES]; /* of contexts of inner coefficients by how many are left */
     nlc_mix_regression regressions[NLC_JPEG_MAX_COMPONENTS][64];
     nlc_mix_spread spreads[NLC_JPEG_MAX_COMPONENTS][64][NLC_MIX_EXPECTATIONS][NLC_JPEG_SPREADS];
 } nlc_jpeg_part;
@@ -43,7 +46,10 @@ typedef struct {
 /* A class of a magnitude: itself up to 3, then two for each power of 2. */
 uint32_t nlc_jpeg_class(int32_t x);
 
-/* Code the block of the current component. */
+/* Fill `inner_lines` in for the current component. */
+void nlc_jpeg_list_lines(nlc_jpeg_part *part);
+
+/* Code a block of the current component. */
 void nlc_jpeg_code_block(nlc_jpeg_part *part, int32_t row, int32_t column);
 
 #endif

@@ -1,5 +1,5 @@
 /* Any bytes, coded by mixing contexts of the bytes before: what a JPEG file holds beside its coefficients. */
-#include "jpeg_mix.h"
+#include "jpeg_decide.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,13 +86,15 @@ static void list_contexts(nlc_mix *mix, const uint8_t *before, size_t there, uin
 /* Code a byte after those at `before`. */
 static uint8_t code_byte(nlc_mix *mix, const uint8_t *before, size_t there, uint8_t known) {
     const uint32_t last = there ? before[there - 1] : 0;
+    const int writing = mix->coder.out != NULL;
     uint32_t found = 0;
     for (uint32_t half = 0; half < 2; half++) {
         uint32_t node = 1;
         list_contexts(mix, before, there, half, found);
         for (int bit = 3; bit >= 0; bit--)
-            node = node * 2 +
-                   (uint32_t)nlc_mix_by_seven(mix, node, half * 16 + node, last, known >> (bit + (half ? 0 : 4)) & 1);
+            node = node * 2 + (uint32_t)nlc_decide_by_seven(mix, &mix->coder.interval, node,
+                                                            &mix->first_sets[half * 16 + node], &mix->second_sets[last],
+                                                            known >> (bit + (half ? 0 : 4)) & 1, writing);
         found = found << 4 | (node & 15);
     }
     return (uint8_t)found;
@@ -111,13 +113,13 @@ static int code_bytes(uint8_t *data, size_t size, nlc_jpeg_bytes *out, const uin
             mix->second_sets[k] = first_weights;
         for (size_t k = 0; k < sizeof usual; k++)
             code_byte(mix, usual, k, usual[k]);
-        nlc_mix_start(mix, out, stream, stream_size);
+        nlc_coder_begin(&mix->coder, out, stream, stream_size);
         for (size_t k = 0; k < size; k++)
             data[k] = code_byte(mix, data, k, data[k]);
         if (out)
-            nlc_mix_end(mix);
+            nlc_coder_end(&mix->coder);
         const int failed = scratch.failed || (out && out->failed);
-        status = failed ? NLC_JPEG_NO_MEMORY : out || nlc_mix_is_whole(mix) ? NLC_JPEG_OK : NLC_JPEG_DAMAGED;
+        status = failed ? NLC_JPEG_NO_MEMORY : out || nlc_coder_is_whole(&mix->coder) ? NLC_JPEG_OK : NLC_JPEG_DAMAGED;
     }
     free(scratch.data);
     if (mix)

@@ -74,8 +74,8 @@ static void begin_regressions(nlc_mix_regression regressions[64]) {
     for (int k = 1; k < 64; k++) {
         const int is_row = k < 8, is_column = k % 8 == 0;
         if (is_row || is_column) {
-            regressions[k].weights[0] = BORDER_WEIGHT;
-            regressions[k].weights[is_row ? 2 : 3] = NEIGHBOUR_WEIGHT;
+            regressions[k].weights[4] = BORDER_WEIGHT;
+            regressions[k].weights[is_row ? 0 : 1] = NEIGHBOUR_WEIGHT;
         } else {
             regressions[k].weights[4] = regressions[k].weights[5] = INNER_WEIGHT;
         }
@@ -87,7 +87,7 @@ static void learn_from_before(nlc_jpeg_part *part, int c) {
     memcpy(part->regressions[c], part->regressions[c - 1], sizeof part->regressions[c]);
     for (int k = 1; c == 2 && k < 64; k++) {
         const int is_edge = k < 8 || k % 8 == 0;
-        part->regressions[c][k].weights[is_edge ? 5 : 3] = is_edge ? EDGE_COLOUR_WEIGHT : INNER_COLOUR_WEIGHT;
+        part->regressions[c][k].weights[3] = is_edge ? EDGE_COLOUR_WEIGHT : INNER_COLOUR_WEIGHT;
     }
     memcpy(part->spreads[c], part->spreads[c - 1], sizeof part->spreads[c]);
     nlc_mix_spread *spread = &part->spreads[c][0][0][0];
@@ -99,6 +99,7 @@ static void learn_from_before(nlc_jpeg_part *part, int c) {
 static int begin_component(nlc_jpeg_part *part, int c, int32_t first, int32_t end) {
     const nlc_jpeg_component *own = &part->image->component[c];
     part->component = c;
+    nlc_jpeg_list_lines(part);
     part->first_row[c] = first * own->v;
     part->end_row[c] = end * own->v;
     free(part->bottoms);
@@ -126,8 +127,8 @@ static int code_component(nlc_jpeg_part *part, const nlc_jpeg_watch *watch) {
     return NLC_JPEG_OK;
 }
 
-static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg_watch *watch, nlc_jpeg_bytes *out,
-                     const uint8_t *data, size_t size) {
+static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg_watch *watch,
+                     const nlc_value_functions *code, nlc_jpeg_bytes *out, const uint8_t *data, size_t size) {
     int32_t rows, columns;
     nlc_jpeg_mcus(image, &rows, &columns);
     const int32_t step = nlc_jpeg_rows_of_part(image), first = number * step;
@@ -142,6 +143,7 @@ static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg
     if (part && tables &&
         nlc_mix_begin(&part->mix, tables, NLC_JPEG_FIRST_SETS, NLC_JPEG_SECOND_SETS, out, data, size)) {
         status = NLC_JPEG_OK;
+        part->code = code;
         part->image = image;
         begin_sets(&part->mix);
         for (int x = 0; x < 256; x++)
@@ -156,10 +158,10 @@ static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg
                          ? code_component(part, watch)
                          : NLC_JPEG_NO_MEMORY;
         if (status == NLC_JPEG_OK && out)
-            nlc_mix_end(&part->mix);
+            nlc_coder_end(&part->mix.coder);
         if (status == NLC_JPEG_OK && out && out->failed)
             status = NLC_JPEG_NO_MEMORY;
-        if (status == NLC_JPEG_OK && !out && !nlc_mix_is_whole(&part->mix))
+        if (status == NLC_JPEG_OK && !out && !nlc_coder_is_whole(&part->mix.coder))
             status = NLC_JPEG_DAMAGED;
     }
     if (part) {
@@ -176,7 +178,7 @@ static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg
 int nlc_jpeg_encode_part(const nlc_jpeg_image *image, int32_t part, const nlc_jpeg_watch *watch, uint8_t **stream,
                          size_t *size) {
     nlc_jpeg_bytes out = {0};
-    const int status = code_part(image, part, watch, &out, NULL, 0);
+    const int status = code_part(image, part, watch, &nlc_value_writer, &out, NULL, 0);
     if (status != NLC_JPEG_OK) {
         free(out.data);
         out = (nlc_jpeg_bytes){0};
@@ -188,5 +190,5 @@ int nlc_jpeg_encode_part(const nlc_jpeg_image *image, int32_t part, const nlc_jp
 
 int nlc_jpeg_decode_part(nlc_jpeg_image *image, int32_t part, const uint8_t *stream, size_t size,
                          const nlc_jpeg_watch *watch) {
-    return code_part(image, part, watch, NULL, stream, size);
+    return code_part(image, part, watch, &nlc_value_reader, NULL, stream, size);
 }

@@ -4,7 +4,7 @@
 #define NLC_JPEG_MIX_H
 
 #include "adaptive.h"
-#include "jpeg.h"
+#include "jpeg_coder.h"
 #include "jpeg_vectors.h"
 
 #define NLC_MIX_INPUTS 8
@@ -14,21 +14,13 @@
 #define NLC_MIX_SLOT_BITS 20
 #define NLC_MIX_FINE 16   /* values are expected in sixteenths */
 #define NLC_MIX_TERMS 8   /* of a regression */
-#define NLC_MIX_SOFT 4096 /* what softened magnitudes and gaps are below */
+#define NLC_MIX_SOFT 4096 /* what magnitudes are below of which there are softened ones, and gaps */
 #define NLC_MIX_GAPS 2048
 
 /* What a context knows of a decision: the chance of 1, of 22 bits, less 2^21, and below it, of 10, how often it was
  * asked.
  */
 typedef uint32_t nlc_mix_slot;
-
-/* An arithmetic coder: an interval of `range` from `low` on; reading, `low` is how far the data lie in it. */
-typedef struct {
-    uint64_t low, range;
-    const uint8_t *data;
-    size_t size, at;     /* reading; past the end there are zeros */
-    nlc_jpeg_bytes *out; /* NULL when reading */
-} nlc_mix_coder;
 
 /* How far a value was from its mean, by a context: 256 times, in sixteenths, and in the last 6 bits how often it was
  * asked.
@@ -53,15 +45,15 @@ typedef struct {
 
 /* A number of sets of weights and of contexts; what is coded next is told by `at`, its contexts. */
 typedef struct {
-    nlc_mix_coder coder;
+    nlc_coder coder;
     uint8_t *memory;
     nlc_mix_slot *slots; /* in `memory`, those of a context in a line of the processor's */
     nlc_mix_set *first_sets, *second_sets;
     nlc_mix_slot *at[NLC_MIX_CONTEXTS];
     int32_t rates[256], spread_rates[64];
-    int16_t stretch[NLC_STRETCHED];
-    uint16_t squash[4096]; /* of -2048 and up */
-    uint16_t soft[NLC_MIX_SOFT / 2];
+    int16_t stretch[NLC_STRETCHED]; /* by the upper 12 bits of slots */
+    uint16_t squash[4096];          /* of -2048 and up */
+    int16_t soft[2 * NLC_MIX_SOFT]; /* of -NLC_MIX_SOFT and up */
     int16_t gaps[NLC_MIX_GAPS];
 } nlc_mix;
 
@@ -70,35 +62,23 @@ int nlc_mix_begin(nlc_mix *mix, const nlc_adaptive_tables *tables, uint32_t firs
                   nlc_jpeg_bytes *out, const uint8_t *data, size_t size);
 void nlc_mix_free(nlc_mix *mix);
 
-/* Begin a stream that is written to `out`, or read if that is NULL; what was learned stays. */
-void nlc_mix_start(nlc_mix *mix, nlc_jpeg_bytes *out, const uint8_t *data, size_t size);
-
-/* Write what the coder still holds. */
-void nlc_mix_end(nlc_mix *mix);
-
-/* Whether a reader took just all of its data. */
-int nlc_mix_is_whole(const nlc_mix *mix);
-
-/* List a context, of three numbers. */
-static inline void nlc_mix_context(nlc_mix *mix, int place, uint32_t a, uint32_t b, uint32_t c) {
+/* The number of a context's line of slots, from three numbers. */
+static inline uint32_t nlc_mix_line(uint32_t a, uint32_t b, uint32_t c) {
     uint64_t hash = ((uint64_t)a + 1) * UINT64_C(0x9E3779B97F4A7C15) +
                     ((uint64_t)b + 1) * UINT64_C(0xC2B2AE3D27D4EB4F) + ((uint64_t)c + 1) * UINT64_C(0x165667B19E3779F9);
     hash = (hash ^ hash >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
-    mix->at[place] = mix->slots + (hash >> (64 - NLC_MIX_SLOT_BITS + 4)) * NLC_MIX_NODES;
+    return (uint32_t)(hash >> (64 - NLC_MIX_SLOT_BITS + 4));
+}
+
+/* List a context, by its line. */
+static inline void nlc_mix_at(nlc_mix *mix, int place, uint32_t line) {
+    mix->at[place] = mix->slots + line * NLC_MIX_NODES;
     NLC_PREFETCH(mix->at[place]);
 }
 
-/* Code a decision, the one of `node` in every context, with two sets of weights; `bit` is known when writing. There are
- * seven contexts, or four.
- */
-int nlc_mix_by_seven(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int bit);
-int nlc_mix_by_four(nlc_mix *mix, uint32_t node, uint32_t first_set, uint32_t second_set, int bit);
-
-/* Code a number by its digits, with the two contexts that were listed: 16 nodes. `expected` says what it may be. */
-int32_t nlc_mix_value(nlc_mix *mix, uint32_t first_set, uint32_t second_set, nlc_mix_expectation expected,
-                      int32_t value);
-int32_t nlc_mix_value_of_two(nlc_mix *mix, uint32_t first_set, uint32_t second_set,
-                             const nlc_mix_expectation expected[NLC_MIX_EXPECTATIONS], int32_t value);
+static inline void nlc_mix_context(nlc_mix *mix, int place, uint32_t a, uint32_t b, uint32_t c) {
+    nlc_mix_at(mix, place, nlc_mix_line(a, b, c));
+}
 
 static inline int32_t nlc_clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
 
@@ -118,7 +98,15 @@ static inline void nlc_mix_spread_learn(const nlc_mix *mix, nlc_mix_spread *spre
 }
 
 /* A regression: what a value is from terms, with weights that are learned. */
-int32_t nlc_mix_regress(const nlc_mix_regression *regression, nlc_vector terms);
-void nlc_mix_regress_learn(nlc_mix_regression *regression, nlc_vector terms, int32_t error);
+static inline int32_t nlc_mix_regress(const nlc_mix_regression *regression, nlc_vector terms) {
+    return nlc_clamp(nlc_vector_weighted(regression->weights, terms) >> 13, -32767, 32767);
+}
+
+static inline void nlc_mix_regress_learn(nlc_mix_regression *regression, nlc_vector terms, int32_t error) {
+    const uint32_t norm = (1 << 10) + nlc_vector_norm(terms); /* less than 2^30 */
+    const int shift = nlc_jpeg_bits(norm) - 11;
+    const int32_t step = nlc_clamp(error, -2047, 2047) * (int32_t)((UINT32_C(1) << 25) / (norm >> shift)) >> 11;
+    nlc_vector_learn(regression->weights, terms, step, shift + 6);
+}
 
 #endif

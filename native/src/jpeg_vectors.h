@@ -32,6 +32,21 @@ static inline nlc_vector nlc_vector_of(uint32_t a, uint32_t b, uint32_t c, uint3
     return _mm_setr_epi32((int)a, (int)b, (int)c, (int)d);
 }
 
+static inline nlc_vector nlc_vector_gather(const int16_t *const from[6]) {
+    __m128i x = _mm_cvtsi32_si128((uint16_t)*from[0]);
+    x = _mm_insert_epi16(x, *from[1], 1);
+    x = _mm_insert_epi16(x, *from[2], 2);
+    x = _mm_insert_epi16(x, *from[3], 3);
+    x = _mm_insert_epi16(x, *from[4], 6);
+    return _mm_insert_epi16(x, *from[5], 7);
+}
+
+static inline nlc_vector nlc_vector_of_middle(int32_t a, int32_t b) {
+    const __m128i two = _mm_unpacklo_epi32(_mm_cvtsi32_si128(a), _mm_cvtsi32_si128(b));
+    const __m128i limited = _mm_max_epi16(_mm_packs_epi32(two, two), _mm_set1_epi16(-32767));
+    return _mm_and_si128(limited, _mm_setr_epi32(0, 0, -1, 0));
+}
+
 static inline nlc_vector nlc_vector_of_odds(uint32_t pair, int32_t a, int32_t b, uint32_t last) {
     const __m128i odds = _mm_packs_epi32(_mm_setr_epi32(a, b, 0, 0), _mm_setzero_si128());
     const __m128i limited =
@@ -69,21 +84,29 @@ static inline uint32_t nlc_vector_norm(nlc_vector x) {
     return (uint32_t)nlc_vector_sum(_mm_madd_epi16(x, x));
 }
 
-static inline void nlc_vector_learn_half(int32_t weights[4], __m128i product, __m128i half, __m128i shift) {
-    const __m128i most = _mm_set1_epi32(1 << 18), least = _mm_set1_epi32(-(1 << 18));
-    __m128i sum = _mm_loadu_si128((const __m128i *)weights);
-    sum = _mm_add_epi32(sum, _mm_sra_epi32(_mm_add_epi32(product, half), shift));
-    const __m128i over = _mm_cmpgt_epi32(sum, most), under = _mm_cmpgt_epi32(least, sum);
-    sum = _mm_or_si128(_mm_andnot_si128(over, sum), _mm_and_si128(over, most));
-    sum = _mm_or_si128(_mm_andnot_si128(under, sum), _mm_and_si128(under, least));
-    _mm_storeu_si128((__m128i *)weights, sum);
+static inline __m128i nlc_vector_within(__m128i x, int32_t limit) {
+    const __m128i most = _mm_set1_epi32(limit), least = _mm_set1_epi32(-limit);
+    const __m128i over = _mm_cmpgt_epi32(x, most), under = _mm_cmpgt_epi32(least, x);
+    x = _mm_or_si128(_mm_andnot_si128(over, x), _mm_and_si128(over, most));
+    return _mm_or_si128(_mm_andnot_si128(under, x), _mm_and_si128(under, least));
 }
 
 static inline void nlc_vector_learn(int32_t weights[8], nlc_vector x, int32_t by, int shift) {
     const __m128i factor = _mm_set1_epi16((short)by), half = _mm_set1_epi32(1 << (shift - 1));
-    const __m128i low = _mm_mullo_epi16(x, factor), high = _mm_mulhi_epi16(x, factor), count = _mm_cvtsi32_si128(shift);
-    nlc_vector_learn_half(weights, _mm_unpacklo_epi16(low, high), half, count);
-    nlc_vector_learn_half(weights + 4, _mm_unpackhi_epi16(low, high), half, count);
+    const __m128i count = _mm_cvtsi32_si128(shift), limit = _mm_set1_epi32(1 << 18);
+    const __m128i low = _mm_mullo_epi16(x, factor), high = _mm_mulhi_epi16(x, factor);
+    __m128i *to = (__m128i *)weights;
+    __m128i first = _mm_add_epi32(half, _mm_unpacklo_epi16(low, high));
+    __m128i second = _mm_add_epi32(half, _mm_unpackhi_epi16(low, high));
+    first = _mm_add_epi32(_mm_loadu_si128(to), _mm_sra_epi32(first, count));
+    second = _mm_add_epi32(_mm_loadu_si128(to + 1), _mm_sra_epi32(second, count));
+    const __m128i both = _mm_or_si128(_mm_add_epi32(first, limit), _mm_add_epi32(second, limit));
+    if (NLC_RARELY(_mm_movemask_epi8(_mm_cmpeq_epi32(_mm_srli_epi32(both, 19), _mm_setzero_si128())) != 0xFFFF)) {
+        first = nlc_vector_within(first, 1 << 18);
+        second = nlc_vector_within(second, 1 << 18);
+    }
+    _mm_storeu_si128(to, first);
+    _mm_storeu_si128(to + 1, second);
 }
 
 static inline nlc_vector nlc_vector_times(nlc_vector a, nlc_vector b) {
@@ -103,6 +126,14 @@ static inline nlc_vector nlc_vector_magnitudes(nlc_vector a, nlc_vector b) {
     return _mm_add_epi16(a, _mm_min_epi16(_mm_max_epi16(b, _mm_subs_epi16(zero, b)), most));
 }
 
+static inline nlc_vector nlc_vector_least(nlc_vector x, int most) {
+    return _mm_min_epi16(x, _mm_set1_epi16((short)most));
+}
+
+static inline nlc_vector nlc_vector_beside(nlc_vector x) {
+    return _mm_adds_epi16(_mm_slli_si128(x, 2), _mm_srli_si128(x, 2));
+}
+
 static inline uint64_t nlc_vector_others(const int16_t from[64]) {
     const __m128i zero = _mm_setzero_si128();
     uint64_t zeros = 0;
@@ -114,12 +145,29 @@ static inline uint64_t nlc_vector_others(const int16_t from[64]) {
     return ~zeros;
 }
 
+static inline void nlc_vector_zeros(int16_t to[64]) {
+    for (int k = 0; k < 64; k += 8)
+        _mm_storeu_si128((__m128i *)(to + k), _mm_setzero_si128());
+}
+
 static inline nlc_sums nlc_sums_none(void) { return (nlc_sums){_mm_setzero_si128(), _mm_setzero_si128()}; }
 
 static inline nlc_sums nlc_sums_add(nlc_sums sums, nlc_vector a, nlc_vector b, int of_a, int of_b) {
     const __m128i factors = _mm_set1_epi32((int)((uint32_t)(uint16_t)of_a | (uint32_t)of_b << 16));
     sums.low = _mm_add_epi32(sums.low, _mm_madd_epi16(_mm_unpacklo_epi16(a, b), factors));
     sums.high = _mm_add_epi32(sums.high, _mm_madd_epi16(_mm_unpackhi_epi16(a, b), factors));
+    return sums;
+}
+
+static inline nlc_sums nlc_sums_product(nlc_vector x, const int16_t rows[8][8]) {
+    const __m128i pairs[4] = {_mm_shuffle_epi32(x, 0x00), _mm_shuffle_epi32(x, 0x55), _mm_shuffle_epi32(x, 0xAA),
+                              _mm_shuffle_epi32(x, 0xFF)};
+    nlc_sums sums = nlc_sums_none();
+    for (int k = 0; k < 4; k++) {
+        const __m128i a = nlc_vector_load(rows[2 * k]), b = nlc_vector_load(rows[2 * k + 1]);
+        sums.low = _mm_add_epi32(sums.low, _mm_madd_epi16(_mm_unpacklo_epi16(a, b), pairs[k]));
+        sums.high = _mm_add_epi32(sums.high, _mm_madd_epi16(_mm_unpackhi_epi16(a, b), pairs[k]));
+    }
     return sums;
 }
 
@@ -187,6 +235,16 @@ static inline nlc_vector nlc_vector_of(uint32_t a, uint32_t b, uint32_t c, uint3
     for (int k = 0; k < 8; k++)
         x.of[k] = (int16_t)(pairs[k / 2] >> k % 2 * 16);
     return x;
+}
+
+/* The numbers at six places, and between the fourth and the fifth two zeros. */
+static inline nlc_vector nlc_vector_gather(const int16_t *const from[6]) {
+    return (nlc_vector){{*from[0], *from[1], *from[2], *from[3], 0, 0, *from[4], *from[5]}};
+}
+
+/* Two numbers within +-32767, between zeros. */
+static inline nlc_vector nlc_vector_of_middle(int32_t a, int32_t b) {
+    return (nlc_vector){{0, 0, 0, 0, (int16_t)nlc_vector_limited(a, 32767), (int16_t)nlc_vector_limited(b, 32767)}};
 }
 
 /* A pair, two numbers within +-NLC_VECTOR_ODDS, and another pair. */
@@ -262,6 +320,21 @@ static inline nlc_vector nlc_vector_magnitudes(nlc_vector a, nlc_vector b) {
     return a;
 }
 
+/* The numbers of x, each at most `most`. */
+static inline nlc_vector nlc_vector_least(nlc_vector x, int most) {
+    for (int k = 0; k < 8; k++)
+        x.of[k] = (int16_t)(x.of[k] < most ? x.of[k] : most);
+    return x;
+}
+
+/* The sum of the numbers before and after each, 0 at the ends. */
+static inline nlc_vector nlc_vector_beside(nlc_vector x) {
+    nlc_vector sum;
+    for (int k = 0; k < 8; k++)
+        sum.of[k] = nlc_vector_saturated((k ? x.of[k - 1] : 0) + (k < 7 ? x.of[k + 1] : 0));
+    return sum;
+}
+
 /* Which of 64 numbers are not 0, the first in the lowest bit. */
 static inline uint64_t nlc_vector_others(const int16_t from[64]) {
     uint64_t others = 0;
@@ -270,12 +343,26 @@ static inline uint64_t nlc_vector_others(const int16_t from[64]) {
     return others;
 }
 
+static inline void nlc_vector_zeros(int16_t to[64]) {
+    for (int k = 0; k < 64; k++)
+        to[k] = 0;
+}
+
 static inline nlc_sums nlc_sums_none(void) { return (nlc_sums){{0}}; }
 
 /* Add a * of_a + b * of_b. */
 static inline nlc_sums nlc_sums_add(nlc_sums sums, nlc_vector a, nlc_vector b, int of_a, int of_b) {
     for (int k = 0; k < 8; k++)
         sums.of[k] += a.of[k] * of_a + b.of[k] * of_b;
+    return sums;
+}
+
+/* The product of a vector and a matrix, of which there are the rows. */
+static inline nlc_sums nlc_sums_product(nlc_vector x, const int16_t rows[8][8]) {
+    nlc_sums sums = nlc_sums_none();
+    for (int k = 0; k < 8; k++)
+        for (int j = 0; j < 8; j++)
+            sums.of[j] += x.of[k] * rows[k][j];
     return sums;
 }
 

@@ -98,6 +98,13 @@ static inline uint64_t nlc_xgetbv(void) {
 #define NLC_IS_READ(address) ((void)(address))
 #endif
 
+/* A condition that is hardly ever true: code for it is put out of the way. */
+#if defined(__GNUC__)
+#define NLC_RARELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#define NLC_RARELY(condition) (condition)
+#endif
+
 #if defined(__GNUC__)
 #define NLC_INLINE static inline __attribute__((always_inline))
 #else
