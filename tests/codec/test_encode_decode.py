@@ -8,7 +8,7 @@ from PIL import Image
 
 import nelloc
 from nelloc import image as images
-from nelloc.codec import encode as codec
+from nelloc.codec import encode_pieces
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.format import Method
 from nelloc.codec.options import EncodeOptions
@@ -98,7 +98,7 @@ def test_verification_catches_an_encoder_that_goes_wrong(small_model_path, monke
             changed[0][0, 0, 0] ^= 1
             return self.coder.encode(changed, progress, **options)
 
-    monkeypatch.setattr(codec, "tile_coder", lambda *a, **b: Wrong(tile_coder(*a, **b)))
+    monkeypatch.setattr(encode_pieces, "tile_coder", lambda *a, **b: Wrong(tile_coder(*a, **b)))
     with pytest.raises(nelloc.NellocError, match="does not decode to the same pixels"):
         nelloc.encode(photograph(9, 9), model=small_model_path, backend=backend)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import nelloc
 from nelloc import NellocError
-from nelloc.codec import container, encode, level_lists, search
+from nelloc.codec import container, level_lists, plan_image, search
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.container import Section
@@ -51,7 +51,7 @@ def stretched(samples):
 def always(monkeypatch):
     """Number the samples among levels wherever some are missing, even if that is larger."""
 
-    monkeypatch.setattr(encode, "_is_smaller", lambda *_, **__: True)
+    monkeypatch.setattr(plan_image, "_is_smaller", lambda *_, **__: True)
 
 
 IMAGES = {
@@ -101,7 +101,7 @@ def test_a_high_effort_codes_the_whole_image_both_ways(effort, small_model_path,
     """Whatever its middle says."""
     sizes = []
     for smaller in (True, False):
-        monkeypatch.setattr(encode, "_is_smaller", lambda *_, smaller=smaller, **__: smaller)
+        monkeypatch.setattr(plan_image, "_is_smaller", lambda *_, smaller=smaller, **__: smaller)
         data = nelloc.encode(IMAGES["rgb"], model=small_model_path, past=False, verify=False, effort=effort)
         sizes.append(len(data))
     assert (sizes[0] == sizes[1]) == (effort == 6)

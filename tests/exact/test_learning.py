@@ -17,8 +17,7 @@ from random_pixels import COMPONENTS, picture, random_pixels
 
 import nelloc
 from nelloc import NellocError
-from nelloc.codec import container
-from nelloc.codec import encode as codec
+from nelloc.codec import container, encode_pieces
 from nelloc.codec.container import TileRecord
 from nelloc.codec.format import Method
 from nelloc.exact import backends, learning, model_store
@@ -162,9 +161,9 @@ def test_deep_samples_do_not_teach(small_model_path):
 
 def test_at_higher_effort_the_model_is_also_tried_as_it_is(small_model_path, monkeypatch):
     tried = []
-    real = codec.tile_coder
+    real = encode_pieces.tile_coder
     monkeypatch.setattr(
-        codec, "tile_coder", lambda *a, learns, **b: tried.append(learns) or real(*a, learns=learns, **b)
+        encode_pieces, "tile_coder", lambda *a, learns, **b: tried.append(learns) or real(*a, learns=learns, **b)
     )
     image = picture(20, 20).transpose(1, 2, 0)
     nelloc.encode(image, model=small_model_path, effort=5)

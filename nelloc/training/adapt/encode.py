@@ -11,8 +11,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nelloc.codec.effort import photograph_tile
-from nelloc.codec.encode import Encoded, coded_planes, encode_pixels, has_colour, model_for, verify_encoded
+from nelloc.codec.encode import Encoded, encode_pixels, model_for, verify_encoded
 from nelloc.codec.options import EncodeOptions
+from nelloc.codec.plan_image import coded_planes
+from nelloc.codec.plan_past import has_colour
 from nelloc.exact import model_store
 from nelloc.exact.learning import can_learn
 from nelloc.exact.model import ExactModel

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import nelloc
-from nelloc.codec import encode, plan_past
+from nelloc.codec import encode, plan_image, plan_past
 from nelloc.codec.format import Method
 from nelloc.codec.past.pixels import Made
 from nelloc.codec.search import Piece, Trial
@@ -34,13 +34,13 @@ def edited(quality: int, share: float = 0.2, mode: str = "RGB") -> np.ndarray:
 def coded(monkeypatch):
     """List of the pieces that are coded."""
     pieces = []
-    original = encode._encode_pieces
+    original = encode.encode_pieces
 
     def spy(work, *rest, **options):
         pieces.extend(piece for piece, _ in work)
         return original(work, *rest, **options)
 
-    monkeypatch.setattr(encode, "_encode_pieces", spy)
+    monkeypatch.setattr(encode, "encode_pieces", spy)
     return pieces
 
 
@@ -52,7 +52,7 @@ def test_pixels_are_not_tried_where_a_jpeg_is_much_smaller(coded, monkeypatch, m
     assert coded
     assert all(isinstance(piece.trials[0].setting, Made) for piece in coded)
     coded.clear()
-    monkeypatch.setattr(encode, "is_enough", lambda *_: False)
+    monkeypatch.setattr(plan_image, "is_enough", lambda *_: False)
     assert nelloc.encode(image, verify=False) == data
     assert not all(isinstance(piece.trials[0].setting, Made) for piece in coded)
 

@@ -88,7 +88,7 @@ def test_a_model_is_kept_that_saves_at_least_a_thousandth(monkeypatch, after, ke
 
 def test_models_are_adapted_to_the_numbers_of_a_stretched_image(monkeypatch):
     trained_on = []
-    monkeypatch.setattr("nelloc.codec.encode._is_smaller", lambda *_, **__: True)
+    monkeypatch.setattr("nelloc.codec.plan_image._is_smaller", lambda *_, **__: True)
     monkeypatch.setattr(encode, "encode_pixels", lambda pixels, *_, **__: [SimpleNamespace(data=b"1") for _ in pixels])
     adapted = SimpleNamespace(stored=b"1")
     monkeypatch.setattr(
