@@ -9,20 +9,24 @@ from functools import partial
 from nelloc.codec.adaptive import classify
 from nelloc.codec.container import Section
 from nelloc.codec.description import Described
+from nelloc.codec.effort import Effort
 from nelloc.codec.format import SectionType
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past import worth
-from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.past.invert import Inverted, exact_blocks, invert
 from nelloc.codec.search import TileSearch, plan_for_past, tiles_for_past
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind, Role
+from nelloc.image.pixels import Samples
 
 # Pixels are not tried if a JPEG has at least this share of the blocks right, in at most this number of bits a sample.
 _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 # Nor if its bits, each of which counts for more, and the entropy of what is wrong are less than this share of the
 # entropy of pixels: a model codes these in 0.5 to 0.8 of that.
 _SURELY = 0.85
+# The share of wrong pixels from which on only one of two JPEGs is tried.
+_MOSTLY_EDITED = 0.25
 
 
 def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns: int) -> list[TileSearch]:
@@ -34,10 +38,7 @@ def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns:
         return []
     effort, bits = options.effort, bits_of(image.kind, what)
     plans = []
-    for one in (found, found.uncut):
-        if one is None:
-            continue
-        section = Section(SectionType.PAST, past_pixels.pack_section(one))
+    for one, section in _worth_coding(found, what.groups[0], effort):
         for tile in [options.tile] if options.tile else tiles_for_past(what.groups[0], one.pixels):
             plan = plan_for_past(
                 image.kind,
@@ -52,6 +53,23 @@ def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns:
             )
             plans.append(replace(plan, sections=(section, *what.sections)))
     return plans
+
+
+def _worth_coding(found: Inverted, samples: Samples, effort: int) -> list[tuple[Inverted, Section]]:
+    """The JPEGs to try for ``samples`` (planes, H, W), and their sections: the likelier alone if corrections are long.
+
+    What the two have apart, blocks at the edges of a picture, is little of it then.
+    """
+    both = [one for one in (found, found.uncut) if one is not None]
+    packed = [(one, Section(SectionType.PAST, past_pixels.pack_section(one))) for one in both]
+    wrong = (found.pixels != samples).any(axis=0).mean()
+    if wrong < _MOSTLY_EDITED or effort >= Effort.LARGE_PHOTOGRAPHS:
+        return packed
+
+    def likely_bits(one: tuple[Inverted, Section]) -> float:
+        return 8 * len(one[1].data) + worth.entropies_of_pixels(one[0].pixels, samples)[0]
+
+    return [min(packed, key=likely_bits)]
 
 
 def is_enough(plans: Sequence[TileSearch], image: Pixels) -> bool:

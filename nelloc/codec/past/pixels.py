@@ -31,6 +31,8 @@ MAX_MARGIN = 63
 _METHODS = (Method.DEFLATE, Method.ADAPTIVE, Method.STORED, Method.ROWS)
 # Mean errors of blocks above which their pixels are coded instead of corrections: all are tried, in one form.
 _FAR_OFF = (2, 12, 255)
+# Colours that a sheet has at most, as a share of its pixels, if forms that predict nothing can be smaller.
+_MOST_COLOURS = 0.5
 
 
 def pack_section(found: Inverted) -> bytes:
@@ -186,16 +188,25 @@ def _sheet(values: Plane, numbers: NDArray[np.intp]) -> Plane:
 
 def _smallest(sheet: _Sheet, *, core: bool) -> tuple[Method, bytes]:
     """The method of a sheet that takes the fewest bytes, and these."""
-    plain, candidates = _in_forms(sheet.values, [Form.PLAIN, Form.CANDIDATES_PLAIN], core=core)
-    found = [(Method.ADAPTIVE, data) for data in (plain, sheet.predicted, candidates)]
-    best = min(len(data) for _, data in found)
-    found += [
-        (Method.ROWS, lzma_rows.encode(sheet.values, filter_))
-        for filter_, least in lzma_rows.likely_filters(sheet.values, alike=True).items()
-        if least is not None and least <= best
-    ]
-    found.append((Method.STORED, plain_tiles.encode(Method.STORED, sheet.values)))
+    found = [(Method.ADAPTIVE, sheet.predicted), (Method.STORED, plain_tiles.encode(Method.STORED, sheet.values))]
+    if _repeats_colours(sheet.values):
+        plain, candidates = _in_forms(sheet.values, [Form.PLAIN, Form.CANDIDATES_PLAIN], core=core)
+        found += [(Method.ADAPTIVE, data) for data in (plain, candidates)]
+        best = min(len(data) for _, data in found)
+        found += [
+            (Method.ROWS, lzma_rows.encode(sheet.values, filter_))
+            for filter_, least in lzma_rows.likely_filters(sheet.values, alike=True).items()
+            if least is not None and least <= best
+        ]
     return min(found, key=lambda one: len(one[1]))
+
+
+def _repeats_colours(sheet: Plane) -> bool:
+    """True if many of the pixels of samples (planes, H, W) have a colour that another has."""
+    colours = np.zeros(sheet.shape[1:], np.uint32)
+    for plane in sheet:
+        colours = colours << 8 | plane
+    return bool(np.unique(colours).size <= _MOST_COLOURS * colours.size)
 
 
 def _decode_blocks(reader: Cursor, shape: tuple[int, ...]) -> Iterator[tuple[int, Plane]]:

@@ -30,6 +30,8 @@ _COSINE_ONE = 1 << 20
 _MOST_APART = 40
 # Levels that a picture may lack by chance, besides those that its stretch left out.
 _LACKING = 24
+# Share of pixels that a stretch changes at least, nearly.
+_SAME = 0.5
 
 Lists = Sequence[Levels | None]
 
@@ -42,10 +44,17 @@ def levels_of_jpeg(samples: Plane, found: Lists) -> Lists | None:
     if not any(found) or native.missing() is not None:
         return None
     if len(samples) == 1:
-        return _placed_gray(samples, [own and _all_of_stretch(own) for own in found])
-    alike = _same_stretch(samples, found)
-    placed = None if alike is None else _placed(samples, alike, together=True)
-    return placed or _placed(samples, [own and _all_of_stretch(own) for own in found], together=False)
+        placed = _placed_gray(samples, [own and _all_of_stretch(own) for own in found])
+    else:
+        alike = _same_stretch(samples, found)
+        placed = None if alike is None else _placed(samples, alike, together=True)
+        placed = placed or _placed(samples, [own and _all_of_stretch(own) for own in found], together=False)
+    return None if placed is None or _changes_little(samples, placed) else placed
+
+
+def _changes_little(samples: Plane, placed: Lists) -> bool:
+    """True if most pixels have their samples for numbers: levels are missing for another reason than a stretch."""
+    return bool((reduce_planes(samples, placed, np.uint8) == samples).all(axis=0).mean() > _SAME)
 
 
 def _same_stretch(samples: Plane, found: Lists) -> Lists | None:
