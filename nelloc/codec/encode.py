@@ -14,7 +14,7 @@ from nelloc.codec.encode_pieces import CodedPiece, Work, encode_pieces
 from nelloc.codec.format import NO_MODEL, SectionType
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.parallel import Pool, in_parts, pool_for, single_threaded_products, spread
-from nelloc.codec.plan_image import plans_of
+from nelloc.codec.plan_image import ImagePlans, plans_of
 from nelloc.codec.plan_past import has_colour
 from nelloc.codec.search import Piece, TileSearch
 from nelloc.errors import NellocError
@@ -58,9 +58,12 @@ def encode_pixels(
         backends.named(options.backend)
     for id_ in {job.model.id for job in jobs if job.model is not None and job.tries_model}:
         backends.chosen(models[id_], options.backend)
-    work = [(piece, job.model) for job in jobs for plan in job.plans for piece in plan.pieces]
-    coded = iter(_encode_all(work, options, measure=measure))
-    encoded = [_smallest_file(job, coded, measure=measure) for job in jobs]
+    smallest = partial(_smallest_files, options=options, measure=measure, known={})
+    encoded = smallest([(job, job.plans.first) for job in jobs])
+    doubtful = [k for k, job in enumerate(jobs) if job.plans.later and len(encoded[k].data) >= job.plans.least]
+    others = smallest([(jobs[k], jobs[k].plans.later) for k in doubtful])
+    for k, other in zip(doubtful, others, strict=True):
+        encoded[k] = min(encoded[k], other, key=lambda one: len(one.data))
     if verify:
         verify_encoded(encoded, pixels, options, models)
     return encoded
@@ -74,14 +77,14 @@ class _Job:
     """
 
     image: Pixels
-    plans: list[TileSearch]
+    plans: ImagePlans
     model: ExactModel | None
     held: Section | None
 
     @property
     def tries_model(self) -> bool:
         """True if the model is to code a piece."""
-        pieces = (piece for plan in self.plans for piece in plan.pieces)
+        pieces = (piece for plan in (*self.plans.first, *self.plans.later) for piece in plan.pieces)
         return any(trial.method.needs_model for piece in pieces for trial in piece.trials)
 
 
@@ -101,38 +104,52 @@ def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found],
 _MODEL_SECTIONS = {False: SectionType.MODEL, True: SectionType.DIFFERENCES}
 
 
-def _smallest_file(job: _Job, coded: Iterator[CodedPiece], *, measure: bool) -> Encoded:
-    """The smallest of the files that the plans of a job make; ``coded`` has their pieces next, in order."""
-    image, results = job.image, []
-    for plan in job.plans:
-        pieces = [next(coded) for _ in plan.pieces]
-        records = tuple(TileRecord(piece.method, piece.code.data) for piece in pieces)
-        sections = plan.sections
-        file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, sections, plan.joined)
-        if job.model is not None and file.needs_model:
-            held = () if job.held is None else (job.held,)
-            file = replace(file, model_id=job.model.id, sections=(*held, *sections))
-        bits = sum(piece.code.model_bits or 0.0 for piece in pieces) if measure else None
-        results.append(Encoded(nlc.pack(file), bits))
-    return min(results, key=lambda result: len(result.data))
+def _smallest_files(
+    tried: Sequence[tuple[_Job, Sequence[TileSearch]]],
+    options: EncodeOptions,
+    *,
+    measure: bool,
+    known: dict[Hashable, CodedPiece],
+) -> list[Encoded]:
+    """The smallest of the files that the plans of each job make; pieces that are coded become ``known``."""
+    work = [(piece, job.model) for job, plans in tried for plan in plans for piece in plan.pieces]
+    coded = iter(_encode_all(work, options, measure=measure, known=known))
+    files = ([_file(job, plan, coded, measure=measure) for plan in plans] for job, plans in tried)
+    return [min(own, key=lambda one: len(one.data)) for own in files]
 
 
-def _encode_all(work: Sequence[Work], options: EncodeOptions, *, measure: bool) -> list[CodedPiece]:
+def _file(job: _Job, plan: TileSearch, coded: Iterator[CodedPiece], *, measure: bool) -> Encoded:
+    """The file that a plan of a job makes; ``coded`` has its pieces next, in order."""
+    image = job.image
+    pieces = [next(coded) for _ in plan.pieces]
+    records = tuple(TileRecord(piece.method, piece.code.data) for piece in pieces)
+    sections = plan.sections
+    file = Container(image.kind, image.width, image.height, plan.tile, NO_MODEL, records, sections, plan.joined)
+    if job.model is not None and file.needs_model:
+        held = () if job.held is None else (job.held,)
+        file = replace(file, model_id=job.model.id, sections=(*held, *sections))
+    bits = sum(piece.code.model_bits or 0.0 for piece in pieces) if measure else None
+    return Encoded(nlc.pack(file), bits)
+
+
+def _encode_all(
+    work: Sequence[Work], options: EncodeOptions, *, measure: bool, known: dict[Hashable, CodedPiece]
+) -> list[CodedPiece]:
     """Code pieces, the same ones once, spread over workers, few enough at once to be held in memory."""
     encode_part = partial(encode_pieces, backend=options.backend, measure=measure)
     whole = [[(own, model) for own in piece.apart()] for piece, model in work]
-    once = {_same(piece, model): (piece, model) for parts in whole for piece, model in parts}
-    work = list(once.values())
-    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in work))
+    once = {_same(*own): own for parts in whole for own in parts if _same(*own) not in known}
+    new = list(once.values())
+    options.progress.expect(sum(piece.samples[0].size * len(piece.trials) for piece, _ in new))
     codes: list[CodedPiece] = []
     pool = pool_for(options.backend)
     # Walks in Python multiply matrices by BLAS; the core does not.
     with nullcontext() if pool is Pool.CORE_THREADS else single_threaded_products():
-        for part in in_parts(work, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
+        for part in in_parts(new, lambda one: one[0].samples[0].size, PIXELS_AT_ONCE * options.workers):
             costs = [piece.samples.size * len(piece.trials) for piece, _ in part]
             codes += spread(encode_part, part, costs, options.workers, options.progress.advance, pool)
-    found = dict(zip(once, codes, strict=True))
-    return [min((found[_same(*own)] for own in parts), key=lambda one: len(one.code.data)) for parts in whole]
+    known |= zip(once, codes, strict=True)
+    return [min((known[_same(*own)] for own in parts), key=lambda one: len(one.code.data)) for parts in whole]
 
 
 def _same(piece: Piece, model: ExactModel | None) -> Hashable:

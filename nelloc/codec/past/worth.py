@@ -93,6 +93,11 @@ def entropies_of_pixels(made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> t
     return entropy(errors) + entropy([own[far] for own in before]), entropy(before)
 
 
+def entropy_of_pixels(pixels: NDArray[np.uint8]) -> float:
+    """The entropy of ``pixels`` (planes, H, W), as ``entropies_of_pixels`` has it."""
+    return entropy([_differences(own) for own in _planes(pixels.astype(np.int16))])
+
+
 def better_as_pixels(
     image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8], top: int, left: int
 ) -> NDArray[np.bool_]:

@@ -30,6 +30,10 @@ def edited(quality: int, share: float = 0.2, mode: str = "RGB") -> np.ndarray:
     return image
 
 
+def _is_made(piece: Piece) -> bool:
+    return isinstance(piece.trials[0].setting, Made)
+
+
 @pytest.fixture
 def coded(monkeypatch):
     """List of the pieces that are coded."""
@@ -50,16 +54,16 @@ def test_pixels_are_not_tried_where_a_jpeg_is_much_smaller(coded, monkeypatch, m
     image = edited(60, mode=mode)
     data = nelloc.encode(image, verify=False)
     assert coded
-    assert all(isinstance(piece.trials[0].setting, Made) for piece in coded)
+    assert all(map(_is_made, coded))
     coded.clear()
     monkeypatch.setattr(plan_image, "is_enough", lambda *_: False)
     assert nelloc.encode(image, verify=False) == data
-    assert not all(isinstance(piece.trials[0].setting, Made) for piece in coded)
+    assert not all(map(_is_made, coded))
 
 
 def test_pixels_are_tried_where_they_may_be_smaller(coded):
     nelloc.encode(edited(97, 0.8), verify=False)
-    assert not all(isinstance(piece.trials[0].setting, Made) for piece in coded)
+    assert not all(map(_is_made, coded))
 
 
 def test_share_below_which_pixels_are_not_tried(monkeypatch):
@@ -83,6 +87,25 @@ def test_pieces_that_plans_share_are_coded_once(coded):
     first, second = (Trial(Method.PAST, Made(made)) for made in (near, 255 - samples))
     pieces = [Piece(samples, 8, (trial, others[0])) for trial in (first, second)]
     options = nelloc.codec.options.EncodeOptions(past=True)
-    found = encode._encode_all([(piece, None) for piece in pieces], options, measure=False)
+    found = encode._encode_all([(piece, None) for piece in pieces], options, measure=False, known={})
     assert [one.method for one in found] == [Method.PAST, Method.STORED]
     assert [piece.trials for piece in coded] == [(first,), (others[0],), (second,)]
+
+
+def test_pixels_of_a_large_picture_are_not_tried_where_parts_of_them_say_that_they_are_larger(coded, monkeypatch):
+    """A part of it was replaced; the file is what it is if pixels are tried."""
+    file = io.BytesIO()
+    photograph = Image.open(PARROTS).convert("RGB").crop((256, 128, 512, 384))
+    photograph.save(file, "JPEG", quality=90)
+    image = np.asarray(Image.open(file)).copy()
+    image[:40] = np.asarray(photograph)[216:]
+    monkeypatch.setattr(plan_image, "is_enough", lambda *_: False)
+    monkeypatch.setattr(plan_image, "_MANY_PARTS", 4)
+    files = []
+    for estimate in (plan_image._fewest_bytes, lambda *_, **__: 0):
+        coded.clear()
+        monkeypatch.setattr(plan_image, "_fewest_bytes", estimate)
+        files.append(nelloc.encode(image, verify=False))
+        as_pixels = [piece for piece in coded if piece.samples[0].size >= 256 * 256 and not _is_made(piece)]
+        assert bool(as_pixels) == (len(files) == 2)
+    assert files[0] == files[1]
