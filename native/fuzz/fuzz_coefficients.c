@@ -7,7 +7,8 @@
  *   ./fuzz_coefficients -runs=1000000 native/fuzz/corpus/coefficients
  *
  * The first byte of an input says what the others are: a JPEG file, whose coefficients are coded and must come back; a
- * skeleton and a stream of its coefficients, which are decoded and written; or a stream of bytes.
+ * skeleton and a stream of its coefficients, which are decoded and written; a stream of bytes; or bytes that are packed
+ * and must come back.
  */
 #include "../include/nelloc_jpeg.h"
 
@@ -77,14 +78,23 @@ static void take_skeleton(uint8_t *data, size_t size) {
     nlc_jpeg_image_free(&image);
 }
 
-static void take_bytes(const uint8_t *data, size_t size) {
-    uint8_t out[MOST_BYTES], back[MOST_BYTES], *stream;
-    size_t stream_size;
-    const int status = nlc_jpeg_unpack_bytes(data, size, out, MOST_BYTES);
+/* The first byte is half of how many come out. */
+static void unpack_bytes(const uint8_t *data, size_t size) {
+    const size_t count = size ? 2 * (size_t)data[0] : 0;
+    uint8_t *out = malloc(count + 1);
+    require(out != NULL);
+    const int status = nlc_jpeg_unpack_bytes(data + (size > 0), size - (size > 0), out, count);
     require(status == NLC_JPEG_OK || status == NLC_JPEG_DAMAGED);
-    require(nlc_jpeg_pack_bytes(out, MOST_BYTES, &stream, &stream_size) == NLC_JPEG_OK);
-    require(nlc_jpeg_unpack_bytes(stream, stream_size, back, MOST_BYTES) == NLC_JPEG_OK);
-    require(memcmp(out, back, MOST_BYTES) == 0);
+    free(out);
+}
+
+static void pack_bytes(const uint8_t *data, size_t size) {
+    uint8_t back[MOST_BYTES], *stream;
+    size_t stream_size;
+    size = size < MOST_BYTES ? size : MOST_BYTES;
+    require(nlc_jpeg_pack_bytes(data, size, &stream, &stream_size) == NLC_JPEG_OK);
+    require(nlc_jpeg_unpack_bytes(stream, stream_size, back, size) == NLC_JPEG_OK);
+    require(memcmp(data, back, size) == 0);
     nlc_jpeg_release(stream);
 }
 
@@ -99,8 +109,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         take_file(copy, size - 1);
     else if (data[0] < 0xFE)
         take_skeleton(copy, size - 1);
+    else if (data[0] < 0xFF)
+        unpack_bytes(copy, size - 1);
     else
-        take_bytes(copy, size - 1);
+        pack_bytes(copy, size - 1);
     free(copy);
     return 0;
 }

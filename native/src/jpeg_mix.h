@@ -11,7 +11,9 @@
 #define NLC_MIX_CONTEXTS 7 /* at most */
 #define NLC_MIX_EXPECTATIONS 2
 #define NLC_MIX_NODES 16 /* decisions of one context */
+#if !defined(NLC_MIX_SLOT_BITS) /* other than what streams are coded by, to fuzz it faster */
 #define NLC_MIX_SLOT_BITS 20
+#endif
 #define NLC_MIX_FINE 16   /* values are expected in sixteenths */
 #define NLC_MIX_TERMS 8   /* of a regression */
 #define NLC_MIX_SOFT 4096 /* what magnitudes are below of which there are softened ones, and gaps */
