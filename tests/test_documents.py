@@ -28,6 +28,12 @@ def test_the_files_that_readme_names_are_there():
     assert not [name for name in names if not (ROOT / name).exists()]
 
 
+def test_two_sources_are_not_built_in_one_folder():
+    found = re.findall(r"cmake -S (\S+) -B (\S+)", "".join(path.read_text() for path in DOCUMENTS))
+    assert len({source for source, _ in found}) > 1
+    assert len({folder for _, folder in set(found)}) == len(set(found))  # CMake refuses another source there
+
+
 REPORTS = sorted(
     path for path in (ROOT / "benchmarks" / "results").rglob("*") if path.suffix in (".md", ".csv", ".json")
 )
