@@ -79,6 +79,10 @@ export class NlcFile {
 
 export function open(source: Source, options?: OpenOptions): Promise<NlcFile>;
 export function decode(source: Source, options?: OpenOptions & DecodeOptions): Promise<ImageData>;
+/** What is told of an image that no canvas of the browser can hold. */
+export const TOO_LARGE: string;
+/** Give a canvas a size; null if the browser has no canvas so large. */
+export function contextOf(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null;
 /** Say where nelloc.wasm and nelloc-worker.js are, if not beside the module. */
 export function configure(places: { wasm?: string | URL | ArrayBuffer | ArrayBufferView; worker?: string | URL }): void;
 

@@ -20,6 +20,36 @@ export class NellocError extends Error {
 let module = null; // a promise of the compiled WebAssembly
 let workerURL = null;
 
+export const TOO_LARGE = "it is larger than this browser can show";
+
+// Sides and pixels of canvases that all browsers have.
+const SURE_SIDE = 16384;
+const SURE_PIXELS = 1 << 24;
+
+/** Give a canvas a size. Returns its context, or null if the browser has no canvas so large; it is of one pixel then. */
+export function contextOf(canvas, width, height) {
+    const shown = (Math.max(width, height) <= SURE_SIDE && width * height <= SURE_PIXELS) || isDrawn(width, height);
+    canvas.width = shown ? width : 1;
+    canvas.height = shown ? height : 1;
+    return shown ? canvas.getContext("2d") : null;
+}
+
+// True if a canvas of this size shows what is drawn; larger ones stay empty without an error, and are of no use later.
+function isDrawn(width, height) {
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext("2d");
+    try {
+        context.fillRect(width - 1, height - 1, 1, 1);
+        return context.getImageData(width - 1, height - 1, 1, 1).data[3] > 0;
+    } catch {
+        return false;
+    } finally {
+        canvas.width = canvas.height = 0; // which frees it
+    }
+}
+
 /** Say where the WebAssembly and the worker are, if not beside this module. */
 export function configure({ wasm, worker } = {}) {
     if (wasm !== undefined) module = compile(wasm);
@@ -326,10 +356,9 @@ export class NlcImage extends (globalThis.HTMLElement ?? Object) {
         let file = null;
         try {
             file = await open(new URL(this.src, document.baseURI).href, { signal: abort.signal });
-            canvas.width = file.width;
-            canvas.height = file.height;
+            const context = contextOf(canvas, file.width, file.height);
+            if (!context) throw new NellocError(TOO_LARGE, "unsupported");
             canvas.hidden = false;
-            const context = canvas.getContext("2d");
             const image = await file.decode({
                 signal: abort.signal,
                 allowDamaged: this.hasAttribute("allow-damaged"),

@@ -1,4 +1,4 @@
-import { NellocError, open } from "./nelloc.js";
+import { NellocError, TOO_LARGE, contextOf, open } from "./nelloc.js";
 
 const at = (id) => document.getElementById(id);
 const stage = at("stage");
@@ -47,10 +47,8 @@ async function show(number, allowDamaged = false) {
     try {
         const file = (mine.file = await open(source, { models, signal: own.signal }));
         at("save-jpeg").hidden = !file.jpegBytes;
-        canvas.width = file.width;
-        canvas.height = file.height;
+        const context = contextOf(canvas, file.width, file.height);
         canvas.setAttribute("aria-label", `${name}, ${file.width} by ${file.height} pixels`);
-        const context = canvas.getContext("2d");
         describe(mine);
         sheet.hidden = at("view-tools").hidden = false;
         stage.classList.add("holds");
@@ -60,10 +58,14 @@ async function show(number, allowDamaged = false) {
             allowDamaged,
             onProgress: (done, total) => progress(done / total),
             onTile: ({ left, top, width, height, pixels }) =>
-                context.putImageData(new ImageData(pixels, width, height), left, top),
+                context?.putImageData(new ImageData(pixels, width, height), left, top),
         });
-        context.putImageData(image, 0, 0);
+        context?.putImageData(image, 0, 0);
         mine.decoded = true;
+        if (!context) {
+            at("problem").textContent = `${name}: ${TOO_LARGE}; save it as PNG.`;
+            at("problem").hidden = false;
+        }
         at("save").disabled = false;
         describe(mine);
         if (file.damagedTiles) toggleTiles(true);

@@ -199,6 +199,23 @@ def test_what_cannot_be_opened_is_told(page, files):
     assert canvas_hash(page) == image_hash(GOLDEN / "photograph.png")
 
 
+def test_an_image_that_no_canvas_holds_is_told_and_saved(page, files, tmp_path):
+    samples = np.zeros((2, 70000), np.uint8)
+    samples[1, -1] = 9
+    (tmp_path / "wide.nlc").write_bytes(nelloc.encode(samples))
+    page.save_downloads(tmp_path)
+    page.drop(tmp_path / "wide.nlc")
+    page.wait(DECODED)
+    told = page.run("document.getElementById('problem').textContent")
+    assert told == "wide.nlc: it is larger than this browser can show; save it as PNG."
+    page.run("document.getElementById('save').click()")
+    page.wait((tmp_path / "wide.png").exists)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "wide.png")), samples)
+    page.drop(files["screen.nlc"])
+    page.wait(f"{DECODED} && document.getElementById('problem').hidden")
+    assert canvas_hash(page) == image_hash(files["screen.png"])
+
+
 def test_decoding_is_cancelled(page, files):
     page.drop(files["parrots.nlc"])
     page.wait("document.getElementById('progress').value > 0")
@@ -236,7 +253,7 @@ def test_the_module_decodes_all_golden_files(browser, served, tmp_path):
     assert all(url.startswith(served) for url in browser.requests())
 
 
-def test_the_element_shows_an_image(browser, served):
+def test_the_element_shows_an_image(browser, served, served_folder):
     browser.go(f"{served}/index.html")
     browser.run("import('/nelloc.js').then(() => 0)")
     code = """new Promise((done) => {
@@ -252,4 +269,6 @@ def test_the_element_shows_an_image(browser, served):
         e.src = '/golden/model.nlm'; })"""
     message, shown = browser.run(code)
     assert message.startswith("it is not an nlc file")
+    (served_folder / "wide.nlc").write_bytes(nelloc.encode(np.zeros((2, 70000), np.uint8)))
+    assert browser.run(code.replace("/golden/model.nlm", "/wide.nlc"))[0] == "it is larger than this browser can show"
     assert shown == f"A sample: {message}"
