@@ -135,17 +135,17 @@ static void code_inner(nlc_jpeg_part *part, nlc_jpeg_surroundings *see, int coun
             spread_at(part->spreads[see->c][k][0], at_most(local, 7) * 8 + (left_over + 1) / 2),
             spread_at(part->spreads[see->c][k][1], blurred * 4 + at_most(colours, 3))};
         const nlc_mix_expectation expected = nlc_mix_expect((*spreads[0] >> 1) + (*spreads[1] >> 1), mean);
-        const int32_t value = nlc_clamp(
+        const int32_t value = nlc_kept(
             part->code->value(mix, NLC_JPEG_INNER_1 + (see->coloured * 17 + (uint32_t)z / 3) * 16,
                               NLC_JPEG_INNER_2 + (left_over + see->coloured * 12) * 16, &expected, see->known[k]),
             INT16_MIN, INT16_MAX);
         see->block[k] = (int16_t)value;
         found[k] = (int16_t)magnitude(value);
         count -= value != 0;
-        const int32_t scaled = nlc_clamp(value * part->steps[k], INT16_MIN, INT16_MAX);
+        const int32_t scaled = nlc_kept(value * part->steps[k], INT16_MIN, INT16_MAX);
         top[u] -= scaled;
         side[v] -= scaled;
-        const int32_t error = nlc_clamp(value * 16 - mean, -32767, 32767);
+        const int32_t error = nlc_kept(value * 16 - mean, -32767, 32767);
         nlc_mix_regress_learn(regression, terms, error);
         for (int e = 0; e < NLC_MIX_EXPECTATIONS; e++)
             nlc_mix_spread_learn(mix, spreads[e], error);
@@ -187,8 +187,8 @@ static int code_edge(nlc_jpeg_part *part, nlc_jpeg_surroundings *see, const nlc_
     for (int j = 1; j < 8; j++) {
         const int32_t inverse = continues ? part->inverses[along * j] : 0;
         edge += see->known[along * j] != 0;
-        guesses[j] = nlc_clamp((int32_t)((int64_t)guesses[j] * inverse >> 16), -32767, 32767);
-        border_guesses[j] = nlc_clamp((int32_t)((int64_t)border_guesses[j] * inverse >> 16), -32767, 32767);
+        guesses[j] = nlc_kept((int32_t)((int64_t)guesses[j] * inverse >> 16), -32767, 32767);
+        border_guesses[j] = nlc_kept((int32_t)((int64_t)border_guesses[j] * inverse >> 16), -32767, 32767);
         likely += nlc_magnitude(guesses[j]) >= 8;
     }
     const uint32_t side = see->c << 1 | (uint32_t)is_column, inside = small_class(part, count);
@@ -218,14 +218,14 @@ static int code_edge(nlc_jpeg_part *part, nlc_jpeg_surroundings *see, const nlc_
                         (uint32_t)(within(luma[k], 7) + 8) << 8 | (uint32_t)(within(other[k], 7) + 8));
         const uint32_t size = at_most(small_class(part, (nlc_magnitude(mean) + 8) >> 4), 9);
         const int32_t value =
-            nlc_clamp(part->code->value_of_two(mix, NLC_JPEG_EDGE_1 + (see->coloured * 8 + (uint32_t)j) * 16,
+            nlc_kept(part->code->value_of_two(mix, NLC_JPEG_EDGE_1 + (see->coloured * 8 + (uint32_t)j) * 16,
                                                NLC_JPEG_EDGE_2 + size * 16, expected, see->known[k]),
                       INT16_MIN, INT16_MAX);
         see->block[k] = (int16_t)value;
         edge -= value != 0;
-        nlc_mix_regress_learn(regression, terms, nlc_clamp(value * 16 - mean, -32767, 32767));
+        nlc_mix_regress_learn(regression, terms, nlc_kept(value * 16 - mean, -32767, 32767));
         for (int e = 0; e < NLC_MIX_EXPECTATIONS; e++)
-            nlc_mix_spread_learn(mix, spreads[e], nlc_clamp(value * 16 - means[e], -32767, 32767));
+            nlc_mix_spread_learn(mix, spreads[e], nlc_kept(value * 16 - means[e], -32767, 32767));
     }
     return total;
 }

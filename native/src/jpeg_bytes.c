@@ -92,7 +92,7 @@ static uint8_t code_byte(nlc_mix *mix, const uint8_t *before, size_t there, uint
         uint32_t node = 1;
         list_contexts(mix, before, there, half, found);
         for (int bit = 3; bit >= 0; bit--)
-            node = node * 2 + (uint32_t)nlc_decide_by_seven(mix, &mix->coder.interval, node,
+            node = node * 2 - (uint32_t)nlc_decide_by_seven(mix, &mix->coder.interval, node,
                                                             &mix->first_sets[half * 16 + node], &mix->second_sets[last],
                                                             known >> (bit + (half ? 0 : 4)) & 1, writing);
         found = found << 4 | (node & 15);

@@ -34,22 +34,24 @@ nlc_interval nlc_coder_next(nlc_coder *coder, nlc_interval interval);
 /* Add 1 to the bytes that were written. */
 void nlc_coder_carry(nlc_coder *coder);
 
-/* Code a bit whose chance to be 1 is told in 1/65536. Callers know when they are compiled whether it is written. */
-NLC_INLINE int nlc_code_bit(nlc_coder *coder, nlc_interval *interval, uint32_t chance, int bit, const int writing) {
+/* Code a bit whose chance to be 1 is told in 1/65536; it comes back as -1, all of whose bits are set, for 1, or as 0.
+ * Callers know when they are compiled whether it is written.
+ */
+NLC_INLINE int32_t nlc_code_bit(nlc_coder *coder, nlc_interval *interval, uint32_t chance, int bit,
+                                const int writing) {
     const uint64_t part = (interval->range >> 16) * chance, rest = interval->range - part;
+    const uint64_t is_one = 0 - (uint64_t)(writing ? bit : interval->low < part);
     if (writing) {
-        const uint64_t low = interval->low + (part & ((uint64_t)bit - 1));
-        if (low < interval->low)
+        interval->low += part & ~is_one;
+        if (NLC_RARELY(interval->low < (part & ~is_one)))
             nlc_coder_carry(coder);
-        interval->low = low;
     } else {
-        bit = interval->low < part;
-        interval->low -= part & ((uint64_t)bit - 1);
+        interval->low -= part & ~is_one;
     }
-    interval->range = rest ^ ((rest ^ part) & (0 - (uint64_t)bit));
-    if (interval->range >> 32 == 0)
+    interval->range = rest ^ ((rest ^ part) & is_one);
+    if (NLC_RARELY(interval->range >> 32 == 0))
         *interval = nlc_coder_next(coder, *interval);
-    return bit;
+    return (int32_t)(uint32_t)is_one;
 }
 
 #endif

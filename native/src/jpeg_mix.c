@@ -22,23 +22,23 @@ static void make_tables(nlc_mix *mix, const nlc_adaptive_tables *tables) {
     for (int k = 0; k < NLC_STRETCHED; k++) /* slots hold numbers with a sign */
         mix->stretch[k ^ NLC_STRETCHED / 2] =
             (int16_t)nlc_clamp(tables->stretch[k], -NLC_VECTOR_ODDS, NLC_VECTOR_ODDS);
-    for (int32_t x = -2048; x < 2048; x++)
-        mix->squash[x + 2048] = (uint16_t)nlc_clamp(squash[x] >> 6, LEAST_CHANCE, 65536 - LEAST_CHANCE);
-    for (int32_t x = 0; x < NLC_MIX_SOFT; x += 2) {
+    for (int32_t x = -NLC_VECTOR_ODDS; x <= NLC_VECTOR_ODDS; x++)
+        mix->squash[x + NLC_VECTOR_ODDS] = (uint16_t)nlc_clamp(squash[x] >> 6, LEAST_CHANCE, 65536 - LEAST_CHANCE);
+    for (int32_t x = 0; x <= NLC_MIX_SOFT; x += 2) {
         const int32_t soft = 17 * 256 - nlc_logarithm((uint32_t)squash[x] >> 5);
         for (int32_t same = x; same < x + 2; same++) { /* what is added depends on even numbers alone */
             mix->soft[NLC_MIX_SOFT - same] = (int16_t)soft;
             mix->soft[NLC_MIX_SOFT + same] = (int16_t)(same + soft);
         }
     }
-    for (int32_t x = 1; x < NLC_MIX_GAPS; x++)
+    for (int32_t x = 1; x <= NLC_MIX_GAPS; x++)
         mix->gaps[x] = (int16_t)(nlc_logarithm((uint32_t)(2 * squash[x] - (1 << NLC_CHANCE_BITS)) >> 5) -
                                  nlc_logarithm((uint32_t)squash[x] >> 5));
     mix->gaps[0] = mix->gaps[1];
-    for (int n = 0; n < 256; n++)
-        mix->rates[n] = (1 << 14) / (2 * n + 5);
-    for (int n = 0; n < 64; n++)
-        mix->spread_rates[n] = 2 * 65536 / (2 * n + 3);
+    for (int n = 0; n <= NLC_MIX_SLOT_COUNTS; n++)
+        mix->slot_paces[n] = (nlc_mix_pace){(1 << 14) / (2 * n + 5), n < NLC_MIX_SLOT_COUNTS};
+    for (int n = 0; n <= NLC_MIX_SPREAD_COUNTS; n++)
+        mix->spread_paces[n] = (nlc_mix_pace){2 * 65536 / (2 * n + 3), (uint32_t)(n < 30 ? n + 1 : n)};
 }
 
 /* Slots that are 0; a system that can is asked for few large pages: thousands of small ones take as long as to code a

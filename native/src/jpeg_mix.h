@@ -16,13 +16,15 @@
 #endif
 #define NLC_MIX_FINE 16   /* values are expected in sixteenths */
 #define NLC_MIX_TERMS 8   /* of a regression */
-#define NLC_MIX_SOFT 4096 /* what magnitudes are below of which there are softened ones, and gaps */
-#define NLC_MIX_GAPS 2048
+#define NLC_MIX_SOFT 4095 /* the largest magnitudes of which there are softened ones, and gaps */
+#define NLC_MIX_GAPS 2047
 
 /* What a context knows of a decision: the chance of 1, of 22 bits, less 2^21, and below it, of 10, how often it was
  * asked.
  */
 typedef uint32_t nlc_mix_slot;
+
+#define NLC_MIX_SLOT_COUNTS 127 /* they go no further */
 
 /* How far a value was from its mean, by a context: 256 times, in sixteenths, and in the last 6 bits how often it was
  * asked.
@@ -45,6 +47,14 @@ typedef struct {
     int32_t weights[NLC_MIX_TERMS];
 } nlc_mix_regression;
 
+/* How far a slot or a spread goes to what it learns, by how often it was asked, and what is added to its count, or the
+ * next count.
+ */
+typedef struct {
+    int32_t rate;
+    uint32_t next;
+} nlc_mix_pace;
+
 /* A number of sets of weights and of contexts; what is coded next is told by `at`, its contexts. */
 typedef struct {
     nlc_coder coder;
@@ -52,11 +62,11 @@ typedef struct {
     nlc_mix_slot *slots; /* in `memory`, those of a context in a line of the processor's */
     nlc_mix_set *first_sets, *second_sets;
     nlc_mix_slot *at[NLC_MIX_CONTEXTS];
-    int32_t rates[256], spread_rates[64];
-    int16_t stretch[NLC_STRETCHED]; /* by the upper 12 bits of slots */
-    uint16_t squash[4096];          /* of -2048 and up */
-    int16_t soft[2 * NLC_MIX_SOFT]; /* of -NLC_MIX_SOFT and up */
-    int16_t gaps[NLC_MIX_GAPS];
+    nlc_mix_pace slot_paces[NLC_MIX_SLOT_COUNTS + 1], spread_paces[NLC_MIX_SPREAD_COUNTS + 1];
+    int16_t stretch[NLC_STRETCHED];           /* by the upper 12 bits of slots */
+    uint16_t squash[2 * NLC_VECTOR_ODDS + 1]; /* of -NLC_VECTOR_ODDS and up */
+    int16_t soft[2 * NLC_MIX_SOFT + 1];       /* of -NLC_MIX_SOFT and up */
+    int16_t gaps[NLC_MIX_GAPS + 1];
 } nlc_mix;
 
 /* Allocate for so many first and second sets of weights; 0 if there is no memory. `out` or `data` is to be coded. */
@@ -84,6 +94,11 @@ static inline void nlc_mix_context(nlc_mix *mix, int place, uint32_t a, uint32_t
 
 static inline int32_t nlc_clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
 
+/* The same for numbers that are hardly ever outside. */
+static inline int32_t nlc_kept(int32_t x, int32_t low, int32_t high) {
+    return NLC_RARELY(x < low || x > high) ? nlc_clamp(x, low, high) : x;
+}
+
 static inline int32_t nlc_magnitude(int32_t x) { return x < 0 ? -x : x; }
 
 /* What is expected, by the spread of a context. */
@@ -93,21 +108,21 @@ static inline nlc_mix_expectation nlc_mix_expect(nlc_mix_spread spread, int32_t 
 
 /* Learn from an error of at most 32767. */
 static inline void nlc_mix_spread_learn(const nlc_mix *mix, nlc_mix_spread *spread, int32_t error) {
-    const uint32_t count = *spread & NLC_MIX_SPREAD_COUNTS;
+    const nlc_mix_pace *pace = &mix->spread_paces[*spread & NLC_MIX_SPREAD_COUNTS];
     const int32_t before = (int32_t)(*spread >> 6), off = nlc_magnitude(error) * 256 - before;
-    const int32_t after = before + (int32_t)((int64_t)off * mix->spread_rates[count] >> 16);
-    *spread = (uint32_t)after << 6 | (count + (count < 30));
+    const int32_t after = before + (int32_t)((int64_t)off * pace->rate >> 16);
+    *spread = (uint32_t)after << 6 | pace->next;
 }
 
 /* A regression: what a value is from terms, with weights that are learned. */
 static inline int32_t nlc_mix_regress(const nlc_mix_regression *regression, nlc_vector terms) {
-    return nlc_clamp(nlc_vector_weighted(regression->weights, terms) >> 13, -32767, 32767);
+    return nlc_kept(nlc_vector_weighted(regression->weights, terms) >> 13, -32767, 32767);
 }
 
 static inline void nlc_mix_regress_learn(nlc_mix_regression *regression, nlc_vector terms, int32_t error) {
     const uint32_t norm = (1 << 10) + nlc_vector_norm(terms); /* less than 2^30 */
     const int shift = nlc_jpeg_bits(norm) - 11;
-    const int32_t step = nlc_clamp(error, -2047, 2047) * (int32_t)((UINT32_C(1) << 25) / (norm >> shift)) >> 11;
+    const int32_t step = nlc_kept(error, -2047, 2047) * (int32_t)((UINT32_C(1) << 25) / (norm >> shift)) >> 11;
     nlc_vector_learn(regression->weights, terms, step, shift + 6);
 }
 

@@ -20,37 +20,40 @@ enum { NODE_SIGN = 1, NODE_LENGTH = 2, NODE_SECOND = 10, NODE_THIRD = 14, LONGES
 #define DECISION NLC_INLINE
 #endif
 
-/* A decision, of two contexts and at most two expectations, which are told as odds. */
-DECISION int decide(value_coder *coder, uint32_t node, const int32_t odds[NLC_MIX_EXPECTATIONS], int bit,
-                    const int writing) {
+/* A decision, of two contexts and expectations in one or two ways, which are told as odds: -1 if it is 1, or 0. */
+DECISION int32_t decide(value_coder *coder, uint32_t node, const int32_t odds[NLC_MIX_EXPECTATIONS], const int ways,
+                        int bit, const int writing) {
     nlc_mix *mix = coder->mix;
     nlc_mix_slot *slot = coder->slots + node, *other_slot = coder->other_slots + node;
     const nlc_mix_slot asked = *slot, other_asked = *other_slot;
     const uint32_t said = nlc_stretched(mix, asked) | nlc_stretched(mix, other_asked) << 16;
-    const nlc_vector inputs = nlc_vector_of_odds(said, odds[0], odds[1], NLC_CONSTANT);
-    bit = nlc_mixed(mix, &coder->interval, inputs, coder->first + node, coder->second + node, bit, writing);
-    nlc_slot_learn(mix, slot, asked, bit);
-    nlc_slot_learn(mix, other_slot, other_asked, bit);
-    return bit;
+    const nlc_vector inputs = ways == 1 ? nlc_vector_of_one_odds(said, odds[0], NLC_CONSTANT)
+                                        : nlc_vector_of_odds(said, odds[0], odds[1], NLC_CONSTANT);
+    const int32_t is_one = nlc_mixed(mix, &coder->interval, inputs, 3 + ways, coder->first + node,
+                                     coder->second + node, bit, writing);
+    nlc_slot_learn(mix, slot, asked, is_one);
+    nlc_slot_learn(mix, other_slot, other_asked, is_one);
+    return is_one;
 }
 
 /* The one if a bit is 1, else the other, without a branch: bits are hard to guess. */
-static inline int32_t chosen(int bit, int32_t one, int32_t other) { return other ^ ((one ^ other) & -bit); }
+static inline int32_t chosen(int32_t is_one, int32_t one, int32_t other) { return other ^ ((one ^ other) & is_one); }
 
 /* What follows is in logarithms to base 2, 256 times: x is one of odds, and 1/(1 + 2^-x) the chance of it. */
 
 /* log(1 + 2^x); that of -x is x less. */
 static inline int32_t soft(const nlc_mix *mix, int32_t x) {
-    if (NLC_RARELY(x <= -NLC_MIX_SOFT || x >= NLC_MIX_SOFT))
-        return (x > 0 ? x : 0) + mix->soft[1];
-    return mix->soft[(ptrdiff_t)x + NLC_MIX_SOFT];
+    const uint32_t at = (uint32_t)(x + NLC_MIX_SOFT);
+    if (NLC_RARELY(at > 2 * NLC_MIX_SOFT))
+        return (x > 0 ? x : 0) + mix->soft[0];
+    return mix->soft[at];
 }
 
 /* log(2^x + 2^y). */
 static inline int32_t log_sum(const nlc_mix *mix, int32_t x, int32_t y) { return y + soft(mix, x - y); }
 
 /* log(1 - 2^-x) of a magnitude. */
-static inline int32_t gap(const nlc_mix *mix, int32_t x) { return mix->gaps[x < NLC_MIX_GAPS ? x : NLC_MIX_GAPS - 1]; }
+static inline int32_t gap(const nlc_mix *mix, int32_t x) { return mix->gaps[x < NLC_MIX_GAPS ? x : NLC_MIX_GAPS]; }
 
 /* How far a place, in sixteenths, lies below the mean. */
 static inline int32_t below(nlc_mix_expectation expected, int32_t place) {
@@ -75,7 +78,7 @@ NLC_INLINE int code_length(value_coder *coder, expected_range *range, const int 
             range[k].high = below(range[k].side, (NLC_MIX_FINE << length) - NLC_MIX_FINE / 2);
             odds[k] = range[k].high + range[k].soft_low - gap(mix, range[k].low - range[k].high);
         }
-        if (!decide(coder, node, odds, known > length, writing))
+        if (!decide(coder, node, odds, ways, known > length, writing))
             return length;
         for (int k = 0; k < ways; k++) {
             range[k].low = range[k].high;
@@ -102,16 +105,16 @@ NLC_INLINE int32_t code_rest(value_coder *coder, expected_range *range, const in
             middle[k] = below(range[k].side, ((found * 2 + 1) << left) * NLC_MIX_FINE - NLC_MIX_FINE / 2);
             odds[k] = middle[k] - soft_high[k] + range[k].soft_low;
         }
-        const int bit = decide(coder, node, odds, known >> left & 1, writing);
+        const int32_t is_one = decide(coder, node, odds, ways, known >> left & 1, writing);
         for (int k = 0; left && k < ways; k++) {
             const int32_t soft_middle = soft(mix, middle[k]);
-            soft_high[k] = chosen(bit, soft_high[k], soft_middle);
-            range[k].soft_low = chosen(bit, soft_middle - middle[k], range[k].soft_low);
+            soft_high[k] = chosen(is_one, soft_high[k], soft_middle);
+            range[k].soft_low = chosen(is_one, soft_middle - middle[k], range[k].soft_low);
         }
-        found = found * 2 + bit;
+        found = found * 2 - is_one;
     }
     for (; left >= 0; left--)
-        found = found * 2 + nlc_code_bit(&coder->mix->coder, &coder->interval, 1 << 15, known >> left & 1, writing);
+        found = found * 2 - nlc_code_bit(&coder->mix->coder, &coder->interval, 1 << 15, known >> left & 1, writing);
     return found;
 }
 
@@ -129,14 +132,14 @@ NLC_INLINE int32_t code_digits(value_coder *coder, const nlc_mix_expectation *ex
         plus[k] = minus[k] - width;
         odds[k] = log_sum(mix, log_sum(mix, plus[k], -minus[k]), 256 - width) - gap(mix, width);
     }
-    if (!decide(coder, 0, odds, magnitude != 0, writing))
+    if (!decide(coder, 0, odds, ways, magnitude != 0, writing))
         return 0;
     for (int k = 0; k < ways; k++) {
         soft_plus[k] = soft(mix, -plus[k]);
         soft_minus[k] = soft(mix, minus[k]);
         odds[k] = soft_plus[k] - soft_minus[k];
     }
-    const int is_negative = decide(coder, NODE_SIGN, odds, value < 0, writing);
+    const int32_t is_negative = decide(coder, NODE_SIGN, odds, ways, value < 0, writing);
     for (int k = 0; k < ways; k++) {
         const int32_t mean = chosen(is_negative, -expected[k].mean, expected[k].mean);
         range[k].side = (nlc_mix_expectation){mean, expected[k].inverse};
@@ -163,7 +166,7 @@ NLC_INLINE int code_number(nlc_mix *mix, uint32_t first_set, uint32_t second_set
     nlc_mix_set *first = mix->first_sets + first_set, *second = mix->second_sets + second_set;
     uint32_t node = 1;
     for (int left = 2; left >= 0; left--, second++)
-        node = node * 2 +
+        node = node * 2 -
                (uint32_t)nlc_decide_by_four(mix, &interval, node, first + node, second, value >> left & 1, writing);
     mix->coder.interval = interval;
     return (int)(node - 8);
