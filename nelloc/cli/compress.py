@@ -216,11 +216,10 @@ def _shown(result: Result, folder: str | None = None) -> Shown:
         f"{result.source} -> {result.target}: {result.source_bytes} to {result.target_bytes} bytes "
         f"({share:.1%}), {what}"
     )
-    if result.adapted is not None:
-        line += f"\n{_gain(result.adapted, folder)}"
+    gain = None if result.adapted is None else _gain(result.adapted, folder)
     left_out = f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}"
     detail = f"{result.width} x {result.height} pixels, {result.planes} planes"
-    return Shown(line, row, (left_out,) if result.left_out else (), detail)
+    return Shown(line, row, (left_out,) if result.left_out else (), detail, gain)
 
 
 def _gain(gain: Gain, folder: str | None) -> str:

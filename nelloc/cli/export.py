@@ -61,8 +61,8 @@ def export(run, target, data, force, as_json, quiet, verbose):
         storage.write(target, encoded, force)
         facts = {"model": str(target), "id": model.id.hex(), "bytes": model.size, "megapixels": trainer.seen / 1e6}
         line = f"{target}: model {model.id.hex()}, {model.size} bytes, {model.multiply_adds} multiply-adds per pixel"
+        printer.remark(line)
         if not images:
-            printer.remark(line)
             reason = f"{missing[0]} is not there" if missing else "the run does not name its training data"
             printer.remark(f"nelloc: the cost of rounding was not measured: {reason}; give --data")
             cost = None
@@ -72,7 +72,7 @@ def export(run, target, data, force, as_json, quiet, verbose):
             cost = measure_cost(network, target, images)
             measured = f"{cost.images} held-out image{'' if cost.images == 1 else 's'} ({cost.pixels / 1e6:.2f} Mpx)"
             printer.remark(
-                f"{line}\n{cost.model_bpd:.4f} bpd, {cost.bpd:+.4f} against its float parent's {cost.parent_bpd:.4f}, "
+                f"{cost.model_bpd:.4f} bpd, {cost.bpd:+.4f} against its float parent's {cost.parent_bpd:.4f}, "
                 f"on {measured} of {', '.join(map(str, folders))}"
             )
         if as_json:

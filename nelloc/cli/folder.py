@@ -112,12 +112,13 @@ def select(function: Callable) -> Callable:
 
 @dataclass(frozen=True)
 class Shown:
-    """Result as a command prints it: one line of text, remarks before it, and a JSON object."""
+    """Result as a command prints it: one line of text, remarks before it, a line after it, and a JSON object."""
 
     line: str
     row: dict[str, Any]
     remarks: tuple[str, ...] = ()
     detail: str = ""
+    after: str | None = None
 
     def put(self, printer: Printer, as_json: bool, **more: Any) -> None:
         """Print the result; ``more`` goes into the JSON object."""
@@ -127,6 +128,8 @@ class Shown:
             print_json(self.row | more)
         else:
             printer.remark(self.line)
+            if self.after is not None:
+                printer.remark(self.after)
         printer.detail(self.detail)
 
 

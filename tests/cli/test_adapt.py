@@ -64,7 +64,7 @@ def test_the_adapted_model_travels_in_the_file_and_decoding_needs_no_torch():
     result = invoke("compress", "photos/a.png", "a.nlc", "--model", "small", *BRIEFLY)
     assert result.exit_code == 0
     file = container.parse(Path("a.nlc").read_bytes())
-    assert f"adapted model {file.model_id.hex()}: " in result.stderr
+    assert f"\nadapted model {file.model_id.hex()}: " in result.stderr
     assert "% less" in result.stderr
     assert Path("a.nlc").stat().st_size < Path("plain.nlc").stat().st_size
     done = run_without_torch("decompress", "a.nlc", "back.png")
