@@ -40,15 +40,10 @@ static const uint32_t roots[STEPS] = {
 int nlc_logarithm(uint32_t m) {
     const int shift = ROOT_BITS + 1 - nlc_bit_length(m);
     const uint32_t scaled = m << shift;
-    int low = 0, high = STEPS;
-    while (high - low > 1) {
-        const int middle = (low + high) / 2;
+    int low = 0;
+    for (int step = STEPS / 2; step; step /= 2) /* without a branch, which would be hard to guess */
         /* A power of 2 that is not the 256th one of an integer lies above that of its root. */
-        if (roots[middle] < scaled)
-            low = middle;
-        else
-            high = middle;
-    }
+        low += step & -(roots[low + step] < scaled);
     return STEPS * (ROOT_BITS - shift) + low;
 }
 
@@ -56,8 +51,13 @@ nlc_adaptive_tables *nlc_adaptive_tables_new(void) {
     nlc_adaptive_tables *tables = malloc(sizeof *tables);
     if (!tables)
         return NULL;
-    for (uint32_t n = 0; n < NLC_STRETCHED; n++)
-        tables->stretch[n] = (int16_t)(nlc_logarithm(2 * n + 1) - nlc_logarithm(2 * NLC_STRETCHED - 1 - 2 * n));
+    for (uint32_t n = 0; n < NLC_STRETCHED; n++) /* those of odd numbers */
+        tables->stretch[n] = (int16_t)nlc_logarithm(2 * n + 1);
+    for (uint32_t n = 0; n < NLC_STRETCHED / 2; n++) {
+        const int16_t odds = (int16_t)(tables->stretch[n] - tables->stretch[NLC_STRETCHED - 1 - n]);
+        tables->stretch[n] = odds;
+        tables->stretch[NLC_STRETCHED - 1 - n] = (int16_t)-odds;
+    }
     for (int x = 0; x <= NLC_SQUASH_LIMIT; x++) {
         const uint64_t odds = (uint64_t)roots[x % STEPS] << x / STEPS; /* below 2^32 */
         const int32_t chance = (int32_t)((odds << NLC_CHANCE_BITS) / (odds + (1 << ROOT_BITS)));
