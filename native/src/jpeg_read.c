@@ -72,12 +72,10 @@ static int read_dc(reader *read, int k, int16_t *block) {
     return 1;
 }
 
-static int read_sequential(reader *read, int component, int16_t *block) {
-    if (!read_dc(read, component, block))
-        return 0;
-    const decoder *table = &read->ac[read->walk.scan[component].ac];
+/* The coefficients after DC; 0 if they are no good. */
+static int read_ac(bit_reader *bits, const decoder *table, int16_t *block) {
     for (int k = 1; k < 64; k++) {
-        const int symbol = take_symbol(&read->bits, table), size = symbol & 15;
+        const int symbol = take_symbol(bits, table), size = symbol & 15;
         if (symbol < 0)
             return 0;
         if (!size) {
@@ -91,9 +89,18 @@ static int read_sequential(reader *read, int component, int16_t *block) {
         k += symbol >> 4;
         if (k > 63)
             return 0;
-        block[nlc_jpeg_zigzag[k]] = (int16_t)take_signed(&read->bits, size);
+        block[nlc_jpeg_zigzag[k]] = (int16_t)take_signed(bits, size);
     }
     return 1;
+}
+
+static int read_sequential(reader *read, int component, int16_t *block) {
+    if (!read_dc(read, component, block))
+        return 0;
+    bit_reader bits = read->bits; /* in registers */
+    const int good = read_ac(&bits, &read->ac[read->walk.scan[component].ac], block);
+    read->bits = bits;
+    return good;
 }
 
 /* Begin a run of blocks without more coefficients, at a block that has none of its own if `bare`. */

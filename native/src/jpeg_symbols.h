@@ -95,8 +95,8 @@ static inline int take_symbol(bit_reader *bits, const decoder *table) {
 static inline int32_t take_signed(bit_reader *bits, int count) {
     if (!count)
         return 0;
-    const int32_t value = (int32_t)take(bits, count);
-    return value >> (count - 1) ? value : value - (1 << count) + 1;
+    const int32_t value = (int32_t)take(bits, count), is_negative = (value >> (count - 1)) - 1; /* 0, or -1 */
+    return value + ((1 - (1 << count)) & is_negative);
 }
 
 static inline int is_past_end(const bit_reader *bits) { return bits->count < bits->missing; }
