@@ -105,6 +105,12 @@ static inline int nlc_lowest(uint64_t x) {
 #endif
 }
 
+/* The number of the highest one, the lowest being 0. */
+static inline int nlc_highest(uint64_t x) {
+    const uint32_t high = (uint32_t)(x >> 32);
+    return (high ? 32 + nlc_jpeg_bits(high) : nlc_jpeg_bits((uint32_t)x)) - 1;
+}
+
 /* The bits `first` to `last`, of 64, the lowest first. */
 static inline uint64_t nlc_span(int first, int last) { return ~UINT64_C(0) << first & ~UINT64_C(0) >> (63 - last); }
 

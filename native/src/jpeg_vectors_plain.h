@@ -155,6 +155,14 @@ static inline uint64_t nlc_vector_others(const int16_t from[64]) {
     return others;
 }
 
+/* The same of those whose magnitude is at least this, which is at most 2^14. */
+static inline uint64_t nlc_vector_at_least(const int16_t from[64], int least) {
+    uint64_t found = 0;
+    for (int k = 0; k < 64; k++)
+        found |= (uint64_t)(from[k] >= least || from[k] <= -least) << k;
+    return found;
+}
+
 static inline void nlc_vector_zeros(int16_t to[64]) {
     for (int k = 0; k < 64; k++)
         to[k] = 0;

@@ -144,6 +144,19 @@ static inline uint64_t nlc_vector_others(const int16_t from[64]) {
     return ~zeros;
 }
 
+static inline uint64_t nlc_vector_at_least(const int16_t from[64], int least) {
+    const __m128i zero = _mm_setzero_si128(), below = _mm_set1_epi16((short)(least - 1));
+    uint64_t found = 0;
+    for (int k = 0; k < 64; k += 16) {
+        const __m128i low = _mm_loadu_si128((const __m128i *)(from + k));
+        const __m128i high = _mm_loadu_si128((const __m128i *)(from + k + 8));
+        const __m128i of_low = _mm_cmpgt_epi16(_mm_max_epi16(low, _mm_subs_epi16(zero, low)), below);
+        const __m128i of_high = _mm_cmpgt_epi16(_mm_max_epi16(high, _mm_subs_epi16(zero, high)), below);
+        found |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(of_low, of_high)) << k;
+    }
+    return found;
+}
+
 static inline void nlc_vector_zeros(int16_t to[64]) {
     for (int k = 0; k < 64; k += 8)
         _mm_storeu_si128((__m128i *)(to + k), _mm_setzero_si128());

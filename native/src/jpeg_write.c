@@ -115,13 +115,19 @@ static void make_order(uint64_t order[8][256]) {
     }
 }
 
-/* Which coefficients of a block are not 0, in the order of the zigzag, the first in the lowest bit. */
-static inline uint64_t in_order(const writer *write, const int16_t *block) {
-    const uint64_t others = nlc_vector_others(block);
+/* Bits for coefficients of a block in the order of the zigzag, the first in the lowest bit, from those in raster order.
+ */
+static inline uint64_t in_order(const writer *write, uint64_t raster) {
     uint64_t ordered = 0;
     for (int row = 0; row < 8; row++)
-        ordered |= write->order_of_rows[row][others >> 8 * row & 255];
+        ordered |= write->order_of_rows[row][raster >> 8 * row & 255];
     return ordered;
+}
+
+/* Those of the scan, from `first` on, that have a bit at `low` or above. */
+static inline uint64_t with_bits(const writer *write, const int16_t *block, int first, int low) {
+    const int last = write->walk.last;
+    return first > last ? 0 : in_order(write, nlc_vector_at_least(block, 1 << low)) & nlc_span(first, last);
 }
 
 static void write_sequential(writer *write, int component, const int16_t *block) {
@@ -129,7 +135,7 @@ static void write_sequential(writer *write, int component, const int16_t *block)
     const nlc_jpeg_encoder *table = &write->ac[write->walk.scan[component].ac];
     int before = 0;
     write_dc(write, component, block);
-    for (uint64_t left = in_order(write, block) & ~UINT64_C(1); left; left &= left - 1) {
+    for (uint64_t left = in_order(write, nlc_vector_others(block)) & ~UINT64_C(1); left; left &= left - 1) {
         const int k = nlc_lowest(left);
         int zeros = k - before - 1;
         for (; zeros > 15; zeros -= 16)
@@ -145,6 +151,11 @@ static const int16_t *block_of(const writer *write, size_t at) {
     return write->image->component[write->walk.scan[0].component].coefficients + at;
 }
 
+/* The bit of a coefficient that a refinement brings. */
+static inline uint32_t further_bit(const nlc_jpeg_walk *walk, int32_t value) {
+    return (uint32_t)(value < 0 ? -value : value) >> walk->low & 1;
+}
+
 /* Write the run that waits; in a refinement also the further bits of its blocks. */
 static void end_run(writer *write) {
     const nlc_jpeg_walk *walk = &write->walk;
@@ -156,15 +167,10 @@ static void end_run(writer *write) {
     for (uint32_t b = 0; walk->high && b < write->run; b++) {
         nlc_jpeg_place place[NLC_JPEG_UNIT_BLOCKS];
         nlc_jpeg_unit(walk, &write->order, write->run_start + b, place);
-            const int first = b ? walk->first : (int)write->run_first;
         const int16_t *block = block_of(write, place[0].at);
-        const uint64_t others = in_order(write, block);
-        for (uint64_t left = first > walk->last ? 0 : others & nlc_span(first, walk->last); left; left &= left - 1) {
-            const int32_t value = block[nlc_jpeg_zigzag[nlc_lowest(left)]];
-            const uint32_t magnitude = (uint32_t)(value < 0 ? -value : value) >> walk->low;
-            if (magnitude > 1)
-                nlc_jpeg_put(&write->bits, magnitude & 1, 1);
-        }
+        const int first = b ? walk->first : (int)write->run_first;
+        for (uint64_t left = with_bits(write, block, first, walk->low + 1); left; left &= left - 1)
+            nlc_jpeg_put(&write->bits, further_bit(walk, block[nlc_jpeg_zigzag[nlc_lowest(left)]]), 1);
     }
     write->run = 0;
 }
@@ -184,11 +190,9 @@ static void write_first(writer *write, uint32_t unit, const int16_t *block) {
     nlc_jpeg_bit_writer *bits = &write->bits;
     const nlc_jpeg_encoder *table = &write->ac[walk->scan[0].ac];
     int before = walk->first - 1;
-    for (uint64_t left = in_order(write, block) & nlc_span(walk->first, walk->last); left; left &= left - 1) {
+    for (uint64_t left = with_bits(write, block, walk->first, walk->low); left; left &= left - 1) {
         const int k = nlc_lowest(left);
         const int32_t whole = block[nlc_jpeg_zigzag[k]], magnitude = (whole < 0 ? -whole : whole) >> walk->low;
-        if (!magnitude)
-            continue;
         end_run(write);
         int zeros = k - before - 1;
         for (; zeros > 15; zeros -= 16)
@@ -217,32 +221,23 @@ static void write_refinement(writer *write, uint32_t unit, const int16_t *block)
     const nlc_jpeg_walk *walk = &write->walk;
     nlc_jpeg_bit_writer *bits = &write->bits;
     const nlc_jpeg_encoder *table = &write->ac[walk->scan[0].ac];
-    uint32_t magnitudes[64];
-    const uint64_t others = in_order(write, block) & nlc_span(walk->first, walk->last);
-    int end = walk->first - 1; /* the last coefficient that becomes other than 0 here */
-    for (uint64_t left = others; left; left &= left - 1) {
-        const int k = nlc_lowest(left);
-        const int32_t value = block[nlc_jpeg_zigzag[k]];
-        magnitudes[k] = (uint32_t)(value < 0 ? -value : value) >> walk->low;
-        end = magnitudes[k] == 1 ? k : end;
-    }
+    const uint64_t others = with_bits(write, block, walk->first, walk->low);
+    const uint64_t known = with_bits(write, block, walk->first, walk->low + 1), new = others & ~known;
+    const int end = new ? nlc_highest(new) : walk->first - 1; /* the last coefficient that becomes other than 0 here */
     further_bits further = {0};
     int zeros = 0, before = walk->first - 1;
     for (uint64_t left = others; left && nlc_lowest(left) <= end; left &= left - 1) {
         const int k = nlc_lowest(left);
         zeros += k - before - 1;
         before = k;
-        if (!magnitudes[k]) {
-            zeros++;
-            continue;
-        }
         for (; zeros > 15; zeros -= 16) {
             end_run(write);
             nlc_jpeg_put_symbol(bits, table, 0xF0);
             put_further(bits, &further);
         }
-        if (magnitudes[k] > 1) {
-            further = (further_bits){further.bits << 1 | (magnitudes[k] & 1), further.count + 1};
+        if (known >> k & 1) {
+            const uint32_t bit = further_bit(walk, block[nlc_jpeg_zigzag[k]]);
+            further = (further_bits){further.bits << 1 | bit, further.count + 1};
             continue;
         }
         end_run(write);

@@ -30,12 +30,18 @@ static uint64_t hash_of(uint64_t hash, const uint8_t *data, size_t size) {
     return hash;
 }
 
-/* Whether it is told rightly which coefficients of a block are not 0. */
+/* Whether it is told rightly which coefficients of a block are not 0, and which have higher bits. */
 static int is_told(const int16_t *block) {
     uint64_t others = nlc_vector_others(block);
     for (int k = 0; k < 64; k++, others >>= 1)
         if ((others & 1) != (block[k] != 0))
             return 0;
+    for (int low = 0; low <= 14; low++) {
+        uint64_t found = nlc_vector_at_least(block, 1 << low);
+        for (int k = 0; k < 64; k++, found >>= 1)
+            if ((found & 1) != (abs(block[k]) >> low != 0))
+                return 0;
+    }
     return 1;
 }
 
