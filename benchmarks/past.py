@@ -30,8 +30,10 @@ import nelloc
 from nelloc.bench import markdown
 from nelloc.codec import container
 from nelloc.codec.format import SectionType
-from nelloc.codec.past.invert import Inverted, exact_blocks, invert
+from nelloc.codec.past.inversion import Inverted
+from nelloc.codec.past.invert import invert
 from nelloc.codec.past.samples import SIDE
+from nelloc.codec.past.worth import exact_blocks
 
 SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
@@ -122,6 +124,14 @@ def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "under text", np.asarray(text)
     other = np.asarray(Image.fromarray(image).rotate(3))
     yield "half replaced", np.concatenate([image[:, : width // 2], other[:, width // 2 :]], axis=1)
+    mostly = image.copy()
+    mostly[: 3 * height // 4] = np.clip(mostly[: 3 * height // 4] * 1.2, 0, 255).astype(np.uint8)
+    yield "mostly brightened", mostly
+    page = Image.new("RGB", (width + 160, height + 120), "white")
+    for y in range(5, page.height, 13):
+        ImageDraw.Draw(page).text((6, y), f"line {y * y} of text on a page, some {y} words long " * 6, "black")
+    page.paste(Image.fromarray(image), (83, 61))
+    yield "in a page", np.asarray(page)
 
 
 def made(data: Path, every: int, qualities: list[int], *, edits: bool) -> Iterator[tuple[np.ndarray, int, dict]]:

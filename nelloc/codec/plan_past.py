@@ -14,8 +14,11 @@ from nelloc.codec.format import SectionType
 from nelloc.codec.options import EncodeOptions
 from nelloc.codec.past import pixels as past_pixels
 from nelloc.codec.past import worth
-from nelloc.codec.past.invert import Inverted, exact_blocks, invert
-from nelloc.codec.search import TileSearch, plan_for_past, tiles_for_past
+from nelloc.codec.past.inversion import Inverted
+from nelloc.codec.past.invert import invert
+from nelloc.codec.past.tile_sides import bits_by_side
+from nelloc.codec.search import TileSearch, plan_for_past
+from nelloc.codec.tiling import DEFAULT_TILE
 from nelloc.image import Pixels
 from nelloc.image.kinds import Kind, Role
 from nelloc.image.pixels import Samples
@@ -25,6 +28,8 @@ _RIGHT_BLOCKS, _FEW_BITS = 0.9, 2.5
 # Nor if its bits, each of which counts for more, and the entropy of what is wrong are less than this share of the
 # entropy of pixels: a model codes these in 0.5 to 0.8 of that.
 _SURELY = 0.85
+# Other tiles are tried in pictures of up to this number of pixels, if they seem to take up to this many times the bits.
+_SMALL, _NEARLY = 1 << 17, 1.05
 # The share of wrong pixels from which on only one of two JPEGs is tried.
 _MOSTLY_EDITED = 0.25
 
@@ -39,7 +44,7 @@ def plan_past(image: Pixels, what: Described, options: EncodeOptions, *, learns:
     effort, bits = options.effort, bits_of(image.kind, what)
     plans = []
     for one, section in _worth_coding(found, what.groups[0], effort):
-        for tile in [options.tile] if options.tile else tiles_for_past(what.groups[0], one.pixels):
+        for tile in [options.tile] if options.tile else _tiles(what.groups[0], one.pixels, effort):
             plan = plan_for_past(
                 image.kind,
                 what.groups,
@@ -72,6 +77,18 @@ def _worth_coding(found: Inverted, samples: Samples, effort: int) -> list[tuple[
     return [min(packed, key=likely_bits)]
 
 
+def _tiles(samples: Samples, made: Samples, effort: int) -> list[int]:
+    """Sides of tiles to try for a picture that was a JPEG, which ``made`` other samples (planes, H, W)."""
+    bits = bits_by_side(samples, made)
+    likely, *others = bits
+    if effort >= Effort.LARGE_PHOTOGRAPHS:
+        return list(bits)
+    near = [side for side in others if bits[side] < _NEARLY * bits[likely]]
+    if near and samples[0].size <= _SMALL:
+        return [likely, max(near, key=lambda side: max(side / likely, likely / side))]
+    return list(dict.fromkeys([likely] if classify.is_photograph(samples) else [likely, DEFAULT_TILE]))
+
+
 def is_enough(plans: Sequence[TileSearch], image: Pixels) -> bool:
     """True if nothing can be smaller than the first plan that has a JPEG's coefficients: of a photograph."""
     if not plans or not classify.is_photograph(image.groups[0]):
@@ -81,7 +98,7 @@ def is_enough(plans: Sequence[TileSearch], image: Pixels) -> bool:
     made = [(samples, first.pixels) for samples, first in pieces if isinstance(first, past_pixels.Made)]
     bits, size = 8 * len(section.data), image.kind.groups[0].planes * image.area
     few = len(image.planes) >= 3 and bits < _FEW_BITS * size
-    if few and min(exact_blocks(*one)[0] for one in made) >= _RIGHT_BLOCKS:
+    if few and min(worth.exact_blocks(*one)[0] for one in made) >= _RIGHT_BLOCKS:
         return True
     wrong, whole = map(sum, zip(*(worth.entropies_of_pixels(pixels, own) for own, pixels in made), strict=True))
     return bits * worth.OF_CODED + wrong < _SURELY * whole

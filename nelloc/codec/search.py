@@ -144,30 +144,6 @@ def plan_for_past(
     return TileSearch(tile, tuple(pieces), sections=(section,))
 
 
-# Tiles that leave edited parts of a former JPEG apart, and the least share of its wrong pixels, and their number, in
-# tiles that are mostly wrong.
-_EDITED_TILE, _LEAST_APART, _MANY = 64, 0.5, 8192
-# Share of wrong pixels in such tiles, and of all pixels that are wrong, from which on large tiles are not tried.
-_CLEARLY_APART, _CLEARLY_EDITED = 0.8, 0.4
-
-
-def tiles_for_past(samples: Samples, made: Samples) -> list[int]:
-    """Sides of tiles to try for a picture that was a JPEG, which ``made`` other samples (planes, H, W).
-
-    Small ones are among them where most of what is wrong lies in few of them, and alone if it is a large part.
-    """
-    wrong = (samples != made).any(axis=0)
-    apart = 0
-    for part in tiles(wrong.shape[0], wrong.shape[1], _EDITED_TILE):
-        own = int(np.count_nonzero(wrong[part.rows, part.columns]))
-        apart += own if 2 * own > part.height * part.width else 0
-    count = int(np.count_nonzero(wrong))
-    if apart <= max(_MANY, _LEAST_APART * count):
-        return [LARGE_TILE]
-    clearly = apart > _CLEARLY_APART * count and count > _CLEARLY_EDITED * wrong.size
-    return [_EDITED_TILE] if clearly else [LARGE_TILE, _EDITED_TILE]
-
-
 class _Planner:
     """Plans for an image in the given groups of planes."""
 

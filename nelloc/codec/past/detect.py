@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import product
+from math import isqrt
+
 import numpy as np
 
 from nelloc.codec.adaptive.colours import count_colours
@@ -13,9 +17,14 @@ from nelloc.exact import native
 LOOKED_AT = 4096
 LEAST_SHARE = 0.6
 FEW = 64  # coloured pixels that are no proof
+# The number of parts along a side that are looked at, their least side, and the share of the colours of one that tells
+# that it was a JPEG.
+_PARTS, _LEAST_SIDE, _NEARLY_ALL = 4, 32, 0.9
 # Blocks of a picture that are considered for its grid, and of these the ones that are looked into; another grid than
 # that of the first pixel must be better by this factor.
 _SPREAD, _LOOKED_INTO, _BETTER = 192, 96, 1.1
+# The number of parts along a side whose grids are found, their least side, and the grids that are tried.
+_THIRDS, _LEAST_THIRD, _GRIDS = 3, 96, 4
 # Coefficients below this are 0 but for the rounding of samples, whose deviation is 0.29.
 _NOTHING = 0.6
 # Waves in whole numbers, by which sums are exact whatever adds them.
@@ -42,6 +51,34 @@ def share_of_colours(pixels: Plane) -> float:
     each = np.stack([colours >> 16, colours >> 8 & 255, colours & 255]).astype(np.uint8)
     tried, found = native._native.past_detect(np.ascontiguousarray(each), LOOKED_AT)
     return float(found / tried) if tried >= FEW else 0.0
+
+
+def has_part_of_jpeg(pixels: Plane) -> bool:
+    """True if a sixteenth of an RGB picture (3, H, W) has colours of which a JPEG decoder makes nearly all."""
+    sides = [size // _PARTS for size in pixels.shape[1:]]
+    if min(sides) < _LEAST_SIDE:
+        return False
+    down, across = (max(1, side // isqrt(LOOKED_AT)) for side in sides)
+    for y, x in product(range(_PARTS), repeat=2):
+        rows, columns = (slice(at * side, (at + 1) * side) for at, side in zip((y, x), sides, strict=True))
+        if share_of_colours(pixels[:, rows, columns][:, ::down, ::across]) >= _NEARLY_ALL:
+            return True
+    return False
+
+
+def grids_of_parts(low: Plane, high: Plane, pixels: Plane) -> list[tuple[int, int]]:
+    """Grids of parts of a luma plane, as ``find_grid`` has them, the ones that most parts have first.
+
+    In a page with a photograph, text has most waves, and hides the grid of the whole.
+    """
+    sides = [size // _THIRDS // SIDE * SIDE for size in low.shape]
+    if min(sides) < _LEAST_THIRD:
+        return []
+    found = []
+    for y, x in product(range(_THIRDS), repeat=2):
+        part = np.s_[..., y * sides[0] : (y + 1) * sides[0], x * sides[1] : (x + 1) * sides[1]]
+        found.append(find_grid(low[part], high[part], pixels[part])[:2])
+    return [grid for grid, _ in Counter(found).most_common(_GRIDS)]
 
 
 def find_grid(low: Plane, high: Plane, pixels: Plane | None = None) -> tuple[int, int, float]:

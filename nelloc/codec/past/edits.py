@@ -1,4 +1,4 @@
-"""Parts of a former JPEG that were edited: they are left out of the search, and coded as pixels.
+"""Parts of a former JPEG that were edited, or are of another picture: left out of the search, and coded as pixels.
 
 One colour in four is such as a JPEG decoder makes, so that one edited pixel in four looks right, and would ask for
 coefficients that explain it beside its neighbours. They are as many as those of noise, and help nobody.
@@ -19,6 +19,11 @@ _NEIGHBOURS = (3, 6)
 # Blocks with more wrong pixels, and a larger mean error of all samples, are not worth their coefficients.
 _WRONG, _OFF = SIDE * SIDE // 2, 2
 
+# Blocks along the side of a tile that may be foreign, and blocks that are not flat which tell so.
+_TILE, _TELLING = 8, 6
+# Share of right ones of these below which it is; above which it is the JPEG's, and such tiles at least.
+_HARDLY, _CLEARLY, _SOME = 0.04, 0.9, 2
+
 Mask = NDArray[np.bool_]
 
 
@@ -29,6 +34,27 @@ def distrust(low: Plane, high: Plane) -> None:
         unknown |= _around(unknown) >= least
     low[:, unknown] = 0
     high[:, unknown] = 255
+
+
+def foreign_blocks(waves: Mask, right: Mask) -> Mask:
+    """Mask of the blocks (rows, columns) that were never of a JPEG, of which others are: they are not searched.
+
+    They have ``waves``, and lie in a tile where hardly such a block is ``right``, or are wrong and go on from there.
+    There are none if not some tiles are nearly all right.
+    """
+    rows, columns = waves.shape
+    after = (0, -rows % _TILE), (0, -columns % _TILE)
+    told: list[Mask] = [waves, waves & right]
+    counts, good = (np.pad(mask, after).reshape(-(-rows // _TILE), _TILE, -1, _TILE).sum(axis=(1, 3)) for mask in told)
+    share, tells = good / np.maximum(1, counts), counts >= _TELLING
+    if np.count_nonzero(tells & (share > _CLEARLY)) < _SOME:
+        return np.zeros_like(waves)
+    tiles = tells & (share < _HARDLY)
+    foreign: Mask = tiles.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:rows, :columns]
+    wrong = waves & ~right
+    for _ in range(_TILE):
+        foreign = foreign | (wrong & (_around(foreign) > 0))
+    return foreign
 
 
 def _around(chosen: Mask) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from nelloc.codec.format import Method
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.invert import Inverted
+from nelloc.codec.past.inversion import Inverted
 from nelloc.codec.past.samples import SIDE, Plane
 from nelloc.exact.callbacks import Advance
 from nelloc.varint import Cursor, MalformedError, varint

@@ -17,7 +17,7 @@ from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.past.coefficients import JpegCoefficients
-from nelloc.codec.past.samples import SIDE
+from nelloc.codec.past.samples import SIDE, Plane, round_up
 
 _LEAST, _MOST = -512, 511
 # The side of tiles that may be coded as pixels, and the mean error from which on they count as such.
@@ -198,3 +198,15 @@ def entropy_of_frequencies(coefficients: NDArray[np.int16]) -> float:
     counts = np.bincount(values.ravel())
     counts = counts[counts > 0]
     return float((counts * np.log2(len(whole) / counts)).sum())
+
+
+def exact_blocks(pixels: Plane, made: Plane) -> Sequence[float]:
+    """The share of 8 x 8 blocks of a picture whose pixels are all right, and of those in which nothing is clipped."""
+    _, height, width = pixels.shape
+    wrong: NDArray[np.bool_] = np.logical_or.reduce(pixels != made, axis=0)
+    clipped: NDArray[np.bool_] = np.logical_or.reduce((pixels == 0) | (pixels == 255), axis=0)
+    frame = ((0, -height % SIDE), (0, -width % SIDE))
+    shape = (round_up(height, SIDE) // SIDE, SIDE, round_up(width, SIDE) // SIDE, SIDE)
+    wrong_blocks: NDArray[np.bool_] = np.logical_or.reduce(np.pad(wrong, frame).reshape(shape), axis=(1, 3))
+    clipped_blocks: NDArray[np.bool_] = np.logical_or.reduce(np.pad(clipped, frame).reshape(shape), axis=(1, 3))
+    return 1 - wrong_blocks.mean(), 1 - wrong_blocks[~clipped_blocks].mean() if (~clipped_blocks).any() else 1.0

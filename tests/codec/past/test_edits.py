@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import nelloc
 from nelloc.codec import container
 from nelloc.codec.format import SectionType
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.edits import distrust, flattened
-from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.past.detect import LEAST_SHARE, has_part_of_jpeg, share_of_colours
+from nelloc.codec.past.edits import distrust, flattened, foreign_blocks
+from nelloc.codec.past.invert import invert
+from nelloc.codec.past.tile_sides import bits_by_side
+from nelloc.codec.past.worth import exact_blocks
 from nelloc.exact import native
 
 needs_core = pytest.mark.skipif(native.missing() is not None, reason="the compiled core is not built")
@@ -92,8 +95,8 @@ def test_only_blocks_far_off_become_flat(sampling, top, left):
 
 
 @needs_core
-@pytest.mark.parametrize(("edited", "tile"), [(np.s_[64:192, 80:240], 64), (np.s_[100:110, 20:300], 1024)])
-def test_tiles_leave_large_edits_apart(edited, tile):
+@pytest.mark.parametrize(("edited", "sides"), [(np.s_[64:192, 80:240], {64}), (np.s_[100:110, 20:300], {256, 1024})])
+def test_tiles_leave_large_edits_apart(edited, sides):
     saved = io.BytesIO()
     Image.open(PARROTS).convert("RGB").crop((0, 0, 320, 256)).save(saved, "JPEG", quality=90)
     image = np.array(Image.open(saved))
@@ -101,5 +104,77 @@ def test_tiles_leave_large_edits_apart(edited, tile):
     packed = nelloc.encode(image, effort=1)
     file = container.parse(packed)
     assert file.section(SectionType.PAST) is not None
-    assert file.tile == tile
+    assert file.tile in sides
     assert np.array_equal(nelloc.decode(packed), image)
+
+
+def jpeg(box: tuple[int, int, int, int], quality: int = 85) -> Image.Image:
+    """A part of the parrots as a JPEG is decoded."""
+    saved = io.BytesIO()
+    Image.open(PARROTS).convert("RGB").crop(box).save(saved, "JPEG", quality=quality)
+    return Image.open(saved).convert("RGB")
+
+
+def share_of_pixels(image: Image.Image) -> float:
+    """The file of an image, which comes back, as a share of what it takes without a search for a JPEG."""
+    pixels = np.asarray(image)
+    data = nelloc.encode(pixels, effort=2)
+    assert container.parse(data).section(SectionType.PAST) is not None
+    assert np.array_equal(nelloc.decode(data), pixels)
+    return len(data) / len(nelloc.encode(pixels, effort=2, past=False, verify=False))
+
+
+@needs_core
+def test_a_photograph_in_a_page_of_text_is_found():
+    """Off the grid of 8 pixels; the text, in gray like a JPEG's colours, has no coefficients."""
+    page = Image.new("RGB", (416, 352), "white")
+    for y in range(5, 350, 13):
+        ImageDraw.Draw(page).text((6, y), f"line {y * y} of text on a page " * 3, "black")
+    page.paste(jpeg((256, 128, 512, 352)), (83, 61))
+    found = invert(np.ascontiguousarray(np.asarray(page).transpose(2, 0, 1)))
+    assert found is not None
+    assert (found.top % 8, found.left % 8) == (-61 % 8, -83 % 8)
+    assert found.image.components[0].coefficients[:8, :, 1:].any(axis=2).mean() < 0.02
+    assert share_of_pixels(page) < 0.65
+
+
+@needs_core
+def test_a_picture_is_found_that_was_a_jpeg_in_its_smaller_part():
+    """The other part has colours that no decoder makes, too many for a first look at all of them."""
+    image = Image.open(PARROTS).convert("RGB").crop((0, 0, 384, 256))
+    image.paste(jpeg((240, 0, 384, 256)), (240, 0))
+    planes = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    assert share_of_colours(planes) < LEAST_SHARE
+    assert has_part_of_jpeg(planes)
+    assert share_of_pixels(image) < 0.95
+
+
+def test_noise_has_no_part_of_a_jpeg():
+    rng = np.random.default_rng(4)
+    assert not has_part_of_jpeg(rng.integers(0, 256, (3, 130, 150), np.uint8))
+    assert not has_part_of_jpeg(rng.integers(0, 256, (3, 9, 150), np.uint8))
+
+
+def test_blocks_are_foreign_where_tiles_are_wrong_and_beside_them():
+    waves = np.ones((24, 24), bool)
+    waves[20:, 20:] = False
+    right = np.ones((24, 24), bool)
+    right[:8, :10] = False  # a tile, and a part of the next one
+    right[12, 12] = False  # alone
+    expected = np.zeros((24, 24), bool)
+    expected[:8, :10] = True
+    assert np.array_equal(foreign_blocks(waves, right), expected)
+    assert not foreign_blocks(waves, np.zeros_like(right)).any()  # of no JPEG at all
+    assert not foreign_blocks(waves & False, right & False).any()
+
+
+def test_tiles_are_as_large_as_edits_allow():
+    rng = np.random.default_rng(2)
+    made = (np.add.outer(np.arange(300), np.arange(500)) // 4 + rng.integers(0, 9, (3, 300, 500))).astype(np.uint8)
+    assert next(iter(bits_by_side(made, made))) == 1024
+    for first, side in ((256, 256), (384, 128), (448, 64)):
+        samples = made.copy()
+        samples[:, :, first:] = rng.integers(100, 130, samples[:, :, first:].shape)
+        bits = bits_by_side(samples, made)
+        assert next(iter(bits)) == side
+        assert list(bits.values()) == sorted(bits.values())

@@ -14,7 +14,8 @@ from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Component, JpegCoefficients, block_shapes
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import find_grid, was_jpeg
-from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.past.invert import invert
+from nelloc.codec.past.worth import exact_blocks
 from nelloc.exact import native
 
 pytestmark = pytest.mark.skipif(native.missing() is not None, reason="the compiled core is not built")

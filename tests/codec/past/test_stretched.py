@@ -13,8 +13,9 @@ import nelloc
 from nelloc.codec import container
 from nelloc.codec.format import SectionType
 from nelloc.codec.past import core
-from nelloc.codec.past.invert import exact_blocks, invert
+from nelloc.codec.past.invert import invert
 from nelloc.codec.past.stretched import _MOST_APART, _beginnings, _share, _stretches, levels_of_jpeg
+from nelloc.codec.past.worth import exact_blocks
 from nelloc.image.levels import find, reduce_planes
 
 pytestmark = pytest.mark.skipif(not core.available(), reason="the compiled core is not built")

@@ -101,7 +101,7 @@ def test_a_small_picture_in_doubt_is_searched_if_its_luma_gains(monkeypatch, lik
     monkeypatch.setattr(worth, "LIKELY", inversion.share_of_luma() + (0.01 if likely else -0.01))
     assert next(worth.parts(planes), None) is None
     searched = []
-    monkeypatch.setattr(search._Inversion, "search", lambda *_: searched.append(True))
+    monkeypatch.setattr(search.Inversion, "search", lambda *_: searched.append(True))
     invert(planes, effort=5)
     assert searched == [True] * likely
 
