@@ -149,6 +149,10 @@ def main() -> None:
                 sizes[part, codec.name] += len(packed)
             seconds[codec.name, "encode"] += encoding
             seconds[codec.name, "decode"] += decoding
+    if not counts:
+        raise SystemExit(
+            f"{arguments.data}: has no kodak/*.png and no thesis-imagenet10/*.jpg; name the folder of both"
+        )
     names = [codec.name for codec in chosen]
     rows = [
         [part, counts[part], sizes[part, "JPEG"], *(f"{sizes[part, one] / sizes[part, 'JPEG']:.4f}" for one in names)]
