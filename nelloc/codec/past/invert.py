@@ -149,8 +149,9 @@ def _first_look(
         share, inversion = (own, other) if own > share else (share, inversion)
     if share < least:
         return None
-    foreign = inversion.foreign()
-    if foreign.any():
+    # Changed colours are wrong in some tiles, and little.
+    foreign = None if judged else inversion.foreign()
+    if foreign is not None and foreign.any():
         low[:, foreign], high[:, foreign] = 0, 255
         inversion = Inversion(low, high, inversion.top, inversion.left, pixels, foreign)
         if inversion.find_luma_table(by_parts=by_parts) < least:
