@@ -199,6 +199,8 @@ def save_model(
         tensors[f"context.{name}"] = getattr(context, name).astype(np.int32)
     for name in MixtureTables.__dataclass_fields__:
         tensors[f"mixture.{name}"] = getattr(mixture, name).astype(np.int32)
+    # Some versions of safetensors save the memory of arrays that are not in C order.
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     return safetensors.numpy.save(tensors, metadata={"about": json.dumps(about, sort_keys=True)})
 
 

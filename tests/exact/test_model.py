@@ -8,7 +8,8 @@ import safetensors.numpy
 from materials import OTHER_KINDS, small_model_bytes
 
 from nelloc import NellocError
-from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, load_model
+from nelloc.exact.context import ContextTables
+from nelloc.exact.model import ACTIVATION_MAX, SUM_LIMIT, Layer, MixtureTables, load_model, save_model
 
 
 def rewrite(change, about=None) -> bytes:
@@ -26,6 +27,16 @@ def test_the_same_integers_give_the_same_file_and_id():
     assert small_model_bytes() == small_model_bytes()
     assert load_model(small_model_bytes()).id == load_model(small_model_bytes()).id
     assert load_model(small_model_bytes(1)).id != load_model(small_model_bytes()).id
+
+
+def test_the_order_of_weights_in_memory_does_not_matter():
+    shape = {"horizon": 3, "components": 3, "joint": True, "context": ContextTables.of(3, "normalised")}
+    weight, zeros, table = np.arange(12).reshape(3, 4), np.zeros(3, np.int32), np.zeros(2, np.int32)
+    files = [
+        save_model(layers=(Layer(one, zeros, zeros),), mixture=MixtureTables(table, table, table), **shape)
+        for one in (weight, np.asfortranarray(weight))
+    ]
+    assert files[0] == files[1]
 
 
 def test_sums_that_could_reach_two_to_the_24_are_refused():
