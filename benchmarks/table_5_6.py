@@ -95,7 +95,8 @@ TRAINED = """
 Rows `thesis-r`: networks of the thesis's shapes, trained here by its recipe on what data and time there were, and coded
 in the same engine without learning, lattices and the search for a past: `python scripts/train_thesis.py`, then
 `python benchmarks/rate.py --no-learn --no-lattice --no-past --model RUN/model.nlm --out benchmarks/results/rate_thesis`
-([rate_thesis.md](rate_thesis.md); [MODELS.md](../../docs/MODELS.md) has their training).
+([rate_thesis.md](rate_thesis.md); [MODELS.md](../../docs/MODELS.md) has their training, of images of both sets that the
+thesis's were trained on one of, and less than a three-thousandth of its pixels).
 """
 
 # Rows of rate.csv without what nelloc knows of an image's past.
