@@ -4,11 +4,15 @@
 
 (a) r = 0, 1, 3 residual blocks at 32 x 32; (b) r = 0 at sides of 32, 64, 128 and 1024. The three decoders walk in
 Python, with the network's products by NumPy, then by the compiled core; beside them the core that walks too. Weights
-are random: a decoder does the same work whatever they are. With --runs they are those of FOLDER/thesis-rN/model.nlm,
-which scripts/train_thesis.py writes, and bits per dimension stand beside the thesis's. Images are crops from the
-middles of the thesis's ten photographs and its three of 1024 x 1024: all of them for the bits; for the time the first,
-at 32 x 32 the mean of the first three. The seconds are CPU time of one thread; every stream is first decoded and
-compared. --sequential-1024 also decodes 1024 x 1024 pixel by pixel, which takes a quarter of an hour. Writes OUT.md.
+are random: a decoder does the same work whatever they are. Images are crops from the middles of the thesis's ten
+photographs (the mean of three at 32 x 32, else the first) and its first of 1024 x 1024. The seconds are CPU time of one
+thread; every stream is first decoded and compared. --sequential-1024 also decodes 1024 x 1024 pixel by pixel, which
+takes a quarter of an hour. Writes OUT.md.
+
+With --runs nothing is timed, and OUT.md has bits per dimension of all these images, beside the thesis's, by networks
+that scripts/train_thesis.py has trained, FOLDER/thesis-rN/model.nlm:
+
+    python benchmarks/table_5_7_networks.py --data ../shared/data --runs runs --out benchmarks/results/table_5_7_bits
 """
 
 from __future__ import annotations
@@ -60,21 +64,18 @@ store of known pixels is small here. "-": not measured; the sequential decoder w
 """
 
 
-TRAINED = """
-
-"bpd": of the streams, by networks that scripts/train_thesis.py trained ([MODELS.md](../../docs/MODELS.md) has for how
-long and on what); the thesis's saw CIFAR-10 1,000 times. Those of 1024 x 1024 are the thesis's photographs; its smaller
-ones are the same ten, cut or made smaller in a way that it does not say, and ours are cut from their middles.
+BITS_NOTES = """
+Of the streams, by networks of the thesis's shapes that `python scripts/train_thesis.py` trained
+([MODELS.md](../../docs/MODELS.md) has for how long and on what); the thesis's saw CIFAR-10 1,000 times. The images of
+1024 x 1024 are the thesis's; its smaller ones are the same ten photographs, cut or made smaller in a way that it does
+not say, and ours are cut from their middles.
 """
 
 
-def model_of(blocks: int, runs: Path | None) -> ExactModel:
-    """Load the trained model of the thesis's shape, or make one with random weights, the same in every run."""
-    name = f"thesis-r{blocks}"
-    if runs is not None:
-        return model_store.find(runs / name / "model.nlm")
+def model_of(blocks: int) -> ExactModel:
+    """Make a model of the thesis's shape with random weights, the same in every run."""
     torch.manual_seed(blocks)
-    return load_model(export(LocalNetwork(THESIS[name])), f"r = {blocks}")
+    return load_model(export(LocalNetwork(THESIS[f"thesis-r{blocks}"])), f"r = {blocks}")
 
 
 def images_of(data: Path, side: int) -> list[NDArray[np.uint8]]:
@@ -116,6 +117,25 @@ def bits(model: ExactModel, images: list[NDArray[np.uint8]]) -> float:
     return 8 * sum(len(data) for _, data in coded(model, images)) / sum(image.size for image in images)
 
 
+def write_bits(data: Path, runs: Path, out: Path) -> None:
+    """Write the bits per dimension of trained networks as OUT.md."""
+    lines = []
+    for (blocks, side), printed in PRINTED_BPD.items():
+        model, images = model_store.find(runs / f"thesis-r{blocks}" / "model.nlm"), images_of(data, side)
+        lines.append([str(blocks), str(side), str(len(images)), f"{printed:.2f}", f"{bits(model, images):.2f}"])
+    made = (
+        "`python benchmarks/table_5_7_networks.py --data ../shared/data --runs runs "
+        "--out benchmarks/results/table_5_7_bits`"
+    )
+    text = report.document(
+        "Table 5.7, bits per dimension",
+        f"Made by {made}.",
+        markdown.table(["r", "side", "images", "thesis", "ours"], lines),
+        BITS_NOTES.strip("\n"),
+    )
+    report.write_report(out.with_suffix(".md"), text)
+
+
 def decode_all(streams: list[Stream], walk: str) -> None:
     for stream in streams:
         stream.decode(walk)
@@ -145,38 +165,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sequential-1024", action="store_true")
-    parser.add_argument("--runs", type=Path, help="folder of trained networks; without, weights are random")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="of trained networks: measure bits, not seconds")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.runs is not None:
+        write_bits(args.data, args.runs, args.out)
+        return
     lines = []
     with threadpool_limits(limits=1):
         for blocks, side in PRINTED:
             walks = tuple(walk for walk in DECODERS if walk != "sequential" or side < 1024 or args.sequential_1024)
-            model, images = model_of(blocks, args.runs), images_of(args.data, side)
-            found = measure(model, images[: SMALL if side == 32 else 1], walks)
+            found = measure(model_of(blocks), images_of(args.data, side)[: SMALL if side == 32 else 1], walks)
             lines.append(cells(blocks, side, found))
-            if args.runs is not None:
-                lines[-1] += [f"{PRINTED_BPD[blocks, side]:.2f}", f"{bits(model, images):.2f}"]
             print(*lines[-1], sep=" | ", flush=True)
     seconds = "sequential; parallel; sheared, s"
     ratios = "seq. / par.; seq. / sheared; par. / sheared"
     heads = ["r", "side"]
     for source in ("thesis", "NumPy", "core's products"):
         heads += [f"{source}: {seconds}", ratios]
-    heads.append("core, s")
-    runs = "" if args.runs is None else f"--runs {args.runs} "
-    if args.runs is not None:
-        heads += ["thesis, bpd", "ours"]
-    made = (
-        f"`python benchmarks/table_5_7_networks.py --data ../shared/data {runs}"
-        "--out benchmarks/results/table_5_7_networks`"
-    )
+    made = "`python benchmarks/table_5_7_networks.py --data ../shared/data --out benchmarks/results/table_5_7_networks`"
     text = report.document(
         "Table 5.7, with networks of the thesis's shapes",
         f"Made by {made} on {report.machine()}, in seconds of the processor, one thread.",
-        markdown.table(heads, lines),
-        NOTES.strip("\n") + ("" if args.runs is None else TRAINED.rstrip("\n")),
+        markdown.table([*heads, "core, s"], lines),
+        NOTES.strip("\n"),
     )
     report.write_report(args.out.with_suffix(".md"), text)
 
