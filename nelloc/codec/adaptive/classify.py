@@ -17,6 +17,8 @@ from nelloc.codec.tiling import tiles
 # A photograph has fewer equal neighbours than this share, uses more of the levels between its extremes than this
 # share, and its neighbours differ no more than its pixels differ from their mean.
 EQUAL_SHARE, USED_LEVELS = 0.5, 0.6
+# Steps between its neighbours are not those of the line above more often than this.
+COMPUTED_SHARE = 0.8
 # If more neighbours of a photograph are equal, at least SMOOTH_SHARE of the others differ by SMALL_DIFFERENCE at most;
 # and unlike a computed gradient, it is somewhere further than this from the prediction of its neighbours.
 SMOOTH_SHARE, SMALL_DIFFERENCE = 0.33, 2
@@ -46,7 +48,7 @@ def is_photograph(samples: NDArray) -> bool:
         return False
     if sampled.shape[1] < _SAMPLED:
         return True  # too small to tell by its levels
-    if planes > 1 and _colours(sampled) <= MAX_COLOURS:
+    if _is_computed(samples) or (planes > 1 and _colours(sampled) <= MAX_COLOURS):
         return False
     return all(_uses_its_levels(plane) for plane in samples)
 
@@ -72,6 +74,14 @@ def _is_rough(pixels: NDArray[np.int64], steps: NDArray[np.int64]) -> bool:
     n = pixels.shape[1]
     distances = np.abs(n * pixels - pixels.sum(axis=1, keepdims=True))  # n times as large
     return int(steps.sum()) * n * distances.size > int(distances.sum()) * steps.size
+
+
+def _is_computed(samples: NDArray) -> bool:
+    """True if most steps in samples (planes, H, W) are exactly those of the line above, as in a computed gradient."""
+    steps = samples[:, :, 1:] - samples[:, :, :-1]  # modulo their type
+    moving = steps[:, 1:] != 0
+    same = moving & (steps[:, 1:] == steps[:, :-1])
+    return bool(np.count_nonzero(same) > COMPUTED_SHARE * np.count_nonzero(moving))
 
 
 def is_smooth(samples: NDArray) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+import nelloc
 from nelloc.codec.adaptive import classify
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import all_settings, encode
@@ -117,3 +118,16 @@ def test_a_tile_is_partly_flat_from_three_tenths_of_equal_neighbours_on(shape):
         some[(slice(None),) * axis + (slice(0, equal + 1),)] = first
         assert classify.is_partly_flat(some) == flat
     assert not classify.is_partly_flat(samples[:, :1, :1])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_computed_gradient_is_no_photograph(kind):
+    """Its samples use all levels, and differ little from their neighbours, like a photograph's."""
+    row, column = np.indices((120, 160))
+    gradient = np.stack([column * 2 + row, 90 + column + row, 200 - column // 3 + 2 * row]).astype(kind)
+    if kind is np.uint16:
+        gradient *= 97
+    assert not classify.is_photograph(gradient)
+    noise = np.random.default_rng(3).integers(0, 3, gradient.shape, kind)
+    assert classify.is_photograph(gradient // 2 + noise * (1 if kind is np.uint8 else 50))
+    assert len(nelloc.encode(gradient.transpose(1, 2, 0))) < 0.05 * gradient.nbytes
