@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, 
 from nelloc.image import Pixels
 
 Buffer = bytes | bytearray | memoryview
+Item = TypeVar("Item")
 Source = Image.Image | NDArray[Any] | Pixels
 
 
@@ -82,7 +83,8 @@ def encode_many(
     NellocError, TypeError
         As `encode`.
     """
-    chosen, images = chosen_options(EncodeOptions, options, keywords, verify=verify), list(images)
+    chosen = chosen_options(EncodeOptions, options, keywords, verify=verify)
+    images = _several(images, "images", "nelloc.encode takes one")
     names = [f"image {number}" if len(images) > 1 else "image" for number in range(len(images))]
     pixels = [_pixels(image, name) for image, name in zip(images, names, strict=True)]
     if chosen.strip:
@@ -144,10 +146,18 @@ def decode_many(
     NellocError, TypeError
         As `decode`.
     """
-    chosen, data = chosen_options(DecodeOptions, options, keywords), list(data)
+    chosen = chosen_options(DecodeOptions, options, keywords)
+    data = _several(data, "data", "nelloc.decode takes one file")
     names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
     files = [open_file(_bytes(item, name), name, chosen) for item, name in zip(data, names, strict=True)]
     return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, chosen)]
+
+
+def _several(items: Iterable[Item], name: str, of_one: str) -> list[Item]:
+    """List the items of an argument. Raises TypeError, which tells what to do ``of_one``, if there are none."""
+    if isinstance(items, Iterable) and not isinstance(items, str | bytes | bytearray | memoryview):
+        return list(items)
+    raise TypeError(f"{name} must be several, such as a list, not {type(items).__name__}; {of_one}")
 
 
 def _bytes(data: Buffer, source: str) -> bytes:

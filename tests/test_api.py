@@ -80,6 +80,24 @@ def test_options_of_the_wrong_type_are_named(keywords, message):
 
 
 @pytest.mark.parametrize(
+    ("call", "argument", "message"),
+    [
+        (
+            nelloc.encode_many,
+            Image.new("L", (2, 2)),
+            "images must be several, such as a list, not Image; nelloc.encode takes one",
+        ),
+        (nelloc.encode_many, None, "images must be several, such as a list, not NoneType; nelloc.encode takes one"),
+        (nelloc.encode_many, "a.png", "images must be several, such as a list, not str; nelloc.encode takes one"),
+        (nelloc.decode_many, b"NLC", "data must be several, such as a list, not bytes; nelloc.decode takes one file"),
+    ],
+)
+def test_one_image_where_several_are_expected(call, argument, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        call(argument)
+
+
+@pytest.mark.parametrize(
     ("name", "keywords", "message"),
     [
         ("encode", {"verify": 0}, "verify must be bool, not int"),
