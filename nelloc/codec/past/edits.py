@@ -19,10 +19,11 @@ _NEIGHBOURS = (3, 6)
 # Blocks with more wrong pixels, and a larger mean error of all samples, are not worth their coefficients.
 _WRONG, _OFF = SIDE * SIDE // 2, 2
 
-# Blocks along the side of a tile that may be foreign, and blocks that are not flat which tell so.
-_TILE, _TELLING = 8, 6
-# Share of right ones of these below which it is; above which it is the JPEG's, and such tiles at least.
-_HARDLY, _CLEARLY, _SOME = 0.04, 0.9, 2
+# Blocks along the side of a tile that may be foreign, and the share of right ones, of those that are not flat, below
+# which it is; if in some tiles more than another share is right, and as many as that were to be expected in it.
+_TILE, _HARDLY, _SOME, _OFTEN, _EXPECTED = 8, 0.04, 2, 0.4, 6
+# Share of right ones in these from which on a block beside foreign ones that is wrong is foreign too.
+_NEARLY_ALWAYS = 0.9
 
 Mask = NDArray[np.bool_]
 
@@ -39,20 +40,21 @@ def distrust(low: Plane, high: Plane) -> None:
 def foreign_blocks(waves: Mask, right: Mask) -> Mask:
     """Mask of the blocks (rows, columns) that were never of a JPEG, of which others are: they are not searched.
 
-    They have ``waves``, and lie in a tile where hardly such a block is ``right``, or are wrong and go on from there.
-    There are none if not some tiles are nearly all right.
+    They have ``waves``, and lie in a tile where hardly such a block is ``right``; or, where wrong ones are rare, they
+    are wrong and go on from there. There are none if blocks are not often right in some tiles.
     """
     rows, columns = waves.shape
     after = (0, -rows % _TILE), (0, -columns % _TILE)
     told: list[Mask] = [waves, waves & right]
     counts, good = (np.pad(mask, after).reshape(-(-rows // _TILE), _TILE, -1, _TILE).sum(axis=(1, 3)) for mask in told)
-    share, tells = good / np.maximum(1, counts), counts >= _TELLING
-    if np.count_nonzero(tells & (share > _CLEARLY)) < _SOME:
+    share = good / np.maximum(1, counts)
+    often = np.sort(share[counts >= _EXPECTED])[-_SOME:]
+    if len(often) < _SOME or often[0] < _OFTEN:
         return np.zeros_like(waves)
-    tiles = tells & (share < _HARDLY)
+    tiles = (counts * often[0] >= _EXPECTED) & (share < _HARDLY)
     foreign: Mask = tiles.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:rows, :columns]
     wrong = waves & ~right
-    for _ in range(_TILE):
+    for _ in range(_TILE if often[0] > _NEARLY_ALWAYS else 0):
         foreign = foreign | (wrong & (_around(foreign) > 0))
     return foreign
 

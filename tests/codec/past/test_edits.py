@@ -165,6 +165,9 @@ def test_blocks_are_foreign_where_tiles_are_wrong_and_beside_them():
     expected[:8, :10] = True
     assert np.array_equal(foreign_blocks(waves, right), expected)
     assert not foreign_blocks(waves, np.zeros_like(right)).any()  # of no JPEG at all
+    right[8:, ::2] = False  # as of a fine table: then wrong blocks beside a foreign tile may be right after a search
+    expected[:8, 8:10] = False
+    assert np.array_equal(foreign_blocks(waves, right), expected)
     assert not foreign_blocks(waves & False, right & False).any()
 
 
