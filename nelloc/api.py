@@ -154,7 +154,7 @@ def decode_many(
 
 
 def _several(items: Iterable[Item], name: str, of_one: str) -> list[Item]:
-    """List the items of an argument. Raises TypeError, which tells what to do ``of_one``, if there are none."""
+    """List the items of an argument. Raises TypeError for one item, which tells what takes it (``of_one``)."""
     if isinstance(items, Iterable) and not isinstance(items, str | bytes | bytearray | memoryview):
         return list(items)
     raise TypeError(f"{name} must be several, such as a list, not {type(items).__name__}; {of_one}")

@@ -130,7 +130,7 @@ def _first_look(
     if gray:
         if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
             return None
-        low = high = pixels[:1].copy()
+        low = high = np.ascontiguousarray(pixels[:1])
     else:
         low, high = np.empty_like(pixels), np.empty_like(pixels)
         if native._native.past_separate(pixels, low, high):
@@ -152,6 +152,7 @@ def _first_look(
     # Changed colours are wrong in some tiles, and little.
     foreign = None if judged else inversion.foreign()
     if foreign is not None and foreign.any():
+        low, high = low.copy(), high.copy()
         low[:, foreign], high[:, foreign] = 0, 255
         inversion = Inversion(low, high, inversion.top, inversion.left, pixels, foreign)
         if inversion.find_luma_table(by_parts=by_parts) < least:
