@@ -60,12 +60,13 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
     pixels = np.ascontiguousarray(pixels)
     gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     colours = 1.0 if gray else share_of_colours(pixels)
-    judged = effort < Effort.LARGE_PHOTOGRAPHS and (gray or colours < UNCHANGED)
+    changed = gray or colours < UNCHANGED  # colours of gray do not tell
+    judged = changed and effort < Effort.LARGE_PHOTOGRAPHS
     if colours < LEAST_SHARE and not has_part_of_jpeg(pixels):
         return None
     if judged and not gray and _is_hopeless(pixels, watch):
         return None
-    inversion = _first_look(pixels, watch, gray=gray, judged=judged)
+    inversion = _first_look(pixels, watch, gray=gray, judged=judged, changed=changed)
     if inversion is not None:
         share = inversion.share_of_pixels() if judged else 0
         if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(inversion, pixels, watch, patience)):
@@ -74,7 +75,7 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
         if share >= worth.WORTH and not worth.is_less(*inversion.entropies()):
             return None
     if patience and not gray and not judged:
-        inversion = _beside_edits(inversion, pixels, watch, patience)
+        inversion = _beside_edits(inversion, pixels, watch, patience, changed=changed)
     if inversion is None:
         return None
     found = inversion.inverted(apart=True)
@@ -98,8 +99,10 @@ def _may_gain(inversion: Inversion, pixels: Plane, watch: Watch, patience: int) 
     if next(worth.parts(pixels), None) is None:
         return not inversion.gray and inversion.share_of_luma() < worth.LIKELY
     as_jpeg = as_pixels = 0.0
-    for part in filter(was_jpeg, worth.parts(pixels)):
-        of_part = _first_look(part, watch)
+    for part in worth.parts(pixels):
+        if not (inversion.gray or was_jpeg(part)):
+            continue
+        of_part = _first_look(part, watch, gray=inversion.gray)
         if of_part is not None:
             of_part.search(watch, patience)
             jpeg, own = of_part.entropies()
@@ -107,11 +110,13 @@ def _may_gain(inversion: Inversion, pixels: Plane, watch: Watch, patience: int) 
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _beside_edits(found: Inversion | None, pixels: Plane, watch: Watch, patience: int) -> Inversion | None:
+def _beside_edits(
+    found: Inversion | None, pixels: Plane, watch: Watch, patience: int, *, changed: bool
+) -> Inversion | None:
     """An inversion by tables of parts, searched, if what was ``found`` is wrong in most blocks, and it is better."""
     if found is not None and worth.exact_blocks(pixels, found.inverted().pixels)[0] > EDITED:
         return found
-    other = _first_look(pixels, watch, by_parts=True)
+    other = _first_look(pixels, watch, changed=changed, by_parts=True)
     if other is None:
         return found
     other.search(watch, patience)
@@ -119,13 +124,20 @@ def _beside_edits(found: Inversion | None, pixels: Plane, watch: Watch, patience
 
 
 def _first_look(
-    pixels: Plane, watch: Watch, *, gray: bool = False, judged: bool = False, by_parts: bool = False
+    pixels: Plane,
+    watch: Watch,
+    *,
+    gray: bool = False,
+    judged: bool = False,
+    changed: bool = True,
+    by_parts: bool = False,
 ) -> Inversion | None:
     """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
 
     It is ``gray``, or its colours are such as a JPEG decoder makes. One in colour that is ``judged`` is also None if
-    luma shows that it is not smaller as a JPEG: chroma takes most of the time. With ``by_parts`` the table of luma is
-    that of parts that may not have been edited.
+    luma shows that it is not smaller as a JPEG: chroma takes most of the time. No blocks are foreign if colours were
+    ``changed``, which makes many a little wrong. With ``by_parts`` the table of luma is that of parts that may not have
+    been edited.
     """
     if gray:
         if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
@@ -144,15 +156,15 @@ def _first_look(
     least = GRAY_BLOCKS if gray else LEAST_BLOCKS
     share = inversion.find_luma_table(by_parts=by_parts)
     for grid in grids_of_parts(low[0], high[0], pixels) if share < EDITED and not gray else ():
+        if grid == (top, left):
+            continue
         other = Inversion(low, high, *grid, pixels)
         own = other.find_luma_table(by_parts=by_parts)
         share, inversion = (own, other) if own > share else (share, inversion)
     if share < least:
         return None
-    # Changed colours are wrong in some tiles, and little.
-    foreign = None if judged else inversion.foreign()
+    foreign = None if changed else inversion.foreign()
     if foreign is not None and foreign.any():
-        low, high = low.copy(), high.copy()
         low[:, foreign], high[:, foreign] = 0, 255
         inversion = Inversion(low, high, inversion.top, inversion.left, pixels, foreign)
         if inversion.find_luma_table(by_parts=by_parts) < least:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec import lzma_rows, plain_tiles
+from nelloc.codec.adaptive import classify
 from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
@@ -203,10 +204,7 @@ def _smallest(sheet: _Sheet, *, core: bool) -> tuple[Method, bytes]:
 
 def _repeats_colours(sheet: Plane) -> bool:
     """True if many of the pixels of samples (planes, H, W) have a colour that another has."""
-    colours = np.zeros(sheet.shape[1:], np.uint32)
-    for plane in sheet:
-        colours = colours << 8 | plane
-    return bool(np.unique(colours).size <= _MOST_COLOURS * colours.size)
+    return classify.different_colours(sheet.reshape(len(sheet), -1)) <= _MOST_COLOURS * sheet[0].size
 
 
 def _decode_blocks(reader: Cursor, shape: tuple[int, ...]) -> Iterator[tuple[int, Plane]]:

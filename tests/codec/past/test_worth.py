@@ -166,3 +166,22 @@ def test_an_edited_half_is_better_coded_as_pixels_unless_little_is_wrong_of_it()
     luma, before = flat.components[0].coefficients, found.image.components[0].coefficients
     assert not luma[:, 16:, 1:].any()
     assert np.array_equal(luma[:, :16], before[:, :16])
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_a_large_gray_picture_in_doubt_is_searched_in_parts(planes, monkeypatch):
+    """Of one plane, or of three that are the same: its colours tell nothing."""
+    file = io.BytesIO()
+    Image.open(PARROTS).convert("L").crop((0, 0, 320, 288)).save(file, "JPEG", quality=80)
+    gray = np.asarray(Image.open(file))[None].repeat(planes, axis=0)
+    monkeypatch.setattr(search.Inversion, "share_of_pixels", lambda _: worth.WORTH)
+    looked_at = []
+    first_look = search._first_look
+
+    def look(pixels, *rest, **more):
+        looked_at.append(pixels.shape)
+        return first_look(pixels, *rest, **more)
+
+    monkeypatch.setattr(search, "_first_look", look)
+    assert search.invert(gray) is not None
+    assert looked_at[1:] == 3 * [(planes, PART, PART)]
