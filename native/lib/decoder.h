@@ -14,6 +14,7 @@
 #define NLC_MOST_GROUPS 2
 #define NLC_MOST_PLANES 4
 #define NLC_MOST_UNPACKED ((size_t)1 << 26)
+#define NLC_MIN_SIDE_OF_TILE 16
 #define NLC_MAX_SIDE_OF_TILE 4096
 
 #if defined(__GNUC__)

@@ -10,7 +10,6 @@
 #define KIND_BITS 4
 /* The number of a model that has none: its id follows. */
 #define OTHER_MODEL 255
-#define MIN_TILE 16
 #define DEFAULT_TILE 256
 #define DEFAULT_MOST_PIXELS (UINT64_C(1) << 28)
 
@@ -314,7 +313,7 @@ static int read_tiled(nelloc_decoder *d, nlc_cursor *reader, int number) {
         status = check_size(d, width, height);
     if (status != NELLOC_OK)
         return status;
-    if (tile < MIN_TILE || tile > NLC_MAX_SIDE_OF_TILE)
+    if (tile < NLC_MIN_SIDE_OF_TILE || tile > NLC_MAX_SIDE_OF_TILE)
         return nlc_fail_damaged(d, "its tile size %llu is out of range", (unsigned long long)tile);
     set_size(file, width, height, tile);
     for (uint64_t k = 0; k < sections && status == NELLOC_OK; k++) {

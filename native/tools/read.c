@@ -3,7 +3,8 @@
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "../lib/cursor.h"
+#include "../lib/decoder.h"
+#include "../lib/model_file.h"
 #include "tools.h"
 
 #include <errno.h>
@@ -21,12 +22,8 @@
 #define TILED 0x11
 /* Bytes of a file of the small layout, which does not tell them: twice the samples of 256 x 256 pixels. */
 #define MOST_SMALL ((uint64_t)1 << 20)
-/* Bytes of a model, at most. */
-#define MOST_MODEL ((uint64_t)1 << 26)
 #define MOST_PIXELS ((uint64_t)1 << 28)
 #define PIXEL_BYTES 8 /* at most */
-#define MIN_TILE 16
-#define MAX_TILE 4096
 #define JPEG_SECTION 0x86
 #define CRC_BYTES 4
 
@@ -37,7 +34,7 @@ static uint64_t max_pixels(const nlcd_settings *s) { return s->max_pixels ? s->m
 /* Bytes that a stream may have. */
 static uint64_t most_of_stream(const nlcd_settings *s) {
     if (!s->memory)
-        return PIXEL_BYTES * max_pixels(s) + MOST_MODEL;
+        return PIXEL_BYTES * max_pixels(s) + NLC_MOST_MODEL_BYTES;
     return s->memory > UINT64_MAX >> 20 ? UINT64_MAX : s->memory << 20;
 }
 
@@ -89,7 +86,7 @@ static uint64_t wanted_of(const nlcd_settings *s, const uint8_t *data, size_t si
         all += length + CRC_BYTES;
     }
     const uint64_t start = reader.at + 2, index = start + all; /* after the header's checksum */
-    const int is_kind = data[5] < sizeof groups_of_kinds, is_tile = tile >= MIN_TILE && tile <= MAX_TILE;
+    const int is_kind = data[5] < sizeof groups_of_kinds, is_tile = tile >= NLC_MIN_SIDE_OF_TILE && tile <= NLC_MAX_SIDE_OF_TILE;
     if (!is_kind || !is_tile || !width || !height || width > max_pixels(s) / height)
         return start;
     uint64_t count = (width + tile - 1) / tile * ((height + tile - 1) / tile) * groups_of_kinds[data[5]];
@@ -126,7 +123,7 @@ int nlcd_read(const char *name, const nlcd_settings *s, nlcd_bytes *to) {
         return 0;
     }
     const int is_stream = s && !is_regular(file);
-    const uint64_t most = is_stream ? most_of_stream(s) : s ? UINT64_MAX : MOST_MODEL + 1;
+    const uint64_t most = is_stream ? most_of_stream(s) : s ? UINT64_MAX : NLC_MOST_MODEL_BYTES + 1;
     uint64_t wanted = s ? HEAD : most;
     uint8_t part[1 << 14];
     size_t count = 1;

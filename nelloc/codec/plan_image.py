@@ -19,11 +19,9 @@ from nelloc.image import Pixels
 from nelloc.image.kinds import Kind
 from nelloc.image.pixels import Samples
 
-# The side of the part of an image that is coded both ways, to choose between them.
-_PROBE = 128
 # Parts that an image has at least if some are coded to tell how small it will be, and the share of that size below
 # which another file is surely smaller.
-_MANY_PARTS, _SURELY = 16, 0.85
+_MANY_PARTS, _SURELY_MORE = 16, 0.85
 
 
 @dataclass(frozen=True)
@@ -124,19 +122,19 @@ def _fewest_bytes(
         return 0
     coded = sum(_coded_sizes(image.kind, part, model, options, learns=learns)[0] for part in some)
     entropy = sum(worth.entropy_of_pixels(part.groups[0]) for part in some)
-    return int(_SURELY * coded * worth.entropy_of_pixels(colour) / max(1.0, entropy))
+    return int(_SURELY_MORE * coded * worth.entropy_of_pixels(colour) / max(1.0, entropy))
 
 
 def _coded_sizes(
     kind: Kind, part: Described, model: ExactModel | None, options: EncodeOptions, *, learns: int
 ) -> list[int]:
-    """Bytes of the records of a part of an image, one for each group, in one tile."""
-    plan = _as_pixels(kind, part, replace(options, tile=_PROBE), learns=learns)[0]
+    """Bytes of the records of a part of an image that is one tile, one for each group."""
+    plan = _as_pixels(kind, part, replace(options, tile=worth.PART), learns=learns)[0]
     coded = encode_pieces([(piece, model) for piece in plan.pieces], lambda _: None, backend=options.backend)
     return [len(piece.code.data) for piece in coded]
 
 
 def _middle(samples: Samples) -> Samples:
     """The middle of samples (planes, H, W)."""
-    top, left = (max(0, (size - _PROBE) // 2) for size in samples.shape[1:])
-    return samples[:, top : top + _PROBE, left : left + _PROBE]
+    top, left = (max(0, (size - worth.PART) // 2) for size in samples.shape[1:])
+    return samples[:, top : top + worth.PART, left : left + worth.PART]

@@ -48,7 +48,7 @@ def is_photograph(samples: NDArray) -> bool:
         return False
     if sampled.shape[1] < _SAMPLED:
         return True  # too small to tell by its levels
-    if _is_computed(samples) or (planes > 1 and _colours(sampled) <= MAX_COLOURS):
+    if _is_computed(samples) or (planes > 1 and different_colours(sampled) <= MAX_COLOURS):
         return False
     return all(_uses_its_levels(plane) for plane in samples)
 
@@ -165,7 +165,7 @@ def _sampled(samples: NDArray) -> NDArray:
     return flat[:, :: max(1, flat.shape[1] // _SAMPLED)]
 
 
-def _colours(pixels: NDArray) -> int:
+def different_colours(pixels: NDArray) -> int:
     """Number of different colours of pixels (planes, n), of at most four planes."""
     colours = np.zeros(pixels.shape[1], np.uint64)
     for plane in pixels:
