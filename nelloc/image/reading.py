@@ -351,6 +351,8 @@ def _problem_of_samples(image: Image.Image) -> str | None:
         return tiff.SPARSE
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
         return tiff.EXTRA_CHANNELS
+    if image.mode == "LA" and tags.get(tiff.PLANES_APART) == 2:
+        return tiff.ALPHA_APART
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None

@@ -54,8 +54,10 @@ _MOST_CHANNELS, _MOST_NUMBERS = 64, 1 << 22
 _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours and are read as such)"
 VOLUME = "has samples of a volume; write each of its planes to a file first"
 SPARSE = "leaves out some of its strips or tiles, as sparse files of GDAL do; write it with all of them first"
+ALPHA_APART = "has gray and alpha apart, of which Pillow loses the alpha; give the file itself to nelloc.compress"
 # Places of strips and of tiles.
 PLACES = (273, 324)
+PLANES_APART = 284
 EXTRA_CHANNELS = (
     "has extra channels; only gray and RGB, with or without alpha, can be compressed; write the others to files of "
     "their own first"
@@ -81,6 +83,7 @@ class Layout:
     channels: int
     planes: int
     predictor: int
+    separate: bool  # each channel in strips or tiles of its own
 
     @classmethod
     def of(cls, head: Head, first: Directory) -> Layout:
@@ -102,7 +105,7 @@ class Layout:
         layout = cls(
             number(256), number(257), bits * channels if len(bits) == 1 else bits,
             numbers(339, (1,)), number(262), number(259, 1), numbers(338, ()), channels,
-            number(32997, 1), number(317, 1),
+            number(32997, 1), number(317, 1), number(PLANES_APART, 1) == 2,
         )  # fmt: skip
         if not (layout.width > 0 and layout.height > 0 and channels > 0 and len(layout.bits) >= channels):
             raise structure.MalformedTiffError("its tags do not describe its samples")
@@ -166,6 +169,8 @@ class Layout:
     def for_pillow(self, order: str) -> bool:
         """Return True if Pillow reads the samples exactly, from a file of this byte order."""
         if self.photometric == _YCBCR and self.compression not in _JPEG:
+            return False
+        if self.separate and self.colours < self.channels == 2:  # it loses the alpha
             return False
         deep = self.channels == 1 and (self.depth == 16 or (self.depth == 12 and order == "<"))
         return self.compression in _PILLOW_COMPRESSIONS and (self.depth <= 8 or deep)
@@ -314,7 +319,7 @@ def _check_places(data: bytes, head: Head, entries: dict, layout: Layout) -> Non
         entries[279] = structure.numbers(structure.LONG, (max(0, sizes[0]),), head.order)
     if len(sizes) != len(places):
         raise structure.MalformedTiffError("it does not say how long its samples are")
-    interleaved = (*numbers(284), 1)[0] == 1
+    interleaved = (*numbers(PLANES_APART), 1)[0] == 1
     channels = layout.channels if interleaved else 1
     if layout.compression == _RAW and tiled:
         width, height = (*numbers(322), 0)[0], (*numbers(323), 0)[0]
@@ -381,8 +386,8 @@ def _pixels_of(array: Any, layout: Layout, source: str) -> Pixels:
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if layout.photometric == _WHITE_IS_ZERO:
-        array = 255 - array
+    if layout.photometric == _WHITE_IS_ZERO:  # but alpha is not turned round
+        array = 255 - array if array.ndim == 2 else np.dstack((255 - array[:, :, 0], array[:, :, 1:]))
     if layout.photometric != _PALETTE:
         return from_array(array, source)
     return Pixels(Kind.PALETTE, split(Kind.PALETTE, array[None]), Palette("RGB", b""))
