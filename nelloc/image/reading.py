@@ -353,6 +353,8 @@ def _problem_of_samples(image: Image.Image) -> str | None:
         return tiff.EXTRA_CHANNELS
     if image.mode == "LA" and tags.get(tiff.PLANES_APART) == 2:
         return tiff.ALPHA_APART
+    if tags.get(tiff.COMPRESSION) in tiff.JPEG and _numbers(tags.get(_BITS_PER_SAMPLE)) == (12,) and image.width % 2:
+        return tiff.LAST_COLUMN
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -237,27 +236,6 @@ def test_every_layout_of_samples_is_read(dtype, compression, tile, planar, order
     found = image.read(out.getvalue(), "photo")
     np.testing.assert_array_equal(image.to_array(found), samples)
     assert found.left_out == ()
-
-
-@pytest.mark.parametrize("compression", [None, "zlib", "packbits"])
-@pytest.mark.parametrize("planar", ["contig", "separate"])
-@pytest.mark.parametrize(("photometric", "dtype"), [("minisblack", "u1"), ("minisblack", "u2"), ("miniswhite", "u1")])
-def test_gray_with_alpha_is_read_apart_and_together_and_white_is_zero_turns_gray_alone(
-    photometric, dtype, planar, compression
-):
-    import tifffile
-
-    samples = RANDOM.integers(0, 256, (37, 41, 2)).astype(dtype)
-    out = io.BytesIO()
-    tifffile.imwrite(
-        out, samples if planar == "contig" else np.ascontiguousarray(samples.transpose(2, 0, 1)), metadata=None,
-        photometric=photometric, planarconfig=planar, extrasamples=["unassalpha"], compression=compression,
-    )  # fmt: skip
-    expected = samples ^ np.array([255, 0], dtype) if photometric == "miniswhite" else samples
-    np.testing.assert_array_equal(image.to_array(image.read(out.getvalue(), "photo")), expected)
-    if dtype == "u1" and planar == "separate":
-        with suppress(OSError), Image.open(out) as opened, pytest.raises(NellocError, match="gray and alpha apart"):
-            image.from_image(opened)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2"])

@@ -35,7 +35,7 @@ _ALPHA = (2, 999)  # the second is Corel Draw's
 _MULTIPLIED = 1
 # Compressions that Pillow supports; tifffile reads the others as far as imagecodecs does.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
-_RAW, _OLD_JPEG, _JPEG = 1, 6, (6, 7)
+_RAW, _OLD_JPEG, JPEG = 1, 6, (6, 7)
 # Compressions that may follow a prediction of the samples, and the prediction from the pixel to the left.
 _PREDICTED, _DIFFERENCES = (5, 8, 32946, 34925, 50000), 2
 # WebP and JPEG XL, which give RGB whatever the tags say.
@@ -55,9 +55,10 @@ _READ_SHORT = "the 16-bit form of the palette's entries (they hold 8-bit colours
 VOLUME = "has samples of a volume; write each of its planes to a file first"
 SPARSE = "leaves out some of its strips or tiles, as sparse files of GDAL do; write it with all of them first"
 ALPHA_APART = "has gray and alpha apart, of which Pillow loses the alpha; give the file itself to nelloc.compress"
+LAST_COLUMN = "is a JPEG of 12 bits, of which Pillow loses a column; give the file itself to nelloc.compress"
 # Places of strips and of tiles.
 PLACES = (273, 324)
-PLANES_APART = 284
+COMPRESSION, PLANES_APART = 259, 284
 EXTRA_CHANNELS = (
     "has extra channels; only gray and RGB, with or without alpha, can be compressed; write the others to files of "
     "their own first"
@@ -104,7 +105,7 @@ class Layout:
         bits = numbers(258, (1,))
         layout = cls(
             number(256), number(257), bits * channels if len(bits) == 1 else bits,
-            numbers(339, (1,)), number(262), number(259, 1), numbers(338, ()), channels,
+            numbers(339, (1,)), number(262), number(COMPRESSION, 1), numbers(338, ()), channels,
             number(32997, 1), number(317, 1), number(PLANES_APART, 1) == 2,
         )  # fmt: skip
         if not (layout.width > 0 and layout.height > 0 and channels > 0 and len(layout.bits) >= channels):
@@ -137,7 +138,7 @@ class Layout:
             name = _COLOURS.get(self.photometric, f"photometric interpretation {self.photometric}")
             mode = f"is of mode {name}" if self.photometric in (5, 8) else f"has samples of {name}"
             return f"{mode}; only gray, RGB and palettes can be compressed; convert it to one of them first"
-        if self.photometric == _YCBCR and self.compression not in (*_JPEG, *_OWN_COLOURS):
+        if self.photometric == _YCBCR and self.compression not in (*JPEG, *_OWN_COLOURS):
             return "has samples of YCbCr; convert it to RGB first"
         if len(set(self.bits)) > 1:
             depths = ", ".join(map(str, self.bits))
@@ -168,9 +169,10 @@ class Layout:
 
     def for_pillow(self, order: str) -> bool:
         """Return True if Pillow reads the samples exactly, from a file of this byte order."""
-        if self.photometric == _YCBCR and self.compression not in _JPEG:
+        if self.photometric == _YCBCR and self.compression not in JPEG:
             return False
-        if self.separate and self.colours < self.channels == 2:  # it loses the alpha
+        # Pillow loses alpha that is apart, and the last of an odd number of columns.
+        if (self.separate and self.colours < self.channels == 2) or (self.depth == 12 and self.compression in JPEG):
             return False
         deep = self.channels == 1 and (self.depth == 16 or (self.depth == 12 and order == "<"))
         return self.compression in _PILLOW_COMPRESSIONS and (self.depth <= 8 or deep)
