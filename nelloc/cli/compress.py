@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 # Extensions of image formats that are not compressed, and yet no names for .nlc files.
-_OTHER_IMAGES = (".jpe", ".jfif", ".jp2", ".jxl", ".jls", ".avif", ".heic", ".heif", ".tga", ".pam", ".pfm", ".dng")
+_OTHER_IMAGES = (".jp2", ".jxl", ".jls", ".avif", ".heic", ".heif", ".tga", ".pam", ".pfm", ".dng")
 
 
 def _effort_table() -> str:

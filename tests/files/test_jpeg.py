@@ -110,15 +110,15 @@ def test_strip_leaves_the_metadata_out_of_the_file_that_comes_back(photo):
 
 def test_a_folder_of_jpeg_files_is_replaced_and_comes_back(tmp_path):
     names = {"a.jpg": PHOTO, "b.JPG": PHOTO, "sub/c.jpeg": saved(picture(50, 60, 3), quality=70)}
-    names |= {"sub/cut.JPEG": PHOTO[:-30], "sub/d.Jpg": PHOTO}
+    names |= {"sub/cut.JPEG": PHOTO[:-30], "sub/d.Jpg": PHOTO, "e.jfif": PHOTO, "sub/f.JPE": PHOTO}
     for name, data in names.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     outcomes = list(compress_folder([tmp_path], recursive=True, remove=True))
-    assert [outcome.removal.done for outcome in outcomes] == [True] * 5
+    assert [outcome.removal.done for outcome in outcomes] == [True] * 7
     assert {path.suffix for path in tmp_path.rglob("*.*")} == {".nlc"}
     outcomes = list(decompress_folder([tmp_path], recursive=True, remove=True))
-    assert [outcome.removal.done for outcome in outcomes] == [True] * 5
+    assert [outcome.removal.done for outcome in outcomes] == [True] * 7
     names["sub/d.jpg"] = names.pop("sub/d.Jpg")  # an ending that has no number
     for name, data in names.items():
         assert (tmp_path / name).read_bytes() == data

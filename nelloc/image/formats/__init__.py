@@ -5,6 +5,8 @@ IMAGE_SUFFIXES = (
     ".png",
     ".jpg",
     ".jpeg",
+    ".jpe",
+    ".jfif",
     ".ppm",
     ".pgm",
     ".pbm",
