@@ -22,16 +22,15 @@ import torch
 from nelloc.errors import NellocError
 from nelloc.training.data import PixelPool, PixelSampler
 from nelloc.training.datasets import read_sheet
-from nelloc.training.loop import Listener, Trainer, TrainingConfig
+from nelloc.training.loop import Listener, Trainer
 from nelloc.training.networks.local import THESIS, LocalConfig
 from nelloc.training.run import check_free, run, validation_batch
+from nelloc.training.thesis import BATCH, adam
 
 SIDE = 32
 SHEETS = {"cifar10": "train_*.png", "imagenet32-like": "train_*.webp"}
 # The last training images of each set are never trained on: they validate.
 HELD_OUT = 200
-ADAM = 3e-4
-NO_CLIPPING = 1e9
 
 
 def load(data: Path, names: list[str]) -> tuple[list[PixelPool], dict[str, PixelPool]]:
@@ -45,23 +44,6 @@ def load(data: Path, names: list[str]) -> tuple[list[PixelPool], dict[str, Pixel
         training.append(PixelPool.from_images(images[:-HELD_OUT]))
         validation[name] = PixelPool.from_images(images[-HELD_OUT:])
     return training, validation
-
-
-def recipe(network: LocalConfig, images: int, pixels: int, seed: int) -> TrainingConfig:
-    """Make the thesis's settings for ``pixels`` pixels in batches of ``images`` images."""
-    return TrainingConfig(
-        network=network,
-        pixels=pixels,
-        batch=images * SIDE * SIDE,
-        learning_rate=ADAM,
-        matrix_rate=0,
-        warm_up=0,
-        decay=0,
-        weight_decay=0,
-        average=0,
-        clip_gradient=NO_CLIPPING,
-        seed=seed,
-    )
 
 
 class Printing(Listener):
@@ -80,7 +62,7 @@ def train(args: argparse.Namespace) -> None:
     else:
         check_free(args.out)
         network = replace(THESIS[args.model], width=args.width)
-        trainer = Trainer(recipe(network, args.images, pixels or 1000 * whole, args.seed))
+        trainer = Trainer(adam(network, args.images * SIDE * SIDE, pixels or 1000 * whole, args.seed))
     network = trainer.config.network
     source = PixelSampler(
         pools, [len(pool) for pool in pools], network.horizon, trainer.data_seed, tile_sizes=[SIDE], gray=0, flip=0
@@ -98,7 +80,7 @@ def main() -> None:
     parser.add_argument("--model", choices=THESIS, default="thesis-r0")
     parser.add_argument("--width", type=int, default=LocalConfig.width, help="of the hidden layers")
     parser.add_argument("--on", choices=SHEETS, action="append", default=[], help="set, or sets; default: cifar10")
-    parser.add_argument("--images", type=int, default=100, help="images of a batch")
+    parser.add_argument("--images", type=int, default=BATCH, help="images of a batch")
     parser.add_argument("--epochs", type=float, default=None, help="default: 1000, the thesis's for CIFAR-10")
     parser.add_argument("--every", type=float, default=1, help="epochs between validations, each of which saves")
     parser.add_argument("--seed", type=int, default=1)

@@ -54,6 +54,7 @@ class TrainingConfig:
     warm_up: int = 2_000_000
     decay: float = 1.0
     weight_decay: float = 1e-4
+    second_moment: float = 0.99
     average: float = 0.999
     clip_gradient: float = 1.0
     full_precision: float = 0.03
@@ -101,7 +102,9 @@ class Trainer:
             self.network.load_state_dict(network.state_dict())
         self.network.to(self.processes.device)
         self.averaged = copy.deepcopy(self.network)
-        self.optimisers = Optimisers(self.network, config.learning_rate, config.matrix_rate, config.weight_decay)
+        self.optimisers = Optimisers(
+            self.network, config.learning_rate, config.matrix_rate, config.weight_decay, config.second_moment
+        )
         self.seen = 0
         self.saved = False  # whether there is a checkpoint
         self.history: list[dict[str, float]] = []

@@ -20,13 +20,21 @@ class Optimisers:
     """Both optimisers of one network.
 
     ``rate`` is AdamW's peak learning rate, ``matrix_rate`` Muon's; with a ``matrix_rate`` of 0, AdamW moves all.
+    ``second_moment`` is the share of AdamW's mean of squared gradients that a step keeps.
     """
 
-    def __init__(self, network: LocalNetwork | FullNetwork, rate: float, matrix_rate: float, weight_decay: float):
+    def __init__(
+        self,
+        network: LocalNetwork | FullNetwork,
+        rate: float,
+        matrix_rate: float,
+        weight_decay: float,
+        second_moment: float = 0.99,
+    ):
         matrices = network.matrices if matrix_rate else []
         others = [p for p in network.parameters() if all(p is not matrix for matrix in matrices)]
         self._parts: dict[str, tuple[Optimiser, float]] = {
-            "adamw": (torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.99), weight_decay=weight_decay), rate)
+            "adamw": (torch.optim.AdamW(others, rate, (0.9, second_moment), weight_decay=weight_decay), rate)
         }
         if matrices:
             muon = torch.optim.Muon(matrices, lr=matrix_rate, weight_decay=weight_decay)
