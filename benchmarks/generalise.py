@@ -15,15 +15,22 @@ time:
     python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise --pair runs/fashion-2 \
         --passes 5 --seed 2
 
-With --thesis the networks are those of appendix D.1.3 instead, trained on all available images, as often as in the
-thesis (100 times gray, 1,000 times colour) or as --passes gives; only the optimiser is this program's. They take days
-of a CPU core, so the results do not include them.
+With --thesis the networks are those of appendix D.1.3, of all horizons, trained by the thesis's recipe (Adam at 3e-4,
+batches of 100) on all available images, as often as in the thesis (100 times gray, 1,000 times colour) or as --passes
+gives. They take days of a CPU core, so the results do not include them. Each is trained in a folder below --runs, and a
+stopped run continues from there; --horizon selects local models. The pair for Table 5.5 alone:
+
+    python scripts/train_pair.py --data ../shared/data --name fashion --out runs/thesis/fashion --thesis
+    python benchmarks/generalise.py --data ../shared/data --out benchmarks/results/generalise \
+        --pair runs/thesis/fashion --thesis --passes 100 --seed 1
+    python benchmarks/ood.py --data ../shared/data --out benchmarks/results/ood_thesis --model runs/thesis/fashion
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +43,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nelloc import storage
 from nelloc.bench import markdown
+from nelloc.errors import NellocError
 from nelloc.ood.pair import PARTS, load
 from nelloc.ood.scores import bits_per_dimension
+from nelloc.training import thesis
 from nelloc.training.images import ImageBatch, ImageSampler
-from nelloc.training.loop import Trainer, TrainingConfig
+from nelloc.training.loop import CHECKPOINT, Trainer, TrainingConfig
 from nelloc.training.networks.full import FullConfig, FullNetwork
+from nelloc.training.run import finish
 
 WIDTH, FULL_BLOCKS, LOCAL_BLOCKS = 32, 4, 1
 HORIZON = 3  # of the full model
@@ -57,19 +68,6 @@ MODELS = {
     "cifar10": [("full", HORIZON), *(("local", horizon) for horizon in range(2, 6))],
 }
 FIELDS = ("images", "model", "horizon", "seed", "set", "bpd")
-# Appendix D.1.3: width, blocks and first kernel (2 horizon + 1) of both models, and how often they see each image.
-THESIS = {
-    "fashion": {
-        "full": FullConfig(width=256, blocks=5, channels=1, horizon=3),
-        "local": FullConfig(width=256, blocks=1, channels=1, horizon=3, kernel=1),
-    },
-    "cifar10": {
-        "full": FullConfig(width=256, blocks=10, horizon=4),
-        "local": FullConfig(width=256, blocks=10, horizon=3, kernel=1),
-    },
-}
-THESIS_PASSES = {"fashion": 100, "cifar10": 1000}
-THESIS_BATCH = 100  # images
 LIKE_THESIS = "-thesis-"  # between the images and how often networks of the thesis's shape have seen each
 LONGER = "-passes-"  # between the images and how often the models of a pair have seen each
 TABLES = {"fashion": "Tables 5.1 and 5.3", "cifar10": "Tables 5.2 and 5.4"}
@@ -83,14 +81,13 @@ def trained(images: NDArray[np.uint8], like: FullConfig, part: str, horizon: int
         blocks=FULL_BLOCKS if part == "full" else LOCAL_BLOCKS,
         kernel=3 if part == "full" else 1,
     )
-    return fitted(images, shape, seed, 1, BATCH)
+    return fitted(images, shape, seed)
 
 
-def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int, together: int) -> FullNetwork:
-    """Train a model of a ``shape``, ``passes`` times over ``images``, ``together`` in a batch."""
-    height, width = images.shape[2:]
-    pixels = passes * len(images) * height * width
-    batch = together * height * width
+def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int) -> FullNetwork:
+    """Train a model of a ``shape``, once over ``images``."""
+    pixels = images[:, 0].size
+    batch = BATCH * images[0, 0].size
     config = TrainingConfig(network=shape, pixels=pixels, batch=batch, warm_up=pixels // 50, seed=seed)
     trainer = Trainer(config)
     drawer = ImageSampler(images, seed).open(0, 1)
@@ -99,6 +96,29 @@ def fitted(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int,
     network = trainer.parent()
     assert isinstance(network, FullNetwork)
     return network
+
+
+def fitted_like_thesis(images: NDArray[np.uint8], shape: FullConfig, seed: int, passes: int, run: Path) -> FullNetwork:
+    """Train a model of a ``shape`` by the thesis's recipe in the folder ``run``, or go on there.
+
+    Raises NellocError if it is stopped.
+    """
+    if storage.exists(run / CHECKPOINT):
+        trainer = Trainer.resume(run)
+    else:
+        batch = thesis.BATCH * images[0, 0].size
+        trainer = Trainer(thesis.adam(shape, batch, passes * images[:, 0].size, seed))
+    source = ImageSampler(images, trainer.data_seed)
+    some = {"training": ImageBatch.of(images[: thesis.BATCH])}
+    finish(trainer, source, some, run, every=images[:, 0].size, again="the same command")
+    network = trainer.parent()
+    assert isinstance(network, FullNetwork)
+    return network
+
+
+def model_name(part: str, shape: FullConfig) -> str:
+    """Name of a model in the table: local ones of more than one block are another row than those of one."""
+    return part if part == "full" or shape.blocks == LOCAL_BLOCKS else f"{part}, {shape.blocks} blocks"
 
 
 def write_table(path: Path, rows: list[dict[str, str]]) -> None:
@@ -202,6 +222,8 @@ def main() -> None:
     parser.add_argument("--pair", type=Path, help="measure the models of this pair, of one --seed and --passes")
     parser.add_argument("--passes", type=int, help="over its images, of the pair; or of the thesis's networks")
     parser.add_argument("--thesis", action="store_true", help="train the networks of appendix D.1.3: days of a core")
+    parser.add_argument("--horizon", type=int, action="append", help="of local models with --thesis; default: all")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the trainings with --thesis")
     parser.add_argument("--minutes", type=float, default=1e9, help="minutes after which no training is started")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -212,23 +234,32 @@ def main() -> None:
     if asked.pair is not None:
         if asked.passes is None or asked.seed is None or len(asked.seed) != 1:
             parser.error("--pair needs the one --seed and the --passes that it was trained with")
-        pair, images, seed = load(asked.pair), f"{asked.images}{LONGER}{asked.passes}", str(asked.seed[0])
-        rows = [row for row in rows if (row["images"], row["seed"]) != (images, seed)]
-        for part in PARTS:
-            network = getattr(pair, part)
-            rows += measured(network, tests, (images, part, str(network.config.horizon), seed))
+        kind = LIKE_THESIS if asked.thesis else LONGER
+        pair, images, seed = load(asked.pair), f"{asked.images}{kind}{asked.passes}", str(asked.seed[0])
+        named = [(model_name(part, getattr(pair, part).config), getattr(pair, part)) for part in PARTS]
+        again = {(name, str(network.config.horizon)) for name, network in named}
+        rows = [
+            row
+            for row in rows
+            if (row["images"], row["seed"]) != (images, seed) or (row["model"], row["horizon"]) not in again
+        ]
+        for name, network in named:
+            rows += measured(network, tests, (images, name, str(network.config.horizon), seed))
         write(asked.out, rows)
         return
     training = load_set(asked.data, TRAINING_SETS[asked.images])
     if asked.thesis:
-        passes = asked.passes or THESIS_PASSES[asked.images]
-        name = f"{asked.images}{LIKE_THESIS}{passes}"
+        passes = asked.passes or thesis.PASSES[asked.images]
+        kind = f"{asked.images}{LIKE_THESIS}{passes}"
         for seed in asked.seed or (1, 2, 3):
-            for part, shape in THESIS[asked.images].items():
-                keys = (name, part, str(shape.horizon), str(seed))
-                if keys not in done:
-                    rows += measured(fitted(training, shape, seed, passes, THESIS_BATCH), tests, keys)
-                    write(asked.out, rows)
+            for part, shape in thesis.networks(asked.images):
+                name = model_name(part, shape)
+                keys = (kind, name, str(shape.horizon), str(seed))
+                if keys in done or (part == "local" and asked.horizon and shape.horizon not in asked.horizon):
+                    continue
+                run = asked.runs / f"{kind}-{part}-blocks{shape.blocks}-horizon{shape.horizon}-seed{seed}"
+                rows += measured(fitted_like_thesis(training, shape, seed, passes, run), tests, keys)
+                write(asked.out, rows)
         return
     training = training[: TRAINING_IMAGES[asked.images]]
     for seed in asked.seed or (1, 2, 3):
@@ -241,4 +272,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NellocError as error:
+        sys.exit(f"generalise: {error}")

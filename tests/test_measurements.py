@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import safetensors  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from nelloc.exact.model import load_model  # noqa: E402
+from nelloc.training import thesis  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -139,10 +141,9 @@ def test_networks_that_cannot_be_merged_are_named_in_one_line(program, tmp_path,
     assert load_model(out.read_bytes()).components == 20
 
 
-def test_networks_of_the_thesis_can_be_asked_for(program, tmp_path, monkeypatch):
-    """Tables 5.1 and 5.2: five and one block for gray, ten and ten for colour, width 256, first kernels of 7 and 9."""
-    generalise = program("generalise")
-    gray, colour = generalise.THESIS["fashion"], generalise.THESIS["cifar10"]
+def test_the_networks_of_tables_5_1_to_5_4_are_the_thesis_s():
+    """Five and one block for gray, ten and ten for colour, width 256, first kernels of 7 and 9; one for horizons."""
+    gray, colour = thesis.PAIRS["fashion"], thesis.PAIRS["cifar10"]
     assert [(gray[part].blocks, gray[part].kernel, 2 * gray[part].horizon + 1) for part in ("full", "local")] == [
         (5, 3, 7),
         (1, 1, 7),
@@ -151,20 +152,73 @@ def test_networks_of_the_thesis_can_be_asked_for(program, tmp_path, monkeypatch)
         (10, 3, 9),
         (10, 1, 7),
     ]
-    assert {shape.width for shapes in (gray, colour) for shape in shapes.values()} == {256}
-    small = generalise.FullConfig(width=8, blocks=1, channels=1, horizon=1, components=2)
-    monkeypatch.setitem(generalise.THESIS, "fashion", {"full": small})
+    shapes = {images: thesis.networks(images) for images in thesis.PAIRS}
+    assert {(shape.width, shape.components, shape.joint, shape.inputs) for s in shapes.values() for _, shape in s} == {
+        (256, 10, False, "raw")
+    }
+    local = {
+        images: [(s.blocks, s.horizon) for part, s in found if part == "local"] for images, found in shapes.items()
+    }
+    assert sorted(local["fashion"]) == [(1, horizon) for horizon in (1, 2, 3, 4, 5)]
+    assert sorted(local["cifar10"]) == [(1, 2), (1, 3), (1, 4), (1, 5), (10, 3)]
+
+
+def test_networks_of_the_thesis_can_be_asked_for(program, tmp_path, monkeypatch):
+    """By its recipe; each is trained in a folder, from which the same command goes on."""
+    generalise = program("generalise")
+    small = thesis.FullConfig(width=8, blocks=1, channels=1, horizon=1, components=2)
+    local = replace(small, kernel=1, blocks=2)
+    monkeypatch.setitem(thesis.PAIRS, "fashion", {"full": small, "local": local})
     images = np.random.default_rng(0).integers(0, 256, (4, 1, 8, 8), np.uint8)
     monkeypatch.setattr(generalise, "load_set", lambda data, name: images)
-    monkeypatch.setattr(generalise, "THESIS_BATCH", 2)
-    out = tmp_path / "table"
-    arguments = f"generalise --data x --out {out} --thesis --passes 2 --seed 1".split()
-    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(thesis, "BATCH", 2)
+    out, runs = tmp_path / "table", tmp_path / "runs"
+    arguments = f"generalise --data x --out {out} --runs {runs} --thesis --passes 2 --seed 1 --horizon 1 --horizon 2"
+    monkeypatch.setattr(sys, "argv", arguments.split())
     generalise.main()
-    assert "networks of thesis D.1.3: 2 passes" in out.with_suffix(".md").read_text()
+    text = out.with_suffix(".md").read_text()
+    assert "networks of thesis D.1.3: 2 passes" in text
+    for name in ("full, horizon 1", "local, 2 blocks, horizon 1", "local, horizon 1", "local, horizon 2"):
+        assert f"| {name} |" in text
+    assert "horizon 3" not in text
+    checkpoint = json.loads((runs / "fashion-thesis-2-full-blocks1-horizon1-seed1" / "checkpoint.json").read_text())
+    config = checkpoint["config"]
+    assert (config["batch"], config["learning_rate"], config["matrix_rate"], config["decay"]) == (128, 3e-4, 0, 0)
+    assert (config["second_moment"], config["bfloat16"]) == (0.999, False)
+    assert checkpoint["seen"] == 2 * images.size
     written = out.with_suffix(".csv").read_text()
-    generalise.main()  # what is there is not measured again
+    out.with_suffix(".csv").unlink()
+    monkeypatch.setattr(generalise.Trainer, "step", None)  # nothing is trained again
+    generalise.main()
     assert out.with_suffix(".csv").read_text() == written
+
+
+def test_the_thesis_s_pair_is_trained_by_its_recipe(program, tmp_path, monkeypatch):
+    """Table 5.5; the pair is what `generalise --pair --thesis` measures."""
+    train_pair = program("train_pair")
+    small = thesis.FullConfig(width=8, blocks=1, channels=1, horizon=1, components=2)
+    monkeypatch.setitem(thesis.PAIRS, "fashion", {"full": small, "local": replace(small, kernel=1, blocks=2)})
+    monkeypatch.setattr(thesis, "BATCH", 2)
+    images = np.random.default_rng(0).integers(0, 256, (6, 1, 28, 28), np.uint8)
+    monkeypatch.setattr(train_pair, "load", lambda data, name: (images[:4], images[4:]))
+    arguments = f"train_pair --data x --name fashion --out {tmp_path / 'fashion'} --thesis --passes 1 --seed 3"
+    monkeypatch.setattr(sys, "argv", arguments.split())
+    train_pair.main()
+    for part in ("full", "local"):
+        checkpoint = json.loads((tmp_path / "fashion" / part / "checkpoint.json").read_text())
+        assert (checkpoint["config"]["batch"], checkpoint["config"]["learning_rate"]) == (2 * 784, 3e-4)
+        assert (checkpoint["seen"], checkpoint["config"]["seed"]) == (4 * 784, 3)
+    generalise = program("generalise")
+    monkeypatch.setattr(generalise, "load_set", lambda data, name: images)
+    arguments = f"generalise --data x --out {tmp_path / 'table'} --pair {tmp_path / 'fashion'} --thesis"
+    monkeypatch.setattr(sys, "argv", [*arguments.split(), "--passes", "1", "--seed", "3"])
+    generalise.main()
+    rows = (tmp_path / "table.csv").read_text().splitlines()
+    assert any(row.startswith('fashion-thesis-1,"local, 2 blocks",1,3,mnist,') for row in rows)
+    wrong = "train_pair --data x --name fashion --out x --thesis --local-horizon 2"
+    monkeypatch.setattr(sys, "argv", wrong.split())
+    with pytest.raises(SystemExit):
+        train_pair.main()
 
 
 def test_the_thesis_s_recipe_is_followed_and_goes_on(program, monkeypatch, tmp_path):
