@@ -161,6 +161,8 @@ def _wanted(file: Container, source: str, options: DecodeOptions) -> Rectangle:
 
 def _decode(canvases: Sequence[Canvas], options: DecodeOptions, find: _Find) -> None:
     """Fill canvases, those of files that share a model together."""
+    if canvases and options.backend not in (None, backends.CHECK):
+        backends.named(options.backend)  # also where no tile needs a model, as for encoding
     streams: dict[tuple[_ModelKey, Method, bytes, int, int], list[Stream]] = {}
     without_model = []
     for canvas in canvases:

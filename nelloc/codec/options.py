@@ -61,7 +61,7 @@ class Options:
     decoder: str | None = None
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress = field(default_factory=Progress, compare=False)
     strip: bool = False
 
     def __post_init__(self) -> None:

@@ -1,6 +1,8 @@
 """The Python interface: what goes in comes out, what cannot be kept is refused, small files stay small."""
 
 import doctest
+import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -85,6 +87,21 @@ def test_arrays_that_cannot_be_kept_are_refused(array, reason):
 def test_wrong_options_are_refused_with_a_sentence(options, reason):
     with pytest.raises(nelloc.NellocError, match=reason):
         nelloc.encode(np.zeros((4, 4), np.uint8), **options)
+
+
+def test_a_wrong_backend_is_refused_also_where_no_tile_needs_a_model(tmp_path):
+    flat = nelloc.encode(np.zeros((4, 4), np.uint8))
+    (tmp_path / "a.nlc").write_bytes(flat)
+    for decode in (partial(nelloc.decode, flat), partial(nelloc.verify, tmp_path / "a.nlc")):
+        with pytest.raises(nelloc.NellocError, match="backend abacus: unknown; choose one of native"):
+            decode(backend="abacus")
+
+
+@pytest.mark.parametrize("kind", [nelloc.EncodeOptions, nelloc.DecodeOptions])
+def test_the_same_options_are_equal_and_survive_pickling(kind):
+    assert kind(threads=2) == kind(threads=2) == pickle.loads(pickle.dumps(kind(threads=2)))
+    assert hash(kind(threads=2)) == hash(kind(threads=2))
+    assert kind(threads=2) != kind(threads=3)
 
 
 @pytest.mark.parametrize("backend", [None, "numpy"])
