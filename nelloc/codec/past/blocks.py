@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Component, JpegCoefficients
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.samples import SIDE, Plane, block_shape, enlarge, reduce
+from nelloc.codec.past.samples import SIDE, Plane, block_shape, enlarge, framed, in_whole_blocks, over_blocks, reduce
 from nelloc.exact import native
 from nelloc.exact.callbacks import Watch
 
@@ -98,11 +98,8 @@ class Blocks:
     def known(self) -> NDArray[np.bool_]:
         """Mask (rows, columns) of blocks whose samples are all known and not clipped."""
         known = (self.low == self.high) & (self.low > 0) & (self.high < 255)
-        height, width = self.rows * SIDE * self.down, self.columns * SIDE * self.across
-        padded = np.pad(known, ((0, height - self.height), (0, width - self.width)))
-        shape = self.rows, SIDE * self.down, self.columns, SIDE * self.across
-        whole: NDArray[np.bool_] = np.logical_and.reduce(padded.reshape(shape), axis=(1, 3))
-        return whole
+        unit = SIDE * self.down, SIDE * self.across
+        return over_blocks(np.logical_and, in_whole_blocks(known, *unit), *unit)
 
     @property
     def known_share(self) -> float:
@@ -136,8 +133,8 @@ class Blocks:
         self._repair(0)
 
     def _padded(self, plane: Plane, value: int) -> Plane:
-        after = ((0, self.rows * SIDE - self.height), (0, self.columns * SIDE - self.width))
-        return np.ascontiguousarray(np.pad(plane, after, constant_values=value))
+        after = self.rows * SIDE - self.height, self.columns * SIDE - self.width
+        return framed(plane, (0, after[0], 0, after[1]), value)
 
     def _solve(self, limit: int, budget: int = 0) -> int:
         return native._native.past_solve(

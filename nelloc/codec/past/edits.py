@@ -7,12 +7,13 @@ coefficients that explain it beside its neighbours. They are as many as those of
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.past.coefficients import Component, JpegCoefficients
-from nelloc.codec.past.samples import SIDE, Plane
+from nelloc.codec.past.samples import SIDE, Plane, framed, in_whole_blocks, over_blocks
 
 # A pixel is edited if at least this many of the nine around it are; first of those whose colours no decoder makes.
 _NEIGHBOURS = (3, 6)
@@ -44,9 +45,9 @@ def foreign_blocks(waves: Mask, right: Mask) -> Mask:
     are wrong and go on from there. There are none if blocks are not often right in some tiles.
     """
     rows, columns = waves.shape
-    after = (0, -rows % _TILE), (0, -columns % _TILE)
+    tile = _TILE, _TILE
     told: list[Mask] = [waves, waves & right]
-    counts, good = (np.pad(mask, after).reshape(-(-rows // _TILE), _TILE, -1, _TILE).sum(axis=(1, 3)) for mask in told)
+    counts, good = (over_blocks(np.add, in_whole_blocks(mask, *tile), *tile) for mask in told)
     share = good / np.maximum(1, counts)
     often = np.sort(share[counts >= _EXPECTED])[-_SOME:]
     if len(often) < _SOME or often[0] < _OFTEN:
@@ -61,9 +62,8 @@ def foreign_blocks(waves: Mask, right: Mask) -> Mask:
 
 def _around(chosen: Mask) -> NDArray[np.uint8]:
     """Count the chosen ones of the nine pixels around each one of a plane."""
-    rows = np.pad(chosen.astype(np.uint8), ((1, 1), (0, 0)))
-    rows = rows[:-2] + rows[1:-1] + rows[2:]
-    rows = np.pad(rows, ((0, 0), (1, 1)))
+    all_round = framed(chosen.astype(np.uint8), (1, 1, 1, 1))
+    rows = all_round[:-2] + all_round[1:-1] + all_round[2:]
     return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
 
 
@@ -76,22 +76,55 @@ def flattened(
     pixels (planes, H, W) from its line ``top`` and column ``left`` on. Chroma that is enlarged is flat where all blocks
     around it are such too, because they share samples.
     """
+    luma, wrong = image.components[0], np.logical_or.reduce(pixels != made, axis=0)
+    units = [_Units.of(one, luma, (top, left), wrong.shape) for one in image.components]
+    shown = [own.sums(np.ones(wrong.shape, np.uint8)) for own in units]
+    wrongs = [own.sums(wrong) for own in units]
+    mostly = [own * (SIDE * SIDE) > _WRONG * all_of_it for own, all_of_it in zip(wrongs, shown, strict=True)]
+    if apart is None and not any(own.any() for own in mostly):
+        return None
     off = np.abs(pixels.astype(np.int16) - made).sum(axis=0, dtype=np.int16)
-    inside = np.ones(off.shape, bool) if apart is None else ~apart
-    luma, components, changed = image.components[0], [], False
-    for one, mean in zip(image.components, _means(pixels, len(image.components)), strict=True):
-        unit = SIDE * luma.v // one.v, SIDE * luma.h // one.h
-        rows, columns = one.coefficients.shape[:2]
-        frame = (top, rows * unit[0] - top - off.shape[0]), (left, columns * unit[1] - left - off.shape[1])
-        sums, wrong, means, inner = (_by_blocks(plane, frame, unit) for plane in (off, off > 0, mean, inside))
-        shown = _by_blocks(np.ones(off.shape), frame, unit)
-        far = (wrong * (SIDE * SIDE) > _WRONG * shown) & (sums > _OFF * len(pixels) * shown)
-        far |= (inner == 0) & (wrong > 0)
-        if unit != (SIDE, SIDE):
+    components, changed = [], False
+    for k, (own, mean) in enumerate(zip(units, _means(pixels, len(units)), strict=True)):
+        far = mostly[k] & (own.sums(off) > _OFF * len(pixels) * shown[k])
+        if apart is not None:
+            far |= (own.sums(~apart) == 0) & (wrongs[k] > 0)
+        if own.is_enlarged:
             far &= _around(~far) == 0
-        components.append(_flat(one, far, means / np.maximum(shown, 1)))
+        components.append(_flat(image.components[k], far, own.sums(mean) / np.maximum(shown[k], 1)))
         changed |= bool(far.any())
     return replace(image, components=tuple(components)) if changed else None
+
+
+class _Units(NamedTuple):
+    """The parts of a picture that the blocks of a component are of: the sides of one, and the lines around all of it.
+
+    Lines of the picture that are in no block are negative.
+    """
+
+    down: int
+    across: int
+    frame: tuple[int, int, int, int]
+
+    @classmethod
+    def of(cls, one: Component, luma: Component, origin: tuple[int, int], shape: tuple[int, ...]) -> _Units:
+        """The units of a component of a picture (H, W) that begins at a line and column of it."""
+        down, across = SIDE * luma.v // one.v, SIDE * luma.h // one.h
+        rows, columns, _ = one.coefficients.shape
+        (top, left), (height, width) = origin, shape
+        return cls(down, across, (top, rows * down - top - height, left, columns * across - left - width))
+
+    @property
+    def is_enlarged(self) -> bool:
+        """True if samples are decoded to more than one pixel."""
+        return (self.down, self.across) != (SIDE, SIDE)
+
+    def sums(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """The sums of a plane (H, W) in each unit."""
+        above, below, before, after = self.frame
+        inside = plane[: plane.shape[0] + min(0, below), : plane.shape[1] + min(0, after)]
+        whole = framed(inside, (above, max(0, below), before, max(0, after)))
+        return over_blocks(np.add, whole, self.down, self.across)
 
 
 def _flat(one: Component, far: Mask, means: NDArray[np.float64]) -> Component:
@@ -115,13 +148,3 @@ def about_luma(pixels: Plane) -> NDArray[np.int64]:
     red, green, blue = pixels.astype(np.int64)
     luma: NDArray[np.int64] = (77 * red + 150 * green + 29 * blue + 128) >> 8
     return luma
-
-
-def _by_blocks(plane: NDArray, frame: tuple[tuple[int, int], tuple[int, int]], unit: tuple[int, int]) -> NDArray:
-    """Sums of a plane's blocks; ``frame`` are lines before and after it, and if negative lines of it to leave out."""
-    (above, below), (before, after) = frame
-    plane = plane[: plane.shape[0] + min(0, below), : plane.shape[1] + min(0, after)]
-    padded = np.pad(plane, ((above, max(0, below)), (before, max(0, after))))
-    shape = padded.shape[0] // unit[0], unit[0], padded.shape[1] // unit[1], unit[1]
-    sums: NDArray = padded.reshape(shape).sum(axis=(1, 3))
-    return sums

@@ -17,7 +17,7 @@ from nelloc.codec.past.blocks import Blocks, best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.edits import Mask, about_luma, flattened, foreign_blocks
-from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, guessed, round_up
+from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, framed, guessed, round_up
 from nelloc.exact import native
 from nelloc.exact.callbacks import Watch
 
@@ -243,5 +243,4 @@ class Inversion:
         return self.top, height - self.top - self._low.shape[1], self.left, width - self.left - self._low.shape[2]
 
     def _framed(self, plane: Plane, value: int) -> Plane:
-        above, below, left, right = self._frame()
-        return np.pad(plane, ((above, below), (left, right)), constant_values=value)
+        return framed(plane, self._frame(), value)

@@ -22,7 +22,7 @@ from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Head, decode_after_head, encode_coefficients, read_head
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.inversion import Inverted
-from nelloc.codec.past.samples import SIDE, Plane
+from nelloc.codec.past.samples import SIDE, Plane, in_whole_blocks, over_blocks
 from nelloc.exact.callbacks import Advance
 from nelloc.varint import Cursor, MalformedError, varint
 
@@ -161,10 +161,7 @@ def decode_corrections(data: bytes, made: Plane) -> Plane:
 def _off_by_blocks(samples: Plane, made: Plane) -> NDArray[np.int64]:
     """The sums (rows, columns) of the errors of the blocks of a tile."""
     off = np.abs(samples.astype(np.int16) - made).sum(axis=0)
-    _, height, width = samples.shape
-    padded = np.pad(off, ((0, -height % SIDE), (0, -width % SIDE)))
-    sums: NDArray[np.int64] = padded.reshape(len(padded) // SIDE, SIDE, -1, SIDE).sum(axis=(1, 3))
-    return sums
+    return over_blocks(np.add, in_whole_blocks(off))
 
 
 def _encode_blocks(sheet: _Sheet, *, core: bool) -> bytes:

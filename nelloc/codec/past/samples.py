@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,33 @@ def block_shape(height: int, width: int, across: int, down: int) -> tuple[int, i
     return round_up(height, SIDE * down) // (SIDE * down), round_up(width, SIDE * across) // (SIDE * across)
 
 
+def framed(plane: NDArray[Any], frame: tuple[int, int, int, int], value: int = 0) -> NDArray[Any]:
+    """A plane with lines of a value above, below, left and right of it; the plane itself if there are none."""
+    if not any(frame):
+        return plane
+    above, below, left, right = frame
+    height, width = plane.shape
+    out = np.full((above + height + below, left + width + right), value, plane.dtype)
+    out[above : above + height, left : left + width] = plane
+    return out
+
+
+def in_whole_blocks(plane: NDArray[Any], down: int = SIDE, across: int = SIDE) -> NDArray[Any]:
+    """A plane with lines of 0 below and right of it, up to multiples of ``down`` and ``across``."""
+    height, width = plane.shape
+    return framed(plane, (0, -height % down, 0, -width % across))
+
+
+def over_blocks(function: np.ufunc, plane: NDArray[Any], down: int = SIDE, across: int = SIDE) -> NDArray[Any]:
+    """Reduce each block of a plane, whose sides are multiples of ``down`` and ``across``, to a number (rows, columns).
+
+    Columns come first, and then what was made of them: several times sooner than both at once.
+    """
+    columns = function.reduce(plane.reshape(-1, down, plane.shape[1]), axis=1)
+    found: NDArray[Any] = function.reduce(columns.reshape(len(columns), -1, across), axis=2)
+    return found
+
+
 def guessed(
     low: Plane, high: Plane, frame: tuple[int, int, int, int], likely: int | None = None
 ) -> NDArray[np.float32]:
@@ -41,12 +70,8 @@ def guessed(
 
 def _fill(guess: NDArray[np.float32], unknown: NDArray[np.bool_]) -> None:
     """Give unknown samples the mean of those that are known of their block."""
-    height, width = guess.shape
-    after = ((0, -height % SIDE), (0, -width % SIDE))
-    shape = round_up(height, SIDE) // SIDE, SIDE, round_up(width, SIDE) // SIDE, SIDE
-    known = np.pad(~unknown, after)
-    sums = np.where(known, np.pad(guess, after), 0).reshape(shape).sum(axis=(1, 3))
-    counts = known.reshape(shape).sum(axis=(1, 3))
+    sums = over_blocks(np.add, in_whole_blocks(np.where(unknown, 0, guess)))
+    counts = over_blocks(np.add, in_whole_blocks(~unknown))
     means = np.rint(sums / np.maximum(counts, 1)).astype(np.float32)
     places = np.nonzero(unknown)
     rows, columns = (place // SIDE for place in places)

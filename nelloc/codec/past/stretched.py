@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelloc.codec.past.detect import FEW, LOOKED_AT, find_grid, was_jpeg
 from nelloc.codec.past.invert import GRAY_CLEAR
-from nelloc.codec.past.samples import SIDE, Plane
+from nelloc.codec.past.samples import SIDE, Plane, over_blocks
 from nelloc.exact import native
 from nelloc.exact.lattice import Rule, conversion
 from nelloc.image.levels import Levels, is_bright, occurring, reduce_planes
@@ -186,8 +186,8 @@ def _brighter(low: NDArray[np.uint8], high: NDArray[np.uint8], room: int, *, at_
     skipped = -top % SIDE, -left % SIDE
     rows, columns = ((size - skip) // SIDE for size, skip in zip(low.shape, skipped, strict=True))
     part = np.s_[skipped[0] : skipped[0] + SIDE * rows, skipped[1] : skipped[1] + SIDE * columns]
-    known = (low == high)[part].reshape(rows, SIDE, columns, SIDE).all(axis=(1, 3))
-    sums = low[part].astype(np.int64).reshape(rows, SIDE, columns, SIDE).sum(axis=(1, 3))[known]
+    known = over_blocks(np.logical_and, (low == high)[part])
+    sums = over_blocks(np.add, low[part].astype(np.int64))[known]
     order = range(room, -1, -1) if at_top else range(room + 1)
     if not len(sums):
         return order[0]

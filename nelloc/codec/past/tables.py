@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.codec.past.samples import over_blocks
 from nelloc.exact import native
 
 # The examples of the JPEG standard, annex K, which most encoders scale by their quality.
@@ -135,10 +136,8 @@ def _busiest(samples: NDArray[np.float32], known: NDArray[np.bool_], passed: flo
 
     A share of the known blocks is passed over, with a wider one.
     """
-    rows, columns = known.shape
-    blocks = samples.reshape(rows, 8, columns, 8)
-    spans = np.where(known, blocks.max(axis=(1, 3)) - blocks.min(axis=(1, 3)), -1).ravel()
+    spans = np.where(known, over_blocks(np.maximum, samples) - over_blocks(np.minimum, samples), -1).ravel()
     chosen = np.zeros(spans.size, np.uint8)
     order = np.argsort(-spans, kind="stable")[int(passed * known.sum()) :][:_BLOCKS]
     chosen[order[spans[order] >= 0]] = 1
-    return chosen.reshape(rows, columns)
+    return chosen.reshape(known.shape)

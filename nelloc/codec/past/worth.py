@@ -17,7 +17,7 @@ from nelloc.codec.adaptive.coder import Form
 from nelloc.codec.adaptive.stream import AdaptiveSetting
 from nelloc.codec.format import Method
 from nelloc.codec.past.coefficients import JpegCoefficients
-from nelloc.codec.past.samples import SIDE, Plane, round_up
+from nelloc.codec.past.samples import SIDE, Plane, in_whole_blocks, over_blocks
 
 _LEAST, _MOST = -512, 511
 # The side of tiles that may be coded as pixels, and the mean error from which on they count as such.
@@ -158,8 +158,7 @@ def _far_off(off: NDArray[np.int16]) -> NDArray[np.bool_]:
 def _in_tiles(plane: NDArray[Any]) -> NDArray[np.float64]:
     """The mean (H, W) of each tile of a plane, which is filled up with zeros, at all of its places."""
     height, width = plane.shape
-    padded = np.pad(plane, ((0, -height % _TILE), (0, -width % _TILE)))
-    means = padded.reshape(len(padded) // _TILE, _TILE, -1, _TILE).mean(axis=(1, 3))
+    means = over_blocks(np.add, in_whole_blocks(plane, _TILE, _TILE), _TILE, _TILE) / _TILE**2
     return means.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:height, :width]
 
 
@@ -202,11 +201,8 @@ def entropy_of_frequencies(coefficients: NDArray[np.int16]) -> float:
 
 def exact_blocks(pixels: Plane, made: Plane) -> Sequence[float]:
     """The share of 8 x 8 blocks of a picture whose pixels are all right, and of those in which nothing is clipped."""
-    _, height, width = pixels.shape
-    wrong: NDArray[np.bool_] = np.logical_or.reduce(pixels != made, axis=0)
-    clipped: NDArray[np.bool_] = np.logical_or.reduce((pixels == 0) | (pixels == 255), axis=0)
-    frame = ((0, -height % SIDE), (0, -width % SIDE))
-    shape = (round_up(height, SIDE) // SIDE, SIDE, round_up(width, SIDE) // SIDE, SIDE)
-    wrong_blocks: NDArray[np.bool_] = np.logical_or.reduce(np.pad(wrong, frame).reshape(shape), axis=(1, 3))
-    clipped_blocks: NDArray[np.bool_] = np.logical_or.reduce(np.pad(clipped, frame).reshape(shape), axis=(1, 3))
-    return 1 - wrong_blocks.mean(), 1 - wrong_blocks[~clipped_blocks].mean() if (~clipped_blocks).any() else 1.0
+    wrong, clipped = (
+        over_blocks(np.logical_or, in_whole_blocks(np.logical_or.reduce(planes, axis=0)))
+        for planes in (pixels != made, (pixels == 0) | (pixels == 255))
+    )
+    return 1 - wrong.mean(), 1 - wrong[~clipped].mean() if not clipped.all() else 1.0
