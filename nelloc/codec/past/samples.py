@@ -46,7 +46,7 @@ def in_whole_blocks(plane: NDArray[Any], down: int = SIDE, across: int = SIDE) -
 def over_blocks(function: np.ufunc, plane: NDArray[Any], down: int = SIDE, across: int = SIDE) -> NDArray[Any]:
     """Reduce each block of a plane, whose sides are multiples of ``down`` and ``across``, to a number (rows, columns).
 
-    Columns come first, and then what was made of them: several times sooner than both at once.
+    Columns come first, and then the row of their results: several times sooner than both at once.
     """
     columns = function.reduce(plane.reshape(-1, down, plane.shape[1]), axis=1)
     found: NDArray[Any] = function.reduce(columns.reshape(len(columns), -1, across), axis=2)
