@@ -42,6 +42,11 @@ def rows() -> dict[str, list[str]]:
     return found
 
 
+def equation_tests() -> str:
+    """The tests of equations and slips, as text."""
+    return "".join(path.read_text() for path in sorted((ROOT / "tests" / "research" / "thesis").glob("*.py")))
+
+
 def test_all_that_the_thesis_numbers_has_one_row():
     assert sorted(rows()) == sorted(numbered())
 
@@ -60,13 +65,12 @@ def test_every_test_that_is_named_exists():
         assert f"def {name}(" in (ROOT / file).read_text(), (file, name)
     alone = re.findall(r"`(test_slip_\w+)`", TABLE)
     assert len(alone) > 10
-    equations = (ROOT / "tests" / "research" / "test_thesis_equations.py").read_text()
+    equations = equation_tests()
     assert [name for name in alone if f"def {name}(" not in equations] == []
 
 
 def test_every_slip_that_is_computed_is_named():
-    equations = (ROOT / "tests" / "research" / "test_thesis_equations.py").read_text()
-    assert [name for name in re.findall(r"def (test_slip_\w+)", equations) if f"`{name}`" not in TABLE] == []
+    assert [name for name in re.findall(r"def (test_slip_\w+)", equation_tests()) if f"`{name}`" not in TABLE] == []
 
 
 @pytest.mark.parametrize("text", [TABLE, RESULTS], ids=["THESIS.md", "RESULTS.md"])
