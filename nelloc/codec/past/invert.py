@@ -8,7 +8,9 @@ compiled core. Nothing is believed but what the decoder of docs/methods/jpeg.md,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +22,6 @@ from nelloc.codec.past.detect import (
     grids_of_parts,
     has_part_of_jpeg,
     share_of_colours,
-    was_jpeg,
 )
 from nelloc.codec.past.edits import distrust
 from nelloc.codec.past.inversion import Inversion, Inverted
@@ -54,28 +55,14 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
     ``effort`` decides how long is searched for blocks that are not right at once, and whether that is done where it
     seems to be in vain. ``watch`` is called now and then, and may raise to stop.
     """
-    patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.LARGE_PHOTOGRAPHS else LONG_PATIENCE
     if native.missing() is not None:
         return None
-    pixels = np.ascontiguousarray(pixels)
-    gray = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
-    colours = 1.0 if gray else share_of_colours(pixels)
-    changed = gray or colours < UNCHANGED  # colours of gray do not tell
-    judged = changed and effort < Effort.LARGE_PHOTOGRAPHS
-    if colours < LEAST_SHARE and not has_part_of_jpeg(pixels):
+    picture = Candidate(np.ascontiguousarray(pixels), watch)
+    if picture.share_of_colours < LEAST_SHARE and not has_part_of_jpeg(picture.pixels):
         return None
-    if judged and not gray and _is_hopeless(pixels, watch):
-        return None
-    inversion = _first_look(pixels, watch, gray=gray, judged=judged, changed=changed)
-    if inversion is not None:
-        share = inversion.share_of_pixels() if judged else 0
-        if share >= worth.DOUBTFUL or (share >= worth.WORTH and not _may_gain(inversion, pixels, watch, patience)):
-            return None
-        inversion.search(watch, patience)
-        if share >= worth.WORTH and not worth.is_less(*inversion.entropies()):
-            return None
-    if patience and not gray and not judged:
-        inversion = _beside_edits(inversion, pixels, watch, patience, changed=changed)
+    patience = 0 if effort < Effort.PROBE else 1 if effort < Effort.LARGE_PHOTOGRAPHS else LONG_PATIENCE
+    is_judged = picture.changed and effort < Effort.LARGE_PHOTOGRAPHS
+    inversion = _if_less(picture, patience) if is_judged else _in_any_case(picture, patience)
     if inversion is None:
         return None
     found = inversion.inverted(apart=True)
@@ -83,95 +70,142 @@ def invert(pixels: Plane, watch: Watch = lambda: None, effort: int = DEFAULT_EFF
     return found if uncut is None else replace(found, uncut=uncut.inverted(apart=True))
 
 
-def _is_hopeless(pixels: Plane, watch: Watch) -> bool:
+class Candidate:
+    """A picture (1 or 3 planes, H, W), or a part of a ``whole`` one, that may have been a JPEG.
+
+    It is ``gray``, or ``share_of_colours`` are such as a JPEG decoder makes; if not nearly all of them are, it was
+    ``changed`` after decoding. Colours of gray do not tell.
+    """
+
+    def __init__(self, pixels: Plane, watch: Watch = lambda: None, whole: Candidate | None = None):
+        self.pixels, self.watch = pixels, watch
+        self.gray: bool = _is_gray(pixels) if whole is None else whole.gray
+        self.share_of_colours = 1.0 if self.gray else share_of_colours(pixels)
+        self.changed: bool = (self.gray or self.share_of_colours < UNCHANGED) if whole is None else whole.changed
+
+    def parts(self) -> Iterator[Candidate]:
+        """Yield parts of a large picture that may have been JPEGs."""
+        for part in worth.parts(self.pixels):
+            candidate = Candidate(part, self.watch, self)
+            if candidate.share_of_colours >= LEAST_SHARE:
+                yield candidate
+
+    def first_look(self, *, is_judged: bool = False, by_parts: bool = False) -> Inversion | None:
+        """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
+
+        One in colour that is judged is also None if luma shows that it is not smaller as a JPEG: chroma takes most of
+        the time. With ``by_parts`` the table of luma is that of parts that may not have been edited.
+        """
+        inversion = self._on_grid(by_parts=by_parts)
+        if inversion is None or self.gray:
+            return inversion
+        foreign = None if self.changed else inversion.foreign()  # a change makes many blocks a little wrong
+        if foreign is not None and foreign.any():
+            low, high = (bounds.copy() for bounds in self._bounds)
+            low[:, foreign], high[:, foreign] = 0, 255
+            inversion = Inversion(low, high, inversion.top, inversion.left, self.pixels, foreign)
+            if inversion.find_luma_table(by_parts=by_parts) < LEAST_BLOCKS:
+                return None
+        if is_judged and inversion.share_of_luma() >= worth.WORTH:
+            return None
+        return _best_sampling(inversion, self.watch)
+
+    def _on_grid(self, *, by_parts: bool) -> Inversion | None:
+        """The picture on the grid, and with the table of luma, by which most of its blocks are right."""
+        if self.gray and np.count_nonzero(np.bincount(self.pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
+            return None
+        top, left, clear = self._grid
+        if self.gray and clear < GRAY_CLEAR:
+            return None
+        best = Inversion(*self._bounds, top, left, self.pixels)
+        share = best.find_luma_table(by_parts=by_parts)
+        for grid in self._other_grids if share < EDITED and not self.gray else ():
+            other = Inversion(*self._bounds, *grid, self.pixels)
+            own = other.find_luma_table(by_parts=by_parts)
+            share, best = (own, other) if own > share else (share, best)
+        return best if share >= (GRAY_BLOCKS if self.gray else LEAST_BLOCKS) else None
+
+    @cached_property
+    def _bounds(self) -> tuple[Plane, Plane]:
+        """The least and the most (planes, H, W) of components whose colours these may be."""
+        if self.gray:
+            own = np.ascontiguousarray(self.pixels[:1])
+            return own, own
+        low, high = np.empty_like(self.pixels), np.empty_like(self.pixels)
+        if native._native.past_separate(self.pixels, low, high):
+            distrust(low, high)
+        self.watch()
+        return low, high
+
+    @cached_property
+    def _grid(self) -> tuple[int, int, float]:
+        low, high = self._bounds
+        found = find_grid(low[0], high[0], None if self.gray else self.pixels)
+        self.watch()
+        return found
+
+    @cached_property
+    def _other_grids(self) -> list[tuple[int, int]]:
+        """Grids that parts of the picture have."""
+        low, high = self._bounds
+        return [grid for grid in grids_of_parts(low[0], high[0], self.pixels) if grid != self._grid[:2]]
+
+
+def _is_gray(pixels: Plane) -> bool:
+    return len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
+
+
+def _if_less(picture: Candidate, patience: int) -> Inversion | None:
+    """A searched inversion of a picture that was changed, or is gray, if it is likely to be smaller as a JPEG."""
+    inversion = None if _is_hopeless(picture) else picture.first_look(is_judged=True)
+    share = worth.DOUBTFUL if inversion is None else inversion.share_of_pixels()
+    if inversion is None or share >= worth.DOUBTFUL:
+        return None
+    if share >= worth.WORTH and not _may_gain(inversion, picture, patience):
+        return None
+    inversion.search(picture.watch, patience)
+    return inversion if share < worth.WORTH or worth.is_less(*inversion.entropies()) else None
+
+
+def _is_hopeless(picture: Candidate) -> bool:
     """True if no part of a large RGB picture is likely to be smaller as a JPEG, and two have colours."""
     looked_at = 0
-    for part in filter(was_jpeg, worth.parts(pixels)):
-        inversion = _first_look(part, watch, judged=True)
+    for part in picture.parts() if not picture.gray else ():
+        inversion = part.first_look(is_judged=True)
         if inversion is not None and inversion.share_of_pixels() < worth.WORTH:
             return False
         looked_at += 1
     return looked_at > 1
 
 
-def _may_gain(inversion: Inversion, pixels: Plane, watch: Watch, patience: int) -> bool:
+def _may_gain(inversion: Inversion, picture: Candidate, patience: int) -> bool:
     """True if a picture in doubt is likely to be smaller as a JPEG after a search, by parts of it if it is large."""
-    if next(worth.parts(pixels), None) is None:
-        return not inversion.gray and inversion.share_of_luma() < worth.LIKELY
+    if next(worth.parts(picture.pixels), None) is None:
+        return not picture.gray and inversion.share_of_luma() < worth.LIKELY
     as_jpeg = as_pixels = 0.0
-    for part in worth.parts(pixels):
-        if not (inversion.gray or was_jpeg(part)):
-            continue
-        of_part = _first_look(part, watch, gray=inversion.gray)
+    for part in picture.parts():
+        of_part = part.first_look()
         if of_part is not None:
-            of_part.search(watch, patience)
+            of_part.search(picture.watch, patience)
             jpeg, own = of_part.entropies()
             as_jpeg, as_pixels = as_jpeg + jpeg, as_pixels + own
     return worth.is_less(as_jpeg, as_pixels)
 
 
-def _beside_edits(
-    found: Inversion | None, pixels: Plane, watch: Watch, patience: int, *, changed: bool
-) -> Inversion | None:
-    """An inversion by tables of parts, searched, if what was ``found`` is wrong in most blocks, and it is better."""
-    if found is not None and worth.exact_blocks(pixels, found.inverted().pixels)[0] > EDITED:
+def _in_any_case(picture: Candidate, patience: int) -> Inversion | None:
+    """A searched inversion; if most blocks are wrong, perhaps one by tables of parts: others may have been edited."""
+    found = picture.first_look()
+    if found is not None:
+        found.search(picture.watch, patience)
+    if not patience or picture.gray:
         return found
-    other = _first_look(pixels, watch, changed=changed, by_parts=True)
+    if found is not None and worth.exact_blocks(picture.pixels, found.inverted().pixels)[0] > EDITED:
+        return found
+    other = picture.first_look(by_parts=True)
     if other is None:
         return found
-    other.search(watch, patience)
+    other.search(picture.watch, patience)
     return other if found is None else min(found, other, key=Inversion.likely_bits)
-
-
-def _first_look(
-    pixels: Plane,
-    watch: Watch,
-    *,
-    gray: bool = False,
-    judged: bool = False,
-    changed: bool = True,
-    by_parts: bool = False,
-) -> Inversion | None:
-    """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
-
-    It is ``gray``, or its colours are such as a JPEG decoder makes. One in colour that is ``judged`` is also None if
-    luma shows that it is not smaller as a JPEG: chroma takes most of the time. No blocks are foreign if colours were
-    ``changed``, which makes many a little wrong. With ``by_parts`` the table of luma is that of parts that may not have
-    been edited.
-    """
-    if gray:
-        if np.count_nonzero(np.bincount(pixels[0].ravel(), minlength=256)) < GRAY_VALUES:
-            return None
-        low = high = np.ascontiguousarray(pixels[:1])
-    else:
-        low, high = np.empty_like(pixels), np.empty_like(pixels)
-        if native._native.past_separate(pixels, low, high):
-            distrust(low, high)
-    watch()
-    top, left, clear = find_grid(low[0], high[0], None if gray else pixels)
-    if gray and clear < GRAY_CLEAR:
-        return None
-    watch()
-    inversion = Inversion(low, high, top, left, pixels)
-    least = GRAY_BLOCKS if gray else LEAST_BLOCKS
-    share = inversion.find_luma_table(by_parts=by_parts)
-    for grid in grids_of_parts(low[0], high[0], pixels) if share < EDITED and not gray else ():
-        if grid == (top, left):
-            continue
-        other = Inversion(low, high, *grid, pixels)
-        own = other.find_luma_table(by_parts=by_parts)
-        share, inversion = (own, other) if own > share else (share, inversion)
-    if share < least:
-        return None
-    foreign = None if changed else inversion.foreign()
-    if foreign is not None and foreign.any():
-        low[:, foreign], high[:, foreign] = 0, 255
-        inversion = Inversion(low, high, inversion.top, inversion.left, pixels, foreign)
-        if inversion.find_luma_table(by_parts=by_parts) < least:
-            return None
-    if gray:
-        return inversion
-    return None if judged and inversion.share_of_luma() >= worth.WORTH else _best_sampling(inversion, watch)
 
 
 def _best_sampling(inversion: Inversion, watch: Watch) -> Inversion:

@@ -22,5 +22,6 @@ def test_a_frame_is_what_numpy_pads():
     plane = np.arange(6, dtype=np.int16).reshape(2, 3)
     expected = np.pad(plane, ((1, 2), (3, 0)), constant_values=-7)
     found = framed(plane, (1, 2, 3, 0), -7)
-    assert found.dtype == plane.dtype and np.array_equal(found, expected)
+    assert found.dtype == plane.dtype
+    assert np.array_equal(found, expected)
     assert framed(plane, (0, 0, 0, 0)) is plane

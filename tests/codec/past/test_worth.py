@@ -14,7 +14,7 @@ from nelloc.codec.past import invert as search
 from nelloc.codec.past import worth
 from nelloc.codec.past.detect import was_jpeg
 from nelloc.codec.past.edits import flattened
-from nelloc.codec.past.invert import invert
+from nelloc.codec.past.invert import Candidate, invert
 from nelloc.codec.past.worth import PART
 from nelloc.exact import native
 
@@ -50,18 +50,22 @@ def test_small_errors_of_few_pixels_do_no_harm(sampling):
     assert (found.pixels == planes).all(axis=0).mean() > 0.8
 
 
+def looks(monkeypatch):
+    """The shapes of pictures that are looked at from now on."""
+    shapes = []
+    first_look = Candidate.first_look
+    monkeypatch.setattr(
+        Candidate, "first_look", lambda self, **more: shapes.append(self.pixels.shape) or first_look(self, **more)
+    )
+    return shapes
+
+
 def test_of_a_large_picture_parts_are_looked_at_first(monkeypatch):
     rng = np.random.default_rng(5)
     planes = np.ascontiguousarray(np.tile(decoded(92, 0), (1, 2, 2)))
     mask = rng.random(planes.shape[1:]) < 0.3
     changed = np.clip(planes + mask * rng.integers(-9, 10, planes.shape), 0, 255).astype(np.uint8)
-    looked_at = []
-    look = search._first_look
-    monkeypatch.setattr(
-        search,
-        "_first_look",
-        lambda pixels, *rest, **gray: looked_at.append(pixels.shape) or look(pixels, *rest, **gray),
-    )
+    looked_at = looks(monkeypatch)
     assert was_jpeg(changed)
     assert invert(changed, effort=5) is None
     assert set(looked_at) == {(3, PART, PART)}
@@ -75,10 +79,12 @@ def test_doubtful_pictures_are_searched_if_their_parts_gain_by_it(monkeypatch):
     table = np.rint(255 * (np.arange(256) / 255) ** 1.01).astype(np.uint8)
     planes = np.ascontiguousarray(np.tile(table[decoded(92, 0)], (1, 2, 2)))
 
+    picture = Candidate(planes)
+
     def share_of_parts(patience):
         totals = np.zeros(2)
         for part in worth.parts(planes):
-            inversion = search._first_look(part, lambda: None)
+            inversion = Candidate(part, whole=picture).first_look()
             inversion.search(lambda: None, patience)
             totals += inversion.entropies()
         return totals[0] / totals[1]
@@ -86,8 +92,8 @@ def test_doubtful_pictures_are_searched_if_their_parts_gain_by_it(monkeypatch):
     before, after = share_of_parts(0), share_of_parts(1)
     assert after < 0.99 * before
     monkeypatch.setattr(worth, "WORTH", (before + after) / 2)
-    assert search._may_gain(search._first_look(planes, lambda: None), planes, lambda: None, 1)
-    assert not search._may_gain(search._first_look(planes, lambda: None), planes, lambda: None, 0)
+    assert search._may_gain(picture.first_look(), picture, 1)
+    assert not search._may_gain(picture.first_look(), picture, 0)
 
 
 @pytest.mark.parametrize("likely", [True, False])
@@ -95,7 +101,7 @@ def test_a_small_picture_in_doubt_is_searched_if_its_luma_gains(monkeypatch, lik
     """A colour is off by one in most blocks; the bounds are set around it, so that it is in doubt."""
     planes = decoded(92, 2)
     planes[2, ::3, ::5] ^= 1
-    inversion = search._first_look(planes, lambda: None)
+    inversion = Candidate(planes).first_look()
     monkeypatch.setattr(worth, "WORTH", inversion.share_of_pixels() - 0.01)
     monkeypatch.setattr(worth, "DOUBTFUL", inversion.share_of_pixels() + 0.01)
     monkeypatch.setattr(worth, "LIKELY", inversion.share_of_luma() + (0.01 if likely else -0.01))
@@ -110,7 +116,7 @@ def test_a_small_picture_in_doubt_is_searched_if_its_luma_gains(monkeypatch, lik
 def test_luma_tells_that_all_is_wrong(top):
     """Luma that comes back leaves only its coefficients; where it is noise, tiles count as pixels."""
     planes = decoded(75, 0)[:, top:, top:].copy()
-    inversion = search._first_look(planes, lambda: None)
+    inversion = Candidate(planes).first_look()
     right = inversion.share_of_luma()
     assert (inversion.top, inversion.left) == (top, top)
     assert right < 0.4
@@ -143,7 +149,7 @@ def test_chroma_is_not_looked_at_where_luma_is_enough(monkeypatch):
 def test_small_smooth_pictures_are_searched_whatever_a_first_look_shows(width, height, quality):
     image = Image.open(io.BytesIO(saved(picture(width, height), quality=quality, subsampling=2)))
     planes = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
-    assert search._first_look(planes, lambda: None).share_of_pixels() >= worth.WORTH
+    assert Candidate(planes).first_look().share_of_pixels() >= worth.WORTH
     found = invert(planes, effort=5)
     assert found is not None
     assert (found.pixels == planes).all(axis=0).mean() > 0.9
@@ -175,13 +181,6 @@ def test_a_large_gray_picture_in_doubt_is_searched_in_parts(planes, monkeypatch)
     Image.open(PARROTS).convert("L").crop((0, 0, 320, 288)).save(file, "JPEG", quality=80)
     gray = np.asarray(Image.open(file))[None].repeat(planes, axis=0)
     monkeypatch.setattr(search.Inversion, "share_of_pixels", lambda _: worth.WORTH)
-    looked_at = []
-    first_look = search._first_look
-
-    def look(pixels, *rest, **more):
-        looked_at.append(pixels.shape)
-        return first_look(pixels, *rest, **more)
-
-    monkeypatch.setattr(search, "_first_look", look)
-    assert search.invert(gray) is not None
+    looked_at = looks(monkeypatch)
+    assert invert(gray) is not None
     assert looked_at[1:] == 3 * [(planes, PART, PART)]
