@@ -12,7 +12,7 @@ enum nlcd_format nlcd_format_of(const char *name) {
     static const struct {
         const char *name;
         enum nlcd_format format;
-    } known[] = {{"png", NLCD_PNG}, {"ppm", NLCD_PNM}, {"pgm", NLCD_PNM}, {"pbm", NLCD_PNM},
+    } known[] = {{"png", NLCD_PNG}, {"ppm", NLCD_PPM}, {"pgm", NLCD_PGM}, {"pbm", NLCD_PBM},
                  {"pnm", NLCD_PNM}, {"pam", NLCD_PAM}, {"raw", NLCD_RAW},
                  {"jpg", NLCD_JPEG}, {"jpeg", NLCD_JPEG}, {"jpe", NLCD_JPEG}, {"jfif", NLCD_JPEG}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -226,10 +226,10 @@ static const char *make_png(picture *p, const nlcd_chunks *chunks, int level, nl
 
 /* --- others */
 
-static const char *make_netpbm(picture *p, int arbitrary, nlcd_bytes *to) {
+static const char *make_netpbm(picture *p, enum nlcd_format format, nlcd_bytes *to) {
     static const char *const types[5] = {"", "GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
     const nelloc_image *image = p->image;
-    const int channels = image->channels, bit = image->kind == NELLOC_BILEVEL;
+    const int channels = image->channels, bit = image->kind == NELLOC_BILEVEL, arbitrary = format == NLCD_PAM;
     const unsigned white = bit ? 1 : (1u << image->white_bits) - 1;
     char head[160];
     if (image->kind == NELLOC_PALETTE)
@@ -237,7 +237,11 @@ static const char *make_netpbm(picture *p, int arbitrary, nlcd_bytes *to) {
     if (image->has_transparent)
         return "has a transparent colour, which netpbm formats cannot hold; use png";
     if (!arbitrary && (channels == 2 || channels == 4))
-        return "is an image with alpha, which ppm cannot hold; use pam or png";
+        return "is an image with alpha, which ppm, pgm and pbm cannot hold; use pam or png";
+    if (channels > 1 && (format == NLCD_PGM || format == NLCD_PBM))
+        return "is an image of colours, which pgm and pbm cannot hold; use ppm or png";
+    if (!bit && format == NLCD_PBM)
+        return "is an image of grays, which pbm cannot hold; use pgm or png";
     if (arbitrary)
         snprintf(head, sizeof head, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %d\nMAXVAL %u\nTUPLTYPE %s\nENDHDR\n",
                  (unsigned)p->width, (unsigned)p->height, channels, white, bit ? "BLACKANDWHITE" : types[channels]);
@@ -284,6 +288,6 @@ const char *nlcd_make_image(enum nlcd_format format, const nelloc_image *image, 
     else if (format == NLCD_RAW)
         problem = make_raw(&p, to);
     else
-        problem = make_netpbm(&p, format == NLCD_PAM, to);
+        problem = make_netpbm(&p, format, to);
     return problem ? problem : to->failed ? "cannot be written (there is not enough memory)" : NULL;
 }

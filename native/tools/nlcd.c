@@ -53,7 +53,7 @@ static void name_left_out(const nlcd_opened *file, const nlcd_chunks *chunks, en
 
 /* FILE with another ending, to be freed. */
 static char *default_output(const char *name, enum nlcd_format format) {
-    static const char *const endings[] = {".png", ".ppm", ".pam", ".raw", ".jpg"};
+    static const char *const endings[] = {".png", ".pnm", ".ppm", ".pgm", ".pbm", ".pam", ".raw", ".jpg"};
     const size_t length = strlen(name), stem = length > 4 && !strcmp(name + length - 4, ".nlc") ? length - 4 : length;
     char *made = malloc(stem + 5);
     if (made) {
@@ -256,19 +256,18 @@ int main(int count, char **arguments) {
     memset(&s, 0, sizeof s);
     s.level = 6;
     s.format = NLCD_NO_FORMAT;
-    const char *command = count > 1 ? arguments[1] : "";
-    const int info = !strcmp(command, "info"), verify = !strcmp(command, "verify"), first = info || verify ? 2 : 1;
-    const int status = nlcd_read_arguments(count - first, arguments + first, &s);
+    const int status = nlcd_read_arguments(count - 1, arguments + 1, &s);
     if (status >= 0)
         return status ? status : !nlcd_end_output();
+    const int decodes = s.command == NLCD_DECODE;
     if (!s.count)
         return nlcd_fail_usage("no file is given", "");
-    if (s.count > 2 && !info && !verify)
+    if (s.count > 2 && decodes)
         return nlcd_fail_usage("more files are given than are used: ", s.files[s.count - 1]);
-    if ((info || verify) && (s.has_region || s.allow_damaged || s.format != NLCD_NO_FORMAT))
-        return nlcd_fail_usage("--region, --allow-damaged and --format are for decoding", "");
+    if (!decodes && (s.has_region || s.allow_damaged || s.format != NLCD_NO_FORMAT || s.force || s.has_level))
+        return nlcd_fail_usage("--region, --allow-damaged, --format, --force and --level are for decoding", "");
     s.names[0] = s.files[0];
     s.names[1] = s.count > 1 ? s.files[1] : NULL;
-    const int failed = info || verify ? run_each(&s, info ? show : check) : run_decode(&s);
+    const int failed = decodes ? run_decode(&s) : run_each(&s, s.command == NLCD_INFO ? show : check);
     return nlcd_end_output() ? failed : 1;
 }

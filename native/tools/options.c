@@ -10,10 +10,10 @@ static const char usage_text[] =
     "       nlcd verify [OPTIONS] FILE... decode each FILE and check every checksum\n"
     "\n"
     "OUT is FILE with the ending .png if it is not given, or .jpg if FILE keeps a JPEG file; \"-\" stands for\n"
-    "standard input or output.\n"
+    "standard input or output. What comes from standard input goes to standard output if OUT is not given.\n"
     "\n"
     "  -f, --force              replace OUT if it exists\n"
-    "      --format FORMAT      png, ppm (also pgm and pbm), pam, raw or jpg; by default as OUT's ending says\n"
+    "      --format FORMAT      png, ppm, pgm, pbm, pnm, pam, raw or jpg; by default as OUT's ending says\n"
     "      --region X,Y,W,H     only W x H pixels from pixel (X, Y) on\n"
     "      --allow-damaged      write what is left of a damaged file too; exit status 1\n"
     "      --level 0..9         how much PNG is deflated; by default 6\n"
@@ -28,6 +28,12 @@ static const char usage_text[] =
 
 int nlcd_fail_usage(const char *problem, const char *what) {
     fprintf(stderr, "nlcd: %s%s; nlcd --help shows the usage\n", problem, what);
+    return 2;
+}
+
+/* Say what an option cannot be; the exit status. */
+static int fail_value(const char *name, size_t length, const char *value) {
+    fprintf(stderr, "nlcd: %.*s cannot be \"%s\"; nlcd --help shows the usage\n", (int)length, name, value);
     return 2;
 }
 
@@ -80,6 +86,7 @@ static int set_value(nlcd_settings *s, enum option option, const char *value) {
         s->has_region = 1;
         return read_region(value, &s->region);
     case LEVEL:
+        s->has_level = 1;
         s->level = read_number(value, 0, NULL, 9, &number) ? (int)number : -1;
         return s->level >= 0;
     case MODEL:
@@ -105,38 +112,64 @@ static int set_flag(nlcd_settings *s, const char *name) {
     return 1;
 }
 
+/* Set what has no value, or several of one letter each; returns the exit status if nothing more is to be done, else -1. */
+static int set_flags(nlcd_settings *s, const char *name) {
+    char letter[3] = {'-', 0, 0};
+    const int together = name[1] != '-';
+    for (size_t k = 1; k == 1 || (together && name[k]); k++) {
+        letter[1] = name[k];
+        const char *flag = together ? letter : name;
+        if (!strcmp(flag, "-h") || !strcmp(flag, "--help")) {
+            fputs(usage_text, stdout);
+            return 0;
+        }
+        if (!strcmp(flag, "--version")) {
+            printf("nlcd %s\n", nelloc_version());
+            return 0;
+        }
+        if (!set_flag(s, flag))
+            return nlcd_fail_usage("unknown option ", name);
+    }
+    return -1;
+}
+
+/* Keep an argument that is a name, of which the first may be a command; returns how many names there are. */
+static int add_name(nlcd_settings *s, char **arguments, int names, char *name, int only_names) {
+    if (!only_names && !names && s->command == NLCD_DECODE) {
+        s->command = !strcmp(name, "info") ? NLCD_INFO : !strcmp(name, "verify") ? NLCD_VERIFY : NLCD_DECODE;
+        if (s->command != NLCD_DECODE)
+            return 0;
+    }
+    arguments[names] = name;
+    return names + 1;
+}
+
 int nlcd_read_arguments(int count, char **arguments, nlcd_settings *s) {
     int names = 0, only_names = 0;
     for (int k = 0; k < count; k++) {
         const char *name = arguments[k];
         if (only_names || name[0] != '-' || !name[1]) {
-            arguments[names++] = arguments[k];
+            names = add_name(s, arguments, names, arguments[k], only_names);
             continue;
         }
         if (!strcmp(name, "--")) {
             only_names = 1;
             continue;
         }
-        if (!strcmp(name, "-h") || !strcmp(name, "--help")) {
-            fputs(usage_text, stdout);
-            return 0;
-        }
-        if (!strcmp(name, "--version")) {
-            printf("nlcd %s\n", nelloc_version());
-            return 0;
-        }
         const char *equals = strchr(name, '=');
-        const enum option option = option_of(name, equals ? (size_t)(equals - name) : strlen(name));
+        const size_t length = equals ? (size_t)(equals - name) : strlen(name);
+        const enum option option = option_of(name, length);
         if (option == NO_VALUE) {
-            if (!set_flag(s, name))
-                return nlcd_fail_usage("unknown option ", name);
+            const int status = set_flags(s, name);
+            if (status >= 0)
+                return status;
             continue;
         }
         const char *value = equals ? equals + 1 : k + 1 < count ? arguments[++k] : NULL;
         if (!value)
             return nlcd_fail_usage("a value is missing after ", name);
         if (!set_value(s, option, value))
-            return nlcd_fail_usage("this value cannot be used: ", value);
+            return fail_value(name, length, value);
     }
     s->files = arguments;
     s->count = names;

@@ -53,7 +53,8 @@ void nlcd_add_chunk(nlcd_bytes *to, const char name[4], const void *data, size_t
 
 /* --- images.c */
 
-enum nlcd_format { NLCD_PNG, NLCD_PNM, NLCD_PAM, NLCD_RAW, NLCD_JPEG, NLCD_NO_FORMAT };
+/* PNM is the one of the three after it that fits an image. */
+enum nlcd_format { NLCD_PNG, NLCD_PNM, NLCD_PPM, NLCD_PGM, NLCD_PBM, NLCD_PAM, NLCD_RAW, NLCD_JPEG, NLCD_NO_FORMAT };
 
 /* The format of this name, or of the ending of a file's name. */
 enum nlcd_format nlcd_format_of(const char *name);
@@ -68,11 +69,14 @@ const char *nlcd_make_image(enum nlcd_format format, const nelloc_image *image, 
 #define NLCD_MOST_MODELS 256
 #define NLCD_STDIO "-"
 
+enum nlcd_command { NLCD_DECODE, NLCD_INFO, NLCD_VERIFY };
+
 /* What the arguments say. */
 typedef struct {
+    enum nlcd_command command;
     const char *names[2];
     char **files; /* of info and verify */
-    int count, force, allow_damaged, quiet, level;
+    int count, force, allow_damaged, quiet, level, has_level;
     enum nlcd_format format;
     int has_region;
     nelloc_region region;

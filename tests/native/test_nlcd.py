@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -128,6 +129,26 @@ def test_formats(nlcd, tmp_path):
         assert not (tmp_path / "no.ppm").exists()
 
 
+def test_netpbm_forms_are_those_that_hold_the_image(nlcd, tmp_path):
+    model = ("--model", GOLDEN / "model.nlm")
+    held = {
+        "kind-rgb16": {"ppm": b"P6", "pgm": None, "pbm": None, "pnm": b"P6"},
+        "kind-gray16": {"ppm": b"P5", "pgm": b"P5", "pbm": None, "pnm": b"P5"},
+        "kind-bilevel": {"ppm": b"P4", "pgm": b"P4", "pbm": b"P4", "pnm": b"P4"},
+        "kind-la": {"ppm": None, "pgm": None, "pbm": None, "pnm": None},
+    }
+    for name, forms in held.items():
+        shutil.copy(GOLDEN / f"{name}.nlc", tmp_path)
+        for form, magic in forms.items():
+            for target in (tmp_path / f"out.{form}", None):
+                made = target or tmp_path / f"{name}.{form}"
+                done = nlcd(*model, "--format", form, tmp_path / f"{name}.nlc", *filter(None, [target]))
+                assert done.returncode == (magic is None), (name, form)
+                assert (made.read_bytes()[:2] if made.exists() else None) == magic
+                assert len(done.stderr.splitlines()) == (magic is None)
+                made.unlink(missing_ok=True)
+
+
 def test_streams_and_outputs_that_exist(nlcd, tmp_path):
     path, out = GOLDEN / "small-default.nlc", tmp_path / "out.png"
     done = nlcd("-", "-", data=path.read_bytes())
@@ -167,6 +188,57 @@ def test_exit_status(nlcd, arguments, status):
     assert done.returncode == status
     assert len(done.stderr.splitlines()) == (status > 0)
     assert bool(done.stdout) == (status == 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--region", "0,0,0,4", "a"), '--region cannot be "0,0,0,4"'),
+        (("--region=1,2,3", "a"), '--region cannot be "1,2,3"'),
+        (("--region", "1,2,3,4,5", "a"), '--region cannot be "1,2,3,4,5"'),
+        (("--region", "-1,0,2,2", "a"), '--region cannot be "-1,0,2,2"'),
+        (("--region", "0,0,1,4294967296", "a"), '--region cannot be "0,0,1,4294967296"'),
+        (("--memory", "0", "a"), '--memory cannot be "0"'),
+        (("--format=", "a"), '--format cannot be ""'),
+        (("--level",), "a value is missing after --level"),
+        (("-fx", "a"), "unknown option -fx"),
+        (("-q=1", "a"), "unknown option -q=1"),
+        (("--force=1", "a"), "unknown option --force=1"),
+        (("info", "--force", "a"), "are for decoding"),
+        (("verify", "--level", "3", "a"), "are for decoding"),
+        (("-q", "verify"), "no file is given"),
+    ],
+)
+def test_wrong_usage_is_told_by_its_option(nlcd, arguments, said):
+    done = nlcd(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_arguments_stand_in_any_order(nlcd, installed, tmp_path):
+    path, out = GOLDEN / "small-default.nlc", tmp_path / "out.png"
+    out.write_bytes(b"old")
+    assert nlcd(path, out, "-qf").stdout == ""
+    assert read(out.read_bytes(), "out").same_as(golden_image(path))
+    assert nlcd("-fqh").stdout.startswith("usage: ")
+    assert nlcd("-q", "verify", path).returncode == 0
+    done = nlcd("--memory", "64", "info", path)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"file   {path}")
+    for name in ("info", "verify"):
+        shutil.copy(path, tmp_path / name)
+        command = [str(installed / "bin" / "nlcd"), "-q", "--", name]
+        assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+        assert (tmp_path / f"{name}.png").exists()
+
+
+def test_the_manual_page_has_the_options_of_the_help(nlcd):
+    page = (NATIVE / "tools" / "nlcd.1").read_text().replace("\\-", "-")
+    options = set(re.findall(r"(?<![\w-])--?[a-z-]+", nlcd("--help").stdout.partition("\n\n")[2]))
+    assert options > {"-f", "--force", "--region"}
+    assert {option for option in options if f"{option}" not in page} == set()
+    described = set(re.findall(r"^\.B[RI]* (?:(-\w)\b.*)?(--[a-z-]+)", page, re.M))
+    assert {option for both in described for option in both if option} <= options
 
 
 def test_what_cannot_be_opened_is_told_in_one_sentence(nlcd, tmp_path):
