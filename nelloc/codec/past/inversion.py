@@ -17,7 +17,17 @@ from nelloc.codec.past.blocks import Blocks, best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.edits import Mask, about_luma, flattened, foreign_blocks
-from nelloc.codec.past.samples import SIDE, Plane, block_shape, comes_back, framed, guessed, round_up
+from nelloc.codec.past.samples import (
+    SIDE,
+    Plane,
+    block_shape,
+    comes_back,
+    framed,
+    guessed,
+    in_whole_blocks,
+    over_blocks,
+    round_up,
+)
 from nelloc.exact import native
 from nelloc.exact.callbacks import Watch
 
@@ -92,6 +102,14 @@ class Inversion:
         mask = blocks.repeat(SIDE, axis=0).repeat(SIDE, axis=1)
         shown: Mask = mask[self.top :, self.left :][: self._low.shape[1], : self._low.shape[2]]
         return shown
+
+    def share_of_blocks(self) -> float:
+        """The share of blocks of the picture that come back, of those that may be of this JPEG."""
+        wrong = np.logical_or.reduce(self.inverted().pixels != self._pixels, axis=0)
+        own = np.ones(wrong.shape, bool) if self._apart is None else ~self._apart
+        shape = over_blocks(np.logical_or, in_whole_blocks(own))
+        right = ~over_blocks(np.logical_or, in_whole_blocks(wrong & own))
+        return float(right[shape].mean()) if shape.any() else 0.0
 
     def share_of_luma(self) -> float:
         """The entropy of luma as it came, and of its errors, as a share of that of pixels."""

@@ -199,7 +199,7 @@ def _in_any_case(picture: Candidate, patience: int) -> Inversion | None:
         found.search(picture.watch, patience)
     if not patience or picture.gray:
         return found
-    if found is not None and worth.exact_blocks(picture.pixels, found.inverted().pixels)[0] > EDITED:
+    if found is not None and found.share_of_blocks() > EDITED:
         return found
     other = picture.first_look(by_parts=True)
     if other is None:
