@@ -18,6 +18,7 @@ BINS = 80
 def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = None) -> bytes:
     """Draw the likelihoods of both models and the non-local score of named sets of images, as a PNG file.
 
+    Bars are numbers of images, as in the thesis, or their shares if the sets differ in size.
     ``threshold`` of the non-local score is marked. Raises NellocError if matplotlib is missing.
     """
     required("matplotlib", "histograms: drawing needs matplotlib", "train")
@@ -31,6 +32,7 @@ def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = Non
         ("local model", "log-likelihood, bits per dimension", lambda scores: -scores.local),
         ("full against local", "non-local score, bits per dimension", lambda scores: scores.nonlocal_),
     )
+    alike = len({len(scores) for scores in sets.values()}) == 1
     for axes, (title, label, values_of) in zip(figure.subplots(1, 3), panels, strict=True):
         values = {name: values_of(scores) for name, scores in sets.items()}
         everything = np.concatenate(list(values.values()))
@@ -38,10 +40,11 @@ def draw_histograms(sets: Mapping[str, Scores], *, threshold: float | None = Non
         margin = 0.02 * (high - low) or 0.1
         edges = np.linspace(low - margin, high + margin, BINS + 1)
         for name, part in values.items():
-            axes.hist(np.clip(part, edges[0], edges[-1]), edges, density=True, alpha=0.5, label=name)
+            weights = np.full(len(part), 1.0 if alike else 100 / len(part))
+            axes.hist(np.clip(part, edges[0], edges[-1]), edges, weights=weights, alpha=0.5, label=name)
         axes.set_title(title)
         axes.set_xlabel(label)
-        axes.set_yticks([])
+        axes.set_ylabel("images" if alike else "images, % of each set")
         if label.startswith("non-local") and threshold is not None:
             axes.axvline(threshold, color="black", linestyle=":", label=f"threshold {threshold:.4g}")
         axes.legend()
