@@ -76,9 +76,10 @@ def _coded(kind: Kind, length: Length) -> dict[str, tuple[int, ...]]:
 
 def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
     """Train both encoders, code the images, and compute rates by K."""
-    images = pictures(settings, kind)
+    trained = replace(settings, length="quick" if settings.small else "full")  # a medium run codes more images
+    images = pictures(trained, kind)
     recipe = RECIPES[kind]
-    chosen = _setup(settings, kind, recipe)
+    chosen = _setup(trained, kind, recipe)
     kept, _ = trained_vae(settings, kind, images, settings.seed, chosen)
     plan = chosen.encoder_plan(settings.seed)
     objective = half_asleep(kind)

@@ -143,6 +143,9 @@ def setup(settings: Settings, kind: Kind) -> Setup:
     width, since a step of Adam moves a layer's outputs by rate times width.
     """
     chosen: Setup = settings.choose(QUICK, FULL)[kind]
+    if settings.length == "medium" and kind == "gray":
+        # 500 are too few to compare ways to train an encoder; take as many as binary digits.
+        chosen = replace(chosen, images=QUICK["binary"].images, tested=QUICK["binary"].tested)
     width = settings.width or chosen.architecture.width
     limit = max(MOST_LEARNING_RATE, chosen.learning_rate)
     epochs = settings.epochs_or(chosen.epochs, chosen.epochs)
@@ -245,6 +248,8 @@ def _checkpoint(settings: Settings, kind: Kind, chosen: Setup, name: str, plan: 
     """Checkpoint file of a training, named by its settings."""
     parts = (kind, str(chosen.architecture.latent), f"depth{chosen.architecture.depth}", *name.split())
     size = settings.choose("small", "full") + (f"-width{settings.width}" if settings.width else "")
+    if settings.small and chosen.images != QUICK[kind].images:
+        size += f"-images{chosen.images}"
     rate = f"rate{chosen.learning_rate:g}"
     name = f"vae-{'-'.join(parts)}-{size}-{rate}-seed{plan.seed}-epochs{chosen.epochs}.safetensors"
     return settings.out / "checkpoints" / name

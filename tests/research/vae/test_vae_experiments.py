@@ -108,6 +108,19 @@ def test_the_rate_goes_with_the_inverse_of_the_width_up_to_a_limit(kind, width, 
     assert setup.setup(Settings(width=width), kind).learning_rate == pytest.approx(rate)
 
 
+def test_a_medium_run_has_as_many_gray_as_binary_digits():
+    """Of its own checkpoint; the coder's networks are those of a quick run."""
+    quick, medium = Settings(length="quick"), Settings(length="medium")
+    for kind in setup.TITLES:
+        expected = setup.QUICK["binary" if kind == "gray" else kind]
+        found = setup.setup(medium, kind)
+        assert (found.images, found.tested) == (expected.images, expected.tested)
+    assert setup.setup(quick, "gray").images == setup.QUICK["gray"].images == 500
+    plan = setup.setup(medium, "gray").plan(1)
+    files = {setup._checkpoint(run, "gray", setup.setup(run, "gray"), "", plan) for run in (quick, medium)}
+    assert len(files) == 2
+
+
 def test_every_training_of_an_experiment_warms_up_as_its_setup_says(tiny, monkeypatch):
     for kind in ("colour", "binary"):
         monkeypatch.setitem(setup.QUICK, kind, replace(setup.QUICK[kind], warm_up=7))
