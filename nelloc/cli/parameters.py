@@ -53,6 +53,9 @@ def finite(context: click.Context, parameter: click.Parameter, value: float | No
     return value
 
 
+_MOST_DIGITS = 5
+
+
 class Size(click.ParamType):
     """Size of an image, written WIDTHxHEIGHT, as a pair of numbers."""
 
@@ -62,7 +65,9 @@ class Size(click.ParamType):
         """Return the width and the height."""
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
+        match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", value)
         if match is None:
             self.fail(f"{value!r} is not a size; write it as WIDTHxHEIGHT, such as 32x32", param, ctx)
+        if max(len(match[1]), len(match[2])) > _MOST_DIGITS:
+            self.fail(f"{value!r} is too large; choose sides of at most {_MOST_DIGITS} digits", param, ctx)
         return int(match[1]), int(match[2])

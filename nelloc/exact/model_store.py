@@ -241,6 +241,8 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
             raise storage.unreadable(path, error) from error
+        if error.errno == errno.EISDIR:
+            raise NellocError(f"{path}: a folder; give a model file in it, such as model{MODEL_SUFFIX}") from error
         names = ", ".join(shipped()) or "none"
         reason = error.strerror or error
         raise NellocError(f"{path}: no such model ({reason}); shipped models are: {names}") from error

@@ -23,8 +23,8 @@ from nelloc.training.networks.full import FullConfig, FullNetwork
 
 FORMAT = 1
 SUFFIX = ".safetensors"
-# Files that `nelloc train --ood` writes in the folder of its run.
-PAIR = f"pair{SUFFIX}"
+# Files that `nelloc train --ood` writes in the folder of its run: its settings, and in the end the pair.
+SETTINGS, PAIR = "pair.json", f"pair{SUFFIX}"
 PARTS = ("local", "full")
 
 
@@ -81,8 +81,10 @@ def save(pair: Pair) -> bytes:
 def load(path: Path) -> Pair:
     """Load a pair from its file, or from the folder of a finished run. Raises NellocError for anything else."""
     if storage.is_folder(path):
-        if not storage.exists(path / PAIR):
+        if storage.exists(path / SETTINGS) and not storage.exists(path / PAIR):
             raise NellocError(f"{path}: has no {PAIR}; finish its training: nelloc train --ood --resume --out {path}")
+        if not storage.exists(path / PAIR):
+            raise NellocError(f"{path}: has no {PAIR}; give the folder of a run of nelloc train --ood")
         path = path / PAIR
     try:
         with safe_open(path, framework="pt") as file:
@@ -102,6 +104,8 @@ def load(path: Path) -> Pair:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
             raise storage.unreadable(path, error) from error
+        if isinstance(error, KeyError):
+            error = ValueError(f"{error.args[0]} is missing from its metadata")
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         raise NellocError(f"{path}: no pair of models ({reason}); shipped pairs are: {_names()}") from error
 

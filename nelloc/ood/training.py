@@ -18,7 +18,7 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.image import read as read_image
 from nelloc.ood.images import read
-from nelloc.ood.pair import PAIR, Pair, write
+from nelloc.ood.pair import PAIR, SETTINGS, Pair, write
 from nelloc.training.folder import scan
 from nelloc.training.images import ImageBatch, ImageSampler
 from nelloc.training.loop import CHECKPOINT, Listener, Trainer, TrainingConfig
@@ -26,7 +26,6 @@ from nelloc.training.networks.full import FullConfig, FullNetwork
 from nelloc.training.processes import Processes
 from nelloc.training.run import finish
 
-SETTINGS = "pair.json"
 IMAGES_PER_BATCH = 16
 LOCAL_BLOCKS = 1
 # Horizon of local models: the best of 1, 2 and 3 at separating held-out clothes from MNIST's training images.

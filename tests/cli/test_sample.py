@@ -100,6 +100,13 @@ def test_what_cannot_be_drawn_or_written():
     assert_failed(
         invoke("sample", "--model", "nosuch", "--out", "a.png"), "nosuch: no such model; ", "default", "cifar10"
     )
+    for size, words in (
+        ("100000x9", "'100000x9' is too large; choose sides of at most 5 digits"),
+        ("0x9", "not a size"),
+    ):
+        result = invoke("sample", "--model", "gray.nlm", "--out", "a.png", "--size", size)
+        assert result.exit_code == 2
+        assert words in result.stderr
     assert not Path("a.png").exists()
 
 

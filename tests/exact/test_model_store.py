@@ -38,6 +38,8 @@ def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(NellocError, match=r"photo\.nlc: needs model 01020304"):
         model_store.find_by_id(bytes([1, 2, 3, 4]), "photo.nlc")
     assert model_store.name_of(bytes(4)) is None
+    with pytest.raises(NellocError, match=r"weights: a folder; give a model file in it, such as model\.nlm"):
+        model_store.find(ROOT / "weights")
     with pytest.raises(NellocError, match=r"nowhere\.nlm: no such model"):
         model_store.find(tmp_path / "nowhere.nlm")
     other = tmp_path / "other.nlm"

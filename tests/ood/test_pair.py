@@ -31,6 +31,9 @@ def test_what_is_loaded_is_what_was_saved(tmp_path, channels):
 
 
 def test_a_pair_is_found_by_its_run_too(tmp_path):
+    with pytest.raises(NellocError, match=r"has no pair.safetensors; give the folder of a run of nelloc train --ood"):
+        find(str(tmp_path))
+    (tmp_path / "pair.json").write_text("{}")
     with pytest.raises(NellocError, match=r"has no pair.safetensors; finish its training"):
         find(str(tmp_path))
     write(tmp_path / PAIR, random_pair())
@@ -47,6 +50,9 @@ def test_what_is_no_pair_is_named(tmp_path):
     with pytest.raises(NellocError, match="absent: no pair of models"):
         find("absent")
     tensors = safetensors.torch.load(whole)
+    path.write_bytes(safetensors.torch.save(tensors))
+    with pytest.raises(NellocError, match=r"no pair of models \(pair is missing from its metadata\)"):
+        load(path)
     about = {"format": 1, "height": 6, "width": 5, "about": {}, "local": {}, "full": {}}
     nan = tensors | {"full.closing.bias": tensors["full.closing.bias"] * float("nan")}
     for wrong, changed in ((tensors, about), (tensors, about | {"format": 2}), (nan, about), ({}, about)):
