@@ -24,7 +24,7 @@ LEVELS = (
     ("codec",),
     ("exact",),
     ("image",),
-    ("varint", "storage", "extras"),
+    ("varint", "storage", "streams", "extras"),
     ("errors",),
 )
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}

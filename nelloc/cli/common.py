@@ -180,10 +180,12 @@ class Printer:
 
 def put(output: str | bytes) -> None:
     """Write a line, or bytes as they are, to standard output. Raises NellocError if it cannot be written."""
+    from nelloc.cli import standard_output
+
     if sys.stdout is None:
         raise NellocError("standard output: is closed; give an output file")
     try:
-        click.echo(_encodable(f"{printable(output)}\n") if isinstance(output, str) else output, nl=False)
+        standard_output.write(f"{printable(output)}\n" if isinstance(output, str) else output)
     except BrokenPipeError:
         _drop(sys.stdout)
         raise
@@ -210,22 +212,6 @@ class Commands(click.Group):
 
 def _unwritable(error: OSError) -> NellocError:
     return NellocError(f"standard output: cannot be written ({error.strerror}); check its free space")
-
-
-def _encodable(text: str) -> str | bytes:
-    """Encode text that standard output cannot take.
-
-    Names of files that are not text become their bytes; other characters that its encoding lacks get backslashes.
-    """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding, getattr(sys.stdout, "errors", None) or "strict")
-    except UnicodeEncodeError:
-        try:
-            return text.encode(encoding, "surrogateescape")
-        except UnicodeEncodeError:
-            return text.encode(encoding, "backslashreplace")
-    return text
 
 
 def _drop(stream: TextIO) -> None:

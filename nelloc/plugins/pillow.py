@@ -186,6 +186,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     from nelloc import api
     from nelloc.image.reading import from_image
     from nelloc.image.reading_metadata import with_given
+    from nelloc.streams import write_whole
 
     given = dict(image.encoderinfo)
     metadata = {name: given.pop(name) for name in ("icc_profile", "exif", "xmp", "dpi") if name in given}
@@ -193,7 +194,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     _check_keywords(given, source)
     pixels = from_image(image, source)
     pixels = replace(pixels, metadata=with_given(pixels.metadata, metadata))
-    file.write(api.encode(pixels, **given))
+    write_whole(file, api.encode(pixels, **given))
 
 
 def _save_all(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:

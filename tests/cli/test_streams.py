@@ -36,6 +36,28 @@ def test_a_full_standard_output_gives_one_line():
         assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the system does not limit the size of files")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_standard_output_that_takes_a_part_gives_one_line(unbuffered):
+    import resource
+
+    def limit() -> None:  # as a disk that becomes full: the write before the one that fails is cut short
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    given = environment() | {"PYTHONUNBUFFERED": unbuffered}
+    for arguments in (["compress", "photo.png", "-", "-q", *MODEL], ["info", "file.nlc"], ["models", "--json"]):
+        command = [sys.executable, "-B", "-m", "nelloc", *arguments]
+        with open("part", "wb") as part:
+            done = subprocess.run(command, check=False, stdout=part, stderr=subprocess.PIPE, preexec_fn=limit,
+                                  env=given)  # fmt: skip
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"nelloc: standard output: cannot be written (File too large)")
+        assert done.stderr.count(b"\n") == 1
+        assert Path("part").stat().st_size == 10
+    assert run("compress", "photo.png", "-", "-q", *MODEL, env=given).stdout == Path("file.nlc").read_bytes()
+    assert json.loads(run("models", "--json", env=given).stdout)
+
+
 def test_a_reader_that_goes_away_gives_no_traceback():
     for arguments in (["compress", "photo.png", "-", "-q", *MODEL], ["info", "file.nlc"]):
         command = [sys.executable, "-m", "nelloc", *arguments]
