@@ -297,23 +297,18 @@ typedef struct {
     int across, down;
 } canvas;
 
-/* The range of a mixture that rounds into bounds. */
-static void limit_mixture(const canvas *all, window *own, size_t n, int64_t y, int64_t x, int right) {
-    own->low[n] = -FAR;
-    own->high[n] = FAR;
-    if (y < 0 || x < 0 || y >= (int64_t)all->height || x >= (int64_t)all->width)
-        return;
-    const uint8_t least = all->low[(size_t)y * all->width + (size_t)x], most = all->high[(size_t)y * all->width + (size_t)x];
-    int shift = 2, half = right ? 2 : 1;
-    if (all->across == 2 && all->down == 2) {
-        shift = 4;
-        half = right ? 7 : 8;
-    } else if (all->across == 1 && all->down == 1)
-        shift = half = 0;
-    if (least > 0)
-        own->low[n] = (int16_t)((least << shift) - half);
-    if (most < 255)
-        own->high[n] = (int16_t)((most << shift) + (1 << shift) - 1 - half);
+/* The ranges of `count` mixtures of a line that round into bounds, from place `n` of the window and column `x` of the
+ * picture on, whose columns are `step` apart. They are `right` or left, or lower or upper, halves. */
+static void limit_mixtures(const canvas *all, window *own, size_t n, int count, int64_t y, int64_t x, int step, int right) {
+    const int both = all->across == 2 && all->down == 2, none = all->across == 1 && all->down == 1;
+    const int shift = both ? 4 : none ? 0 : 2, half = both ? 8 - right : none ? 0 : 1 + right;
+    const size_t line = y < 0 || y >= (int64_t)all->height ? 0 : (size_t)y * all->width;
+    for (int k = 0; k < count; k++, n++, x += step) {
+        const int is_known = y >= 0 && y < (int64_t)all->height && x >= 0 && x < (int64_t)all->width;
+        const int least = is_known ? all->low[line + (size_t)x] : 0, most = is_known ? all->high[line + (size_t)x] : 255;
+        own->low[n] = (int16_t)(least > 0 ? (least << shift) - half : -FAR);
+        own->high[n] = (int16_t)(most < 255 ? ((most + 1) << shift) - 1 - half : FAR);
+    }
 }
 
 static void open_window(const canvas *all, window *own, const uint8_t *samples, size_t row, size_t column) {
@@ -331,17 +326,20 @@ static void open_window(const canvas *all, window *own, const uint8_t *samples, 
             u -= (int64_t)column * 8;
             own->own[y * EDGE + x] = v >= 0 && v < 8 && u >= 0 && u < 8 ? (int8_t)(8 * v + u) : -1;
         }
-    for (size_t y = 0; y < own->rows; y++)
-        for (size_t x = 0; x < own->columns; x++) {
-            /* Right halves of the samples from -1 on, then left halves of those from 0 on. */
-            const int lower = y < HALVES, right = x < HALVES;
-            int64_t v = (int64_t)(row * 8 + y), u = (int64_t)(column * 8 + x);
-            if (all->down == 2)
-                v = 16 * (int64_t)row + (lower ? 2 * (int64_t)y - 1 : 2 * (int64_t)(y - HALVES));
-            if (all->across == 2)
-                u = 16 * (int64_t)column + (right ? 2 * (int64_t)x - 1 : 2 * (int64_t)(x - HALVES));
-            limit_mixture(all, own, y * own->columns + x, v, u, all->across == 2 ? right : lower);
+    /* Lower halves of the samples from -1 on, then upper halves of those from 0 on; of a line, right and left ones. */
+    const int64_t left = (int64_t)(column * NLC_PAST_SIDE) * all->across;
+    for (size_t y = 0; y < own->rows; y++) {
+        const int lower = all->down == 2 && y < HALVES;
+        const int64_t top = (int64_t)(row * NLC_PAST_SIDE) * all->down;
+        const int64_t v = top + (all->down == 1 ? (int64_t)y : lower ? 2 * (int64_t)y - 1 : 2 * (int64_t)(y - HALVES));
+        const size_t n = y * own->columns;
+        if (all->across == 2) {
+            limit_mixtures(all, own, n, HALVES, v, left - 1, 2, 1);
+            limit_mixtures(all, own, n + HALVES, HALVES, v, left, 2, 0);
+        } else {
+            limit_mixtures(all, own, n, NLC_PAST_SIDE, v, left, 1, lower);
         }
+    }
 }
 
 int nlc_past_repair(const uint8_t *low, const uint8_t *high, int32_t height, int32_t width, int32_t across,

@@ -264,10 +264,16 @@ static void put(const block_task *own, const choices *lines, const int *chosen, 
         }
 }
 
+/* The systems of the lines of blocks, which all blocks along an edge share. */
+static void prepare_lines(const nlc_past_waves *waves, const block_task *own, float noise, line_system systems[SIDE]) {
+    for (int v = 0; v < SIDE; v++)
+        prepare(waves, own->table + SIDE * v, own->known, noise, looseness[0], &systems[v]);
+}
+
 /* 1 if the block's first choice will do: also if it is only to be the likeliest. */
-static int solve_block(const nlc_past_waves *waves, block_task *own, float noise, int only_likeliest, int16_t *coefficients) {
+static int solve_block(const nlc_past_waves *waves, const line_system systems[SIDE], block_task *own, float noise,
+                       int only_likeliest, int16_t *coefficients) {
     choices lines[SIDE];
-    line_system system;
     beam found;
     int chosen[SIDE] = {0};
     for (int x = 0; x < own->known; x++)
@@ -277,8 +283,7 @@ static int solve_block(const nlc_past_waves *waves, block_task *own, float noise
                 own->lines[v][x] += waves->cosines[v][y] * own->samples[x][y];
         }
     for (int v = 0; v < SIDE; v++) {
-        prepare(waves, own->table + SIDE * v, own->known, noise, looseness[0], &system);
-        find(&system, own->lines[v], own->known, FIRST_BEAM, &found);
+        find(&systems[v], own->lines[v], own->known, FIRST_BEAM, &found);
         lines[v].count = 0;
         add_choices(waves, own->table + SIDE * v, &found, KEPT / 2, &lines[v]);
         if (!lines[v].count)
@@ -292,6 +297,7 @@ static int solve_block(const nlc_past_waves *waves, block_task *own, float noise
         const uint16_t *table = own->table + SIDE * v;
         lines[v].count = lines[v].count < KEPT / 4 ? lines[v].count : KEPT / 4;
         for (int pass = 0; pass < PASSES; pass++) {
+            line_system system;
             prepare(waves, table, own->known, noise, looseness[pass], &system);
             find(&system, own->lines[v], own->known, BEAM, &found);
             nearest_first(waves, table, own->lines[v], own->known, &found);
@@ -322,6 +328,8 @@ int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32
         return NLC_PAST_BAD_ARGUMENT;
     nlc_past_waves waves;
     nlc_past_prepare_waves(&waves);
+    line_system systems[4][SIDE];
+    int prepared[4] = {0};
     const int only_likeliest = noise > 1.1f * NOISE;
     const size_t stride = (size_t)block_columns * SIDE;
     for (int32_t row = 0; row < block_rows; row++)
@@ -346,7 +354,11 @@ int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32
                                                           : (size_t)b * stride + (size_t)along] - MIDDLE;
                     own.table[SIDE * b + a] = table[own.turned ? SIDE * a + b : SIDE * b + a];
                 }
-            solve_block(&waves, &own, noise, only_likeliest, coefficients + number * NLC_PAST_BLOCK);
+            if (!prepared[side]) {
+                prepare_lines(&waves, &own, noise, systems[side]);
+                prepared[side] = 1;
+            }
+            solve_block(&waves, systems[side], &own, noise, only_likeliest, coefficients + number * NLC_PAST_BLOCK);
         }
     return NLC_PAST_OK;
 }

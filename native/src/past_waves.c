@@ -60,21 +60,21 @@ int32_t nlc_past_forbidden(const uint16_t *table, int32_t part) {
 }
 
 int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now, int *steps) {
-    float best[NLC_PAST_LOOKED_AT];
+    float promise[NLC_PAST_BLOCK], best[NLC_PAST_LOOKED_AT];
+    for (int k = 0; k < NLC_PAST_BLOCK; k++) {
+        const float q = (float)table[k];
+        promise[k] = q * (2 * (slope[k] < 0 ? -slope[k] : slope[k]) - NLC_PAST_CURVATURE * scale * q);
+    }
     int count = 0;
     for (int k = 0; k < NLC_PAST_BLOCK; k++) {
-        if (free_at[k] > now)
+        if (free_at[k] > now || (count == NLC_PAST_LOOKED_AT && promise[k] <= best[NLC_PAST_LOOKED_AT - 1]))
             continue;
-        const float q = (float)table[k];
-        const float promise = q * (2 * (slope[k] < 0 ? -slope[k] : slope[k]) - NLC_PAST_CURVATURE * scale * q);
-        if (count == NLC_PAST_LOOKED_AT && promise <= best[count - 1])
-            continue;
-        int at = count < NLC_PAST_LOOKED_AT ? count++ : count - 1;
-        for (; at && best[at - 1] < promise; at--) {
+        int at = count < NLC_PAST_LOOKED_AT ? count++ : NLC_PAST_LOOKED_AT - 1;
+        for (; at && best[at - 1] < promise[k]; at--) {
             best[at] = best[at - 1];
             steps[at] = steps[at - 1];
         }
-        best[at] = promise;
+        best[at] = promise[k];
         steps[at] = 2 * k + (slope[k] > 0);
     }
     return count;
