@@ -71,8 +71,8 @@ class Past:
         quality = tables.quality_of(self.head.quantisation, tables.LUMA)
         (h, v), *chroma = self.head.factors
         kind = _SAMPLING[h // chroma[0][0], v // chroma[0][1]] if chroma else "gray"
-        cropped = ", cropped" if self.top or self.left else ""
-        return f"pixels of a JPEG, quality about {quality}, {kind}{cropped}"
+        origin = ", cropped or in a larger picture" if self.top or self.left else ""
+        return f"pixels of a JPEG, quality about {quality}, {kind}{origin}"
 
 
 def parse_section(data: bytes, planes: int, height: int, width: int) -> Past:
