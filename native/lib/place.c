@@ -34,9 +34,10 @@ static void place_row(const nlc_request *r, const nlc_job *work, size_t from, si
             for (size_t k = 0; k < count; k++)
                 to[k * channels + channel] = levels->samples ? (uint8_t)levels->samples[samples[k]] : samples[k];
         } else {
-            uint16_t *wide = (uint16_t *)(void *)to;
-            for (size_t k = 0; k < count; k++)
-                wide[k * channels + channel] = restored(sample_at(work, p, from + k), depth, levels);
+            for (size_t k = 0; k < count; k++) { /* rows of the caller may be any number of bytes apart */
+                const uint16_t sample = restored(sample_at(work, p, from + k), depth, levels);
+                memcpy(to + 2 * (k * channels + channel), &sample, sizeof sample);
+            }
         }
     }
 }
