@@ -33,7 +33,7 @@ int nlc_json_more(nlc_json *json, char closing, size_t *count) {
     if (*count && !read_character(json, ','))
         return 0;
     ++*count;
-    return !json->bad && json->at < json->end;
+    return json->at < json->end ? !json->bad : refuse(json);
 }
 
 /* Four hexadecimal digits. */
