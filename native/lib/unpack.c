@@ -149,7 +149,7 @@ int nlc_unpack_lzma(nelloc_decoder *d, const uint8_t *data, size_t data_size, ui
     return found == DONE && !data_size && !left && room == 1 ? NELLOC_OK : NELLOC_DAMAGED;
 }
 
-/* Twice the memory, or with `size` 0 the first; the caller keeps the old one if this fails. */
+/* Zeroed memory of `room` bytes with the `used` first ones of `old`, which may be NULL, and is kept if this fails. */
 static uint8_t *grown(nelloc_decoder *d, uint8_t *old, size_t used, size_t room) {
     uint8_t *made = nlc_get(&d->budget, room, 1);
     if (made && old) {
