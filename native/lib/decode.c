@@ -6,6 +6,7 @@
 /* Pixels of tiles that are under way together, at most, unless one tile has more; and their part of the memory. */
 #define PIXELS_AT_ONCE ((size_t)1 << 22)
 #define MEMORY_PART 4
+#define TILES_AT_ONCE (PIXELS_AT_ONCE / 64) /* those of images of more than a tile have 8 x 8 pixels or are as narrow */
 
 /* Bytes of samples of a tile, all groups together. */
 static size_t tile_bytes(const nelloc_decoder *d, size_t tile) {
@@ -99,15 +100,14 @@ static int prepare(nlc_request *r, const meeting *met) {
 }
 
 /* Decode the tiles that the region meets, batch by batch. */
-static int decode_region(nlc_request *r) {
-    nelloc_decoder *d = r->d;
+static int decode_region(nelloc_decoder *d, void *request) {
+    nlc_request *r = request;
     const nlc_file *file = &d->file;
     meeting met;
     size_t batch = 0, bytes = 0, pixels = 0;
     tiles_of_axis(file->height, file->rows, r->region.top, r->region.height, &met.first_row, &met.rows);
     tiles_of_axis(file->width, file->columns, r->region.left, r->region.width, &met.first_column, &met.columns);
-    /* A batch has at least a tile, and tiles 16 x 16 pixels unless the image has fewer. */
-    const size_t all = met.rows * met.columns, most = all < PIXELS_AT_ONCE / 64 ? all : PIXELS_AT_ONCE / 64;
+    const size_t all = met.rows * met.columns, most = all < TILES_AT_ONCE ? all : TILES_AT_ONCE;
     size_t *tiles = nlc_get(&d->budget, most, sizeof *tiles);
     int status = tiles ? prepare(r, &met) : nlc_fail_for_memory(d);
     const size_t room = d->budget.limit ? (d->budget.limit - d->budget.used) / MEMORY_PART : SIZE_MAX;
@@ -126,6 +126,7 @@ static int decode_region(nlc_request *r) {
     if (status == NELLOC_OK && batch)
         status = decode_tiles(r, tiles, batch);
     nlc_put(r->past.pixels);
+    r->past.pixels = NULL;
     nlc_put(tiles);
     return status;
 }
@@ -174,11 +175,5 @@ int nelloc_decode(nelloc_decoder *d, const nelloc_region *region, int format, un
     int status = check_request(d, &r.region, format, flags, pixels, stride);
     if (status == NELLOC_OK && !r.allow_damaged)
         status = nlc_check_damage(d);
-    if (status != NELLOC_OK)
-        return status;
-    nlc_budget *before = nlc_pay(&d->budget);
-    d->budget.refused = 0;
-    status = d->image.jpeg_bytes ? nlc_decode_kept(&r) : decode_region(&r);
-    nlc_pay(before);
-    return status;
+    return status == NELLOC_OK ? nlc_do(d, d->image.jpeg_bytes ? nlc_decode_kept : decode_region, &r) : status;
 }

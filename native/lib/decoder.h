@@ -126,7 +126,7 @@ struct nelloc_decoder {
     nlc_prepared *models;
     nlc_lattice *lattice; /* that of `lattice_rule`, or NULL */
     int lattice_rule;
-    uint64_t done, total; /* pixels of nelloc_decode */
+    uint64_t done, total; /* as options.watch is told */
 };
 
 /* Keep a sentence, and return `status`. */
@@ -140,6 +140,13 @@ int nlc_fail_for_memory(nelloc_decoder *decoder);
 
 /* Tell the caller how far decoding is; 1 if it is to stop. */
 int nlc_is_stopped(nelloc_decoder *decoder, int64_t tile);
+
+/* A part of the library's work that allocates in the decoder's memory. */
+typedef int nlc_task(nelloc_decoder *decoder, void *context);
+
+/* Do a task: nelloc.c. If memory is short, models and tables that are kept for further files are let go of, and it is
+ * done again from the beginning. */
+int nlc_do(nelloc_decoder *decoder, nlc_task *task, void *context);
 
 /* Parse a file; what it allocates is freed by nlc_file_close, also after a failure. */
 int nlc_file_open(nelloc_decoder *decoder, const uint8_t *data, size_t size);

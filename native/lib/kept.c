@@ -270,8 +270,8 @@ static int make_planes(nelloc_decoder *d, const nlc_jpeg_image *image, const uin
     return status == NELLOC_UNSUPPORTED ? fail_to_show(d) : status;
 }
 
-int nlc_decode_kept(nlc_request *r) {
-    nelloc_decoder *d = r->d;
+int nlc_decode_kept(nelloc_decoder *d, void *request) {
+    nlc_request *r = request;
     nlc_jpeg_image image;
     nlc_jpeg_rest rest;
     memset(&image, 0, sizeof image);
@@ -303,7 +303,8 @@ int nlc_decode_kept(nlc_request *r) {
 
 /* --- bytes */
 
-static int restore(nelloc_decoder *d, int allow_damaged) {
+static int restore(nelloc_decoder *d, void *flags) {
+    const int allow_damaged = (*(const unsigned *)flags & NELLOC_ALLOW_DAMAGED) != 0;
     nlc_jpeg_image image;
     int is_whole;
     d->done = 0;
@@ -319,25 +320,26 @@ static int restore(nelloc_decoder *d, int allow_damaged) {
 int nelloc_jpeg(nelloc_decoder *d, unsigned flags, const uint8_t **data, size_t *size) {
     if (!d)
         return NELLOC_BAD_ARGUMENT;
-    if (!d->open || !data || !size || flags & ~(unsigned)NELLOC_ALLOW_DAMAGED)
+    if (!d->open)
+        return nlc_fail(d, NELLOC_BAD_ARGUMENT, "no file is open");
+    if (!data || !size || flags & ~(unsigned)NELLOC_ALLOW_DAMAGED)
         return nlc_fail(d, NELLOC_BAD_ARGUMENT, "an argument of nelloc_jpeg is out of its range");
     if (!d->image.jpeg_bytes)
         return nlc_fail(d, NELLOC_BAD_ARGUMENT, "it holds pixels and no JPEG file; decode them");
     int status = flags & NELLOC_ALLOW_DAMAGED ? NELLOC_OK : nlc_check_damage(d);
     if (status != NELLOC_OK)
         return status;
-    nlc_budget *before = nlc_pay(&d->budget);
-    d->budget.refused = 0;
-    nlc_put(d->kept.file);
-    d->kept.file = NULL;
-    if (d->kept.form == COEFFICIENTS) {
-        status = restore(d, (flags & NELLOC_ALLOW_DAMAGED) != 0);
-        *data = d->kept.file;
-        *size = d->kept.file_size;
-    } else {
+    if (d->kept.form != COEFFICIENTS) {
         *data = d->kept.segments;
         *size = d->kept.size;
+        return NELLOC_OK;
     }
-    nlc_pay(before);
+    nlc_put(d->kept.file);
+    d->kept.file = NULL;
+    status = nlc_do(d, restore, &flags);
+    if (status == NELLOC_OK) {
+        *data = d->kept.file;
+        *size = d->kept.file_size;
+    }
     return status;
 }

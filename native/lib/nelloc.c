@@ -78,6 +78,28 @@ int nelloc_new(const nelloc_options *options, nelloc_decoder **made) {
     return NELLOC_OK;
 }
 
+/* Let go of what is kept for further files. */
+static void forget_kept(nelloc_decoder *d) {
+    nlc_forget_models(d, 0);
+    nlc_lattice_free(d->lattice);
+    d->lattice = NULL;
+    d->lattice_rule = 0;
+}
+
+int nlc_do(nelloc_decoder *d, nlc_task *task, void *context) {
+    const int keeps = d->models || d->lattice;
+    nlc_budget *before = nlc_pay(&d->budget);
+    d->budget.refused = 0;
+    int status = task(d, context);
+    if (status == NELLOC_NO_MEMORY && keeps) {
+        forget_kept(d);
+        d->budget.refused = 0;
+        status = task(d, context);
+    }
+    nlc_pay(before);
+    return status;
+}
+
 static void close_file(nelloc_decoder *d) {
     nlc_forget_models(d, 1);
     nlc_forget_description(d);
@@ -91,9 +113,8 @@ void nelloc_free(nelloc_decoder *d) {
     if (!d)
         return;
     close_file(d);
-    nlc_forget_models(d, 0);
+    forget_kept(d);
     nlc_adaptive_tables_free(d->tables);
-    nlc_lattice_free(d->lattice);
     nlc_budget last = d->budget;
     nlc_move_budget(d, &last);
     nlc_put(d);
@@ -130,17 +151,15 @@ static void fill_image(nelloc_decoder *d) {
             image->white_bits = d->items[k].data[0];
 }
 
-int nelloc_open(nelloc_decoder *d, const void *data, size_t size) {
-    if (!d)
-        return NELLOC_BAD_ARGUMENT;
-    close_file(d);
-    d->error[0] = 0;
-    d->budget.refused = 0;
-    if (!data && size)
-        return nlc_fail(d, NELLOC_BAD_ARGUMENT, "an argument of nelloc_open is out of its range");
-    nlc_budget *before = nlc_pay(&d->budget);
-    static const uint8_t nothing[1];
-    int status = nlc_file_open(d, size ? data : nothing, size);
+/* The bytes of a file. */
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+} file_bytes;
+
+static int open_file(nelloc_decoder *d, void *context) {
+    const file_bytes *bytes = context;
+    int status = nlc_file_open(d, bytes->data, bytes->size);
     if (status == NELLOC_OK)
         status = nlc_describe(d);
     if (status == NELLOC_OK) {
@@ -149,8 +168,19 @@ int nelloc_open(nelloc_decoder *d, const void *data, size_t size) {
     } else {
         close_file(d);
     }
-    nlc_pay(before);
     return status;
+}
+
+int nelloc_open(nelloc_decoder *d, const void *data, size_t size) {
+    static const uint8_t nothing[1];
+    if (!d)
+        return NELLOC_BAD_ARGUMENT;
+    close_file(d);
+    d->error[0] = 0;
+    if (!data && size)
+        return nlc_fail(d, NELLOC_BAD_ARGUMENT, "an argument of nelloc_open is out of its range");
+    file_bytes bytes = {size ? data : nothing, size};
+    return nlc_do(d, open_file, &bytes);
 }
 
 const nelloc_image *nelloc_image_of(const nelloc_decoder *d) { return d && d->open ? &d->image : NULL; }

@@ -37,7 +37,7 @@ void nlc_mark(const nlc_request *r, const nlc_job *work);
 /* Decode all jobs of a batch, and place them: records.c. `works` has room for as many. */
 int nlc_decode_records(nlc_request *r, nlc_job **works);
 
-/* The pixels of the JPEG file that the file holds: kept.c. */
-int nlc_decode_kept(nlc_request *r);
+/* The pixels of the JPEG file that the file holds, a task of a request: kept.c. */
+int nlc_decode_kept(nelloc_decoder *decoder, void *request);
 
 #endif
