@@ -4,7 +4,8 @@
  * environment and keeps nothing outside of itself, so that threads may each use their own. docs/EMBEDDING.md is the
  * guide; docs/FORMAT.md is the format.
  *
- * Functions return NELLOC_OK or one of the other statuses, and nelloc_error then gives a sentence to show.
+ * Functions return NELLOC_OK or one of the other statuses, and nelloc_error then gives a sentence to show, unless a comment
+ * says otherwise. Functions that options name may ask for what is known of the file, but neither open, decode nor free.
  */
 #ifndef NELLOC_H
 #define NELLOC_H
@@ -50,13 +51,14 @@ typedef struct {
     /* Give the bytes of a model file whose id is `id`: 1 and set `data` and `size`, or 0 if there is none. NULL if there is
      * nowhere to look. Models inside files and those built into the library are found without it.
      *
-     * It is asked with `attempt` 0, 1, ... until it gives the right one, or 0: the library knows models by their
+     * It is asked with `attempt` 0, 1, ... 4095 until it gives the right one, or 0: the library knows models by their
      * content, so that any candidates may be given. The bytes must stay until it is asked again or until the function
      * of the library that asks returns.
      */
     int (*find_model)(void *context, const uint8_t id[4], unsigned attempt, const uint8_t **data, size_t *size);
-    /* Follow nelloc_decode: `done` pixels of `total` are decoded; `tile` was just finished and is in the caller's memory,
-     * or is -1. Other than 0 stops the work. May be NULL.
+    /* Follow nelloc_decode and nelloc_jpeg: `done` pixels of `total` are decoded, where those of colour, of alpha and of the
+     * JPEG that an image was count apart if they are coded apart; `tile` was just finished and is in the caller's memory,
+     * or is -1. Other than 0 stops the work. May be NULL. Where memory is short the work may begin anew, once.
      */
     int (*watch)(void *context, uint64_t done, uint64_t total, int64_t tile);
 } nelloc_options;
@@ -166,7 +168,8 @@ typedef struct nelloc_decoder nelloc_decoder;
 /* The version of the library that runs. */
 NELLOC_API const char *nelloc_version(void);
 
-/* Make a decoder; `options` may be NULL. NELLOC_BAD_ARGUMENT if this machine does not have options.cpu. */
+/* Make a decoder; `options` may be NULL. NELLOC_BAD_ARGUMENT if this machine does not have options.cpu, or if
+ * options.struct_size is not that of this header. Only the status tells: there is no decoder yet to keep a sentence. */
 NELLOC_API int nelloc_new(const nelloc_options *options, nelloc_decoder **made);
 
 /* NULL is no error. */
@@ -182,22 +185,23 @@ NELLOC_API int nelloc_open(nelloc_decoder *decoder, const void *data, size_t siz
 /* What the open file holds; NULL if there is none. */
 NELLOC_API const nelloc_image *nelloc_image_of(const nelloc_decoder *decoder);
 
-/* A tile, by its number in raster order, and an item of metadata. */
+/* A tile, by its number in raster order, and an item of metadata. NELLOC_BAD_ARGUMENT, without a sentence, if there is
+ * none of this number. */
 NELLOC_API int nelloc_tile_at(const nelloc_decoder *decoder, uint32_t number, nelloc_tile *tile);
 NELLOC_API int nelloc_item_at(const nelloc_decoder *decoder, uint32_t number, nelloc_item *item);
 
 /* Decode `region`, or with NULL the image, to rows that are `stride` bytes apart from `pixels` on.
  *
  * Only tiles that the region meets are decoded, and every checksum of their pixels is verified. Unless NELLOC_OK is
- * returned, what `pixels` holds means nothing. `pixels` must be aligned for uint16_t if samples have two bytes.
+ * returned, what `pixels` holds means nothing. Neither `pixels` nor `stride` need be even, also of samples of two bytes.
  */
 NELLOC_API int nelloc_decode(nelloc_decoder *decoder, const nelloc_region *region, int format, unsigned flags,
                              void *pixels, size_t stride);
 
 /* Restore the JPEG file that the open file keeps byte for byte: nelloc_image.jpeg_bytes tells whether there is one.
  *
- * The bytes are the decoder's, and stay until the next nelloc_jpeg, nelloc_open or nelloc_free. With
- * NELLOC_ALLOW_DAMAGED in `flags`, parts that are damaged are left empty, and nelloc_tile_at names them.
+ * The bytes are the decoder's, and stay until the next nelloc_jpeg, nelloc_open or nelloc_free. `data` and `size` are set
+ * only if NELLOC_OK is returned. With NELLOC_ALLOW_DAMAGED in `flags`, parts that are damaged are left empty, and nelloc_tile_at names them.
  */
 NELLOC_API int nelloc_jpeg(nelloc_decoder *decoder, unsigned flags, const uint8_t **data, size_t *size);
 

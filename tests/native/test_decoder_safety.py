@@ -91,6 +91,14 @@ def test_each_allocation_may_fail_of_all_methods_layouts_and_sections(tmp_path):
     assert allocations_that_failed(tmp_path, [*small, GOLDEN / "lattice-jfif.nlc"]) > 2500
 
 
+def test_what_the_header_promises_beside_pixels(tmp_path):
+    """Rows any number of bytes apart, sentences, results of failures, and memory that other files do not take."""
+    program = sanitized("promises", tmp_path)
+    names = ("kind-la16", "kind-rgb16", "learning-default", "lattice-jfif", "shipped-high", "learning-fast-gray")
+    files = [*(str(GOLDEN / f"{name}.nlc") for name in (*names, "kind-palette", "levels-rgb")), *jpegs(tmp_path)]
+    assert run([str(program), *given([*MODELS, *SHIPPED]), *files]) == f"{len(files)} files\n"
+
+
 def test_decoders_of_several_threads_share_nothing(tmp_path):
     """Under ThreadSanitizer, which tells of memory that two threads use."""
     compiler = shutil.which("clang") or shutil.which("gcc") or "cc"
