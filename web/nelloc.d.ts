@@ -34,6 +34,13 @@ export interface OpenOptions {
     signal?: AbortSignal;
 }
 
+export interface SaveOptions {
+    signal?: AbortSignal;
+    /** Pixels done, and in all, if they have to be decoded. */
+    onProgress?: DecodeOptions["onProgress"];
+    allowDamaged?: boolean;
+}
+
 export interface DecodeOptions {
     signal?: AbortSignal;
     /** Pixels done, and in all. */
@@ -71,9 +78,10 @@ export class NlcFile {
     /** Of the JPEG file that is kept byte for byte, which `toJPEG` gives; 0 if there is none. */
     readonly jpegBytes: number;
     decode(options?: DecodeOptions): Promise<ImageData>;
-    toPNG(options?: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; ifQuick?: false }): Promise<Uint8Array>;
-    toPNG(options: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; ifQuick: boolean }): Promise<Uint8Array | null>;
-    toJPEG(options?: { signal?: AbortSignal; onProgress?: DecodeOptions["onProgress"]; allowDamaged?: boolean }): Promise<Uint8Array>;
+    /** `allowDamaged` is by default as `decode` was last asked. */
+    toPNG(options?: SaveOptions & { ifQuick?: false }): Promise<Uint8Array>;
+    toPNG(options: SaveOptions & { ifQuick: boolean }): Promise<Uint8Array | null>;
+    toJPEG(options?: SaveOptions): Promise<Uint8Array>;
     close(): void;
 }
 

@@ -189,8 +189,8 @@ export class NlcFile {
     }
 
     /** The PNG file, with the metadata; with `ifQuick` null if that would take long. */
-    async toPNG({ signal, onProgress, ifQuick = false } = {}) {
-        return (await this.#ask("png", { ifQuick, allowDamaged: this.#allowDamaged }, { signal, onProgress })).png;
+    async toPNG({ signal, onProgress, ifQuick = false, allowDamaged = this.#allowDamaged } = {}) {
+        return (await this.#ask("png", { ifQuick, allowDamaged }, { signal, onProgress })).png;
     }
 
     /** The JPEG file that is kept byte for byte, where `jpegBytes` is not 0. */

@@ -10,7 +10,7 @@ const MOST_ZOOM = 64;
 
 const files = []; // { name, source }
 const models = [];
-let current = null; // { name, file, png }
+let current = null; // { number, name, file, png, ... }; `ended` if the file has to be opened again
 let abort = null;
 let view = { scale: 1, x: 0, y: 0, fitted: true };
 
@@ -42,6 +42,8 @@ async function show(number, allowDamaged = false) {
     at("about").hidden = sheet.hidden = at("view-tools").hidden = true;
     at("invitation").hidden = true;
     at("save").disabled = at("save-jpeg").hidden = true;
+    at("save-jpeg").disabled = false;
+    tell(`${name} is being decoded.`);
     stage.classList.remove("holds");
     busy(true);
     try {
@@ -74,10 +76,18 @@ async function show(number, allowDamaged = false) {
         mine.png = await file.toPNG({ ifQuick: true, signal: own.signal });
         if (mine === current) describe(mine);
     } catch (error) {
-        if (mine === current) fail(mine, error);
+        mine.ended = error.name === "AbortError";
+        const isSaving = mine.ended && mine.decoded; // was cancelled while the PNG file's size was found
+        if (mine === current && !isSaving) fail(mine, error);
     } finally {
         if (mine === current) busy(false);
     }
+}
+
+// Show the file of a button that goes with that.
+function showAgain(number, allowDamaged) {
+    stage.focus();
+    show(number, allowDamaged);
 }
 
 function fail(mine, error) {
@@ -86,23 +96,20 @@ function fail(mine, error) {
         tell("Decoding was cancelled.");
         box.textContent = `${mine.name}: decoding was cancelled.`;
     } else {
+        tell("");
         box.textContent = `${mine.name}: ${error.message}.`;
         if (!(error instanceof NellocError)) console.error(error);
     }
-    const again = document.createElement("button");
-    if (error.name === "AbortError") {
-        again.textContent = "Decode it again";
-        again.onclick = () => show(mine.number, mine.allowDamaged);
-        box.append(again);
-    } else if (error.code === "damaged" && mine.file?.width && !mine.allowDamaged) {
-        again.textContent = "Show what is left";
-        again.onclick = () => show(mine.number, true);
-        box.append(again);
-    } else if (error.code === "model") {
-        again.textContent = "Choose the model file…";
-        again.onclick = () => at("files").click();
-        box.append(again);
-    }
+    const offer = (text, action) => {
+        const button = document.createElement("button");
+        button.textContent = text;
+        button.onclick = action;
+        box.append(button);
+    };
+    const isPartly = error.code === "damaged" && mine.file?.width && !mine.allowDamaged;
+    if (error.name === "AbortError") offer("Decode it again", () => showAgain(mine.number, mine.allowDamaged));
+    else if (isPartly) offer("Show what is left", () => showAgain(mine.number, true));
+    else if (error.code === "model") offer("Choose the model file…", () => at("files").click());
     box.hidden = false;
     if (!mine.file?.width) {
         sheet.hidden = at("view-tools").hidden = at("about").hidden = true;
@@ -122,18 +129,26 @@ function download(bytes, type, name) {
 // Save what `make` gives, under the file's name with another ending.
 async function save(type, ending, make) {
     const mine = current;
-    const own = (abort = new AbortController());
+    const { signal } = (abort = new AbortController());
     at("save").disabled = at("save-jpeg").disabled = true;
     try {
-        const bytes = await make(mine, { signal: own.signal, onProgress: (done, total) => progress(done / total) });
+        if (mine.ended) mine.file = await open(files[mine.number].source, { models, signal });
+        mine.ended = false;
+        const onProgress = (done, total) => progress(done / total);
+        const bytes = await make(mine, { signal, onProgress, allowDamaged: mine.allowDamaged });
         describe(mine);
         download(bytes, type, mine.name.replace(/\.nlc$/i, "") + ending);
     } catch (error) {
-        fail(mine, error);
+        mine.ended = error.name === "AbortError"; // which ended the worker; what is shown stays
+        if (mine !== current) return;
+        if (mine.ended) tell("Saving was cancelled.");
+        else fail(mine, error);
     } finally {
-        busy(false);
-        at("save").disabled = !mine.decoded || mine !== current;
-        at("save-jpeg").disabled = false;
+        if (mine === current) {
+            busy(false);
+            at("save").disabled = !mine.decoded;
+            at("save-jpeg").disabled = false;
+        }
     }
 }
 
@@ -144,7 +159,7 @@ const savePNG = () => save("image/png", ".png", async (mine, options) => {
 
 const saveJPEG = () => save("image/jpeg", ".jpg", (mine, options) => {
     busy(true);
-    return mine.file.toJPEG({ ...options, allowDamaged: mine.allowDamaged });
+    return mine.file.toJPEG(options);
 });
 
 // ---- What is told
@@ -154,7 +169,9 @@ function tell(text) {
 }
 
 function busy(is) {
+    const isFocused = at("work").contains(document.activeElement);
     at("work").hidden = !is;
+    if (!is && isFocused) (document.querySelector("#problem:not([hidden]) button") ?? stage).focus();
     stage.setAttribute("aria-busy", is);
     progress(0);
 }

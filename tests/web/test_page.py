@@ -229,6 +229,74 @@ def test_decoding_is_cancelled(page, files):
     assert canvas_hash(page) == image_hash(PHOTOGRAPH)
 
 
+def save_at_once(page: chromium.Page, then: str) -> None:
+    """Save as PNG as soon as that can be done, before the page has made the PNG file itself, and do more at once."""
+    page.run(f"""(() => {{
+        const save = document.getElementById('save');
+        new MutationObserver((_, observer) => {{
+            if (save.disabled) return;
+            observer.disconnect();
+            save.click();
+            {then}
+        }}).observe(save, {{ attributes: true }});
+    }})()""")
+
+
+def test_saving_is_cancelled_and_done_later(page, files, tmp_path):
+    page.save_downloads(tmp_path)
+    page.drop(files["damaged.nlc"])
+    page.wait(FAILED)
+    save_at_once(page, "const cancel = document.getElementById('cancel'); cancel.focus(); cancel.click();")
+    page.run("document.querySelector('#problem button').click()")
+    page.wait("document.getElementById('status').textContent === 'Saving was cancelled.'")
+    assert page.run("document.getElementById('problem').hidden && document.getElementById('work').hidden")
+    assert page.run("document.activeElement.id") == "stage"
+    assert not (tmp_path / "damaged.png").exists()
+    page.run("document.getElementById('save').click()")
+    page.wait((tmp_path / "damaged.png").exists)
+    page.wait(lambda: not list(tmp_path.glob("*.crdownload")))
+    assert image_hash(tmp_path / "damaged.png") == canvas_hash(page)
+    assert page.complaints() == []
+
+
+def test_another_file_is_opened_while_one_is_saved(page, files, tmp_path):
+    page.save_downloads(tmp_path)
+    save_at_once(page, "const list = document.getElementById('list'); list.value = 1; list.onchange();")
+    page.drop(files["screen.nlc"], files["camera.nlc"])
+    page.wait(f"{DECODED} && document.getElementById('name').textContent === 'camera.nlc'")
+    assert page.run("document.getElementById('problem').hidden")
+    assert not page.run("document.getElementById('save-jpeg').disabled")
+    assert canvas_hash(page) == image_hash(files["camera.jpg"])
+    assert not (tmp_path / "screen.png").exists()
+
+
+def test_the_jpeg_file_is_saved_although_its_decoding_was_cancelled(page, files, tmp_path):
+    page.save_downloads(tmp_path)
+    page.drop(files["camera.nlc"])
+    page.wait("!document.getElementById('save-jpeg').hidden")
+    page.press("Escape")
+    page.wait(FAILED)
+    page.run("document.getElementById('save-jpeg').click()")
+    page.wait((tmp_path / "camera.jpg").exists)
+    page.wait(lambda: (tmp_path / "camera.jpg").read_bytes() == files["camera.jpg"].read_bytes())
+
+
+def test_the_focus_stays_where_buttons_go(page, files):
+    focused = "document.activeElement.id || document.activeElement.textContent"
+    page.drop(files["parrots.nlc"])
+    page.wait("document.getElementById('progress').value > 0")
+    page.run("document.getElementById('cancel').focus(), document.getElementById('cancel').click()")
+    page.wait(FAILED)
+    assert page.run(focused) == "Decode it again"
+    page.drop(files["damaged.nlc"])
+    page.wait("document.getElementById('problem').textContent.includes('checksum')")
+    assert page.run("document.getElementById('status').textContent") == ""
+    page.run("document.querySelector('#problem button').focus(), document.activeElement.click()")
+    assert page.run(focused) == "stage"
+    assert page.run("document.getElementById('status').textContent") == "damaged.nlc is being decoded."
+    page.wait(DECODED)
+
+
 def test_the_module_decodes_all_golden_files(browser, served, tmp_path):
     browser.go(f"{served}/index.html")
     shipped = [f"/weights/{path.name}" for path in sorted((ROOT / "weights").glob("*.nlm"))]
