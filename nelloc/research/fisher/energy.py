@@ -164,12 +164,17 @@ def corrected(log_bridged: LogDensity, bridge: Density, beta: float, grid: Grid,
     q~. So q is kept above ``floor`` (1 - beta) m / beta. With a floor of 0 it is the thesis's max(., 0), and -inf
     there.
     """
+    whole = difference(log_bridged, bridge, beta, floor)
+    normaliser = grid.log_normaliser(whole(grid.points))
+    return lambda points: whole(points) - normaliser
+
+
+def difference(log_bridged: LogDensity, bridge: Density, beta: float, floor: float = 0.0) -> LogDensity:
+    """Logarithm of q as ``corrected`` has it, but not normalised again: with a floor of 0 that of eq. 3.10."""
 
     def log_density(points: Tensor) -> Tensor:
         known = math.log1p(-beta) + bridge.log_prob(points)
-        difference = log_bridged(points).exp() - known.exp()
-        return torch.maximum(difference, floor * known.exp()).log() - normaliser
+        above = log_bridged(points).exp() - known.exp()
+        return torch.maximum(above, floor * known.exp()).log() - math.log(beta)
 
-    normaliser = 0.0
-    normaliser = grid.log_normaliser(log_density(grid.points))
     return log_density

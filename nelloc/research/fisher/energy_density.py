@@ -26,6 +26,7 @@ from nelloc.research.fisher.energy import (
     Energy,
     Training,
     corrected,
+    difference,
     fit_fisher,
     fit_mixture_fisher,
     fitted,
@@ -87,13 +88,17 @@ def three_rings() -> Target:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Log densities fitted to a target: by FD, by MFD, by MFD and kept above zero, and by MFD before the correction."""
+    """Log densities fitted to a target: by FD, by MFD, by MFD and kept above zero, and by MFD before the correction.
+
+    ``mfd_printed`` is that by MFD as eq. 3.10 has it, not normalised again.
+    """
 
     target: Target
     fd: LogDensity
     mfd: LogDensity
     mfd_kept: LogDensity
     mfd_bridged: LogDensity
+    mfd_printed: LogDensity
 
 
 def run(settings: Settings) -> ExperimentResult:
@@ -128,7 +133,8 @@ def estimate(settings: Settings, target: Target, points: Tensor, training: Train
     by_fisher = normalised(fitted(settings, f"{target.name}-fd", by_fd, new), GRID)
     bridged = normalised(fitted(settings, f"{target.name}-mfd", by_mfd, new), GRID)
     by_mixture = corrected(bridged, bridge, BETA, GRID, floor=0.0)
-    return Estimates(target, by_fisher, by_mixture, corrected(bridged, bridge, BETA, GRID), bridged)
+    kept = corrected(bridged, bridge, BETA, GRID)
+    return Estimates(target, by_fisher, by_mixture, kept, bridged, difference(bridged, bridge, BETA))
 
 
 def measure(found: Estimates, test: Tensor) -> dict[str, Any]:
@@ -140,8 +146,11 @@ def measure(found: Estimates, test: Tensor) -> dict[str, Any]:
         numbers[f"{target.name}_{name}"] = kl
         if math.isfinite(kl):
             numbers[f"{target.name}_{name}_error"] = error
-    # Number of points of p where the estimate is zero, so that KL is infinite.
-    numbers[f"{target.name}_mfd_share_at_zero"] = float((found.mfd(test) == -math.inf).double().mean())
+    # Share of points of p where the estimate is zero, so that KL is infinite; and KL as printed, over the others.
+    zero = found.mfd(test) == -math.inf
+    numbers[f"{target.name}_mfd_share_at_zero"] = float(zero.double().mean())
+    numbers[f"{target.name}_mfd_printed_mass"] = GRID.integral(found.mfd_printed(GRID.points).exp())
+    numbers[f"{target.name}_mfd_printed_elsewhere"] = kl_monte_carlo(target.density, found.mfd_printed, test[~zero])[0]
     numbers[f"{target.name}_weights"] = {
         "true": list(target.weights),
         "fd": weights_of(target, found.fd),
@@ -159,7 +168,8 @@ def draw_estimates(found: Sequence[Estimates], numbers: dict[str, Any]) -> Figur
         top = peak(target.density.log_prob)
         draw(row[0], target.density.log_prob, top, f"{target.name}: true")
         draw(row[1], each.fd, top, f"FD: KL {numbers[f'{target.name}_fd']:.3g} nats")
-        image = draw(row[2], each.mfd, top, f"MFD: KL {numbers[f'{target.name}_mfd']:.3g} nats")
+        kept = numbers[f"{target.name}_mfd_kept"]
+        image = draw(row[2], each.mfd, top, f"MFD: KL {numbers[f'{target.name}_mfd']:.3g}, kept above zero {kept:.3g}")
         figure.colorbar(image, ax=row, extend="max", label="density, up to the true maximum")
     for axes in panels[1]:
         axes.set(xlim=(-7, 7), ylim=(-7, 7))
