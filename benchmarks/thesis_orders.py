@@ -59,12 +59,12 @@ def best_denoising(numbers: Numbers) -> float:
     return min(numbers[f"denoising {deviation}"] for deviation in DEVIATIONS)
 
 
-def methods(kind: str, place: str) -> Order:
+def methods(kind: str, place: str, run: str = "quick", images: str = "") -> Order:
     return Order(
-        f"half-asleep is below every denoising sigma, {kind}",
+        f"half-asleep is below every denoising sigma, {kind}{images}",
         place,
         f"encoder-methods-{kind}",
-        "quick",
+        run,
         lambda n: f"{n['half-asleep']:.4f}, best sigma {best_denoising(n):.4f}",
         lambda n: n["half-asleep"] < best_denoising(n),
     )
@@ -82,12 +82,12 @@ def encoders(kind: str, epochs: int) -> Order:
     )
 
 
-def classes(kind: str, name: str) -> Order:
+def classes(kind: str, name: str, run: str = "quick", images: str = "") -> Order:
     return Order(
-        f"half-asleep's latents classify better, {kind}",
+        f"half-asleep's latents classify better, {kind}{images}",
         "Figure C.2",
         name,
-        "quick",
+        run,
         lambda n: f"VAE {n['VAE']:.3f}, half-asleep {n['half-asleep']:.3f}",
         lambda n: n["half-asleep"] > n["VAE"],
     )
@@ -221,7 +221,8 @@ ORDERS = (
     encoders("gray", 90),
     encoders("colour", 40),
     methods("binary", "Table 4.1"),
-    methods("gray", "Table 4.1"),
+    methods("gray", "Table 4.1", images=", 500 images"),
+    methods("gray", "Table 4.1", "medium", ", 2,000 images"),
     methods("colour", "Table 4.1"),
     net_rate("full", "all 60,000 training images, 10 epochs"),
     net_rate("medium", "small networks"),
@@ -237,7 +238,8 @@ ORDERS = (
         lambda n: n["ELBO less IWAE, each image"] < 0.002,
     ),
     classes("binary", "posterior-classes"),
-    classes("gray", "posterior-classes-gray"),
+    classes("gray", "posterior-classes-gray", images=", 500 images"),
+    classes("gray", "posterior-classes-gray", "medium", ", 2,000 images"),
     Order(
         "half-asleep is better with 16, 64 and 128 latents",
         "Figure C.3",
