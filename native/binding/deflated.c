@@ -67,14 +67,6 @@ static size_t longest_match(const nlc_deflated_memory *memory, const uint8_t *da
     return best;
 }
 
-/* Number of bits of a number that is not 0. */
-static int width(uint32_t number) {
-    int found = 0;
-    for (; number; number >>= 1)
-        found++;
-    return found;
-}
-
 /* The symbol of a length from 3, and that of a distance. */
 static int length_symbol(size_t length) {
     const uint32_t number = (uint32_t)length - SHORTEST;
@@ -82,7 +74,7 @@ static int length_symbol(size_t length) {
         return LITERALS - 1;
     if (number < 8)
         return END + 1 + (int)number;
-    const int more = width(number) - 3; /* extra bits */
+    const int more = nlc_bit_length(number) - 3; /* extra bits */
     return END + 1 + 4 * more + (int)(number >> more);
 }
 
@@ -90,7 +82,7 @@ static int distance_symbol(size_t distance) {
     const uint32_t number = (uint32_t)distance - 1;
     if (number < 4)
         return (int)number;
-    const int more = width(number) - 2;
+    const int more = nlc_bit_length(number) - 2;
     return 2 * more + (int)(number >> more);
 }
 

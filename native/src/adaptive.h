@@ -3,6 +3,7 @@
 #define NLC_ADAPTIVE_H
 
 #include "../include/nelloc_adaptive.h"
+#include "bits.h"
 #include "crc32.h"
 #include "level/target.h"
 #include "rans.h"
@@ -141,17 +142,6 @@ static inline uint32_t nlc_hash_of_sum(const nlc_adaptive_tables *tables, uint64
 /* The part of such a sum that comes from the number `x` at place `k`. Negative numbers count modulo 2^64. */
 static inline uint64_t nlc_hash_part(const nlc_adaptive_tables *tables, int k, int64_t x) {
     return ((uint64_t)x + 1) * tables->multipliers[k];
-}
-
-/* The number of binary digits, 0 of 0. */
-static inline int nlc_bit_length(uint32_t x) {
-    int length = 0;
-    for (int step = 16; step; step >>= 1)
-        if (x >> step) {
-            length += step;
-            x >>= step;
-        }
-    return length + (x != 0);
 }
 
 /* The next multiple of 64, which everything may begin at. */

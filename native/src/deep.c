@@ -1,5 +1,7 @@
 #include "deep.h"
 
+#include "bits.h"
+
 /* The logistic CDF is linear between the entries of the model's table, with FRACTION_BITS more, and counts 2^CDF_BITS. */
 #define CDF_BITS 24
 #define FRACTION_BITS 12
@@ -57,17 +59,10 @@ static int64_t logistic_below(const nlc_model *model, const nlc_block *block, in
     return ((low << FRACTION_BITS) + fraction * (high - low)) >> (NLC_COARSE_BITS + FRACTION_BITS - CDF_BITS);
 }
 
-static int binary_digits(uint64_t number) {
-    int digits = 0;
-    for (; number; number >>= 1)
-        digits++;
-    return digits;
-}
-
 void nlc_deep_digit(const nlc_model *model, nlc_block *block, int32_t stride) {
     for (int l = 0; l < NLC_LANES; l++) {
         const int64_t whole = block->deep_whole[l];
-        const int digits = binary_digits((uint64_t)whole), left_out = digits > DIFFERENCE_BITS ? digits - DIFFERENCE_BITS : 0;
+        const int digits = nlc_bit_length64((uint64_t)whole), left_out = digits > DIFFERENCE_BITS ? digits - DIFFERENCE_BITS : 0;
         for (int k = 1; k < NLC_RADIX; k++) {
             const int64_t boundary = block->value[l] + (int64_t)k * stride;
             int64_t sum = ((int64_t)block->total[l] * boundary << UNIFORM_BITS) >> model->bits;

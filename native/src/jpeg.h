@@ -3,6 +3,7 @@
 #define NLC_JPEG_INTERNAL_H
 
 #include "../include/nelloc_jpeg.h"
+#include "bits.h"
 
 #define NLC_JPEG_TABLES 4
 #define NLC_JPEG_MOST_SCANS 200
@@ -79,39 +80,5 @@ void nlc_jpeg_bytes_append(nlc_jpeg_bytes *bytes, const uint8_t *data, size_t si
 void nlc_jpeg_bytes_varint(nlc_jpeg_bytes *bytes, uint64_t value);
 /* Read a varint of at most five bytes; 0 if there is none. */
 int nlc_jpeg_take_varint(const uint8_t **data, size_t *size, uint64_t *value);
-
-/* The number of binary digits, 0 of 0. */
-static inline int nlc_jpeg_bits(uint32_t x) {
-#if defined(__GNUC__)
-    return x ? 32 - __builtin_clz(x) : 0;
-#else
-    int length = 0;
-    for (int step = 16; step; step >>= 1)
-        if (x >> step) {
-            length += step;
-            x >>= step;
-        }
-    return length + (x != 0);
-#endif
-}
-
-/* The number of binary zeros below the lowest one of a number other than 0. */
-static inline int nlc_lowest(uint64_t x) {
-#if defined(__GNUC__)
-    return __builtin_ctzll(x);
-#else
-    const uint32_t low = (uint32_t)x;
-    return low ? nlc_jpeg_bits(low & (0u - low)) - 1 : 31 + nlc_jpeg_bits((uint32_t)((x & (UINT64_C(0) - x)) >> 32));
-#endif
-}
-
-/* The number of the highest one, the lowest being 0. */
-static inline int nlc_highest(uint64_t x) {
-    const uint32_t high = (uint32_t)(x >> 32);
-    return (high ? 32 + nlc_jpeg_bits(high) : nlc_jpeg_bits((uint32_t)x)) - 1;
-}
-
-/* The bits `first` to `last`, of 64, the lowest first. */
-static inline uint64_t nlc_span(int first, int last) { return ~UINT64_C(0) << first & ~UINT64_C(0) >> (63 - last); }
 
 #endif

@@ -36,7 +36,7 @@ static inline void nlc_jpeg_put_symbol(nlc_jpeg_bit_writer *bits, const nlc_jpeg
 }
 
 /* The number of bits of a magnitude. */
-static inline int nlc_jpeg_size(int32_t value) { return nlc_jpeg_bits((uint32_t)(value < 0 ? -value : value)); }
+static inline int nlc_jpeg_size(int32_t value) { return nlc_bit_length((uint32_t)(value < 0 ? -value : value)); }
 
 /* The bits of a number whose size is told. */
 static inline uint32_t nlc_jpeg_signed(int32_t value, int size) {

@@ -14,7 +14,7 @@ static const int16_t nothing[64];
 static const nlc_jpeg_note no_note;
 
 uint32_t nlc_jpeg_class(int32_t x) {
-    const int bits = nlc_jpeg_bits((uint32_t)x);
+    const int bits = nlc_bit_length((uint32_t)x);
     return bits < 3 ? (uint32_t)x : (uint32_t)((bits - 1) * 2 + (x >> (bits - 2) & 1));
 }
 

@@ -121,7 +121,7 @@ static inline int32_t nlc_mix_regress(const nlc_mix_regression *regression, nlc_
 
 static inline void nlc_mix_regress_learn(nlc_mix_regression *regression, nlc_vector terms, int32_t error) {
     const uint32_t norm = (1 << 10) + nlc_vector_norm(terms); /* less than 2^30 */
-    const int shift = nlc_jpeg_bits(norm) - 11;
+    const int shift = nlc_bit_length(norm) - 11;
     const int32_t step = nlc_kept(error, -2047, 2047) * (int32_t)((UINT32_C(1) << 25) / (norm >> shift)) >> 11;
     nlc_vector_learn(regression->weights, terms, step, shift + 6);
 }

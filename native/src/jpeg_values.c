@@ -146,7 +146,7 @@ NLC_INLINE int32_t code_digits(value_coder *coder, const nlc_mix_expectation *ex
         range[k].low = chosen(is_negative, -minus[k], plus[k]);
         range[k].soft_low = chosen(is_negative, soft_minus[k], soft_plus[k]);
     }
-    const int length = code_length(coder, range, ways, nlc_jpeg_bits((uint32_t)magnitude), writing);
+    const int length = code_length(coder, range, ways, nlc_bit_length((uint32_t)magnitude), writing);
     const int32_t found = code_rest(coder, range, ways, length, magnitude, writing);
     return chosen(is_negative, -found, found);
 }

@@ -161,7 +161,7 @@ static void end_run(writer *write) {
     const nlc_jpeg_walk *walk = &write->walk;
     if (!write->run)
         return;
-    const int size = nlc_jpeg_bits(write->run) - 1;
+    const int size = nlc_bit_length(write->run) - 1;
     nlc_jpeg_put_symbol(&write->bits, &write->ac[walk->scan[0].ac], size << 4);
     nlc_jpeg_put(&write->bits, write->run & ((1u << size) - 1), size);
     for (uint32_t b = 0; walk->high && b < write->run; b++) {
@@ -223,7 +223,7 @@ static void write_refinement(writer *write, uint32_t unit, const int16_t *block)
     const nlc_jpeg_encoder *table = &write->ac[walk->scan[0].ac];
     const uint64_t others = with_bits(write, block, walk->first, walk->low);
     const uint64_t known = with_bits(write, block, walk->first, walk->low + 1), new = others & ~known;
-    const int end = new ? nlc_highest(new) : walk->first - 1; /* the last coefficient that becomes other than 0 here */
+    const int end = new ? nlc_bit_length64(new) - 1 : walk->first - 1; /* the last coefficient that becomes other than 0 here */
     further_bits further = {0};
     int zeros = 0, before = walk->first - 1;
     for (uint64_t left = others; left && nlc_lowest(left) <= end; left &= left - 1) {

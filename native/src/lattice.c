@@ -1,5 +1,7 @@
 #include "lattice.h"
 
+#include "bits.h"
+
 #define COLOURS ((size_t)1 << 24)
 #define WORDS (COLOURS / 64)
 
@@ -167,17 +169,9 @@ int nlc_lattice_has(const nlc_lattice *lattice, int red, int green, int blue) {
     return lattice->rows ? nlc_lattice_bit(nlc_lattice_row(lattice, red, green), blue) : 0;
 }
 
-/* How many binary digits a number below 2^53 has: what its exponent says. */
-static int digits_of(uint64_t number) {
-    const double exact = (double)number;
-    uint64_t bits;
-    memcpy(&bits, &exact, sizeof bits);
-    return number ? (int)(bits >> 52) - 1022 : 0;
-}
-
 int nlc_lattice_cell(int context, int32_t foreseen) {
     const int half = foreseen < 1 << 15;
-    const int class = half ? digits_of((uint64_t)foreseen) : 32 - digits_of((uint64_t)(65535 - foreseen));
+    const int class = half ? nlc_bit_length((uint32_t)foreseen) : 32 - nlc_bit_length((uint32_t)(65535 - foreseen));
     return context * NLC_LATTICE_CLASSES + class;
 }
 
@@ -189,7 +183,7 @@ static uint64_t more_often(int64_t times, int64_t foreseen) {
 uint32_t nlc_lattice_off(const nlc_lattice_map *map, int cell, int32_t foreseen) {
     const uint64_t is = (uint64_t)foreseen * more_often(map->seen[1][cell], map->foreseen[1][cell]);
     const uint64_t is_not = (uint64_t)((1 << 16) - foreseen) * more_often(map->seen[0][cell], map->foreseen[0][cell]);
-    const int digits = digits_of(is + is_not), excess = digits > 29 ? digits - 29 : 0;
+    const int digits = nlc_bit_length64(is + is_not), excess = digits > 29 ? digits - 29 : 0;
     return (uint32_t)((is_not >> excess) * NLC_FREE_FREQUENCY / ((is + is_not) >> excess));
 }
 
