@@ -207,7 +207,7 @@ struct nlc_kernels {
      * an even number, or, where groups are of NLC_ROW lanes, from that lane on and not filled. */
     void (*pack_wide)(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, size_t groups, int16_t *packed);
     void (*widen)(const uint8_t *in, size_t count, int16_t *out);
-    /* The network's inputs of one pixel, from the samples that it sees (window x channels): see context.c. */
+    /* The network's inputs of one pixel, from the samples that it sees (window x channels; section 4). */
     void (*normalise)(const nlc_model *model, const uint16_t *seen, int16_t *inputs, int32_t *base, int32_t *level);
     /* Of a block: the weights of its components; a plane; the CDF at the inner boundaries of its next digit, and the
      * digit's frequencies; the digit's consequence; what follows from a whole plane. */
@@ -268,6 +268,11 @@ static inline size_t nlc_place(size_t group, size_t groups, size_t output, size_
         return output * groups * NLC_ROW + input;
     return ((output / NLC_LANES * groups + input / group) * NLC_LANES + output % NLC_LANES) * group + input % group;
 }
+
+/* block.c: how many nlc_lanes a block takes for its outputs and components, with what `learns` needs if that is not 0, and
+ * where in `storage` each of them is. */
+size_t nlc_block_size(const nlc_model *model, int learns);
+void nlc_block_lay_out(const nlc_model *model, int learns, nlc_lanes *storage, nlc_block *block);
 
 /* The kernels of a level that is available, else NULL. */
 const nlc_kernels *nlc_kernels_of(int level);

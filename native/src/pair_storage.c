@@ -100,7 +100,6 @@ static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *
     const nlc_layer *last = last_layer(model), *hidden = hidden_layer(model);
     const size_t widest = width_of(hidden) > width_of(last) ? width_of(hidden) : width_of(last);
     const size_t most = rounded_units(last) > rounded_units(hidden) ? rounded_units(last) : rounded_units(hidden);
-    const size_t rows = (size_t)model->outputs + (size_t)model->components * (5 + 4 * NLC_MAX_CHANNELS);
     space->given = nlc_allocate(most, NLC_UNITS_STRIDE);
     space->raw = nlc_allocate(most, NLC_UNITS_STRIDE);
     space->averaged = nlc_allocate(NLC_CHUNK, model->narrow_stride);
@@ -117,7 +116,7 @@ static int allocate_space(const nlc_model *model, size_t lanes, nlc_pair_space *
     space->moves = nlc_allocate((NLC_TEACHERS / NLC_LANES + 1) * width_of(hidden), sizeof(nlc_lanes));
     space->some_back = nlc_allocate(width_of(hidden) * model->output_stride, sizeof(int16_t));
     space->moving = nlc_allocate(width_of(hidden), sizeof(uint16_t));
-    space->block_storage = nlc_allocate(rows, sizeof(nlc_lanes));
+    space->block_storage = nlc_allocate(nlc_block_size(model, 1), sizeof(nlc_lanes));
     if (!space->given || !space->raw || !space->averaged || !space->base || !space->corrections ||
         !space->wide || !space->shifts || !space->reduction || !space->reduction_last || !space->nothing ||
         !space->back || !space->gradients || !space->errors || !space->moves ||
@@ -148,20 +147,7 @@ int nlc_pair_space_new(const nlc_model *model, size_t lanes, nlc_pair_space *spa
                 (int16_t)weight_back(weight, bits, last->shift[output]);
         }
     }
-    /* A block of its own. */
-    nlc_lanes *storage = space->block_storage;
-    nlc_block *block = &space->block;
-    nlc_lanes **parts[] = {&block->weight, &block->prior, &block->mean, &block->slope_high, &block->slope_low};
-    block->outputs = storage;
-    storage += model->outputs;
-    for (size_t n = 0; n < sizeof parts / sizeof *parts; n++, storage += k)
-        *parts[n] = storage;
-    for (int plane = 0; plane < NLC_MAX_CHANNELS; plane++) {
-        nlc_trace *trace = &block->trace[plane];
-        nlc_lanes **of_trace[] = {&trace->below, &trace->above, &trace->step_below, &trace->step_above};
-        for (size_t n = 0; n < sizeof of_trace / sizeof *of_trace; n++, storage += k)
-            *of_trace[n] = storage;
-    }
+    nlc_block_lay_out(model, 1, space->block_storage, &space->block);
     return NLC_OK;
 }
 

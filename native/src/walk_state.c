@@ -6,29 +6,9 @@
 /* Most tiles under way that have lattices of their own, 2 MB each. */
 #define MOST_SEEN 2
 
-static size_t rows_of_block(const nlc_model *model, int learns) {
-    return (size_t)model->outputs + (size_t)model->components * (learns ? 5 + 4 * NLC_MAX_CHANNELS : 5);
-}
-
-static void lay_out_block(const nlc_model *model, int learns, nlc_lanes *storage, nlc_block *block) {
-    nlc_lanes **parts[] = {&block->weight, &block->prior, &block->mean, &block->slope_high, &block->slope_low};
-    block->outputs = storage;
-    storage += model->outputs;
-    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++, storage += model->components)
-        *parts[k] = storage;
-    for (int plane = 0; learns && plane < NLC_MAX_CHANNELS; plane++) {
-        nlc_trace *trace = &block->trace[plane];
-        nlc_lanes **of_trace[] = {&trace->below, &trace->above, &trace->step_below, &trace->step_above};
-        for (size_t k = 0; k < sizeof of_trace / sizeof *of_trace; k++, storage += model->components)
-            *of_trace[k] = storage;
-    }
-    for (int l = 0; l < NLC_LANES; l++)
-        block->cumulative[NLC_RADIX][l] = NLC_FREE_FREQUENCY;
-}
-
 static int new_storage(nlc_walk *walk) {
     const nlc_model *model = walk->model;
-    const size_t lanes = walk->most_lanes, blocks = lanes / NLC_LANES, rows = rows_of_block(model, walk->learns);
+    const size_t lanes = walk->most_lanes, blocks = lanes / NLC_LANES, rows = nlc_block_size(model, walk->learns);
     walk->segments = nlc_allocate(walk->most_tiles, sizeof *walk->segments);
     walk->inputs = nlc_allocate(lanes, model->wide_stride * sizeof *walk->inputs);
     walk->outputs = nlc_allocate(lanes, model->output_stride * sizeof *walk->outputs);
@@ -37,7 +17,7 @@ static int new_storage(nlc_walk *walk) {
     if (!walk->segments || !walk->inputs || !walk->outputs || !walk->blocks || !walk->block_storage)
         return NLC_NO_MEMORY;
     for (size_t k = 0; k < blocks; k++)
-        lay_out_block(model, walk->learns, walk->block_storage + k * rows, &walk->blocks[k]);
+        nlc_block_lay_out(model, walk->learns, walk->block_storage + k * rows, &walk->blocks[k]);
     if (walk->lattice) {
         walk->spots = nlc_allocate(lanes, sizeof *walk->spots);
         if (!walk->spots)
