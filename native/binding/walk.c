@@ -42,8 +42,10 @@ static int read_tile(owner *own, PyObject *given, int mode, int planes, int byte
     tile->seed = seed;
     if (hold(own, samples, mode != NLC_ENCODE, &view) < 0)
         return -1;
-    if (tile->height < 1 || tile->width < 1 || tile->height > (1 << 28) / tile->width ||
-        view->len != (Py_ssize_t)tile->height * tile->width * planes * bytes)
+    if (tile->height < 1 || tile->width < 1 || tile->height > NLC_MOST_TILE_PIXELS / tile->width)
+        goto mismatch;
+    const int64_t count = (int64_t)tile->height * tile->width * planes;
+    if (view->len != count * bytes)
         goto mismatch;
     tile->samples = view->buf;
     if (mode == NLC_ENCODE)
@@ -54,7 +56,7 @@ static int read_tile(owner *own, PyObject *given, int mode, int planes, int byte
         tile->data = view->buf;
         tile->size = (size_t)view->len;
     } else {
-        if (view->len != (Py_ssize_t)tile->height * tile->width * planes * digits * (Py_ssize_t)sizeof(uint32_t))
+        if (view->len != count * digits * (int64_t)sizeof(uint32_t))
             goto mismatch;
         tile->numbers = view->buf;
     }

@@ -63,7 +63,8 @@ void nlc_adaptive_tables_free(nlc_adaptive_tables *tables);
 /* 1 if tiles of this shape can be coded here, else 0. */
 int nlc_adaptive_fits(const nlc_adaptive_shape *shape);
 
-/* The number of colours of a tile, or NLC_ADAPTIVE_MAX_COLOURS + 1 if there are more than NLC_ADAPTIVE_MAX_COLOURS. */
+/* The number of colours of a tile, or NLC_ADAPTIVE_MAX_COLOURS + 1 if there are more than NLC_ADAPTIVE_MAX_COLOURS;
+ * NLC_ADAPTIVE_BAD_ARGUMENT if tiles of this shape cannot be coded. */
 int32_t nlc_adaptive_colours(const nlc_adaptive_shape *shape, const void *samples);
 
 /* The record of a tile, coded in a form and an order of planes, by its number.

@@ -75,7 +75,7 @@ void nlc_model_free(nlc_model *model);
 void nlc_model_shape(const nlc_model *model, int *inputs, int *outputs, int *units);
 int nlc_model_bits(const nlc_model *model);
 
-/* 1 if the last layer may learn while tiles are coded (section 13), else 0. */
+/* How many layers may learn while tiles are coded: 0, the last one (section 13), or two (section 14). */
 int nlc_model_can_learn(const nlc_model *model);
 
 /* Evaluate the network alone: `inputs` (pixels x inputs of the first layer), `outputs` (pixels x rows of the last), and
@@ -90,9 +90,12 @@ enum nlc_mode {
     NLC_DRAW = 2 /* digits are chosen by `numbers`, uniform in 0 to 2^24 - 1 */
 };
 
+#define NLC_MOST_TILE_PIXELS (1 << 28)
+#define NLC_MOST_TILE_SIDE (1 << 27)
+
 /* A tile of a walk. */
 typedef struct {
-    int32_t height, width;
+    int32_t height, width; /* 1 to NLC_MOST_TILE_SIDE, and at most NLC_MOST_TILE_PIXELS in all */
     void *samples;       /* planes x height x width, uint8_t for 8 bits and uint16_t for more: read to encode, else written */
     const uint8_t *data; /* NLC_DECODE: the stream */
     size_t size;
@@ -118,7 +121,7 @@ typedef struct nlc_walk nlc_walk;
  * 8 bits, in NLC_DECODE and NLC_ENCODE. Without one it is NULL.
  *
  * `tiles` is copied; what it points to must stay until the walk is freed. With `measure` the bits that the model asks
- * for are counted in NLC_ENCODE.
+ * for are counted in NLC_ENCODE. NLC_BAD_ARGUMENT also if `learns` is more than nlc_model_can_learn.
  */
 int nlc_walk_new(const nlc_model *model, int mode, int planes, int learns, int measure, const nlc_lattice *lattice,
                  const nlc_tile *tiles, size_t count, nlc_walk **made);
@@ -136,7 +139,7 @@ int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, siz
 /* 1 if all pixels of a tile are done, also while others are under way, else 0. */
 int nlc_walk_is_done(const nlc_walk *walk, size_t tile);
 
-/* How many pixels of a row of a tile are done, from the left. */
+/* How many pixels of a row of a tile are done, from the left; of a tile and a row that there are. */
 int32_t nlc_walk_known(const nlc_walk *walk, size_t tile, int32_t row);
 
 /* After the last pixel of a tile: NLC_DECODE: 1 if the whole stream of a tile was read and ends with `seed`, else 0. */

@@ -43,8 +43,9 @@ static int new_storage(nlc_walk *walk) {
 }
 
 static int good_tile(const nlc_walk *walk, const nlc_tile *tile) {
-    const int64_t area = (int64_t)tile->height * tile->width;
-    if (tile->height < 1 || tile->width < 1 || area > (1 << 28) || !tile->samples)
+    const int32_t height = tile->height, width = tile->width;
+    if (height < 1 || width < 1 || height > NLC_MOST_TILE_SIDE || width > NLC_MOST_TILE_SIDE ||
+        (int64_t)height * width > NLC_MOST_TILE_PIXELS || !tile->samples)
         return 0;
     if (walk->mode == NLC_DECODE)
         return tile->data || !tile->size;
@@ -134,7 +135,7 @@ int nlc_state_begin(nlc_walk *walk, nlc_state *state) {
     const size_t height = (size_t)tile->height, width = (size_t)tile->width;
     state->row = (width + 2 * h) * channels;
     state->samples = height * width;
-    state->steps = tile->width + (tile->height - 1) * (model->horizon + 1);
+    state->steps = tile->width + (tile->height - 1) * (model->horizon + 1); /* below 10 * NLC_MOST_TILE_SIDE */
     state->store = nlc_allocate(height + h, state->row * sizeof *state->store);
     if (!state->store)
         return NLC_NO_MEMORY;

@@ -242,6 +242,7 @@ def test_the_binding_refuses_what_would_be_read_beyond_its_end():
         {"height": 0},
         {"height": -4, "width": -5},
         {"height": 1 << 30, "width": 1 << 30},
+        {"height": 1 << 28, "width": 1, "planes": 1, "samples": np.zeros(1 << 28, np.uint8)},  # too many steps
         {"planes": 1},
         {"planes": 2},
         {"planes": 0},
