@@ -191,6 +191,11 @@ class InPage:
         return found
 
 
+def write_report(out: Path, hashes: Hashes) -> None:
+    """Write the report of the hashes so far."""
+    out.with_suffix(".md").write_text("\n".join(hashes.report()) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", nargs="*", type=Path)
@@ -223,7 +228,8 @@ def main() -> None:
                 work.append((image, machine, partial(by_command, shlex.split(command), "", image.path)))
         for image, decoder, hash_now in work:
             if (not options.only or decoder in options.only) and hashes.add(image, decoder, hash_now):
-                options.out.with_suffix(".md").write_text("\n".join(hashes.report()) + "\n")
+                write_report(options.out, hashes)
+        write_report(options.out, hashes)
     print("\n".join(hashes.report()[4:7]))
     raise SystemExit(hashes.different > 0)
 
