@@ -223,8 +223,9 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
     try:
         try:
             descriptor = _create(temporary)
-            with _keeping_lock(descriptor):
+            with contextlib.ExitStack() as lock:
                 with os.fdopen(descriptor, "wb") as file:
+                    lock.enter_context(_keeping_lock(descriptor))
                     if force:
                         _keep_permissions(target, temporary)
                     file.write(data)
@@ -291,7 +292,7 @@ def sync_path(folder: Path) -> None:
 
 def sync_file(path: Path) -> None:
     """Make the content of a file durable. Raises OSError if the disk fails."""
-    with open(path, "rb") as file:
+    with open(path, "r+b" if os.name == "nt" else "rb") as file:  # Windows syncs only what may be written
         os.fsync(file.fileno())
 
 

@@ -43,6 +43,23 @@ def test_a_target_that_appears_during_the_work_is_kept_without_force(job, tmp_pa
     assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.skipif(storage.fcntl is None, reason="files are not locked here")
+def test_no_file_stays_open_where_a_second_descriptor_is_refused(tmp_path, monkeypatch):
+    opened: list[int] = []
+    real = storage._create
+    monkeypatch.setattr(storage, "_create", lambda path: opened.append(real(path)) or opened[-1])
+
+    def refuse(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", refuse)
+    with pytest.raises(NellocError, match="close other files first"):
+        storage.write(tmp_path / "a", b"data", force=False)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_permissions_of_a_replaced_target_are_kept(job):
     for mode in (0o600, 0o444, 0o664):
         job.target.unlink(missing_ok=True)
