@@ -238,6 +238,8 @@ def _read(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
+    except ValueError as error:  # a zero byte in the name
+        raise storage.unreadable(path, error) from error
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
             raise storage.unreadable(path, error) from error
