@@ -155,13 +155,23 @@ def decompress_folder(
 def run(
     plan: JobList, conversion: Conversion, where: Where, output: Path | None = None
 ) -> Generator[Outcome, None, None]:
-    """Carry out a plan; yields the outcome of each file, as it is done. ``output`` is needed to ``adapt`` only."""
+    """Carry out a plan; yields the outcome of each file, as it is done. ``output`` is needed to ``adapt`` only.
+
+    Raises NellocError, before anything is asked for, where the conversion adapts a model and cannot do so here.
+    """
+    adapts = isinstance(conversion, Compression) and conversion.options.adapt
+    if adapts and (output is None or where != Where()):
+        raise NellocError("adapting to a folder needs an output folder, and one process; leave out jobs and dask")
+    return _outcomes(plan, conversion, where, output)
+
+
+def _outcomes(
+    plan: JobList, conversion: Conversion, where: Where, output: Path | None
+) -> Generator[Outcome, None, None]:
     yield from plan.outcomes
     for folder in dict.fromkeys(job.target.parent for job in plan.jobs):
         storage.remove_leftovers(folder)
-    if isinstance(conversion, Compression) and conversion.options.adapt:
-        if output is None or where != Where():
-            raise NellocError("adapting to a folder needs an output folder, and one process; leave out jobs and dask")
+    if isinstance(conversion, Compression) and conversion.options.adapt and output is not None:
         from nelloc.files.batch.adapted import compress_adapted
 
         yield from compress_adapted(plan.jobs, output, conversion)
