@@ -231,9 +231,9 @@ def _read_tiled_head(reader: Reader, number: int, max_pixels: int, keep_damaged:
     if not MIN_TILE <= tile <= MAX_TILE:
         raise DamageError(f"its tile size {tile} is out of range; {RESTORE}")
     sections, damage = [], []
-    for number, (type_, length) in enumerate(announced):
+    for place, (type_, length) in enumerate(announced):
         section = Section(type_, reader.take(length))
-        name = "its metadata" if type_ == SectionType.METADATA else f"section {number}"
+        name = "its metadata" if type_ == SectionType.METADATA else f"section {place}"
         try:
             reader.crc32(name, section.data)
         except DamageError:

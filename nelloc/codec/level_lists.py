@@ -39,7 +39,7 @@ def _parsed(reader: Cursor, levels: int, numbers: int) -> Levels | None:
     offset = reader.varint()
     if offset + count > numbers:
         raise MalformedError("numbers of levels")
-    values = np.cumsum([reader.varint() + 1 for _ in range(count)]) - 1
+    values = np.cumsum([reader.varint() + 1 for _ in range(count)], dtype=np.int64) - 1
     if values[-1] >= levels:
         raise MalformedError("levels")
     return Levels(values.astype(np.uint16), offset)
