@@ -74,6 +74,8 @@ def info(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Info:
     ------
     NellocError
         If it is not a whole .nlc file.
+    TypeError
+        If an argument has the wrong type.
     """
     check_types(source=source, max_pixels=max_pixels)
     return info_of_bytes(storage.read(Path(source), stream_end.extent(max_pixels)), str(source), max_pixels=max_pixels)
@@ -90,13 +92,7 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> 
     items: dict[str, int] = {}
     for item in description.metadata.items:
         items[item.name] = items.get(item.name, 0) + len(item.data)
-    place: str | None = None
-    name: str | None = None
-    if not file.needs_model:
-        place = "none needed"
-    with contextlib.suppress(NellocError):  # a model that is missing or damaged
-        located = locate_model(file, source, None)
-        place, name = located.place, None if located.path is None else located.path.stem
+    place, name = _model_of(file, source)
     kept = None if file.jpeg is None else about(file, source)
     kind, planes = file.kind.name, file.kind.planes
     bits = min(description.depths[0].bits, file.kind.groups[0].bits)
@@ -124,6 +120,17 @@ def info_of_bytes(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> 
         past=past_of(file, source),
         levels=_levels(file, description),
     )
+
+
+def _model_of(file: container.Container, source: str) -> tuple[str | None, str | None]:
+    """Place and name of the model of a file: None if it is missing or damaged; one inside the file has no name."""
+    if not file.needs_model:
+        return "none needed", None
+    try:
+        located = locate_model(file, source, None)
+    except NellocError:  # it is missing or damaged
+        return None, None
+    return located.place, None if located.path is None else located.path.stem
 
 
 def _levels(file: container.Container, description: Description) -> tuple[tuple[int, int], ...]:
