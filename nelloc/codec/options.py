@@ -71,6 +71,8 @@ class Options:
             raise NellocError(f"decoder {self.decoder}: unknown; choose one of {', '.join(DECODERS)}")
         if self.threads is not None and not 1 <= self.threads <= MAX_WORKERS:
             raise NellocError(f"{self.threads} threads: choose 1 to {MAX_WORKERS}")
+        if self.max_pixels < 1:
+            raise NellocError(f"limit of {self.max_pixels} pixels: choose at least 1")
 
     @property
     def workers(self) -> int:
@@ -178,7 +180,10 @@ class DecodeOptions(Options):
         for name, value in vars(self.region).items():
             if not isinstance(value, Integral):
                 raise TypeError(f"{name} of the region must be int, not {type(value).__name__}")
-        if self.region.height < 1 or self.region.width < 1:
+        # Sums of NumPy's narrow integers would wrap round.
+        plain = Rectangle(**{name: int(value) for name, value in vars(self.region).items()})
+        object.__setattr__(self, "region", plain)
+        if plain.height < 1 or plain.width < 1:
             raise NellocError(f"region {self.region}: is empty; give one of at least 1 x 1 pixels")
 
 
