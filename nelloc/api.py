@@ -90,10 +90,13 @@ def encode_many(
     if chosen.strip:
         pixels = [item.stripped() for item in pixels]
     if not chosen.adapt:
-        return [encoded.data for encoded in encode_pixels(pixels, chosen, verify=verify)]
+        return [encoded.data for encoded in encode_pixels(pixels, chosen, verify=verify, sources=names)]
     from nelloc.training.adapt.encode import encode_adapted
 
-    return [encode_adapted([item], chosen, verify=verify, embed=True)[0][0].data for item in pixels]
+    pairs = zip(pixels, names, strict=True)
+    return [
+        encode_adapted([item], chosen, verify=verify, embed=True, sources=[name])[0][0].data for item, name in pairs
+    ]
 
 
 def decode(data: Buffer, *, options: DecodeOptions | None = None, **keywords: Unpack[DecodeKeywords]) -> NDArray[Any]:

@@ -168,6 +168,41 @@ def test_a_region_that_cannot_be_is_refused(region, error, message):
         nelloc.decode(DATA, region=nelloc.Rectangle(*region))
 
 
+def test_a_region_of_narrow_integers_is_the_same_region():
+    image = np.indices((300, 200))[0].astype(np.uint8)
+    region = nelloc.Rectangle(*map(np.uint8, (200, 0, 100, 200)))  # 200 + 100 is 44 in uint8
+    assert np.array_equal(nelloc.decode(nelloc.encode(image), region=region), image[200:])
+
+
+def test_a_limit_below_one_pixel_is_refused():
+    for call in (CALLS["encode"], CALLS["decode"]):
+        with pytest.raises(NellocError, match=r"^limit of 0 pixels: choose at least 1$"):
+            call(max_pixels=0)
+
+
+def test_a_model_whose_name_has_a_zero_byte_is_not_found():
+    with pytest.raises(NellocError, match="cannot be read"):
+        nelloc.encode(IMAGE, model="a\0b")
+
+
+def test_an_image_with_too_much_metadata_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("nelloc.image.metadata.MAX_ITEMS", 0)
+    noted = Image.fromarray(IMAGE)
+    noted.info["dpi"] = 100, 100
+    with pytest.raises(NellocError, match=r"^image 1: has 1 pieces of metadata"):
+        nelloc.encode_many([IMAGE, noted])
+    noted.save(tmp_path / "a.png", dpi=(100, 100))
+    with pytest.raises(NellocError, match=r"a\.png: has 1 pieces of metadata"):
+        nelloc.compress(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("where", [{}, {"output": "out", "jobs": 2}])
+def test_a_folder_to_which_no_model_can_be_adapted_is_refused_before_outcomes_are_asked_for(tmp_path, where):
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    with pytest.raises(NellocError, match="needs an output folder, and one process"):
+        nelloc.compress_folder(tmp_path, adapt=True, **where)
+
+
 @pytest.mark.parametrize("image", ["a.png", Path("a.png"), b"bytes of a file", None])
 def test_names_and_bytes_of_files_are_told_from_images(image):
     with pytest.raises(TypeError, match=f"not {type(image).__name__}; nelloc.compress takes the name"):

@@ -43,8 +43,11 @@ class Described:
     depths: tuple[Depth, ...]
 
 
-def describe(pixels: Pixels) -> Described:
-    """The sections of an image, and its groups with samples of as few bits as they need."""
+def describe(pixels: Pixels, source: str = "image") -> Described:
+    """The sections of an image, and its groups with samples of as few bits as they need.
+
+    Raises NellocError naming ``source`` for more metadata than files hold.
+    """
     specified = zip(pixels.kind.groups, pixels.groups, strict=True)
     depths = tuple(find(samples) if group.bits > 8 else Depth(8) for group, samples in specified)
     groups = tuple(depth.reduce(group) for depth, group in zip(depths, pixels.groups, strict=True))
@@ -58,12 +61,12 @@ def describe(pixels: Pixels) -> Described:
         count = len(pixels.metadata.items)
         if count > metadata.MAX_ITEMS:
             raise NellocError(
-                f"image: has {count} pieces of metadata, above the limit of {metadata.MAX_ITEMS}; "
+                f"{source}: has {count} pieces of metadata, above the limit of {metadata.MAX_ITEMS}; "
                 "use --strip to leave them out"
             )
         packed = metadata.pack(pixels.metadata)
         if len(packed) > MAX_UNPACKED:
-            raise NellocError(f"image: has more than {MAX_UNPACKED} bytes of metadata; use --strip to leave it out")
+            raise NellocError(f"{source}: has more than {MAX_UNPACKED} bytes of metadata; use --strip to leave it out")
         sections.append(Section(SectionType.METADATA, _squeeze(packed)))
     return Described((*_depths_section(pixels.kind, depths), *sections), groups, depths)
 

@@ -40,16 +40,18 @@ def encode_pixels(
     measure: bool = False,
     adapted: Mapping[bytes, Adapted] | None = None,
     embed: bool = False,
+    sources: Sequence[str] | None = None,
 ) -> list[Encoded]:
-    """Code images with one model, or its gray sibling (``library.find_for``); with ``measure`` count its own bits too.
+    """Code images with one model, or its gray sibling (``model_store.find_for``); ``measure`` counts its own bits too.
 
     ``adapted`` has models to use instead of those of the ids that are its keys; with ``embed`` files hold them, as with
-    ``options.embed`` all that do not come with nelloc. Raises NellocError if the model cannot code an image, and if
-    ``verify`` finds that one does not decode to itself.
+    ``options.embed`` all that do not come with nelloc. ``sources`` name the images in errors. Raises NellocError if the
+    model cannot code an image, and if ``verify`` finds that one does not decode to itself.
     """
     find = cache(partial(_model_for, options=options))
     own = {id_: (other.model, other.stored if embed else None) for id_, other in (adapted or {}).items()}
-    jobs = [_job(image, options, own, find) for image in pixels]
+    names = ["image"] * len(pixels) if sources is None else sources
+    jobs = [_job(image, name, options, own, find) for image, name in zip(pixels, names, strict=True)]
     models = {job.model.id: job.model for job in jobs if job.model is not None}
     # Fails early for one that cannot be had; libraries are loaded here, whose threads are limited then.
     if options.backend is None:
@@ -92,13 +94,19 @@ class _Job:
 _Found = tuple[ExactModel, bytes | None]
 
 
-def _job(image: Pixels, options: EncodeOptions, adapted: Mapping[bytes, _Found], find: Callable[[int], _Found]) -> _Job:
+def _job(
+    image: Pixels,
+    source: str,
+    options: EncodeOptions,
+    adapted: Mapping[bytes, _Found],
+    find: Callable[[int], _Found],
+) -> _Job:
     if image.area > options.max_pixels:
-        raise NellocError(f"image: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
+        raise NellocError(f"{source}: has more than {options.max_pixels} pixels; raise --max-pixels to code it")
     model, data = find(len(image.planes)) if has_colour(image) else (None, None)
     model, data = (model, data) if model is None else adapted.get(model.id, (model, data))
     held = None if data is None else Section(_MODEL_SECTIONS[is_differences(data)], data)
-    return _Job(image, plans_of(image, model, options), model, held)
+    return _Job(image, plans_of(image, model, options, source), model, held)
 
 
 _MODEL_SECTIONS = {False: SectionType.MODEL, True: SectionType.DIFFERENCES}

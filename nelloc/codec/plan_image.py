@@ -36,10 +36,10 @@ class ImagePlans:
     least: int = 0
 
 
-def plans_of(image: Pixels, model: ExactModel | None, options: EncodeOptions) -> ImagePlans:
-    """Plan an image that ``model`` may code."""
+def plans_of(image: Pixels, model: ExactModel | None, options: EncodeOptions, source: str = "image") -> ImagePlans:
+    """Plan an image that ``model`` may code; ``source`` names it in errors."""
     learns = layers_that_learn(model) if options.learn and model is not None else 0
-    what = describe(image)
+    what = describe(image, source)
     as_jpeg = plan_past(image, what, options, learns=learns)
     if is_enough(as_jpeg, image):
         return ImagePlans(as_jpeg)

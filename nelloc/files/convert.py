@@ -134,7 +134,8 @@ def encode_images(
     with enough_memory(images[0].source):
         if options.adapt:
             return [_encode_adapted(one, options, verify=verify) for one in pictures]
-        encoded = iter(encode_pixels([one.pixels for one in pictures], options, verify=verify) if pictures else ())
+        pixels, sources = [one.pixels for one in pictures], [one.source for one in pictures]
+        encoded = iter(encode_pixels(pixels, options, verify=verify, sources=sources) if pictures else ())
         return [
             encode_jpeg(one, options, verify=verify) if isinstance(one, OpenedJpeg) else _made(one, next(encoded))
             for one in images
@@ -146,17 +147,18 @@ def _made(opened: OpenedImage, encoded: Encoded, gain: Gain | None = None) -> tu
 
 
 def _encode_adapted(opened: OpenedImage, options: EncodeOptions, *, verify: bool) -> tuple[Result, bytes]:
-    (encoded,), gain, _ = encode_adapted_images([opened.pixels], options, verify=verify, embed=True)
+    found = encode_adapted_images([opened.pixels], options, verify=verify, embed=True, sources=[opened.source])
+    (encoded,), gain, _ = found
     return _made(opened, encoded, gain)
 
 
 def encode_adapted_images(
-    images: Sequence[image.Pixels], options: EncodeOptions, *, verify: bool, embed: bool
+    images: Sequence[image.Pixels], options: EncodeOptions, *, verify: bool, embed: bool, sources: Sequence[str]
 ) -> tuple[list[Encoded], Gain, dict[str, bytes]]:
     """Adapt models and compress with them; returns also the gain, and the files of the models by their ids."""
     from nelloc.training.adapt.encode import encode_adapted
 
-    encoded, found = encode_adapted(images, options, verify=verify, embed=embed)
+    encoded, found = encode_adapted(images, options, verify=verify, embed=embed, sources=sources)
     models = {adapted.model.id.hex(): adapted.stored for adapted in found.models}
     size = sum(map(len, models.values()))
     gain = Gain(tuple(models), size, found.shipped_bytes, found.adapted_bytes, found.gain, found.pixels)
@@ -307,11 +309,7 @@ def _area(file: container.Container, options: DecodeOptions) -> int:
 
 
 def check_same(
-    opened: OpenedImage | OpenedJpeg,
-    compressed: OpenedFile,
-    options: DecodeOptions,
-    *,
-    made: str | None = None,
+    opened: OpenedImage | OpenedJpeg, compressed: OpenedFile, options: DecodeOptions, *, made: str | None = None
 ) -> None:
     """Decode an .nlc file. Raises NellocError if it does not hold the image.
 

@@ -28,9 +28,10 @@ def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression)
     if not found:
         return
     inputs = _Inputs(found, conversion)
+    sources = [str(job.source) for job, _ in found]
     with files.enough_memory(str(folder)):
         encoded, gain, models = files.encode_adapted_images(
-            inputs, conversion.options, verify=conversion.verify, embed=False
+            inputs, conversion.options, verify=conversion.verify, embed=False, sources=sources
         )
     for name, data in models.items():
         path = folder / f"{name}{model_store.MODEL_SUFFIX}"

@@ -63,6 +63,7 @@ def encode_adapted(
     *,
     verify: bool,
     embed: bool,
+    sources: Sequence[str] | None = None,
 ) -> tuple[list[Encoded], Adaptation]:
     """Encode images with a model adapted to all of them, and with its gray sibling if that is used.
 
@@ -76,6 +77,8 @@ def encode_adapted(
         Check that every file decodes to its image.
     embed : bool
         Put the adapted model into each file. Otherwise files name it by id, and it must be kept with them.
+    sources : sequence of str, optional
+        Names of the images in errors.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def encode_adapted(
         If torch is missing, or the model cannot be adapted.
     """
     _finetune()  # fails early
-    images = _Images.of(pixels, options)
+    images = _Images.of(pixels, options, sources)
     encoded = dict(zip(images.plain, images.coded(images.plain), strict=True))
     shipped_bytes = adapted_bytes = kept_bytes = _size(encoded.values())
     models, visits = [], 0
@@ -133,9 +136,10 @@ class _Images:
     groups: list[tuple[ExactModel, list[int]]]
     plain: list[int]
     models: list[ExactModel]
+    sources: Sequence[str]
 
     @classmethod
-    def of(cls, pixels: Sequence[Pixels], options: EncodeOptions) -> _Images:
+    def of(cls, pixels: Sequence[Pixels], options: EncodeOptions, sources: Sequence[str] | None) -> _Images:
         """Sort images by model, asking for each image once."""
         areas: list[int] = []
         members: dict[bytes, list[int]] = {}
@@ -148,7 +152,8 @@ class _Images:
                 models[model.id] = model
             (members.setdefault(model.id, []) if model is not None and image.photographic else plain).append(number)
         groups = [(models[identity], numbers) for identity, numbers in members.items()]
-        return cls(pixels, options, areas, groups, plain, list(models.values()))
+        names = ["image"] * len(areas) if sources is None else sources
+        return cls(pixels, options, areas, groups, plain, list(models.values()), names)
 
     def area(self, members: Sequence[int]) -> int:
         """Total pixels of some of the images."""
@@ -158,7 +163,8 @@ class _Images:
         """Encode some of the images, as ``encode_pixels`` does."""
         files: list[Encoded] = []
         for part in _parts(members, self.areas):
-            files += encode_pixels([self.pixels[k] for k in part], self.options, verify=False, **keywords)
+            pixels, sources = [self.pixels[k] for k in part], [self.sources[k] for k in part]
+            files += encode_pixels(pixels, self.options, verify=False, sources=sources, **keywords)
         return files
 
     def verify(self, files: Sequence[Encoded], adapted: Sequence[ExactModel]) -> None:
