@@ -11,7 +11,15 @@ MIN_TILE, MAX_TILE = 16, 4096
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle of an image."""
+    """A rectangle of an image.
+
+    Parameters
+    ----------
+    top, left : int
+        First row and first column, in pixels from the image's upper left corner.
+    height, width : int
+        Numbers of rows and of columns.
+    """
 
     top: int
     left: int
