@@ -33,6 +33,8 @@ from nelloc.exact.callbacks import Watch
 
 # Fewer blocks that are right and not flat may be so by chance.
 _ENOUGH = 12
+# The side of the middle of a picture, and how many times its pixels a large one has at least.
+_MIDDLE, _MANY_MIDDLES = 256, 3
 _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
 
 
@@ -71,10 +73,17 @@ class Inversion:
         """True if there is luma alone."""
         return len(self._low) == 1
 
-    def at(self, top: int, left: int) -> Inversion:
-        """The same with the grid's origin at a larger distance."""
-        other = Inversion(self._low, self._high, top, left, self._pixels, self._apart)
-        other._luma, other._quality, other._framed_before = self._luma, self._quality, self._framed_before
+    def middle(self) -> Inversion | None:
+        """The middle of a large picture, in which the grid lies as in the whole; None of a small one."""
+        height, width = self._low.shape[1:]
+        if height * width < _MANY_MIDDLES * _MIDDLE * _MIDDLE or min(height, width) < _MIDDLE:
+            return None
+        top, left = ((size - _MIDDLE) // 2 // (2 * SIDE) * 2 * SIDE for size in (height, width))
+        part = np.s_[..., top : top + _MIDDLE, left : left + _MIDDLE]
+        own = None if self._apart is None else self._apart[part]
+        low, high, pixels = (np.ascontiguousarray(of[part]) for of in (self._low, self._high, self._pixels))
+        other = Inversion(low, high, self.top, self.left, pixels, own)
+        other._quality = self._quality
         return other
 
     def size(self) -> tuple[int, int]:
@@ -129,16 +138,19 @@ class Inversion:
             lefts = [self.left] if across == 1 or not (self.top or self.left) else [self.left, self.left + SIDE]
             yield from (((across, down), (top, left)) for top in tops for left in lefts)
 
-    def try_chroma(self, across: int, down: int) -> None:
-        """Find coefficients of chroma as they come."""
-        self.across, self.down = across, down
+    def with_chroma(self, sampling: tuple[int, int], origin: tuple[int, int]) -> Inversion:
+        """The same with coefficients of chroma as they come, by one of ``samplings``."""
+        other = Inversion(self._low, self._high, *origin, self._pixels, self._apart)
+        other._luma, other._quality, other._framed_before = self._luma, self._quality, self._framed_before
+        across, down = other.across, other.down = sampling
         for c in (1, 2):
-            low, high, guess = self._framed_chroma(c)
-            if self._chroma:
-                found = Blocks.of(low, high, guess, across, down, self._chroma[0].table)
+            low, high, guess = other._framed_chroma(c)
+            if other._chroma:
+                found = Blocks.of(low, high, guess, across, down, other._chroma[0].table)
             else:
-                found, _ = best_table(low, high, guess, tables.CHROMA, across, down, self._quality or None)
-            self._chroma.append(found)
+                found, _ = best_table(low, high, guess, tables.CHROMA, across, down, other._quality or None)
+            other._chroma.append(found)
+        return other
 
     def _framed_chroma(self, c: int) -> tuple[Plane, Plane, NDArray[np.float32]]:
         """Bounds of a component of chroma and guessed samples, which all samplings of a picture share."""

@@ -8,7 +8,7 @@ compiled core. Nothing is believed but what the decoder of docs/methods/jpeg.md,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -43,6 +43,8 @@ EDITED = 0.5
 CLEARLY, PROBABLY = 0.9, 0.5
 # Factor by which more blocks, flat ones left out, are right by the sampling of a picture that was edited in parts.
 _TIMES, _BY_CHANCE = 2, 0.02
+# The sampling of a large picture is found by its middle if there are more than this number of ways.
+_FEW_WAYS = 2
 # A sampling of less than this share of the cost is right nevertheless.
 _CHEAPER = 0.75
 # Factor of the length of the search at high efforts.
@@ -210,21 +212,33 @@ def _in_any_case(picture: Candidate, patience: int) -> Inversion | None:
 
 def _best_sampling(inversion: Inversion, watch: Watch) -> Inversion:
     """The inversion with chroma as it is most likely sampled."""
+    ways = list(inversion.samplings())
+    middle = inversion.middle() if len(ways) > _FEW_WAYS else None
+    if middle is not None:
+        tried = [middle.with_chroma(*way) for way in ways]
+        right = _clearly_right(tried)
+        if right is not None and right is min(tried, key=Inversion.cost):
+            ways = [ways[tried.index(right)]]
+    watch()
     trials = []
-    for sampling, origin in inversion.samplings():
-        trial = inversion.at(*origin)
-        trial.try_chroma(*sampling)
+    for way in ways:
+        trial = inversion.with_chroma(*way)
         watch()
         if PROBABLY < trial.share <= CLEARLY:
             trial.improve_chroma()
         if trial.share > CLEARLY:
             return trial
         trials.append(trial)
-    best = min(trials, key=lambda trial: trial.cost())
-    *others, right = sorted(trials, key=lambda trial: trial.share_with_waves)
-    is_clear = all(right.share_with_waves > _TIMES * other.share_with_waves + _BY_CHANCE for other in others)
-    if is_clear and best.cost() > _CHEAPER * right.cost():
+    best, right = min(trials, key=Inversion.cost), _clearly_right(trials)
+    if right is not None and best.cost() > _CHEAPER * right.cost():
         best = right
     best.improve_chroma()
     watch()
     return best
+
+
+def _clearly_right(trials: Sequence[Inversion]) -> Inversion | None:
+    """The trial whose sampling makes most blocks right, if by far; None if by little."""
+    *others, right = sorted(trials, key=lambda trial: trial.share_with_waves)
+    is_clear = all(right.share_with_waves > _TIMES * other.share_with_waves + _BY_CHANCE for other in others)
+    return right if is_clear else None
