@@ -134,8 +134,8 @@ class Inversion:
         for across, down in _SAMPLINGS:
             if not all(comes_back(self._low[c], self._high[c], across, down, self.top, self.left) for c in (1, 2)):
                 continue
-            tops = [self.top] if down == 1 or not (self.top or self.left) else [self.top, self.top + SIDE]
-            lefts = [self.left] if across == 1 or not (self.top or self.left) else [self.left, self.left + SIDE]
+            tops = [self.top] if down == 1 else [self.top, self.top + SIDE]
+            lefts = [self.left] if across == 1 else [self.left, self.left + SIDE]
             yield from (((across, down), (top, left)) for top in tops for left in lefts)
 
     def with_chroma(self, sampling: tuple[int, int], origin: tuple[int, int]) -> Inversion:

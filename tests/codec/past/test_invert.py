@@ -76,6 +76,17 @@ def test_grid_of_a_crop(top):
     assert find_grid(pixels[1], pixels[1])[:2] == (top % 8, 2 * top % 8)
 
 
+@pytest.mark.parametrize(("top", "left"), [(8, 0), (0, 8), (24, 8)])
+@pytest.mark.parametrize("sampling", [(2, 1), (2, 2)])
+def test_crops_by_blocks_of_luma_that_cut_those_of_chroma(sampling, top, left):
+    """The grid of luma is at the corner then, and that of units, of two blocks of luma, is not."""
+    pixels = decode(legal_picture(5, 75, sampling))[:, top:, left:]
+    found = invert(pixels)
+    assert found is not None
+    assert (found.top, found.left) == (top % (8 * sampling[1]), left % (8 * sampling[0]))
+    assert np.array_equal(found.pixels[:, 16:, 16:], pixels[:, 16:, 16:])
+
+
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_crops_of_the_finest_tables(subsampling):
     """Grid and sampling of a cropping at quality 98, of which a search finds most blocks."""
