@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,15 @@ _ENOUGH = 12
 # The side of the middle of a picture, and how many times its pixels a large one has at least.
 _MIDDLE, _MANY_MIDDLES = 256, 3
 _SAMPLINGS = ((2, 2), (2, 1), (1, 2), (1, 1))
+
+
+class Sampling(NamedTuple):
+    """Sampling of chroma, and the first line and column of the units of which a picture is a part."""
+
+    across: int
+    down: int
+    top: int
+    left: int
 
 
 @dataclass(frozen=True)
@@ -129,20 +140,27 @@ class Inversion:
         found = worth.PlacedBlocks(self._luma.coefficients, self.top, self.left)
         return worth.share_of_luma(luma, made, found, self._pixels)
 
-    def samplings(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-        """Ways in which chroma may be sampled, and where the grid of their units may begin."""
+    def samplings(self) -> Iterator[list[Sampling]]:
+        """Yield ways in which chroma may be sampled, the likelier ones first.
+
+        A picture whose grid of luma begins at its corner was probably not cropped. If it was, by lines that cut units
+        of 16, their grid begins elsewhere.
+        """
+        at_corner: list[Sampling] = []
+        elsewhere: list[Sampling] = []
         for across, down in _SAMPLINGS:
             if not all(comes_back(self._low[c], self._high[c], across, down, self.top, self.left) for c in (1, 2)):
                 continue
-            tops = [self.top] if down == 1 else [self.top, self.top + SIDE]
-            lefts = [self.left] if across == 1 else [self.left, self.left + SIDE]
-            yield from (((across, down), (top, left)) for top in tops for left in lefts)
+            for top, left in product(range(0, SIDE * down, SIDE), range(0, SIDE * across, SIDE)):
+                way = Sampling(across, down, self.top + top, self.left + left)
+                (elsewhere if top or left else at_corner).append(way)
+        yield from [at_corner + elsewhere] if self.top or self.left else [at_corner, elsewhere]
 
-    def with_chroma(self, sampling: tuple[int, int], origin: tuple[int, int]) -> Inversion:
+    def with_chroma(self, way: Sampling) -> Inversion:
         """The same with coefficients of chroma as they come, by one of ``samplings``."""
-        other = Inversion(self._low, self._high, *origin, self._pixels, self._apart)
+        other = Inversion(self._low, self._high, way.top, way.left, self._pixels, self._apart)
         other._luma, other._quality, other._framed_before = self._luma, self._quality, self._framed_before
-        across, down = other.across, other.down = sampling
+        across, down = other.across, other.down = way.across, way.down
         for c in (1, 2):
             low, high, guess = other._framed_chroma(c)
             if other._chroma:

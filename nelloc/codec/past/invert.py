@@ -24,7 +24,7 @@ from nelloc.codec.past.detect import (
     share_of_colours,
 )
 from nelloc.codec.past.edits import distrust
-from nelloc.codec.past.inversion import Inversion, Inverted
+from nelloc.codec.past.inversion import Inversion, Inverted, Sampling
 from nelloc.codec.past.samples import Plane
 from nelloc.exact import native
 from nelloc.exact.callbacks import Watch
@@ -39,7 +39,8 @@ UNCHANGED = 0.995
 GRAY_VALUES = 16
 # Share of right blocks up to which edits may have hidden the tables.
 EDITED = 0.5
-# Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search.
+# Share of right blocks that confirms a sampling of chroma, and the share that does so after a short search, or if it is
+# clearly larger than by the others.
 CLEARLY, PROBABLY = 0.9, 0.5
 # Factor by which more blocks, flat ones left out, are right by the sampling of a picture that was edited in parts.
 _TIMES, _BY_CHANCE = 2, 0.02
@@ -212,29 +213,35 @@ def _in_any_case(picture: Candidate, patience: int) -> Inversion | None:
 
 def _best_sampling(inversion: Inversion, watch: Watch) -> Inversion:
     """The inversion with chroma as it is most likely sampled."""
-    ways = list(inversion.samplings())
-    middle = inversion.middle() if len(ways) > _FEW_WAYS else None
-    if middle is not None:
-        tried = [middle.with_chroma(*way) for way in ways]
-        right = _clearly_right(tried)
-        if right is not None and right is min(tried, key=Inversion.cost):
-            ways = [ways[tried.index(right)]]
-    watch()
-    trials = []
-    for way in ways:
-        trial = inversion.with_chroma(*way)
-        watch()
-        if PROBABLY < trial.share <= CLEARLY:
-            trial.improve_chroma()
-        if trial.share > CLEARLY:
-            return trial
-        trials.append(trial)
-    best, right = min(trials, key=Inversion.cost), _clearly_right(trials)
+    trials: list[Inversion] = []
+    for ways in inversion.samplings():
+        for way in _likely(ways, inversion):
+            trial = inversion.with_chroma(way)
+            watch()
+            if PROBABLY < trial.share <= CLEARLY:
+                trial.improve_chroma()
+            if trial.share > CLEARLY:
+                return trial
+            trials.append(trial)
+        right = _clearly_right(trials)
+        if right is not None and right.share > PROBABLY:
+            break
+    best = min(trials, key=Inversion.cost)
     if right is not None and best.cost() > _CHEAPER * right.cost():
         best = right
     best.improve_chroma()
     watch()
     return best
+
+
+def _likely(ways: list[Sampling], inversion: Inversion) -> list[Sampling]:
+    """The way to sample chroma that is clearly right in the middle of a large picture, or all of them."""
+    middle = inversion.middle() if len(ways) > _FEW_WAYS else None
+    if middle is None:
+        return ways
+    tried = [middle.with_chroma(way) for way in ways]
+    right = _clearly_right(tried)
+    return [ways[tried.index(right)]] if right is not None and right is min(tried, key=Inversion.cost) else ways
 
 
 def _clearly_right(trials: Sequence[Inversion]) -> Inversion | None:
