@@ -104,10 +104,11 @@ def right_of_uncut(pixels: np.ndarray, found: Inverted) -> float:
 
 
 def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the picture as it is, cropped off the grid, and edited in several ways."""
+    """Yield the picture as it is, cropped off the grid and on that of luma alone, and edited in several ways."""
     height, width = image.shape[:2]
     yield "whole", image
     yield "cropped", np.ascontiguousarray(image[5 : height - 6, 3 : width - 9])
+    yield "cropped by blocks", np.ascontiguousarray(image[8:, 24:])
     bright = image.copy()
     part = np.s_[height // 4 : height // 2, width // 5 : 3 * width // 5]
     bright[part] = np.clip(bright[part] * 1.2, 0, 255).astype(np.uint8)
