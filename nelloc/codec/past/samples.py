@@ -48,8 +48,9 @@ def over_blocks(function: np.ufunc, plane: NDArray[Any], down: int = SIDE, acros
 
     Columns come first, and then the row of their results: several times sooner than both at once.
     """
-    columns = function.reduce(plane.reshape(-1, down, plane.shape[1]), axis=1)
-    found: NDArray[Any] = function.reduce(columns.reshape(len(columns), -1, across), axis=2)
+    rows, columns = plane.shape[0] // down, plane.shape[1] // across
+    by_column = function.reduce(plane.reshape(rows, down, columns * across), axis=1)
+    found: NDArray[Any] = function.reduce(by_column.reshape(rows, columns, across), axis=2)
     return found
 
 

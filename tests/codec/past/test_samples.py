@@ -18,6 +18,12 @@ def test_each_block_of_a_plane_is_reduced_by_itself(function, height, width, dow
         assert number == function.reduce(inside, axis=None)
 
 
+@pytest.mark.parametrize("shape", [(0, 16), (8, 0), (0, 0)])
+def test_a_plane_without_blocks_has_no_numbers(shape):
+    found = over_blocks(np.add, np.zeros(shape, np.uint8))
+    assert found.shape == (shape[0] // 8, shape[1] // 8)
+
+
 def test_a_frame_is_what_numpy_pads():
     plane = np.arange(6, dtype=np.int16).reshape(2, 3)
     expected = np.pad(plane, ((1, 2), (3, 0)), constant_values=-7)
