@@ -200,8 +200,9 @@ NELLOC_API int nelloc_decode(nelloc_decoder *decoder, const nelloc_region *regio
 
 /* Restore the JPEG file that the open file keeps byte for byte: nelloc_image.jpeg_bytes tells whether there is one.
  *
- * The bytes are the decoder's, and stay until the next nelloc_jpeg, nelloc_open or nelloc_free. `data` and `size` are set
- * only if NELLOC_OK is returned. With NELLOC_ALLOW_DAMAGED in `flags`, parts that are damaged are left empty, and nelloc_tile_at names them.
+ * The bytes are the decoder's, and stay until the next nelloc_jpeg, nelloc_open or nelloc_free. `data` and `size` are
+ * set only if NELLOC_OK is returned. With NELLOC_ALLOW_DAMAGED in `flags`, parts that are damaged are left empty, and
+ * nelloc_tile_at names them.
  */
 NELLOC_API int nelloc_jpeg(nelloc_decoder *decoder, unsigned flags, const uint8_t **data, size_t *size);
 

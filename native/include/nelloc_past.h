@@ -64,8 +64,8 @@ enum nlc_past_block_state {
     NLC_PAST_UNSOLVED = 2 /* its coefficients are the best found */
 };
 
-/* Of about `looked_at` pixels, at least 1, of an RGB picture (3, count) that are coloured and not clipped, `tried`, the number that
- * some Y, Cb and Cr make, `found`. */
+/* Of about `looked_at` pixels, at least 1, of an RGB picture (3, count) that are coloured and not clipped, `tried`, the
+ * number that some Y, Cb and Cr make, `found`. */
 int nlc_past_detect(const uint8_t *pixels, size_t count, size_t looked_at, size_t *tried, size_t *found);
 
 /* The bounds of Y, Cb and Cr (3, count) of the pixels of an RGB picture: 0 and 255 `without` any that make a pixel. */

@@ -223,7 +223,8 @@ static void write_refinement(writer *write, uint32_t unit, const int16_t *block)
     const nlc_jpeg_encoder *table = &write->ac[walk->scan[0].ac];
     const uint64_t others = with_bits(write, block, walk->first, walk->low);
     const uint64_t known = with_bits(write, block, walk->first, walk->low + 1), new = others & ~known;
-    const int end = new ? nlc_bit_length64(new) - 1 : walk->first - 1; /* the last coefficient that becomes other than 0 here */
+    /* The last coefficient that becomes other than 0 here. */
+    const int end = new ? nlc_bit_length64(new) - 1 : walk->first - 1;
     further_bits further = {0};
     int zeros = 0, before = walk->first - 1;
     for (uint64_t left = others; left && nlc_lowest(left) <= end; left &= left - 1) {

@@ -15,7 +15,7 @@ from nelloc.codec.format import SectionType
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import LEAST_SHARE, has_part_of_jpeg, share_of_colours
 from nelloc.codec.past.edits import distrust, flattened, foreign_blocks
-from nelloc.codec.past.invert import invert
+from nelloc.codec.past.invert import Candidate, invert
 from nelloc.codec.past.tile_sides import bits_by_side
 from nelloc.codec.past.worth import exact_blocks
 from nelloc.exact import native
@@ -125,13 +125,17 @@ def share_of_pixels(image: Image.Image) -> float:
 
 
 @needs_core
-def test_a_photograph_in_a_page_of_text_is_found():
+def test_a_photograph_in_a_page_of_text_is_found_at_once(monkeypatch):
+    looked_at = []
+    first_look = Candidate.first_look
+    monkeypatch.setattr(Candidate, "first_look", lambda self, **more: looked_at.append(1) or first_look(self, **more))
     """Off the grid of 8 pixels; the text, in gray like a JPEG's colours, has no coefficients."""
     page = Image.new("RGB", (416, 352), "white")
     for y in range(5, 350, 13):
         ImageDraw.Draw(page).text((6, y), f"line {y * y} of text on a page " * 3, "black")
     page.paste(jpeg((256, 128, 512, 352)), (83, 61))
     found = invert(np.ascontiguousarray(np.asarray(page).transpose(2, 0, 1)))
+    assert len(looked_at) == 1
     assert found is not None
     assert (found.top % 8, found.left % 8) == (-61 % 8, -83 % 8)
     assert found.image.components[0].coefficients[:8, :, 1:].any(axis=2).mean() < 0.02

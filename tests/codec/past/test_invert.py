@@ -14,6 +14,7 @@ from nelloc.codec.past import tables
 from nelloc.codec.past.coefficients import Component, JpegCoefficients, block_shapes
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.detect import find_grid, was_jpeg
+from nelloc.codec.past.inversion import Inversion, Sampling
 from nelloc.codec.past.invert import invert
 from nelloc.codec.past.worth import exact_blocks
 from nelloc.exact import native
@@ -85,6 +86,21 @@ def test_crops_by_blocks_of_luma_that_cut_those_of_chroma(sampling, top, left):
     assert found is not None
     assert (found.top, found.left) == (top % (8 * sampling[1]), left % (8 * sampling[0]))
     assert np.array_equal(found.pixels[:, 16:, 16:], pixels[:, 16:, 16:])
+
+
+def test_the_sampling_of_a_large_crop_is_that_of_its_middle(monkeypatch):
+    file = io.BytesIO()
+    image = Image.open(Path(__file__).parents[3] / "docs/images/parrots.png").convert("RGB")
+    image.save(file, "JPEG", quality=85, subsampling=2)
+    pixels = np.ascontiguousarray(np.asarray(Image.open(file)).transpose(2, 0, 1)[:, 5:, 11:])
+    tried = []
+    with_chroma = Inversion.with_chroma
+    monkeypatch.setattr(
+        Inversion, "with_chroma", lambda self, way: tried.append((self._pixels.shape, way)) or with_chroma(self, way)
+    )
+    found = invert(pixels)
+    assert found is not None
+    assert [way for shape, way in tried if shape == pixels.shape] == [Sampling(2, 2, 5, 11)]
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
