@@ -143,6 +143,19 @@ class NellocImageFile(ImageFile.ImageFile):
         self._exclusive_fp = False
         self._is_decoded = True
 
+    def verify(self) -> None:
+        """Check the whole file, without keeping its pixels. Raises NellocError if anything is wrong with it."""
+        if not self._is_decoded:
+            from nelloc.codec.options import DecodeOptions
+            from nelloc.files.convert import verify_bytes
+
+            if self.fp is None:
+                raise NellocError(f"{self._source}: was closed before it was verified; open it again")
+            self.fp.seek(0)
+            with _advice_for_python():
+                verify_bytes(self.fp.read(), self._source, DecodeOptions(max_pixels=self.width * self.height))
+        super().verify()
+
     def load(self) -> Any:
         """Decode the pixels, on the first call."""
         if not self._is_decoded:

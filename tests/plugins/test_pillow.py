@@ -113,6 +113,28 @@ def test_a_damaged_file_gives_no_pixels():
         Image.open(io.BytesIO(bytes(data[:8])))
 
 
+def test_verify_finds_damage_that_opening_does_not_see(tmp_path):
+    whole = saved(picture("RGB")).getvalue()
+    kept = io.BytesIO()
+    picture("RGB", (80, 60)).save(kept, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(kept.getvalue())
+    nelloc.compress(tmp_path / "a.jpg")
+    for data in (whole, (tmp_path / "a.nlc").read_bytes()):
+        Image.open(io.BytesIO(data)).verify()
+        for damaged in (data[:-1], data[:-9] + bytes([data[-9] ^ 4]) + data[-8:], data + b"\0"):
+            with pytest.raises(NellocError):
+                Image.open(io.BytesIO(damaged)).verify()
+
+
+def test_an_image_that_was_verified_must_be_opened_again(tmp_path):
+    (tmp_path / "a.nlc").write_bytes(saved(picture("L")).getvalue())
+    image = Image.open(tmp_path / "a.nlc")
+    image.verify()
+    for again in (image.verify, image.load):
+        with pytest.raises(NellocError, match="open it again"):
+            again()
+
+
 def test_16_bit_colour_is_refused():
     data = nelloc.encode(np.full((4, 4, 3), 5000, np.uint16))
     with pytest.raises(NellocError, match="Pillow cannot hold"):
