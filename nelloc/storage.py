@@ -10,12 +10,12 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, exists_already, unreadable, unwritable
 
 try:
     import fcntl
@@ -39,6 +39,11 @@ class Input:
     def modified(self) -> int:
         """Modification time in nanoseconds."""
         return self.status.st_mtime_ns
+
+    @property
+    def permissions(self) -> int:
+        """Permissions of an output of the file: whoever may not read the one may not read the other."""
+        return self.status.st_mode & 0o777
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -194,10 +199,18 @@ def check_target(source: Path, target: Path, force: bool, *, in_place: bool = Fa
     except OSError as error:
         raise unwritable(target, error) from error
     if not force and os.path.lexists(target):
-        raise _exists(target)
+        raise exists_already(target)
 
 
-def write(target: Path, data: bytes, force: bool, modified: int | None = None, *, sync: bool = True) -> None:
+def write(
+    target: Path,
+    data: bytes,
+    force: bool,
+    modified: int | None = None,
+    permissions: int = 0o666,
+    *,
+    sync: bool = True,
+) -> None:
     """Write ``target`` whole or not at all: a synced temporary file beside it, then a rename.
 
     Parameters
@@ -210,6 +223,8 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
         Replace an existing file.
     modified : int, optional
         Modification time in nanoseconds; by default now.
+    permissions : int
+        Those of a new file, less what the umask takes; one that is replaced keeps its own.
     sync : bool
         Make the new name durable, too; otherwise that is left to ``sync_folder``.
 
@@ -222,7 +237,7 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
     renamed = False
     try:
         try:
-            descriptor = _create(temporary)
+            descriptor = _create(temporary, permissions)
             with contextlib.ExitStack() as lock:
                 with os.fdopen(descriptor, "wb") as file:
                     lock.enter_context(_keeping_lock(descriptor))
@@ -246,19 +261,29 @@ def write(target: Path, data: bytes, force: bool, modified: int | None = None, *
         if sync:
             sync_folder(target.parent)
     except FileExistsError:
-        raise _exists(target) from None
+        raise exists_already(target) from None
     except OSError as error:
         raise unwritable(target, error) from error
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents, durably. Raises NellocError if that fails."""
+def make_folder(folder: Path, like: Sequence[Path] = ()) -> None:
+    """Create a folder and its missing parents, durably. Raises NellocError if that fails.
+
+    ``like`` are the folders that it and those above it mirror: new ones have their permissions, less what the umask
+    takes, but for its owner, who may write into it.
+    """
     try:
         if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_missing(folder, like)
             sync_path(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
+
+
+def _make_missing(folder: Path, like: Sequence[Path]) -> None:
+    if not folder.parent.is_dir():
+        _make_missing(folder.parent, like[1:])
+    folder.mkdir(like[0].stat().st_mode & 0o777 | 0o700 if like else 0o777, exist_ok=True)
 
 
 def check_output_folder(folder: Path) -> None:
@@ -322,36 +347,11 @@ def remove_leftovers(folder: Path) -> None:
                     _remove_unless_locked(folder / name)
 
 
-# Remedies where neither names nor permissions are to blame.
-_REMEDIES = {
-    errno.EMFILE: "close other files first, or raise the limit of open files (ulimit -n)",
-    errno.ENFILE: "close other programs, which have too many files open",
-    errno.ENOMEM: "close other programs, or use a machine with more memory",
-    errno.EIO: "check the disk, or get the file again from a backup",
-}
-
-
-def unreadable(source: str | Path, error: OSError | ValueError) -> NellocError:
-    """Error for a file or folder that cannot be read; ValueError is for a zero byte in its name."""
-    number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
-    remedy = _REMEDIES.get(number or 0, "check its name and permissions")
-    return NellocError(f"{source}: cannot be read ({reason}); {remedy}")
-
-
-def unwritable(target: Path, error: OSError) -> NellocError:
-    """Error for a target that cannot be written."""
-    remedy = _REMEDIES.get(error.errno or 0, "check its name, permissions and free space")
-    return NellocError(f"{target}: cannot be written ({error.strerror}); {remedy}")
-
-
-def _exists(target: Path) -> NellocError:
-    return NellocError(f"{target}: exists already; use --force to replace it")
-
-
-def _create(temporary: Path) -> int:
-    """Create a file, locked, and return its descriptor."""
+def _create(temporary: Path, permissions: int) -> int:
+    """Create a file, locked, and return its descriptor. Its owner may read it; Windows replaces what is writable."""
+    permissions |= 0o600 if os.name == "nt" else 0o400
     while True:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
         if fcntl is None:
             return descriptor
         with contextlib.suppress(OSError):  # a file system without locks

@@ -15,7 +15,7 @@
 #include <process.h>
 #include <sys/stat.h>
 #include <windows.h>
-#define OPEN_NEW(name) _open(name, _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY, _S_IREAD | _S_IWRITE)
+#define OPEN_NEW(name, mode) _open(name, _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY, _S_IREAD | _S_IWRITE)
 #define NUMBER_OF_PROCESS() _getpid()
 #define fdopen _fdopen
 #define fileno _fileno
@@ -24,7 +24,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#define OPEN_NEW(name) open(name, O_WRONLY | O_CREAT | O_EXCL, 0666)
+#define OPEN_NEW(name, mode) open(name, O_WRONLY | O_CREAT | O_EXCL, mode)
 #define NUMBER_OF_PROCESS() getpid()
 #endif
 
@@ -104,7 +104,16 @@ static int move(const char *from, const char *to, int force) {
 #endif
 }
 
-int nlcd_write(const char *name, const nlcd_bytes *data, int force) {
+#if !defined(_WIN32)
+/* Permissions of what is made of the input: whoever may not read the one may not read the other. */
+static mode_t permissions_for(const char *input) {
+    struct stat found;
+    return strcmp(input, "-") && stat(input, &found) == 0 ? (found.st_mode & 0777) | S_IRUSR : 0666;
+}
+#endif
+
+int nlcd_write(const char *name, const nlcd_bytes *data, const char *input, int force) {
+    (void)input; /* where there are no such permissions */
     if (!strcmp(name, "-"))
         return put_to_output(data);
     const size_t room = strlen(name) + 64;
@@ -112,7 +121,7 @@ int nlcd_write(const char *name, const nlcd_bytes *data, int force) {
     FILE *file = NULL;
     for (int attempt = 0; temporary && !file && attempt < 100; attempt++) {
         snprintf(temporary, room, "%s.%ld-%d.part", name, (long)NUMBER_OF_PROCESS(), attempt);
-        const int made = OPEN_NEW(temporary);
+        const int made = OPEN_NEW(temporary, permissions_for(input));
         if (made >= 0)
             file = fdopen(made, "wb");
         else if (errno != EEXIST)

@@ -91,7 +91,7 @@ static int write_jpeg(const nlcd_settings *s, nlcd_opened *file, const char *tar
         return 0;
     }
     out.data = (uint8_t *)(uintptr_t)data; /* which is only read */
-    return nlcd_write(target, &out, s->force);
+    return nlcd_write(target, &out, file->name, s->force);
 }
 
 /* Write an image file of the pixels. */
@@ -107,7 +107,7 @@ static int write_pixels(const nlcd_settings *s, nlcd_opened *file, const nelloc_
                                               samples, &chunks, s->level, &out);
         if (problem)
             nlcd_say(file->name, "%s", problem);
-        good = !problem && nlcd_write(target, &out, s->force);
+        good = !problem && nlcd_write(target, &out, file->name, s->force);
     }
     if (good)
         name_left_out(file, &chunks, format);

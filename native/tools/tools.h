@@ -24,8 +24,9 @@ void nlcd_free(nlcd_bytes *bytes);
 /* Put a sentence about a file on standard error, after "nlcd: NAME: ". */
 void nlcd_say(const char *name, const char *format, ...);
 
-/* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. */
-int nlcd_write(const char *name, const nlcd_bytes *data, int force);
+/* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. It has
+ * the permissions of `input`, less what the umask takes. */
+int nlcd_write(const char *name, const nlcd_bytes *data, const char *input, int force);
 
 /* 1 if something of this name must stay, which is said: the input, or what is not a file; without `force` any file. */
 int nlcd_is_taken(const char *name, const char *input, int force);

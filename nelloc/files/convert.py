@@ -52,7 +52,7 @@ def compress(
     source : str or Path
         The image file.
     target : str or Path, optional
-        The .nlc file, which gets the times of ``source``; by default beside it, with the extension .nlc.
+        The .nlc file, which gets time and permissions of ``source``; by default beside it, with the extension .nlc.
     force : bool
         Replace ``target`` if it exists.
     verify : bool
@@ -80,7 +80,7 @@ def compress(
     storage.check_target(source, target, force)
     file = storage.read_input(source, image.extent(chosen.max_pixels))
     result, encoded = compress_bytes(file.data, str(source), chosen, verify=verify)
-    storage.write(target, encoded, force, file.modified)
+    storage.write(target, encoded, force, file.modified, file.permissions)
     return replace(result, target=str(target))
 
 
@@ -214,7 +214,7 @@ def decompress(
     storage.check_target(source, target, force)
     file = storage.read_input(source, stream_end.extent(chosen.max_pixels))
     result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix)
-    storage.write(target, encoded, force, file.modified)
+    storage.write(target, encoded, force, file.modified, file.permissions)
     return replace(result, target=str(target))
 
 

@@ -82,7 +82,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
     if force and storage.exists(target):
         _overwrite(target, thumbnail.data)
     else:
-        storage.write(target, thumbnail.data, force)
+        storage.write(target, thumbnail.data, force, permissions=file.permissions)
     return thumbnail
 
 

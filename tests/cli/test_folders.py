@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,29 @@ def test_two_inputs_of_one_output_fail_and_nothing_is_overwritten():
         assert "photos/a.bmp: its output out/a.nlc would also be that of photos/a.png" in result.stderr
         assert not Path("out/a.nlc").exists()
     assert files_in("out") == OUTPUTS[1:]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such permissions here")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_private_tree_stays_private(jobs):
+    os.chmod("photos", 0o750)
+    os.chmod("photos/sub", 0o700)
+    os.chmod("photos/a.png", 0o600)
+    for source, output in (("photos", "new/out"), ("new/out", "back")):
+        command = "compress" if source == "photos" else "decompress"
+        assert invoke(command, "-r", source, "--output-dir", output, "--jobs", jobs, *MODEL).exit_code == 0
+        modes = [stat.S_IMODE(os.stat(f"{output}/{name}").st_mode) for name in (".", "sub", "sub/deep")]
+        assert modes == [0o750, 0o700, 0o755]
+        (private,) = Path(output).glob("a.*")
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert stat.S_IMODE(os.stat("new").st_mode) == 0o755, "mirrors nothing"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such permissions here")
+def test_a_folder_for_files_that_were_named_is_like_any_new_one():
+    os.chmod("photos", 0o700)
+    assert invoke("compress", "photos/a.png", "--output-dir", "out", *MODEL).exit_code == 0
+    assert stat.S_IMODE(os.stat("out").st_mode) == 0o755
 
 
 def test_an_input_that_is_named_twice_is_one():

@@ -47,7 +47,7 @@ def test_a_target_that_appears_during_the_work_is_kept_without_force(job, tmp_pa
 def test_no_file_stays_open_where_a_second_descriptor_is_refused(tmp_path, monkeypatch):
     opened: list[int] = []
     real = storage._create
-    monkeypatch.setattr(storage, "_create", lambda path: opened.append(real(path)) or opened[-1])
+    monkeypatch.setattr(storage, "_create", lambda *given: opened.append(real(*given)) or opened[-1])
 
     def refuse(_):
         raise OSError(errno.EMFILE, "Too many open files")
@@ -209,6 +209,18 @@ def test_an_interrupt_while_writing_leaves_the_folder_as_it_was(job, tmp_path, m
         with pytest.raises(KeyboardInterrupt):
             job.run(force=force)
         assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such permissions here")
+def test_an_output_is_no_more_open_than_its_input_and_the_permissions_come_back(job, tmp_path):
+    for mode in (0o600, 0o640, 0o444, 0o644):
+        job.source.chmod(mode)
+        job.run(force=False)
+        assert stat.S_IMODE(job.target.stat().st_mode) == mode
+        job.target.unlink()
+    job.source.chmod(0o666)
+    job.run()
+    assert stat.S_IMODE(job.target.stat().st_mode) == 0o644, "less what the umask takes"
 
 
 def test_a_file_system_without_hard_links_is_written_and_existing_files_are_kept(job, tmp_path, monkeypatch):

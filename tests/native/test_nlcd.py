@@ -69,6 +69,15 @@ def test_nlcd_writes_the_image_that_python_decodes(nlcd, tmp_path):
         assert read(ours.read_bytes(), "nlcd").same_as(read(theirs.read_bytes(), "nelloc")), path
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files have no such permissions here")
+def test_an_image_is_no_more_open_than_its_file(nlcd, tmp_path):
+    (tmp_path / "a.nlc").write_bytes(nelloc.encode(np.zeros((3, 4), np.uint8)))
+    for mode in (0o600, 0o444, 0o644):
+        (tmp_path / "a.nlc").chmod(mode)
+        assert nlcd(tmp_path / "a.nlc", tmp_path / f"{mode}.png").returncode == 0
+        assert (tmp_path / f"{mode}.png").stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_nlcd_writes_what_a_golden_file_was_made_of(nlcd, path, tmp_path):
     models = [argument for model in MODELS for argument in ("--model", model)]

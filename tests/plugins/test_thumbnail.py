@@ -108,6 +108,14 @@ def test_transparent_colours_are_transparent(tmp_path):
     assert opened(tmp_path / "t.png").getpixel((1, 1))[3] == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files have no such permissions here")
+def test_the_thumbnail_of_a_private_file_is_private(tmp_path):
+    source = stored(tmp_path / "a.nlc", Image.new("L", (9, 9)))
+    source.chmod(0o600)
+    write_thumbnail(source, tmp_path / "t.png", 128, OPTIONS)
+    assert (tmp_path / "t.png").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_file_that_is_held_open_gets_the_thumbnail(tmp_path):
     source = stored(tmp_path / "a.nlc", Image.new("L", (9, 9)))
     target = tmp_path / "t"

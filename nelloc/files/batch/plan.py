@@ -59,11 +59,17 @@ def decompress_to(suffix: str | None = None) -> Direction:
 
 @dataclass(frozen=True)
 class Job:
-    """One input file, its size in bytes, and its output."""
+    """One input file, its size in bytes, its output, and the folder it was found in or below."""
 
     source: Path
     target: Path
     bytes: int
+    root: Path | None = None
+
+    @property
+    def mirrored(self) -> list[Path]:
+        """Folders of which the folder of the output, and those above it, are mirrors."""
+        return [path for path in self.source.parents if self.root is not None and path.is_relative_to(self.root)]
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class _Search:
         """Take a file, or the files of a folder."""
         try:
             if not storage.is_folder(source):
-                self._take(source, source.parent)
+                self._take(source, None)
                 return
         except NellocError as error:
             self._put_failed(source, error)
@@ -184,8 +190,8 @@ class _Search:
         except OSError:  # there is no output folder yet, or this one is closed to the user
             return False
 
-    def _take(self, source: Path, root: Path) -> None:
-        """Take a file, which lies below ``root``."""
+    def _take(self, source: Path, root: Path | None) -> None:
+        """Take a file, which lies below ``root`` unless it was named itself."""
         self.taken += 1
         try:
             status = source.stat()
@@ -200,10 +206,10 @@ class _Search:
             self.outcomes.append(Skipped(str(source), None, "a symbolic link, and not the input itself"))
             return
         beside = default_target(source, self.direction.output_suffix(source))
-        target = beside if self.output is None else self.output / beside.relative_to(root)
+        target = beside if self.output is None else self.output / beside.relative_to(root or source.parent)
         rivals = self.jobs.setdefault(self._real(target), [])
         if all(self._real(rival.source) != self._real(source) for rival in rivals):  # named twice, it is still one
-            rivals.append(Job(source, target, status.st_size))
+            rivals.append(Job(source, target, status.st_size, root))
 
     def _real(self, path: Path) -> Path:
         """Normalise a path: resolve the links of its folder, which need not exist yet."""

@@ -75,7 +75,7 @@ def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
     if conversion.remove and conversion.resume and job.source.is_symlink():
         return Skipped(str(job.source), None, "a symbolic link, and not the file to be removed")
     if conversion.resume:
-        storage.make_folder(job.target.parent)
+        storage.make_folder(job.target.parent, job.mirrored)
         if not conversion.force and os.path.lexists(job.target):
             return _done_already(job, conversion)
     storage.check_target(job.source, job.target, conversion.force)
@@ -166,7 +166,7 @@ def _write(ready: Ready, result: Result, data: bytes, conversion: Conversion) ->
     """Write an output. Raises NellocError if that fails."""
     # A partial image does not get the time of its input, which would make it count as done.
     modified = None if result.damaged else ready.file.modified
-    storage.write(ready.job.target, data, conversion.force, modified, sync=False)
+    storage.write(ready.job.target, data, conversion.force, modified, ready.file.permissions, sync=False)
     if conversion.remove and storage.read(ready.job.target) != data:
         raise NellocError(f"{ready.job.target}: does not have the bytes that were written; check the disk")
 
