@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc.errors import ExistsError, NellocError
 from nelloc.files.batch.conversion import Conversion, Ready
 from nelloc.files.batch.outcome import Converted, Failed, Outcome, Removal, Skipped
 from nelloc.files.batch.plan import Job
@@ -146,7 +146,13 @@ def finish(
         ]
         for ready, result, wait in begun:
             with _failing(ready.job, conversion, outcomes):
-                wait()
+                try:
+                    wait()
+                except ExistsError:
+                    if not conversion.resume:
+                        raise
+                    outcomes[ready.job] = _done_already(ready.job, conversion)  # by another run, meanwhile
+                    continue
                 written.append((ready, replace(result, target=str(ready.job.target))))
     synced = set()
     for ready, result in written:

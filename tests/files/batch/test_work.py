@@ -80,6 +80,23 @@ def test_outputs_of_small_images_are_written_at_once_and_each_fails_alone(monkey
     assert inputs() == ["b"]
 
 
+def test_what_another_run_has_done_meanwhile_is_done_already(monkeypatch):
+    real = storage.write
+
+    def write(target, *arguments, **keywords):
+        real(target, *arguments, **keywords)
+        if target.stem == "b":  # of another input that the other run found there
+            os.utime(target, ns=(0, 0))
+        real(target, *arguments, **keywords)
+
+    monkeypatch.setattr(storage, "write", write)
+    outcomes = compress(remove=True)
+    assert kinds(outcomes) == {"a": Skipped, "b": Failed, "c": Skipped}
+    assert outcomes["a"].reason == "done already"
+    assert str(outcomes["b"].error).startswith("out/b.nlc: exists, but was not made from in/b.png")
+    assert (inputs(), outputs()) == (["b"], ["a.nlc", "b.nlc", "c.nlc"])
+
+
 def test_a_summary_counts_outcomes():
     summary = Summary()
     (Path("in") / "d.png").write_bytes(b"no image")
