@@ -16,7 +16,9 @@ from nelloc import storage
 from nelloc.errors import NellocError
 from nelloc.image import inventory, mapped_array, opened, slices
 from nelloc.image.formats import bmp, jpeg, long_texts, png, sixteen_bit
+from nelloc.image.formats.tiff import layout, places
 from nelloc.image.formats.tiff import reading as tiff
+from nelloc.image.formats.tiff.palette import problem_of_palette
 from nelloc.image.formats.tiff.structure import is_tiff
 from nelloc.image.kinds import Kind
 from nelloc.image.limits import MAX_PIXELS
@@ -346,15 +348,19 @@ def _problem_of_samples(image: Image.Image) -> str | None:
     if problem is not None:
         return problem
     if tags.get(_IMAGE_DEPTH, 1) != 1:
-        return tiff.VOLUME
-    if any(0 in _numbers(tags.get(tag, ())) for tag in tiff.PLACES):
-        return tiff.SPARSE
+        return layout.VOLUME
+    if any(0 in _numbers(tags.get(tag, ())) for tag in places.PLACES):
+        return places.SPARSE
     if tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands()):
-        return tiff.EXTRA_CHANNELS
-    if image.mode == "LA" and tags.get(tiff.PLANES_APART) == 2:
-        return tiff.ALPHA_APART
-    if tags.get(tiff.COMPRESSION) in tiff.JPEG and _numbers(tags.get(_BITS_PER_SAMPLE)) == (12,) and image.width % 2:
-        return tiff.LAST_COLUMN
+        return layout.EXTRA_CHANNELS
+    if image.mode == "LA" and tags.get(layout.PLANES_APART) == 2:
+        return layout.ALPHA_APART
+    if (
+        tags.get(layout.COMPRESSION) in layout.JPEG
+        and _numbers(tags.get(_BITS_PER_SAMPLE)) == (12,)
+        and image.width % 2
+    ):
+        return layout.LAST_COLUMN
     if tags.get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO and is_deep(image):
         return "has 16-bit samples whose 0 is white; convert it to black is zero first"
     return None
@@ -363,9 +369,9 @@ def _problem_of_samples(image: Image.Image) -> str | None:
 def _problem_of_tags(tags: Mapping[int, Any]) -> str | None:
     """Reason why Pillow changes the samples of a TIFF file: tags that it ignores."""
     formats, bits = (_numbers(tags.get(tag, 1)) for tag in (_SAMPLE_FORMAT, _BITS_PER_SAMPLE))
-    problem = tiff.problem_of_formats(formats, max(bits, default=1))
+    problem = layout.problem_of_formats(formats, max(bits, default=1))
     if problem is None and tags.get(_PHOTOMETRIC) == _PALETTE:
-        problem = tiff.problem_of_palette(_numbers(tags.get(_COLOUR_MAP, ())))
+        problem = problem_of_palette(_numbers(tags.get(_COLOUR_MAP, ())))
     return problem
 
 
