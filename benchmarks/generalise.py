@@ -43,7 +43,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nelloc import storage
+from nelloc import disk
 from nelloc.bench import markdown
 from nelloc.errors import NellocError
 from nelloc.ood.pair import PARTS, load
@@ -103,7 +103,7 @@ def fitted_like_thesis(images: NDArray[np.uint8], shape: FullConfig, seed: int, 
 
     Raises NellocError if it is stopped.
     """
-    if storage.exists(run / CHECKPOINT):
+    if disk.exists(run / CHECKPOINT):
         trainer = Trainer.resume(run)
     else:
         batch = thesis.BATCH * images[0, 0].size

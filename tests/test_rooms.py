@@ -24,7 +24,7 @@ LEVELS = (
     ("codec",),
     ("exact",),
     ("image",),
-    ("varint", "storage", "streams", "extras"),
+    ("varint", "storage", "disk", "streams", "extras"),
     ("errors",),
 )
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}

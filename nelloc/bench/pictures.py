@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nelloc import image, storage
+from nelloc import disk, image, storage
 from nelloc.bench.interface import Picture
 from nelloc.errors import NellocError
 from nelloc.image.formats import IMAGE_SUFFIXES
@@ -35,8 +35,8 @@ def find(sources: Sequence[str | Path], limit: int | None = None) -> tuple[list[
     errors: list[NellocError] = []
     for source in map(Path, sources):
         try:
-            inside = storage.is_folder(source)
-            own, unreadable = storage.files_below(source, IMAGE_SUFFIXES) if inside else ([source], [])
+            inside = disk.is_folder(source)
+            own, unreadable = disk.files_below(source, IMAGE_SUFFIXES) if inside else ([source], [])
         except NellocError as error:
             own, unreadable = [], [error]
         errors += unreadable

@@ -226,13 +226,13 @@ def _tell_failures(results, asked: bool) -> int:
 
 def _check_page(page: Path, force: bool) -> None:
     """Make the folder of the report. Raises NellocError early if the page could not be written in the end."""
-    from nelloc import storage
+    from nelloc import disk
 
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NellocError(f"{page.parent}: cannot be made ({error.strerror}); choose another folder") from error
-    storage.check_target(page.parent, page, force)
+    disk.check_target(page.parent, page, force)
 
 
 def _write_page(page: Path, results, found, force: bool) -> None:

@@ -106,16 +106,16 @@ def decompress(source: Path, target: str, model: Path, force: bool, quiet: bool)
     """Decompress the archive SOURCE to TARGET: an idx file, or a folder of PNG files, as it was made from."""
     with reporting():
         needs("nelloc research bits-back", "research", "torch")
-        from nelloc import storage
+        from nelloc import disk, storage
         from nelloc.research.vae import archive, image_set, model_file
 
         printer = Printer(quiet)
         data = storage.read(source)
         count, named = archive.contents(data, str(source))
-        output = Path(target) if named else storage.file_path(target)
+        output = Path(target) if named else disk.file_path(target)
         if not named:
-            storage.check_target(source, output, force)
-        elif storage.exists(output) and not storage.is_folder(output):
+            disk.check_target(source, output, force)
+        elif disk.exists(output) and not disk.is_folder(output):
             raise NellocError(f"{target}: is a file, and {source} holds files with names; give the name of a folder")
         vae = model_file.load(model)
         with _bar(printer, count, "images") as advance:
@@ -129,9 +129,9 @@ def _starting(source: Path, target: Path, force: bool, quiet: bool) -> Iterator[
     """Report errors in one line; early if the target cannot be written or torch is not installed."""
     with reporting():
         needs("nelloc research bits-back", "research", "torch")
-        from nelloc import storage
+        from nelloc import disk
 
-        storage.check_target(source, target, force)
+        disk.check_target(source, target, force)
         yield Printer(quiet)
 
 

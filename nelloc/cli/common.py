@@ -277,10 +277,10 @@ def pipe(
     source: str, target: str, conversion: Conversion, function: Callable[[bytes, str], tuple[Result, bytes]]
 ) -> Result:
     """Read ``source``, make the output by ``function``, and write ``target``; either may be "-"."""
-    from nelloc import storage
+    from nelloc import disk, storage
 
     if target != STDIO:
-        storage.check_target(Path(source), Path(target), conversion.force)
+        disk.check_target(Path(source), Path(target), conversion.force)
     result, output = function(*read_input(source, conversion.extent))
     if target == STDIO:
         put(output)

@@ -41,17 +41,17 @@ def export(run, target, data, force, as_json, quiet, verbose):
     printer = Printer(quiet, verbose)
     with reporting():
         needs_torch("nelloc export")
-        from nelloc import storage
+        from nelloc import disk, storage
         from nelloc.exact.model import load_model
         from nelloc.training.loop import Trainer
         from nelloc.training.networks.export import export as exported
 
-        if not storage.is_file(run / "checkpoint.safetensors"):
+        if not disk.is_file(run / "checkpoint.safetensors"):
             raise NellocError(f"{run}: has no checkpoint.safetensors; give the folder of a run of nelloc train")
-        storage.check_target(run / "checkpoint.safetensors", target, force)
+        disk.check_target(run / "checkpoint.safetensors", target, force)
         trainer = Trainer.resume(run)
         folders = data or (trainer.data.folders if trainer.data else ())
-        missing = [folder for folder in folders if not storage.is_folder(folder)]
+        missing = [folder for folder in folders if not disk.is_folder(folder)]
         if data and missing:
             raise NellocError(f"{missing[0]}: no such folder; give one of images to measure on")
         network = trainer.coded()

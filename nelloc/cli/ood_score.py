@@ -82,12 +82,12 @@ def ood_score(
         needs_torch("nelloc ood-score")
         import torch
 
-        from nelloc import storage
+        from nelloc import disk, storage
         from nelloc.ood.pair import find
         from nelloc.ood.plots import draw_histograms
 
         if plot is not None:
-            storage.check_target(Path(model), plot, force)
+            disk.check_target(Path(model), plot, force)
             if plot.suffix.lower() != ".png":
                 raise NellocError(f"{plot}: histograms are written as PNG; give a name that ends in .png")
         if threads:

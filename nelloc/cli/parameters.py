@@ -37,10 +37,10 @@ class OutputFile(Name):
     def convert(self, value, param, ctx):
         """Return ``value``, unless it can only be the name of a folder."""
         if isinstance(value, str):
-            from nelloc import storage
+            from nelloc import disk
 
             try:
-                storage.file_path(value)
+                disk.file_path(value)
             except NellocError as error:
                 self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)

@@ -65,11 +65,11 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
         asked = f"--size {width}x{height} --count {count}"
         raise click.UsageError(f"{asked} asks for more than {_MAX_PIXELS} pixels; choose smaller or fewer images")
     with reporting():
-        from nelloc import storage
+        from nelloc import disk, storage
         from nelloc.exact import model_store
         from nelloc.files.convert import enough_memory
 
-        storage.check_target(Path(model), out, force)
+        disk.check_target(Path(model), out, force)
         if out.suffix.lower() != ".png":
             raise NellocError(f"{out}: samples are written as PNG; give a name that ends in .png")
         with (
@@ -88,7 +88,7 @@ def sample(model, size, count, columns, seed, part, out, backend, force, as_json
                 show_own_warnings(printer)
                 check_core(printer, backend)
                 images = draw(model_store.find(model), height, width, count, seed, backend=backend, progress=progress)
-            elif model not in model_store.shipped_pairs() and not storage.exists(model):
+            elif model not in model_store.shipped_pairs() and not disk.exists(model):
                 known = ", ".join([*model_store.available(), *model_store.shipped_pairs()])
                 raise NellocError(f"{model}: no such model; give one of these, or a file: {known}")
             else:

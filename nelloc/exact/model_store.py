@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc import disk
+from nelloc.errors import NellocError, unreadable
 from nelloc.exact import model_delta
 from nelloc.exact.model import MAX_FILE_BYTES, MODEL_FORMAT, ExactModel, load_model
 from nelloc.exact.model import model_id as model_id_of
@@ -61,7 +61,7 @@ def installed() -> dict[str, Path]:
     try:
         return {path.stem: path for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))}
     except OSError as error:
-        raise storage.unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
 
 
 def available() -> dict[str, Path]:
@@ -189,7 +189,7 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def _is_folder(given: str | Path) -> bool:
-    return str(given) not in shipped() and str(given) not in installed() and storage.is_folder(given)
+    return str(given) not in shipped() and str(given) not in installed() and disk.is_folder(given)
 
 
 def _places(model_id: bytes) -> Iterator[tuple[str, Path]]:
@@ -239,10 +239,10 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except ValueError as error:  # a zero byte in the name
-        raise storage.unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
-            raise storage.unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if error.errno == errno.EISDIR:
             raise NellocError(f"{path}: a folder; give a model file in it, such as model{MODEL_SUFFIX}") from error
         names = ", ".join(shipped()) or "none"

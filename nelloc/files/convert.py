@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from nelloc import image, storage
+from nelloc import disk, image, storage
 from nelloc.codec import container, stream_end
 from nelloc.codec.decode import decode_files, decode_slices, open_file
 from nelloc.codec.description import read_description
@@ -76,8 +76,8 @@ def compress(
     """
     chosen = chosen_options(EncodeOptions, options, keywords, source=source, target=target, force=force, verify=verify)
     source = Path(source)
-    target = default_target(source, SUFFIX) if target is None else storage.file_path(target)
-    storage.check_target(source, target, force)
+    target = default_target(source, SUFFIX) if target is None else disk.file_path(target)
+    disk.check_target(source, target, force)
     file = storage.read_input(source, image.extent(chosen.max_pixels))
     result, encoded = compress_bytes(file.data, str(source), chosen, verify=verify)
     storage.write(target, encoded, force, file.modified, file.permissions)
@@ -209,9 +209,9 @@ def decompress(
     """
     chosen = chosen_options(DecodeOptions, options, keywords, source=source, target=target, force=force)
     source = Path(source)
-    target = default_target(source, default_suffix_of(source)) if target is None else storage.file_path(target)
+    target = default_target(source, default_suffix_of(source)) if target is None else disk.file_path(target)
     check_output(target)
-    storage.check_target(source, target, force)
+    disk.check_target(source, target, force)
     file = storage.read_input(source, stream_end.extent(chosen.max_pixels))
     result, encoded = decompress_bytes(file.data, str(source), chosen, target.suffix)
     storage.write(target, encoded, force, file.modified, file.permissions)

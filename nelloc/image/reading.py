@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, unreadable
 from nelloc.image import inventory, mapped_array, opened, slices
 from nelloc.image.formats import bmp, jpeg, long_texts, png, sixteen_bit
 from nelloc.image.formats.tiff import layout, places
@@ -240,7 +239,7 @@ def _reading(source: str) -> Iterator[None]:
         raise NellocError(f"{source}: cannot be decoded here ({reason}); install a build that has it") from error
     except Exception as error:  # Pillow's readers raise many types of exceptions for damaged files
         if isinstance(error, OSError) and error.errno is not None:
-            raise storage.unreadable(source, error) from error
+            raise unreadable(source, error) from error
         if isinstance(error, ValueError) and "closed" in str(error):
             raise NellocError(f"{source}: was closed before its samples were read; open it again") from error
         raise NellocError(f"{source}: is damaged ({error}); get it again from its source") from error

@@ -16,8 +16,8 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc import disk, storage
+from nelloc.errors import NellocError, unreadable
 from nelloc.exact import model_store
 from nelloc.training.networks.full import FullConfig, FullNetwork
 
@@ -80,10 +80,10 @@ def save(pair: Pair) -> bytes:
 
 def load(path: Path) -> Pair:
     """Load a pair from its file, or from the folder of a finished run. Raises NellocError for anything else."""
-    if storage.is_folder(path):
-        if storage.exists(path / SETTINGS) and not storage.exists(path / PAIR):
+    if disk.is_folder(path):
+        if disk.exists(path / SETTINGS) and not disk.exists(path / PAIR):
             raise NellocError(f"{path}: has no {PAIR}; finish its training: nelloc train --ood --resume --out {path}")
-        if not storage.exists(path / PAIR):
+        if not disk.exists(path / PAIR):
             raise NellocError(f"{path}: has no {PAIR}; give the folder of a run of nelloc train --ood")
         path = path / PAIR
     try:
@@ -103,7 +103,7 @@ def load(path: Path) -> Pair:
         return Pair(networks["local"], networks["full"], int(about["height"]), int(about["width"]), about["about"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
-            raise storage.unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if isinstance(error, KeyError):
             error = ValueError(f"{error.args[0]} is missing from its metadata")
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]

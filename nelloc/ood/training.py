@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc import storage
+from nelloc import disk, storage
 from nelloc.errors import NellocError
 from nelloc.image import read as read_image
 from nelloc.ood.images import read
@@ -96,9 +96,9 @@ def save_settings(config: PairConfig, folder: Path, *, resume: bool = False) -> 
 
     Raises NellocError if there is a run and ``resume`` is not set.
     """
-    if not resume and (storage.exists(folder / SETTINGS) or storage.exists(folder / CHECKPOINT)):
+    if not resume and (disk.exists(folder / SETTINGS) or disk.exists(folder / CHECKPOINT)):
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
-    storage.check_output_folder(folder)
+    disk.check_output_folder(folder)
     storage.make_folder(folder)
     storage.write(folder / SETTINGS, (json.dumps(asdict(config), indent=1) + "\n").encode(), force=True)
 
@@ -165,7 +165,7 @@ def trainer_of(
     processes: Processes | None = None,
 ) -> Trainer:
     """Trainer of one of the two models in a run's ``folder``, in its saved state, with ``config.pixels`` to go to."""
-    if storage.exists(folder / part / CHECKPOINT):
+    if disk.exists(folder / part / CHECKPOINT):
         return Trainer.resume(folder / part, pixels=config.pixels, learning_rate=learning_rate, processes=processes)
     return Trainer(config.training(part), processes=processes)
 

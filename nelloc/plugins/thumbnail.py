@@ -14,11 +14,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import nelloc
+from nelloc import disk, storage
 from nelloc import image as images
-from nelloc import storage
 from nelloc.codec import stream_end
 from nelloc.codec.decode import decode_files, open_file
 from nelloc.codec.options import DecodeOptions
+from nelloc.errors import unwritable
 from nelloc.image.kinds import Kind
 from nelloc.image.metadata import ItemType
 from nelloc.image.orientation import shown
@@ -64,7 +65,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
     NellocError
         If the file is damaged, its model is missing, or ``target`` exists and ``force`` is not set.
     """
-    storage.check_target(source, target, force, in_place=force)
+    disk.check_target(source, target, force, in_place=force)
     file = storage.read_input(source, stream_end.extent(options.max_pixels))
     opened = open_file(file.data, str(source), options)
     (pixels,) = decode_files([opened], [str(source)], options)
@@ -79,7 +80,7 @@ def write_thumbnail(source: Path, target: Path, size: int, options: DecodeOption
         "Software": f"nelloc {nelloc.__version__}",
     }
     thumbnail = Thumbnail(_png(small, keys, pixels.metadata.get(ItemType.ICC)), *small.size)
-    if force and storage.exists(target):
+    if force and disk.exists(target):
         _overwrite(target, thumbnail.data)
     else:
         storage.write(target, thumbnail.data, force, permissions=file.permissions)
@@ -93,7 +94,7 @@ def _overwrite(target: Path, data: bytes) -> None:
             file.write(data)
             file.truncate()
     except OSError as error:
-        raise storage.unwritable(target, error) from error
+        raise unwritable(target, error) from error
 
 
 def _reduced(pixels: Pixels, size: int) -> Image.Image:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nelloc import __version__, storage
+from nelloc import __version__, disk, storage
 from nelloc.codec.progress import Progress
 from nelloc.errors import NellocError
 
@@ -66,7 +66,7 @@ class Settings:
         """Find the folder of the data set ``name``. Raises NellocError if it is missing."""
         if self.data is None:
             raise NellocError(f"data set {name}: no folder of data sets is known; {DATA_HINT}")
-        if not storage.is_folder(self.data / name):
+        if not disk.is_folder(self.data / name):
             raise NellocError(f"{self.data / name}: is not a folder; {DATA_HINT}")
         return self.data / name
 
@@ -116,14 +116,14 @@ def check(experiment: Experiment, settings: Settings, *, force: bool) -> None:
     for name in experiment.data:
         settings.folder(name)
     target = result_path(experiment, settings)
-    if storage.exists(target) and not force:
+    if disk.exists(target) and not force:
         raise NellocError(f"{target}: exists already; use --force to replace it")
     storage.make_folder(settings.out)
     for folder in (settings.out, settings.out / "checkpoints", _stages(experiment, settings)):
         storage.remove_leftovers(folder)
     # Try the last write first: a run may take hours.
     trial = settings.out / f"{experiment.name}.trial"
-    storage.check_target(trial, target, force=True)
+    disk.check_target(trial, target, force=True)
     storage.write(trial, b"", force=True)
     trial.unlink()
 

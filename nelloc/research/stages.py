@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nelloc import __version__, storage
+from nelloc import __version__, disk
 from nelloc.research import tensor_file
 from nelloc.research.experiment import Settings
 from nelloc.research.tensor_file import TensorFile
@@ -36,7 +36,7 @@ def stage(settings: Settings, name: str, make: Callable[[], dict[str, Tensor]], 
         **{key: str(value) for key, value in details.items()},
     }
     path = settings.stages / f"{name}.safetensors" if settings.stages else None
-    if path is not None and storage.is_file(path):
+    if path is not None and disk.is_file(path):
         found = tensor_file.read(path)
         if found is not None and found.origin == origin:  # else made anew
             return dict(found.tensors)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc import disk
+from nelloc.errors import NellocError, unreadable
 from nelloc.exact.context import FIRST_PIXEL, neighbour_offsets
 from nelloc.image import is_deep
 from nelloc.image.formats import IMAGE_SUFFIXES
@@ -68,7 +68,7 @@ def load_image(path: Path) -> NDArray[np.uint8]:
         Image.DecompressionBombError,
     ) as error:
         if isinstance(error, OSError) and error.strerror:
-            raise storage.unreadable(path, error) from error
+            raise unreadable(path, error) from error
         reason = str(error).split("\n")[0] or type(error).__name__
         raise NellocError(f"{path}: not readable as a training image ({reason}); remove it or repair it") from error
 
@@ -80,7 +80,7 @@ def load_images(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
 
 def image_paths(folder: Path) -> list[Path]:
     """List image files directly in ``folder`` by name. Raises NellocError if there is none."""
-    found = storage.contents(folder) if storage.is_folder(folder) else []
+    found = disk.contents(folder) if disk.is_folder(folder) else []
     paths = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise NellocError(f"{folder}: no training images there; give a folder of PNG, WebP, JPEG or TIFF files")

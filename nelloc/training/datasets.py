@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, unreadable
 
 _GZIP = b"\x1f\x8b"
 _IDX_UINT8 = b"\0\0\x08"
@@ -64,6 +63,6 @@ def read_sheet(path: Path, size: int) -> NDArray[np.uint8]:
 
 def _unreadable(path: Path, error: Exception) -> NellocError:
     if isinstance(error, OSError) and error.strerror:
-        return storage.unreadable(path, error)
+        return unreadable(path, error)
     reason = str(error).split("\n")[0] or type(error).__name__
     return NellocError(f"{path}: cannot be read ({reason}); get it again")

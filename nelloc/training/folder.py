@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nelloc import storage
+from nelloc import disk
 from nelloc.errors import NellocError
 from nelloc.training.data import Augmentation, Drawn, PixelDrawer, PixelPool, PixelSampler, load_image
 
@@ -71,11 +71,11 @@ def scan(folder: Path) -> Folder:
     added; if that would hold out none, the first in the same order is held out. Raises NellocError if there are fewer
     than two images, one of which must be held out.
     """
-    if not storage.is_folder(folder):
+    if not disk.is_folder(folder):
         raise NellocError(f"{folder}: no such folder; give a folder of images to train on")
     Image.init()
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
-    names, errors = storage.files_below(folder, suffixes)
+    names, errors = disk.files_below(folder, suffixes)
     if errors:
         raise errors[0]
     if len(names) < 2:

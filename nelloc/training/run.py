@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nelloc import extras, storage
+from nelloc import disk, extras, storage
 from nelloc.errors import NellocError
 from nelloc.exact.model import ExactModel, load_model
 from nelloc.training.batches import Batch, BatchMaker, TrainingBatch
@@ -86,9 +86,9 @@ def _names(folders: list[Folder]) -> list[str]:
 
 def check_free(folder: Path) -> None:
     """Raise NellocError if ``folder`` has a run already, or is not a folder."""
-    if storage.exists(folder / CHECKPOINT):
+    if disk.exists(folder / CHECKPOINT):
         raise NellocError(f"{folder}: has a training run already; use --resume to go on, or give another --out")
-    storage.check_writable_folder(folder)
+    disk.check_writable_folder(folder)
 
 
 def run(
@@ -167,7 +167,7 @@ def finish(
     """
     listener = listener or Listener()
     if trainer.processes.writes:
-        storage.check_writable_folder(folder)
+        disk.check_writable_folder(folder)
     drawing = _Drawing(listener, trainer, folder / CURVE)
     try:
         with _stopping() as stop:

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from materials import small_model_bytes
 
 import nelloc
-from nelloc import storage
 from nelloc.codec import container
 from nelloc.codec import encode as codec
 from nelloc.codec.container import TileRecord
 from nelloc.codec.format import Method
 from nelloc.codec.options import DecodeOptions
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, unreadable, unwritable
 from nelloc.exact.decoders import DECODERS
 from nelloc.files import convert as files
 from nelloc.image import from_array
@@ -63,8 +62,8 @@ def test_a_name_of_no_file_is_refused(function, name, tmp_path, monkeypatch):
 def test_what_to_do_fits_the_reason_that_the_system_gives(number, remedy):
     error = OSError(number, os.strerror(number), "a.png")
     if number != errno.ENOSPC:
-        assert remedy in str(storage.unreadable("a.png", error))
-    assert remedy in str(storage.unwritable(Path("a.png"), error))
+        assert remedy in str(unreadable("a.png", error))
+    assert remedy in str(unwritable(Path("a.png"), error))
 
 
 def test_files_that_the_system_does_not_open_are_not_called_absent_nor_to_be_removed(monkeypatch, tmp_path):

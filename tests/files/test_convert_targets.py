@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from converting import OLD, contents, refused
 
-from nelloc import storage
+from nelloc import disk, storage
 from nelloc.errors import NellocError
 from nelloc.files import convert as files
 
@@ -230,6 +230,6 @@ def test_a_file_system_without_hard_links_is_written_and_existing_files_are_kept
     monkeypatch.setattr(os, "link", fail)
     job.run()
     assert job.target.read_bytes() == job.output
-    monkeypatch.setattr(storage, "check_target", lambda *args: None)
+    monkeypatch.setattr(disk, "check_target", lambda *args: None)
     with refused(tmp_path, "exists already"):
         job.run()

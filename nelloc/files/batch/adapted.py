@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nelloc import storage
+from nelloc import disk, storage
 from nelloc.errors import NellocError
 from nelloc.exact import model_store
 from nelloc.files import convert as files
@@ -36,7 +36,7 @@ def compress_adapted(jobs: Sequence[Job], folder: Path, conversion: Compression)
     for name, data in models.items():
         path = folder / f"{name}{model_store.MODEL_SUFFIX}"
         # An earlier run may have left the same model, and files that need it.
-        if not (storage.is_file(path) and storage.read(path) == data):
+        if not (disk.is_file(path) and storage.read(path) == data):
             storage.write(path, data, conversion.force)
     for number, file in enumerate(encoded):
         ready = inputs.ready(number)

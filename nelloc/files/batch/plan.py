@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from nelloc import storage
+from nelloc import disk
 from nelloc.codec.options import check_types
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, unreadable
 from nelloc.files.batch.outcome import Failed, Outcome, Skipped
 from nelloc.files.convert import SUFFIX, default_target
 from nelloc.files.jpeg import JPEG_SUFFIXES, PIXEL_SUFFIX, default_suffix_of
@@ -110,7 +110,7 @@ def make_plan(
         raise NellocError("the name of an input is empty; give a file or a folder")
     folder = None if output is None else Path(output)
     if folder is not None:
-        storage.check_output_folder(folder)
+        disk.check_output_folder(folder)
     search = _Search(direction, folder, recursive, links)
     for source in sources:
         search.add(Path(source))
@@ -132,7 +132,7 @@ class _Search:
     def add(self, source: Path) -> None:
         """Take a file, or the files of a folder."""
         try:
-            if not storage.is_folder(source):
+            if not disk.is_folder(source):
                 self._take(source, None)
                 return
         except NellocError as error:
@@ -218,7 +218,7 @@ class _Search:
         return self.real[path.parent] / path.name
 
     def _fail(self, source: Path, error: OSError | ValueError) -> None:
-        self._put_failed(source, storage.unreadable(source, error))
+        self._put_failed(source, unreadable(source, error))
 
     def _put_failed(self, source: Path, error: NellocError) -> None:
         self.taken += 1

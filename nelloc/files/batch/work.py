@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from nelloc import storage
-from nelloc.errors import ExistsError, NellocError
+from nelloc import disk, storage
+from nelloc.errors import ExistsError, NellocError, unreadable, unwritable
 from nelloc.files.batch.conversion import Conversion, Ready
 from nelloc.files.batch.outcome import Converted, Failed, Outcome, Removal, Skipped
 from nelloc.files.batch.plan import Job
@@ -78,7 +78,7 @@ def _open(job: Job, conversion: Conversion) -> Ready | Skipped:
         storage.make_folder(job.target.parent, job.mirrored)
         if not conversion.force and os.path.lexists(job.target):
             return _done_already(job, conversion)
-    storage.check_target(job.source, job.target, conversion.force)
+    disk.check_target(job.source, job.target, conversion.force)
     return read_job(job, conversion)
 
 
@@ -90,7 +90,7 @@ def read_job(job: Job, conversion: Conversion) -> Ready:
 
 def _done_already(job: Job, conversion: Conversion) -> Skipped:
     """Check that an earlier run made the output from the input as it is now. Raises NellocError if it did not."""
-    storage.check_target(job.source, job.target, force=True)
+    disk.check_target(job.source, job.target, force=True)
     source, target = str(job.source), str(job.target)
     if not _same_time(job):
         raise NellocError(f"{target}: exists, but was not made from {source}; use --force to replace it")
@@ -115,7 +115,7 @@ def _writing(job: Job) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise storage.unwritable(job.target, error) from error
+        raise unwritable(job.target, error) from error
 
 
 def _same_time(job: Job) -> bool:
@@ -123,7 +123,7 @@ def _same_time(job: Job) -> bool:
     try:
         source, target = os.stat(job.source), os.lstat(job.target)
     except OSError as error:
-        raise storage.unreadable(job.source, error) from error
+        raise unreadable(job.source, error) from error
     if not stat.S_ISREG(target.st_mode):
         return False
     later = source.st_mtime_ns - target.st_mtime_ns

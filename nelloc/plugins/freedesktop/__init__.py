@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from nelloc import storage
+from nelloc import disk, storage
 from nelloc.errors import NellocError
 
 # The templates, and where desktops look for them below a data folder such as ~/.local/share.
@@ -106,7 +106,7 @@ def _update(folder: Path) -> list[str]:
     """Let the desktop read its data again; remarks where that cannot be done."""
     remarks = []
     for program, name in UPDATES:
-        if not storage.is_folder(folder / name):
+        if not disk.is_folder(folder / name):
             continue
         if shutil.which(program) is None:
             remarks.append(f"{program} is not installed; desktops see the change once it has run on {folder / name}")

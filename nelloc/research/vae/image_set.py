@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc import image, storage
+from nelloc import disk, image, storage
 from nelloc.errors import NellocError
 from nelloc.image.formats import IMAGE_SUFFIXES
 from nelloc.research.vae.models import Kind
@@ -38,14 +38,14 @@ def read(source: Path) -> ImageSet:
     Only the pixels of a file are kept. Raises NellocError for a folder without images, images of several sizes, or
     images that are not 8-bit gray or RGB.
     """
-    if not storage.is_folder(source):
+    if not disk.is_folder(source):
         values = read_idx(source)
         if values.ndim != 3 or not len(values):
             raise NellocError(f"{source}: holds no images; give an idx file of images, (N, rows, columns)")
         if values.max() == 1:
             raise NellocError(f"{source}: has the values 0 and 1 only; make them 0 and 255, as binary images have")
         return ImageSet(values[:, None])
-    paths = [path for path in storage.contents(source) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    paths = [path for path in disk.contents(source) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not paths:
         raise NellocError(f"{source}: has no image files; give a folder that has")
     targets: dict[str, str] = {}

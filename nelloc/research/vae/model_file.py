@@ -11,8 +11,7 @@ from typing import get_args
 import safetensors
 import safetensors.torch
 
-from nelloc import storage
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, unreadable
 from nelloc.exact.safetensors_header import read_metadata
 from nelloc.research.vae.models import VAE, Architecture, Kind
 
@@ -43,7 +42,7 @@ def load(path: Path) -> VAE:
     try:
         return from_bytes(path.read_bytes(), str(path))
     except OSError as error:
-        raise storage.unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def identity(vae: VAE) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nelloc import storage
+from nelloc import disk
 from nelloc.errors import NellocError
 from nelloc.research import data, tensor_file
 from nelloc.research.experiment import Settings
@@ -210,7 +210,7 @@ def trained_vae(
     rows = train(settings, kind, vae, images.train, "", wake, plan, measure, chosen)
     kept = []
     for epoch in chosen.kept:
-        found = tensor_file.read(file(epoch)) if storage.is_file(file(epoch)) else None
+        found = tensor_file.read(file(epoch)) if disk.is_file(file(epoch)) else None
         if found is None:
             raise NellocError(f"{file(epoch)}: is missing or damaged; remove {path}, and the VAE is trained again")
         model = new_vae(chosen.architecture, seed, images.train.device)

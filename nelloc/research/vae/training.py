@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nelloc import __version__, storage
+from nelloc import __version__, disk
 from nelloc.errors import NellocError
 from nelloc.exact.callbacks import Watch
 from nelloc.research import tensor_file
@@ -98,7 +98,7 @@ def fit(
     guard = OutlierGuard(optimiser, trained)
     rows: list[Row] = []
     origin = _origin(vae, images, objective, plan) if checkpoint is not None else {}
-    if checkpoint is not None and storage.exists(checkpoint):
+    if checkpoint is not None and disk.exists(checkpoint):
         rows, low_precision = _restore(checkpoint, origin, vae, optimiser, guard)
     else:
         low_precision = low_precision and bfloat16_is_faster(images.device)
