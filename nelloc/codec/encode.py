@@ -67,7 +67,7 @@ def encode_pixels(
     for k, other in zip(doubtful, others, strict=True):
         encoded[k] = min(encoded[k], other, key=lambda one: len(one.data))
     if verify:
-        verify_encoded(encoded, pixels, options, models)
+        verify_encoded(encoded, pixels, options, models, names)
     return encoded
 
 
@@ -171,24 +171,31 @@ def verify_encoded(
     pixels: Sequence[Pixels],
     options: EncodeOptions,
     models: Mapping[bytes, ExactModel],
+    sources: Sequence[str],
 ) -> None:
-    """Decode ``data`` with ``models``, by id. Raises NellocError if ``pixels`` do not come back.
+    """Decode the files of images with ``models``, by id. Raises NellocError if ``pixels`` do not come back.
 
-    It is decoded by other code than encoded it, where that takes less than twice as long.
+    They are decoded by other code than encoded them, where that takes less than twice as long. ``sources`` name the
+    images in errors.
     """
-    name, decoding = "encoded data", options.for_decoding(options.backend)
-    files = [open_file(e.data, name, decoding) for e in encoded]
+    decoding = options.for_decoding(options.backend)
+    names = [f"{source}: its encoded data" for source in sources]
+    files = [open_file(one.data, name, decoding) for one, name in zip(encoded, names, strict=True)]
     if options.decoder is None and any(file.needs_model for file in files):
         decoding = options.for_decoding(backends.for_check(next(iter(models.values())), options.backend))
-    pairs = list(zip(files, pixels, strict=True))
-    small = [(file, image) for file, image in pairs if image.area < PIXELS_AT_ONCE]
-    decoded = decode_files([file for file, _ in small], [name] * len(small), decoding, models=models)
-    same = all(image.same_as(back) for (_, image), back in zip(small, decoded, strict=True))
-    for file, image in pairs:
-        if image.area >= PIXELS_AT_ONCE:
-            same &= image.same_in_slices(decode_slices(file, name, decoding, models=models), Pixels.same_as)
-    if not same:
-        raise NellocError("encoded data: does not decode to the same pixels and metadata; please report this image")
+    small = [number for number, image in enumerate(pixels) if image.area < PIXELS_AT_ONCE]
+    decoded = decode_files([files[k] for k in small], [names[k] for k in small], decoding, models=models)
+    backs = dict(zip(small, decoded, strict=True))
+    for number, (file, image) in enumerate(zip(files, pixels, strict=True)):
+        if number in backs:
+            same = image.same_as(backs[number])
+        else:
+            slices = decode_slices(file, names[number], decoding, models=models)
+            same = image.same_in_slices(slices, Pixels.same_as)
+        if not same:
+            raise NellocError(
+                f"{sources[number]}: does not decode to the same pixels and metadata; please report this image"
+            )
 
 
 def model_for(image: Pixels, options: EncodeOptions) -> ExactModel:

@@ -60,8 +60,9 @@ def encode_jpeg(opened: OpenedJpeg, options: EncodeOptions, *, verify: bool) -> 
     data = container.pack(file)
     if verify:
         decoding = options.for_decoding(options.backend)
-        parsed = container.parse(data, "encoded data", max_pixels=options.max_pixels)
-        if unpack_file(parsed, "encoded data", decoding).data != opened.data:
+        name = f"{opened.source}: its encoded data"
+        parsed = container.parse(data, name, max_pixels=options.max_pixels)
+        if unpack_file(parsed, name, decoding).data != opened.data:
             raise NellocError(f"{opened.source}: does not come back from the encoded data; please report this file")
     size = opened.width, opened.height, opened.planes
     return Result(opened.source, "-", opened.bytes, len(data), *size, keeps="bytes"), data

@@ -165,8 +165,8 @@ def test_compress_verifies_what_it_encoded_unless_told_not_to(monkeypatch):
         return [from_array(np.zeros((file.height, file.width, 3), np.uint8)) for file in files]
 
     monkeypatch.setattr("nelloc.codec.encode.decode_files", wrong)
-    assert_failed(invoke("compress", "photo.png", *MODEL), "does not decode to the same pixels")
-    assert_failed(invoke("compress", "photo.png", "--verify", *MODEL), "does not decode to the same pixels")
+    assert_failed(invoke("compress", "photo.png", *MODEL), "photo.png: does not decode to the same pixels")
+    assert_failed(invoke("compress", "photo.png", "--verify", *MODEL), "photo.png: does not decode to the same pixels")
     assert invoke("compress", "photo.png", "--no-verify", *MODEL).exit_code == 0
     assert Path("photo.nlc").read_bytes() == Path("file.nlc").read_bytes()
 

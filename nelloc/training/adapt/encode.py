@@ -171,7 +171,8 @@ class _Images:
         """Raise NellocError if the file of an image does not decode to it."""
         by_id = {model.id: model for model in (*self.models, *adapted)}
         for part in _parts(range(len(self.pixels)), self.areas):
-            verify_encoded([files[k] for k in part], [self.pixels[k] for k in part], self.options, by_id)
+            encoded, pixels = [files[k] for k in part], [self.pixels[k] for k in part]
+            verify_encoded(encoded, pixels, self.options, by_id, [self.sources[k] for k in part])
 
 
 def _trained(images: _Images, base: ExactModel, members: Sequence[int], size: int) -> Trained:
