@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, Unpack
 
 import numpy as np
@@ -15,6 +16,7 @@ from nelloc import image as images
 from nelloc.codec.decode import decode_files, open_file
 from nelloc.codec.encode import encode_pixels
 from nelloc.codec.options import DecodeKeywords, DecodeOptions, EncodeKeywords, EncodeOptions, chosen_options
+from nelloc.errors import damage_remark
 from nelloc.image import Pixels
 
 Buffer = bytes | bytearray | memoryview
@@ -123,8 +125,13 @@ def decode(data: Buffer, *, options: DecodeOptions | None = None, **keywords: Un
         If the data are not a whole and undamaged file, or their model is not found.
     TypeError
         As `encode`.
+
+    Warns
+    -----
+    UserWarning
+        With ``allow_damaged``, if parts of the file are damaged: their names, of tiles with x, y, width and height.
     """
-    return decode_many([data], options=chosen_options(DecodeOptions, options, keywords))[0]
+    return _decoded([data], chosen_options(DecodeOptions, options, keywords))[0]
 
 
 def decode_many(
@@ -148,12 +155,26 @@ def decode_many(
     ------
     NellocError, TypeError
         As `decode`.
+
+    Warns
+    -----
+    UserWarning
+        As `decode`, for each file.
     """
     chosen = chosen_options(DecodeOptions, options, keywords)
-    data = _several(data, "data", "nelloc.decode takes one file")
+    return _decoded(_several(data, "data", "nelloc.decode takes one file"), chosen)
+
+
+def _decoded(data: Sequence[Buffer], options: DecodeOptions) -> list[NDArray[Any]]:
+    """Samples of each file; warns the caller of the calling function of damaged parts."""
     names = ["data"] if len(data) == 1 else [f"file {number}" for number in range(len(data))]
-    files = [open_file(_bytes(item, name), name, chosen) for item, name in zip(data, names, strict=True)]
-    return [np.ascontiguousarray(images.to_array(pixels)) for pixels in decode_files(files, names, chosen)]
+    files = [open_file(_bytes(item, name), name, options) for item, name in zip(data, names, strict=True)]
+    found = decode_files(files, names, options)
+    for name, file, pixels in zip(names, files, found, strict=True):
+        damaged = (*pixels.damaged, *file.damage)
+        if damaged:
+            warnings.warn(damage_remark(name, damaged), stacklevel=3)
+    return [np.ascontiguousarray(images.to_array(pixels)) for pixels in found]
 
 
 def _several(items: Iterable[Item], name: str, of_one: str) -> list[Item]:

@@ -1,6 +1,7 @@
 """The one exception family of nelloc, and its warnings."""
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -18,6 +19,11 @@ class NellocWarning(UserWarning):
 
 # Advice in errors about a damaged file.
 RESTORE = "get the file again from its source or a backup"
+
+
+def damage_remark(source: str, damaged: Sequence[str]) -> str:
+    """Sentence about the tiles and other parts of a damaged file that were given up, by their names."""
+    return f"{source}: is damaged; not as they were are (tiles with x, y, width, height): {'; '.join(damaged)}"
 
 
 def install_advice(extra: str) -> str:

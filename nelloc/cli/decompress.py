@@ -13,7 +13,7 @@ import click
 from nelloc.cli.common import STDIO, Printer, coding, options, pipe, reporting, target_of
 from nelloc.cli.folder import Shown, convert_many, convert_one, select
 from nelloc.cli.help import GroupedCommand
-from nelloc.errors import NellocError
+from nelloc.errors import NellocError, damage_remark
 
 if TYPE_CHECKING:
     from nelloc.codec.tiling import Rectangle
@@ -145,8 +145,5 @@ def _shown(result: Result) -> Shown:
     if result.left_out:
         remarks.append(f"nelloc: {result.source}: not kept in the output: {', '.join(result.left_out)}")
     if result.damaged:
-        remarks.append(
-            f"nelloc: {result.source}: is damaged; not as they were are (tiles with x, y, width, height): "
-            f"{'; '.join(result.damaged)}"
-        )
+        remarks.append(f"nelloc: {damage_remark(result.source, result.damaged)}")
     return Shown(line, row, tuple(remarks), detail)

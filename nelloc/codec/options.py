@@ -167,7 +167,8 @@ class DecodeOptions(Options):
     region : Rectangle, optional
         Part of the image to decode: only its tiles are.
     allow_damaged : bool
-        Restore what is left of a damaged file, and mark damaged tiles, instead of raising NellocError.
+        Restore what is left of a damaged file, mark damaged tiles, and name them, instead of raising NellocError:
+        `nelloc.decode` by a warning, `nelloc.decompress` in ``Result.damaged``.
     """
 
     region: Rectangle | None = None

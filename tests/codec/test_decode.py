@@ -91,7 +91,12 @@ def test_the_rest_of_a_damaged_file_is_restored(small_model_path, channels, join
     (pixels,) = decoding.decode_files([decoding.open_file(file, "x", options)], ["x"], options)
     place = tiles(40, 40, TILE)[4]
     assert pixels.damaged == (f"tile 4 ({place})",)
-    back = nelloc.decode(file, options=options)
+    with pytest.warns(UserWarning, match=rf"^data: is damaged; .*: tile 4 \({place}\)$") as caught:
+        back = nelloc.decode(file, options=options)
+    assert [one.filename for one in caught] == [__file__]
+    with pytest.warns(UserWarning, match="^file 1: is damaged") as caught:
+        nelloc.decode_many([nelloc.encode(image, model=small_model_path), file], options=options)
+    assert [one.filename for one in caught] == [__file__]
     whole = np.ones((40, 40), bool)
     whole[place.rows, place.columns] = False
     np.testing.assert_array_equal(back[whole], image[whole])
@@ -109,7 +114,8 @@ def test_a_truncated_file_is_restored_up_to_its_end(small_model_path):
     file = nelloc.encode(image, model=small_model_path, tile=TILE)
     records = container.parse(file).records
     cut = file[: -4 - len(records[2].data) // 2]
-    back = nelloc.decode(cut, model=small_model_path, allow_damaged=True)
+    with pytest.warns(UserWarning, match=r"data: is damaged; .*: tile 2 \(.*"):
+        back = nelloc.decode(cut, model=small_model_path, allow_damaged=True)
     np.testing.assert_array_equal(back[:32], image[:32])
     assert (back[32:] == [255, 0, 255]).all()
 
@@ -122,7 +128,8 @@ def test_a_stream_that_decodes_to_other_pixels_is_a_hole_too(small_model_path):
     forged[5] ^= 1
     records = (file.records[0], container.TileRecord(file.records[1].method, bytes(forged)))
     data = container.pack(container.Container(file.kind, 16, 32, TILE, file.model_id, records))
-    back = nelloc.decode(data, model=small_model_path, allow_damaged=True)
+    with pytest.warns(UserWarning, match=r"tile 1 \("):
+        back = nelloc.decode(data, model=small_model_path, allow_damaged=True)
     np.testing.assert_array_equal(back[:16], image[:16])
     assert (back[16:] == [255, 0, 255]).all()
 
