@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-/* Smaller coefficients may be nothing but noise, which every entry explains. */
-#define LEAST_DEVIATIONS 25.0f /* of the square */
-#define WORST 8.0f             /* blocks whose noise is not like others' are no proof */
+#define WORST 8.0f /* blocks whose noise is not like others' are no proof */
 #define ENTRIES 256
 
 /* ln(n) for n = 1 to 255, from ln(n / (n - 1)) = 2 artanh(1 / (2n - 1)). */
@@ -25,7 +23,7 @@ static void logarithms(float *of) {
 }
 
 int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_rows, int32_t block_columns,
-                    const float *spread, float *scores, int32_t *counts) {
+                    const float *spread, float least, float *scores, int32_t *counts) {
     nlc_past_waves waves;
     nlc_past_prepare_waves(&waves);
     float logarithm[ENTRIES];
@@ -43,7 +41,7 @@ int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_r
         nlc_past_forward(&waves, block, found);
         for (int k = 0; k < NLC_PAST_BLOCK; k++) {
             const float size = found[k] < 0 ? -found[k] : found[k], half = 0.5f / spread[k];
-            if (size * size < LEAST_DEVIATIONS * spread[k])
+            if (size * size < least * least * spread[k])
                 continue;
             counts[k]++;
             /* Twice as large entries make it 0, and leave all of it, which is WORST. */

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.past import tables
+from nelloc.codec.past import tables, worth
 from nelloc.codec.past.coefficients import Component, JpegCoefficients
 from nelloc.codec.past.decode import decode
-from nelloc.codec.past.samples import SIDE, Plane, block_shape, enlarge, framed, in_whole_blocks, over_blocks, reduce
+from nelloc.codec.past.samples import (
+    SIDE,
+    Plane,
+    block_shape,
+    enlarge,
+    framed,
+    in_whole_blocks,
+    over_blocks,
+    reduce_to_blocks,
+)
 from nelloc.exact import native
 from nelloc.exact.callbacks import Watch
 
@@ -24,38 +34,66 @@ COARSE_SWEEPS = (6, 12)
 # component takes four to five times as long.
 BUDGET, ENLARGED_BUDGET = 100, 60
 
+# Share of right blocks from which on an expected table, and any other, is not doubted.
+_MOSTLY, _NEARLY_ALL = 0.9, 0.99
+
+# Share of known blocks below which others are believed too.
+_FEW = 0.3
+
 # States of a block in the core.
-_SOLVED, _UNSOLVED = 1, 2
+_UNSEEN, _SOLVED, _UNSOLVED = 0, 1, 2
 
 
-def best_table(
-    low: Plane,
-    high: Plane,
-    guess: NDArray[np.float32],
+class Bounds(NamedTuple):
+    """The least and the most (H, W) of the samples of an enlarged component, and guesses of them.
+
+    In the ``other`` guess, samples of which nothing is known are as the picture's colours have them: these may be a
+    little off, or those of an edit, where the first guess is better.
+    """
+
+    low: Plane
+    high: Plane
+    guess: NDArray[np.float32]
+    other: NDArray[np.float32] | None
+
+
+def with_best_table(
+    components: Sequence[Bounds],
     standard: NDArray[Any],
     across: int,
     down: int,
-    quality: int | None,
+    expected: NDArray[np.uint16] | None = None,
+    *,
+    as_expected: bool = False,
     by_parts: bool = False,
-) -> tuple[Blocks, int]:
-    """The blocks of a component with the table, of the likely ones, that is right for most of them, and its quality.
+) -> list[Blocks]:
+    """The blocks of components that share a table, by the likely one that explains them best.
 
-    The likely ones are those of the whole picture or, ``by_parts``, of some that may not have been edited.
+    An ``expected`` one is tried first, or is the only one if they are to be ``as_expected``. The others are those of
+    the whole picture or, ``by_parts``, of some parts of its first component that may not have been edited.
     """
-    probe = Blocks.of(low, high, guess, across, down, None)
-    best, best_quality, tried = None, 0, set()
-    known = probe.reduced, probe.known, standard, across, down
-    for table, own_quality in tables.likely_by_parts(*known) if by_parts else tables.likely(*known, quality):
-        if table.tobytes() in tried:
-            continue
-        tried.add(table.tobytes())
-        found = Blocks.of(low, high, guess, across, down, table, probe.reduced)
-        if best is None or found.known_share > best.known_share:
-            best, best_quality = found, own_quality
-        if found.known_share > 0.99:
-            break
-    assert best is not None
-    return best, best_quality
+    untried = [Blocks(own, across, down) for own in components]
+    trials: dict[bytes, list[Blocks]] = {}
+    if expected is not None:
+        found = trials[expected.tobytes()] = [one.by(expected) for one in untried]
+        if as_expected or min(one.known_share for one in found) > _MOSTLY:
+            return found
+    for table in _likely(untried, standard, by_parts):
+        if table.tobytes() not in trials:
+            found = trials[table.tobytes()] = [one.by(table) for one in untried]
+            if min(one.known_share for one in found) > _NEARLY_ALL:
+                return found
+    return min(trials.values(), key=lambda found: sum(one.cost() for one in found))
+
+
+def _likely(components: Sequence[Blocks], standard: NDArray[Any], by_parts: bool) -> Iterator[NDArray[np.uint16]]:
+    first = components[0]
+    if by_parts:
+        yield from tables.likely_by_parts(first.evidence, standard, first.across, first.down)
+        return
+    yield from tables.likely([one.evidence for one in components], standard, first.across, first.down)
+    more = [one.more_evidence for one in components]
+    yield from tables.likely([own for own in more if own is not None], standard, first.across, first.down)
 
 
 class Blocks:
@@ -63,36 +101,21 @@ class Blocks:
 
     table: NDArray[np.uint16]
 
-    def __init__(self, low: Plane, high: Plane, across: int, down: int, reduced: NDArray[np.float32]):
-        self.low, self.high, self.across, self.down = low, high, across, down
-        self.height, self.width = low.shape
+    def __init__(self, bounds: Bounds, across: int, down: int):
+        self.low, self.high = np.ascontiguousarray(bounds.low), np.ascontiguousarray(bounds.high)
+        self.across, self.down = across, down
+        self.height, self.width = bounds.low.shape
         self.rows, self.columns = block_shape(self.height, self.width, across, down)
-        self.reduced = reduced
+        self.reduced = reduce_to_blocks(bounds.guess, across, down)
+        self._other = None if bounds.other is None else reduce_to_blocks(bounds.other, across, down)
         self.smooth = across * down == 1 or self.width > 2 * across
 
-    @classmethod
-    def of(
-        cls,
-        low: Plane,
-        high: Plane,
-        guess: NDArray[np.float32],
-        across: int,
-        down: int,
-        table: NDArray[np.uint16] | None,
-        reduced: NDArray[np.float32] | None = None,
-    ) -> Blocks:
-        """Blocks from bounds (H, W) and guessed samples; with a ``table`` their coefficients as they come."""
-        height, width = low.shape
-        if reduced is None:
-            reduced = reduce(guess, across, down)
-            rows, columns = block_shape(height, width, across, down)
-            after = ((0, rows * SIDE - reduced.shape[0]), (0, columns * SIDE - reduced.shape[1]))
-            reduced = np.ascontiguousarray(np.pad(reduced, after, mode="edge"))
-        made = cls(np.ascontiguousarray(low), np.ascontiguousarray(high), across, down, reduced)
-        if table is not None:
-            made.table = table
-            made._first_try()
-        return made
+    def by(self, table: NDArray[np.uint16]) -> Blocks:
+        """The same with coefficients as they come by a table."""
+        found = copy(self)
+        found.table = table
+        found._first_try()
+        return found
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
@@ -100,6 +123,23 @@ class Blocks:
         known = (self.low == self.high) & (self.low > 0) & (self.high < 255)
         unit = SIDE * self.down, SIDE * self.across
         return over_blocks(np.logical_and, in_whole_blocks(known, *unit), *unit)
+
+    @property
+    def evidence(self) -> tables.Probe:
+        """Samples, and known blocks, which tell of the table."""
+        return tables.Probe(self.reduced, self.known)
+
+    @property
+    def more_evidence(self) -> tables.Probe | None:
+        """The same with blocks that are mostly known, and not clipped, if few are known."""
+        if self._other is None or self.known.mean() > _FEW:
+            return None
+        unit = SIDE * self.down, SIDE * self.across
+        known, clipped = (
+            over_blocks(np.add, in_whole_blocks(mask.astype(np.uint16), *unit), *unit)
+            for mask in (self.low == self.high, (self.low != self.high) & ((self.low > 0) | (self.high < 255)))
+        )
+        return tables.Probe(self._other, (2 * known > unit[0] * unit[1]) & (clipped == 0))
 
     @property
     def known_share(self) -> float:
@@ -124,13 +164,29 @@ class Blocks:
         self._solved = np.zeros((self.rows, self.columns), np.uint8)
         if self.across * self.down == 1:
             self._low_samples, self._high_samples = self._padded(self.low, 0), self._padded(self.high, 255)
-            self._solve(0)
-            return
-        self._low_samples = np.zeros(self.reduced.shape, np.uint8)
-        self._high_samples = np.full(self.reduced.shape, 255, np.uint8)
+        else:
+            self._low_samples = np.zeros(self.reduced.shape, np.uint8)
+            self._high_samples = np.full(self.reduced.shape, 255, np.uint8)
+        self._solve_all()
+        if self._other is not None and not self.right.all():
+            self._try_other(self._other)
+
+    def _solve_all(self) -> None:
         self._solve(0)
-        self._samples = self._decoded()
-        self._repair(0)
+        if self.across * self.down > 1:
+            self._samples = self._decoded()
+            self._repair(0)
+
+    def _try_other(self, guess: NDArray[np.float32]) -> None:
+        """Begin again with what is wrong, from another guess, and keep what that makes right."""
+        first, before, wrong = self.reduced, self.coefficients.copy(), ~self.right
+        self.reduced, self._solved[wrong] = guess, _UNSEEN
+        self._solve_all()
+        wrong = ~self.right
+        self.reduced, self.coefficients[wrong], self._solved[wrong] = first, before[wrong], _UNSOLVED
+        if self.across * self.down > 1:
+            self._samples = self._decoded()
+            self._repair(0)
 
     def _padded(self, plane: Plane, value: int) -> Plane:
         after = self.rows * SIDE - self.height, self.columns * SIDE - self.width
@@ -191,9 +247,13 @@ class Blocks:
         made = self.enlarged().astype(np.int16)
         return made - np.clip(made, self.low, self.high)
 
+    def cost(self) -> float:
+        """The entropy of coefficients and of errors."""
+        return worth.OF_CODED * worth.entropy_of_frequencies(self.coefficients) + worth.entropy([self.errors()])
+
     def improve(self) -> None:
         """Search a little for the blocks that are wrong: fine tables are seldom right at first."""
-        if self.across * self.down > 1 and np.count_nonzero(self.table <= 2):
+        if self.across * self.down > 1 and self._is_fine:
             self._repair(SWEEPS[0], self._budget)
 
     @property
@@ -268,12 +328,11 @@ class Blocks:
             lost[2 * axis + 1] = SIDE * blocks + (-int(known[-1] + 1) // side)
         if not any(lost) or max(lost) >= SIDE or not self.smooth or self.right.all():
             return
-        enlarged = self.across * self.down > 1
         noise = float(np.sqrt(tables.noise(self.across, self.down).mean()))
         native._native.past_solve_cut(
             self.reduced, *lost, self.rows, self.columns, self.table, noise, self.coefficients, self._solved
         )
-        if not enlarged:
+        if self.across * self.down == 1:
             self._solve(0)
             return
         self._samples = self._decoded()
@@ -287,14 +346,10 @@ class Blocks:
         for _ in range(4):
             made = self.enlarged()
             filled = np.clip(made, self.low, self.high).astype(np.float32)
-            reduced = reduce(filled, self.across, self.down)
-            after = ((0, self.reduced.shape[0] - reduced.shape[0]), (0, self.reduced.shape[1] - reduced.shape[1]))
-            self.reduced = np.ascontiguousarray(np.pad(reduced, after, mode="edge"))
+            self.reduced = reduce_to_blocks(filled, self.across, self.down)
             before = self.coefficients.copy(), self._samples.copy(), self._solved.copy()
-            self._solved[~self.right] = 0
-            self._solve(0)
-            self._samples = self._decoded()
-            self._repair(0)
+            self._solved[~self.right] = _UNSEEN
+            self._solve_all()
             watch()
             if self.right.sum() <= (before[2] == 1).sum():
                 self.coefficients, self._samples, self._solved = before

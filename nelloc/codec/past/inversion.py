@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelloc.codec.past import tables, worth
-from nelloc.codec.past.blocks import Blocks, best_table
+from nelloc.codec.past.blocks import Blocks, Bounds, with_best_table
 from nelloc.codec.past.coefficients import JpegCoefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.edits import Mask, about_luma, flattened, foreign_blocks
@@ -23,6 +23,7 @@ from nelloc.codec.past.samples import (
     SIDE,
     Plane,
     block_shape,
+    by_colours,
     comes_back,
     framed,
     guessed,
@@ -67,7 +68,8 @@ class Inverted:
 class Inversion:
     """A picture on the grid of its JPEG, of which ``top`` and ``left`` lines are lost, by bounds of its components.
 
-    ``apart`` is a mask (H, W) of what never was of this JPEG, and has no bounds.
+    ``apart`` is a mask (H, W) of what never was of this JPEG, and has no bounds. With a standard table of luma that of
+    chroma is expected to be of the same quality.
     """
 
     def __init__(self, low: Plane, high: Plane, top: int, left: int, pixels: Plane, apart: Mask | None = None):
@@ -76,8 +78,8 @@ class Inversion:
         self.across = self.down = 1
         self._luma: Blocks | None = None
         self._chroma: list[Blocks] = []
-        self._quality = 0
-        self._framed_before: dict[tuple[int, ...], tuple[Plane, Plane, NDArray[np.float32]]] = {}
+        self._expected: NDArray[np.uint16] | None = None
+        self._framed_before: dict[tuple[int, ...], Bounds] = {}
 
     @property
     def gray(self) -> bool:
@@ -94,7 +96,7 @@ class Inversion:
         own = None if self._apart is None else self._apart[part]
         low, high, pixels = (np.ascontiguousarray(of[part]) for of in (self._low, self._high, self._pixels))
         other = Inversion(low, high, self.top, self.left, pixels, own)
-        other._quality = self._quality
+        other._expected = self._expected
         return other
 
     def size(self) -> tuple[int, int]:
@@ -109,9 +111,10 @@ class Inversion:
 
         With ``by_parts`` it is that of parts that may not have been edited.
         """
-        low, high = self._framed(self._low[0], 0), self._framed(self._high[0], 255)
-        guess = guessed(low, high, self._frame())
-        self._luma, self._quality = best_table(low, high, guess, tables.LUMA, 1, 1, None, by_parts)
+        bounds = self._bounds(0, self._low[0], self._high[0])
+        (self._luma,) = with_best_table([bounds], tables.LUMA, 1, 1, by_parts=by_parts)
+        quality = tables.exact_quality(self._luma.table, tables.LUMA)
+        self._expected = None if quality is None else tables.standard_table(tables.CHROMA, quality)
         return self._luma.known_share
 
     def foreign(self) -> Mask:
@@ -156,26 +159,25 @@ class Inversion:
                 (elsewhere if top or left else at_corner).append(way)
         yield from [at_corner + elsewhere] if self.top or self.left else [at_corner, elsewhere]
 
-    def with_chroma(self, way: Sampling) -> Inversion:
-        """The same with coefficients of chroma as they come, by one of ``samplings``."""
+    @property
+    def expects_table(self) -> bool:
+        """True if a table of chroma is likelier than others."""
+        return self._expected is not None
+
+    def with_chroma(self, way: Sampling, *, as_expected: bool = False) -> Inversion:
+        """The same with coefficients of chroma as they come, by one of ``samplings``, or the expected table alone."""
         other = Inversion(self._low, self._high, way.top, way.left, self._pixels, self._apart)
-        other._luma, other._quality, other._framed_before = self._luma, self._quality, self._framed_before
+        other._luma, other._expected, other._framed_before = self._luma, self._expected, self._framed_before
         across, down = other.across, other.down = way.across, way.down
-        for c in (1, 2):
-            low, high, guess = other._framed_chroma(c)
-            if other._chroma:
-                found = Blocks.of(low, high, guess, across, down, other._chroma[0].table)
-            else:
-                found, _ = best_table(low, high, guess, tables.CHROMA, across, down, other._quality or None)
-            other._chroma.append(found)
+        bounds = [other._framed_chroma(c) for c in (1, 2)]
+        other._chroma = with_best_table(bounds, tables.CHROMA, across, down, self._expected, as_expected=as_expected)
         return other
 
-    def _framed_chroma(self, c: int) -> tuple[Plane, Plane, NDArray[np.float32]]:
+    def _framed_chroma(self, c: int) -> Bounds:
         """Bounds of a component of chroma and guessed samples, which all samplings of a picture share."""
         key = c, *self._frame()
         if key not in self._framed_before:
-            low, high = self._framed(self._low[c], 0), self._framed(self._high[c], 255)
-            self._framed_before[key] = low, high, guessed(low, high, self._frame(), 128)
+            self._framed_before[key] = self._bounds(c, self._low[c], self._high[c], 128)
         return self._framed_before[key]
 
     @property
@@ -191,10 +193,7 @@ class Inversion:
 
     def cost(self) -> float:
         """The entropy of chroma and of its errors, where few blocks are right."""
-        return sum(
-            worth.entropy_of_frequencies(component.coefficients) + worth.entropy([component.errors()])
-            for component in self._chroma
-        )
+        return sum(component.cost() for component in self._chroma)
 
     def improve_chroma(self) -> None:
         """Search a little for what is wrong of chroma."""
@@ -269,9 +268,19 @@ class Inversion:
             shown = np.s_[self.top : self.top + low.shape[0], self.left : self.left + low.shape[1]]
             cb, cr = (np.ascontiguousarray(component.enlarged()[shown]) for component in self._chroma)
             native._native.past_narrow(np.ascontiguousarray(self._pixels), cb, cr, low, high)
-        low, high = self._framed(low, 0), self._framed(high, 255)
-        guess = guessed(low, high, self._frame())
-        self._luma = Blocks.of(low, high, guess, 1, 1, self._luma.table)
+        self._luma = Blocks(self._bounds(0, low, high), 1, 1).by(self._luma.table)
+
+    def _bounds(self, c: int, low: Plane, high: Plane, likely: int | None = None) -> Bounds:
+        """The bounds of all samples of a component, from those of the picture's, and what they may be."""
+        frame = above, below, left, right = self._frame()
+        framed_low, framed_high = framed(low, frame, 0), framed(high, frame, 255)
+        guess, other = guessed(framed_low, framed_high, frame, likely), None
+        unknown = (low == 0) & (high == 255)
+        if not self.gray and unknown.any():
+            inner = guess[above : guess.shape[0] - below, left : guess.shape[1] - right]
+            other = np.where(unknown, by_colours(self._pixels)[c], inner)
+            other = np.pad(other, ((above, below), (left, right)), mode="edge")
+        return Bounds(framed_low, framed_high, guess, other)
 
     def _image(self) -> JpegCoefficients:
         """The JPEG, with blocks that no pixel needs like those beside them."""
@@ -289,6 +298,3 @@ class Inversion:
         """Lines before and after the picture: above, below, left and right of it."""
         height, width = self.size()
         return self.top, height - self.top - self._low.shape[1], self.left, width - self.left - self._low.shape[2]
-
-    def _framed(self, plane: Plane, value: int) -> Plane:
-        return framed(plane, self._frame(), value)

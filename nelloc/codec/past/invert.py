@@ -25,7 +25,7 @@ from nelloc.codec.past.detect import (
 )
 from nelloc.codec.past.edits import distrust
 from nelloc.codec.past.inversion import Inversion, Inverted, Sampling
-from nelloc.codec.past.samples import Plane
+from nelloc.codec.past.samples import Plane, in_whole_blocks, over_blocks
 from nelloc.exact import native
 from nelloc.exact.callbacks import Watch
 
@@ -35,6 +35,8 @@ LEAST_BLOCKS = 0.03
 GRAY_BLOCKS, GRAY_CLEAR = 0.3, 9
 # Share of a JPEG's colours from which on a picture is taken for one that was not changed, and searched in any case.
 UNCHANGED = 0.995
+# Share of known blocks, from the corner on, that are few if this share of colours is a JPEG's.
+FEW_BLOCKS, NEARLY_ALL = 0.1, 0.9
 # A gray picture with fewer values is a drawing.
 GRAY_VALUES = 16
 # Share of right blocks up to which edits may have hidden the tables.
@@ -92,6 +94,16 @@ class Candidate:
             candidate = Candidate(part, self.watch, self)
             if candidate.share_of_colours >= LEAST_SHARE:
                 yield candidate
+
+    @property
+    def tells(self) -> bool:
+        """True if the picture shows that it was no JPEG where none is found.
+
+        It does not if nearly all of its colours are such, but hardly a block has no other: then they are a little off.
+        """
+        low, high = self._bounds
+        known = ~over_blocks(np.logical_or, in_whole_blocks(low[0] != high[0]))
+        return self.share_of_colours < NEARLY_ALL or float(known.mean()) >= FEW_BLOCKS
 
     def first_look(self, *, is_judged: bool = False, by_parts: bool = False) -> Inversion | None:
         """The picture as a JPEG whose tables and sampling were found, before a search; None if it was none.
@@ -177,7 +189,7 @@ def _is_hopeless(picture: Candidate) -> bool:
         inversion = part.first_look(is_judged=True)
         if inversion is not None and inversion.share_of_pixels() < worth.WORTH:
             return False
-        looked_at += 1
+        looked_at += part.tells
     return looked_at > 1
 
 
@@ -212,11 +224,19 @@ def _in_any_case(picture: Candidate, patience: int) -> Inversion | None:
 
 
 def _best_sampling(inversion: Inversion, watch: Watch) -> Inversion:
-    """The inversion with chroma as it is most likely sampled."""
+    """The inversion with chroma as it is most likely sampled: by the expected table, if that explains it, or by any."""
+    if inversion.expects_table:
+        best = _sampled(inversion, watch, as_expected=True)
+        if best.share > PROBABLY:
+            return best
+    return _sampled(inversion, watch)
+
+
+def _sampled(inversion: Inversion, watch: Watch, *, as_expected: bool = False) -> Inversion:
     trials: list[Inversion] = []
     for ways in inversion.samplings():
-        for way in _likely(ways, inversion):
-            trial = inversion.with_chroma(way)
+        for way in _likely(ways, inversion, as_expected):
+            trial = inversion.with_chroma(way, as_expected=as_expected)
             watch()
             if PROBABLY < trial.share <= CLEARLY:
                 trial.improve_chroma()
@@ -234,12 +254,12 @@ def _best_sampling(inversion: Inversion, watch: Watch) -> Inversion:
     return best
 
 
-def _likely(ways: list[Sampling], inversion: Inversion) -> list[Sampling]:
+def _likely(ways: list[Sampling], inversion: Inversion, as_expected: bool) -> list[Sampling]:
     """The way to sample chroma that is clearly right in the middle of a large picture, or all of them."""
     middle = inversion.middle() if len(ways) > _FEW_WAYS else None
     if middle is None:
         return ways
-    tried = [middle.with_chroma(way) for way in ways]
+    tried = [middle.with_chroma(way, as_expected=as_expected) for way in ways]
     right = _clearly_right(tried)
     return [ways[tried.index(right)]] if right is not None and right is min(tried, key=Inversion.cost) else ways
 

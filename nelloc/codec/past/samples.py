@@ -69,6 +69,13 @@ def guessed(
     return np.pad(inner, ((above, below), (left, right)), mode="edge")
 
 
+def by_colours(pixels: Plane) -> NDArray[np.float32]:
+    """The Y, Cb and Cr (3, H, W) of RGB pixels by their formulas, which no sample has that a decoder rounded."""
+    red, green, blue = pixels.astype(np.float32)
+    luma = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    return np.stack([luma, 128 + (blue - luma) / np.float32(1.772), 128 + (red - luma) / np.float32(1.402)])
+
+
 def _fill(guess: NDArray[np.float32], unknown: NDArray[np.bool_]) -> None:
     """Give unknown samples the mean of those that are known of their block."""
     sums = over_blocks(np.add, in_whole_blocks(np.where(unknown, 0, guess)))
@@ -118,6 +125,15 @@ def reduce(enlarged: NDArray[np.float32], across: int, down: int) -> NDArray[np.
     out = np.empty((-(-height // down), -(-width // across)), np.float32)
     native._native.past_reduce(biased, across, down, height, width, out)
     return out
+
+
+def reduce_to_blocks(enlarged: NDArray[np.float32], across: int, down: int) -> NDArray[np.float32]:
+    """The same in whole blocks of 8 x 8, with the last lines repeated."""
+    reduced = reduce(enlarged, across, down)
+    height, width = enlarged.shape
+    rows, columns = block_shape(height, width, across, down)
+    after = ((0, rows * SIDE - reduced.shape[0]), (0, columns * SIDE - reduced.shape[1]))
+    return np.ascontiguousarray(np.pad(reduced, after, mode="edge"))
 
 
 def _whole(samples: NDArray[np.float32]) -> Plane:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelloc.codec.past.samples import over_blocks
+from nelloc.codec.past.samples import SIDE, over_blocks
 from nelloc.exact import native
 
 # The examples of the JPEG standard, annex K, which most encoders scale by their quality.
@@ -28,9 +28,10 @@ LUMA = np.array(
 CHROMA = np.full(64, 99)
 CHROMA.reshape(8, 8)[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 QUALITIES = range(1, 101)
-# Least gain in log-likelihood for which an entry other than the standard one is chosen.
-_GAIN = 8.0
 _BLOCKS = 600
+# Deviations of noise from which on coefficients are looked at, and from which on they are none, and the gain in
+# log-likelihood that an entry has which is the same as one before it.
+_NEAR, _FAR, _SAME = 5.0, 12.0, 2.0
 
 _ANGLES = np.outer(np.arange(8), 2 * np.arange(8) + 1) * (np.pi / 16)
 _ONE_WAY = np.cos(_ANGLES) * 0.5 * np.where(np.arange(8) == 0, np.sqrt(0.5), 1.0)[:, None]
@@ -51,6 +52,12 @@ def standard_tables(base: NDArray[Any]) -> NDArray[np.uint16]:
     return np.clip((base * scale + 50) // 100, 1, 255).astype(np.uint16)
 
 
+def exact_quality(table: NDArray[Any], base: NDArray[Any]) -> int | None:
+    """The quality whose standard table a table is, or None."""
+    quality = quality_of(table, base)
+    return quality if np.array_equal(standard_table(base, quality), table) else None
+
+
 def quality_of(table: NDArray[Any], base: NDArray[Any]) -> int:
     """The quality whose standard table is most like a table."""
     return int(np.abs(standard_tables(base).astype(int) - table).sum(axis=1).argmin()) + 1
@@ -64,41 +71,32 @@ def noise(across: int, down: int) -> NDArray[np.float32]:
     return ((spread + (across * down > 1)) / 12).astype(np.float32)
 
 
-def likely(
-    samples: NDArray[np.float32],
-    known: NDArray[np.bool_],
-    base: NDArray[Any],
-    across: int,
-    down: int,
-    quality: int | None,
-) -> Iterator[tuple[NDArray[np.uint16], int]]:
-    """The tables that may explain samples (H, W), in whole blocks, of which some are ``known``, the likeliest first.
+class Probe(NamedTuple):
+    """Samples (H, W) of a component, in whole blocks, of which some (rows, columns) are ``known``."""
 
-    With ``quality`` that one is the first. Each has the quality that it is of, or is like, or 0.
+    samples: NDArray[np.float32]
+    known: NDArray[np.bool_]
+
+
+def likely(probes: Sequence[Probe], base: NDArray[Any], across: int, down: int) -> Iterator[NDArray[np.uint16]]:
+    """The tables that may explain components that share one: the likeliest standard one of ``base``, and any.
+
+    There are none without probes.
     """
-    if quality is not None:
-        yield standard_table(base, quality), quality
-    scores = _Scores(samples, _busiest(samples, known), across, down)
-    table, best = scores.standard(base)
-    yield table, best
-    yield scores.mended(table), best
-    if quality is not None:
-        yield scores.mended(standard_table(base, quality)), quality
+    if probes:
+        yield from _Evidence([(own.samples, _busiest(own.samples, own.known)) for own in probes], across, down).tables(
+            base
+        )
 
 
-def likely_by_parts(
-    samples: NDArray[np.float32], known: NDArray[np.bool_], base: NDArray[Any], across: int, down: int
-) -> Iterator[tuple[NDArray[np.uint16], int]]:
-    """The tables that may explain parts of samples (H, W) that were edited, with their qualities.
+def likely_by_parts(probe: Probe, base: NDArray[Any], across: int, down: int) -> Iterator[NDArray[np.uint16]]:
+    """The tables that may explain parts of a component that were edited.
 
     Text and lines are the busiest blocks, and others may fill a side of the picture: so they are found by blocks of
     medium range, of all of it and of its quarters.
     """
-    for part in _parts(known):
-        scores = _Scores(samples, _busiest(samples, part, passed=0.5), across, down)
-        table, quality = scores.standard(base)
-        yield table, quality
-        yield scores.mended(table), quality
+    for part in _parts(probe.known):
+        yield from _Evidence([(probe.samples, _busiest(probe.samples, part, passed=0.5))], across, down).tables(base)
 
 
 def _parts(known: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
@@ -111,24 +109,58 @@ def _parts(known: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
         yield part
 
 
-class _Scores:
-    """The log-likelihoods of entries of a table: (64, 256), and the number of coefficients (64,) that each is of."""
+class _Evidence:
+    """Transformed blocks of components, and how well each entry of a table explains them."""
 
-    def __init__(self, samples: NDArray[np.float32], chosen: NDArray[np.uint8], across: int, down: int):
-        self._scores, self._counts = np.empty((64, 256), np.float32), np.empty(64, np.int32)
-        native._native.past_scores(samples, chosen, *chosen.shape, noise(across, down), self._scores, self._counts)
-        self._scores[:, 0] = -np.inf
+    def __init__(self, parts: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]], across: int, down: int):
+        self._parts, self._noise = parts, noise(across, down)
+        self._scores, self._counts = self._of(_NEAR)
 
-    def standard(self, base: NDArray[Any]) -> tuple[NDArray[np.uint16], int]:
-        """The likeliest standard table of ``base``, and its quality."""
+    def _of(self, least: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """The log-likelihoods (64, 256) of entries, and the number of coefficients (64,) that each is of.
+
+        Those of fewer than ``least`` deviations of noise do not count.
+        """
+        scores, counts = np.zeros((64, 256), np.float32), np.zeros(64, np.int32)
+        for samples, chosen in self._parts:
+            own, number = np.empty_like(scores), np.empty_like(counts)
+            native._native.past_scores(samples, chosen, *chosen.shape, self._noise, least, own, number)
+            scores += own
+            counts += number
+        scores[:, 0] = -np.inf
+        return scores, counts
+
+    def tables(self, base: NDArray[Any]) -> Iterator[NDArray[np.uint16]]:
+        """The likeliest standard table of ``base``, and the likeliest ones of all, if coarse and if fine.
+
+        Noise of samples that are alike from line to line adds up, and looks like multiples of small entries: coarse
+        tables are told by larger coefficients.
+        """
         tables = standard_tables(base)
-        best = int(self._scores[np.arange(64), tables].sum(axis=1).argmax())
-        return tables[best], best + 1
+        standard = tables[int(self._scores[np.arange(64), tables].sum(axis=1).argmax())]
+        yield standard
+        yield self._any_table(standard, _FAR)
+        yield self._any_table(standard, _NEAR)
 
-    def mended(self, table: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """The table with the entries that explain the samples much better."""
-        better = (self._scores.max(axis=1) - self._scores[np.arange(64), table] > _GAIN) & (self._counts > 2)
-        return np.where(better, self._scores.argmax(axis=1), table).astype(np.uint16)
+    def _any_table(self, standard: NDArray[np.uint16], least: float) -> NDArray[np.uint16]:
+        """The likeliest table, in which entries that nothing tells are as large as those before them.
+
+        Coefficients of fewer than ``least`` deviations tell only of entries as small, which lie among such. The first
+        entry is the ``standard`` one if nothing tells it.
+        """
+        (scores, counts), small = self._of(least), least * np.sqrt(self._noise)
+        table = np.zeros((SIDE, SIDE), np.uint16)
+        for v, u in sorted(product(range(SIDE), repeat=2), key=sum):
+            k = SIDE * v + u
+            before = [*table[v - 1 : v, u].tolist(), *table[v, u - 1 : u].tolist()]
+            most = max(before, default=standard[0])
+            if counts[k] or (self._counts[k] and most < small[k]):
+                own = scores[k] if counts[k] else self._scores[k]
+                likeliest, same = own.argmax(), max(before, key=own.__getitem__, default=0)
+                table[v, u] = same if own[same] + _SAME > own[likeliest] else likeliest
+            else:
+                table[v, u] = most
+        return table.ravel()
 
 
 def _busiest(samples: NDArray[np.float32], known: NDArray[np.bool_], passed: float = 0) -> NDArray[np.uint8]:

@@ -29,6 +29,8 @@ _MOSTLY, _CODED, _DEARER = 0.5, 6, 1.3
 OF_CODED = 1.8
 # Share of the entropy of pixels up to which a JPEG mostly takes fewer bytes.
 WORTH = 0.95
+# Share after a search up to which it may: both are coded then.
+SEARCHED = 1.0
 # Share from which on a search cannot lower it as far; below, parts tell if it does.
 DOUBTFUL = 1.05
 # Share of luma alone up to which a search may lower a small one as far.
@@ -59,8 +61,8 @@ def parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 
 def is_less(as_jpeg: float, as_pixels: float) -> bool:
-    """True if a JPEG is likely to take fewer bytes, by what `entropies` are."""
-    return as_jpeg < WORTH * as_pixels
+    """True if a JPEG that was searched for may take fewer bytes, by what `entropies` are."""
+    return as_jpeg < SEARCHED * as_pixels
 
 
 def entropies(image: JpegCoefficients, made: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> tuple[float, float]:

@@ -71,6 +71,34 @@ def test_blocks_that_the_edge_cuts(quality, least, subsampling):
     assert wrong[168:].mean() < 0.1
 
 
+# Tables of encoders that do not scale the examples of the JPEG standard: Photoshop's, and one like a camera's.
+PHOTOSHOP = (
+    [4, 3, 3, 4, 6, 7, 8, 10, 3, 3, 3, 4, 5, 6, 8, 10, 3, 3, 3, 4, 6, 9, 12, 12, 4, 4, 4, 7, 9, 12, 12, 17]
+    + [6, 5, 6, 9, 12, 13, 17, 20, 7, 6, 9, 12, 13, 17, 20, 20, 8, 8, 12, 12, 17, 20, 20, 20, 10, 10, 12, 17]
+    + 4 * [20],
+    [4, 5, 8, 15, 20, 20, 20, 20, 5, 7, 10, 14, 20, 20, 20, 20, 8, 10, 14] + 5 * [20] + [15, 14] + 38 * [20],
+)
+SLOPING = [2 + v + u for v in range(8) for u in range(8)], [4 + 2 * v + 2 * u for v in range(8) for u in range(8)]
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("used", [PHOTOSHOP, SLOPING])
+def test_tables_of_any_encoder_are_found(used, subsampling):
+    """Entries are right wherever the picture shows a few multiples of them; what shows none has large ones."""
+    file = io.BytesIO()
+    parrots = Image.open(Path(__file__).parents[3] / "docs/images/parrots.png").convert("RGB")
+    parrots.save(file, "JPEG", qtables=used, subsampling=subsampling)
+    pixels = np.ascontiguousarray(np.asarray(Image.open(file)).transpose(2, 0, 1))
+    found = invert(pixels)
+    assert found is not None
+    assert exact_blocks(pixels, found.pixels)[1] > 0.99
+    for number, own in ((0, used[0]), (1, used[1])):
+        component = found.image.components[number]
+        often = np.count_nonzero(component.coefficients.reshape(-1, 64), axis=0) > 8
+        assert often.sum() > 15
+        assert np.array_equal(component.quantisation[often], np.array(own)[often])
+
+
 @pytest.mark.parametrize("top", [0, 3, 9])
 def test_grid_of_a_crop(top):
     pixels = decode(legal_picture(4, 70, (2, 2)))[:, top:, 2 * top :]
@@ -96,7 +124,9 @@ def test_the_sampling_of_a_large_crop_is_that_of_its_middle(monkeypatch):
     tried = []
     with_chroma = Inversion.with_chroma
     monkeypatch.setattr(
-        Inversion, "with_chroma", lambda self, way: tried.append((self._pixels.shape, way)) or with_chroma(self, way)
+        Inversion,
+        "with_chroma",
+        lambda self, way, **more: tried.append((self._pixels.shape, way)) or with_chroma(self, way, **more),
     )
     found = invert(pixels)
     assert found is not None

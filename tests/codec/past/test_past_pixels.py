@@ -20,7 +20,7 @@ from nelloc.codec.past.coefficients import encode_coefficients
 from nelloc.codec.past.decode import decode
 from nelloc.codec.past.inversion import Inverted
 from nelloc.codec.past.invert import invert
-from nelloc.codec.past.tables import LUMA, likely, likely_by_parts, standard_table
+from nelloc.codec.past.tables import LUMA, Probe, likely, likely_by_parts, standard_table
 from nelloc.codec.tiling import Rectangle
 from nelloc.errors import NellocError
 from nelloc.exact import native
@@ -101,10 +101,10 @@ def test_crops_and_edits():
 def test_a_table_is_found_where_the_busiest_blocks_were_edited():
     samples = through_jpeg(photograph(8, 256, 256)[..., 1], 90).astype(np.float32)
     samples[:160] = np.random.default_rng(8).integers(0, 256, (160, 256))
-    arguments = samples, np.ones((32, 32), bool), LUMA, 1, 1
+    probe = Probe(samples, np.ones((32, 32), bool))
     right = standard_table(LUMA, 90).tobytes()
-    assert all(table.tobytes() != right for table, _ in likely(*arguments, None))
-    assert any(table.tobytes() == right for table, _ in likely_by_parts(*arguments))
+    assert all(table.tobytes() != right for table in likely([probe], LUMA, 1, 1))
+    assert any(table.tobytes() == right for table in likely_by_parts(probe, LUMA, 1, 1))
 
 
 def test_a_half_that_was_a_jpeg_is_found():
