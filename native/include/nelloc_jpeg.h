@@ -1,4 +1,5 @@
-/* JPEG files to coefficients and back, byte for byte, and coefficients to a stream of nelloc's own (docs/methods/jpeg.md).
+/* JPEG files to coefficients and back, byte for byte, and coefficients to a stream of nelloc's own
+ * (docs/methods/jpeg.md).
  *
  * It knows files as bytes in memory, nothing of Python, paths or policy. There is no global state: any number of
  * threads may work at once. Every function takes hostile bytes.
@@ -87,6 +88,12 @@ typedef struct {
  */
 int32_t nlc_jpeg_parts(const nlc_jpeg_image *image);
 int32_t nlc_jpeg_rows_of_part(const nlc_jpeg_image *image);
+
+/* Blocks that a byte of a part's stream may stand for, at most, where each stream counts as having NLC_JPEG_CODER_BYTES
+ * more: a block takes at least 12 decisions of 0.0007 bits.
+ */
+#define NLC_JPEG_BLOCKS_OF_A_BYTE 1024
+#define NLC_JPEG_CODER_BYTES 16
 
 /* The stream of a part, from 0. `stream` gets `size` bytes that nlc_jpeg_release frees. */
 int nlc_jpeg_encode_part(const nlc_jpeg_image *image, int32_t part, const nlc_jpeg_watch *watch, uint8_t **stream,

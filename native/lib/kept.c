@@ -10,9 +10,7 @@
 
 #define MOST_BYTES ((uint64_t)1 << 30)
 #define BYTES_OF_A_BYTE 1536
-#define BLOCKS_OF_A_BYTE 1024
 #define BLOCK_PIXELS 64
-#define CODER_BYTES 16
 /* A decoder may smooth what is not known of the coefficients 1 to 9 of the zigzag. */
 #define SMOOTHED 10
 /* Lines that smooth enlargement of colours looks beyond a region, at most. */
@@ -34,7 +32,7 @@ static int fail_to_show(nelloc_decoder *d) {
 
 /* Exactly `size` bytes of a stream of the core, which nlc_put gives back. */
 static int unpack(nelloc_decoder *d, const uint8_t *stream, size_t stream_size, uint64_t size, uint8_t **out) {
-    if (size > BYTES_OF_A_BYTE * ((uint64_t)stream_size + CODER_BYTES))
+    if (size > BYTES_OF_A_BYTE * ((uint64_t)stream_size + NLC_JPEG_CODER_BYTES))
         return fail(d);
     if (size >= SIZE_MAX)
         return nlc_fail_for_memory(d);
@@ -97,7 +95,7 @@ static int walk_skeleton(nelloc_decoder *d, const uint8_t *data, size_t size, nl
             for (int k = walk->first; k <= walk->last && k < SMOOTHED; k++)
                 low[walk->scan[c].component][k] = (int8_t)walk->low;
     if (found < 0)
-        return found == NLC_JPEG_NO_MEMORY ? nlc_fail_for_memory(d) : fail(d);
+        return fail(d);
     int whole = 1;
     for (int c = 0; walk->progressive && c < walk->image.components; c++)
         for (int k = 1; k < SMOOTHED; k++)
@@ -177,10 +175,10 @@ static int decode_parts(nelloc_decoder *d, uint64_t top, uint64_t bottom, int al
     uint64_t bytes = 0;
     int damaged = 0;
     for (size_t k = 0; k < file->record_count; k++) {
-        bytes += file->records[k].size + CODER_BYTES;
+        bytes += (uint64_t)file->records[k].size + NLC_JPEG_CODER_BYTES;
         damaged |= file->records[k].damaged;
     }
-    if (!damaged && (uint64_t)file->width * file->height > BLOCKS_OF_A_BYTE * BLOCK_PIXELS * bytes)
+    if (!damaged && (uint64_t)file->width * file->height > NLC_JPEG_BLOCKS_OF_A_BYTE * BLOCK_PIXELS * bytes)
         return fail(d);
     const int made = nlc_jpeg_prepare(d->kept.segments, d->kept.segments_size, UINT64_MAX, image);
     if (made != NLC_JPEG_OK)

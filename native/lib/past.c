@@ -7,8 +7,6 @@
 #define SIDE 8
 #define MOST_MARGIN 63
 #define TABLE_BYTES 128
-#define BLOCKS_OF_A_BYTE 1024
-#define CODER_BYTES 16
 
 static int fail(nelloc_decoder *d) {
     return nlc_fail_damaged(d, "its coefficients are damaged");
@@ -70,7 +68,8 @@ static int has_parts(nlc_cursor reader, const nlc_jpeg_image *image) {
         nlc_take(&reader, nlc_take_varint(&reader));
     const uint64_t pixels = (uint64_t)image->width * (uint64_t)image->height;
     return nlc_good(&reader) && !nlc_left(&reader) &&
-           pixels / (SIDE * SIDE) <= BLOCKS_OF_A_BYTE * (reader.size + CODER_BYTES * parts);
+           pixels / (SIDE * SIDE) <=
+               NLC_JPEG_BLOCKS_OF_A_BYTE * ((uint64_t)reader.size + NLC_JPEG_CODER_BYTES * parts);
 }
 
 int nlc_past_new(nelloc_decoder *d, nlc_past *past) {
@@ -125,7 +124,8 @@ static void put_blocks(const nlc_shape *shape, const nlc_shape *sheet, const uin
     const size_t stride = (size_t)sheet->width, sheet_columns = stride / SIDE;
     for (size_t k = 0; k < count; k++) {
         const size_t top = numbers[k] / columns * SIDE, left = numbers[k] % columns * SIDE;
-        const size_t rows = height - top < SIDE ? height - top : SIDE, length = width - left < SIDE ? width - left : SIDE;
+        const size_t rows = height - top < SIDE ? height - top : SIDE,
+                     length = width - left < SIDE ? width - left : SIDE;
         for (size_t p = 0; p < (size_t)shape->planes; p++)
             for (size_t y = 0; y < rows; y++) {
                 const uint8_t *from = blocks + p * nlc_area(sheet) + (k / sheet_columns * SIDE + y) * stride +

@@ -134,8 +134,7 @@ static int code_part(const nlc_jpeg_image *image, int32_t number, const nlc_jpeg
     const int32_t step = nlc_jpeg_rows_of_part(image), first = number * step;
     if (number < 0 || number >= nlc_jpeg_parts(image))
         return NLC_JPEG_BAD_ARGUMENT;
-    /* A block has at least 12 decisions of at least 0.0007 bits. */
-    if (!out && size < SIZE_MAX >> 12 && blocks_of_part(image, number) > 1024 * (uint64_t)(size + 16))
+    if (!out && blocks_of_part(image, number) > NLC_JPEG_BLOCKS_OF_A_BYTE * ((uint64_t)size + NLC_JPEG_CODER_BYTES))
         return NLC_JPEG_DAMAGED;
     nlc_jpeg_part *part = calloc(1, sizeof *part);
     nlc_adaptive_tables *tables = nlc_adaptive_tables_new();

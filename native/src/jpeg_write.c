@@ -317,7 +317,7 @@ static int write_file(writer *write, const nlc_jpeg_rest *rest, nlc_jpeg_bytes *
     for (;;) {
         const int found = nlc_jpeg_walk_next(walk);
         if (found < 0)
-            return found == NLC_JPEG_UNSUPPORTED ? NLC_JPEG_DAMAGED : found;
+            return NLC_JPEG_DAMAGED; /* a skeleton is what the reader has taken */
         nlc_jpeg_bytes_append(out, rest->skeleton + start, walk->at - start);
         start = walk->at;
         if (!found)
@@ -370,6 +370,6 @@ int nlc_jpeg_prepare(const uint8_t *skeleton, size_t size, uint64_t max_pixels, 
     *image = walk->image;
     free(walk);
     if (found < 0 || (uint64_t)image->width * (uint64_t)image->height > max_pixels)
-        return found == NLC_JPEG_NO_MEMORY ? found : NLC_JPEG_DAMAGED;
+        return NLC_JPEG_DAMAGED;
     return nlc_jpeg_allocate(image);
 }
