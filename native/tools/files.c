@@ -17,6 +17,7 @@
 #include <windows.h>
 #define OPEN_NEW(name, mode) _open(name, _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY, _S_IREAD | _S_IWRITE)
 #define NUMBER_OF_PROCESS() _getpid()
+#define close _close
 #define fdopen _fdopen
 #define fileno _fileno
 #else
@@ -122,9 +123,14 @@ int nlcd_write(const char *name, const nlcd_bytes *data, const char *input, int 
     for (int attempt = 0; temporary && !file && attempt < 100; attempt++) {
         snprintf(temporary, room, "%s.%ld-%d.part", name, (long)NUMBER_OF_PROCESS(), attempt);
         const int made = OPEN_NEW(temporary, permissions_for(input));
-        if (made >= 0)
-            file = fdopen(made, "wb");
-        else if (errno != EEXIST)
+        if (made >= 0 && (file = fdopen(made, "wb")) == NULL) {
+            const int reason = errno;
+            close(made);
+            remove(temporary);
+            errno = reason;
+            break;
+        }
+        if (made < 0 && errno != EEXIST)
             break;
     }
     int good = file && fwrite(data->data, 1, data->size, file) == data->size && fflush(file) == 0;

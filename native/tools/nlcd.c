@@ -130,6 +130,8 @@ static int run_decode(const nlcd_settings *s) {
         format = image->jpeg_bytes && !s->has_region ? NLCD_JPEG : NLCD_PNG;
     if (!target && strcmp(name, NLCD_STDIO)) {
         target = made = default_output(name, format);
+        if (!made)
+            nlcd_say(name, "there is not enough memory; close other programs");
         if (!made || nlcd_is_taken(target, name, s->force)) {
             nlcd_close(&file);
             free(made);

@@ -66,3 +66,19 @@ def test_no_comment_is_lost_for_want_of_memory(failing, commented, tmp_path):
     assert check(failing, [str(commented)], tmp_path / "out.png") > 10
     text = Image.open(tmp_path / "out.png").text
     assert text == {"Comment": "caf\xe9 " * 300}
+
+
+def test_the_name_of_the_output_may_be_what_fails(failing, commented, tmp_path):
+    """Without a second name the output's is made of the first."""
+    (tmp_path / "in.nlc").write_bytes(commented.read_bytes())
+    for number in count(1):
+        own = os.environ | {"FAILING": str(number)}
+        command = [str(failing), "-q", str(tmp_path / "in.nlc")]
+        done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+        said = done.stderr.splitlines()
+        if "an allocation fails" not in said:
+            break
+        assert (done.returncode, len(said) > 1) == (1, True), (number, done.stderr)
+        assert [path.name for path in tmp_path.iterdir()] == ["in.nlc"]
+    assert number > 3
+    assert (tmp_path / "in.png").exists()
