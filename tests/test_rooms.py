@@ -29,6 +29,7 @@ LEVELS = (
 )
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 LARGEST = 400  # lines of a file
+WIDEST = 120  # columns of a line of C, as of Python
 REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "native", "nelloc", "scripts", "tests", "web")
 BUILT = {"build", "dist", "sources"}
@@ -153,6 +154,14 @@ def test_no_file_is_long():
     found = sources()
     assert {Path(name).suffix for name in found} >= {".py", ".c", ".h", ".js", ".sh"}
     assert not {name: lines for name, lines in found.items() if lines > LARGEST}
+
+
+def test_no_line_of_c_is_wide():
+    paths = [REPOSITORY / name for name in sources() if name.endswith((".c", ".h"))]
+    lines = [(path, k, line) for path in paths for k, line in enumerate(path.read_text().splitlines(), 1)]
+    wide = [f"{path.relative_to(REPOSITORY)}:{k}" for path, k, line in lines if len(line) > WIDEST]
+    assert len(paths) > 100
+    assert not wide
 
 
 def test_the_house_is_printed(capsys):

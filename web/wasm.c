@@ -87,9 +87,9 @@ EXPORT(tile) int tile(uint32_t number, double *to) {
     nelloc_tile found;
     if (nelloc_tile_at(decoder, number, &found) != NELLOC_OK)
         return 0;
-    const double numbers[] = {found.region.left, found.region.top, found.region.width,      found.region.height, found.damaged,
-                              found.parts,       found.methods[0], (double)found.bytes[0], found.methods[1],
-                              (double)found.bytes[1]};
+    const double numbers[] = {found.region.left, found.region.top,      found.region.width, found.region.height,
+                              found.damaged,     found.parts,           found.methods[0],   (double)found.bytes[0],
+                              found.methods[1],  (double)found.bytes[1]};
     memcpy(to, numbers, sizeof numbers);
     return (int)(sizeof numbers / sizeof *numbers);
 }

@@ -1,4 +1,5 @@
-/* Filters of rows (docs/FORMAT.md, section 10) in the Python module: the bytes that deflate makes of a tile after each. */
+/* Filters of rows (docs/FORMAT.md, section 10) in the Python module: the bytes that deflate makes of a tile after
+ * each. */
 #include "binding.h"
 
 #include "deflated.h"

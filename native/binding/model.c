@@ -44,7 +44,8 @@ static int read_layer(buffers *all, PyObject *given, nlc_layer_source *layer) {
     return 0;
 }
 
-/* model(about, layers, context, mixture, bits, level): about is (horizon, components, channels, joint, raw, borders). */
+/* model(about, layers, context, mixture, bits, level): about is (horizon, components, channels, joint, raw,
+ * borders). */
 static PyObject *new_model(PyObject *self, PyObject *arguments) {
     (void)self;
     nlc_model_source source;

@@ -102,7 +102,8 @@ static PyObject *detect(PyObject *self, PyObject *arguments) {
     return status == NLC_PAST_OK ? Py_BuildValue("nn", (Py_ssize_t)tried, (Py_ssize_t)found) : nlc_error(status);
 }
 
-/* past_separate(pixels, low, high): fills low and high (3, count) of RGB pixels (3, count); returns how many have none. */
+/* past_separate(pixels, low, high): fills low and high (3, count) of RGB pixels (3, count); returns how many have
+ * none. */
 static PyObject *separate(PyObject *self, PyObject *arguments) {
     (void)self;
     Py_buffer pixels, low, high;
@@ -148,7 +149,8 @@ static int is_plane(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t columns, 
            view->len == rows * columns * (Py_ssize_t)(NLC_PAST_BLOCK * size);
 }
 
-/* past_solve(guess, low, high, block_rows, block_columns, table, limit, budget, coefficients, solved): the budget left. */
+/* past_solve(guess, low, high, block_rows, block_columns, table, limit, budget, coefficients, solved): the budget
+ * left. */
 static PyObject *solve(PyObject *self, PyObject *arguments) {
     (void)self;
     Py_buffer guess, low, high, table, coefficients, solved;
@@ -176,14 +178,15 @@ static PyObject *solve(PyObject *self, PyObject *arguments) {
     return status == NLC_PAST_OK ? PyLong_FromLongLong(left) : nlc_error(status);
 }
 
-/* past_solve_cut(samples, above, below, before, after, block_rows, block_columns, table, noise, coefficients, solved) */
+/* past_solve_cut(samples, above, below, before, after, block_rows, block_columns, table, noise, coefficients,
+ * solved) */
 static PyObject *solve_cut(PyObject *self, PyObject *arguments) {
     (void)self;
     Py_buffer samples, table, coefficients, solved;
     int above, below, before, after, rows, columns;
     float noise;
-    if (!PyArg_ParseTuple(arguments, "y*iiiiiiy*fw*y*", &samples, &above, &below, &before, &after, &rows, &columns, &table,
-                          &noise, &coefficients, &solved))
+    if (!PyArg_ParseTuple(arguments, "y*iiiiiiy*fw*y*", &samples, &above, &below, &before, &after, &rows, &columns,
+                          &table, &noise, &coefficients, &solved))
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     if (is_plane(&samples, rows, columns, sizeof(float)) && is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
@@ -208,7 +211,8 @@ static PyObject *scores(PyObject *self, PyObject *arguments) {
     Py_buffer samples, chosen, spread, found, counts;
     int rows, columns;
     float least;
-    if (!PyArg_ParseTuple(arguments, "y*y*iiy*fw*w*", &samples, &chosen, &rows, &columns, &spread, &least, &found, &counts))
+    if (!PyArg_ParseTuple(arguments, "y*y*iiy*fw*w*", &samples, &chosen, &rows, &columns, &spread, &least, &found,
+                          &counts))
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     if (is_plane(&samples, rows, columns, sizeof(float)) && chosen.len == (Py_ssize_t)rows * columns &&
@@ -232,7 +236,8 @@ static PyObject *scores(PyObject *self, PyObject *arguments) {
 static int is_enlarged(int height, int width, int across, int down, int rows, int columns) {
     return height > 0 && width > 0 && height < 1 << 16 && width < 1 << 16 && (across == 1 || across == 2) &&
            (down == 1 || down == 2) && rows > 0 && columns > 0 && rows < 1 << 14 && columns < 1 << 14 &&
-           NLC_PAST_SIDE * rows >= (height + down - 1) / down && NLC_PAST_SIDE * columns >= (width + across - 1) / across;
+           NLC_PAST_SIDE * rows >= (height + down - 1) / down &&
+           NLC_PAST_SIDE * columns >= (width + across - 1) / across;
 }
 
 /* past_enlarge(samples, stride, across, down, height, width, enlarged) */
@@ -262,7 +267,8 @@ static PyObject *reduce(PyObject *self, PyObject *arguments) {
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     const Py_ssize_t size = sizeof(float);
-    if (is_enlarged(height, width, across, down, 1 << 13, 1 << 13) && enlarged.len == (Py_ssize_t)height * width * size &&
+    if (is_enlarged(height, width, across, down, 1 << 13, 1 << 13) &&
+        enlarged.len == (Py_ssize_t)height * width * size &&
         samples.len == (Py_ssize_t)((height + down - 1) / down) * ((width + across - 1) / across) * size) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_reduce(enlarged.buf, across, down, height, width, samples.buf);

@@ -66,7 +66,8 @@ mismatch:
     return -1;
 }
 
-/* walk(model, mode, planes, learns, measure, lattice or None, tiles): a tile is (height, width, samples, data, seed). */
+/* walk(model, mode, planes, learns, measure, lattice or None, tiles): a tile is (height, width, samples, data,
+ * seed). */
 static PyObject *new_walk(PyObject *self, PyObject *arguments) {
     (void)self;
     PyObject *capsule, *rule, *tile_list;
@@ -98,7 +99,8 @@ static PyObject *new_walk(PyObject *self, PyObject *arguments) {
         for (Py_ssize_t k = 0; good && k < count; k++)
             good = read_tile(own, PyList_GetItem(tile_list, k), mode, planes, bytes, bits / 2, &tiles[k]) == 0;
         if (good) {
-            const int status = nlc_walk_new(model, mode, planes, learns, measure, lattice, tiles, (size_t)count, &own->walk);
+            const int status =
+                nlc_walk_new(model, mode, planes, learns, measure, lattice, tiles, (size_t)count, &own->walk);
             made = status == NLC_OK ? PyCapsule_New(own, WALK, free_walk) : nlc_error(status);
         }
     } else {

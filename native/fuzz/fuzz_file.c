@@ -191,7 +191,8 @@ static void decode(nelloc_decoder *decoder, int chosen) {
             abort();
 }
 
-/* A decoder of each level serves all inputs: making one takes longer than most of them, and it must not remember them. */
+/* A decoder of each level serves all inputs: making one takes longer than most of them, and it must not remember
+ * them. */
 static nelloc_decoder *decoder_of(int plain) {
     static nelloc_decoder *made[2];
     if (made[plain])

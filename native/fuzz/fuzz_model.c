@@ -1,7 +1,7 @@
 /* libFuzzer: prepare models from any bytes, on any level; run the network of what is accepted, and decode a tile.
  *
- * The numbers of a model are read from the bytes, with 0 where they end. Arrays are as long as their counts say, which is
- * the caller's promise to the core; everything else is the core's to check.
+ * The numbers of a model are read from the bytes, with 0 where they end. Arrays are as long as their counts say, which
+ * is the caller's promise to the core; everything else is the core's to check.
  */
 #include "../include/nelloc_core.h"
 
@@ -67,7 +67,8 @@ static int read_model(reader *from, nlc_model_source *s, nlc_layer_source *layer
     int32_t *counts[] = {&s->activity_levels, &s->logistic_count, &s->exponential_count, &s->inverse_scale_count};
     for (size_t k = 0; k < 4; k++)
         *counts[k] = number(from, 2);
-    const int32_t **activity[] = {&s->thresholds, &s->input_scale, &s->activity_input, &s->mean_scale, &s->scale_offset};
+    const int32_t **activity[] = {&s->thresholds, &s->input_scale, &s->activity_input, &s->mean_scale,
+                                  &s->scale_offset};
     int good = 1;
     for (size_t k = 0; k < 5; k++)
         good = good && (*activity[k] = numbers(from, s->activity_levels)) != NULL;

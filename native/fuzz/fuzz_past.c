@@ -5,8 +5,8 @@
  *   ./fuzz_past -runs=1000000
  *
  * The first bytes of an input are the size, the sampling, what the others are (coefficients to decode, or pixels whose
- * coefficients are looked for) and which steps of the search are left out. What is found to be right must decode to what
- * was given.
+ * coefficients are looked for) and which steps of the search are left out. What is found to be right must decode to
+ * what was given.
  */
 #include "../include/nelloc_past.h"
 
@@ -90,8 +90,8 @@ static void solve(picture *own) {
         most[k] = one < other ? other : one;
         guess[k] = (float)one;
     }
-    require(nlc_past_solve(guess, least, most, SIDE / 8, SIDE / 8, own->table, 40, &budget, own->coefficients, solved) ==
-            NLC_PAST_OK);
+    require(nlc_past_solve(guess, least, most, SIDE / 8, SIDE / 8, own->table, 40, &budget, own->coefficients,
+                           solved) == NLC_PAST_OK);
     const nlc_past_component component = {1, 1, SIDE / 8, SIDE / 8, own->table, own->coefficients};
     if (nlc_past_samples(&component, samples) != NLC_PAST_OK)
         return;
@@ -133,8 +133,8 @@ static void repair(picture *own) {
     require(nlc_past_enlarge(samples, SIDE, own->across, own->down, own->height, own->width, whole) == NLC_PAST_OK);
 }
 
-/* Look for coefficients, in steps that take what those before found. Bits of `without` leave steps out: all of them take
- * many times as long as most of them.
+/* Look for coefficients, in steps that take what those before found. Bits of `without` leave steps out: all of them
+ * take many times as long as most of them.
  */
 static void find_anything(const uint8_t *data, size_t size, int32_t height, int32_t width, int across, int down,
                           int without) {

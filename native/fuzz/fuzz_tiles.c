@@ -1,4 +1,5 @@
-/* libFuzzer: decode streams of any bytes with small random models, learning or not, on a lattice or not, of 8 to 16 bits.
+/* libFuzzer: decode streams of any bytes with small random models, learning or not, on a lattice or not, of 8 to 16
+ * bits.
  *
  * The levels must decode the same, and what was decoded must encode to a stream that decodes to it.
  */
@@ -13,13 +14,15 @@ static void require(int condition, const char *what) {
     }
 }
 
-/* The lattice of the tiles, if they are on one. Those of the first rule and the last are made once, since that takes long. */
+/* The lattice of the tiles, if they are on one. Those of the first rule and the last are made once, since that takes
+ * long. */
 static nlc_lattice *lattices[2];
 static const nlc_lattice *on_lattice;
 
 static nlc_walk *walked(const nlc_model *model, int mode, int planes, int learns, const nlc_tile *tiles, size_t count) {
     nlc_walk *walk = NULL;
-    require(nlc_walk_new(model, mode, planes, learns, 1, on_lattice, tiles, count, &walk) == NLC_OK, "a walk was refused");
+    require(nlc_walk_new(model, mode, planes, learns, 1, on_lattice, tiles, count, &walk) == NLC_OK,
+            "a walk was refused");
     size_t done;
     do
         require(nlc_walk_run(walk, 30, &done) == NLC_OK, "a walk failed");
@@ -58,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const int channels = made.source.channels, planes = what & 4 ? 1 : channels;
     const int learns = what & 8 ? nlc_model_can_learn(model) : 0, bytes = made.bits > 8 ? 2 : 1;
     for (int k = 0; k < 2; k++)
-        require(lattices[k] || nlc_lattice_new(k ? nlc_lattice_rules() : 1, &lattices[k]) == NLC_OK, "there is no lattice");
+        require(lattices[k] || nlc_lattice_new(k ? nlc_lattice_rules() : 1, &lattices[k]) == NLC_OK,
+                "there is no lattice");
     on_lattice = (what & 128) && planes == 3 && made.bits == 8 ? lattices[what >> 6 & 1] : NULL;
     const size_t rest = size - chosen;
     size_t sizes[2];

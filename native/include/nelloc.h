@@ -1,11 +1,12 @@
 /* libnelloc: the images of .nlc files, as samples in memory.
  *
- * A decoder is made once and opens any number of files, one at a time. It does not print, exit or start threads, reads no
- * environment and keeps nothing outside of itself, so that threads may each use their own. docs/EMBEDDING.md is the
+ * A decoder is made once and opens any number of files, one at a time. It does not print, exit or start threads, reads
+ * no environment and keeps nothing outside of itself, so that threads may each use their own. docs/EMBEDDING.md is the
  * guide; docs/FORMAT.md is the format.
  *
- * Functions return NELLOC_OK or one of the other statuses, and nelloc_error then gives a sentence to show, unless a comment
- * says otherwise. Functions that options name may ask for what is known of the file, but neither open, decode nor free.
+ * Functions return NELLOC_OK or one of the other statuses, and nelloc_error then gives a sentence to show, unless a
+ * comment says otherwise. Functions that options name may ask for what is known of the file, but neither open, decode
+ * nor free.
  */
 #ifndef NELLOC_H
 #define NELLOC_H
@@ -48,17 +49,18 @@ typedef struct {
     size_t memory_limit; /* bytes that the decoder may have allocated at any time; 0: no limit */
     const char *cpu;     /* the CPU level: "plain", "avx2", ...; NULL or "": the fastest; all give the same samples */
     void *context;       /* handed to the two functions below */
-    /* Give the bytes of a model file whose id is `id`: 1 and set `data` and `size`, or 0 if there is none. NULL if there is
-     * nowhere to look. Models inside files and those built into the library are found without it.
+    /* Give the bytes of a model file whose id is `id`: 1 and set `data` and `size`, or 0 if there is none. NULL if
+     * there is nowhere to look. Models inside files and those built into the library are found without it.
      *
      * It is asked with `attempt` 0, 1, ... 4095 until it gives the right one, or 0: the library knows models by their
      * content, so that any candidates may be given. The bytes must stay until it is asked again or until the function
      * of the library that asks returns.
      */
     int (*find_model)(void *context, const uint8_t id[4], unsigned attempt, const uint8_t **data, size_t *size);
-    /* Follow nelloc_decode and nelloc_jpeg: `done` pixels of `total` are decoded, where those of colour, of alpha and of the
-     * JPEG that an image was count apart if they are coded apart; `tile` was just finished and is in the caller's memory,
-     * or is -1. Other than 0 stops the work. May be NULL. Where memory is short the work may begin anew, once.
+    /* Follow nelloc_decode and nelloc_jpeg: `done` pixels of `total` are decoded, where those of colour, of alpha and
+     * of the JPEG that an image was count apart if they are coded apart; `tile` was just finished and is in the
+     * caller's memory, or is -1. Other than 0 stops the work. May be NULL. Where memory is short the work may begin
+     * anew, once.
      */
     int (*watch)(void *context, uint64_t done, uint64_t total, int64_t tile);
 } nelloc_options;
@@ -104,7 +106,7 @@ typedef struct {
     uint16_t transparent[3]; /* one for each colour channel */
     uint32_t damaged_tiles;  /* known so far: by checksums when the file was opened, by pixels once they are decoded */
     int damage;              /* bits of enum nelloc_damage */
-    size_t jpeg_bytes;       /* of the JPEG file that is kept byte for byte, which nelloc_jpeg gives; 0 if there is none */
+    size_t jpeg_bytes; /* of the JPEG file that is kept byte for byte, which nelloc_jpeg gives; 0 if there is none */
 } nelloc_image;
 
 /* A part of an image. */
@@ -145,8 +147,10 @@ typedef struct {
 
 /* What samples nelloc_decode gives, pixel by pixel. */
 enum nelloc_format {
-    NELLOC_AS_STORED = 0, /* all channels; uint8_t, or uint16_t in the machine's byte order; indices, 0 and 1 of bilevel */
-    NELLOC_RGBA8 = 1      /* what is to be seen: red, green, blue and alpha, a byte each, whatever the kind */
+    /* All channels; uint8_t, or uint16_t in the machine's byte order; indices, 0 and 1 of bilevel. */
+    NELLOC_AS_STORED = 0,
+    /* What is to be seen: red, green, blue and alpha, a byte each, whatever the kind. */
+    NELLOC_RGBA8 = 1
 };
 
 enum nelloc_decode_flags {
@@ -193,7 +197,8 @@ NELLOC_API int nelloc_item_at(const nelloc_decoder *decoder, uint32_t number, ne
 /* Decode `region`, or with NULL the image, to rows that are `stride` bytes apart from `pixels` on.
  *
  * Only tiles that the region meets are decoded, and every checksum of their pixels is verified. Unless NELLOC_OK is
- * returned, what `pixels` holds means nothing. Neither `pixels` nor `stride` need be even, also of samples of two bytes.
+ * returned, what `pixels` holds means nothing. Neither `pixels` nor `stride` need be even, also of samples of two
+ * bytes.
  */
 NELLOC_API int nelloc_decode(nelloc_decoder *decoder, const nelloc_region *region, int format, unsigned flags,
                              void *pixels, size_t stride);

@@ -96,7 +96,7 @@ enum nlc_mode {
 /* A tile of a walk. */
 typedef struct {
     int32_t height, width; /* 1 to NLC_MOST_TILE_SIDE, and at most NLC_MOST_TILE_PIXELS in all */
-    void *samples;       /* planes x height x width, uint8_t for 8 bits and uint16_t for more: read to encode, else written */
+    void *samples; /* planes x height x width, uint8_t for 8 bits and uint16_t for more: read to encode, else written */
     const uint8_t *data; /* NLC_DECODE: the stream */
     size_t size;
     const uint32_t *numbers; /* NLC_DRAW: one for each digit of the tile */
@@ -117,8 +117,8 @@ typedef struct nlc_walk nlc_walk;
 
 /* Prepare to code tiles of `planes` (1 or the model's channels) side by side; `learns` is how many layers learn.
  *
- * With a `lattice`, which must stay until the walk is freed, tiles are coded as section 15 says: those of three planes of
- * 8 bits, in NLC_DECODE and NLC_ENCODE. Without one it is NULL.
+ * With a `lattice`, which must stay until the walk is freed, tiles are coded as section 15 says: those of three planes
+ * of 8 bits, in NLC_DECODE and NLC_ENCODE. Without one it is NULL.
  *
  * `tiles` is copied; what it points to must stay until the walk is freed. With `measure` the bits that the model asks
  * for are counted in NLC_ENCODE. NLC_BAD_ARGUMENT also if `learns` is more than nlc_model_can_learn.
@@ -133,7 +133,8 @@ void nlc_walk_free(nlc_walk *walk);
  */
 int nlc_walk_run(nlc_walk *walk, size_t pixels, size_t *done);
 
-/* After the last pixel: NLC_ENCODE: the stream of a tile, which belongs to the walk, and the bits that were measured. */
+/* After the last pixel: NLC_ENCODE: the stream of a tile, which belongs to the walk, and the bits that were
+ * measured. */
 int nlc_walk_stream(const nlc_walk *walk, size_t tile, const uint8_t **data, size_t *size, double *bits);
 
 /* 1 if all pixels of a tile are done, also while others are under way, else 0. */

@@ -38,10 +38,12 @@ typedef struct {
 } nlc_past_component;
 
 /* The pixels (components, height, width) of 1 component, which is gray, or 3: Y, Cb and Cr, which become R, G and B. */
-int nlc_past_decode(int32_t height, int32_t width, int32_t count, const nlc_past_component *components, uint8_t *pixels);
+int nlc_past_decode(int32_t height, int32_t width, int32_t count, const nlc_past_component *components,
+                    uint8_t *pixels);
 
 /* The same without colours: each component (height, width), as large as the picture. */
-int nlc_past_planes(int32_t height, int32_t width, int32_t count, const nlc_past_component *components, uint8_t *planes);
+int nlc_past_planes(int32_t height, int32_t width, int32_t count, const nlc_past_component *components,
+                    uint8_t *planes);
 
 /* Y, Cb and Cr in three planes of `count` pixels to R, G and B in the same places. */
 void nlc_past_colour(uint8_t *pixels, size_t count);
@@ -50,7 +52,8 @@ void nlc_past_colour(uint8_t *pixels, size_t count);
 int nlc_past_samples(const nlc_past_component *component, uint8_t *samples);
 
 /* Samples (rows, columns), `stride` apart, of a component whose sides are `across` and `down` times as small as the
- * picture's, to (height, width): rows = ceil(height / down), columns = ceil(width / across). `across` and `down` are 1, 2 or 4.
+ * picture's, to (height, width): rows = ceil(height / down), columns = ceil(width / across). `across` and `down` are 1,
+ * 2 or 4.
  */
 int nlc_past_enlarge(const uint8_t *samples, size_t stride, int32_t across, int32_t down, int32_t height, int32_t width,
                      uint8_t *enlarged);
@@ -94,10 +97,12 @@ int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32
                        int32_t block_rows, int32_t block_columns, const uint16_t *table, float noise,
                        int16_t *coefficients, const uint8_t *solved);
 
-/* How well each entry from 1 to 255 of a table explains the transformed blocks of a plane (8 block_rows, 8 block_columns).
+/* How well each entry from 1 to 255 of a table explains the transformed blocks of a plane (8 block_rows, 8
+ * block_columns).
  *
  * `chosen` has a byte for each block, other than 0 if it counts. `spread` is the variance of each frequency's noise,
- * and coefficients of fewer than `least` deviations of it do not count. `scores` (64, 256) gets logarithms of likelihoods, and `counts` (64) on how many coefficients they rest.
+ * and coefficients of fewer than `least` deviations of it do not count. `scores` (64, 256) gets logarithms of
+ * likelihoods, and `counts` (64) on how many coefficients they rest.
  */
 int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_rows, int32_t block_columns,
                     const float *spread, float least, float *scores, int32_t *counts);
@@ -107,8 +112,9 @@ int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t
 
 /* Search for coefficients of a component, one time each block, so that enlarged it is between bounds (height, width).
  *
- * `samples` (8 block_rows, 8 block_columns) are those of the coefficients, and stay so. `solved` tells which blocks leave
- * nothing out of bounds. Of components that nlc_past_enlarge makes smooth, and of whole ones. Otherwise as nlc_past_solve.
+ * `samples` (8 block_rows, 8 block_columns) are those of the coefficients, and stay so. `solved` tells which blocks
+ * leave nothing out of bounds. Of components that nlc_past_enlarge makes smooth, and of whole ones. Otherwise as
+ * nlc_past_solve.
  */
 int nlc_past_repair(const uint8_t *low, const uint8_t *high, int32_t height, int32_t width, int32_t across,
                     int32_t down, int32_t block_rows, int32_t block_columns, const uint16_t *table, int32_t limit,

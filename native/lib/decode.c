@@ -142,7 +142,8 @@ int nlc_check_damage(nelloc_decoder *d) {
 static int check_request(nelloc_decoder *d, const nelloc_region *region, int format, unsigned flags, const void *pixels,
                          size_t stride) {
     const nelloc_image *image = &d->image;
-    if (!pixels || (format != NELLOC_AS_STORED && format != NELLOC_RGBA8) || flags & ~(unsigned)(NELLOC_ALLOW_DAMAGED | NELLOC_PREVIEW))
+    if (!pixels || (format != NELLOC_AS_STORED && format != NELLOC_RGBA8) ||
+        flags & ~(unsigned)(NELLOC_ALLOW_DAMAGED | NELLOC_PREVIEW))
         return nlc_fail(d, NELLOC_BAD_ARGUMENT, "an argument of nelloc_decode is out of its range");
     if (!region->width || !region->height || region->left >= image->width || region->top >= image->height ||
         region->width > image->width - region->left || region->height > image->height - region->top)

@@ -75,7 +75,8 @@ typedef struct {
     int bits, form;
 } nlc_depth;
 
-/* The samples of a plane by the numbers that they are coded as, `first` to `end` - 1; NULL if it has no list of levels. */
+/* The samples of a plane by the numbers that they are coded as, `first` to `end` - 1; NULL if it has no list of
+ * levels. */
 typedef struct {
     uint16_t *samples;
     uint32_t first, end;

@@ -73,10 +73,11 @@ static int check_size(nelloc_decoder *d, uint64_t width, uint64_t height) {
     if (!width || !height)
         return nlc_fail_damaged(d, "its header announces an empty image");
     if (width > UINT32_MAX || height > UINT32_MAX || width > most / height)
-        return nlc_fail(d, NELLOC_UNSUPPORTED,
-                        "its header announces %llu x %llu pixels, above the limit of %llu; raise the limit if the file is "
-                        "trusted",
-                        (unsigned long long)width, (unsigned long long)height, (unsigned long long)most);
+        return nlc_fail(
+            d, NELLOC_UNSUPPORTED,
+            "its header announces %llu x %llu pixels, above the limit of %llu; raise the limit if the file is "
+            "trusted",
+            (unsigned long long)width, (unsigned long long)height, (unsigned long long)most);
     return NELLOC_OK;
 }
 
@@ -228,9 +229,10 @@ static int read_section(nelloc_decoder *d, nlc_cursor *reader, int type, uint64_
         return NELLOC_OK;
     }
     if (section == NLC_SECTIONS)
-        return critical ? nlc_fail(d, NELLOC_UNSUPPORTED,
-                                   "it has a section of type %d that this nelloc does not know; use a newer nelloc", type)
-                        : NELLOC_OK;
+        return critical
+                   ? nlc_fail(d, NELLOC_UNSUPPORTED,
+                              "it has a section of type %d that this nelloc does not know; use a newer nelloc", type)
+                   : NELLOC_OK;
     if (file->sections[section].data)
         return nlc_fail_damaged(d, "it has two sections of one type where only one is meant");
     file->sections[section].data = data;

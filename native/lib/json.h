@@ -16,7 +16,8 @@ typedef struct {
 /* Read the beginning of an object, '{', or an array, '['. */
 int nlc_json_begin(nlc_json *json, char opening);
 
-/* Whether another member or element follows, or the end: '}' or ']', which is then read. `count` is what came before. */
+/* Whether another member or element follows, or the end: '}' or ']', which is then read. `count` is what came
+ * before. */
 int nlc_json_more(nlc_json *json, char closing, size_t *count);
 
 /* Read a string into `text`, which has room for `room` bytes with a 0 at the end; a longer one is cut off there. */

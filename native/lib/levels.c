@@ -39,7 +39,8 @@ int nlc_read_levels(nelloc_decoder *d) {
         return NELLOC_OK;
     if (file->groups[0].role == NLC_INDEX || file->groups[0].role == NLC_BIT)
         return NELLOC_DAMAGED;
-    int status = nlc_unpack_section(d, file->sections[NLC_LEVEL_LISTS].data, file->sections[NLC_LEVEL_LISTS].size, &data, &size);
+    int status =
+        nlc_unpack_section(d, file->sections[NLC_LEVEL_LISTS].data, file->sections[NLC_LEVEL_LISTS].size, &data, &size);
     if (status != NELLOC_OK)
         return status;
     nlc_cursor reader = nlc_cursor_of(data, size);
@@ -70,7 +71,8 @@ int nlc_are_numbers(const nlc_levels *levels, const nlc_shape *shape, const void
         if (!levels[p].samples)
             continue;
         for (size_t k = p * area; k < (p + 1) * area; k++) {
-            const uint32_t number = nlc_sample_bytes(shape) > 1 ? ((const uint16_t *)samples)[k] : ((const uint8_t *)samples)[k];
+            const uint32_t number =
+                nlc_sample_bytes(shape) > 1 ? ((const uint16_t *)samples)[k] : ((const uint8_t *)samples)[k];
             if (number < levels[p].first || number >= levels[p].end)
                 return 0;
         }

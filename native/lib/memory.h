@@ -1,7 +1,7 @@
 /* Memory of a decoder, which its caller may bound.
  *
- * The core allocates by malloc, calloc and free. In this library it is compiled with these names defined as the functions
- * of this file so that what it takes is counted too, whatever methods are added.
+ * The core allocates by malloc, calloc and free. In this library it is compiled with these names defined as the
+ * functions of this file so that what it takes is counted too, whatever methods are added.
  */
 #ifndef NLC_MEMORY_H
 #define NLC_MEMORY_H

@@ -15,7 +15,8 @@ static const char *const table_names[NLC_TABLES] = {
 };
 
 static int fail(nelloc_decoder *d, const char *problem) {
-    return nlc_fail(d, NELLOC_DAMAGED, "its model is not a usable nelloc model (%s); use a file made by nelloc", problem);
+    return nlc_fail(d, NELLOC_DAMAGED, "its model is not a usable nelloc model (%s); use a file made by nelloc",
+                    problem);
 }
 
 /* The place of the tensor of this name, or NULL. */
@@ -85,7 +86,8 @@ static int read_tensor(nlc_json *json, nlc_tensor *tensor, size_t body, size_t s
     const uint64_t rows = (uint64_t)shape[0], columns = dimensions == 2 ? (uint64_t)shape[1] : 1;
     const uint64_t bytes = (uint64_t)(places[1] - places[0]);
     /* A file has no more than 2^26 bytes. */
-    if (rows > NLC_MOST_MODEL_BYTES || columns > NLC_MOST_MODEL_BYTES || rows * columns * (uint64_t)tensor->bytes != bytes)
+    if (rows > NLC_MOST_MODEL_BYTES || columns > NLC_MOST_MODEL_BYTES ||
+        rows * columns * (uint64_t)tensor->bytes != bytes)
         return 0;
     tensor->present = 1;
     tensor->dimensions = dimensions;
@@ -318,7 +320,8 @@ static size_t count_numbers(const nlc_model_file *file) {
 }
 
 /* Fill in what the core reads; `numbers` has room for all. */
-static int make_source(const nlc_model_file *file, int32_t *numbers, nlc_layer_source *layers, nlc_model_source *source) {
+static int make_source(const nlc_model_file *file, int32_t *numbers, nlc_layer_source *layers,
+                       nlc_model_source *source) {
     const int32_t **tables[NLC_TABLES] = {&source->thresholds,   &source->input_scale, &source->activity_input,
                                           &source->mean_scale,   &source->scale_offset, &source->logistic,
                                           &source->exponential, &source->inverse_scale};

@@ -41,7 +41,8 @@ int64_t nlc_tensor_number(const nlc_model_file *file, const nlc_tensor *tensor, 
 
 int nlc_is_differences(const uint8_t *data, size_t size);
 
-/* The ids of the base and of the model that is made, if these are differences of a known version with a right checksum. */
+/* The ids of the base and of the model that is made, if these are differences of a known version with a right
+ * checksum. */
 int nlc_differences_read(nelloc_decoder *decoder, const uint8_t *data, size_t size, const uint8_t **base_id,
                          const uint8_t **model_id);
 

@@ -28,9 +28,10 @@ int nlc_fail_damaged(nelloc_decoder *d, const char *format, ...) {
 
 int nlc_fail_for_memory(nelloc_decoder *d) {
     if (d->budget.refused)
-        return nlc_fail(d, NELLOC_NO_MEMORY,
-                        "it needs more than the %zu bytes of memory that are allowed; allow more if the file is trusted",
-                        d->budget.limit);
+        return nlc_fail(
+            d, NELLOC_NO_MEMORY,
+            "it needs more than the %zu bytes of memory that are allowed; allow more if the file is trusted",
+            d->budget.limit);
     return nlc_fail(d, NELLOC_NO_MEMORY, "there is not enough memory; close other programs or decode a region");
 }
 

@@ -122,7 +122,8 @@ void nlc_mark(const nlc_request *r, const nlc_job *work) {
     const uint32_t largest = (1u << r->d->depths[work->group].bits) - 1;
     const size_t area = nlc_area(&work->shape);
     for (int p = 0; p < group->planes; p++) {
-        const int is_alpha = group->role == NLC_ALPHA || (group->role == NLC_COLOUR_AND_ALPHA && p == group->planes - 1);
+        const int is_alpha =
+            group->role == NLC_ALPHA || (group->role == NLC_COLOUR_AND_ALPHA && p == group->planes - 1);
         uint32_t sample = group->planes >= 3 ? (p == 1 ? 0 : largest) : largest / 2;
         sample = is_alpha ? largest : sample;
         sample = group->role == NLC_INDEX || group->role == NLC_BIT ? 0 : sample;

@@ -39,7 +39,8 @@ static int give_up(const nlc_request *r, const nlc_job *work, const char *proble
     return NELLOC_OK;
 }
 
-/* What the first byte of a record on a lattice says: its rule in the low bits, whether the model learns in the others. */
+/* What the first byte of a record on a lattice says: its rule in the low bits, whether the model learns in the
+ * others. */
 enum { RULE_BITS = 5 };
 static int head_of(const nlc_request *r, const nlc_job *work) {
     return work->record->size ? r->d->file.data[work->record->at] : 0;
@@ -109,8 +110,9 @@ static int decode_without_model(nlc_request *r, nlc_job *work, const nlc_method 
     shape.bits = own < shape.bits ? own : shape.bits;
     const uint8_t *data = d->file.data + work->record->at;
     const nelloc_region tile = nlc_tile_region(&d->file, work->tile);
-    int status = method->of_past ? nlc_past_tile(d, &r->past, tile.left, tile.top, &shape, data, work->record->size, work->samples)
-                                 : method->decode(d, &shape, data, work->record->size, work->samples);
+    int status = method->of_past
+                     ? nlc_past_tile(d, &r->past, tile.left, tile.top, &shape, data, work->record->size, work->samples)
+                     : method->decode(d, &shape, data, work->record->size, work->samples);
     if (status == NELLOC_OK && !in_range(&shape, work->samples, shape.bits))
         status = NELLOC_DAMAGED;
     if (status == NELLOC_DAMAGED)
@@ -224,7 +226,8 @@ static int decode_with_model(nlc_request *r, nlc_job **works, size_t count, cons
 static int are_alike(const nlc_request *r, const nlc_job *a, const nlc_job *b) {
     if (nlc_method_of(a->record->method)->on_lattice && head_of(r, a) != head_of(r, b))
         return 0;
-    return a->record->method == b->record->method && a->shape.planes == b->shape.planes && a->shape.bits == b->shape.bits;
+    return a->record->method == b->record->method && a->shape.planes == b->shape.planes &&
+           a->shape.bits == b->shape.bits;
 }
 
 /* Decode all jobs of a batch. `works` has room for as many. */

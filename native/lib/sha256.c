@@ -43,7 +43,8 @@ static void add_block(uint32_t state[8], const uint8_t *block) {
 }
 
 void nlc_model_id(const uint8_t *data, size_t size, uint8_t id[NLC_ID_BYTES]) {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     uint8_t last[2 * BLOCK] = {0};
     const size_t whole = size / BLOCK, rest = size % BLOCK, end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
     for (size_t k = 0; k < whole; k++)

@@ -200,7 +200,8 @@ int nlc_unpack_section(nelloc_decoder *d, const uint8_t *data, size_t data_size,
     if (!data_size || data[0] > LZMA)
         return NELLOC_DAMAGED;
     if (data[0] != PLAIN)
-        return unpack_all(d, (enum form)data[0], SECTION_DICTIONARY, data + 1, data_size - 1, NLC_MOST_UNPACKED, out, size);
+        return unpack_all(d, (enum form)data[0], SECTION_DICTIONARY, data + 1, data_size - 1, NLC_MOST_UNPACKED, out,
+                          size);
     *size = data_size - 1;
     *out = nlc_get(&d->budget, data_size, 1);
     if (!*out)

@@ -78,9 +78,9 @@ enum nlc_products {
 
 /* A dense layer, packed for the model's CPU level.
  *
- * `packed` has, for each vector of NLC_LANES outputs, for each group of inputs (4 narrow, 1 long, wide as the level says):
- * the weights of the group for the first output, for the second, ... Where groups are of NLC_ROW inputs it has all
- * groups of the first output, then of the second, ... Inputs and outputs that do not exist weigh 0. See nlc_place.
+ * `packed` has, for each vector of NLC_LANES outputs, for each group of inputs (4 narrow, 1 long, wide as the level
+ * says): the weights of the group for the first output, for the second, ... Where groups are of NLC_ROW inputs it has
+ * all groups of the first output, then of the second, ... Inputs and outputs that do not exist weigh 0. See nlc_place.
  * `bias` and `shift` have vectors * NLC_LANES entries.
  */
 typedef struct {
@@ -127,12 +127,14 @@ struct nlc_model {
     int32_t *lattice_size, *lattice_share; /* of a window: its values, and what each counts, in 1/2^14 of the weight */
 };
 
-/* How one plane of a block was coded, in each component: logistic CDFs at the edges of the values, and the steps there. */
+/* How one plane of a block was coded, in each component: logistic CDFs at the edges of the values, and the steps
+ * there. */
 typedef struct {
     nlc_lanes *below, *above, *step_below, *step_above;
 } nlc_trace;
 
-/* A block of NLC_LANES pixels while it is coded; `outputs`, `weight`, ... have an entry for each output or component. */
+/* A block of NLC_LANES pixels while it is coded; `outputs`, `weight`, ... have an entry for each output or
+ * component. */
 typedef struct {
     nlc_lanes *outputs;
     nlc_lanes *weight, *prior;
@@ -147,8 +149,9 @@ typedef struct {
     uint32_t cumulative[NLC_RADIX + 1][NLC_LANES]; /* of the digit's frequencies */
 } nlc_block;
 
-/* How likely the values of a plane are, of one pixel on a lattice. `mass` and `held` have those of the vectors of NLC_LANES
- * values from `first` to `last`. Of the others each value has the mass `uniform`, if its bit of `kept` is 1, else 0. */
+/* How likely the values of a plane are, of one pixel on a lattice. `mass` and `held` have those of the vectors of
+ * NLC_LANES values from `first` to `last`. Of the others each value has the mass `uniform`, if its bit of `kept` is 1,
+ * else 0. */
 typedef struct {
     int32_t first, last, uniform;
     uint64_t kept[NLC_LATTICE_ROW];
@@ -183,28 +186,30 @@ struct nlc_kernels {
     /* The same, for activations that are mostly 0. */
     void (*sparse16)(const int16_t *a, size_t a_stride, size_t rows, const int16_t *b, size_t groups, size_t vectors,
                      int32_t *c, size_t c_stride);
-    /* out (columns x rows) = in (rows x columns), bytes; strides are multiples of 16 and rows and columns rounded up. */
+    /* out (columns x rows) = in (rows x columns), bytes; strides are multiples of 16 and rows and columns rounded
+     * up. */
     void (*transpose8)(const uint8_t *in, size_t in_stride, size_t rows, size_t columns, uint8_t *out,
                        size_t out_stride);
-    /* The sums of a layer to its activations: (sum + bias) >> shift, clamped to 0..255, after `skip` if not NULL. What is
-     * shifted is within 2^29. */
+    /* The sums of a layer to its activations: (sum + bias) >> shift, clamped to 0..255, after `skip` if not NULL. What
+     * is shifted is within 2^29. */
     void (*activate)(const nlc_layer *layer, const int32_t *sums, size_t rows, const uint8_t *skip, uint8_t *out,
                      size_t stride);
     /* The sums of the last layer to the network's outputs: (sum + bias) >> shift. */
     void (*finish)(const nlc_layer *layer, const int32_t *sums, size_t rows, int32_t *outputs);
     /* Outputs of NLC_LANES pixels (lanes x stride), to lanes: out[output][lane]. */
     void (*turn)(const int32_t *outputs, size_t stride, size_t count, nlc_lanes *out);
-    /* Add the squares of `count` units' activations (pixels x stride bytes) to the sums, and find how much the changes of
-     * each unit are reduced, from the mean square over `seen` pixels, or -1 for a unit that is 0 in all of these. */
+    /* Add the squares of `count` units' activations (pixels x stride bytes) to the sums, and find how much the changes
+     * of each unit are reduced, from the mean square over `seen` pixels, or -1 for a unit that is 0 in all of these. */
     void (*reduce)(const uint8_t *units, size_t stride, size_t count, size_t pixels, double *squares, double seen,
                    int32_t *reduction);
     /* What gradients of at most NLC_LANES outputs (outputs x lanes) have above `above`, at most 127, as bytes in groups
      * of 4 lanes: lanes `first`, a multiple of 4, to `last` - 1, and 0 to fill the last group. A group takes
-     * 4 * NLC_LANES bytes, of which an output has 4. Returns the largest gradient of all lanes up to `last`, at least 0. */
+     * 4 * NLC_LANES bytes, of which an output has 4. Returns the largest gradient of all lanes up to `last`, at least
+     * 0. */
     int32_t (*pack_gradients)(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, int32_t above,
                               int8_t *packed);
-    /* The same for wide products, packed as the level packs layers of `groups` groups: from the group of lane `first` on,
-     * an even number, or, where groups are of NLC_ROW lanes, from that lane on and not filled. */
+    /* The same for wide products, packed as the level packs layers of `groups` groups: from the group of lane `first`
+     * on, an even number, or, where groups are of NLC_ROW lanes, from that lane on and not filled. */
     void (*pack_wide)(nlc_lanes *gradients, size_t outputs, size_t first, size_t last, size_t groups, int16_t *packed);
     void (*widen)(const uint8_t *in, size_t count, int16_t *out);
     /* The network's inputs of one pixel, from the samples that it sees (window x channels; section 4). */
@@ -231,14 +236,15 @@ struct nlc_kernels {
                            int16_t *packed);
     /* The units (units x stride bytes) whose activations can move in lanes of a block where
      * `mask` is 255, not 0; returns how many. */
-    size_t (*find_moving)(const uint8_t *activation, size_t stride, size_t units, const uint8_t *mask, uint16_t *moving);
+    size_t (*find_moving)(const uint8_t *activation, size_t stride, size_t units, const uint8_t *mask,
+                          uint16_t *moving);
     /* By how many bits errors of units with these sums of squares, over `seen` pixels, are reduced. */
     void (*reduce_errors)(const double *squares, size_t count, double seen, int32_t *shifts);
     /* Of the units of a block that can move: their errors, in the lanes where `mask` is -1 and the activation (units x
      * stride bytes) is neither 0 nor 255, to by how much they should move, after the `shifts`; the errors' squares are
      * added to `squares`. The moves of other units are not written. */
-    void (*settle)(const nlc_lanes *errors, const uint16_t *moving, size_t count, const uint8_t *activation, size_t stride,
-                   const int32_t *mask, const int32_t *shifts, double *squares, nlc_lanes *moves);
+    void (*settle)(const nlc_lanes *errors, const uint16_t *moving, size_t count, const uint8_t *activation,
+                   size_t stride, const int32_t *mask, const int32_t *shifts, double *squares, nlc_lanes *moves);
     /* Move four units of a layer by their sums, and averages at this pace; what is used of both, packed. To wide ones
      * `own`, if not NULL, is added, packed likewise. */
     void (*move_units)(const int32_t *const *sums, const int32_t *reduction, int32_t gain, int32_t pace, size_t vectors,
@@ -269,8 +275,8 @@ static inline size_t nlc_place(size_t group, size_t groups, size_t output, size_
     return ((output / NLC_LANES * groups + input / group) * NLC_LANES + output % NLC_LANES) * group + input % group;
 }
 
-/* block.c: how many nlc_lanes a block takes for its outputs and components, with what `learns` needs if that is not 0, and
- * where in `storage` each of them is. */
+/* block.c: how many nlc_lanes a block takes for its outputs and components, with what `learns` needs if that is not 0,
+ * and where in `storage` each of them is. */
 size_t nlc_block_size(const nlc_model *model, int learns);
 void nlc_block_lay_out(const nlc_model *model, int learns, nlc_lanes *storage, nlc_block *block);
 
@@ -287,17 +293,21 @@ typedef struct {
 
 int nlc_network_space_new(const nlc_model *model, nlc_network_space *space);
 void nlc_network_space_free(nlc_network_space *space);
-/* `inputs` has wide_stride between pixels, `outputs` output_stride; `last`, if not NULL, gets what the last layer saw. */
+/* `inputs` has wide_stride between pixels, `outputs` output_stride; `last`, if not NULL, gets what the last layer
+ * saw. */
 void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
                      int32_t *outputs, uint8_t *last);
 
 /* Activations alone, of the first `count` layers, which are not the last: in space->activations. */
-void nlc_network_layers(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels, int count);
+void nlc_network_layers(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
+                        int count);
 
 /* unit_order.c: what stands in `order`, for a model whose units are in the model's order. */
 int nlc_order_units(const nlc_model *model, int32_t *order);
 
-static inline size_t nlc_round_up(size_t number, size_t multiple) { return (number + multiple - 1) / multiple * multiple; }
+static inline size_t nlc_round_up(size_t number, size_t multiple) {
+    return (number + multiple - 1) / multiple * multiple;
+}
 
 /* Memory aligned to 64 bytes and zeroed, or NULL; freed by nlc_release. */
 void *nlc_allocate(size_t count, size_t size);

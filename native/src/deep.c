@@ -2,7 +2,8 @@
 
 #include "bits.h"
 
-/* The logistic CDF is linear between the entries of the model's table, with FRACTION_BITS more, and counts 2^CDF_BITS. */
+/* The logistic CDF is linear between the entries of the model's table, with FRACTION_BITS more, and counts
+ * 2^CDF_BITS. */
 #define CDF_BITS 24
 #define FRACTION_BITS 12
 #define UNIFORM_BITS 11
@@ -27,7 +28,8 @@ void nlc_deep_start_plane(const nlc_model *model, nlc_block *block, int plane) {
         const int32_t level = block->level[l];
         int64_t total = 0;
         for (int i = 0; i < count; i++) {
-            int64_t found = shifted((int64_t)mean[i][l] * model->mean_scale[level], 8) + 16 * (int64_t)block->base[plane][l];
+            int64_t found =
+                shifted((int64_t)mean[i][l] * model->mean_scale[level], 8) + 16 * (int64_t)block->base[plane][l];
             if (plane == 1)
                 found += shifted((int64_t)outputs[linear + i][l] * block->deviation[0][l], 4);
             if (plane == 2)
@@ -48,11 +50,13 @@ void nlc_deep_start_plane(const nlc_model *model, nlc_block *block, int plane) {
 }
 
 /* The logistic CDF of a component below `boundary`, 0 to 2^CDF_BITS. */
-static int64_t logistic_below(const nlc_model *model, const nlc_block *block, int component, int lane, int64_t boundary) {
+static int64_t logistic_below(const nlc_model *model, const nlc_block *block, int component, int lane,
+                              int64_t boundary) {
     const int64_t reach = (int64_t)(model->coarse_half - 1) << FRACTION_BITS;
     const int64_t distance = 64 * boundary - 32 - block->mean[component][lane];
     /* Below 2^23 * 2^24. */
-    const int64_t steps = shifted(distance * block->slope_high[component][lane], (int)block->slope_low[component][lane]);
+    const int64_t steps =
+        shifted(distance * block->slope_high[component][lane], (int)block->slope_low[component][lane]);
     const int64_t place = within(steps, -reach, reach) + reach;
     const int64_t entry = place >> FRACTION_BITS, fraction = place & ((1 << FRACTION_BITS) - 1);
     const int64_t low = model->coarse[entry], high = model->coarse[entry + 1];
@@ -62,7 +66,8 @@ static int64_t logistic_below(const nlc_model *model, const nlc_block *block, in
 void nlc_deep_digit(const nlc_model *model, nlc_block *block, int32_t stride) {
     for (int l = 0; l < NLC_LANES; l++) {
         const int64_t whole = block->deep_whole[l];
-        const int digits = nlc_bit_length64((uint64_t)whole), left_out = digits > DIFFERENCE_BITS ? digits - DIFFERENCE_BITS : 0;
+        const int digits = nlc_bit_length64((uint64_t)whole),
+                  left_out = digits > DIFFERENCE_BITS ? digits - DIFFERENCE_BITS : 0;
         for (int k = 1; k < NLC_RADIX; k++) {
             const int64_t boundary = block->value[l] + (int64_t)k * stride;
             int64_t sum = ((int64_t)block->total[l] * boundary << UNIFORM_BITS) >> model->bits;
@@ -87,7 +92,8 @@ void nlc_deep_end_plane(const nlc_model *model, nlc_block *block, int plane) {
             continue;
         for (int i = 0; i < model->components; i++) {
             const int64_t below = value == 0 ? 0 : logistic_below(model, block, i, l, value);
-            const int64_t above = value == last ? (int64_t)1 << CDF_BITS : logistic_below(model, block, i, l, value + 1);
+            const int64_t above =
+                value == last ? (int64_t)1 << CDF_BITS : logistic_below(model, block, i, l, value + 1);
             mass[i] = block->weight[i][l] * (above - below + 1);
             sum += mass[i];
         }

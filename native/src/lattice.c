@@ -5,8 +5,8 @@
 #define COLOURS ((size_t)1 << 24)
 #define WORDS (COLOURS / 64)
 
-/* A conversion: each of red, green and blue is clamp(floor(sum / divisor), 0, 255) of a sum of an entry for the luma, one
- * for the first and one for the second chroma. Red has nothing of the first, and blue nothing of the second. */
+/* A conversion: each of red, green and blue is clamp(floor(sum / divisor), 0, 255) of a sum of an entry for the luma,
+ * one for the first and one for the second chroma. Red has nothing of the first, and blue nothing of the second. */
 typedef struct {
     int32_t terms[3][3][256]; /* [channel][luma, first chroma, second chroma] */
     uint32_t divisor;
@@ -94,8 +94,8 @@ static inline uint32_t level_of(int32_t sum, uint32_t divisor) {
     return level < 255 ? level : 255;
 }
 
-/* Enter all colours. The divisor is known where this is compiled. Blue is that of the luma and the first chroma, red that
- * of the luma and the second: so the inner loop stays within the greens of one red. */
+/* Enter all colours. The divisor is known where this is compiled. Blue is that of the luma and the first chroma, red
+ * that of the luma and the second: so the inner loop stays within the greens of one red. */
 static inline void enter(const conversion *of, uint32_t divisor, uint64_t *rows) {
     for (int luma = 0; luma < 256; luma++) {
         uint32_t blue[256];

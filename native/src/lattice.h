@@ -1,5 +1,5 @@
-/* Colour lattices: tables of the colours that a conversion from luma and chroma can give, and what is learned of how far
- * a tile keeps to one (docs/methods/lattices.md, section 15). */
+/* Colour lattices: tables of the colours that a conversion from luma and chroma can give, and what is learned of how
+ * far a tile keeps to one (docs/methods/lattices.md, section 15). */
 #ifndef NLC_LATTICE_H
 #define NLC_LATTICE_H
 
@@ -15,8 +15,8 @@ struct nlc_lattice {
     uint64_t *rows; /* of all reds and greens, and one word more; NULL if each tile has its own, of what it has seen */
 };
 
-/* What one tile has learned: of each cell how many pixels were not on the lattice (0) and on it (1), and how many of each
- * had been foreseen, in 1/2^16. */
+/* What one tile has learned: of each cell how many pixels were not on the lattice (0) and on it (1), and how many of
+ * each had been foreseen, in 1/2^16. */
 typedef struct {
     int64_t seen[2][NLC_LATTICE_CELLS], foreseen[2][NLC_LATTICE_CELLS];
 } nlc_lattice_map;

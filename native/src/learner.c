@@ -66,13 +66,15 @@ void nlc_learner_correct(const nlc_model *model, nlc_learner_space *space, const
     for (size_t first = 0; first < pixels; first += NLC_CHUNK) {
         const size_t count = pixels - first < NLC_CHUNK ? pixels - first : NLC_CHUNK;
         if (kernels->narrow) {
-            kernels->sparse8(seen + first * stride, stride, count, learner->used, groups, vectors, space->outer.sums, width);
+            kernels->sparse8(seen + first * stride, stride, count, learner->used, groups, vectors, space->outer.sums,
+                             width);
         } else {
             kernels->widen(seen + first * stride, count * stride, space->wide);
             kernels->sparse16(space->wide, stride, count, learner->used, groups, vectors, space->outer.sums, width);
         }
         for (size_t pixel = 0; pixel < count; pixel++)
-            kernels->correct(space->outer.sums + pixel * width, space->shifts, width, outputs + (first + pixel) * width);
+            kernels->correct(space->outer.sums + pixel * width, space->shifts, width,
+                             outputs + (first + pixel) * width);
     }
 }
 
@@ -81,12 +83,14 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
     const nlc_kernels *kernels = model->kernels;
     const size_t width = model->output_stride, vectors = width / NLC_LANES, units = unit_count(model);
     const size_t outputs = (size_t)model->outputs;
-    const size_t group = nlc_group(kernels, nlc_learned_products(model)), unit_groups = nlc_learned_groups(model, grouped_units(model));
+    const size_t group = nlc_group(kernels, nlc_learned_products(model)),
+                 unit_groups = nlc_learned_groups(model, grouped_units(model));
     pixels = pixels < NLC_TEACHERS ? pixels : NLC_TEACHERS;
     nlc_outer_take(model, &space->outer, outputs, pixels, gradients, first);
     kernels->transpose8(seen, model->narrow_stride, pixels, units, space->units, NLC_UNITS_STRIDE);
     learner->pixels += (int64_t)pixels;
-    kernels->reduce(seen, model->narrow_stride, units, pixels, learner->squares, (double)learner->pixels, space->reduction);
+    kernels->reduce(seen, model->narrow_stride, units, pixels, learner->squares, (double)learner->pixels,
+                    space->reduction);
     /* Units that are 0 in all pixels learn nothing: the others are moved together. */
     size_t active = 0;
     for (size_t unit = 0; unit < units; unit++) { /* without branches, which cannot be foreseen */
@@ -105,7 +109,8 @@ void nlc_learner_learn(const nlc_model *model, nlc_learner_space *space, nlc_lea
         for (size_t k = 0; k < count; k++) {
             const size_t unit = space->active[begin + k];
             const int last_of_group = begin + k + 1 == active || space->active[begin + k + 1] / 4 > unit / 4;
-            kernels->follow(space->outer.sums + k * width, space->reduction[unit], learner->learned + unit * width, width);
+            kernels->follow(space->outer.sums + k * width, space->reduction[unit], learner->learned + unit * width,
+                            width);
             if (last_of_group) {
                 const size_t whole = unit / 4 * 4, place = nlc_place(group, unit_groups, 0, whole);
                 kernels->use(learner->learned + whole * width, vectors, unit_groups,

@@ -76,7 +76,9 @@ static int32_t input_count(const nlc_model_source *s) {
 }
 
 /* The threshold of a level from that of the level an octave below (section 9). */
-static int64_t doubled(const nlc_model_source *s, int32_t threshold) { return 2 * (int64_t)threshold + 18 * s->channels; }
+static int64_t doubled(const nlc_model_source *s, int32_t threshold) {
+    return 2 * (int64_t)threshold + 18 * s->channels;
+}
 
 /* The limits of section 9, among them that levels go on in order. */
 static int good_for_deep(const nlc_model_source *s) {
@@ -93,7 +95,8 @@ static int good(const nlc_model_source *s, int bits) {
         return 0;
     if (s->borders && s->horizon * NLC_INPUT_STEPS > NLC_INPUT_CLIP)
         return 0;
-    if (s->components < 1 || s->components > NLC_MAX_COMPONENTS || s->layer_count < 2 || s->layer_count > NLC_MAX_LAYERS)
+    if (s->components < 1 || s->components > NLC_MAX_COMPONENTS || s->layer_count < 2 ||
+        s->layer_count > NLC_MAX_LAYERS)
         return 0;
     if (!good_layers(s, input_count(s)))
         return 0;
@@ -150,7 +153,8 @@ static int pack_layer(const nlc_layer_source *source, const nlc_kernels *kernels
         layer->bias[row] = source->bias[own];
         layer->shift[row] = source->shift[own];
         for (size_t column = 0; column < columns; column++) {
-            const int32_t weight = source->weight[own * columns + (column_order ? (size_t)column_order[column] : column)];
+            const int32_t weight =
+                source->weight[own * columns + (column_order ? (size_t)column_order[column] : column)];
             const size_t place = nlc_place(group, groups, row, column);
             if (bytes == 1)
                 ((int8_t *)layer->packed)[place] = (int8_t)weight;
@@ -366,10 +370,10 @@ void nlc_model_free(nlc_model *m) {
         return;
     for (int index = 0; m->layers && index < m->layer_count; index++)
         free_layer(&m->layers[index]);
-    void *const owned[] = {m->layers,     m->order,      m->thresholds, m->input_scale, m->octaves,       m->activity_input,
-                           m->mean_scale, m->scale_offset, m->logistic,  m->coarse,        m->exponential,
-                           m->slope_high, m->slope_low,  m->inverse_scale, m->slope_shift,
-                           m->lattice_reach, m->lattice_half, m->lattice_size, m->lattice_share};
+    void *const owned[] = {m->layers,         m->order,        m->thresholds,   m->input_scale,   m->octaves,
+                           m->activity_input, m->mean_scale,   m->scale_offset, m->logistic,      m->coarse,
+                           m->exponential,    m->slope_high,   m->slope_low,    m->inverse_scale, m->slope_shift,
+                           m->lattice_reach,  m->lattice_half, m->lattice_size, m->lattice_share};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
         nlc_release(owned[k]);
     nlc_release(m);

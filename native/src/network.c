@@ -34,7 +34,8 @@ static void product_long(const int16_t *a, size_t stride, size_t rows, const nlc
 }
 
 /* The sums of a layer, given the network's inputs and what the layers before it made of them. */
-static void sum_layer(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels, int index) {
+static void sum_layer(const nlc_model *model, nlc_network_space *space, const int16_t *inputs, size_t pixels,
+                      int index) {
     const nlc_kernels *kernels = model->kernels;
     const nlc_layer *layer = &model->layers[index];
     const size_t narrow = model->narrow_stride, groups = (size_t)layer->groups, vectors = (size_t)layer->vectors;
@@ -42,7 +43,8 @@ static void sum_layer(const nlc_model *model, nlc_network_space *space, const in
     /* Units are often 0: it pays to leave out pairs, but fours only in the last layer. */
     const int is_sparse = index == model->layer_count - 1;
     if (layer->products == NLC_NARROW) {
-        (is_sparse ? kernels->sparse8 : kernels->product8)(seen, narrow, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
+        (is_sparse ? kernels->sparse8 : kernels->product8)(seen, narrow, pixels, layer->packed, groups, vectors,
+                                                           space->sums, vectors * NLC_LANES);
         return;
     }
     const int16_t *wide = inputs;
@@ -53,7 +55,8 @@ static void sum_layer(const nlc_model *model, nlc_network_space *space, const in
         stride = narrow;
     }
     if (layer->products == NLC_WIDE)
-        (index ? kernels->sparse16 : kernels->product16)(wide, stride, pixels, layer->packed, groups, vectors, space->sums, vectors * NLC_LANES);
+        (index ? kernels->sparse16 : kernels->product16)(wide, stride, pixels, layer->packed, groups, vectors,
+                                                         space->sums, vectors * NLC_LANES);
     else
         product_long(wide, stride, pixels, layer, space->sums);
 }
@@ -80,7 +83,8 @@ void nlc_network_run(const nlc_model *model, nlc_network_space *space, const int
         memcpy(last, space->activations + (size_t)(final - 1) * NLC_CHUNK * narrow, pixels * narrow);
 }
 
-int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs, uint8_t *hidden) {
+int nlc_model_evaluate(const nlc_model *model, const int16_t *inputs, size_t pixels, int32_t *outputs,
+                       uint8_t *hidden) {
     nlc_network_space space;
     int16_t *own = nlc_allocate(NLC_CHUNK, model->wide_stride * sizeof *own);
     int32_t *found = nlc_allocate(NLC_CHUNK, model->output_stride * sizeof *found);

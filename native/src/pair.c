@@ -6,8 +6,8 @@
 #define NLC_HIDDEN_GAIN 4
 #define NLC_PACE 4
 
-/* Sums of pixels' units, which are widened in `space->wide`, by packed weights of a layer. Units are often 0: it pays to
- * leave out pairs, but fours only in the last layer. */
+/* Sums of pixels' units, which are widened in `space->wide`, by packed weights of a layer. Units are often 0: it pays
+ * to leave out pairs, but fours only in the last layer. */
 static void product_of(const nlc_model *model, const nlc_pair_space *space, const nlc_layer *layer,
                        enum nlc_products products, const uint8_t *units, size_t pixels, const void *packed,
                        size_t groups, int32_t *sums) {
@@ -64,7 +64,8 @@ static void evaluate_hidden(const nlc_model *model, nlc_pair_space *space, const
         own_product(model, space, hidden, units, pixels, space->base);
     for (int k = 0; k < 2; k++) {
         if (model->joined) {
-            kernels->sparse16(space->wide, stride, pixels, used[k], groups, (size_t)hidden->vectors, space->base, width);
+            kernels->sparse16(space->wide, stride, pixels, used[k], groups, (size_t)hidden->vectors, space->base,
+                              width);
             kernels->activate(&space->joined, space->base, pixels, NULL, to[k], stride);
         } else {
             learned_product(model, space, hidden, units, pixels, used[k], space->corrections);
@@ -149,7 +150,8 @@ static void move_layer(const nlc_model *model, nlc_pair_space *space, const nlc_
             const size_t at = nlc_place(group, groups, 0, begin + k), place = at * (kernels->narrow ? 1 : 2);
             kernels->move_units(sums + k, by + k, gain, pace, (size_t)layer->vectors, groups,
                                 learned->learned + (begin + k) * width, learned->average + (begin + k) * width,
-                                own ? own + at : NULL, (char *)learned->used + place, (char *)learned->used_average + place);
+                                own ? own + at : NULL, (char *)learned->used + place,
+                                (char *)learned->used_average + place);
             for (size_t unit = begin + k; back && unit < begin + k + 4 && unit < (size_t)layer->columns; unit++)
                 if (reduction[unit] >= 0)
                     kernels->lead_back(learned->learned + unit * width, space->back + unit * width, width,
@@ -172,10 +174,12 @@ void nlc_pair_learn(const nlc_model *model, nlc_pair_space *space, nlc_pair *pai
     int pace = 0;
     for (pair->steps++; pace < NLC_PACE && pair->steps >> (pace + 1); pace++)
         ;
-    kernels->reduce(raw, stride, units_of(last), pixels, pair->last.squares, (double)pair->pixels, space->reduction_last);
+    kernels->reduce(raw, stride, units_of(last), pixels, pair->last.squares, (double)pair->pixels,
+                    space->reduction_last);
     move_layer(model, space, last, &pair->last, space->reduction_last, space->raw + within, pixels, NLC_LAST_GAIN, pace,
                gradients, first, pair->back);
-    kernels->reduce(given, stride, units_of(hidden), pixels, pair->hidden.squares, (double)pair->pixels, space->reduction);
+    kernels->reduce(given, stride, units_of(hidden), pixels, pair->hidden.squares, (double)pair->pixels,
+                    space->reduction);
     move_layer(model, space, hidden, &pair->hidden, space->reduction, space->given, pixels, NLC_HIDDEN_GAIN, pace,
                space->moves, within, NULL);
 }

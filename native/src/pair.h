@@ -8,7 +8,8 @@
 /* What a tile has learned of one layer: rows of its outputs, one for each unit that it is given. */
 typedef struct {
     int32_t *learned, *average;
-    void *used, *used_average; /* packed as a layer of the same shape; with the layer's own weights if they are joined */
+    void *used,
+        *used_average; /* packed as a layer of the same shape; with the layer's own weights if they are joined */
     double *squares;           /* sums of squares of what each unit is, integers below 2^53 */
 } nlc_learned_layer;
 
@@ -22,7 +23,8 @@ typedef struct {
 /* Working storage that the tiles of a walk share. */
 typedef struct {
     nlc_outer outer;
-    nlc_layer joined; /* the hidden layer with room for the constant unit, in 1/2^NLC_PAIR_BITS, if the model is `joined` */
+    nlc_layer
+        joined; /* the hidden layer with room for the constant unit, in 1/2^NLC_PAIR_BITS, if the model is `joined` */
     nlc_network_space network;
     uint8_t *given, *raw;  /* what units are, unit by unit */
     uint8_t *averaged;     /* activations of NLC_CHUNK pixels */
@@ -41,7 +43,8 @@ typedef struct {
 
 /* Whether both layers of a model may learn: no sum can leave its range, whatever is learned. */
 int nlc_pair_is_bounded(const nlc_model_source *source);
-/* Whether what the hidden layer learns fits 16 bits together with its weights, in 1/2^NLC_PAIR_BITS, and its sums 2^29. */
+/* Whether what the hidden layer learns fits 16 bits together with its weights, in 1/2^NLC_PAIR_BITS, and its sums
+ * 2^29. */
 int nlc_pair_is_joined(const nlc_model_source *source);
 
 int nlc_pair_space_new(const nlc_model *model, size_t lanes, nlc_pair_space *space);
@@ -60,7 +63,8 @@ void nlc_pair_evaluate(const nlc_model *model, nlc_pair_space *space, const nlc_
 /* Take the gradients of a block (outputs x lanes), whose outputs are those of `space->block`. */
 void nlc_pair_take(const nlc_model *model, nlc_pair_space *space, size_t block, nlc_lanes *gradients);
 
-/* Learn from the pixels of a step: `gradients` of blocks (outputs x lanes each), the tile's from the lane `first` on. */
+/* Learn from the pixels of a step: `gradients` of blocks (outputs x lanes each), the tile's from the lane `first`
+ * on. */
 void nlc_pair_learn(const nlc_model *model, nlc_pair_space *space, nlc_pair *pair, const uint8_t *given,
                     const uint8_t *raw, size_t pixels, nlc_lanes *gradients, size_t first);
 

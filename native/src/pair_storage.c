@@ -49,7 +49,8 @@ int nlc_pair_is_bounded(const nlc_model_source *s) {
         int64_t sum = 0;
         for (int32_t row = 0; row < last->rows; row++) {
             const int32_t weight = last->weight[(size_t)row * (size_t)last->columns + (size_t)unit];
-            const int64_t most = magnitude(weight_back(weight, bits_of(s->components, s->channels, row), last->shift[row]));
+            const int64_t most =
+                magnitude(weight_back(weight, bits_of(s->components, s->channels, row), last->shift[row]));
             sum += most + 64 < 1 << 15 ? most + 64 : 1 << 15;
         }
         fits = sum * NLC_LARGEST_GRADIENT <= INT32_MAX;
@@ -87,7 +88,8 @@ static int join_layer(const nlc_model *model, nlc_layer *joined) {
         const int32_t more = 1 << (NLC_PAIR_BITS - hidden->shift[row]);
         joined->bias[row] = hidden->bias[row] * more;
         for (size_t unit = 0; unit < (size_t)hidden->columns; unit++) {
-            const int32_t weight = ((const int16_t *)hidden->packed)[nlc_place(group, (size_t)hidden->groups, row, unit)];
+            const int32_t weight =
+                ((const int16_t *)hidden->packed)[nlc_place(group, (size_t)hidden->groups, row, unit)];
             ((int16_t *)joined->packed)[nlc_place(group, groups, row, unit)] = (int16_t)(weight * more);
         }
     }
@@ -164,7 +166,8 @@ void nlc_pair_space_free(nlc_pair_space *space) {
 }
 
 static size_t layer_size(const nlc_model *model, const nlc_layer *layer) {
-    return rounded_units(layer) * (2 * width_of(layer) * sizeof(int32_t) + sizeof(double)) + 2 * used_bytes(model, layer);
+    return rounded_units(layer) * (2 * width_of(layer) * sizeof(int32_t) + sizeof(double)) +
+           2 * used_bytes(model, layer);
 }
 
 size_t nlc_pair_size(const nlc_model *model) {

@@ -35,7 +35,8 @@ void nlc_past_prepare_waves(nlc_past_waves *waves);
 void nlc_past_forward(const nlc_past_waves *waves, const float *samples, float *frequencies);
 void nlc_past_backward(const nlc_past_waves *waves, const float *frequencies, float *samples);
 
-/* Steps of a search for which one is not taken back: one, and a part of the steps that are about as small as the smallest. */
+/* Steps of a search for which one is not taken back: one, and a part of the steps that are about as small as the
+ * smallest. */
 int32_t nlc_past_forbidden(const uint16_t *table, int32_t part);
 
 /* Steps that are looked into, and how fast the cost of a step grows. */
@@ -44,7 +45,8 @@ int32_t nlc_past_forbidden(const uint16_t *table, int32_t part);
 
 /* The steps that promise most, the best first, and their number: a step is 2 * k, or 2 * k + 1 for one down. `scale` is
  * what the square of a change of a sample counts. */
-int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now, int *steps);
+int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now,
+                       int *steps);
 
 static inline int32_t nlc_past_round(float value) {
     return value < 0 ? -(int32_t)(0.5f - value) : (int32_t)(value + 0.5f);

@@ -52,7 +52,8 @@ static void reduce_row(const float *in, size_t whole, size_t count, const float 
         out[i] -= carried[i] * out[i + 1];
 }
 
-int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t height, int32_t width, float *samples) {
+int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t height, int32_t width,
+                    float *samples) {
     const size_t rows = ((size_t)height + (size_t)down - 1) / (size_t)down, whole = (size_t)width;
     const size_t columns = (whole + (size_t)across - 1) / (size_t)across;
     const size_t longest = rows > columns ? rows : columns;
@@ -299,13 +300,15 @@ typedef struct {
 
 /* The ranges of `count` mixtures of a line that round into bounds, from place `n` of the window and column `x` of the
  * picture on, whose columns are `step` apart. They are `right` or left, or lower or upper, halves. */
-static void limit_mixtures(const canvas *all, window *own, size_t n, int count, int64_t y, int64_t x, int step, int right) {
+static void limit_mixtures(const canvas *all, window *own, size_t n, int count, int64_t y, int64_t x, int step,
+                           int right) {
     const int both = all->across == 2 && all->down == 2, none = all->across == 1 && all->down == 1;
     const int shift = both ? 4 : none ? 0 : 2, half = both ? 8 - right : none ? 0 : 1 + right;
     const size_t line = y < 0 || y >= (int64_t)all->height ? 0 : (size_t)y * all->width;
     for (int k = 0; k < count; k++, n++, x += step) {
         const int is_known = y >= 0 && y < (int64_t)all->height && x >= 0 && x < (int64_t)all->width;
-        const int least = is_known ? all->low[line + (size_t)x] : 0, most = is_known ? all->high[line + (size_t)x] : 255;
+        const int least = is_known ? all->low[line + (size_t)x] : 0,
+                  most = is_known ? all->high[line + (size_t)x] : 255;
         own->low[n] = (int16_t)(least > 0 ? (least << shift) - half : -FAR);
         own->high[n] = (int16_t)(most < 255 ? ((most + 1) << shift) - 1 - half : FAR);
     }

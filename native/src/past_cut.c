@@ -1,9 +1,9 @@
 /* Coefficients of blocks that the edge of a picture cuts: some of their columns, or rows, are not known.
  *
- * Along the cut the transform can be undone, which leaves eight lines of eight whole numbers each, of which a few sums are
- * known. Encoders repeat the last column to fill a block, so that the rest is about that. The likeliest numbers of a
- * line are found by going from frequency to frequency with the best so far (a beam); then the lines' choices are changed
- * one at a time until the whole block is within its bounds.
+ * Along the cut the transform can be undone, which leaves eight lines of eight whole numbers each, of which a few sums
+ * are known. Encoders repeat the last column to fill a block, so that the rest is about that. The likeliest numbers of
+ * a line are found by going from frequency to frequency with the best so far (a beam); then the lines' choices are
+ * changed one at a time until the whole block is within its bounds.
  */
 #include "past.h"
 
@@ -48,7 +48,8 @@ static float root(float x) {
 }
 
 /* The system of a line with `known` first samples: columns of the largest weight are the first to be decided. */
-static void prepare(const nlc_past_waves *waves, const uint16_t *table, int known, float noise, float loose, line_system *own) {
+static void prepare(const nlc_past_waves *waves, const uint16_t *table, int known, float noise, float loose,
+                    line_system *own) {
     float squares = 0;
     for (int k = 0; k < SIDE; k++) {
         squares += (float)table[k] * (float)table[k] / 96;
@@ -148,7 +149,8 @@ static void find(const line_system *own, const float *line, int known, int most,
                 if (n == BRANCHES - 1 && near >= -1 && near <= 1)
                     break;
                 const float off = own->upper[i][i] * (exact - (float)tried[n]);
-                insert(&next, most, found->cost[b] + off * off + price(tried[n]), found->values[b], i, (int16_t)tried[n]);
+                insert(&next, most, found->cost[b] + off * off + price(tried[n]), found->values[b], i,
+                       (int16_t)tried[n]);
             }
         }
         memcpy(found, &next, sizeof next);
@@ -182,7 +184,8 @@ static void samples_of(const nlc_past_waves *waves, const uint16_t *table, const
     }
 }
 
-static void add_choices(const nlc_past_waves *waves, const uint16_t *table, const beam *found, int most, choices *into) {
+static void add_choices(const nlc_past_waves *waves, const uint16_t *table, const beam *found, int most,
+                        choices *into) {
     for (int b = 0; b < found->count && b < most && into->count < KEPT; b++) {
         int old = 0;
         for (int n = 0; n < into->count; n++)
@@ -195,7 +198,8 @@ static void add_choices(const nlc_past_waves *waves, const uint16_t *table, cons
 }
 
 /* Those of a beam that come nearest to the known samples. */
-static void nearest_first(const nlc_past_waves *waves, const uint16_t *table, const float *line, int known, beam *found) {
+static void nearest_first(const nlc_past_waves *waves, const uint16_t *table, const float *line, int known,
+                          beam *found) {
     beam sorted;
     sorted.count = 0;
     for (int b = 0; b < found->count; b++) {
@@ -321,8 +325,8 @@ static int solve_block(const nlc_past_waves *waves, const line_system systems[SI
 }
 
 int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32_t before, int32_t after,
-                       int32_t block_rows, int32_t block_columns, const uint16_t *table, float noise, int16_t *coefficients,
-                       const uint8_t *solved) {
+                       int32_t block_rows, int32_t block_columns, const uint16_t *table, float noise,
+                       int16_t *coefficients, const uint8_t *solved) {
     if (above < 0 || below < 0 || before < 0 || after < 0 || above >= SIDE || below >= SIDE || before >= SIDE ||
         after >= SIDE || !(noise > 0))
         return NLC_PAST_BAD_ARGUMENT;
@@ -335,8 +339,8 @@ int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32
     for (int32_t row = 0; row < block_rows; row++)
         for (int32_t column = 0; column < block_columns; column++) {
             const size_t number = (size_t)row * (size_t)block_columns + (size_t)column;
-            const int lost[4] = {column == 0 ? before : 0, column == block_columns - 1 ? after : 0, row == 0 ? above : 0,
-                                 row == block_rows - 1 ? below : 0};
+            const int lost[4] = {column == 0 ? before : 0, column == block_columns - 1 ? after : 0,
+                                 row == 0 ? above : 0, row == block_rows - 1 ? below : 0};
             int side = -1, sides = 0;
             for (int n = 0; n < 4; n++)
                 if (lost[n]) {

@@ -1,8 +1,9 @@
 /* Coefficients of blocks of which each sample is known, or between two bounds.
  *
- * A transformed and rounded block nearly always has the coefficients that it came from. Where a table's entry is 1 or 2,
- * the rounding of samples may move a coefficient too far: then steps of +-1 are searched that lead into all bounds, where
- * the step that helps most is taken, also if it does not help at all, and not taken back for a while (tabu search).
+ * A transformed and rounded block nearly always has the coefficients that it came from. Where a table's entry is 1 or
+ * 2, the rounding of samples may move a coefficient too far: then steps of +-1 are searched that lead into all bounds,
+ * where the step that helps most is taken, also if it does not help at all, and not taken back for a while (tabu
+ * search).
  */
 #include "past.h"
 

@@ -1,4 +1,5 @@
-/* Which table of quantisation explains a picture: for each frequency and entry, how near coefficients are to multiples. */
+/* Which table of quantisation explains a picture: for each frequency and entry, how near coefficients are to
+ * multiples. */
 #include "past.h"
 
 #include <string.h>

@@ -13,7 +13,8 @@
 /* A block whose dequantised coefficients have magnitudes of this sum at most needs 32 bits: 1.39^2 * 2^15 times it. */
 #define NARROW_SUM 32767
 
-/* The first four samples of each even and odd frequency; the last four are the same ones mirrored, odd ones negative. */
+/* The first four samples of each even and odd frequency; the last four are the same ones mirrored, odd ones
+ * negative. */
 static const int32_t even[4][4] = {
     {8192, 8192, 8192, 8192}, {10703, 4433, -4433, -10703}, {8192, -8192, -8192, 8192}, {4433, -10704, 10704, -4433}};
 static const int32_t odd[4][4] = {

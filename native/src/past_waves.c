@@ -59,7 +59,8 @@ int32_t nlc_past_forbidden(const uint16_t *table, int32_t part) {
     return 1 + count / part;
 }
 
-int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now, int *steps) {
+int nlc_past_promising(const uint16_t *table, float scale, const float *slope, const int32_t *free_at, int32_t now,
+                       int *steps) {
     float promise[NLC_PAST_BLOCK], best[NLC_PAST_LOOKED_AT];
     for (int k = 0; k < NLC_PAST_BLOCK; k++) {
         const float q = (float)table[k];

@@ -1,5 +1,5 @@
-/* The order of the last hidden layer's units: those that are seldom anything but 0 stand together, so that products that
- * leave out groups of 0 leave out more of them. Sums are the same in any order.
+/* The order of the last hidden layer's units: those that are seldom anything but 0 stand together, so that products
+ * that leave out groups of 0 leave out more of them. Sums are the same in any order.
  *
  * How often units are 0 is counted on pixels in slopes and noise of all strengths, drawn at random.
  */

@@ -87,7 +87,8 @@ static inline uint16_t *place_of(const nlc_model *model, const nlc_state *state,
 /* A sample of a tile that is being encoded. */
 static inline int32_t sample_at(const nlc_walk *walk, const nlc_state *state, int plane, int row, int column) {
     const size_t at = (size_t)plane * state->samples + (size_t)row * (size_t)state->tile.width + (size_t)column;
-    return walk->model->bits > 8 ? ((const uint16_t *)state->tile.samples)[at] : ((const uint8_t *)state->tile.samples)[at];
+    return walk->model->bits > 8 ? ((const uint16_t *)state->tile.samples)[at]
+                                 : ((const uint8_t *)state->tile.samples)[at];
 }
 
 /* Let go of what a tile needs while it is under way. */

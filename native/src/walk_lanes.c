@@ -69,7 +69,8 @@ void nlc_lanes_gather(nlc_walk *walk) {
             const uint16_t *pixel = place_of(model, state, row, column);
             uint16_t seen[NLC_MAX_INPUTS];
             for (int up = h; up > 0; up--)
-                memcpy(seen + (size_t)(h - up) * across, pixel - (size_t)up * state->row - before, across * sizeof *seen);
+                memcpy(seen + (size_t)(h - up) * across, pixel - (size_t)up * state->row - before,
+                       across * sizeof *seen);
             memcpy(seen + (size_t)h * across, pixel - before, before * sizeof *seen);
             const size_t lane = segment->first + n;
             nlc_block *block = &walk->blocks[lane / NLC_LANES];
@@ -93,8 +94,8 @@ static void evaluate_rest(nlc_walk *walk, size_t lanes) {
     const size_t width = model->output_stride;
     for (size_t first = 0; first < lanes; first += NLC_CHUNK) {
         uint8_t *seen = walk->learns ? walk->seen + first * model->narrow_stride : NULL;
-        nlc_network_run(model, &walk->network, walk->inputs + first * model->wide_stride, least(NLC_CHUNK, lanes - first),
-                        walk->outputs + first * width, seen);
+        nlc_network_run(model, &walk->network, walk->inputs + first * model->wide_stride,
+                        least(NLC_CHUNK, lanes - first), walk->outputs + first * width, seen);
     }
     if (walk->learns) {
         const size_t constant = (size_t)model->layers[model->layer_count - 1].columns;

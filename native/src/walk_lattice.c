@@ -42,8 +42,9 @@ void nlc_lattice_green(nlc_walk *walk) {
             const size_t lane = segment->first + n;
             const uint16_t *pixel = pixel_of(walk, segment, n, &row), *west = pixel - 3, *north = pixel - state->row;
             nlc_spot *spot = &walk->spots[lane];
-            spot->foreseen = model->kernels->weigh_green(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
-                                                         nlc_lattice_row(lattice, pixel[0], 0), &spot->spread);
+            spot->foreseen =
+                model->kernels->weigh_green(model, &walk->blocks[lane / NLC_LANES], (int)(lane % NLC_LANES),
+                                            nlc_lattice_row(lattice, pixel[0], 0), &spot->spread);
             const int context = nlc_lattice_has(lattice, west[0], west[1], west[2]) +
                                 2 * nlc_lattice_has(lattice, north[0], north[1], north[2]);
             spot->cell = nlc_lattice_cell(context, spot->foreseen);

@@ -2,8 +2,8 @@
  *
  *     decoder_memory [-m MODEL.nlm]... FILE.nlc...
  *
- * native/lib/memory.c is compiled with -Dmalloc=failing_malloc -Dfree=counting_free, as tests/native/test_decoder.py does.
- * Whatever fails must say so, leave nothing allocated, and not spoil what is done afterwards.
+ * native/lib/memory.c is compiled with -Dmalloc=failing_malloc -Dfree=counting_free, as tests/native/test_decoder.py
+ * does. Whatever fails must say so, leave nothing allocated, and not spoil what is done afterwards.
  */
 #include "decoder_files.h"
 

@@ -78,7 +78,8 @@ static void read_model(reader *from, stored_model *model) {
         layer->bias = integers(from, layer->rows);
         layer->shift = integers(from, layer->rows);
     }
-    const int32_t **activity[] = {&s->thresholds, &s->input_scale, &s->activity_input, &s->mean_scale, &s->scale_offset};
+    const int32_t **activity[] = {&s->thresholds, &s->input_scale, &s->activity_input, &s->mean_scale,
+                                  &s->scale_offset};
     for (size_t k = 0; k < sizeof activity / sizeof *activity; k++)
         *activity[k] = counted(from, &s->activity_levels);
     s->logistic = counted(from, &s->logistic_count);

@@ -2,9 +2,9 @@
  *
  *     hash_files CPU [-m MODEL.nlm]... [-b BYTES] [-r X,Y,W,H] FILE.nlc...
  *
- * decodes on the CPU level (the fastest of "") and prints for each file its name, width, height, kind, and the CRC-32 of
- * its samples as they are stored; or its name, "error", the status, and the sentence of the error. With CPU "levels" it
- * prints the levels that this machine has. -b bounds the memory, -r decodes a part.
+ * decodes on the CPU level (the fastest of "") and prints for each file its name, width, height, kind, and the CRC-32
+ * of its samples as they are stored; or its name, "error", the status, and the sentence of the error. With CPU "levels"
+ * it prints the levels that this machine has. -b bounds the memory, -r decodes a part.
  */
 #include "decoder_files.h"
 

@@ -1,5 +1,5 @@
-/* What nelloc.h promises beside pixels: rows at any distance, a sentence for each failure, memory that does not depend on
- * the files before, and results that a failure leaves alone.
+/* What nelloc.h promises beside pixels: rows at any distance, a sentence for each failure, memory that does not depend
+ * on the files before, and results that a failure leaves alone.
  *
  *     promises [-m MODEL.nlm]... FILE.nlc...
  */
@@ -83,7 +83,8 @@ static void fail_with_a_file(nelloc_decoder *decoder) {
     size_t size = 1;
     uint8_t row[16];
     nelloc_tile tile;
-    require_failure(decoder, nelloc_decode(decoder, &beyond, NELLOC_RGBA8, 0, row, 8), NELLOC_BAD_ARGUMENT, "not inside");
+    require_failure(decoder, nelloc_decode(decoder, &beyond, NELLOC_RGBA8, 0, row, 8), NELLOC_BAD_ARGUMENT,
+                    "not inside");
     require_failure(decoder, nelloc_decode(decoder, &none, NELLOC_RGBA8, 0, row, 8), NELLOC_BAD_ARGUMENT, "not inside");
     require_failure(decoder, nelloc_decode(decoder, NULL, 2, 0, row, SIZE_MAX), NELLOC_BAD_ARGUMENT, "nelloc_decode");
     require_failure(decoder, nelloc_decode(decoder, NULL, NELLOC_RGBA8, 0, row, 3), NELLOC_BAD_ARGUMENT, "stride");
@@ -153,7 +154,8 @@ int main(int count, char **arguments) {
         *file = read_all(arguments[k]);
         require(nelloc_open(decoder, file->data, file->size) == NELLOC_OK, arguments[k], nelloc_error(decoder));
         hashes[file_count] = hash_of_rows(decoder, arguments[k]);
-        require(hash_of_odd_rows(decoder, arguments[k]) == hashes[file_count], arguments[k], "other pixels in odd rows");
+        require(hash_of_odd_rows(decoder, arguments[k]) == hashes[file_count], arguments[k],
+                "other pixels in odd rows");
         fail_with_a_file(decoder);
         require(hash_of_rows(decoder, arguments[k]) == hashes[file_count], arguments[k], "other pixels after failures");
         const size_t needed = memory_of(file);

@@ -67,7 +67,8 @@ static inline void free_random_model(random_model *model) {
         free(model->owned[k]);
 }
 
-static inline void random_layer(random_model *model, choices *from, int index, int32_t columns, int32_t rows, int skip) {
+static inline void random_layer(random_model *model, choices *from, int index, int32_t columns, int32_t rows,
+                                int skip) {
     static const int32_t largest_weights[] = {127, 30, 511, 32767, 1 << 23, 0};
     const int32_t largest = largest_weights[choose(from, 0, 5)], input = index ? 255 : 384;
     int32_t *weight = new_table(model, rows * columns), *bias = new_table(model, rows), *shift = new_table(model, rows);
@@ -88,7 +89,8 @@ static inline void random_layer(random_model *model, choices *from, int index, i
 }
 
 /* Ordered numbers: first, and then steps of `direction` that keep within 0 to `last`. */
-static inline const int32_t *ordered_table(random_model *model, choices *from, int32_t count, int32_t first, int32_t last) {
+static inline const int32_t *ordered_table(random_model *model, choices *from, int32_t count, int32_t first,
+                                           int32_t last) {
     int32_t *table = new_table(model, count);
     table[0] = first;
     for (int32_t k = 1; k < count; k++) {

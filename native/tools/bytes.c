@@ -26,7 +26,8 @@ void nlcd_add(nlcd_bytes *to, const void *data, size_t size) {
 }
 
 void nlcd_add_big32(nlcd_bytes *to, uint32_t number) {
-    const uint8_t bytes[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+    const uint8_t bytes[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+                              (uint8_t)number};
     nlcd_add(to, bytes, sizeof bytes);
 }
 

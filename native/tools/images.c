@@ -118,7 +118,8 @@ static int deflate_into(z_stream *z, const uint8_t *data, size_t size, int flush
 }
 
 static int add_samples(const picture *p, int level, int is_indexed, nlcd_bytes *to) {
-    const size_t size = row_bytes(p), bits = (size_t)p->image->channels * (size_t)p->bits, pixel = bits < 8 ? 1 : bits / 8;
+    const size_t size = row_bytes(p), bits = (size_t)p->image->channels * (size_t)p->bits,
+                 pixel = bits < 8 ? 1 : bits / 8;
     /* Filters serve neither indices nor single bits. */
     const int filters = is_indexed || p->bits < 8 || level == 0 ? 1 : FILTERS;
     nlcd_bytes packed = {NULL, 0, 0, 0};

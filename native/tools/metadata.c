@@ -9,7 +9,8 @@
 #define MOST_PHYSICAL ((uint64_t)1 << 31)
 
 /* Chunks that must stand before the palette. */
-static const char before_palette[][5] = {"cHRM", "gAMA", "iCCP", "sBIT", "sRGB", "cICP", "mDCV", "cLLI", "mDCv", "cLLi"};
+static const char before_palette[][5] = {"cHRM", "gAMA", "iCCP", "sBIT", "sRGB",
+                                         "cICP", "mDCV", "cLLI", "mDCv", "cLLi"};
 
 typedef struct {
     const uint8_t *at;

@@ -112,7 +112,8 @@ static int set_flag(nlcd_settings *s, const char *name) {
     return 1;
 }
 
-/* Set what has no value, or several of one letter each; returns the exit status if nothing more is to be done, else -1. */
+/* Set what has no value, or several of one letter each; returns the exit status if nothing more is to be done, else
+ * -1. */
 static int set_flags(nlcd_settings *s, const char *name) {
     char letter[3] = {'-', 0, 0};
     const int together = name[1] != '-';

@@ -38,8 +38,8 @@ static uint64_t most_of_stream(const nlcd_settings *s) {
     return s->memory > UINT64_MAX >> 20 ? UINT64_MAX : s->memory << 20;
 }
 
-/* What is wanted after numbers of which at least so many bytes are missing, or which are malformed: then the checksum that
- * would be next, so that the file does not seem to end too early. */
+/* What is wanted after numbers of which at least so many bytes are missing, or which are malformed: then the checksum
+ * that would be next, so that the file does not seem to end too early. */
 static uint64_t wanted_after(const nlc_cursor *reader, uint64_t least) {
     return reader->ended ? reader->size + least : reader->at + CRC_BYTES;
 }
@@ -86,7 +86,8 @@ static uint64_t wanted_of(const nlcd_settings *s, const uint8_t *data, size_t si
         all += length + CRC_BYTES;
     }
     const uint64_t start = reader.at + 2, index = start + all; /* after the header's checksum */
-    const int is_kind = data[5] < sizeof groups_of_kinds, is_tile = tile >= NLC_MIN_SIDE_OF_TILE && tile <= NLC_MAX_SIDE_OF_TILE;
+    const int is_kind = data[5] < sizeof groups_of_kinds,
+              is_tile = tile >= NLC_MIN_SIDE_OF_TILE && tile <= NLC_MAX_SIDE_OF_TILE;
     if (!is_kind || !is_tile || !width || !height || width > max_pixels(s) / height)
         return start;
     uint64_t count = (width + tile - 1) / tile * ((height + tile - 1) / tile) * groups_of_kinds[data[5]];

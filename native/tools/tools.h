@@ -24,8 +24,8 @@ void nlcd_free(nlcd_bytes *bytes);
 /* Put a sentence about a file on standard error, after "nlcd: NAME: ". */
 void nlcd_say(const char *name, const char *format, ...);
 
-/* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. It has
- * the permissions of `input`, less what the umask takes. */
+/* Write a file whole or not at all, or to standard output of "-"; returns 0 and says why if it cannot be written. It
+ * has the permissions of `input`, less what the umask takes. */
 int nlcd_write(const char *name, const nlcd_bytes *data, const char *input, int force);
 
 /* 1 if something of this name must stay, which is said: the input, or what is not a file; without `force` any file. */
@@ -34,7 +34,8 @@ int nlcd_is_taken(const char *name, const char *input, int force);
 /* Write what standard output holds; 0 if that cannot be done, which is said once. */
 int nlcd_end_output(void);
 
-/* Names of the model files in a folder, into `names`, which has room for `room`; returns how many there are of these. */
+/* Names of the model files in a folder, into `names`, which has room for `room`; returns how many there are of
+ * these. */
 size_t nlcd_models_in(const char *folder, char **names, size_t room);
 
 /* --- metadata.c */
@@ -94,7 +95,8 @@ int nlcd_read_arguments(int count, char **arguments, nlcd_settings *s);
 
 /* --- read.c */
 
-/* Read an .nlc file, or standard input of "-", or without settings a model; returns 0 and says why if it cannot be read.
+/* Read an .nlc file, or standard input of "-", or without settings a model; returns 0 and says why if it cannot be
+ * read.
  *
  * Streams are read no further than their beginning tells that they go, models to a limit: that what follows is refused
  * need not wait for its end, which may never come.

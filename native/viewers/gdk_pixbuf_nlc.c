@@ -1,7 +1,7 @@
 /* A loader of gdk-pixbuf on libnelloc: .nlc files in Eye of GNOME, Thunar, GIMP's file chooser and others.
  *
- * It shows what is to be seen: red, green, blue and alpha of 8 bits. Of metadata it hands on the ICC profile. What it may
- * take is bounded, as files of unknown origin are shown as thumbnails. native/viewers/CMakeLists.txt builds it, and
+ * It shows what is to be seen: red, green, blue and alpha of 8 bits. Of metadata it hands on the ICC profile. What it
+ * may take is bounded, as files of unknown origin are shown as thumbnails. native/viewers/CMakeLists.txt builds it, and
  * docs/EMBEDDING.md says how it is installed.
  */
 #define GDK_PIXBUF_ENABLE_BACKEND

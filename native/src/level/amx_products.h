@@ -53,8 +53,8 @@ static void shape_tiles(size_t rows, size_t groups_left) {
     } while (0)
 
 /* As many rows as the tiles are shaped for, by 1 to 4 vectors. */
-NLC_INLINE void tile_part(const uint8_t *a, size_t a_stride, const int8_t *b, size_t groups, int32_t *c, size_t c_stride,
-                          const int vectors) {
+NLC_INLINE void tile_part(const uint8_t *a, size_t a_stride, const int8_t *b, size_t groups, int32_t *c,
+                          size_t c_stride, const int vectors) {
     const size_t apart = groups * NLC_LANES * 4, whole = groups / TILE_GROUPS * TILE_GROUPS;
     _tile_zero(SUMS_0);
     _tile_zero(SUMS_1);
@@ -91,8 +91,8 @@ NLC_INLINE void tile_part(const uint8_t *a, size_t a_stride, const int8_t *b, si
         _tile_stored(SUMS_3, c + 3 * NLC_LANES, c_stride * 4);
 }
 
-static void product_in_tiles(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
-                     int32_t *c, size_t c_stride) {
+static void product_in_tiles(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups,
+                             size_t vectors, int32_t *c, size_t c_stride) {
     size_t shaped = 0;
     for (size_t row = 0; row < rows; row += TILE_ROWS) {
         const size_t count = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;

@@ -1,8 +1,8 @@
 /* Moving units and packing gradients with 256-bit vectors: the integers of pair_kernels.h and learning_kernels.h. */
 
 /* Move 8 outputs of a unit; what is used of both. A multiple of 16 is added after a shift of at most 4 bits. */
-static inline void move_eight(const int32_t *sum, const unit_shifts *by, int32_t *learned, int32_t *average, __m256i *now,
-                              __m256i *mean) {
+static inline void move_eight(const int32_t *sum, const unit_shifts *by, int32_t *learned, int32_t *average,
+                              __m256i *now, __m256i *mean) {
     const __m256i most = _mm256_set1_epi32(NLC_PAIR_LARGEST), least = _mm256_set1_epi32(-NLC_PAIR_LARGEST);
     const __m256i given = _mm256_sll_epi32(half_of(sum, 0), by->up), before = half_of(average, 0);
     const __m256i step = _mm256_sra_epi32(_mm256_add_epi32(given, _mm256_set1_epi32(by->half)), by->down);
@@ -72,8 +72,8 @@ static void move_units(const int32_t *const *sums, const int32_t *reduction, int
         const int16_t *beside = own ? own + place / 2 : NULL;
         __m256i now[4], mean[4];
         for (size_t unit = 0; unit < 4; unit++)
-            move_eight(sums[unit] + output, &by[unit], learned + unit * outputs + output, average + unit * outputs + output,
-                       &now[unit], &mean[unit]);
+            move_eight(sums[unit] + output, &by[unit], learned + unit * outputs + output,
+                       average + unit * outputs + output, &now[unit], &mean[unit]);
         pack_eight(now, beside, (char *)used + place);
         pack_eight(mean, beside, (char *)used_average + place);
     }
@@ -112,12 +112,14 @@ static void pack_wide(nlc_lanes *gradients, size_t outputs, size_t first, size_t
             if (output + k >= outputs)
                 continue;
             const int32_t *row = gradients[output + k];
-            const __m256i both = _mm256_packs_epi32(_mm256_and_si256(half_of(row, 0), low), _mm256_and_si256(half_of(row, 1), high));
+            const __m256i both =
+                _mm256_packs_epi32(_mm256_and_si256(half_of(row, 0), low), _mm256_and_si256(half_of(row, 1), high));
             pairs[k] = _mm256_permute4x64_epi64(both, 0xd8);
         }
         turn_eight(pairs);
         for (size_t pair = first / 2; pair < (last + 1) / 2; pair++)
-            _mm256_storeu_si256((__m256i *)(void *)(packed + (pair - first / 2) * 2 * NLC_LANES + 2 * output), pairs[pair]);
+            _mm256_storeu_si256((__m256i *)(void *)(packed + (pair - first / 2) * 2 * NLC_LANES + 2 * output),
+                                pairs[pair]);
     }
 }
 #endif

@@ -1,7 +1,7 @@
 /* Wide products of activations that are mostly 0: pairs that are 0 are left out.
  *
- * The pairs of a few rows that are not 0 are gathered first, with the places of their weights, and then gone through for
- * each panel of outputs, whose weights the nearest cache holds meanwhile.
+ * The pairs of a few rows that are not 0 are gathered first, with the places of their weights, and then gone through
+ * for each panel of outputs, whose weights the nearest cache holds meanwhile.
  */
 #include "first_of_four.h"
 
@@ -39,7 +39,8 @@ NLC_INLINE void sparse_part(const int32_t *pairs, const uint32_t *places, size_t
         const __m256i pair = _mm256_set1_epi32(pairs[k]);
         const char *from = b + places[k];
         for (int part = 0; part < 2 * vectors; part++)
-            sums[part] = add_products(sums[part], pair, load_weights(from + (size_t)(part / 2) * apart + part % 2 * 32));
+            sums[part] =
+                add_products(sums[part], pair, load_weights(from + (size_t)(part / 2) * apart + part % 2 * 32));
     }
     for (int part = 0; part < 2 * vectors; part++)
         _mm256_storeu_si256((__m256i *)(void *)(c + 8 * part), sums[part]);
@@ -54,7 +55,8 @@ static void sparse16(const int16_t *a, size_t a_stride, size_t rows, const int16
         const size_t here = rows - first < most ? rows - first : most;
         size_t ends[17] = {0};
         for (size_t row = 0; row < here; row++)
-            ends[row + 1] = ends[row] + gather_pairs(a + (first + row) * a_stride, groups, pairs + ends[row], places + ends[row]);
+            ends[row + 1] =
+                ends[row] + gather_pairs(a + (first + row) * a_stride, groups, pairs + ends[row], places + ends[row]);
         for (size_t vector = 0; vector < vectors; vector += 2) {
             const char *weights = (const char *)b + vector * apart;
             for (size_t row = 0; row < here; row++) {

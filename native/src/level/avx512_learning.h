@@ -21,14 +21,16 @@ static int32_t pack_gradients(nlc_lanes *gradients, size_t outputs, size_t first
         const __m128i groups[4] = {_mm_unpacklo_epi64(low, low2), _mm_unpackhi_epi64(low, low2),
                                    _mm_unpacklo_epi64(high, high2), _mm_unpackhi_epi64(high, high2)};
         for (size_t group = first / 4; group < (last + 3) / 4; group++)
-            _mm_storeu_si128((__m128i *)(void *)(packed + (group - first / 4) * 4 * NLC_LANES + output * 4), groups[group]);
+            _mm_storeu_si128((__m128i *)(void *)(packed + (group - first / 4) * 4 * NLC_LANES + output * 4),
+                             groups[group]);
     }
     return _mm512_reduce_max_epi32(largest);
 }
 
-/* Move a vector of a unit's outputs; what is used of both. A multiple of 16 is added after a shift of at most 4 bits. */
-static inline void move_vector(const int32_t *sum, const unit_shifts *by, int32_t *learned, int32_t *average, __m512i *now,
-                               __m512i *mean) {
+/* Move a vector of a unit's outputs; what is used of both. A multiple of 16 is added after a shift of at most 4
+ * bits. */
+static inline void move_vector(const int32_t *sum, const unit_shifts *by, int32_t *learned, int32_t *average,
+                               __m512i *now, __m512i *mean) {
     const __m512i most = _mm512_set1_epi32(NLC_PAIR_LARGEST), least = _mm512_set1_epi32(-NLC_PAIR_LARGEST);
     const __m512i given = _mm512_sll_epi32(lanes_of(sum), by->up), before = lanes_of(average);
     const __m512i step = _mm512_sra_epi32(_mm512_add_epi32(given, _mm512_set1_epi32(by->half)), by->down);
@@ -77,7 +79,8 @@ static void move_units(const int32_t *const *sums, const int32_t *reduction, int
         __m512i now[4], mean[4];
         for (size_t unit = 0; unit < 4; unit++) {
             const size_t at = unit * outputs + vector * NLC_LANES;
-            move_vector(sums[unit] + vector * NLC_LANES, &by[unit], learned + at, average + at, &now[unit], &mean[unit]);
+            move_vector(sums[unit] + vector * NLC_LANES, &by[unit], learned + at, average + at, &now[unit],
+                        &mean[unit]);
         }
         _mm512_storeu_si512((char *)used + vector * apart, four_bytes_of(now));
         _mm512_storeu_si512((char *)used_average + vector * apart, four_bytes_of(mean));

@@ -46,7 +46,8 @@ typedef struct {
 static const nlc_lanes lattice_ladder = {0,   64,  128, 192, 256, 320, 384, 448,
                                          512, 576, 640, 704, 768, 832, 896, 960};
 
-/* The components that count in a plane; the vectors that they reach get the uniform mass. Returns how many there are. */
+/* The components that count in a plane; the vectors that they reach get the uniform mass. Returns how many there
+ * are. */
 static inline int begin_spread(const nlc_model *model, const nlc_block *block, int plane, int lane,
                                lattice_component *restrict found, nlc_spread *restrict spread) {
     int count = 0, first = 256 / NLC_LANES, last = -1;
@@ -76,7 +77,8 @@ static inline lattice_window window_of(const nlc_model *model, const nlc_block *
     const nlc_lanes *mean = (const nlc_lanes *)block->outputs + 3 * count;
     const nlc_lanes *by_red = mean + 5 * count, *by_green = by_red + count;
     const int32_t weight = block->weight[i][lane], place = place_of_scale(model, block, 2, i, lane);
-    const int64_t own = ((int64_t)mean[i][lane] * model->mean_scale[block->level[lane]] >> 8) + 16 * block->base[2][lane];
+    const int64_t own =
+        ((int64_t)mean[i][lane] * model->mean_scale[block->level[lane]] >> 8) + 16 * block->base[2][lane];
     const int64_t slope = by_green[i][lane];
     lattice_window found;
     found.size = model->lattice_size[place];
@@ -112,8 +114,8 @@ static inline void look_closely(const lattice_window *window, int32_t weight, in
 #include NLC_OWN_LATTICE
 #else
 #define NLC_LOOK look_closely
-/* Add the parts that a component gives values, in 1/2^15, by its weight to the masses; and return them, vector by vector
- * from its first. */
+/* Add the parts that a component gives values, in 1/2^15, by its weight to the masses; and return them, vector by
+ * vector from its first. */
 static inline void add_parts(const nlc_model *model, const nlc_block *block, const lattice_component *of, int lane,
                              int32_t *restrict mass, nlc_lanes *restrict parts) {
     const int32_t mean = block->mean[of->number][lane], half = 1 << (NLC_LOGISTIC_BITS - 1);
@@ -161,7 +163,8 @@ static int32_t weigh_green(const nlc_model *model, const nlc_block *block, int l
     }
     int32_t mass = 0, held = 0;
     for (int vector = spread->first; vector <= spread->last; vector++) {
-        int32_t *restrict of = spread->mass + vector * NLC_LANES, *restrict part_of_it = spread->held + vector * NLC_LANES;
+        int32_t *restrict of = spread->mass + vector * NLC_LANES;
+        int32_t *restrict part_of_it = spread->held + vector * NLC_LANES;
         for (int l = 0; l < NLC_LANES; l++) {
             part_of_it[l] = (of[l] + part_of_it[l]) >> 2;
             mass += of[l];

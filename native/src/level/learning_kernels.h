@@ -1,4 +1,5 @@
-/* Kernels of learning in the last layer (section 13): one source for every CPU level; included after pixel_kernels.h. */
+/* Kernels of learning in the last layer (section 13): one source for every CPU level; included after
+ * pixel_kernels.h. */
 
 /* The gradients of a component's mean and log-scale in one plane, and `pull`, of which others are made. */
 static inline void slopes_of(const nlc_trace *trace, int i, const int32_t *restrict weight, int32_t *restrict pull,

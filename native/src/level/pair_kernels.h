@@ -21,7 +21,8 @@ static inline int32_t inverse_of(int32_t log_scale) {
 }
 
 /* Pack gradients of one block, of `outputs` numbers, for wide products in `groups`. */
-static inline void pack_block(const int16_t (*found)[NLC_LANES], size_t outputs, size_t groups, int16_t *restrict packed) {
+static inline void pack_block(const int16_t (*found)[NLC_LANES], size_t outputs, size_t groups,
+                              int16_t *restrict packed) {
 #if NLC_WIDE_GROUP == 2
     (void)outputs;
     for (size_t group = 0; group < groups; group++)
@@ -119,8 +120,8 @@ static inline int32_t small_of(int32_t number, int32_t bits) { return (number + 
 
 #ifndef NLC_OWN_MOVE_UNITS
 /* Pack what is used of four units, of one vector of outputs; `own`, if not NULL, is added to wide ones. */
-static inline void pack_used(const nlc_lanes *restrict number, const int16_t *restrict own, size_t vector, size_t groups,
-                             void *restrict used) {
+static inline void pack_used(const nlc_lanes *restrict number, const int16_t *restrict own, size_t vector,
+                             size_t groups, void *restrict used) {
 #if NLC_NARROW
     int32_t *restrict to = (int32_t *)used + vector * groups * NLC_LANES;
     (void)own;
@@ -151,7 +152,8 @@ static void move_units(const int32_t *const *sums, const int32_t *restrict reduc
             int32_t *restrict before = average + unit * outputs + vector * NLC_LANES;
             const int32_t half = 1 << reduction[unit] >> 1, by = reduction[unit], some = 1 << pace >> 1;
             for (size_t l = 0; l < NLC_LANES; l++) {
-                const int32_t next = clamped(present[l] + ((sum[l] * (1 << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
+                const int32_t next =
+                    clamped(present[l] + ((sum[l] * (1 << gain) + half) >> by), -NLC_PAIR_LARGEST, NLC_PAIR_LARGEST);
                 const int32_t middle = before[l] + ((next * 16 - before[l] + some) >> pace);
                 present[l] = next;
                 before[l] = middle;

@@ -155,7 +155,8 @@ static inline void share_lanes(const double *restrict number, const double *rest
 }
 
 /* Frequencies of what is below a boundary, of a whole. */
-static inline void find_frequencies(const int32_t *restrict above, const int32_t *restrict whole, uint32_t *restrict found) {
+static inline void find_frequencies(const int32_t *restrict above, const int32_t *restrict whole,
+                                    uint32_t *restrict found) {
     for (int l = 0; l < NLC_LANES; l++) {
         const double part = (double)above[l] * NLC_FREE_FREQUENCY; /* below 2^53 */
         found[l] = (uint32_t)(int32_t)(part / (double)whole[l]);
@@ -163,11 +164,13 @@ static inline void find_frequencies(const int32_t *restrict above, const int32_t
 }
 
 /* Of learning_kernels.h: slopes by widths of values, rounded downwards, and pulls by what a deviation is. */
-static inline void divide_slopes(const double *restrict numerator, const int32_t *restrict width, int32_t *restrict found) {
+static inline void divide_slopes(const double *restrict numerator, const int32_t *restrict width,
+                                 int32_t *restrict found) {
     for (int l = 0; l < NLC_LANES; l++)
         found[l] = floor_divided(numerator[l], (double)width[l] * (1 << 19));
 }
-static inline void scale_pulls(const int32_t *restrict pull, const int32_t *restrict relative, int32_t *restrict found) {
+static inline void scale_pulls(const int32_t *restrict pull, const int32_t *restrict relative,
+                               int32_t *restrict found) {
     for (int l = 0; l < NLC_LANES; l++)
         found[l] = floor_of((double)pull[l] * relative[l] * (1.0 / (1 << 27)) + 0.5);
 }
@@ -221,7 +224,8 @@ static void start_plane(const nlc_model *model, nlc_block *block, int plane) {
     const nlc_lanes *scale = mean + channels * count;
     /* The coefficients of the planes that are known: there are none for the first. */
     const nlc_lanes *linear = scale + channels * count - plane * count;
-    const nlc_lanes *first = plane ? linear + (plane == 2 ? count : 0) : mean, *second = plane == 2 ? first + count : mean;
+    const nlc_lanes *first = plane ? linear + (plane == 2 ? count : 0) : mean,
+                    *second = plane == 2 ? first + count : mean;
     const int32_t *restrict slope_high = model->slope_high, *restrict slope_low = model->slope_low;
     nlc_lanes mean_scale, offset, base;
     for (int l = 0; l < NLC_LANES; l++) {
@@ -313,7 +317,8 @@ static void end_plane(const nlc_model *model, nlc_block *block, int plane, int t
     if (!model->joint)
         return;
     for (int i = 0; i < count; i++) {
-        if (weighs_nothing(block->weight[i])) { /* for good: nothing can be learned from it in this plane and the next */
+        /* For good: nothing can be learned from it in this plane and the next. */
+        if (weighs_nothing(block->weight[i])) {
             memset(number[i], 0, sizeof number[i]);
             continue;
         }

@@ -66,11 +66,12 @@ static inline v128_t entries(const int16_t *table, v128_t index) {
                            table[wasm_i32x4_extract_lane(index, 2)], table[wasm_i32x4_extract_lane(index, 3)]);
 }
 
-/* floor(numbers / 2^shift), numbers within 2^29, given 2^(30 - shift): there is no shift of each lane by its own count. */
+/* floor(numbers / 2^shift), numbers within 2^29, given 2^(30 - shift): there is no shift of each lane by its own
+ * count. */
 static inline v128_t shifted(v128_t numbers, v128_t factors) {
     const v128_t four = wasm_i32x4_shl(numbers, 2);
-    return wasm_i32x4_shuffle(wasm_i64x2_extmul_low_i32x4(four, factors), wasm_i64x2_extmul_high_i32x4(four, factors), 1, 3,
-                              5, 7);
+    return wasm_i32x4_shuffle(wasm_i64x2_extmul_low_i32x4(four, factors), wasm_i64x2_extmul_high_i32x4(four, factors),
+                              1, 3, 5, 7);
 }
 
 /* What `shifted` takes of NLC_LANES shifts. */
@@ -107,8 +108,8 @@ static inline int32_t common_shift(const int32_t *shift) {
 }
 
 /* Sums and biases of NLC_LANES outputs, in quarters, shifted by `common`, or each by its own shift. */
-NLC_INLINE void shift_sums(const int32_t *sums, const v128_t *bias, const v128_t *factors, int32_t common, v128_t *found,
-                           const int is_common) {
+NLC_INLINE void shift_sums(const int32_t *sums, const v128_t *bias, const v128_t *factors, int32_t common,
+                           v128_t *found, const int is_common) {
     for (int part = 0; part < 4; part++) {
         const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + 4 * part), bias[part]);
         found[part] = is_common ? shifted_down(sum, common) : shifted(sum, factors[part]);
@@ -207,8 +208,9 @@ static inline void add_component(const nlc_model *model, const nlc_block *block,
     const v128_t high = quarter_of(block->slope_high[i], quarter), low = quarter_of(block->slope_low[i], quarter);
     v128_t distance = wasm_i32x4_sub(first, quarter_of(block->mean[i], quarter));
     for (int k = 0; k < NLC_RADIX - 1; k++) {
-        const v128_t steps = wasm_i32x4_add(wasm_i32x4_dot_i16x8(distance, high),
-                                            wasm_i32x4_shr(wasm_i32x4_dot_i16x8(distance, low), NLC_SCALE_FRACTION_BITS));
+        const v128_t steps =
+            wasm_i32x4_add(wasm_i32x4_dot_i16x8(distance, high),
+                           wasm_i32x4_shr(wasm_i32x4_dot_i16x8(distance, low), NLC_SCALE_FRACTION_BITS));
         const v128_t sign = wasm_i32x4_shr(steps, 31);
         const v128_t upper = entries(model->logistic, wasm_i32x4_min(wasm_v128_xor(steps, sign), last));
         const v128_t logistic = wasm_i32x4_sub(wasm_v128_xor(upper, sign), sign);
@@ -223,7 +225,8 @@ static void digit(const nlc_model *model, nlc_block *block, int32_t stride) {
     for (int quarter = 0; quarter < 4; quarter++) {
         const v128_t first = wasm_i32x4_add(wasm_i32x4_shl(quarter_of(block->value, quarter), 6),
                                             wasm_i32x4_splat(64 * stride - 32));
-        v128_t sums[NLC_RADIX - 1] = {wasm_i32x4_const(0, 0, 0, 0), wasm_i32x4_const(0, 0, 0, 0), wasm_i32x4_const(0, 0, 0, 0)};
+        v128_t sums[NLC_RADIX - 1] = {wasm_i32x4_const(0, 0, 0, 0), wasm_i32x4_const(0, 0, 0, 0),
+                                      wasm_i32x4_const(0, 0, 0, 0)};
         for (int i = 0; i < model->components; i++)
             add_component(model, block, i, quarter, first, apart, sums);
         for (int k = 0; k < NLC_RADIX - 1; k++)

@@ -5,8 +5,8 @@ static inline v128_t two_of(const int32_t *from) { return wasm_f64x2_convert_low
 
 /* Store four numbers within 32 bits, of two vectors, as integers, towards 0. */
 static inline void store_four(v128_t low, v128_t high, int32_t *to) {
-    wasm_v128_store(to, wasm_i32x4_shuffle(wasm_i32x4_trunc_sat_f64x2_zero(low), wasm_i32x4_trunc_sat_f64x2_zero(high), 0, 1,
-                                           4, 5));
+    wasm_v128_store(to, wasm_i32x4_shuffle(wasm_i32x4_trunc_sat_f64x2_zero(low), wasm_i32x4_trunc_sat_f64x2_zero(high),
+                                           0, 1, 4, 5));
 }
 
 /* floor(a * b / 2^bits). */
@@ -32,7 +32,8 @@ static inline void add_means(const mean_parts *of, int32_t *found) {
 }
 
 static inline v128_t two_shares(const double *number, const double *sum) {
-    return wasm_f64x2_div(wasm_f64x2_mul(wasm_v128_load(number), wasm_f64x2_splat(1 << NLC_WEIGHT_BITS)), wasm_v128_load(sum));
+    return wasm_f64x2_div(wasm_f64x2_mul(wasm_v128_load(number), wasm_f64x2_splat(1 << NLC_WEIGHT_BITS)),
+                          wasm_v128_load(sum));
 }
 
 static inline void share_lanes(const double *number, const double *sum, int32_t *weight) {
@@ -46,7 +47,8 @@ static inline v128_t two_frequencies(const int32_t *above, const int32_t *whole)
 
 static inline void find_frequencies(const int32_t *above, const int32_t *whole, uint32_t *found) {
     for (int l = 0; l < NLC_LANES; l += 4)
-        store_four(two_frequencies(above + l, whole + l), two_frequencies(above + l + 2, whole + l + 2), (int32_t *)found + l);
+        store_four(two_frequencies(above + l, whole + l), two_frequencies(above + l + 2, whole + l + 2),
+                   (int32_t *)found + l);
 }
 
 static inline v128_t two_slopes(const double *numerator, const int32_t *width) {
@@ -60,7 +62,8 @@ static inline void divide_slopes(const double *numerator, const int32_t *width, 
 }
 
 static inline v128_t two_pulls(const int32_t *pull, const int32_t *relative) {
-    const v128_t product = wasm_f64x2_mul(wasm_f64x2_mul(two_of(pull), two_of(relative)), wasm_f64x2_splat(1.0 / (1 << 27)));
+    const v128_t product =
+        wasm_f64x2_mul(wasm_f64x2_mul(two_of(pull), two_of(relative)), wasm_f64x2_splat(1.0 / (1 << 27)));
     return wasm_f64x2_floor(wasm_f64x2_add(product, wasm_f64x2_splat(0.5)));
 }
 

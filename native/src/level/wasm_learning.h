@@ -8,8 +8,8 @@ typedef struct {
     int32_t by;
 } unit_moves;
 
-/* Move four of a unit's weights, from the one at `k` on: what is used of them and of their averages. To these a multiple of
- * 16 is added after a shift of at most 4 bits. */
+/* Move four of a unit's weights, from the one at `k` on: what is used of them and of their averages. To these a
+ * multiple of 16 is added after a shift of at most 4 bits. */
 NLC_INLINE void move_four(const unit_moves *unit, size_t k, int32_t pace, v128_t *now, v128_t *mean, const int steady) {
     const v128_t most = wasm_i32x4_splat(NLC_PAIR_LARGEST);
     const v128_t sum = wasm_i32x4_add(wasm_i32x4_mul(wasm_v128_load(unit->sums + k), unit->factor), unit->half);
@@ -23,7 +23,8 @@ NLC_INLINE void move_four(const unit_moves *unit, size_t k, int32_t pace, v128_t
     wasm_v128_store(unit->learned + k, next);
     wasm_v128_store(unit->average + k, middle);
     *now = wasm_i32x4_shr(wasm_i32x4_add(next, wasm_i32x4_splat(1 << NLC_PAIR_ROUNDED >> 1)), NLC_PAIR_ROUNDED);
-    *mean = wasm_i32x4_shr(wasm_i32x4_add(middle, wasm_i32x4_splat(1 << (NLC_PAIR_ROUNDED + 4) >> 1)), NLC_PAIR_ROUNDED + 4);
+    *mean = wasm_i32x4_shr(wasm_i32x4_add(middle, wasm_i32x4_splat(1 << (NLC_PAIR_ROUNDED + 4) >> 1)),
+                           NLC_PAIR_ROUNDED + 4);
 }
 
 /* Pack numbers of two units, beside what is there if `own` is not NULL. */

@@ -4,8 +4,8 @@
  */
 #define WINDOW_MOST 57 /* bits of a window that eight bytes hold, wherever it begins */
 
-static inline void look(const lattice_window *window, int32_t weight, int vector, const uint64_t *rows, const int32_t *part,
-                        int32_t *held) {
+static inline void look(const lattice_window *window, int32_t weight, int vector, const uint64_t *rows,
+                        const int32_t *part, int32_t *held) {
     if (window->size > WINDOW_MOST) {
         look_closely(window, weight, vector, rows, part, held);
         return;

@@ -5,7 +5,8 @@
 #include "samples.h"
 
 static void prepare_reduce(sample *s) {
-    const size_t count = pick(s, 1, 40), pixels = pick(s, 1, pick(s, 0, 3) ? 60 : NLC_TEACHERS), stride = count + pick(s, 0, 9);
+    const size_t count = pick(s, 1, 40), pixels = pick(s, 1, pick(s, 0, 3) ? 60 : NLC_TEACHERS),
+                 stride = count + pick(s, 0, 9);
     uint8_t *units = new_input(s, pixels * stride);
     for (size_t unit = 0; unit < stride; unit++) {
         const int32_t most = extreme(s->from, 0, 255);
@@ -50,7 +51,8 @@ static int32_t twin_pack_gradients(nlc_lanes *gradients, size_t outputs, size_t 
     int32_t largest = 0;
     for (size_t output = 0; output < outputs; output++)
         for (size_t l = 0; l < last; l++) {
-            const int32_t gradient = gradients[output][l], reduced = gradient > INT8_MAX + above ? INT8_MAX : gradient - above;
+            const int32_t gradient = gradients[output][l],
+                          reduced = gradient > INT8_MAX + above ? INT8_MAX : gradient - above;
             largest = gradient > largest ? gradient : largest;
             if (l >= first)
                 packed[nlc_place(4, groups, output, l - first)] = (int8_t)(above && reduced < 0 ? 0 : reduced);
@@ -108,7 +110,8 @@ static void after_use(sample *s) {
     for (size_t output = 0; output < s->size[0] * NLC_LANES; output++)
         for (size_t unit = 0; unit < s->size[2]; unit++) {
             const size_t place = nlc_place(s->size[4], s->size[1], output, unit);
-            const int found = s->kernels->narrow ? ((const int8_t *)s->at[1])[place] : ((const int16_t *)s->at[1])[place];
+            const int found =
+                s->kernels->narrow ? ((const int8_t *)s->at[1])[place] : ((const int16_t *)s->at[1])[place];
             ((int8_t *)s->at[2])[output * s->size[2] + unit] = (int8_t)found;
         }
 }

@@ -9,7 +9,8 @@
 static void prepare_normalise(sample *s) {
     const nlc_model *model = s->model;
     const size_t count = (size_t)(model->window * model->channels);
-    const int32_t last = (1 << model->bits) - 1, least = extreme(s->from, 0, last), most = extreme(s->from, least, last);
+    const int32_t last = (1 << model->bits) - 1, least = extreme(s->from, 0, last),
+                  most = extreme(s->from, least, last);
     uint16_t *seen = new_input(s, count * sizeof *seen);
     for (size_t k = 0; k < count; k++)
         seen[k] = (uint16_t)extreme(s->from, least, most);
@@ -25,12 +26,14 @@ static void prepare_block(sample *s) {
     const size_t outputs = (size_t)model->outputs, each = (size_t)model->components;
     memset(&s->block, 0, sizeof s->block);
     s->block.outputs = new_output(s, outputs * sizeof(nlc_lanes));
-    const int32_t reach = 1 << draw(s->from, 4, 23); /* of the outputs: logits that are far apart leave few components */
+    const int32_t reach =
+        1 << draw(s->from, 4, 23); /* of the outputs: logits that are far apart leave few components */
     for (size_t output = 0; output < outputs; output++)
         for (size_t l = 0; l < NLC_LANES; l++)
             s->block.outputs[output][l] = extreme(s->from, -reach, reach);
     nlc_lanes *rows = new_output(s, 17 * each * sizeof(nlc_lanes));
-    nlc_lanes **parts[17] = {&s->block.weight, &s->block.prior, &s->block.mean, &s->block.slope_high, &s->block.slope_low};
+    nlc_lanes **parts[17] = {&s->block.weight, &s->block.prior, &s->block.mean, &s->block.slope_high,
+                             &s->block.slope_low};
     for (size_t plane = 0; plane < 3; plane++) {
         nlc_trace *trace = &s->block.trace[plane];
         nlc_lanes **of_trace[] = {&trace->below, &trace->above, &trace->step_below, &trace->step_above};

@@ -68,8 +68,8 @@ static void run_sparse16(sample *s) {
 }
 
 /* The twins of products: they go by where weights stand, and so serve as the plain level's twins too. */
-static void twin_product8(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups, size_t vectors,
-                          int32_t *c, size_t c_stride) {
+static void twin_product8(const uint8_t *a, size_t a_stride, size_t rows, const int8_t *b, size_t groups,
+                          size_t vectors, int32_t *c, size_t c_stride) {
     for (size_t row = 0; row < rows; row++)
         for (size_t output = 0; output < vectors * NLC_LANES; output++) {
             int32_t sum = 0;

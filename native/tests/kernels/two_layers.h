@@ -103,7 +103,8 @@ static void prepare_move_units(sample *s) {
     const size_t group = nlc_group(s->kernels, narrow ? NLC_NARROW : NLC_WIDE), groups = (units + group - 1) / group;
     const size_t unit = 4 * pick(s, 0, (int32_t)units / 4 - 1), packed = outputs * groups * group;
     int32_t *sums = new_input(s, 4 * outputs * sizeof *sums), *reduction = new_input(s, 4 * sizeof *reduction);
-    int32_t *learned = new_output(s, 4 * outputs * sizeof *learned), *average = new_output(s, 4 * outputs * sizeof *average);
+    int32_t *learned = new_output(s, 4 * outputs * sizeof *learned),
+            *average = new_output(s, 4 * outputs * sizeof *average);
     for (size_t k = 0; k < 4; k++)
         reduction[k] = draw(s->from, 0, 10);
     for (size_t k = 0; k < 4 * outputs; k++) {
@@ -208,7 +209,8 @@ static void twin_true_gradients(const nlc_model *model, nlc_lanes *outputs, nlc_
     const int k = model->components, c = model->channels;
     for (int output = 0; output < model->outputs; output++)
         for (size_t l = 0; l < NLC_LANES; l++) {
-            const int kind = output / k, i = output % k, is_mean = kind >= 1 && kind <= c, is_scale = kind > c && kind <= 2 * c;
+            const int kind = output / k, i = output % k, is_mean = kind >= 1 && kind <= c,
+                      is_scale = kind > c && kind <= 2 * c;
             int64_t found = gradient[output][l];
             if (is_scale) {
                 found = rounded_twin(355 * found, 8);
