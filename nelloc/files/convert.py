@@ -379,7 +379,8 @@ def verify_bytes(data: bytes, source: str, options: DecodeOptions) -> Result:
             f"{source}: is damaged ({'; '.join(file.damage)}); get the file again from a backup, or restore its pixels "
             "with decompress --allow-damaged"
         )
-    return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes)
+    keeps = "pixels" if file.jpeg is None else "bytes"
+    return Result(source, "-", len(data), 0, file.width, file.height, file.kind.planes, keeps=keeps)
 
 
 def default_target(source: Path, suffix: str) -> Path:

@@ -62,6 +62,13 @@ def test_a_jpeg_file_that_was_cut_off_is_kept_whole(photo):
     assert photo.read_bytes() == PHOTO[:-300]
 
 
+def test_verify_says_what_a_file_keeps(photo):
+    nelloc.compress(photo)
+    assert nelloc.verify(photo.with_suffix(".nlc")).keeps == "bytes"
+    nelloc.compress(photo, pixels=True, force=True)
+    assert nelloc.verify(photo.with_suffix(".nlc")).keeps == "pixels"
+
+
 def test_verify_names_the_part_that_is_damaged(photo):
     run("compress", photo)
     packed = photo.with_suffix(".nlc")
