@@ -17,6 +17,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from nelloc.codec.parallel import stop_if_not_wanted
 from nelloc.exact.native import _native, missing
 from nelloc.varint import MalformedError
 
@@ -158,8 +159,6 @@ def _deflated_by_zlib(samples: Samples) -> list[int]:
 
 def encode(samples: Samples, filter_: Filter) -> bytes:
     """The data of a record of samples (planes, H, W)."""
-    from nelloc.codec.process_pool import stop_if_not_wanted  # not for decoders: multiprocessing is slow to import
-
     stop_if_not_wanted()  # packing may take seconds
     data = _ordered(_residuals(samples, filter_.predictor), filter_)
     contexts = (0,) if len(data) < _FEW_BYTES else _LITERAL_CONTEXT_BITS

@@ -6,9 +6,10 @@ each other in threads; large work of theirs goes to processes where the program 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from enum import Enum
@@ -19,7 +20,9 @@ from nelloc.errors import NellocError
 from nelloc.exact import native
 from nelloc.exact.callbacks import Advance
 
-if TYPE_CHECKING:  # slow to import, and not needed by the core's threads
+if TYPE_CHECKING:  # slow to import and not needed by the core's threads, or not to be had at the end of a program
+    from concurrent.futures import ThreadPoolExecutor
+
     from threadpoolctl import ThreadpoolController
 
     from nelloc.codec.process_pool import Workers
@@ -86,6 +89,17 @@ def processes_allowed() -> Iterator[None]:
         processes.close()
 
 
+def stop_if_not_wanted() -> None:
+    """Raise StoppedError in a process of a pool that was closed; long work calls this now and then.
+
+    Such a process has the module of pools. Others need not import it, which takes long, and fails in threads that go on
+    when the main one has ended.
+    """
+    pools = sys.modules.get("nelloc.codec.process_pool")
+    if pools is not None:
+        pools.stop_if_not_wanted()
+
+
 class _StoppedError(Exception):
     """Exception that ends a thread whose work is no longer wanted."""
 
@@ -117,6 +131,10 @@ def spread(
     least = LEAST_FOR_CORE_THREADS if pool is Pool.CORE_THREADS else LEAST_FOR_THREADS
     if pool is Pool.PROCESSES or sum(costs) < least:
         return function(items, advance)
+    try:
+        from concurrent.futures import ThreadPoolExecutor
+    except RuntimeError:  # the main thread has ended, after which others may go on, but start no more
+        return function(items, advance)
     stop = threading.Event()
 
     def advance_unless_stopped(pixels: int) -> None:
@@ -140,10 +158,17 @@ def spread(
 def _submitted(
     executor: ThreadPoolExecutor, function: Callable[[In, Advance], Out], part: In, advance: Advance
 ) -> Future[Out]:
-    """Submit a part. Raises NellocError if the system has no more threads, or no memory for one."""
+    """Submit a part. Raises NellocError if the system has no more threads, or no memory for one.
+
+    Once the main thread of a program has ended, others may go on, but start no more: the part is done in this one.
+    """
     try:
         return executor.submit(function, part, advance)
     except RuntimeError as error:
+        if "interpreter shutdown" in str(error):
+            done: Future[Out] = Future()
+            done.set_result(function(part, advance))
+            return done
         advice = "use fewer threads (--threads 1), or close other programs"
         raise NellocError(f"threads: the system gives no more ({error}); {advice}") from error
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +46,34 @@ def test_threads_that_the_system_does_not_give_are_a_sentence(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(NellocError, match=r"^threads: the system gives no more \(can't start new thread\); use fewer"):
         parallel.spread(doubled, [1, 2], [parallel.LEAST_FOR_THREADS] * 2, 2, lambda pixels: None)
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+def test_a_thread_that_goes_on_when_the_main_one_has_ended_does_all_work(tmp_path, used_before):
+    program = f"""
+import threading
+import numpy as np
+import nelloc
+from PIL import Image
+
+image = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+options = {{"tile": 64, "threads": 2, "model": "fast"}}
+
+def work():
+    threading.main_thread().join()
+    assert (nelloc.decode(nelloc.encode(image, **options), threads=2) == image).all()
+    for name in "ab":
+        Image.fromarray(image[:9, :9]).save(name + ".png")
+    print([type(done).__name__ for done in nelloc.compress_folder(["a.png", "b.png"], "out")])
+
+if {used_before}:
+    nelloc.encode(image, **options)
+threading.Thread(target=work).start()
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(nelloc.__file__).parents[1])}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("['Converted', 'Converted']\n", "")
 
 
 def dying(items, advance):

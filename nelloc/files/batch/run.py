@@ -23,7 +23,7 @@ from nelloc.codec.options import (
     check_types,
     chosen_options,
 )
-from nelloc.codec.parallel import SharedByThreads
+from nelloc.codec.parallel import SharedByThreads, stop_if_not_wanted
 from nelloc.errors import NellocError, NellocWarning
 from nelloc.exact import model_store
 from nelloc.files.batch.conversion import Compression, Conversion, Decompression
@@ -238,8 +238,6 @@ class _Stopping(Progress):
     """Progress that stops the work once it is no longer wanted."""
 
     def advance(self, steps: int = 1, remark: str = "") -> None:
-        from nelloc.codec.process_pool import stop_if_not_wanted
-
         stop_if_not_wanted()
 
 

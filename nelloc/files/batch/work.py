@@ -187,11 +187,21 @@ def _writers(count: int) -> Iterator[Callable[[Callable[[], None]], Callable[[],
     if count < 2:
         yield lambda write: write
         return
-    from concurrent.futures import ThreadPoolExecutor
-
-    threads = ThreadPoolExecutor(min(count, WRITERS))
     try:
-        yield lambda write: threads.submit(write).result
+        from concurrent.futures import ThreadPoolExecutor
+    except RuntimeError:  # the main thread has ended
+        yield lambda write: write
+        return
+    threads = ThreadPoolExecutor(min(count, WRITERS))
+
+    def begin(write: Callable[[], None]) -> Callable[[], None]:
+        try:
+            return threads.submit(write).result
+        except RuntimeError:  # no more threads, as after the end of the main one: it is written when it is waited for
+            return write
+
+    try:
+        yield begin
     finally:
         threads.shutdown(cancel_futures=True)
 
