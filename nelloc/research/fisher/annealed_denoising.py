@@ -62,15 +62,6 @@ class LineEnergy(nn.Module):
         return first @ self.last.weight.T, second @ self.last.weight.T
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """Energy during training, and the deviation of the noise in its last iteration."""
-
-    iteration: int
-    noise: float
-    energy: LineEnergy
-
-
 # Loss of an energy on points (n, 1) of p, at an iteration.
 Loss = Callable[[LineEnergy, Tensor, int], Tensor]
 
@@ -152,7 +143,7 @@ def run(settings: Settings) -> ExperimentResult:
     matched = match(settings, p, iterations)
     for name, estimate in matched.items():
         numbers[f"proportion, {name}"] = proportion(estimate)
-        numbers[f"KL, {name}"] = _kl(p, estimate)
+        numbers[f"KL, {name}"] = kl_divergence(p, estimate, GRID)
     compared = {"(a) FD": matched["FD"], "(b) MFD": matched["MFD"]}
     return ExperimentResult(numbers, {"annealing": draw_annealing(p, annealed), "compared": draw_compared(p, compared)})
 
@@ -171,8 +162,8 @@ class Denoised:
             "iteration": self.iteration,
             "noise": self.noise,
             "proportion": proportion(self.estimate),
-            "kl_of_noised": _kl(noised(self.noise), self.estimate),
-            "kl": _kl(p, self.estimate),
+            "kl_of_noised": kl_divergence(noised(self.noise), self.estimate, GRID),
+            "kl": kl_divergence(p, self.estimate, GRID),
         }
 
 
@@ -237,21 +228,6 @@ def proportion(log_density: LogDensity) -> float:
     points = GRID.points
     left = (points.squeeze(-1) < 0).double() + 0.5 * (points.squeeze(-1) == 0)
     return GRID.integral(log_density(points).exp() * left)
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    """Log density in the form that ``kl_divergence`` takes."""
-
-    log_prob: LogDensity
-
-    def sample(self, sample_shape: torch.Size) -> Tensor:
-        raise NotImplementedError
-
-
-def _kl(p: Density, estimate: LogDensity) -> float:
-    """KL in nats on the grid; infinite where the estimate is zero and p is not."""
-    return kl_divergence(p, _Estimate(estimate), GRID)
 
 
 def _draw(axes: Any, p: Density, estimate: LogDensity, title: str) -> None:

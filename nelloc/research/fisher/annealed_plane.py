@@ -75,7 +75,7 @@ def divergences_by_noise() -> dict[str, list[float]]:
             for share in (TRUE, MODEL)
         )
         fisher.append(fisher_divergence(p, q, grid))
-        kl.append(kl_divergence(p, q, grid))
+        kl.append(kl_divergence(p, q.log_prob, grid))
     return {"noise": scales, "fisher_by_noise": fisher, "kl_by_noise": kl}
 
 

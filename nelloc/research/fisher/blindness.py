@@ -52,8 +52,9 @@ def measure(settings: Settings) -> Measured:
     settings.progress.expect(len(PROPORTIONS) + len(DISTANCES))
     fisher, kl = [], []
     for proportion in PROPORTIONS:
-        fisher.append(fisher_divergence(p, two_gaussians(proportion), grid))
-        kl.append(kl_divergence(p, two_gaussians(proportion), grid))
+        q = two_gaussians(proportion)
+        fisher.append(fisher_divergence(p, q, grid))
+        kl.append(kl_divergence(p, q.log_prob, grid))
         settings.progress.advance()
     apart = []
     for distance in DISTANCES:

@@ -58,7 +58,7 @@ def measure(settings: Settings) -> Measured:
         q = Bumps(proportion)
         fisher.append(fisher_divergence(p, q, grid))
         mixture.append(mixture_fisher_divergence(p, q, bridge, BETA, grid))
-        kl.append(kl_divergence(p, q, grid))
+        kl.append(kl_divergence(p, q.log_prob, grid))
         settings.progress.advance()
     return Measured(fisher, mixture, kl)
 

@@ -127,13 +127,13 @@ def spread_fisher_divergence(p: Density, q: Density, scale: float, grid: Grid) -
     return fisher_divergence(Spread(p, scale, grid), Spread(q, scale, grid), grid)
 
 
-def kl_divergence(p: Density, q: Density, grid: Grid) -> float:
-    """KL(p || q) in nats by quadrature."""
+def kl_divergence(p: Density, log_q: LogDensity, grid: Grid) -> float:
+    """KL(p || q) in nats by quadrature; infinite if q is zero where p is not. ``log_q`` is normalised."""
     points = grid.points
     log_p = p.log_prob(points)
     inside = log_p > -torch.inf
     integrand = torch.zeros_like(log_p)
-    integrand[inside] = (log_p[inside].exp()) * (log_p[inside] - q.log_prob(points[inside]))
+    integrand[inside] = (log_p[inside].exp()) * (log_p[inside] - log_q(points[inside]))
     return grid.integral(integrand)
 
 
