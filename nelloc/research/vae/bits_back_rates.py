@@ -21,7 +21,7 @@ from nelloc.research.vae.bounds import bits_per_dimension, elbo, log_weights, st
 from nelloc.research.vae.coded_rate import coded_rate
 from nelloc.research.vae.encoders import half_asleep, train_encoder
 from nelloc.research.vae.models import VAE, Kind, Posterior
-from nelloc.research.vae.optimal import LEARNING_RATE, MEASURING_SEED, optimal_posterior
+from nelloc.research.vae.optimal import MEASURING_SEED, optimal_posterior
 from nelloc.research.vae.setup import TITLES, Setup, pictures, setup, trained_vae
 
 # Number of test images, limited by a run's time.
@@ -97,7 +97,7 @@ def measure(settings: Settings, kind: Kind) -> dict[str, Any]:
             row = code(settings, BitsBackCoder(model, count, recipe.step_rate, falling=False), tested)
             numbers |= {f"{name}, K={count}: {key}": value for key, value in row.items()}
         numbers[f"{name}: share of images beyond the bins"] = beyond_the_bins(model, tested)
-        curves[name] = [_rate(model, tested.float(), count, recipe.step_rate, falling=False) for count in steps]
+        curves[name] = [rate_after(model, tested.float(), count, recipe.step_rate) for count in steps]
     numbers["curves, K = 0 to 10"] = curves
     numbers["steps with which the baseline reaches half-asleep"] = next(
         (count for count in steps if curves["baseline"][count] <= curves["half-asleep"][0]), None
@@ -167,8 +167,7 @@ def code(settings: Settings, coder: BitsBackCoder, images: Tensor) -> dict[str, 
             raise NellocError("bits-back: an image came back changed")
         settings.progress.advance()
     decoded = time.process_time()
-    rate = coder.learning_rate
-    posterior = _posterior(coder.vae, images.float(), coder.steps, rate, together=False, falling=coder.falling)
+    posterior = posteriors_of(coder, images.float())
     expected, error = rate_of(coder.vae, images.float(), posterior)
     noise = standard_noise(SAMPLES, len(images), coder.vae, MEASURING_SEED)
     coded_with = coded_rate(coder.vae, images.float(), posterior, noise)
@@ -189,26 +188,23 @@ def code(settings: Settings, coder: BitsBackCoder, images: Tensor) -> dict[str, 
     }
 
 
-def _rate(
-    vae: VAE,
-    images: Tensor,
-    steps: int,
-    learning_rate: float = LEARNING_RATE,
-    together: bool = True,
-    falling: bool = True,
-) -> float:
-    """Bits per dimension by the ELBO after K steps, images fitted together or, as in the coder, one by one."""
-    posterior = _posterior(vae, images, steps, learning_rate, together, falling)
+def rate_after(vae: VAE, images: Tensor, steps: int, learning_rate: float) -> float:
+    """Bits per dimension by the ELBO after K steps at a constant rate, all images together."""
+    with one_thread():
+        posterior = optimal_posterior(vae, images, steps, learning_rate, falling=False)
     with torch.no_grad():
         nats = elbo(vae, images, posterior, standard_noise(SAMPLES, len(images), vae, MEASURING_SEED))
     return bits_per_dimension(nats, vae)
 
 
-def _posterior(vae: VAE, images: Tensor, steps: int, learning_rate: float, together: bool, falling: bool) -> Posterior:
+def posteriors_of(coder: BitsBackCoder, images: Tensor) -> Posterior:
+    """Posteriors that the coder uses: each image is fitted by itself."""
     with one_thread():
-        parts = [images] if together or steps == 0 else images.split(1)
-        posteriors = [optimal_posterior(vae, part, steps, learning_rate, falling=falling) for part in parts]
-    return Posterior(torch.cat([p.mean for p in posteriors]), torch.cat([p.deviation for p in posteriors]))
+        each = [
+            optimal_posterior(coder.vae, image, coder.steps, coder.learning_rate, falling=coder.falling)
+            for image in images.split(1)
+        ]
+    return Posterior(torch.cat([p.mean for p in each]), torch.cat([p.deviation for p in each]))
 
 
 @torch.no_grad()

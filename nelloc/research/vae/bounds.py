@@ -18,13 +18,13 @@ def elbo(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -> Tenso
     return vae.log_likelihood(images, posterior.at(noise)).mean(0) - posterior.divergence()
 
 
-def iwae(weights: Tensor) -> Tensor:
-    """Importance-weighted bound in nats, (..., N), of ``log_weights`` (..., S, N) (Burda et al. 2016).
+def iwae(log_ratios: Tensor) -> Tensor:
+    """Importance-weighted bound in nats, (..., N), of ``log_weights``' result (..., S, N) (Burda et al. 2016).
 
     It is the log of the mean of p(x, z) / q(z) over S samples. In expectation it is at least the ELBO, grows with S,
     and never exceeds log p(x).
     """
-    return torch.logsumexp(weights, -2) - math.log(weights.shape[-2])
+    return torch.logsumexp(log_ratios, -2) - math.log(log_ratios.shape[-2])
 
 
 def log_weights(vae: VAE, images: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:
