@@ -128,45 +128,57 @@ def train(
     progress = progress or Progress()
     if len(images) < training.batch:
         raise NellocError(f"{name}: there are {len(images)} training images, and a batch is {training.batch}; add some")
-    optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
-    adversary = None if noise is None else torch.optim.Adam(noise.parameters(), lr=training.noise_rate, maximize=True)
-    schedule = torch.optim.lr_scheduler.StepLR(optimiser, training.decay_steps, training.decay)
-
-    def step(x: Tensor, *optimisers: torch.optim.Optimizer) -> float:
-        loss = -bound(model, x).mean()
-        for each in optimisers:
-            each.zero_grad()
-        loss.backward()
-        for each in optimisers:
-            each.step()
-        if adversary in optimisers and isinstance(noise, TransformedNoise):
-            noise.iterate(1)
-        if optimiser in optimisers:
-            schedule.step()
-        return -loss.item()
-
+    steps = _Steps(model, bound, training, noise)
     history = []
     for epoch in range(1, training.epochs + 1):
         model.train()
         total = 0.0
         for x in batches(images, training.batch):
-            if adversary is None or training.order == "interleaved":
-                value = step(x, optimiser)
-            elif training.order == "together":
-                value = step(x, optimiser, adversary)
-            else:
-                step(x, adversary)
-                value = step(x, optimiser)
-            total += value * len(x)
-        if adversary is not None and training.order == "interleaved" and epoch % training.model_epochs == 0:
+            total += steps.take(x) * len(x)
+        if noise is not None and training.order == "interleaved" and epoch % training.model_epochs == 0:
             for _ in range(training.noise_epochs):
                 for x in batches(images, training.batch):
-                    step(x, adversary)
+                    steps.move(x, steps.of_noise)
         history.append(total / (len(images) // training.batch * training.batch))
         if history[-1] != history[-1]:
             raise NellocError(f"{name}: the bound is no longer a number; try another --seed")
         progress.advance(remark=f"{name}: {history[-1]:.1f} nats")
     return history
+
+
+class _Steps:
+    """Steps of Adam that raise the bound for the model, and lower it for the noise if there is any to learn."""
+
+    def __init__(self, model: DeltaVAE, bound: Bound, training: Training, noise: nn.Module | None):
+        self._model, self._bound, self._order, self._noise = model, bound, training.order, noise
+        self.of_model = [torch.optim.Adam(model.parameters(), lr=training.learning_rate)]
+        self.of_noise = (
+            [] if noise is None else [torch.optim.Adam(noise.parameters(), lr=training.noise_rate, maximize=True)]
+        )
+        self._schedule = torch.optim.lr_scheduler.StepLR(self.of_model[0], training.decay_steps, training.decay)
+
+    def take(self, x: Tensor) -> float:
+        """Take the steps of a batch in the order of the training; return the mean bound that the model's step saw."""
+        if not self.of_noise or self._order == "interleaved":
+            return self.move(x, self.of_model)
+        if self._order == "together":
+            return self.move(x, self.of_model + self.of_noise)
+        self.move(x, self.of_noise)
+        return self.move(x, self.of_model)
+
+    def move(self, x: Tensor, optimisers: list[torch.optim.Adam]) -> float:
+        """Take a step of ``optimisers``, those of the model, of the noise, or both, on a batch; return its bound."""
+        loss = -self._bound(self._model, x).mean()
+        for each in optimisers:
+            each.zero_grad()
+        loss.backward()
+        for each in optimisers:
+            each.step()
+        if isinstance(self._noise, TransformedNoise) and self.of_noise[0] in optimisers:
+            self._noise.iterate(1)
+        if self.of_model[0] in optimisers:
+            self._schedule.step()
+        return -loss.item()
 
 
 def train_kept(
