@@ -31,7 +31,7 @@ _HEADER_BYTES = 1 << 16
 
 def shipped() -> dict[str, Path]:
     """Names and files of the models that come with nelloc."""
-    return {path.stem: path for path in sorted(_weights().glob(f"*{MODEL_SUFFIX}"))}
+    return {path.stem: path for path in _models_in(_weights())}
 
 
 def shipped_pairs() -> dict[str, Path]:
@@ -58,10 +58,7 @@ def user_folder() -> Path:
 def installed() -> dict[str, Path]:
     """Names and files of the models in ``user_folder()``. Raises NellocError if it cannot be read."""
     folder = user_folder()
-    try:
-        return {path.stem: path for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))}
-    except OSError as error:
-        raise unreadable(folder, error) from error
+    return {path.stem: path for path in _models_in(folder)} if disk.is_folder(folder) else {}
 
 
 def available() -> dict[str, Path]:
@@ -210,10 +207,8 @@ def _with_id(model_id: bytes, paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _models_in(folder: Path) -> list[Path]:
-    """The model files in a folder by name; none if it cannot be read."""
-    with contextlib.suppress(OSError):
-        return sorted(folder.glob(f"*{MODEL_SUFFIX}"))
-    return []
+    """The model files in a folder by name. Raises NellocError if it cannot be read."""
+    return [path for path in disk.contents(folder) if path.suffix == MODEL_SUFFIX]
 
 
 @lru_cache(maxsize=2)

@@ -129,3 +129,11 @@ def test_a_file_without_end_is_not_read_as_a_model():
     result = run("compress", "photo.png", "a.nlc", "--model", "/dev/zero", timeout=60)
     assert result.returncode == 1
     assert result.stderr.startswith(b"nelloc: /dev/zero: not a nelloc model, which has at most 67108864 bytes; ")
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_folder_of_models_that_is_closed_is_not_taken_for_an_empty_one():
+    assert invoke("compress", "photo.png", "lean.nlc", "--no-embed", *MODEL).exit_code == 0
+    done = powerless("verify", "lean.nlc", "--model", "closed")
+    assert done.returncode == 1
+    assert done.stderr.startswith("nelloc: closed: cannot be read (Permission denied); ")
