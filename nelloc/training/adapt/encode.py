@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nelloc.codec.effort import photograph_tile
 from nelloc.codec.encode import Encoded, encode_pixels, model_for, verify_encoded
 from nelloc.codec.options import EncodeOptions
+from nelloc.codec.parallel import in_parts
 from nelloc.codec.plan_image import coded_planes
 from nelloc.codec.plan_past import has_colour
 from nelloc.exact import model_store
@@ -26,7 +27,7 @@ from nelloc.training.adapt.trials import Sample, Trained, in_rounds
 # Pixels trained on in a "minute" of adaptation, so that the result does not depend on the machine's speed. One
 # core of an AMD EPYC (Zen 4) does about five million.
 PIXELS_PER_MINUTE = 6_000_000
-# Pixels of images that are coded together, at most.
+# Pixels of images that are coded together, about.
 PART_PIXELS = 1 << 20
 # Share of the bytes that an adapted model must save, itself included: files that need a model beside them to
 # be decoded are a bad trade for a few bytes.
@@ -159,10 +160,14 @@ class _Images:
         """Total pixels of some of the images."""
         return sum(self.areas[number] for number in members)
 
+    def _parts(self, members: Iterable[int]) -> Iterator[list[int]]:
+        """Numbers of images that are loaded and encoded together."""
+        return in_parts(members, self.areas.__getitem__, PART_PIXELS)
+
     def coded(self, members: Sequence[int], **keywords: Any) -> list[Encoded]:
         """Encode some of the images, as ``encode_pixels`` does."""
         files: list[Encoded] = []
-        for part in _parts(members, self.areas):
+        for part in self._parts(members):
             pixels, sources = [self.pixels[k] for k in part], [self.sources[k] for k in part]
             files += encode_pixels(pixels, self.options, verify=False, sources=sources, **keywords)
         return files
@@ -170,7 +175,7 @@ class _Images:
     def verify(self, files: Sequence[Encoded], adapted: Sequence[ExactModel]) -> None:
         """Raise NellocError if the file of an image does not decode to it."""
         by_id = {model.id: model for model in (*self.models, *adapted)}
-        for part in _parts(range(len(self.pixels)), self.areas):
+        for part in self._parts(range(len(self.pixels))):
             encoded, pixels = [files[k] for k in part], [self.pixels[k] for k in part]
             verify_encoded(encoded, pixels, self.options, by_id, [self.sources[k] for k in part])
 
@@ -228,17 +233,3 @@ class _Planes(Sequence[NDArray]):
 
     def __getitem__(self, number):
         return self._coded(self._pixels[self._members[number]])
-
-
-def _parts(members: Sequence[int], areas: Sequence[int]) -> Iterator[list[int]]:
-    """Split images into parts that are encoded together."""
-    part: list[int] = []
-    size = 0
-    for number in members:
-        if part and size + areas[number] > PART_PIXELS:
-            yield part
-            part, size = [], 0
-        part.append(number)
-        size += areas[number]
-    if part:
-        yield part
