@@ -115,34 +115,54 @@ def has_other_colours(data: bytes) -> bool:
     return any(body[_SPIFF_COLOURS : _SPIFF_COLOURS + 1] not in _PLAIN_COLOURS for body in heads)
 
 
+# Segments with the content of items: the marker, the beginning of the segment, and the item.
+_CONTENTS = (
+    (_APP1, EXIF_HEAD, ItemType.EXIF),
+    (_APP1, _XMP_HEAD, ItemType.XMP),
+    (_APP2, _ICC_HEAD, ItemType.ICC),
+    (_APP13, PHOTOSHOP_HEAD, ItemType.PHOTOSHOP),
+    (_COMMENT, b"", ItemType.COMMENT),
+)
+
+
+def _content(marker: int, body: bytes) -> tuple[ItemType, bytes] | None:
+    """The item to which a segment belongs, and its content; None if it belongs to none."""
+    for own, head, type_ in _CONTENTS:
+        if marker == own and body.startswith(head):
+            return type_, body[len(head) + _ICC_NUMBERS * (type_ == ItemType.ICC) :]
+    return None
+
+
 def metadata(data: bytes) -> Metadata:
     """Read the metadata items of a JPEG file; those that Pillow reads have the same content as Pillow's."""
     icc: dict[int, bytes] = {}
     items: list[Item] = []
     photoshop = b""
     for marker, body, _ in segments(data):
-        if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 12:
-            x, y = int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big")
-            items += _resolution(x, y, body[7])
-        elif marker == _APP8 and body.startswith(_SPIFF) and len(body) == _SPIFF_RESOLUTION + 9:
-            unit, y, x = struct.unpack_from(">BII", body, _SPIFF_RESOLUTION)
-            items += _resolution(x, y, unit)
-        elif marker == _APP1 and body.startswith(EXIF_HEAD):
-            items.append(Item(ItemType.EXIF, body.removeprefix(EXIF_HEAD)))
-        elif marker == _APP1 and body.startswith(_XMP_HEAD):
-            items.append(Item(ItemType.XMP, body.removeprefix(_XMP_HEAD)))
-        elif marker == _APP2 and body.startswith(_ICC_HEAD) and len(body) > len(_ICC_HEAD) + _ICC_NUMBERS:
-            icc[body[len(_ICC_HEAD)]] = body[len(_ICC_HEAD) + _ICC_NUMBERS :]
-        elif marker == _APP13 and body.startswith(PHOTOSHOP_HEAD):
-            photoshop += body.removeprefix(PHOTOSHOP_HEAD)
-        elif marker == _COMMENT and body:
-            items.append(Item(ItemType.COMMENT, body))
+        items += _resolution_of(marker, body)
+        type_, content = _content(marker, body) or (None, b"")
+        if type_ == ItemType.ICC and content:
+            icc[body[len(_ICC_HEAD)]] = content
+        elif type_ == ItemType.PHOTOSHOP:
+            photoshop += content
+        elif type_ in (ItemType.EXIF, ItemType.XMP) or (type_ == ItemType.COMMENT and content):
+            items.append(Item(type_, content))
     profile = b"".join(icc[number] for number in sorted(icc))
     items = [*([Item(ItemType.ICC, profile)] if profile else []), *items]
     first = {item.type: item for item in reversed(items)}  # the first EXIF and the first XMP are kept, others are named
     single = (ItemType.EXIF, ItemType.XMP)
     items = [item for item in items if item.type not in single or item is first[item.type]]
     return Metadata((*items, *([Item(ItemType.PHOTOSHOP, photoshop)] if photoshop else [])))
+
+
+def _resolution_of(marker: int, body: bytes) -> list[Item]:
+    """Item of the resolution that a header of JFIF or SPIFF has, if it has one."""
+    if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+        return _resolution(int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big"), body[7])
+    if marker == _APP8 and body.startswith(_SPIFF) and len(body) == _SPIFF_RESOLUTION + 9:
+        unit, y, x = struct.unpack_from(">BII", body, _SPIFF_RESOLUTION)
+        return _resolution(x, y, unit)
+    return []
 
 
 def _resolution(x: int, y: int, unit: int) -> list[Item]:
@@ -186,20 +206,13 @@ def _name(marker: int, body: bytes) -> str | None:
 
 def _is_kept(marker: int, body: bytes, metadata: Metadata) -> bool:
     """Return True if an item holds the content of a segment, alone or joined with others."""
-    for own, head, type_ in (
-        (_APP1, EXIF_HEAD, ItemType.EXIF),
-        (_APP1, _XMP_HEAD, ItemType.XMP),
-        (_APP2, _ICC_HEAD, ItemType.ICC),
-        (_APP13, PHOTOSHOP_HEAD, ItemType.PHOTOSHOP),
-        (_COMMENT, b"", ItemType.COMMENT),
-    ):
-        if marker == own and body.startswith(head):
-            content = body[len(head) + _ICC_NUMBERS * (type_ == ItemType.ICC) :]
-            items = [item.data for item in metadata.items if item.type == type_]
-            if type_ in (ItemType.XMP, ItemType.COMMENT):
-                return not content or content in items
-            return any(content in item for item in items) or not content
-    return False
+    type_, content = _content(marker, body) or (None, b"")
+    if type_ is None:
+        return False
+    items = [item.data for item in metadata.items if item.type == type_]
+    if type_ in (ItemType.XMP, ItemType.COMMENT):
+        return not content or content in items
+    return any(content in item for item in items) or not content
 
 
 # The luminance table of annex K of the JPEG standard, in the order of a file's tables, which most encoders scale.
