@@ -226,13 +226,14 @@ def _in_any_case(picture: Candidate, patience: int) -> Inversion | None:
 def _best_sampling(inversion: Inversion, watch: Watch) -> Inversion:
     """The inversion with chroma as it is most likely sampled: by the expected table, if that explains it, or by any."""
     if inversion.expects_table:
-        best = _sampled(inversion, watch, as_expected=True)
-        if best.share > PROBABLY:
+        best, is_clear = _sampled(inversion, watch, as_expected=True)
+        if is_clear or best.share > PROBABLY:
             return best
-    return _sampled(inversion, watch)
+    return _sampled(inversion, watch)[0]
 
 
-def _sampled(inversion: Inversion, watch: Watch, *, as_expected: bool = False) -> Inversion:
+def _sampled(inversion: Inversion, watch: Watch, *, as_expected: bool = False) -> tuple[Inversion, bool]:
+    """The same by one way to find tables, and whether it is clear."""
     trials: list[Inversion] = []
     for ways in inversion.samplings():
         for way in _likely(ways, inversion, as_expected):
@@ -241,7 +242,7 @@ def _sampled(inversion: Inversion, watch: Watch, *, as_expected: bool = False) -
             if PROBABLY < trial.share <= CLEARLY:
                 trial.improve_chroma()
             if trial.share > CLEARLY:
-                return trial
+                return trial, True
             trials.append(trial)
         right = _clearly_right(trials)
         if right is not None and right.share > PROBABLY:
@@ -251,7 +252,7 @@ def _sampled(inversion: Inversion, watch: Watch, *, as_expected: bool = False) -
         best = right
     best.improve_chroma()
     watch()
-    return best
+    return best, best is right
 
 
 def _likely(ways: list[Sampling], inversion: Inversion, as_expected: bool) -> list[Sampling]:
