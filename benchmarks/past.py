@@ -1,14 +1,15 @@
 """Pictures that were JPEGs, as pixels: how much of each is found, and what its file takes beside the JPEG file.
 
     python benchmarks/past.py --data ../shared/data --out benchmarks/results/past
+    python benchmarks/past.py --data ../shared/data --tables mozjpeg photoshop sloping --out OUT
     python benchmarks/past.py --jpeg ../shared/data/thesis-imagenet10 --out benchmarks/results/past_thesis
 
 With --data the held-out photographs, on which nothing was tuned, are made into JPEG files by Pillow, of every quality
-and sampling, and decoded; with --jpeg the files are JPEG files. Right blocks of 8 x 8 are counted from the picture's
-first pixel on, and, in the last of their columns, as the JPEG's own in units of it that no edge of the picture cuts.
-Every file of nelloc is decoded and compared. Writes
-OUT.md and OUT.csv, one row per picture. Seconds are of the processor, for each megapixel: `find` until coefficients
-are found, `encode` and `decode` all.
+and sampling, and decoded; with --tables by other tables than those of the IJG's encoder; with --jpeg the files are JPEG
+files. Right blocks of 8 x 8 are counted from the picture's first pixel on, and, in the last of their columns, as the
+JPEG's own in units of it that no edge of the picture cuts. Every file of nelloc is decoded and compared. Writes OUT.md
+and OUT.csv, one row per picture. Seconds are of the processor, for each megapixel: `find` until coefficients are found,
+`encode` and `decode` all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import argparse
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,36 @@ from nelloc.codec.past.samples import SIDE
 from nelloc.codec.past.worth import exact_blocks
 
 SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+# N. Robidoux's table, which mozjpeg and ImageMagick scale by quality for luma and chroma.
+ROBIDOUX = [
+    *(16, 16, 16, 18, 25, 37, 56, 85),
+    *(16, 17, 20, 27, 34, 40, 53, 75),
+    *(16, 20, 24, 31, 43, 62, 91, 135),
+    *(18, 27, 31, 40, 53, 74, 106, 156),
+    *(25, 34, 43, 53, 69, 94, 131, 189),
+    *(37, 40, 62, 74, 94, 124, 169, 238),
+    *(56, 53, 91, 106, 131, 169, 226, 311),
+    *(85, 75, 135, 156, 189, 238, 311, 418),
+]
+# Tables of luma and chroma without a quality: those of thesis-1024/1.png, which are Photoshop's, and steady slopes.
+TABLES = {
+    "photoshop": (
+        [4, 3, 3, 4, 6, 7, 8, 10, 3, 3, 3, 4, 5, 6, 8, 10, 3, 3, 3, 4, 6, 9, 12, 12, 4, 4, 4, 7, 9, 12, 12, 17]
+        + [6, 5, 6, 9, 12, 13, 17, 20, 7, 6, 9, 12, 13, 17, 20, 20, 8, 8, 12, 12, 17, 20, 20, 20, 10, 10, 12, 17]
+        + 4 * [20],
+        [4, 5, 8, 15, 20, 20, 20, 20, 5, 7, 10, 14, 20, 20, 20, 20, 8, 10, 14] + 5 * [20] + [15, 14] + 38 * [20],
+    ),
+    "sloping": tuple([rise * (2 + v + u) for v in range(8) for u in range(8)] for rise in (1, 2)),
+}
+
+
+def encoder_options(tables: str, quality: int) -> dict:
+    """Options of Pillow's JPEG encoder: ``tables`` are ijg, mozjpeg or of TABLES."""
+    if tables == "ijg":
+        return {"quality": quality}
+    if tables == "mozjpeg":
+        return {"qtables": 2 * [[min(255, max(1, (entry * (200 - 2 * quality) + 50) // 100)) for entry in ROBIDOUX]]}
+    return {"qtables": TABLES[tables]}
 
 
 @dataclass(frozen=True)
@@ -43,7 +75,7 @@ class Row:
     """One picture: shares of right blocks, bytes, and seconds."""
 
     sampling: str
-    quality: int
+    quality: str
     kind: str
     image: str
     pixels: int
@@ -135,25 +167,26 @@ def edited(image: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "in a page", np.asarray(page)
 
 
-def made(data: Path, every: int, qualities: list[int], *, edits: bool) -> Iterator[tuple[np.ndarray, int, dict]]:
+def made(
+    data: Path, every: int, qualities: list[int], *, edits: bool, tables: Sequence[str] = ("ijg",)
+) -> Iterator[tuple[np.ndarray, int, dict]]:
     """Held-out photographs through Pillow's JPEG."""
+    ways = [(own, quality) for own in tables for quality in ([0] if own in TABLES else qualities)]
     for name, pixels in list(load(data, "held-out").items())[::every]:
-        photograph = Image.fromarray(pixels)
-        for sampling, number in SAMPLINGS.items():
-            for quality in qualities:
-                file = io.BytesIO()
-                photograph.save(file, "JPEG", quality=quality, subsampling=number)
-                for kind, image in edited(np.asarray(Image.open(file))):
-                    labels = {"sampling": sampling, "quality": quality, "kind": kind, "image": name}
-                    yield image, len(file.getvalue()), labels
-                    if not edits:
-                        break
+        for (sampling, number), (own, quality) in product(SAMPLINGS.items(), ways):
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "JPEG", subsampling=number, **encoder_options(own, quality))
+            for kind, image in edited(np.asarray(Image.open(file))):
+                labels = {"sampling": sampling, "quality": f"{'' if own == 'ijg' else own} {quality or ''}".strip()}
+                yield image, len(file.getvalue()), labels | {"kind": kind, "image": name}
+                if not edits:
+                    break
 
 
 def given(folder: Path) -> Iterator[tuple[np.ndarray, int, dict]]:
     """Decoded JPEG files, and their labels."""
     for path in sorted(folder.glob("*.jp*g")):
-        labels = {"sampling": "as given", "quality": 0, "kind": "whole", "image": path.stem}
+        labels = {"sampling": "as given", "quality": "", "kind": "whole", "image": path.stem}
         yield np.asarray(Image.open(path)), path.stat().st_size, labels
 
 
@@ -163,11 +196,11 @@ def table(rows: list[Row]) -> str:
     names += ["of the JPEG files", "of pixels", "find", "encode", "decode"]
     lines = []
     keys = list(dict.fromkeys((row.sampling, row.quality, row.kind) for row in rows))
-    for key in [*keys, ("all", 0, "")]:
+    for key in [*keys, ("all", "", "")]:
         own = [row for row in rows if key[0] == "all" or (row.sampling, row.quality, row.kind) == key]
         area = sum(row.pixels for row in own)
         size, plain = sum(row.file for row in own), sum(row.plain for row in own)
-        cells = [key[0], str(key[1] or ""), key[2], str(len(own))]
+        cells = [key[0], key[1], key[2], str(len(own))]
         for name in ("blocks", "unclipped", "uncut"):
             cells.append(f"{100 * sum(getattr(row, name) * row.pixels for row in own) / area:.2f} %")
         cells.append(f"{size / sum(row.jpeg for row in own):.3f}" if {row.kind for row in own} == {"whole"} else "-")
@@ -184,11 +217,16 @@ def main() -> None:
     source.add_argument("--jpeg", type=Path, help="folder of JPEG files")
     parser.add_argument("--every", type=int, default=1, help="take one photograph in this number")
     parser.add_argument("--quality", type=int, nargs="+", default=[60, 75, 85, 90, 95])
+    parser.add_argument("--tables", nargs="+", default=["ijg"], choices=["ijg", "mozjpeg", *TABLES])
     parser.add_argument("--edits", action="store_true", help="also crop, brighten and write over them")
     parser.add_argument("--no-plain", dest="plain", action="store_false", help="do not code pixels as pixels")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    pictures = given(args.jpeg) if args.jpeg else made(args.data, args.every, args.quality, edits=args.edits)
+    pictures = (
+        given(args.jpeg)
+        if args.jpeg
+        else made(args.data, args.every, args.quality, edits=args.edits, tables=args.tables)
+    )
     rows = [measure(image, jpeg, labels, plain=args.plain) for image, jpeg, labels in pictures]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with args.out.with_suffix(".csv").open("w", newline="") as file:
