@@ -248,7 +248,7 @@ class Blocks:
         return made - np.clip(made, self.low, self.high)
 
     def cost(self) -> float:
-        """The entropy of coefficients and of errors."""
+        """The entropy of coefficients, which counts for more than others, and of errors."""
         return worth.OF_CODED * worth.entropy_of_frequencies(self.coefficients) + worth.entropy([self.errors()])
 
     def improve(self) -> None:

@@ -84,9 +84,8 @@ def likely(probes: Sequence[Probe], base: NDArray[Any], across: int, down: int) 
     There are none without probes.
     """
     if probes:
-        yield from _Evidence([(own.samples, _busiest(own.samples, own.known)) for own in probes], across, down).tables(
-            base
-        )
+        chosen = [(own.samples, _busiest(own.samples, own.known)) for own in probes]
+        yield from _Evidence(chosen, across, down).tables(base)
 
 
 def likely_by_parts(probe: Probe, base: NDArray[Any], across: int, down: int) -> Iterator[NDArray[np.uint16]]:
@@ -110,10 +109,10 @@ def _parts(known: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
 
 
 class _Evidence:
-    """Transformed blocks of components, and how well each entry of a table explains them."""
+    """Blocks of components, of each samples and which are ``chosen``, and how well entries of a table explain them."""
 
-    def __init__(self, parts: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]], across: int, down: int):
-        self._parts, self._noise = parts, noise(across, down)
+    def __init__(self, chosen: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]], across: int, down: int):
+        self._chosen, self._noise = chosen, noise(across, down)
         self._scores, self._counts = self._of(_NEAR)
 
     def _of(self, least: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -122,7 +121,7 @@ class _Evidence:
         Those of fewer than ``least`` deviations of noise do not count.
         """
         scores, counts = np.zeros((64, 256), np.float32), np.zeros(64, np.int32)
-        for samples, chosen in self._parts:
+        for samples, chosen in self._chosen:
             own, number = np.empty_like(scores), np.empty_like(counts)
             native._native.past_scores(samples, chosen, *chosen.shape, self._noise, least, own, number)
             scores += own
