@@ -1,7 +1,7 @@
 """Pictures that were JPEGs, as pixels: how much of each is found, and what its file takes beside the JPEG file.
 
     python benchmarks/past.py --data ../shared/data --out benchmarks/results/past
-    python benchmarks/past.py --data ../shared/data --tables mozjpeg photoshop sloping --out OUT
+    python benchmarks/past.py --data ../shared/data --tables mozjpeg web_high sloping --out OUT
     python benchmarks/past.py --jpeg ../shared/data/thesis-imagenet10 --out benchmarks/results/past_thesis
 
 With --data the held-out photographs, on which nothing was tuned, are made into JPEG files by Pillow, of every quality
@@ -27,6 +27,7 @@ import numpy as np
 import report
 from images import load
 from PIL import Image
+from PIL.JpegPresets import presets
 
 import nelloc
 from nelloc.bench import markdown
@@ -49,16 +50,9 @@ ROBIDOUX = [
     *(56, 53, 91, 106, 131, 169, 226, 311),
     *(85, 75, 135, 156, 189, 238, 311, 418),
 ]
-# Tables of luma and chroma without a quality: those of thesis-1024/1.png, which are Photoshop's, and steady slopes.
-TABLES = {
-    "photoshop": (
-        [4, 3, 3, 4, 6, 7, 8, 10, 3, 3, 3, 4, 5, 6, 8, 10, 3, 3, 3, 4, 6, 9, 12, 12, 4, 4, 4, 7, 9, 12, 12, 17]
-        + [6, 5, 6, 9, 12, 13, 17, 20, 7, 6, 9, 12, 13, 17, 20, 20, 8, 8, 12, 12, 17, 20, 20, 20, 10, 10, 12, 17]
-        + 4 * [20],
-        [4, 5, 8, 15, 20, 20, 20, 20, 5, 7, 10, 14, 20, 20, 20, 20, 8, 10, 14] + 5 * [20] + [15, 14] + 38 * [20],
-    ),
-    "sloping": tuple([rise * (2 + v + u) for v in range(8) for u in range(8)] for rise in (1, 2)),
-}
+# Tables of luma and chroma that rise steadily, and those of Photoshop that Pillow has; they have no quality.
+SLOPING = [[rise * (2 + v + u) for v in range(8) for u in range(8)] for rise in (1, 2)]
+TABLES = {"sloping": SLOPING} | {name: presets[name]["quantization"] for name in ("web_medium", "web_high", "maximum")}
 
 
 def encoder_options(tables: str, quality: int) -> dict:

@@ -208,23 +208,23 @@ static PyObject *solve_cut(PyObject *self, PyObject *arguments) {
 /* past_scores(samples, chosen, block_rows, block_columns, spread, least, scores, counts) */
 static PyObject *scores(PyObject *self, PyObject *arguments) {
     (void)self;
-    Py_buffer samples, chosen, spread, found, counts;
+    Py_buffer samples, chosen, spread, least, found, counts;
     int rows, columns;
-    float least;
-    if (!PyArg_ParseTuple(arguments, "y*y*iiy*fw*w*", &samples, &chosen, &rows, &columns, &spread, &least, &found,
+    if (!PyArg_ParseTuple(arguments, "y*y*iiy*y*w*w*", &samples, &chosen, &rows, &columns, &spread, &least, &found,
                           &counts))
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     if (is_plane(&samples, rows, columns, sizeof(float)) && chosen.len == (Py_ssize_t)rows * columns &&
-        spread.len == 64 * (Py_ssize_t)sizeof(float) && found.len == 64 * 256 * (Py_ssize_t)sizeof(float) &&
-        counts.len == 64 * (Py_ssize_t)sizeof(int32_t)) {
+        spread.len == 64 * (Py_ssize_t)sizeof(float) && least.len == spread.len &&
+        found.len == 64 * 256 * (Py_ssize_t)sizeof(float) && counts.len == 64 * (Py_ssize_t)sizeof(int32_t)) {
         Py_BEGIN_ALLOW_THREADS
-        status = nlc_past_scores(samples.buf, chosen.buf, rows, columns, spread.buf, least, found.buf, counts.buf);
+        status = nlc_past_scores(samples.buf, chosen.buf, rows, columns, spread.buf, least.buf, found.buf, counts.buf);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&samples);
     PyBuffer_Release(&chosen);
     PyBuffer_Release(&spread);
+    PyBuffer_Release(&least);
     PyBuffer_Release(&found);
     PyBuffer_Release(&counts);
     if (status != NLC_PAST_OK)

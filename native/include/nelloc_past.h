@@ -101,11 +101,11 @@ int nlc_past_solve_cut(const float *samples, int32_t above, int32_t below, int32
  * block_columns).
  *
  * `chosen` has a byte for each block, other than 0 if it counts. `spread` is the variance of each frequency's noise,
- * and coefficients of fewer than `least` deviations of it do not count. `scores` (64, 256) gets logarithms of
+ * and smaller coefficients than `least` do not count. `scores` (64, 256) gets logarithms of
  * likelihoods, and `counts` (64) on how many coefficients they rest.
  */
 int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_rows, int32_t block_columns,
-                    const float *spread, float least, float *scores, int32_t *counts);
+                    const float *spread, const float *least, float *scores, int32_t *counts);
 
 /* Undo nlc_past_enlarge by least squares, for sides 1 or 2 times as small: (height, width) to (rows, columns). */
 int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t height, int32_t width, float *samples);

@@ -24,7 +24,7 @@ static void logarithms(float *of) {
 }
 
 int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_rows, int32_t block_columns,
-                    const float *spread, float least, float *scores, int32_t *counts) {
+                    const float *spread, const float *least, float *scores, int32_t *counts) {
     nlc_past_waves waves;
     nlc_past_prepare_waves(&waves);
     float logarithm[ENTRIES];
@@ -42,7 +42,7 @@ int nlc_past_scores(const float *samples, const uint8_t *chosen, int32_t block_r
         nlc_past_forward(&waves, block, found);
         for (int k = 0; k < NLC_PAST_BLOCK; k++) {
             const float size = found[k] < 0 ? -found[k] : found[k], half = 0.5f / spread[k];
-            if (size * size < least * least * spread[k])
+            if (size < least[k])
                 continue;
             counts[k]++;
             /* Twice as large entries make it 0, and leave all of it, which is WORST. */

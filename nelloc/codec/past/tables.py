@@ -29,9 +29,9 @@ CHROMA = np.full(64, 99)
 CHROMA.reshape(8, 8)[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 QUALITIES = range(1, 101)
 _BLOCKS = 600
-# Deviations of noise from which on coefficients are looked at, and from which on they are none, and the gain in
-# log-likelihood that an entry has which is the same as one before it.
-_NEAR, _FAR, _SAME = 5.0, 12.0, 2.0
+# Deviations of noise from which on coefficients are looked at, and from which on they are none: of any noise, and of
+# such as is alike in lines; and the gain in log-likelihood that an entry has which is the same as one before it.
+_NEAR, _FAR, _FAR_OF_LINES, _SAME = 5.0, 12.0, 5.0, 2.0
 
 _ANGLES = np.outer(np.arange(8), 2 * np.arange(8) + 1) * (np.pi / 16)
 _ONE_WAY = np.cos(_ANGLES) * 0.5 * np.where(np.arange(8) == 0, np.sqrt(0.5), 1.0)[:, None]
@@ -69,6 +69,17 @@ def noise(across: int, down: int) -> NDArray[np.float32]:
     gain = 8 / (10 + 6 * np.cos(np.pi * k / 8))
     spread = np.outer(gain if down == 2 else np.ones(8), gain if across == 2 else np.ones(8)).ravel()
     return ((spread + (across * down > 1)) / 12).astype(np.float32)
+
+
+def noise_of_lines(across: int, down: int) -> NDArray[np.float32]:
+    """The same where all columns, or all rows, have the same noise: it adds up in waves of the other direction."""
+    k = np.arange(8)
+    gain = 8 / (10 + 6 * np.cos(np.pi * k / 8))
+    noise = np.zeros((SIDE, SIDE), np.float32)
+    enlarged = across * down > 1
+    noise[0] = SIDE * ((gain if across == 2 else 1) + enlarged) / 12
+    noise[:, 0] = SIDE * ((gain if down == 2 else 1) + enlarged) / 12
+    return noise.ravel()
 
 
 class Probe(NamedTuple):
@@ -113,12 +124,15 @@ class _Evidence:
 
     def __init__(self, chosen: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]], across: int, down: int):
         self._chosen, self._noise = chosen, noise(across, down)
-        self._scores, self._counts = self._of(_NEAR)
+        self._near = np.float32(_NEAR) * np.sqrt(self._noise)
+        of_lines = np.float32(_FAR_OF_LINES) * np.sqrt(noise_of_lines(across, down))
+        self._far = np.maximum(np.float32(_FAR) * np.sqrt(self._noise), of_lines)
+        self._scores, self._counts = self._of(self._near)
 
-    def _of(self, least: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def _of(self, least: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """The log-likelihoods (64, 256) of entries, and the number of coefficients (64,) that each is of.
 
-        Those of fewer than ``least`` deviations of noise do not count.
+        Smaller ones than ``least`` (64,) do not count.
         """
         scores, counts = np.zeros((64, 256), np.float32), np.zeros(64, np.int32)
         for samples, chosen in self._chosen:
@@ -138,22 +152,22 @@ class _Evidence:
         tables = standard_tables(base)
         standard = tables[int(self._scores[np.arange(64), tables].sum(axis=1).argmax())]
         yield standard
-        yield self._any_table(standard, _FAR)
-        yield self._any_table(standard, _NEAR)
+        yield self._any_table(standard, self._far)
+        yield self._any_table(standard, self._near)
 
-    def _any_table(self, standard: NDArray[np.uint16], least: float) -> NDArray[np.uint16]:
+    def _any_table(self, standard: NDArray[np.uint16], least: NDArray[np.float32]) -> NDArray[np.uint16]:
         """The likeliest table, in which entries that nothing tells are as large as those before them.
 
-        Coefficients of fewer than ``least`` deviations tell only of entries as small, which lie among such. The first
-        entry is the ``standard`` one if nothing tells it.
+        Coefficients smaller than ``least`` (64,) tell only of entries as small, which lie among such. The first entry
+        is the ``standard`` one if nothing tells it.
         """
-        (scores, counts), small = self._of(least), least * np.sqrt(self._noise)
+        scores, counts = self._of(least)
         table = np.zeros((SIDE, SIDE), np.uint16)
         for v, u in sorted(product(range(SIDE), repeat=2), key=sum):
             k = SIDE * v + u
             before = [*table[v - 1 : v, u].tolist(), *table[v, u - 1 : u].tolist()]
             most = max(before, default=standard[0])
-            if counts[k] or (self._counts[k] and most < small[k]):
+            if counts[k] or (self._counts[k] and most < least[k]):
                 own = scores[k] if counts[k] else self._scores[k]
                 likeliest, same = own.argmax(), max(before, key=own.__getitem__, default=0)
                 table[v, u] = same if own[same] + _SAME > own[likeliest] else likeliest
