@@ -29,7 +29,7 @@ static PyObject *on_lattice(PyObject *self, PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "Oy*w*", &capsule, &colours, &found))
         return NULL;
     const nlc_lattice *lattice = PyCapsule_GetPointer(capsule, NLC_LATTICE_CAPSULE);
-    const int good = lattice && colours.len == 3 * found.len;
+    const int good = lattice && colours.len % 3 == 0 && colours.len / 3 == found.len;
     if (good) {
         const uint8_t *colour = colours.buf;
         for (Py_ssize_t k = 0; k < found.len; k++)

@@ -1,5 +1,6 @@
 /* Pictures that were JPEGs. Its loops run without the interpreter's lock. */
 #include "binding.h"
+#include "sizes.h"
 
 #include "../include/nelloc_past.h"
 
@@ -22,10 +23,10 @@ static PyObject *mismatch(void) {
 }
 
 /* A buffer of `count` items of `size` bytes. */
-static void *hold(PyObject *object, int writable, size_t count, size_t size, Py_buffer *view) {
+static void *hold(PyObject *object, int writable, uint64_t count, size_t size, Py_buffer *view) {
     if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) < 0)
         return NULL;
-    if ((size_t)view->itemsize == size && (size_t)view->len == count * size)
+    if ((size_t)view->itemsize == size && (size_t)view->len % size == 0 && (size_t)view->len / size == count)
         return view->buf;
     PyBuffer_Release(view);
     return mismatch();
@@ -45,7 +46,7 @@ static int read_component(picture *all, PyObject *given) {
     all->held += own->table != NULL;
     if (!own->table)
         return 0;
-    const size_t blocks = (size_t)own->block_rows * (size_t)own->block_columns;
+    const uint64_t blocks = (uint64_t)own->block_rows * (uint64_t)own->block_columns;
     own->coefficients = hold(coefficients, 0, blocks * NLC_PAST_BLOCK, sizeof(int16_t), &all->views[all->held]);
     all->held += own->coefficients != NULL;
     all->count++;
@@ -73,7 +74,7 @@ static PyObject *decode(PyObject *self, PyObject *arguments) {
     Py_buffer out;
     int status = NLC_PAST_BAD_ARGUMENT;
     int good = height > 0 && width > 0 && read_components(&all, list);
-    if (good && hold(pixels, 1, (size_t)all.count * (size_t)height * (size_t)width, 1, &out)) {
+    if (good && hold(pixels, 1, (uint64_t)all.count * (uint64_t)height * (uint64_t)width, 1, &out)) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_decode(height, width, all.count, all.components, out.buf);
         Py_END_ALLOW_THREADS
@@ -129,7 +130,8 @@ static PyObject *narrow(PyObject *self, PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "y*y*y*w*w*", &pixels, &cb, &cr, &low, &high))
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
-    if (pixels.len == 3 * low.len && low.len == high.len && cb.len == low.len && cr.len == low.len) {
+    if (pixels.len % 3 == 0 && pixels.len / 3 == low.len && low.len == high.len && cb.len == low.len &&
+        cr.len == low.len) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_narrow(pixels.buf, (size_t)low.len, cb.buf, cr.buf, low.buf, high.buf);
         Py_END_ALLOW_THREADS
@@ -144,9 +146,9 @@ static PyObject *narrow(PyObject *self, PyObject *arguments) {
     Py_RETURN_NONE;
 }
 
-static int is_plane(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t columns, size_t size) {
-    return rows > 0 && columns > 0 && rows < 1 << 14 && columns < 1 << 14 &&
-           view->len == rows * columns * (Py_ssize_t)(NLC_PAST_BLOCK * size);
+static int is_plane(const Py_buffer *view, int rows, int columns, size_t size) {
+    return rows < 1 << 14 && columns < 1 << 14 &&
+           nlc_is_area(view->len, rows, columns, (int32_t)(NLC_PAST_BLOCK * size));
 }
 
 /* past_solve(guess, low, high, block_rows, block_columns, table, limit, budget, coefficients, solved): the budget
@@ -163,7 +165,7 @@ static PyObject *solve(PyObject *self, PyObject *arguments) {
     int64_t left = budget;
     if (is_plane(&guess, rows, columns, sizeof(float)) && is_plane(&low, rows, columns, 1) &&
         is_plane(&high, rows, columns, 1) && is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
-        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && solved.len == (Py_ssize_t)rows * columns) {
+        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && nlc_is_area(solved.len, rows, columns, 1)) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_solve(guess.buf, low.buf, high.buf, rows, columns, table.buf, limit, &left, coefficients.buf,
                                 solved.buf);
@@ -190,7 +192,7 @@ static PyObject *solve_cut(PyObject *self, PyObject *arguments) {
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     if (is_plane(&samples, rows, columns, sizeof(float)) && is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
-        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && solved.len == (Py_ssize_t)rows * columns) {
+        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && nlc_is_area(solved.len, rows, columns, 1)) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_solve_cut(samples.buf, above, below, before, after, rows, columns, table.buf, noise,
                                     coefficients.buf, solved.buf);
@@ -214,7 +216,7 @@ static PyObject *scores(PyObject *self, PyObject *arguments) {
                           &counts))
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
-    if (is_plane(&samples, rows, columns, sizeof(float)) && chosen.len == (Py_ssize_t)rows * columns &&
+    if (is_plane(&samples, rows, columns, sizeof(float)) && nlc_is_area(chosen.len, rows, columns, 1) &&
         spread.len == 64 * (Py_ssize_t)sizeof(float) && least.len == spread.len &&
         found.len == 64 * 256 * (Py_ssize_t)sizeof(float) && counts.len == 64 * (Py_ssize_t)sizeof(int32_t)) {
         Py_BEGIN_ALLOW_THREADS
@@ -249,7 +251,7 @@ static PyObject *enlarge(PyObject *self, PyObject *arguments) {
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     if (is_enlarged(height, width, across, down, 1 << 13, 1 << 13) && stride >= (width + across - 1) / across &&
-        samples.len / stride >= (height + down - 1) / down && enlarged.len == (Py_ssize_t)height * width)
+        samples.len / stride >= (height + down - 1) / down && nlc_is_area(enlarged.len, height, width, 1))
         status = nlc_past_enlarge(samples.buf, (size_t)stride, across, down, height, width, enlarged.buf);
     PyBuffer_Release(&samples);
     PyBuffer_Release(&enlarged);
@@ -266,10 +268,9 @@ static PyObject *reduce(PyObject *self, PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "y*iiiiw*", &enlarged, &across, &down, &height, &width, &samples))
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
-    const Py_ssize_t size = sizeof(float);
     if (is_enlarged(height, width, across, down, 1 << 13, 1 << 13) &&
-        enlarged.len == (Py_ssize_t)height * width * size &&
-        samples.len == (Py_ssize_t)((height + down - 1) / down) * ((width + across - 1) / across) * size) {
+        nlc_is_area(enlarged.len, height, width, sizeof(float)) &&
+        nlc_is_area(samples.len, (height + down - 1) / down, (width + across - 1) / across, sizeof(float))) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_reduce(enlarged.buf, across, down, height, width, samples.buf);
         Py_END_ALLOW_THREADS
@@ -293,10 +294,10 @@ static PyObject *repair(PyObject *self, PyObject *arguments) {
         return NULL;
     int status = NLC_PAST_BAD_ARGUMENT;
     int64_t left = budget;
-    if (is_enlarged(height, width, across, down, rows, columns) && low.len == (Py_ssize_t)height * width &&
+    if (is_enlarged(height, width, across, down, rows, columns) && nlc_is_area(low.len, height, width, 1) &&
         high.len == low.len && is_plane(&samples, rows, columns, 1) &&
         is_plane(&coefficients, rows, columns, sizeof(int16_t)) &&
-        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && solved.len == (Py_ssize_t)rows * columns) {
+        table.len == NLC_PAST_BLOCK * (Py_ssize_t)sizeof(uint16_t) && nlc_is_area(solved.len, rows, columns, 1)) {
         Py_BEGIN_ALLOW_THREADS
         status = nlc_past_repair(low.buf, high.buf, height, width, across, down, rows, columns, table.buf, limit, &left,
                                  coefficients.buf, samples.buf, solved.buf);

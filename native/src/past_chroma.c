@@ -57,6 +57,9 @@ int nlc_past_reduce(const float *enlarged, int32_t across, int32_t down, int32_t
     const size_t rows = ((size_t)height + (size_t)down - 1) / (size_t)down, whole = (size_t)width;
     const size_t columns = (whole + (size_t)across - 1) / (size_t)across;
     const size_t longest = rows > columns ? rows : columns;
+    /* Where sizes have 32 bits, their products may not. */
+    if (columns > SIZE_MAX / sizeof(float) / (size_t)height || longest > SIZE_MAX / sizeof(float) / 2)
+        return NLC_PAST_NO_MEMORY;
     float *inverse = malloc(2 * longest * sizeof *inverse), *work = malloc((size_t)height * columns * sizeof *work);
     if (!inverse || !work) {
         free(inverse);
@@ -150,14 +153,18 @@ static void mix(const window *own, const int16_t *samples, int16_t *mixtures) {
 }
 
 static int32_t cost_of(const window *own, const int16_t *mixtures) {
-    int32_t sum = 0;
-    const size_t count = own->rows * own->columns;
-    for (size_t n = 0; n < count; n++) {
-        const int16_t above = (int16_t)(mixtures[n] - own->high[n]), below = (int16_t)(own->low[n] - mixtures[n]);
-        const int16_t over = above > below ? above : below, some = over > 0 ? over : 0;
-        sum += (int32_t)some * some;
+    int64_t sum = 0;
+    const size_t count = own->rows * own->columns, half = count / 2;
+    for (size_t part = 0; part < 2; part++) { /* 162 squares of 4,088 at most, which 32 bits without a sign hold */
+        uint32_t squares = 0;
+        for (size_t n = part * half; n < (part + 1) * half; n++) {
+            const int16_t above = (int16_t)(mixtures[n] - own->high[n]), below = (int16_t)(own->low[n] - mixtures[n]);
+            const int16_t over = above > below ? above : below, some = over > 0 ? over : 0;
+            squares += (uint32_t)((int32_t)some * some);
+        }
+        sum += squares;
     }
-    return sum;
+    return sum < INT32_MAX ? (int32_t)sum : INT32_MAX;
 }
 
 static void place(const window *own, const int16_t *block, int16_t *samples) {
@@ -280,7 +287,7 @@ static int32_t search(const nlc_past_waves *waves, window *own, int32_t limit, i
         own->values[k] += chosen % 2 ? -1 : 1;
         free_at[k] = now + forbidden + (int32_t)((uint32_t)now * 2654435761u >> 16) % TURNS;
         values_of(waves, own, values);
-        if (next < least + NEARLY) {
+        if (next - NEARLY < least) {
             const int32_t cost = exact_cost(own, tried, made);
             if (cost >= 0 && (cost < least || least < 0)) {
                 least = cost;
