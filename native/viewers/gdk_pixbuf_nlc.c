@@ -9,11 +9,14 @@
 
 #include <nelloc.h>
 
+#include <errno.h>
 #include <string.h>
 
 #define MOST_PIXELS (UINT64_C(1) << 28)
 #define MOST_MEMORY ((size_t)1 << 30)
+#ifndef MOST_FILE /* tests have less */
 #define MOST_FILE ((guint)1 << 30)
+#endif
 
 G_MODULE_EXPORT void fill_vtable(GdkPixbufModule *module);
 G_MODULE_EXPORT void fill_info(GdkPixbufFormat *info);
@@ -21,6 +24,7 @@ G_MODULE_EXPORT void fill_info(GdkPixbufFormat *info);
 /* A file that comes piece by piece. */
 typedef struct {
     GByteArray *bytes;
+    gboolean too_large; /* a piece was refused */
     GdkPixbufModuleSizeFunc size_func;
     GdkPixbufModulePreparedFunc prepared_func;
     GdkPixbufModuleUpdatedFunc updated_func;
@@ -97,10 +101,14 @@ static GdkPixbuf *decode(const guint8 *data, gsize size, const progressive *from
     return pixbuf;
 }
 
+static void set_too_large(GError **error) {
+    set_error(error, NELLOC_NO_MEMORY, "the file is larger than 1 GiB, which is more than is shown here");
+}
+
 /* Add to the bytes of a file, as far as is bearable. */
 static gboolean add(GByteArray *bytes, const guchar *data, guint size, GError **error) {
     if (size > MOST_FILE - bytes->len) {
-        set_error(error, NELLOC_NO_MEMORY, "the file is larger than 1 GiB");
+        set_too_large(error);
         return FALSE;
     }
     g_byte_array_append(bytes, data, size);
@@ -112,8 +120,15 @@ static GdkPixbuf *load(FILE *file, GError **error) {
     guchar part[1 << 14];
     size_t count;
     gboolean good = TRUE;
+    errno = 0;
     while (good && (count = fread(part, 1, sizeof part, file)) > 0)
         good = add(bytes, part, (guint)count, error);
+    if (good && ferror(file)) {
+        const int reason = errno;
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(reason), "it cannot be read (%s); check its disk",
+                    g_strerror(reason));
+        good = FALSE;
+    }
     GdkPixbuf *pixbuf = good ? decode(bytes->data, bytes->len, NULL, error) : NULL;
     g_byte_array_unref(bytes);
     return pixbuf;
@@ -132,13 +147,23 @@ static gpointer begin_load(GdkPixbufModuleSizeFunc size_func, GdkPixbufModulePre
 }
 
 static gboolean load_increment(gpointer context, const guchar *data, guint size, GError **error) {
-    return add(((progressive *)context)->bytes, data, size, error);
+    progressive *to = context;
+    if (!to->too_large && add(to->bytes, data, size, error))
+        return TRUE;
+    if (to->too_large)
+        set_too_large(error);
+    to->too_large = TRUE;
+    return FALSE;
 }
 
 static gboolean stop_load(gpointer context, GError **error) {
     progressive *from = context;
     GError *own = NULL;
-    GdkPixbuf *pixbuf = decode(from->bytes->data, from->bytes->len, from, &own);
+    GdkPixbuf *pixbuf = NULL;
+    if (from->too_large) /* gdk-pixbuf stops also after a piece was refused: what came before is no whole file */
+        set_too_large(&own);
+    else
+        pixbuf = decode(from->bytes->data, from->bytes->len, from, &own);
     if (pixbuf) {
         from->prepared_func(pixbuf, NULL, from->user_data);
         from->updated_func(pixbuf, 0, 0, gdk_pixbuf_get_width(pixbuf), gdk_pixbuf_get_height(pixbuf), from->user_data);

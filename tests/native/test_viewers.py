@@ -67,3 +67,33 @@ def test_a_damaged_file_is_refused_with_the_sentence_of_the_library(environment,
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "pixels that do not match their checksum" in done.stderr
     assert not (tmp_path / "out.png").exists()
+
+
+FILE = GOLDEN / "small-default.nlc"
+
+
+@pytest.fixture(scope="module")
+def asked(installed, tmp_path_factory):
+    """The loader as gdk-pixbuf asks it, which takes no more bytes than FILE has; gives the lines that are printed."""
+    if shutil.which("pkg-config") is None:
+        pytest.skip("needs pkg-config")
+    found = subprocess.run(["pkg-config", "--cflags", "--libs", "gdk-pixbuf-2.0"], capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip("needs the headers of gdk-pixbuf")
+    program = tmp_path_factory.mktemp("pixbuf") / "pixbuf_files"
+    sources = [str(NATIVE / "tests" / "pixbuf_files.c"), str(NATIVE / "viewers" / "gdk_pixbuf_nlc.c")]
+    own = [f"-DMOST_FILE={FILE.stat().st_size}u", f"-I{installed / 'include'}", f"-L{installed / 'lib'}"]
+    library = [f"-Wl,-rpath,{installed / 'lib'}", "-lnelloc", *found.stdout.split()]
+    run(["cc", "-std=c11", *own, *sources, *library, "-o", str(program)])
+    return lambda *arguments: run([str(program), *map(str, arguments)]).splitlines()
+
+
+def test_what_cannot_be_read_is_not_called_damaged(asked, tmp_path):
+    assert asked("load", FILE) == ["load: good"]
+    assert asked("load", tmp_path) == ["load: it cannot be read (Is a directory); check its disk"]
+
+
+def test_nothing_is_shown_of_a_file_that_is_too_large(asked):
+    """Gdk-pixbuf stops a loader that refused a piece, whose bytes before may be a whole image."""
+    refused = "the file is larger than 1 GiB, which is more than is shown here"
+    assert asked("pieces", FILE) == ["piece: good", f"piece: {refused}", f"stop: {refused}"]
