@@ -169,25 +169,50 @@ static char *joined(const char *folder, const char *name) {
     return made;
 }
 
+/* Add a model's name to `count` of them; returns 0 and says why if it is left out. */
+static int add_model(const char *folder, const char *name, char **names, size_t *count, size_t room) {
+    if (*count == room) {
+        nlcd_say(folder, "has more model files than nlcd looks at; give the one that is needed with --model");
+        return 0;
+    }
+    names[*count] = joined(folder, name);
+    if (!names[*count]) {
+        nlcd_say(folder, "cannot be searched for models (there is not enough memory)");
+        return 0;
+    }
+    ++*count;
+    return 1;
+}
+
 size_t nlcd_models_in(const char *folder, char **names, size_t room) {
     size_t count = 0;
 #if defined(_WIN32)
     WIN32_FIND_DATAA found;
     char *pattern = joined(folder, "*" MODEL_ENDING);
     HANDLE search = pattern ? FindFirstFileA(pattern, &found) : INVALID_HANDLE_VALUE;
+    if (!pattern)
+        nlcd_say(folder, "cannot be searched for models (there is not enough memory)");
     free(pattern);
-    for (BOOL more = search != INVALID_HANDLE_VALUE; more && count < room; more = FindNextFileA(search, &found))
-        if (is_model(found.cFileName) && (names[count] = joined(folder, found.cFileName)) != NULL)
-            count++;
+    int more = search != INVALID_HANDLE_VALUE;
+    while (more && (!is_model(found.cFileName) || add_model(folder, found.cFileName, names, &count, room)))
+        more = FindNextFileA(search, &found);
     if (search != INVALID_HANDLE_VALUE)
         FindClose(search);
 #else
     DIR *opened = opendir(folder);
-    for (struct dirent *entry; opened && count < room && (entry = readdir(opened)) != NULL;)
-        if (is_model(entry->d_name) && (names[count] = joined(folder, entry->d_name)) != NULL)
-            count++;
-    if (opened)
-        closedir(opened);
+    if (!opened) {
+        if (errno != ENOENT)
+            nlcd_say(folder, "cannot be searched for models (%s)", strerror(errno));
+        return 0;
+    }
+    struct dirent *entry;
+    do {
+        errno = 0;
+        entry = readdir(opened);
+    } while (entry && (!is_model(entry->d_name) || add_model(folder, entry->d_name, names, &count, room)));
+    if (!entry && errno)
+        nlcd_say(folder, "cannot be searched for models (%s)", strerror(errno));
+    closedir(opened);
 #endif
     return count;
 }

@@ -35,7 +35,7 @@ int nlcd_is_taken(const char *name, const char *input, int force);
 int nlcd_end_output(void);
 
 /* Names of the model files in a folder, into `names`, which has room for `room`; returns how many there are of
- * these. */
+ * these, and says why if some are left out. There may be no such folder. */
 size_t nlcd_models_in(const char *folder, char **names, size_t room);
 
 /* --- metadata.c */

@@ -40,6 +40,24 @@ def commented(tmp_path_factory) -> Path:
     return folder / "in.nlc"
 
 
+def test_models_that_are_left_out_of_the_search_are_told(failing, tmp_path):
+    """Where a name in the folder of models finds no memory, the model seems not to be installed."""
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copyfile(GOLDEN / "model.nlm", models / "model.nlm")
+    for number in count(1):
+        own = os.environ | {"FAILING": str(number), "NELLOC_MODELS": str(models)}
+        command = [str(failing), "-q", str(GOLDEN / "photograph.nlc"), str(tmp_path / f"{number}.ppm")]
+        done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+        if "an allocation fails" not in done.stderr:
+            assert done.returncode == 0, done.stderr
+            break
+        assert done.returncode == 1
+        told = any(reason in done.stderr for reason in ("cannot be searched for models", "cannot be read"))
+        assert told or "not installed" not in done.stderr, number
+    assert number > 5
+
+
 def check(program: Path, arguments: list[str], out: Path) -> int:
     """Let each allocation fail in turn; how many there are."""
     for number in count(1):
