@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from nelloc import disk, storage
 from nelloc.errors import NellocError
-from nelloc.image import read as read_image
-from nelloc.ood.images import read
+from nelloc.ood.images import fit, open_image
 from nelloc.ood.pair import PAIR, SETTINGS, Pair, write
 from nelloc.training.folder import scan
 from nelloc.training.images import ImageBatch, ImageSampler
@@ -32,6 +31,7 @@ LOCAL_BLOCKS = 1
 LOCAL_HORIZON = 2
 # Largest number of held-out images for validation.
 MOST_HELD_OUT = 512
+_REMEDY = "a new run with --size"
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class PairConfig:
 
 
 def image_shape(folders: tuple[str, ...]) -> tuple[int, int, int]:
-    """Shape (height, width, channels) of the first readable image of the first folder."""
+    """Shape (height, width, channels) of the first image of the first folder that can be used."""
     problem = None
     for path in scan(Path(folders[0])).training:
         try:
-            planes = read_image(storage.read(path), str(path)).planes
+            planes = open_image(path).planes
         except NellocError as error:
             problem = problem or error
             continue
@@ -125,7 +125,7 @@ def load_images(
     config : PairConfig
         Settings of the run.
     messages : callable
-        Is called with a message for each unreadable image, which is left out.
+        Is called with a message for each image that is unreadable or has more than 8 bits per sample; it is left out.
 
     Returns
     -------
@@ -144,12 +144,11 @@ def load_images(
         for paths, images in zip((found.training, found.held_out), parts, strict=True):
             for path in paths:
                 try:
-                    data = storage.read(path)
-                    read_image(data, str(path))
+                    pixels = open_image(path)
                 except NellocError as error:
                     messages(f"{error}; it is left out")
                     continue
-                images.append(read(path, *shape, resize=config.resized))
+                images.append(fit(pixels, path, *shape, resize=config.resized, remedy=_REMEDY))
     training, held_out = parts
     if not training or not held_out:
         raise NellocError(f"{config.folders[0]}: too few images can be read to train and to hold some out; give more")

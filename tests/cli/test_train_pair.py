@@ -106,10 +106,21 @@ def test_a_size_resizes_and_without_it_all_must_be_alike():
     write_images(Path("images"), 8)
     wave(99, size=(9, 9)).save("images/zz.png")
     wave(98, channels=3).save("images/zy.png")
-    assert_failed(train(), "where 8x6 gray is needed")
+    assert_failed(train(), "where 8x6 gray is needed; a new run with --size makes it that")
     assert not Path("run").exists()
     assert train("--size", "5x4", "-q").exit_code == 0
     assert find("run").shape == "5x4 gray"
+
+
+def test_images_of_16_bits_are_named_and_left_out():
+    write_images(Path("images"), 8)
+    for name in ("000", "zz"):  # first of all, and last
+        Image.fromarray(np.full((6, 8), 999, np.uint16)).save(f"images/{name}.png")
+    result = train("--megapixels", "0.001")
+    assert result.exit_code == 0
+    for name in ("000", "zz"):
+        assert f"{name}.png: has more than 8 bits per sample; convert it to 8; it is left out" in result.stderr
+    assert find("run").shape == "8x6 gray"
 
 
 def test_a_seed_decides_the_pair_of_colour_images():
