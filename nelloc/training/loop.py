@@ -207,7 +207,7 @@ class Trainer:
         learning_rate: float | None = None,
         processes: Processes | None = None,
     ) -> Trainer:
-        """Continue a saved run. Raises NellocError if there is none.
+        """Continue a saved run. Raises NellocError if there is none, or if it would end without a validation.
 
         ``pixels`` replaces its planned length, ``learning_rate`` its rate; Muon's rate changes in proportion.
         """
@@ -231,6 +231,9 @@ class Trainer:
             trainer.seen, trainer.history = int(about["seen"]), list(about["history"])
             trainer._load(tensors)
             trainer.saved = True
+            if pixels is not None and trainer.seen >= pixels and not trainer.history:
+                seen = f"has seen {trainer.seen / 1e6:g} megapixels and was not validated yet"
+                raise NellocError(f"{folder}: {seen}; go on for more with --megapixels")
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise NellocError(f"{path}: no checkpoint to resume there ({error}); leave out --resume") from error
         return trainer

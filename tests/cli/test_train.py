@@ -23,6 +23,7 @@ from nelloc.exact import model_store
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from nelloc.training.folder import DataConfig  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
 from nelloc.training.networks.local import LocalConfig  # noqa: E402
 
@@ -157,6 +158,16 @@ def test_a_run_is_never_begun_over_another_or_resumed_from_nothing():
     assert_failed(invoke("train", "--data", "photos", "--out", "file", *SHORT), "file: is a file; give a folder")
     Path("run/checkpoint.safetensors").write_bytes(before[:1000])
     assert_failed(invoke("train", "--resume", "--out", "run"), "no checkpoint")
+
+
+def test_a_run_stopped_before_its_first_validation_is_not_ended_there():
+    config = TrainingConfig(network=LocalConfig(width=8, components=2), batch=500, pixels=9000)
+    trainer = Trainer(config, data=DataConfig((str(Path("photos").absolute()),)))
+    trainer.seen = 4000
+    trainer.save(Path("run"))
+    shorter = invoke("train", "--resume", "--out", "run", "--megapixels", "0.003")
+    assert_failed(shorter, "run: has seen 0.004 megapixels and was not validated yet", "more with --megapixels")
+    assert invoke("train", "--resume", "--out", "run", "--megapixels", "0.005", "-q").exit_code == 0
 
 
 def test_a_checkpoint_without_folders_asks_for_them():
