@@ -150,24 +150,34 @@ class FolderSampler:
     ):
         self._paths, self._horizon, self._seed, self._memory = list(paths), horizon, seed, memory
         self._augmentation = augmentation
-        self._problems: list[str] = []
 
     def open(self, worker: int, workers: int) -> PixelDrawer:
         """Open the drawer of one worker, with its own share of the images and of the memory.
 
-        Raises NellocError if no image can be read.
+        If none of its share can be read, it draws from all. Raises NellocError if no image can be read.
         """
-        paths = self._paths[worker::workers] or self._paths
-        return _Reservoir(paths, self._horizon, [self._seed, worker], self._memory // workers, self._augmentation)
+        share = self._paths[worker::workers]
+        others = [path for number, path in enumerate(self._paths) if number % workers != worker]
+        memory = self._memory // workers
+        return _Reservoir(share, others, self._horizon, [self._seed, worker], memory, self._augmentation)
 
 
 class _Reservoir:
-    """Images in memory, in shards, of which the oldest is replaced repeatedly while pixels are drawn."""
+    """Images in memory, in shards, of which the oldest is replaced repeatedly while pixels are drawn.
+
+    Those at ``others`` are drawn from only if none at ``paths`` can be read.
+    """
 
     def __init__(
-        self, paths: list[Path], horizon: int, seed: list[int], memory: int, augmentation: Augmentation | None
+        self,
+        paths: list[Path],
+        others: list[Path],
+        horizon: int,
+        seed: list[int],
+        memory: int,
+        augmentation: Augmentation | None,
     ):
-        self._paths, self._bad, self._messages = paths, set[Path](), list[str]()
+        self._paths, self._others, self._bad, self._messages = paths or others, others, set[Path](), list[str]()
         self._random = np.random.default_rng(seed)
         self._order = self._shuffled()
         # Besides the shards, the next one's images are in memory, twice while they are joined.
@@ -250,6 +260,11 @@ class _Reservoir:
             part = _cut(image, self._shard_pixels, down, across)
             return part, part is not image
         if len(self._bad) == len(self._paths):
+            more = [path for path in self._others if path not in self._paths]
+            if more:
+                self._paths = [*self._paths, *more]
+                self._order = self._shuffled()
+                return self._next_image()
             raise NellocError(f"none of the {len(self._paths)} training images can be read; the last: {problem}")
         self._order = self._shuffled()
         return None, False

@@ -74,11 +74,11 @@ def validation_batch(pool: PixelPool, network: LocalConfig, tile: int = VALIDATI
 
 
 def _names(folders: list[Folder]) -> list[str]:
-    """Shortest distinct name of each folder: the end of its path."""
+    """Shortest distinct name of each folder: the end of its path. None is "training", whose rate is a run's own."""
     paths = list(dict.fromkeys(folder.path.resolve() for folder in folders))
     for length in range(1, max(len(path.parts) for path in paths) + 1):
         names = ["/".join(path.parts[-length:]) for path in paths]
-        if len(set(names)) == len(paths):
+        if len(set(names)) == len(paths) and "training" not in names:
             break
     named = dict(zip(paths, names, strict=True))
     return [named[folder.path.resolve()] for folder in folders]

@@ -17,6 +17,7 @@ from nelloc.training.batches import BatchStream, reading_images  # noqa: E402
 from nelloc.training.data import Augmentation, PixelPool, PixelSampler, load_image  # noqa: E402
 from nelloc.training.folder import DataConfig, FolderSampler, held_out_images, scan  # noqa: E402
 from nelloc.training.networks.local import LocalConfig  # noqa: E402
+from nelloc.training.run import folder_data  # noqa: E402
 
 NOTHING_VARIED = {"gray": 0, "flip": 0}
 
@@ -162,6 +163,9 @@ def test_unreadable_images_are_left_out_with_a_message_unless_nothing_remains(tm
     assert len(messages) == 1
     assert "2.png: not readable" in messages[0]
     assert not (batch.value == 2).any()
+    drawers = [stream.open(worker, 6) for worker in range(6)]  # one has the broken image only
+    assert all(drawer.draw(9).value.shape == (3, 9) for drawer in drawers)
+    assert len([message for drawer in drawers for message in drawer.messages()]) == 1
     for path in tmp_path.iterdir():
         path.write_bytes(b"broken")
     with pytest.raises(NellocError, match="none of the 6 training images can be read"):
@@ -238,6 +242,16 @@ def test_brightness_shifts_context_and_value_together_and_never_wraps():
         if picture is dark:
             assert (context[:, :, ~first] == value[None][:, :, ~first]).all()
             assert len(np.unique(value)) == 38
+
+
+@pytest.mark.parametrize("names", [["training"], ["a/training", "b/training"], ["training", "a"]])
+def test_a_folder_has_not_the_name_of_the_rate_of_training(tmp_path, names):
+    for name in names:
+        write_images(tmp_path / name, 3)
+    data = DataConfig(tuple(str(tmp_path / name) for name in names))
+    _, validation = folder_data(data, LocalConfig(width=4, components=1), 1, print)
+    assert len(validation) == len(names)
+    assert "training" not in validation
 
 
 def test_a_checkpoint_remembers_its_data():
