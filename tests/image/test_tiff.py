@@ -13,7 +13,8 @@ from tiff_files import tiff
 
 from nelloc import image
 from nelloc.errors import NellocError
-from nelloc.image.formats.tiff import structure
+from nelloc.image.formats.tiff import places, structure
+from nelloc.image.formats.tiff.layout import Layout
 from nelloc.image.kinds import Kind
 
 RANDOM = np.random.default_rng(17)
@@ -371,3 +372,25 @@ def test_fax_compressions_are_read(compression):
     found = image.read(out.getvalue(), "photo")
     np.testing.assert_array_equal(image.to_array(found), samples)
     assert (found.left_out, found.metadata.items) == ((), ())
+
+
+# Places of samples
+
+
+@pytest.mark.parametrize("arrangement", [0, 3])
+def test_an_unknown_arrangement_of_planes_is_that_of_channels_side_by_side(arrangement):
+    samples = bytes(range(12))
+    found = image.read(tiff(samples, {284: (3, (arrangement,))}, bits=(8, 8, 8), photometric=2), "photo")
+    assert np.array_equal(image.to_array(found), np.frombuffer(samples, np.uint8).reshape(2, 2, 3))
+
+
+def test_a_strip_without_a_length_that_may_have_4_gb_is_refused():
+    class Long(bytes):
+        def __len__(self) -> int:
+            return 5 << 30
+
+    data = tiff(b"1234", {})
+    head, first = structure.read(data)
+    entries = {tag: entry for tag, entry in first.entries.items() if tag != 279}
+    with pytest.raises(structure.MalformedTiffError, match="4 GB"):
+        places.check_places(Long(data), head, entries, Layout.of(head, first))

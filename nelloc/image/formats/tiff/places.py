@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nelloc.image.formats import jpeg
-from nelloc.image.formats.tiff.layout import OLD_JPEG, PLANES_APART, RAW, Layout
+from nelloc.image.formats.tiff.layout import OLD_JPEG, RAW, Layout
 from nelloc.image.formats.tiff.structure import LONG, Directory, Entry, Head, MalformedTiffError, numbers
 
 # Tags.
@@ -36,7 +36,10 @@ def check_places(data: bytes, head: Head, entries: dict[int, Entry], layout: Lay
     if not places:
         raise MalformedTiffError("it does not say where its samples are")
     if len(places) == 1 and not tags.tiled and not tags.numbers(_STRIP_BYTES):
-        entries[_STRIP_BYTES] = numbers(LONG, (max(0, len(data) - places[0]),), head.order)
+        length = max(0, len(data) - places[0])
+        if length >= 1 << 32:
+            raise MalformedTiffError("it does not say how long its only strip is, and 4 GB or more follow")
+        entries[_STRIP_BYTES] = numbers(LONG, (length,), head.order)
     sizes = tags.numbers(_TILE_BYTES if tags.tiled else _STRIP_BYTES)
     if len(sizes) != len(places):
         raise MalformedTiffError("it does not say how long its samples are")
@@ -59,11 +62,6 @@ class _Tags:
     def tiled(self) -> bool:
         return _TILES in self.entries
 
-    @property
-    def interleaved(self) -> bool:
-        """True if a strip or tile has all channels."""
-        return self.number(PLANES_APART, 1) == 1
-
     def numbers(self, tag: int) -> tuple[int, ...]:
         return self.entries[tag].numbers(self.order) if tag in self.entries else ()
 
@@ -76,7 +74,7 @@ def _raw_tiles(tags: _Tags, announced: tuple[int, ...], layout: Layout) -> tuple
     width, height = tags.number(_TILE_WIDTH, 0), tags.number(_TILE_HEIGHT, 0)
     if min(width, height) < 1:
         raise MalformedTiffError("its tiles have no pixels")
-    whole = height * _row_bytes(width, tags, layout)
+    whole = height * _row_bytes(width, layout)
     if any(0 < size < whole for size in announced):
         raise MalformedTiffError("its samples are cut off")
     return (whole,) * len(announced)
@@ -89,15 +87,15 @@ def _raw_strips(tags: _Tags, count: int, layout: Layout) -> tuple[int, ...]:
         raise MalformedTiffError("its strips have no rows")
     strips = -(-layout.height // rows)
     last = layout.height - rows * (strips - 1)
-    if count < strips * (1 if tags.interleaved else layout.channels):
+    if count < strips * (layout.channels if layout.separate else 1):
         raise MalformedTiffError("strips are missing")
-    stride = _row_bytes(layout.width, tags, layout)
+    stride = _row_bytes(layout.width, layout)
     return tuple(stride * (last if number % strips == strips - 1 else rows) for number in range(count))
 
 
-def _row_bytes(width: int, tags: _Tags, layout: Layout) -> int:
+def _row_bytes(width: int, layout: Layout) -> int:
     """Bytes of a row of a strip or tile: rows begin at whole bytes."""
-    return (width * layout.depth * (layout.channels if tags.interleaved else 1) + 7) // 8
+    return (width * layout.depth * (1 if layout.separate else layout.channels) + 7) // 8
 
 
 def _check_jpeg_tables(strips: Iterator[bytes], entries: dict[int, Entry]) -> None:
