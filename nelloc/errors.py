@@ -23,7 +23,7 @@ RESTORE = "get the file again from its source or a backup"
 
 def damage_remark(source: str, damaged: Sequence[str]) -> str:
     """Sentence about the tiles and other parts of a damaged file that were given up, by their names."""
-    return f"{source}: is damaged; not as they were are (tiles with x, y, width, height): {'; '.join(damaged)}"
+    return f"{source}: is damaged; these parts are lost (tiles with x, y, width, height): {'; '.join(damaged)}"
 
 
 def install_advice(extra: str) -> str:
