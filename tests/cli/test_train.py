@@ -23,7 +23,6 @@ from nelloc.exact import model_store
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from nelloc.training.folder import DataConfig  # noqa: E402
 from nelloc.training.loop import Trainer, TrainingConfig  # noqa: E402
 from nelloc.training.networks.local import LocalConfig  # noqa: E402
 
@@ -161,13 +160,12 @@ def test_a_run_is_never_begun_over_another_or_resumed_from_nothing():
 
 
 def test_a_run_stopped_before_its_first_validation_is_not_ended_there():
-    config = TrainingConfig(network=LocalConfig(width=8, components=2), batch=500, pixels=9000)
-    trainer = Trainer(config, data=DataConfig((str(Path("photos").absolute()),)))
+    trainer = Trainer(TrainingConfig(network=LocalConfig(width=8, components=2), batch=500, pixels=9000))
     trainer.seen = 4000
     trainer.save(Path("run"))
-    shorter = invoke("train", "--resume", "--out", "run", "--megapixels", "0.003")
-    assert_failed(shorter, "run: has seen 0.004 megapixels and was not validated yet", "more with --megapixels")
-    assert invoke("train", "--resume", "--out", "run", "--megapixels", "0.005", "-q").exit_code == 0
+    again = "train", "--resume", "--out", "run", "--data", "photos", "-q", "--megapixels"
+    assert_failed(invoke(*again, "0.003"), "run: has seen 0.004 megapixels and was not validated", "with --megapixels")
+    assert invoke(*again, "0.005").exit_code == 0
 
 
 def test_a_checkpoint_without_folders_asks_for_them():
@@ -217,8 +215,7 @@ def wait_for(path: str, process: subprocess.Popen, other_than: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_and_says_how_to_go_on(number):
-    arguments = ["--data", "photos", *TINY, "--megapixels", "1000", "--validate-every", "0.005"]
-    with started("train", *arguments, "--out", "run") as process:
+    with started("train", "--data", "photos", "--out", "run", *SHORT, "--megapixels", "1000") as process:
         wait_for("run/checkpoint.safetensors", process, other_than=0)
         process.send_signal(number)
         _, messages = wait_for_end(process)
